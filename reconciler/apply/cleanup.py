@@ -1,0 +1,57 @@
+"""What is no longer needed: old backups, old generations, packages that no generation names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from reconciler.documents.sealed import unseal
+from reconciler.errors import InputError
+from reconciler.fs import tree
+from reconciler.model.config import JsonObject
+from reconciler.model.digest import Digest
+from reconciler.model.home import Home
+from reconciler.model.record import RECORD_SCHEMA
+
+
+def prune(home: Home, *, backups: int, generations: int) -> None:
+    """Keep the newest ``backups`` of each item and the newest ``generations``, and the packages that those need."""
+    for kind in _entries(home.backups):
+        for item in _entries(kind):
+            for old in _by_number(item)[: -backups or None]:
+                tree.remove_tree(old)
+            if backups == 0:
+                tree.remove_tree(item)
+    documents = _by_number(home.generations)
+    dropped = documents[:-generations] if generations else documents
+    kept = documents[len(dropped) :]
+    if any(_trees(path) - (_trees(kept[0]) if kept else set()) for path in dropped):
+        prune_cache(home, without=frozenset(dropped))
+    for path in dropped:
+        path.unlink()
+
+
+def prune_cache(home: Home, *, without: frozenset[Path] = frozenset()) -> None:
+    """Drop packages that neither the record nor a generation (but for those in ``without``) names."""
+    documents = [path for path in [home.record, *_by_number(home.generations)] if path.exists() and path not in without]
+    try:
+        needed = {home.cached(Digest(text)) for path in documents for text in _trees(path)}
+    except InputError:
+        return  # a damaged document: what it needs cannot be known, so everything stays
+    for entry in _entries(home.cache):
+        if entry not in needed:
+            entry.unlink()
+
+
+def _trees(path: Path) -> set[str]:
+    body = unseal(path.read_bytes(), name=str(path), schema=RECORD_SCHEMA)
+    return {str(item["tree"]) for item in cast(list[JsonObject], body["items"])}
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _by_number(folder: Path) -> list[Path]:
+    """Entries named by a generation, oldest first."""
+    return sorted((path for path in _entries(folder) if path.stem.isdigit()), key=lambda path: int(path.stem))

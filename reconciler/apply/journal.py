@@ -1,0 +1,39 @@
+"""The journal on disk. While it stands, a change is under way; ``journal.undo`` while it is undone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.documents.sealed import seal, unseal
+from reconciler.errors import InputError, NeedsRecoveryError
+from reconciler.fs import durable, sync
+from reconciler.model.home import Home
+from reconciler.model.journal import JOURNAL_SCHEMA, Journal
+
+
+def write_journal(home: Home, journal: Journal) -> None:
+    """Durable when it returns: the commit point."""
+    durable.write_file(home.journal, seal(journal.to_document()), mode=0o600)
+
+
+def read_journal(path: Path) -> Journal | None:
+    """The journal at ``path``, or ``None``. ``NeedsRecoveryError`` where it cannot be trusted; nothing is touched."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise NeedsRecoveryError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        return Journal.from_document(unseal(data, name=str(path), schema=JOURNAL_SCHEMA))
+    except (InputError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise NeedsRecoveryError(
+            f"a change was interrupted, and its journal cannot be trusted: {error}",
+            advice="nothing was touched; look at it, then 'llamagate recover --abandon' keeps everything as it is",
+        ) from error
+
+
+def begin_undo(home: Home) -> None:
+    """From now on the change is undone, also by a recovery."""
+    durable.rename(home.journal, home.journal_undo)
+    sync.sync_folder(home.ours)

@@ -1,0 +1,87 @@
+"""What a crash left: finish it, undo it, or drop what never counted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from reconciler.apply.cleanup import prune_cache
+from reconciler.apply.journal import read_journal
+from reconciler.apply.stage import beside_stage
+from reconciler.apply.transaction import complete, storage_error, undo
+from reconciler.errors import RolledBackError
+from reconciler.fs import durable, sync, tree
+from reconciler.model.home import Home
+from reconciler.model.ids import Kind
+
+
+class Recovered(StrEnum):
+    """What a recovery did."""
+
+    NONE = "none"
+    FINISHED = "finished"
+    UNDONE = "undone"
+
+
+def recover(home: Home) -> Recovered:
+    """Bring the home to exactly before or after an interrupted change. The caller holds the home's lock.
+
+    Where nothing was interrupted, nothing is written. ``NeedsRecoveryError`` where the journal cannot be trusted, or
+    the disk refuses both ways; then everything stays as it is.
+    """
+    outcome = _settle(home)
+    try:
+        _discard_leftovers(home)
+    except OSError as error:
+        raise storage_error(error, "what an interrupted command left could not be removed") from error
+    return outcome
+
+
+def interrupted(home: Home) -> bool:
+    """Whether a journal stands."""
+    return home.journal.exists() or home.journal_undo.exists()
+
+
+def abandon(home: Home) -> bool:
+    """Keep everything as it is and stop treating it as an interrupted change; whether there was one."""
+    found = False
+    for path in (home.journal, home.journal_undo):
+        if path.exists():
+            durable.rename(path, path.with_name(f"{path.name}.abandoned"))
+            found = True
+    if found and home.stage.exists():
+        kept = home.ours / "abandoned"
+        tree.remove_tree(kept)
+        durable.rename(home.stage, kept)
+    if found:
+        sync.sync_folder(home.ours)
+    return found
+
+
+def _settle(home: Home) -> Recovered:
+    undoing = read_journal(home.journal_undo)
+    if undoing is not None:
+        undo(home, undoing, InterruptedError("it was interrupted while it was undone"))
+        return Recovered.UNDONE
+    journal = read_journal(home.journal)
+    if journal is None:
+        return Recovered.NONE
+    try:
+        complete(home, journal)
+    except RolledBackError:
+        return Recovered.UNDONE
+    return Recovered.FINISHED
+
+
+def _discard_leftovers(home: Home) -> None:
+    """Staging folders and half-written files of commands that died before their commit point."""
+    for path in (home.record, home.journal, home.registry):
+        durable.discard_temporary(path)
+    beside = {beside_stage(home.installed(kind)) for kind in Kind}
+    left = [place for place in (home.stage, *sorted(beside)) if place.is_dir() and any(place.iterdir())]
+    for place in left:
+        for entry in place.iterdir():
+            tree.remove_tree(entry)
+        if place != home.stage:
+            place.rmdir()
+    if left:
+        prune_cache(home)

@@ -1,0 +1,194 @@
+"""New trees, built completely and durably before anything is changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import StorageError
+from reconciler.fs import durable, swap, sync, tree
+from reconciler.fs.carry import carry
+from reconciler.model.digest import Digest
+from reconciler.model.home import STAGE_BESIDE, Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.package import Package
+from reconciler.model.record import RecordedFile
+from reconciler.packages.content import Content
+from reconciler.packages.pack import pack
+from reconciler.packages.realise import Realised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTree:
+    """What to build for one item: the package, its files as installed, and what stays as it is on disk."""
+
+    package: Package
+    content: Content
+    realised: Realised
+    keep: frozenset[str] = frozenset()
+    brought: frozenset[str] = frozenset()
+    private: bool = False
+    """Whether what was written for the configuration holds secrets, and is for the owner's eyes only."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """The staging folders of one transaction: below our own folder, or beside an ``installed`` that lies elsewhere."""
+
+    home: Home
+    txn: str
+    _areas: dict[Kind, Path] = field(default_factory=dict)
+
+    def new(self, key: ItemKey) -> Path:
+        return self._area(key.kind) / "new" / key.kind / key.id
+
+    def old(self, key: ItemKey) -> Path:
+        return self._area(key.kind) / "old" / key.kind / key.id
+
+    def build(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
+        """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
+        root = self.new(key)
+        root.mkdir()
+        with _folders(root) as folder_fd:
+            executables = {entry.path for entry in wanted.package.files if entry.executable}
+            stamps = {}
+            for path, sha256 in wanted.realised.hashes.items():
+                if path not in wanted.keep:
+                    private = wanted.private and path in wanted.realised.written
+                    mode = 0o600 if private else 0o755 if path in executables else 0o644
+                    folder, _, name = path.rpartition("/")
+                    chunks = wanted.realised.chunks(path, wanted.content)
+                    stamps[path] = RecordedFile(sha256, *tree.create_file(folder_fd(folder), name, chunks, mode))
+        carry_local(self.home.item(key), root, wanted.brought)
+        return stamps
+
+    def cache(self, tree_digest: Digest, content: Content) -> None:
+        """Pack the package for the cache, so that it can come back when its source is gone."""
+        target = self._cache_area() / self.home.cached(tree_digest).name
+        if target.exists() or self.home.cached(tree_digest).exists():
+            return
+        with target.open("xb") as out:
+            pack(content, out)
+
+    def seal(self) -> None:
+        """Make all that was built durable, then let the cache have its part."""
+        areas = {*self._areas.values(), self.home.stage / self.txn}
+        for area in areas:
+            if area.exists() and not sync.sync_filesystem(area):
+                sync.sync_tree(area)
+        packed = self.home.stage / self.txn / "cache"
+        if packed.exists():
+            durable.make_folders(self.home.cache)
+            for entry in sorted(packed.iterdir()):
+                entry.replace(self.home.cache / entry.name)
+            sync.sync_folder(self.home.cache)
+
+    def discard(self) -> None:
+        """Remove the staging folders; ``OSError`` where that fails."""
+        for area in {*self._areas.values(), self.home.stage / self.txn}:
+            tree.remove_tree(area)
+        for beside in {area.parent for area in self._areas.values()} - {self.home.stage}:
+            if not any(beside.iterdir()):
+                beside.rmdir()
+
+    def prepare(self, kind: Kind) -> None:
+        """Create the folders that items of ``kind`` are staged in and go to."""
+        durable.make_folders(self.home.installed(kind))
+        area = self._area(kind)
+        for part in ("new", "old"):
+            (area / part / kind).mkdir(parents=True, exist_ok=True)
+
+    def _cache_area(self) -> Path:
+        area = self.home.stage / self.txn / "cache"
+        area.mkdir(parents=True, exist_ok=True)
+        return area
+
+    def _area(self, kind: Kind) -> Path:
+        if kind not in self._areas:
+            self._areas[kind] = self._place(kind) / self.txn
+        return self._areas[kind]
+
+    def _place(self, kind: Kind) -> Path:
+        installed = self.home.installed(kind)
+        durable.make_folders(self.home.stage)
+        if swap.same_filesystem(self.home.stage, installed):
+            return self.home.stage
+        beside = beside_stage(installed)
+        try:
+            beside.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{installed} lies on another filesystem, and no staging folder can be made beside it: {error}",
+                advice=f"make {beside.parent} writable, or keep the home on one filesystem",
+            ) from error
+        return beside
+
+
+def beside_stage(installed: Path) -> Path:
+    """The staging folder on the filesystem where ``installed`` really lies."""
+    return installed.resolve().parent / STAGE_BESIDE
+
+
+def carry_local(old: Path, new: Path, brought: frozenset[str]) -> list[str]:
+    """Bring what is not ``brought`` by a package from ``old`` to ``new``; the paths that could not be carried.
+
+    A file that ``new`` already has with a later time stays: a program wrote it there after the swap.
+    """
+    left: list[str] = []
+    if not old.is_dir() or old.is_symlink():
+        return left
+    parents = {parent for path in brought for parent in _parents(path)}
+    for node in tree.walk(old):
+        if node.path in brought or node.path in parents:
+            continue
+        target = new / node.path
+        if node.kind is tree.NodeKind.FILE and _is_newer(target, node.stamp.mtime_ns):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not carry(old, new, node.path):
+            left.append(node.path)
+    return left
+
+
+def _is_newer(target: Path, mtime_ns: int) -> bool:
+    try:
+        return target.lstat().st_mtime_ns > mtime_ns
+    except OSError:
+        return False
+
+
+def _parents(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+class _FolderFds:
+    """Opens the folders of one tree, creating them, one descriptor each."""
+
+    def __init__(self, root: Path) -> None:
+        self._fds = {"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)}
+
+    def __call__(self, folder: str) -> int:
+        if folder not in self._fds:
+            parent, _, name = folder.rpartition("/")
+            above = self(parent)
+            os.mkdir(name, dir_fd=above)
+            self._fds[folder] = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+        return self._fds[folder]
+
+    def close(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
+
+
+@contextmanager
+def _folders(root: Path) -> Iterator[_FolderFds]:
+    folders = _FolderFds(root)
+    try:
+        yield folders
+    finally:
+        folders.close()

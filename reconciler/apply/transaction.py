@@ -1,0 +1,174 @@
+"""The transaction: stage, commit, carry out, tidy up. ``docs/architecture.md`` tells why a crash cannot hurt it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.apply.cleanup import prune
+from reconciler.apply.journal import begin_undo, write_journal
+from reconciler.apply.stage import NewTree, Stage
+from reconciler.apply.steps import roll_back, roll_forward
+from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
+from reconciler.fs import durable, tree
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
+from reconciler.model.journal import Edits, Journal, Move
+from reconciler.model.plan import Action
+from reconciler.model.record import RecordedFile
+from reconciler.model.registry import RegistryEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """What is written with the change: registry edits and their inverse, and our documents as text."""
+
+    edits: Edits
+    before: Edits
+    rebuilt: tuple[RegistryEntry, ...] | None
+    record: str
+    previous_record: str | None
+    generation_text: str
+    lock: tuple[Path, bytes] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How many backups of each item and how many generations are kept."""
+
+    backups: int
+    generations: int
+
+
+class Transaction:
+    """One change of a home, by the holder of its lock.
+
+    ``stage_item`` for each item that is rewritten, then ``commit``. Until ``commit`` nothing has happened.
+    """
+
+    def __init__(self, home: Home, generation: int) -> None:
+        self.home = home
+        self.generation = generation
+        self.stage = Stage(home, f"{generation}")
+
+    def stage_item(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
+        """Build one new tree, and keep its package in the cache."""
+        self.stage.prepare(key.kind)
+        self.stage.cache(wanted.package.tree, wanted.content)
+        return self.stage.build(key, wanted)
+
+    def commit(self, actions: tuple[Action, ...], documents: Documents, keeping: Keeping) -> list[str]:
+        """Do it all, or nothing. Returns warnings about what could not be tidied up afterwards.
+
+        ``StorageError``: nothing was changed. ``RolledBackError``: it was undone. ``NeedsRecoveryError``: neither.
+        """
+        moves = tuple(self._move(action) for action in actions if action.rewrites)
+        self.stage.seal()
+        if documents.lock is not None:
+            durable.write_file(*documents.lock)
+        journal = Journal(
+            txn=self.stage.txn,
+            generation=self.generation,
+            moves=moves,
+            edits=documents.edits,
+            before=documents.before,
+            rebuilt=documents.rebuilt,
+            record=documents.record,
+            previous_record=documents.previous_record,
+            generation_text=documents.generation_text,
+        )
+        _commit(self.home, journal)
+        complete(self.home, journal)
+        return self._tidy(keeping)
+
+    def _move(self, action: Action) -> Move:
+        key = action.key
+        self.stage.prepare(key.kind)
+        target, new = self.home.item(key), self.stage.new(key)
+        old_inode = tree.inode_of(target)
+        return Move(
+            key=key,
+            target=str(target),
+            new=str(new),
+            old=str(self.stage.old(key)),
+            new_inode=tree.inode_of(new) if action.after else None,
+            old_inode=old_inode,
+            backup=str(self.home.backup(key, self.generation)) if old_inode is not None else None,
+            brought=action.brought if action.after else None,
+        )
+
+    def _tidy(self, keeping: Keeping) -> list[str]:
+        try:
+            self.stage.discard()
+            prune(self.home, backups=keeping.backups, generations=keeping.generations)
+        except (OSError, LlamagateError) as error:
+            return [f"the change is done, but could not be tidied up after: {error}"]
+        return []
+
+
+def _commit(home: Home, journal: Journal) -> None:
+    """Write the journal. Where that fails half-way, it must not stand: a recovery would take it for committed."""
+    try:
+        write_journal(home, journal)
+    except OSError:
+        if home.journal.exists():
+            _end(home.journal)
+        raise
+
+
+def complete(home: Home, journal: Journal) -> None:
+    """Carry a committed change out and end it; where that cannot be, undo it and say so."""
+    try:
+        roll_forward(home, journal)
+    except (OSError, LlamagateError) as error:
+        undo(home, journal, error)
+        raise RolledBackError(f"the change failed and was undone: {error}") from error
+    _end(home.journal)
+
+
+def undo(home: Home, journal: Journal, cause: Exception) -> None:
+    """Undo a committed change and end it; ``NeedsRecoveryError`` where that fails too."""
+    try:
+        if home.journal.exists():
+            begin_undo(home)
+        roll_back(home, journal)
+    except (OSError, LlamagateError) as error:
+        raise NeedsRecoveryError(f"the change failed ({cause}), and so did undoing it ({error})") from error
+    _end(home.journal_undo)
+
+
+def _end(journal: Path) -> None:
+    try:
+        durable.unlink(journal)
+    except OSError as error:
+        raise NeedsRecoveryError(f"the change is complete, but its journal cannot be removed: {error}") from error
+
+
+@contextmanager
+def transaction(home: Home, generation: int) -> Iterator[Transaction]:
+    """A transaction whose staging folders go away when it fails before its commit point."""
+    under_way = Transaction(home, generation)
+    try:
+        yield under_way
+    except BaseException as error:
+        if not home.journal.exists() and not home.journal_undo.exists():
+            _discard_quietly(under_way.stage.discard)
+        if isinstance(error, OSError):
+            raise storage_error(error, "nothing was changed") from error
+        raise
+
+
+def storage_error(error: OSError, outcome: str) -> StorageError:
+    """What the operating system refused, where, and what that means."""
+    place = error.filename or error.filename2 or "the home"
+    return StorageError(f"{place}: {error.strerror or error}; {outcome}")
+
+
+def _discard_quietly(discard: Callable[[], None]) -> None:
+    """The error that led here is the one to report; what stays is removed by the next command that writes."""
+    try:
+        discard()
+    except OSError:
+        return

@@ -1,0 +1,1 @@
+"""SPEAK: the command line. One file a verb: its flags, one call, one rendering."""

@@ -1,0 +1,66 @@
+"""``llamagate apply``: make the home match the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli import options
+from reconciler.cli.render_plan import render_plan
+from reconciler.cli.saved_plan import read_saved_plan
+from reconciler.cli.terminal import Terminal
+from reconciler.errors import ExitCode, NotReloadedError
+
+
+def apply(
+    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved with 'plan --out'.")] = None,
+    file: options.FileOption = Path(options.DEFAULT_FILE),
+    only: options.OnlyOption = None,
+    locked: options.LockedOption = False,
+    allow_prune: options.AllowPruneOption = False,
+    overwrite: options.OverwriteOption = False,
+    take_over: options.TakeOverOption = None,
+    take_over_all: options.TakeOverAllOption = False,
+    wait: options.WaitOption = options.DEFAULT_WAIT_SECONDS,
+    home: options.HomeOption = None,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
+    no_color: options.NoColorOption = False,
+) -> int:
+    """Make the home match the file: all of it, or nothing."""
+    from reconciler.reconcile import changing
+    from reconciler.reconcile.reading import explained
+
+    terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
+    chosen, fingerprint = (
+        options.pass_options(
+            file,
+            only=only,
+            locked=locked,
+            allowances=options.allowances(
+                prune=allow_prune, overwrite=overwrite, take_over=take_over, everything=take_over_all
+            ),
+        ),
+        "",
+    )
+    if plan is not None:
+        chosen, fingerprint = read_saved_plan(plan)
+    watch = changing.Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
+    shows_diff = as_json or verbose
+    done = changing.apply(
+        options.environment(home), chosen, watch, saved=fingerprint, explain=explained if shows_diff else None
+    )
+    for warning in done.warnings:
+        terminal.notice(warning)
+    if done.reload is not None:
+        terminal.notice(done.reload.message)
+    terminal.document(done.document())
+    terminal.result(render_plan(done.plan, terminal.style, done=True))
+    if done.plan.refusals:
+        return ExitCode.REFUSED
+    if done.reload_failed:
+        raise NotReloadedError("the change is applied, but the gateway was not reloaded, and 'reload: required' is set")
+    return ExitCode.OK

@@ -1,0 +1,84 @@
+"""The flags that several verbs share, and what they make of the process's environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from reconciler.errors import InputError, StorageError
+from reconciler.fs.durable import write_file
+from reconciler.model.environment import Environment
+from reconciler.planning.intent import Allowances
+from reconciler.reconcile.looking import Options
+
+DEFAULT_FILE: Final = "llamagate.yaml"
+DEFAULT_WAIT_SECONDS: Final = 300.0
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"),
+]
+FileOption = Annotated[Path, typer.Option("--file", "-f", metavar="FILE", help="The desired state.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print more of what is done.")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")]
+WaitOption = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another command's change.")
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="ID", help="Only this item and what it depends on; may be repeated."),
+]
+LockedOption = Annotated[bool, typer.Option("--locked", help="Fail (4) instead of renewing a stale lock.")]
+AllowPruneOption = Annotated[bool, typer.Option("--allow-prune", help="Permit more removals than policy.max_prune.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Where a file was changed here and in the package, take the package's.")
+]
+TakeOverOption = Annotated[
+    list[str] | None,
+    typer.Option("--take-over", metavar="ID", help="Replace this item although it is not this file's; repeatable."),
+]
+TakeOverAllOption = Annotated[
+    bool, typer.Option("--take-over-all", help="Replace every item that is in the way, and this owner's other file.")
+]
+
+
+def allowances(*, prune: bool, overwrite: bool, take_over: list[str] | None, everything: bool) -> Allowances:
+    """What the flags permit beyond the policy."""
+    return Allowances(prune=prune, overwrite=overwrite, take_over=None if everything else frozenset(take_over or ()))
+
+
+def pass_options(file: Path, *, only: list[str] | None, locked: bool, allowances: Allowances) -> Options:
+    """How ``plan`` and ``apply`` run their pass."""
+    return Options(file=file, only=frozenset(only or ()), locked=locked, allowances=allowances)
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file that the user asked for, whole or not at all."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no regular file; name another one")
+    try:
+        write_file(path, data)
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}; it was not written") from error
+
+
+def environment(home: Path | None) -> Environment:
+    """What this process was started with. Nothing else reads ``os.environ``."""
+    own = Path.home() / ".llamagate"
+    chosen = home or (Path(os.environ["LLAMAGATE_HOME"]) if os.environ.get("LLAMAGATE_HOME") else own)
+    absolute = Path(os.path.abspath(chosen.expanduser()))  # noqa: PTH100 - resolve() would follow a linked home
+    return Environment(
+        home=absolute,
+        is_own_home=absolute == own,
+        cwd=Path.cwd(),
+        variables=dict(os.environ),
+        now=datetime.now(UTC),
+        command=" ".join(["llamagate", *sys.argv[1:2]]),
+    )

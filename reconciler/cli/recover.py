@@ -1,0 +1,44 @@
+"""``llamagate recover``: settle what an interrupted command left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from reconciler.cli import options
+from reconciler.cli.terminal import Terminal
+from reconciler.errors import ExitCode
+
+_SAID: Final = {
+    "none": "Nothing was interrupted.",
+    "finished": "An interrupted change was finished.",
+    "undone": "An interrupted change was undone.",
+}
+
+
+def recover(
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Keep everything as it is, and stop calling it interrupted.")
+    ] = False,
+    file: options.FileOption = Path(options.DEFAULT_FILE),
+    wait: options.WaitOption = options.DEFAULT_WAIT_SECONDS,
+    home: options.HomeOption = None,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> int:
+    """Finish or undo an interrupted change. Every command that writes does this first by itself."""
+    from reconciler.model.desired import GatewaySettings
+    from reconciler.reconcile import changing
+    from reconciler.store.desired_file import read_desired
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    gateway = read_desired(file).desired.gateway if file.exists() else GatewaySettings()
+    watch = changing.Watch(wait=wait, notice=terminal.notice)
+    recovered = changing.recover(options.environment(home), gateway, watch, abandon=abandon)
+    terminal.document({"recovered": str(recovered)})
+    terminal.result(
+        "Everything was kept as it is; 'llamagate plan' shows what differs." if abandon else _SAID[recovered]
+    )
+    return ExitCode.OK

@@ -1,0 +1,96 @@
+"""Everything else for people: errors, lists, status. Pure: values in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.cli.style import PLAIN, Style
+from reconciler.errors import LlamagateError
+from reconciler.model.config import JsonObject
+from reconciler.reconcile.reading import Listed
+from reconciler.reconcile.status import Status
+
+
+def render_error(error: LlamagateError, style: Style = PLAIN) -> str:
+    """What happened, where, and what to do next."""
+    lines = [f"{style.paint('llamagate:', 'red')} {error.message}"]
+    lines += [f"  {fault}" for fault in error.faults if str(fault) != error.message]
+    if error.advice:
+        lines.append(f"  → {error.advice}")
+    return "\n".join(lines)
+
+
+def error_document(error: LlamagateError) -> JsonObject:
+    """The document of ``--json`` for a failure."""
+    faults: list[JsonObject] = [
+        {
+            "file": fault.file,
+            "line": fault.line,
+            "column": fault.column,
+            "path": fault.path,
+            "message": fault.message,
+        }
+        for fault in error.faults
+    ]
+    message = f"{error.message}; {error.advice}" if error.advice else error.message
+    return {"error": {"code": error.code, "message": message, "faults": [*faults]}}
+
+
+def render_list(items: Sequence[Listed], style: Style = PLAIN) -> str:
+    """A table: kind, id, version, enabled, owner, source, state."""
+    if not items:
+        return "Nothing is installed."
+    heads = ("KIND", "ID", "VERSION", "ENABLED", "OWNER", "STATE", "SOURCE")
+    rows = [
+        (
+            str(item.key.kind),
+            item.key.id,
+            item.version or "-",
+            "yes" if item.enabled else "no",
+            item.owner or "-",
+            item.state if item.loadable or item.state != "installed" else "not loadable",
+            item.source or "-",
+        )
+        for item in items
+    ]
+    return _table([heads, *rows], style)
+
+
+def render_status(status: Status, style: Style = PLAIN) -> str:
+    """A few lines that answer: is it as it should be, and if not, what to do."""
+    lines = [_verdict(status, style)]
+    lines += [f"  drift: {row.key.id} {row.path} ({row.change})" for row in status.drift]
+    if status.drift:
+        lines.append("  'llamagate status --diff ID' shows what was changed")
+    if status.pending:
+        lines.append(f"  {status.pending} changes pending; 'llamagate plan' shows them")
+    if status.refused:
+        lines.append(f"  {status.refused} refusals; 'llamagate plan' shows them")
+    if status.hold:
+        lines.append(f"  on hold since generation {status.hold.generation}: {status.hold.reason}")
+    lines.append(f"  {len(status.items)} items installed; {_gateway(status)}")
+    return "\n".join(lines)
+
+
+def _verdict(status: Status, style: Style) -> str:
+    if status.transaction == "running":
+        return style.paint("A change is under way.", "yellow")
+    if status.transaction == "interrupted":
+        return style.paint("A change was interrupted: run 'llamagate recover'.", "red")
+    if not status.has_file:
+        return f"Generation {status.generation}; no desired state here to compare with."
+    if status.in_sync:
+        return style.paint(f"In sync (generation {status.generation}).", "green")
+    return style.paint(f"Not in sync (generation {status.generation}).", "yellow")
+
+
+def _gateway(status: Status) -> str:
+    if status.gateway_url is None:
+        return "no gateway to ask"
+    return f"the gateway at {status.gateway_url} {'answers' if status.gateway_reachable else 'does not answer'}"
+
+
+def _table(rows: Sequence[Sequence[str]], style: Style) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([style.paint(lines[0], "bold"), *lines[1:]])

@@ -1,0 +1,105 @@
+"""A plan as a page for people: what, why, and what changes inside."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, cast
+
+from reconciler.cli.style import PLAIN, Style
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.plan import Action, ActionKind, Plan
+
+_MAX_VALUE_CHARACTERS: Final = 70
+_MAX_ROWS: Final = 20
+_INDENT: Final = " " * 6
+
+_LOOKS: Final = {
+    ActionKind.INSTALL: ("+", "green"),
+    ActionKind.REMOVE: ("-", "red"),
+    ActionKind.UPDATE: ("~", "yellow"),
+    ActionKind.DOWNGRADE: ("~", "red"),
+    ActionKind.ADOPT: ("=", "cyan"),
+    ActionKind.REPAIR: ("!", "yellow"),
+    ActionKind.CONFIGURE: ("~", "yellow"),
+    ActionKind.ENABLE: ("~", "green"),
+    ActionKind.DISABLE: ("~", "yellow"),
+}
+
+
+def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False) -> str:
+    """The whole plan. ``done``: it has been carried out, and the last line says so."""
+    parts = [
+        "\n".join(line for action in plan.actions for line in _action(action, style, plan)),
+        _section("Drift", [f"{row.key.id}: {_place(row.path)} {row.change}" for row in plan.drift], "yellow", style),
+        _section("Refused", [f"{refusal.key.id}: {refusal.message}" for refusal in plan.refusals], "red", style),
+        _section("Warnings", list(plan.warnings), "yellow", style),
+        style.paint(_summary(plan, done=done), "bold"),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _action(action: Action, style: Style, plan: Plan) -> Iterator[str]:
+    sign, colour = _LOOKS[action.action]
+    width = max(len(other.key.id) for other in plan.actions)
+    head = f"{sign} {action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
+    yield f"  {style.paint(head, colour)}"
+    for reason in action.reasons:
+        yield f"{_INDENT}{style.paint(reason, 'dim')}"
+    yield from (f"{_INDENT}{line}" for line in _diff(action.diff, style))
+
+
+def _versions(action: Action) -> str:
+    versions = [version for version in (action.from_version, action.to_version) if version]
+    return " → ".join(dict.fromkeys(versions))
+
+
+def _diff(diff: JsonObject, style: Style) -> Iterator[str]:
+    rows = list(_rows(cast(JsonObject, diff.get("manifest", {})), style))
+    yield from rows[:_MAX_ROWS]
+    if len(rows) > _MAX_ROWS:
+        yield style.paint(f"… and {len(rows) - _MAX_ROWS} more changes in the manifest (--json shows all)", "dim")
+    files = cast(dict[str, list[str]], diff.get("files", {}))
+    for part, sign, colour in (("added", "+", "green"), ("changed", "~", "yellow"), ("removed", "-", "red")):
+        paths = files.get(part, [])
+        yield from (style.paint(f"{sign} {path}", colour) for path in paths[:_MAX_ROWS])
+        if len(paths) > _MAX_ROWS:
+            yield style.paint(f"… and {len(paths) - _MAX_ROWS} more {part} files", "dim")
+
+
+def _rows(manifest: JsonObject, style: Style) -> Iterator[str]:
+    for path, pair in cast(dict[str, list[Json]], manifest.get("changed", {})).items():
+        yield style.paint(f"~ {path}: {_value(pair[0])} → {_value(pair[1])}", "yellow")
+    for path, value in cast(JsonObject, manifest.get("added", {})).items():
+        yield style.paint(f"+ {path}: {_value(value)}", "green")
+    for path, value in cast(JsonObject, manifest.get("removed", {})).items():
+        yield style.paint(f"- {path}: {_value(value)}", "red")
+
+
+def _value(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"
+
+
+def _place(path: str) -> str:
+    return "its folder is" if path == "." else f"{path} is"
+
+
+def _section(title: str, rows: list[str], colour: str, style: Style) -> str:
+    if not rows:
+        return ""
+    return "\n".join([style.paint(title, colour), *(f"  {row}" for row in rows)])
+
+
+def _summary(plan: Plan, *, done: bool) -> str:
+    if plan.refusals:
+        count = len(plan.refusals)
+        return f"Nothing is done: {count} {'refusal' if count == 1 else 'refusals'} in the plan."
+    if not plan.changes:
+        return f"No changes: everything is as the file says (generation {plan.generation})."
+    counts = Counter(action.action for action in plan.actions)
+    words = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "1 registry rebuild"
+    if done:
+        return f"Applied as generation {plan.generation + 1}: {words}."
+    return f"Plan: {words}. 'llamagate apply' carries it out."

@@ -1,0 +1,64 @@
+"""A plan in a file: what was shown, how it was made, and the fingerprint that a plan made again must have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final, cast
+
+from reconciler.documents import json_text, schemas
+from reconciler.errors import Fault, InputError
+from reconciler.model.config import JsonObject
+from reconciler.model.plan import Plan
+from reconciler.planning.intent import Allowances
+from reconciler.reconcile.looking import Options
+
+_API_VERSION: Final = "llamagate/v1"
+
+
+def saved_plan_bytes(plan: Plan, options: Options) -> bytes:
+    """The document of ``plan --json`` with what ``apply FILE`` needs to make the plan again."""
+    take_over = options.allowances.take_over
+    document: JsonObject = {
+        "apiVersion": _API_VERSION,
+        "file": str(options.file.absolute()),
+        "only": [*sorted(options.only)],
+        "options": {
+            "locked": options.locked,
+            "allow_prune": options.allowances.prune,
+            "overwrite": options.allowances.overwrite,
+            "take_over": None if take_over is None else [*sorted(take_over)],
+        },
+        "fingerprint": plan.fingerprint(),
+        **plan.to_document(),
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_saved_plan(path: Path) -> tuple[Options, str]:
+    """How a saved plan was made, and its fingerprint."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"the saved plan cannot be read: {error.strerror}"
+        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)]) from error
+    value = json_text.load(data, name=str(path))
+    schemas.check(value, "plan", data=data, file=str(path), what="saved plan")
+    document = cast(JsonObject, value)
+    if "fingerprint" not in document:
+        message = "this is the output of 'plan --json'; apply takes a plan saved with 'plan --out'"
+        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)])
+    chosen = cast(JsonObject, document["options"])
+    take_over = cast(list[str] | None, chosen["take_over"])
+    allowances = Allowances(
+        prune=bool(chosen["allow_prune"]),
+        overwrite=bool(chosen["overwrite"]),
+        take_over=None if take_over is None else frozenset(take_over),
+    )
+    options = Options(
+        file=Path(str(document["file"])),
+        only=frozenset(cast(list[str], document["only"])),
+        locked=bool(chosen["locked"]),
+        allowances=allowances,
+    )
+    return options, str(document["fingerprint"])

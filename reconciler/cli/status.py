@@ -1,0 +1,37 @@
+"""``llamagate status``: is the home as it should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli import options
+from reconciler.cli.render import render_status
+from reconciler.cli.terminal import Terminal
+from reconciler.errors import ExitCode
+
+
+def status(
+    diff: Annotated[
+        str | None, typer.Option("--diff", metavar="ID", help="Show what was changed by hand in this item's files.")
+    ] = None,
+    file: options.FileOption = Path(options.DEFAULT_FILE),
+    home: options.HomeOption = None,
+    as_json: options.JsonOption = False,
+    no_color: options.NoColorOption = False,
+) -> int:
+    """Say whether the home is as the file says: drift, pending changes, the gateway."""
+    from reconciler.reconcile.status import drift_text, read_status
+
+    terminal = Terminal(as_json=as_json, no_color=no_color)
+    if diff is not None:
+        text = drift_text(options.environment(home), diff)
+        terminal.document({"id": diff, "diff": text})
+        terminal.result(text.rstrip("\n") or f"{diff}: its files are as they were installed.")
+        return ExitCode.OK
+    found = read_status(options.environment(home), file)
+    terminal.document(found.to_document())
+    terminal.result(render_status(found, terminal.style))
+    return ExitCode.OK

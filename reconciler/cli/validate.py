@@ -1,0 +1,32 @@
+"""``llamagate validate``: check a desired state, or a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli import options
+from reconciler.cli.terminal import Terminal
+from reconciler.errors import ExitCode
+
+
+def validate(
+    target: Annotated[
+        Path, typer.Argument(metavar="[FILE|PACKAGE]", help="A desired state, or a package: a folder or a zip.")
+    ] = Path(options.DEFAULT_FILE),
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> int:
+    """Check a file with all the packages that it names, or one package. The home is not looked at."""
+    from reconciler.reconcile.validating import validate_desired, validate_package
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    is_package = target.is_dir() or target.suffix.lower() == ".zip"
+    checked = validate_package(target) if is_package else validate_desired(target)
+    for warning in checked.warnings:
+        terminal.notice(f"warning: {warning}")
+    terminal.document({"valid": True, "checked": [*checked.lines], "warnings": [*checked.warnings]})
+    terminal.result("\n".join(checked.lines))
+    return ExitCode.OK

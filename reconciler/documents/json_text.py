@@ -1,0 +1,136 @@
+"""JSON text: guarded reading, and writing in one canonical form."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Final, NoReturn
+
+from reconciler.documents.text import decoded, malformed, shown
+from reconciler.errors import InputError
+from reconciler.model.config import Json
+
+MAX_BYTES: Final = 64 * 2**20
+MAX_DEPTH: Final = 64
+MAX_NUMBER_CHARACTERS: Final = 400
+
+_STRING: Final = r'"(?:[^"\\]|\\.)*"'
+_WORD: Final = re.compile(rf"{_STRING}|(?P<word>[-+.\w]+)")
+_KEY_OR_BRACE: Final = re.compile(rf"(?P<key>{_STRING})\s*:|{_STRING}|[{{}}]")
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+class _RejectedError(Exception):
+    """A bare word that JSON, or this program, does not allow."""
+
+    def __init__(self, message: str, word: str) -> None:
+        super().__init__(message)
+        self.word = word
+
+
+class _DuplicateKeyError(Exception):
+    """An object holds a key twice."""
+
+
+def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES, trusted: bool = False) -> Json:
+    """Decode ``data``: strict UTF-8, no duplicate keys, finite numbers, integers of 64 bits, depth at most 64.
+
+    ``trusted`` skips what only costs time with documents that this program wrote. Raises ``InputError``; its fault
+    names the file ``name``, line and column.
+    """
+    text = decoded(data, name=name, max_bytes=max_bytes)
+    try:
+        value: Json = json.loads(text, parse_constant=_constant) if trusted else _loaded_strictly(text)
+        return value
+    except json.JSONDecodeError as error:
+        raise malformed(f"not valid JSON: {error.msg}", file=name, line=error.lineno, column=error.colno) from error
+    except RecursionError as error:
+        raise malformed(f"nested deeper than {MAX_DEPTH} levels", file=name) from error
+    except _RejectedError as error:
+        at = next((match.start() for match in _WORD.finditer(text) if match["word"] == error.word), 0)
+        line, column = _position(text, at)
+        raise malformed(str(error), file=name, line=line, column=column) from error
+    except _DuplicateKeyError as error:
+        raise _duplicate(text, name) from error
+
+
+def dump_canonical(value: Json) -> bytes:
+    """``value`` with sorted keys, no blanks, UTF-8 and a final line break: equal values give equal bytes."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _loaded_strictly(text: str) -> Json:
+    value: Json = json.loads(
+        text, parse_constant=_constant, parse_int=_integer, parse_float=_real, object_pairs_hook=_object
+    )
+    for match in _ESCAPE.finditer(text):
+        if match["half"]:
+            raise json.JSONDecodeError("half of a surrogate pair", text, match.start())
+    if _is_deep(value):
+        raise RecursionError
+    return value
+
+
+def _constant(word: str) -> NoReturn:
+    raise _RejectedError(f"{word} is not a finite number", word)
+
+
+def _integer(word: str) -> int:
+    if len(word) <= MAX_NUMBER_CHARACTERS and -(2**63) <= int(word) < 2**63:
+        return int(word)
+    raise _RejectedError(f"{shown(word)} does not fit 64 bits", word)
+
+
+def _real(word: str) -> float:
+    if len(word) <= MAX_NUMBER_CHARACTERS and not math.isinf(float(word)):
+        return float(word)
+    raise _RejectedError(f"{shown(word)} is not a finite number", word)
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _DuplicateKeyError
+    return result
+
+
+def _duplicate(text: str, name: str) -> InputError:
+    """The error for the first key of ``text``, otherwise valid JSON, that its object holds already."""
+    objects: list[dict[str, int]] = []
+    for match in _KEY_OR_BRACE.finditer(text):
+        if match[0] == "{":
+            objects.append({})
+        elif match[0] == "}":
+            objects.pop()
+        elif match["key"]:
+            key, start = str(json.loads(match["key"])), match.start()
+            first = objects[-1].setdefault(key, start)
+            if first != start:
+                line, column = _position(text, start)
+                message = f"duplicate key {shown(key)}; the first is in line {_position(text, first)[0]}"
+                return malformed(message, file=name, line=line, column=column)
+    return malformed("duplicate key", file=name)
+
+
+def _is_deep(value: Json) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [below for outer in level for below in _children(outer) if isinstance(below, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)

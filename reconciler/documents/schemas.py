@@ -1,0 +1,262 @@
+"""Validation against the schemas of ``schemas/``: every fault at once, where it stands and what to write instead.
+
+The schemas keep to keywords whose failure can be said in one sentence (no ``oneOf``, ``anyOf``, ``not``); where the
+general sentence is not good enough a schema carries its own, as ``patternErrorMessage`` or ``errorMessage``, which
+editors show too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.documents.text import shown
+from reconciler.documents.yaml_places import Path, dotted, locate_all
+from reconciler.errors import Fault, InputError
+from reconciler.model.config import Json, JsonObject
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+SCHEMA_NAMES: Final = (
+    "desired-state",
+    "extension-manifest",
+    "extension-packaging",
+    "lock",
+    "module-manifest",
+    "module-packaging",
+    "plan",
+    "registry",
+)
+MAX_FAULTS: Final = 100
+"""Faults reported of one document; reading on would only cost time."""
+
+_SUGGESTED_CHARACTERS: Final = 64
+"""Longer unknown keys are not compared with the known ones, which takes quadratic time."""
+
+_TYPE_NAMES: Final = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "nothing",
+}
+_TRUE_WORDS: Final = frozenset(["yes", "on", "y", "true"])
+_FALSE_WORDS: Final = frozenset(["no", "off", "n", "false"])
+
+
+def schema_text(name: str) -> str:
+    """The JSON Schema ``name``, one of ``SCHEMA_NAMES``, as it is published; ``KeyError`` for any other name."""
+    if name not in SCHEMA_NAMES:
+        raise KeyError(name)
+    package = FilePath(__file__).parent.parent
+    folder = next(folder for folder in (package / "schemas", package.parent / "schemas") if folder.is_dir())
+    return (folder / f"{name}.schema.json").read_text("utf-8")
+
+
+def check(value: Json, schema: str, *, data: bytes, file: str, what: str) -> None:
+    """Raise one ``InputError`` with all that ``faults_of`` finds; ``what`` names the document ("desired state")."""
+    faults = faults_of(value, schema, data=data, file=file)
+    if len(faults) == 1:
+        raise InputError(str(faults[0]), faults=faults)
+    if faults:
+        count = f"{len(faults)} faults" if len(faults) < MAX_FAULTS else f"{MAX_FAULTS} faults or more"
+        raise InputError(f"{file}: {count} in the {what}", faults=faults)
+
+
+def faults_of(value: Json, schema: str, *, data: bytes, file: str) -> tuple[Fault, ...]:
+    """What is wrong with ``value`` by ``schema``, in the order of the text; at most ``MAX_FAULTS``.
+
+    ``schema`` is a name, or a name and a definition in it: ``extension-manifest#/$defs/task``. ``data`` is the text
+    that ``value`` was decoded from; it is read again only to find lines and columns.
+    """
+    return _located(_problems(_validator(schema), value), data, file)
+
+
+def schema_faults(value: Json, *, data: bytes, file: str, at: Path = ()) -> tuple[Fault, ...]:
+    """What is wrong with ``value``, found at the place ``at``, as a JSON Schema that a package brings.
+
+    Only its form is checked: no pattern of it is compiled or run, and nothing that it refers to is fetched.
+    """
+    try:
+        problems = [((*at, *path), message) for path, message in _problems(_meta_validator(), value)]
+    except RecursionError:
+        problems = [(at, "this JSON Schema is nested too deep")]
+    return _located(problems, data, file)
+
+
+def _located(problems: Iterable[tuple[Path, str]], data: bytes, file: str) -> tuple[Fault, ...]:
+    found = _unique(problems)
+    positions = locate_all(data, [path for path, _ in found]) if found else {}
+    faults = []
+    for path, message in sorted(found, key=lambda problem: positions[problem[0]]):
+        line, column = positions[path]
+        faults.append(Fault(message=message, file=file, line=line, column=column, path=dotted(path) or None))
+    return tuple(faults)
+
+
+def _unique(problems: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """The first ``MAX_FAULTS`` different ones; what comes behind is not looked for."""
+    found: dict[tuple[Path, str], None] = {}
+    for problem in problems:
+        found[problem] = None
+        if len(found) == MAX_FAULTS:
+            break
+    return list(found)
+
+
+@cache
+def _validator(schema: str) -> Any:
+    from jsonschema import Draft202012Validator, validators
+
+    name, _, pointer = schema.partition("#/")
+    root = json.loads(schema_text(name))
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    extend: Any = validators.extend
+    kind = extend(Draft202012Validator, {"pattern": _pattern}, type_checker=types)
+    return kind(_expanded(_target(root, pointer), root))
+
+
+@cache
+def _meta_validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(Draft202012Validator.META_SCHEMA)
+
+
+def _expanded(node: Any, root: JsonObject) -> Any:
+    """``node`` with each local ``$ref`` replaced by its target, which is faster than following it each time."""
+    if isinstance(node, list):
+        return [_expanded(below, root) for below in node]
+    if not isinstance(node, dict):
+        return node
+    result = {key: _expanded(below, root) for key, below in node.items() if key not in ("$ref", "$defs")}
+    if "$ref" in node:
+        return _expanded(_target(root, node["$ref"].removeprefix("#/")), root) | result
+    return result
+
+
+def _target(root: JsonObject, pointer: str) -> Any:
+    node: Any = root
+    for part in pointer.split("/") if pointer else ():
+        node = node[part]
+    return node
+
+
+def _is_integer(_checker: object, instance: object) -> bool:
+    """JSON Schema takes 1.0 for an integer too; the decoders do not."""
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+def _pattern(_validator: object, pattern: str, instance: Json, _schema: object) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(instance, str) and not _compiled(pattern).search(instance):
+        yield ValidationError("pattern")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """``pattern`` with a final ``$`` that means the end, as JSON Schema has it; Python's allows a line break behind."""
+    return re.compile(re.sub(r"\$\Z", r"\\Z", pattern))
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A ``value`` at ``path`` that does not satisfy ``keyword``, whose value in ``schema`` is ``rule``."""
+
+    path: Path
+    value: Any
+    keyword: str
+    rule: Any
+    schema: Mapping[str, Any]
+
+
+def _problems(validator: Any, value: Json) -> Iterator[tuple[Path, str]]:
+    """Each place in ``value`` that is wrong and what to say about it."""
+    for error in validator.iter_errors(value):
+        path = tuple(error.absolute_path)
+        if "propertyNames" in list(error.absolute_schema_path)[-2:-1]:
+            path = (*path, error.instance)
+        failure = _Failure(path, error.instance, error.validator, error.validator_value, error.schema)
+        yield from _explained(failure)
+
+
+def _explained(failure: _Failure) -> Iterator[tuple[Path, str]]:
+    path, value, rule = failure.path, failure.value, failure.rule
+    own = "patternErrorMessage" if failure.keyword == "pattern" else "errorMessage"
+    if own in failure.schema:
+        yield path, failure.schema[own]
+    elif failure.keyword == "additionalProperties":
+        known = list(failure.schema["properties"])
+        yield from (((*path, key), _unknown(key, known)) for key in value if key not in known)
+    elif failure.keyword == "required":
+        yield from ((path, f"{shown(key)} is missing") for key in rule if key not in value)
+    else:
+        yield path, _MESSAGES.get(failure.keyword, _invalid)(failure)
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key.lower(), known, n=1) if len(key) <= _SUGGESTED_CHARACTERS else []
+    if near:
+        return f"unknown field {shown(key)}; did you mean '{near[0]}'?"
+    return f"unknown field {shown(key)}; known are {', '.join(known)}"
+
+
+def _wrong_type(failure: _Failure) -> str:
+    value = failure.value
+    expected = failure.rule if isinstance(failure.rule, list) else [failure.rule]
+    if isinstance(value, str) and "boolean" in expected and value.lower() in _TRUE_WORDS | _FALSE_WORDS:
+        return f"{shown(value)} is text; use {'true' if value.lower() in _TRUE_WORDS else 'false'}"
+    names = " or ".join(_TYPE_NAMES[name] for name in expected if name != "null" or len(expected) == 1)
+    is_unquoted = "string" in expected and isinstance(value, bool | int | float)
+    return f"expected {names}, found {_type_name(value)}" + ("; quote it" if is_unquoted else "")
+
+
+def _type_name(value: Json) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return "a whole number"
+    if isinstance(value, float):
+        return "a number with a decimal point"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _literal(value: Json) -> str:
+    return shown(value) if isinstance(value, str) else _type_name(value)
+
+
+def _wrong_count(failure: _Failure) -> str:
+    """For ``minProperties`` and ``maxProperties``, which the schemas use for "exactly one of"."""
+    return f"give exactly one of {', '.join(failure.schema['properties'])}"
+
+
+def _invalid(_failure: _Failure) -> str:
+    return "this is not valid here"
+
+
+_MESSAGES: Final[Mapping[str, Callable[[_Failure], str]]] = {
+    "type": _wrong_type,
+    "enum": lambda failure: f"expected one of {', '.join(failure.rule)}; found {_literal(failure.value)}",
+    "const": lambda failure: f"expected {_literal(failure.rule)}, found {_literal(failure.value)}",
+    "minLength": lambda _: "must not be empty",
+    "maxLength": lambda failure: f"longer than {failure.rule} characters",
+    "minimum": lambda failure: f"must be at least {failure.rule}",
+    "minItems": lambda _: "needs at least one entry",
+    "uniqueItems": lambda _: "holds an entry twice",
+    "minProperties": _wrong_count,
+    "maxProperties": _wrong_count,
+}

@@ -1,0 +1,217 @@
+"""Guarded YAML: plain values built from parser events in one pass, without recursion.
+
+The dialect is the core schema of YAML 1.2 without what has no place in a configuration: anchors, aliases, tags, merge
+keys, several documents, and numbers that JSON cannot hold. Limits are checked before anything is built from an event,
+so that a hostile text costs no more than its size.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from reconciler.documents.text import decoded, malformed, shown
+from reconciler.documents.yaml_places import MAX_DEPTH, Path, dotted, events, locate, position_of
+from reconciler.errors import InputError
+from reconciler.model.config import Json
+
+MAX_BYTES: Final = 4 * 2**20
+MAX_NUMBER_CHARACTERS: Final = 100
+
+_WORDS: Final[dict[str, Json]] = (
+    dict.fromkeys(["", "~", "null", "Null", "NULL"])
+    | dict.fromkeys(["true", "True", "TRUE"], True)
+    | dict.fromkeys(["false", "False", "FALSE"], False)
+)
+_NUMBER: Final = re.compile(
+    r"(?P<decimal>[-+]?[0-9]+)|0o(?P<octal>[0-7]+)|0x(?P<hexadecimal>[0-9a-fA-F]+)"
+    r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
+    r"|(?P<special>[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"
+)
+_BASES: Final = {"decimal": 10, "octal": 8, "hexadecimal": 16}
+_FIRST: Final = frozenset("~nNtTfF+-.0123456789")
+"""The characters with which a plain scalar that is not text starts."""
+_CONTROL: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class _RejectedError(Exception):
+    """The event at hand is not allowed; the message says why."""
+
+
+def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = frozenset()) -> Json:
+    """Decode the one YAML document ``data``; an empty one is ``None``.
+
+    ``text_keys`` holds pairs of (depth, key): the plain scalar that stands under ``key`` in a mapping with ``depth``
+    mappings around it, itself included, stays text as written, so that ``version: 1.10`` is "1.10". The root's keys
+    have depth 1. Raises ``InputError``; its fault names the file ``name``, line, column and path.
+    """
+    text = decoded(data, name=name, max_bytes=MAX_BYTES)
+    try:
+        return _Builder(data, name, text_keys).build(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise malformed(f"not valid YAML: {error.problem}", file=name, line=line, column=column) from error
+    except yaml.YAMLError as error:
+        raise _control_character(text, name) from error
+
+
+def _control_character(text: str, name: str) -> InputError:
+    match = _CONTROL.search(text)
+    start = match.start() if match else 0
+    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+    return malformed(f"control character {shown(text[start])}", file=name, line=line, column=column)
+
+
+class _Builder:
+    """The collections that are open, the innermost on top, and what to do with each kind of event."""
+
+    def __init__(self, data: bytes, name: str, text_keys: frozenset[tuple[int, str]]) -> None:
+        self._data = data
+        self._name = name
+        self._text_keys = text_keys
+        self._documents: list[Json] = []
+        self._top: dict[str, Json] | list[Json] = self._documents
+        self._key: str | None = None
+        self._stack: list[tuple[dict[str, Json] | list[Json], str | None]] = []
+        self._mappings = 0
+
+    def build(self, text: str) -> Json:
+        handlers: dict[type, Callable[[Any], None]] = {
+            ScalarEvent: self._scalar,
+            MappingStartEvent: self._mapping,
+            SequenceStartEvent: self._sequence,
+            MappingEndEvent: self._end,
+            SequenceEndEvent: self._end,
+            AliasEvent: self._alias,
+            DocumentStartEvent: self._document,
+            DocumentEndEvent: _ignored,
+            StreamStartEvent: _ignored,
+            StreamEndEvent: _ignored,
+        }
+        for event in events(text):
+            try:
+                handlers[event.__class__](event)
+            except _RejectedError as problem:
+                line, column = position_of(event)
+                path = dotted(self._path())
+                raise malformed(str(problem), file=self._name, line=line, column=column, path=path) from None
+        return self._documents[0] if self._documents else None
+
+    def _scalar(self, event: ScalarEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise _decorated(event)
+        text = event.value
+        top = self._top
+        special = not event.style and (not text or text[0] in _FIRST)
+        if isinstance(top, list):
+            top.append(_resolved(text) if special else text)
+        elif self._key is None:
+            self._key = self._new_key(event, special)
+        else:
+            if special and text and (self._mappings, self._key) in self._text_keys:
+                special = False
+            top[self._key] = _resolved(text) if special else text
+            self._key = None
+
+    def _new_key(self, event: ScalarEvent, special: bool) -> str:
+        key = event.value
+        if not event.style and key == "<<":
+            raise _RejectedError("merge keys are not allowed")
+        if special and not isinstance(_resolved(key), str):
+            raise _RejectedError(f"the key {key or 'null'} is not text; quote it")
+        if key in self._top:
+            line, _ = locate(self._data, (*self._path(), key))
+            raise _RejectedError(f"duplicate key {shown(key)}; the first is in line {line}")
+        return key
+
+    def _mapping(self, event: MappingStartEvent) -> None:
+        self._open({}, event)
+        self._mappings += 1
+
+    def _sequence(self, event: SequenceStartEvent) -> None:
+        self._open([], event)
+
+    def _open(self, collection: dict[str, Json] | list[Json], event: MappingStartEvent | SequenceStartEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise _decorated(event)
+        if len(self._stack) >= MAX_DEPTH:
+            raise _RejectedError(f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(self._top, list):
+            self._top.append(collection)
+        elif self._key is None:
+            raise _RejectedError("a key must be text")
+        else:
+            self._top[self._key] = collection
+        self._stack.append((self._top, self._key))
+        self._top, self._key = collection, None
+
+    def _end(self, event: MappingEndEvent | SequenceEndEvent) -> None:
+        if event.__class__ is MappingEndEvent:
+            self._mappings -= 1
+        self._top, self._key = self._stack.pop()[0], None
+
+    def _alias(self, event: AliasEvent) -> None:
+        raise _RejectedError(f"aliases are not allowed: *{event.anchor}")
+
+    def _document(self, _event: DocumentStartEvent) -> None:
+        if self._documents:
+            raise _RejectedError("a second document; only one is allowed")
+
+    def _path(self) -> Path:
+        """The place of the event at hand; while a key is due, the mapping's."""
+        opened = [len(top) - 1 if isinstance(top, list) else str(key) for top, key in self._stack[1:]]
+        if self._top is self._documents:
+            return ()
+        if isinstance(self._top, list):
+            return (*opened, len(self._top))
+        return (*opened, self._key) if self._key is not None else tuple(opened)
+
+
+def _ignored(event: object) -> None:
+    """What frames a document says nothing."""
+
+
+def _decorated(event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> _RejectedError:
+    if event.anchor is not None:
+        return _RejectedError(f"anchors are not allowed: &{event.anchor}")
+    return _RejectedError(f"tags are not allowed: {shown(str(event.tag))}")
+
+
+def _resolved(text: str) -> Json:
+    """The value of a plain scalar by the core schema of YAML 1.2.
+
+    Refused is what JSON readers would lose: integers beyond 64 bits, infinities, NaN.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return text
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise _RejectedError(f"a number of {len(text)} characters; quote it if it is text")
+    kind = str(match.lastgroup)
+    if kind in _BASES:
+        number = int(match[kind], _BASES[kind])
+        if -(2**63) <= number < 2**63:
+            return number
+        raise _RejectedError(f"{text} does not fit 64 bits; quote it if it is text")
+    if kind == "special" or math.isinf(float(text)):
+        raise _RejectedError(f"{text} is not a finite number; quote it if it is text")
+    return float(text)

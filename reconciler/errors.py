@@ -1,0 +1,136 @@
+"""Every exception that this project raises on purpose.
+
+Each class says, by its exit code and its advice, what a person or a script should do next. Foreign exceptions are
+wrapped where they happen; only ``cli`` catches these and turns them into text and an exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line (the table of ``docs/exit-codes.md``)."""
+
+    OK = 0
+    ERROR = 1
+    CHANGES_PENDING = 2
+    DRIFT = 3
+    LOCK_STALE = 4
+    REFUSED = 5
+    ROLLED_BACK = 6
+    NEEDS_RECOVERY = 7
+    BUSY = 8
+    PLAN_STALE = 9
+    NOT_RELOADED = 10
+    USAGE = 64
+    BUG = 70
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong with an input.
+
+    ``line`` and ``column`` count from 1. ``path`` is the place inside the document, in dotted form
+    (``extensions.foo.version``, ``steps[0].uses``). What is unknown is ``None``.
+    """
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    path: str | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+
+class LlamagateError(Exception):
+    """Base of all expected failures: a message for people, advice, and the faults behind it."""
+
+    exit_code: ExitCode = ExitCode.ERROR
+    code: str = "error"
+    advice: str = ""
+
+    def __init__(self, message: str, *, advice: str = "", faults: Iterable[Fault] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice or type(self).advice
+        self.faults = tuple(faults)
+
+
+class InputError(LlamagateError):
+    """A document, package or source is malformed, missing or unreadable. Nothing was changed."""
+
+    code = "malformed"
+
+
+class StorageError(LlamagateError):
+    """The operating system refused to read or write a file. Nothing was changed."""
+
+    code = "storage"
+
+
+class LockStaleError(LlamagateError):
+    """The lock does not fit the desired state and the command was told not to re-pin."""
+
+    exit_code = ExitCode.LOCK_STALE
+    code = "lock-stale"
+    advice = "run 'llamagate lock' and commit the result"
+
+
+class RefusedError(LlamagateError):
+    """Policy, a pin or a checksum forbids what was asked for."""
+
+    exit_code = ExitCode.REFUSED
+    code = "refused"
+
+
+class RolledBackError(LlamagateError):
+    """A change failed after its commit point and was undone completely."""
+
+    exit_code = ExitCode.ROLLED_BACK
+    code = "rolled-back"
+    advice = "mend the cause and run the command again"
+
+
+class NeedsRecoveryError(LlamagateError):
+    """An interrupted change can neither be finished nor undone without help."""
+
+    exit_code = ExitCode.NEEDS_RECOVERY
+    code = "needs-recovery"
+    advice = "mend the cause and run 'llamagate recover'"
+
+
+class BusyError(LlamagateError):
+    """Another process is changing this home."""
+
+    exit_code = ExitCode.BUSY
+    code = "busy"
+    advice = "wait for it to end, or give --wait more seconds"
+
+
+class PlanStaleError(LlamagateError):
+    """A saved plan is no longer what would be done now."""
+
+    exit_code = ExitCode.PLAN_STALE
+    code = "plan-stale"
+    advice = "look at a new 'llamagate plan --out FILE' and apply that one"
+
+
+class NotReloadedError(LlamagateError):
+    """The change is committed, but a gateway that was required did not reload."""
+
+    exit_code = ExitCode.NOT_RELOADED
+    code = "not-reloaded"
+
+
+class UsageError(LlamagateError):
+    """The command line itself is wrong."""
+
+    exit_code = ExitCode.USAGE
+    code = "usage"

@@ -1,0 +1,113 @@
+"""Changes that outlast a power cut: write beside the target, sync, rename, sync the folder.
+
+A temporary's name follows from its target's, so a crash leaves at most one and the next write removes it. Two writers
+of one file therefore need a lock between them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from reconciler.fs.descriptor import CREATE, naming, write_all
+from reconciler.fs.sync import sync_fd, sync_folder
+from reconciler.fs.tree import remove_tree
+
+_SUFFIX: Final = ".llamagate-tmp"
+_MAX_NAME_BYTES: Final = 255
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+    """Replace the content of ``path`` at once: a reader, or a crash, meets all of the old or all of the new.
+
+    Where ``path`` is a symbolic link, what it leads to is replaced. ``mode`` holds whatever the umask is. Raises
+    ``OSError`` with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
+    """
+    target = _behind_link(path)
+    temporary = temporary_path(target)
+    discard_temporary(target)
+    try:
+        _write_new(temporary, data, mode, sync=sync)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    if sync:
+        sync_folder(target.parent)
+
+
+def _write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
+    with naming(os.fspath(path)):
+        descriptor = os.open(path, CREATE, mode)
+        try:
+            write_all(descriptor, data)
+            if sys.platform != "win32":
+                os.fchmod(descriptor, mode)
+            if sync:
+                sync_fd(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _behind_link(path: Path) -> Path:
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+    return target
+
+
+def temporary_path(path: Path) -> Path:
+    """Where the next content of ``path`` grows: beside it, always under the same name."""
+    name = f".{path.name}{_SUFFIX}"
+    if len(os.fsencode(name)) > _MAX_NAME_BYTES:
+        import zlib
+
+        name = f".{zlib.crc32(os.fsencode(path.name)):08x}{_SUFFIX}"
+    return path.with_name(name)
+
+
+def discard_temporary(path: Path) -> None:
+    """Remove what a crash during a change of ``path`` may have left. Nothing there is fine."""
+    remove_tree(temporary_path(path))
+
+
+def unlink(path: Path, *, missing_ok: bool = False) -> None:
+    """Remove a file or link for good. ``missing_ok`` still syncs: an earlier removal may not have got that far."""
+    with suppress(*([FileNotFoundError] if missing_ok else [])):
+        os.unlink(path)
+    sync_folder(path.parent)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give ``source`` the name ``target``; whoever needs it to last syncs both folders."""
+    os.rename(source, target)
+
+
+def make_folders(path: Path, mode: int = 0o755) -> list[Path]:
+    """Make ``path`` and its missing parents for good, and return those made, outermost first.
+
+    ``mode`` is narrowed by the umask. Raises ``OSError``, ``FileExistsError`` where something else has the name.
+    """
+    missing = []
+    while not path.is_dir() and path != path.parent:
+        missing.append(path)
+        path = path.parent
+    return [folder for folder in reversed(missing) if _make_folder(folder, mode)]
+
+
+def _make_folder(path: Path, mode: int) -> bool:
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return False  # another process was faster
+    sync_folder(path.parent)
+    return True

@@ -1,0 +1,163 @@
+"""One writer at a time, across processes: a lock that the system drops when its holder dies.
+
+The lock is on the file and the file is never removed. What stands in it tells people who the holder is and is no proof
+of anything. The descriptor does not pass to programs that the holder starts; a bare ``fork`` does pass it on, and the
+lock then lasts until both have ended or the holder has left the ``with`` block.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import BusyError, StorageError
+from reconciler.fs.descriptor import PLAIN, READ, write_all
+
+_POLL_SECONDS: Final = 0.05
+_NOTICE_SECONDS: Final = 0.5
+_MAX_LINE_BYTES: Final = 4096
+_MAX_COMMAND_CHARACTERS: Final = 200
+_SINCE: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)")
+
+
+@contextmanager
+def exclusive(
+    path: Path,
+    *,
+    command: str,
+    wait: float,
+    notice: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[None]:
+    """Hold the lock ``path`` for the ``with`` block; ``command`` is what others read about the holder.
+
+    ``wait`` and both injected functions count in seconds. After half a second ``notice`` is told, once, for whom this
+    waits. Raises ``BusyError`` where the lock is still taken after ``wait``, ``StorageError`` where there can be none.
+    """
+    descriptor = _open(path, os.O_RDWR | os.O_CREAT | PLAIN)
+    try:
+        _acquire(descriptor, path, _moments(wait, clock, sleep), notice)
+        _introduce(descriptor, command)
+        try:
+            yield
+        finally:
+            _unlock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether someone, this process included, holds the lock ``path`` right now. Raises ``StorageError``."""
+    if not os.path.lexists(path):
+        return False
+    descriptor = _open(path, READ)
+    try:
+        return not _try_lock(descriptor, path, shared=True)
+    finally:
+        os.close(descriptor)
+
+
+def holder(path: Path) -> str:
+    """Who took the lock ``path`` last, in words: ``llamagate apply (pid 123, since 12:00:05)``. Never raises."""
+    with suppress(OSError, ValueError, RecursionError):
+        descriptor = os.open(path, READ)
+        try:
+            document = json.loads(os.read(descriptor, _MAX_LINE_BYTES))
+        finally:
+            os.close(descriptor)
+        if isinstance(document, dict):
+            return _described(document.get("command"), document.get("pid"), document.get("since"))
+    return _described(None, None, None)
+
+
+def _described(command: object, pid: object, since: object) -> str:
+    name = "".join(letter if letter.isprintable() else "?" for letter in command) if isinstance(command, str) else ""
+    facts = [f"pid {pid}"] if type(pid) is int and 0 < pid < 1 << 32 else []
+    if isinstance(since, str) and (match := _SINCE.match(since)):
+        facts.append(f"since {match[2]}" if match[1] == time.strftime("%Y-%m-%d") else f"since {match[1]} {match[2]}")
+    text = name[:_MAX_COMMAND_CHARACTERS] or "another process"
+    return f"{text} ({', '.join(facts)})" if facts else text
+
+
+def _moments(wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[float]:
+    """When to try: yields the seconds waited so far, the last time at ``wait``."""
+    limit = max(wait, 2 * _POLL_SECONDS)  # a reader's probe holds the lock for an instant, and that is not "busy"
+    start = clock()
+    while (waited := clock() - start) < limit:
+        yield waited
+        sleep(min(_POLL_SECONDS, limit - waited))
+    yield waited
+
+
+def _acquire(descriptor: int, path: Path, moments: Iterator[float], notice: Callable[[str], None]) -> None:
+    waited, told = 0.0, False
+    for waited in moments:
+        if _try_lock(descriptor, path):
+            return
+        if not told and waited >= _NOTICE_SECONDS:
+            notice(f"waiting for {holder(path)}")
+            told = True
+    raise BusyError(f"{holder(path)} is changing this home; gave up after {waited:.0f} s")
+
+
+def _introduce(descriptor: int, command: str) -> None:
+    facts = {"pid": os.getpid(), "command": command, "since": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    with suppress(OSError):  # a full disk must not stop the command that makes room
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.ftruncate(descriptor, 0)
+        write_all(descriptor, json.dumps(facts).encode() + b"\n")
+
+
+def _open(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            raise StorageError(f"{path} is a symbolic link; remove it") from error
+        raise StorageError(f"cannot open the lock {path}: {error.strerror}") from error
+
+
+def _try_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:
+    try:
+        return _lock(descriptor, shared=shared)
+    except OSError as error:
+        raise StorageError(f"cannot lock {path}: {error.strerror}") from error
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE: Final = 1 << 30  # beyond the text: a locked byte cannot be read there
+
+    def _lock(descriptor: int, *, shared: bool) -> bool:  # noqa: ARG001 - this platform has no shared kind
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int, *, shared: bool) -> bool:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

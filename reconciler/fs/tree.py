@@ -1,0 +1,191 @@
+"""Trees of files: look, hash, create, remove. Nothing here follows a symbolic link and nothing here is synced.
+
+Folders are held by descriptor while they are read, so that a tree which is exchanged meanwhile is still seen whole.
+Windows has no such descriptors: this imports there, and a port would add a twin that goes by path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from operator import attrgetter
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from reconciler.fs.descriptor import CREATE, READ, READ_FOLDER, naming, write_all
+
+_CHUNK_BYTES: Final = 1 << 16
+_NAME: Final = attrgetter("name")
+
+
+class Stamp(NamedTuple):
+    """What changes when a file is touched. ``size`` in bytes, times in nanoseconds since 1970."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class NodeKind(Enum):
+    """What a node itself is: a link to a folder is a link."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    OTHER = "other"
+    """Pipe, socket or device."""
+
+
+_KINDS: Final = {stat.S_IFREG: NodeKind.FILE, stat.S_IFDIR: NodeKind.FOLDER, stat.S_IFLNK: NodeKind.LINK}
+
+
+class Node(NamedTuple):
+    """One thing below a root. ``path`` is relative, with ``/``; ``mode`` holds the permission bits alone."""
+
+    path: str
+    kind: NodeKind
+    stamp: Stamp
+    mode: int
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp within a ``stat`` result."""
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def kind_of(status: os.stat_result) -> NodeKind:
+    """The kind within an ``lstat`` result."""
+    return _KINDS.get(stat.S_IFMT(status.st_mode), NodeKind.OTHER)
+
+
+def inode_of(path: Path) -> int | None:
+    """The inode of ``path`` itself, or ``None`` where there is nothing."""
+    try:
+        return os.lstat(path).st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def walk(root: Path) -> Iterator[Node]:
+    """Everything below ``root``: a folder before its content, each folder sorted by name.
+
+    What vanishes meanwhile is left out. Raises ``OSError``; ``NotADirectoryError`` where ``root`` is a link or a file.
+    """
+    with _folder(os.fspath(root), None, os.fspath(root)) as folder:
+        yield from _walk(folder, os.fspath(root), "")
+
+
+def _walk(folder: int, root: str, prefix: str) -> Iterator[Node]:
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=_NAME)
+    for entry in found:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        kind, path = kind_of(status), prefix + entry.name
+        yield Node(path, kind, stamp_of(status), status.st_mode & 0o7777)
+        if kind is NodeKind.FOLDER:
+            with suppress(FileNotFoundError), _folder(entry.name, folder, f"{root}/{path}") as below:
+                yield from _walk(below, root, path + "/")
+
+
+@contextmanager
+def _folder(name: str, parent: int | None, path: str) -> Iterator[int]:
+    """A descriptor of the real folder ``name`` in ``parent``; ``path`` is its whole path, for errors."""
+    try:
+        descriptor = os.open(name, READ_FOLDER, dir_fd=parent)
+    except OSError as error:
+        error.filename = path
+        raise
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def hash_file(root: Path, path: str) -> str:
+    """The sha256 of a regular file, as hex. Raises ``OSError``: ``ELOOP`` for a link, ``EINVAL`` for any other kind."""
+    import hashlib  # slow to load, and a reader that can trust the stamps never comes here
+
+    file = os.path.join(root, path)
+    with naming(file):
+        descriptor = os.open(file, READ)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", file)
+            digest = hashlib.sha256()
+            while chunk := os.read(descriptor, _CHUNK_BYTES):
+                digest.update(chunk)
+            return digest.hexdigest()
+        finally:
+            os.close(descriptor)
+
+
+def create_file(folder_fd: int, name: str, chunks: Iterable[bytes], mode: int) -> Stamp:
+    """Make a new file in the open folder and return its final stamp. ``mode`` holds whatever the umask is.
+
+    Raises ``OSError``, ``FileExistsError`` among them, and what ``chunks`` raises; what was written until then stays.
+    """
+    descriptor = os.open(name, CREATE, mode, dir_fd=folder_fd)
+    try:
+        for chunk in chunks:
+            write_all(descriptor, chunk)
+        status = os.fstat(descriptor)
+        if stat.S_IMODE(status.st_mode) != mode:
+            os.fchmod(descriptor, mode)
+            status = os.fstat(descriptor)
+        return stamp_of(status)
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove whatever ``path`` is: file, link or folder with all below, also where its owner may not look inside.
+
+    Nothing there is fine. Raises ``OSError`` with ``path`` at the first thing that stays.
+    """
+    try:
+        if kind_of(os.lstat(path)) is NodeKind.FOLDER:
+            _remove_folder(os.fspath(path), None)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
+
+
+def _remove_folder(name: str, parent: int | None) -> None:
+    folder = _open_for_removal(name, parent)
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for child, is_folder in found:
+            with suppress(FileNotFoundError):
+                if is_folder:
+                    _remove_folder(child, folder)
+                else:
+                    os.unlink(child, dir_fd=folder)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=parent)
+
+
+def _open_for_removal(name: str, parent: int | None) -> int:
+    """Open a folder and make sure that its owner may list and empty it."""
+    try:
+        folder = os.open(name, READ_FOLDER, dir_fd=parent)
+    except PermissionError:
+        os.chmod(name, stat.S_IRWXU, dir_fd=parent)
+        folder = os.open(name, READ_FOLDER, dir_fd=parent)
+    if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        with suppress(PermissionError):  # of another owner: the removal itself will tell
+            os.fchmod(folder, stat.S_IRWXU)
+    return folder

@@ -1,0 +1,176 @@
+"""The desired state: what ``llamagate.yaml`` says, decoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Literal, cast
+
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.ids import ItemKey, Kind
+
+API_VERSION: Final = "llamagate/v1"
+DEFAULT_OWNER: Final = "default"
+DEFAULT_MUTABLE: Final = ("var/**", "output/**")
+SECTIONS: Final[Mapping[str, Kind]] = {"extensions": Kind.EXTENSION, "modules": Kind.MODULE}
+
+
+class SourceKind(StrEnum):
+    """Where a package comes from."""
+
+    DIR = "dir"
+    ZIP = "zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A package's origin: a kind and where to look, relative to the file that names it."""
+
+    kind: SourceKind
+    location: str
+
+    @staticmethod
+    def from_document(value: Json) -> Source:
+        """Decode ``./folder``, ``x.zip`` or ``{kind: location}``; the shape has been validated."""
+        if isinstance(value, str):
+            return Source(SourceKind.ZIP if value.lower().endswith(".zip") else SourceKind.DIR, value)
+        ((kind, location),) = cast(dict[str, str], value).items()
+        return Source(SourceKind(kind), location)
+
+    def to_document(self) -> Json:
+        """The shortest way to write it: the shorthand where that means the same."""
+        shorthand = Source.from_document(self.location)
+        return self.location if shorthand == self else {str(self.kind): self.location}
+
+    def __str__(self) -> str:
+        return self.location
+
+
+DriftRule = Literal["report", "heal", "ignore"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on a package, in bytes and entries. ``archive`` and ``unpacked`` can be raised in ``policy.limits``."""
+
+    archive: int = 50 * 2**20
+    unpacked: int = 64 * 2**20
+    file: int = 16 * 2**20
+    entries: int = 2_000
+    ratio: int = 200
+    ratio_floor: int = 2**20
+    """Unpacked bytes of an entry below which ``ratio`` does not matter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the reconciler may do without being asked again. Defaults as in DESIGN of ``docs/architecture.md``."""
+
+    prune: Literal["owned", "never"] = "owned"
+    max_prune: int = 50
+    """Percent of the owned items that one pass may remove."""
+    drift_edited: DriftRule = "report"
+    drift_missing: DriftRule = "heal"
+    mutable: tuple[str, ...] = DEFAULT_MUTABLE
+    backups: int = 1
+    generations: int = 20
+    allow_builtin: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Policy:
+        drift = cast(dict[str, DriftRule], value.get("drift", {}))
+        limits = cast(dict[str, int], value.get("limits", {}))
+        return Policy(
+            prune=cast(Literal["owned", "never"], value.get("prune", "owned")),
+            max_prune=int(str(value.get("max_prune", "50%")).removesuffix("%")),
+            drift_edited=drift.get("edited", "report"),
+            drift_missing=drift.get("missing", "heal"),
+            mutable=tuple(cast(list[str], value.get("mutable", list(DEFAULT_MUTABLE)))),
+            backups=cast(int, value.get("backups", 1)),
+            generations=cast(int, value.get("generations", 20)),
+            allow_builtin=frozenset(cast(list[str], value.get("allow_builtin", []))),
+            limits=Limits(**limits),
+        )
+
+
+ReloadRule = Literal["auto", "required", "off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """How to reach the running gateway; ``url`` is ``None`` where the file does not name one."""
+
+    url: str | None = None
+    api_key_env: str = "LLAMAGATE_API_KEY"
+    reload: ReloadRule = "auto"
+
+    @staticmethod
+    def from_document(value: JsonObject) -> GatewaySettings:
+        return GatewaySettings(
+            url=cast(str | None, value.get("url")),
+            api_key_env=str(value.get("api_key_env", "LLAMAGATE_API_KEY")),
+            reload=cast(ReloadRule, value.get("reload", "auto")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredItem:
+    """One entry of the desired state. ``None`` means that the file is silent."""
+
+    key: ItemKey
+    source: Source
+    version: str | None = None
+    enabled: bool | None = None
+    config: JsonObject = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_document(key: ItemKey, value: Json) -> DesiredItem:
+        if not isinstance(value, dict):
+            return DesiredItem(key=key, source=Source.from_document(value))
+        return DesiredItem(
+            key=key,
+            source=Source.from_document(value["source"]),
+            version=cast(str | None, value.get("version")),
+            enabled=cast(bool | None, value.get("enabled")),
+            config=cast(JsonObject, value.get("config", {})),
+            depends_on=tuple(cast(list[str], value.get("depends_on", []))),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """The whole file. ``file`` is its absolute path; relative sources start from its folder."""
+
+    file: str
+    owner: str = DEFAULT_OWNER
+    items: tuple[DesiredItem, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+
+    @staticmethod
+    def from_document(value: JsonObject, *, file: str) -> Desired:
+        """Decode a document that the desired-state schema accepts."""
+        items = [
+            DesiredItem.from_document(ItemKey(kind, item_id), item)
+            for section, kind in SECTIONS.items()
+            for item_id, item in cast(JsonObject, value.get(section) or {}).items()
+        ]
+        return Desired(
+            file=file,
+            owner=str(value.get("owner", DEFAULT_OWNER)),
+            items=tuple(items),
+            policy=Policy.from_document(cast(JsonObject, value.get("policy", {}))),
+            gateway=GatewaySettings.from_document(cast(JsonObject, value.get("gateway", {}))),
+        )
+
+
+def section_of(kind: Kind) -> str:
+    """The key of the desired state under which items of ``kind`` stand."""
+    return next(section for section, section_kind in SECTIONS.items() if section_kind is kind)
+
+
+URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")

@@ -1,0 +1,21 @@
+"""What the process was started with, as a value. ``cli`` reads it once and hands it down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """``home`` is the LlamaGate home, absolute; ``is_own_home`` says that it is the user's default one."""
+
+    home: Path
+    is_own_home: bool
+    cwd: Path
+    variables: Mapping[str, str]
+    now: datetime
+    command: str
+    """The command line, for the notice that others see while they wait."""

@@ -1,0 +1,74 @@
+"""Where things lie in a LlamaGate home: the gateway's layout, and the folder of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.model.digest import Digest
+from reconciler.model.ids import ItemKey, Kind
+
+STAGE_BESIDE = ".llamagate-stage"
+"""The staging folder beside an ``installed`` that lies on another filesystem than the home."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths below ``root``, which is absolute. Nothing here looks at the disk."""
+
+    root: Path
+
+    def installed(self, kind: Kind) -> Path:
+        return self.root / kind.folder / "installed"
+
+    def item(self, key: ItemKey) -> Path:
+        return self.installed(key.kind) / key.id
+
+    @property
+    def registry(self) -> Path:
+        return self.root / "registry" / "installed.json"
+
+    @property
+    def ours(self) -> Path:
+        return self.root / "reconciler"
+
+    @property
+    def record(self) -> Path:
+        return self.ours / "record.json"
+
+    @property
+    def generations(self) -> Path:
+        return self.ours / "generations"
+
+    def generation(self, number: int) -> Path:
+        return self.generations / f"{number}.json"
+
+    @property
+    def backups(self) -> Path:
+        return self.ours / "backups"
+
+    def backup(self, key: ItemKey, generation: int) -> Path:
+        return self.backups / key.kind / key.id / str(generation)
+
+    @property
+    def cache(self) -> Path:
+        return self.ours / "cache"
+
+    def cached(self, tree: Digest) -> Path:
+        return self.cache / f"{tree.removeprefix('sha256:')}.zip"
+
+    @property
+    def stage(self) -> Path:
+        return self.ours / "stage"
+
+    @property
+    def journal(self) -> Path:
+        return self.ours / "journal"
+
+    @property
+    def journal_undo(self) -> Path:
+        return self.ours / "journal.undo"
+
+    @property
+    def lock(self) -> Path:
+        return self.ours / "lock"

@@ -1,0 +1,116 @@
+"""Identity of items and the rules for names that become files on any platform."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+MAX_ID_CHARACTERS: Final = 128
+MAX_PATH_BYTES: Final = 1024
+MAX_PART_BYTES: Final = 255
+MAX_DEPTH: Final = 16
+
+_ID = re.compile(r"[a-zA-Z0-9_-]+")
+_PLAIN_PATH = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,100}(?:/[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,100}){0,7}")
+_WINDOWS_DEVICES: Final = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$"]
+    + [f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"]
+)
+_RESERVED_IDS: Final = frozenset(["backups"])
+
+
+class Kind(StrEnum):
+    """What an item is. The values are those of the gateway's registry."""
+
+    EXTENSION = "extension"
+    MODULE = "agentic-module"
+
+    @property
+    def folder(self) -> str:
+        """The folder of the home that holds items of this kind."""
+        return "extensions" if self is Kind.EXTENSION else "agentic-modules"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ItemKey:
+    """Names one item. Ids are unique across both kinds, also when case is ignored."""
+
+    kind: Kind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+def id_problem(text: str) -> str | None:
+    """What is wrong with ``text`` as an item's id, or ``None``. The gateway's pattern, minus what is unsafe."""
+    if not _ID.fullmatch(text):
+        return "an id has only letters, digits, '_' and '-'"
+    if len(text) > MAX_ID_CHARACTERS:
+        return f"an id has at most {MAX_ID_CHARACTERS} characters"
+    if text.casefold() in _RESERVED_IDS:
+        return "the gateway uses this name for itself"
+    if text.casefold() in _WINDOWS_DEVICES:
+        return "this name is a device on Windows"
+    return None
+
+
+def path_problem(path: str) -> str | None:
+    """What is wrong with ``path`` as a file's place inside a package, or ``None``.
+
+    A good path is relative, uses ``/``, stays inside the package and means the same file on every platform.
+    """
+    if _PLAIN_PATH.fullmatch(path) and not any(_is_device(part) or part.endswith(".") for part in path.split("/")):
+        return None
+    if not path:
+        return "the name is empty"
+    if "\\" in path:
+        return "the name holds a backslash"
+    if path.startswith("/") or (len(path) > 1 and path[1] == ":" and path[0].isalpha()):
+        return "the path is absolute"
+    if len(path.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+        return f"the path is longer than {MAX_PATH_BYTES} bytes"
+    parts = path.split("/")
+    if len(parts) > MAX_DEPTH:
+        return f"the path is deeper than {MAX_DEPTH} folders"
+    return next((problem for part in parts if (problem := _part_problem(part))), None)
+
+
+def _part_problem(part: str) -> str | None:
+    if part == "..":
+        return "the path leaves the package ('..')"
+    if part in ("", "."):
+        return "the path has an empty or '.' part"
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in part):
+        return "the name holds a control or invisible character"
+    if len(part.encode("utf-8")) > MAX_PART_BYTES:
+        return f"one part of the path is longer than {MAX_PART_BYTES} bytes"
+    if part[-1] in ". ":
+        return "a name ends with a dot or a space"
+    if any(character in '<>:"|?*' for character in part):
+        return 'the name holds a character that Windows forbids (one of <>:"|?*)'
+    if part.casefold() == ".git":
+        return "the path lies in a .git folder"
+    if _is_device(part):
+        return "the name is a device on Windows"
+    return None
+
+
+def _is_device(part: str) -> bool:
+    return part.split(".", 1)[0].rstrip(" ").casefold() in _WINDOWS_DEVICES
+
+
+def folded(path: str) -> str:
+    """The form in which two paths collide on a file system that ignores case or Unicode normalisation."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def is_ignored(path: str) -> bool:
+    """Whether a package's ``path`` is left out of the package: what desktops and git leave behind."""
+    parts = path.split("/")
+    return parts[0] in ("__MACOSX", ".git") or ".git" in parts or parts[-1] == ".DS_Store" or "__MACOSX" in parts

@@ -1,0 +1,50 @@
+"""What is really there: the home as it was looked at, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from reconciler.model.ids import ItemKey
+from reconciler.model.record import RecordedFile
+from reconciler.model.registry import Registry
+
+
+class Presence(Enum):
+    """What stands at an item's place."""
+
+    ABSENT = auto()
+    FOLDER = auto()
+    OTHER = auto()
+    """A link or a file: nothing that a gateway loads; never followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedItem:
+    """One item's folder. ``files`` are its regular files, without a sha256 where nobody asked for it."""
+
+    presence: Presence = Presence.ABSENT
+    files: Mapping[str, RecordedFile] = field(default_factory=dict)
+    folders: frozenset[str] = frozenset()
+    links: frozenset[str] = frozenset()
+    """Paths of links and of other nodes that are neither a regular file nor a folder."""
+
+
+ABSENT = ObservedItem()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """The home: each item that was asked for, the ids of all that is there, and the registry.
+
+    ``corrupt`` says why the registry could not be read; ``registry`` is then rebuilt from the record and the disk.
+    """
+
+    registry: Registry
+    items: Mapping[ItemKey, ObservedItem]
+    present: frozenset[ItemKey] = frozenset()
+    corrupt: str | None = None
+
+    def item(self, key: ItemKey) -> ObservedItem:
+        return self.items.get(key, ABSENT)

@@ -1,0 +1,74 @@
+"""What a package holds and what its manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.model.config import JsonObject
+from reconciler.model.digest import Digest, tree_digest
+from reconciler.model.ids import Kind
+
+
+class Dialect(StrEnum):
+    """The form in which a package is written (``docs/architecture.md``, "Packages")."""
+
+    GATEWAY = "gateway"
+    """``manifest.yaml`` or ``agenticmodule.yaml`` as the gateway reads it."""
+    DEFINITION = "definition"
+    """A complete gateway definition in ``extension.yaml``; realising it writes the ``manifest.yaml`` too."""
+    TASK = "task"
+    """``extension.yaml`` with a task, or a module with ``workflow.steps``. This gateway cannot load it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One regular file of a package. ``size`` in bytes, ``sha256`` as 64 hex digits, path with ``/``."""
+
+    path: str
+    sha256: str
+    size: int
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The facts of a package's manifest and packaging file that decisions rest on.
+
+    ``definition`` is the package's file that holds ``config``. ``requires`` names the extensions that the steps use
+    and the package does not bring; ``bundles`` those that a module brings.
+    """
+
+    kind: Kind
+    id: str
+    name: str
+    version: str
+    description: str = ""
+    dialect: Dialect
+    definition: str
+    loadable: bool
+    builtin: bool = False
+    enabled_default: bool = True
+    hot_reload: bool = True
+    requires: tuple[str, ...] = ()
+    bundles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A validated package: its manifest, its files and what was strange about it."""
+
+    manifest: Manifest
+    document: JsonObject
+    files: tuple[FileEntry, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def tree(self) -> Digest:
+        return tree_digest(self.hashes)
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """Path → sha256 hex of each file."""
+        return {entry.path: entry.sha256 for entry in self.files}

@@ -1,0 +1,136 @@
+"""The plan: what would change and why, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.model.config import JsonObject
+from reconciler.model.digest import Digest, digest_bytes
+from reconciler.model.ids import ItemKey
+from reconciler.model.record import RecordItem
+
+
+class ActionKind(StrEnum):
+    """What happens to an item; the first that fits names the whole change."""
+
+    REMOVE = "remove"
+    INSTALL = "install"
+    DOWNGRADE = "downgrade"
+    UPDATE = "update"
+    ADOPT = "adopt"
+    REPAIR = "repair"
+    CONFIGURE = "configure"
+    ENABLE = "enable"
+    DISABLE = "disable"
+
+
+class Change(StrEnum):
+    """How a file of an item departs from what we wrote."""
+
+    EDITED = "edited"
+    MISSING = "missing"
+    REPLACED = "replaced"
+    """Something that is no regular file, or no folder, stands in its place."""
+    REGISTRY = "registry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One departure. Path ``.`` means the whole item."""
+
+    key: ItemKey
+    path: str
+    change: Change
+
+    def to_document(self) -> JsonObject:
+        return {"kind": str(self.key.kind), "id": self.key.id, "path": self.path, "change": str(self.change)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the plan must not be applied. ``code`` is for scripts, ``message`` says what to do."""
+
+    key: ItemKey
+    code: str
+    message: str
+
+    def to_document(self) -> JsonObject:
+        return {"kind": str(self.key.kind), "id": self.key.id, "code": self.code, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One item's change.
+
+    ``after`` is what the record will say (``None``: removed). Where ``rewrites`` is set the folder is replaced: the
+    package's files are written, but for those in ``keep``; whatever stands on disk at a path outside ``brought`` is
+    carried over.
+    """
+
+    key: ItemKey
+    action: ActionKind
+    from_version: str | None
+    to_version: str | None
+    reasons: tuple[str, ...]
+    after: RecordItem | None
+    rewrites: bool = False
+    keep: frozenset[str] = frozenset()
+    brought: frozenset[str] = frozenset()
+    diff: JsonObject = field(default_factory=dict)
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.key.kind),
+            "id": self.key.id,
+            "action": str(self.action),
+            "from_version": self.from_version,
+            "to_version": self.to_version,
+            "reasons": list(self.reasons),
+            "diff": self.diff,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that one pass found and would do, in the order in which it would do it."""
+
+    generation: int
+    actions: tuple[Action, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    rebuilds_registry: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether applying it would write anything below the home but the lock."""
+        return bool(self.actions) or self.rebuilds_registry
+
+    def to_document(self) -> JsonObject:
+        """The document of ``plan --json``; see ``schemas/plan.schema.json``."""
+        return {
+            "changes": self.changes,
+            "generation": self.generation,
+            "actions": [action.to_document() for action in self.actions],
+            "drift": [drift.to_document() for drift in self.drift],
+            "refusals": [refusal.to_document() for refusal in self.refusals],
+            "warnings": list(self.warnings),
+        }
+
+    def fingerprint(self) -> Digest:
+        """Equal for two plans exactly when they would do the same: it covers what is written, byte for byte."""
+        lines = [f"generation {self.generation} {self.rebuilds_registry}"]
+        for action in self.actions:
+            after = action.after
+            outcome = (
+                f"{after.tree} {after.enabled} {after.owner} {sorted(_hashes(after).items())}" if after else "gone"
+            )
+            lines.append(f"{action.action} {action.key} {outcome} {sorted(action.keep)} {action.reasons}")
+        lines += [f"refused {refusal.key} {refusal.code}" for refusal in self.refusals]
+        return digest_bytes("\n".join(lines).encode())
+
+
+def _hashes(item: RecordItem) -> Mapping[str, str]:
+    return {path: recorded.sha256 for path, recorded in item.files.items()}

@@ -1,0 +1,184 @@
+"""Our own record of what we installed, and the generations that it went through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, cast
+
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import Source
+from reconciler.model.digest import Digest
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.package import Dialect, Manifest
+
+RECORD_SCHEMA: Final = 1
+
+
+class RecordedFile(NamedTuple):
+    """A file as we wrote it, with the stat stamp that lets a later look skip reading it; zeros never match."""
+
+    sha256: str
+    size: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    inode: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordItem:
+    """One installed item.
+
+    ``owner`` is ``None`` for what a command brought. ``source`` has an absolute location; ``source_stamp`` is that of
+    the source when ``tree`` was read from it. ``tree`` is the package's; ``files`` are as written, configured.
+    """
+
+    key: ItemKey
+    owner: str | None
+    source: Source
+    source_stamp: str
+    tree: Digest
+    config: JsonObject
+    enabled: bool
+    manifest: Manifest
+    files: Mapping[str, RecordedFile]
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @staticmethod
+    def from_document(value: JsonObject) -> RecordItem:
+        key = ItemKey(Kind(str(value["kind"])), str(value["id"]))
+        files = cast(dict[str, list[int]], value["files"])
+        return RecordItem(
+            key=key,
+            owner=cast(str | None, value["owner"]),
+            source=Source.from_document(value["source"]),
+            source_stamp=str(value["source_stamp"]),
+            tree=Digest(str(value["tree"])),
+            config=cast(JsonObject, value["config"]),
+            enabled=bool(value["enabled"]),
+            manifest=_manifest_from_document(key, cast(JsonObject, value["manifest"])),
+            files={path: RecordedFile._make(facts) for path, facts in files.items()},
+            depends_on=tuple(cast(list[str], value["depends_on"])),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.key.kind),
+            "id": self.key.id,
+            "owner": self.owner,
+            "source": {str(self.source.kind): self.source.location},
+            "source_stamp": self.source_stamp,
+            "tree": self.tree,
+            "config": self.config,
+            "enabled": self.enabled,
+            "manifest": _manifest_to_document(self.manifest),
+            "files": {path: list(facts) for path, facts in self.files.items()},
+            "depends_on": list(self.depends_on),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why the watcher leaves things alone, and since which generation."""
+
+    reason: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Everything that we remember between passes.
+
+    ``owners`` maps each owner to the file that last spoke for it. ``valid`` holds the digests of documents that have
+    been validated, so that they need not be validated again.
+    """
+
+    generation: int = 0
+    told_generation: int = 0
+    hold: Hold | None = None
+    owners: Mapping[str, str] = field(default_factory=dict)
+    valid: frozenset[Digest] = frozenset()
+    items: Mapping[ItemKey, RecordItem] = field(default_factory=dict)
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Record:
+        items = (RecordItem.from_document(item) for item in cast(list[JsonObject], value["items"]))
+        hold = cast(JsonObject | None, value["hold"])
+        return Record(
+            generation=cast(int, value["generation"]),
+            told_generation=cast(int, value["told_generation"]),
+            hold=Hold(reason=str(hold["reason"]), generation=cast(int, hold["generation"])) if hold else None,
+            owners=cast(dict[str, str], value["owners"]),
+            valid=frozenset(Digest(text) for text in cast(list[str], value["valid"])),
+            items={item.key: item for item in items},
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "schema": RECORD_SCHEMA,
+            "generation": self.generation,
+            "told_generation": self.told_generation,
+            "hold": {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None,
+            "owners": dict(self.owners),
+            "valid": [str(digest) for digest in sorted(self.valid)],
+            "items": [self.items[key].to_document() for key in sorted(self.items)],
+        }
+
+
+def generation_document(record: Record, *, applied_at: str) -> JsonObject:
+    """What a generation remembers: the items in force after it, enough to bring them back from the cache."""
+    return {
+        "schema": RECORD_SCHEMA,
+        "generation": record.generation,
+        "applied_at": applied_at,
+        "items": [
+            {
+                "kind": str(key.kind),
+                "id": key.id,
+                "version": item.version,
+                "owner": item.owner,
+                "enabled": item.enabled,
+                "config": item.config,
+                "tree": item.tree,
+            }
+            for key, item in sorted(record.items.items())
+        ],
+    }
+
+
+def _manifest_to_document(manifest: Manifest) -> JsonObject:
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "description": manifest.description,
+        "dialect": str(manifest.dialect),
+        "definition": manifest.definition,
+        "loadable": manifest.loadable,
+        "builtin": manifest.builtin,
+        "enabled_default": manifest.enabled_default,
+        "hot_reload": manifest.hot_reload,
+        "requires": list(manifest.requires),
+        "bundles": list(manifest.bundles),
+    }
+
+
+def _manifest_from_document(key: ItemKey, value: JsonObject) -> Manifest:
+    return Manifest(
+        kind=key.kind,
+        id=key.id,
+        name=str(value["name"]),
+        version=str(value["version"]),
+        description=str(value["description"]),
+        dialect=Dialect(str(value["dialect"])),
+        definition=str(value["definition"]),
+        loadable=bool(value["loadable"]),
+        builtin=bool(value["builtin"]),
+        enabled_default=bool(value["enabled_default"]),
+        hot_reload=bool(value["hot_reload"]),
+        requires=tuple(cast(list[str], value["requires"])),
+        bundles=tuple(cast(list[str], value["bundles"])),
+    )

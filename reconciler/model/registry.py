@@ -1,0 +1,119 @@
+"""``registry/installed.json``: the gateway's own list of items, which we share with it.
+
+The file is a JSON array of objects with the keys of ``docs/architecture.md``, "The registry". Entries and keys that we
+do not know are kept. The gateway keys its map by ``id`` alone, so one id has one entry, whatever its type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, cast
+
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.ids import ItemKey, Kind
+
+_KEYS: Final = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
+
+
+class CorruptRegistryError(ValueError):
+    """The bytes are no registry: cut off, or not of the shape that the gateway can read."""
+
+
+class NewerRegistryError(ValueError):
+    """The bytes are JSON of a form that a newer gateway may have written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryEntry:
+    """One installed item as the gateway sees it. Times are RFC 3339 with nanoseconds."""
+
+    key: ItemKey
+    name: str
+    version: str
+    enabled: bool
+    installed_at: str
+    last_updated_at: str
+    source_path: str
+    extra: JsonObject = field(default_factory=dict)
+
+    @staticmethod
+    def from_document(value: JsonObject) -> RegistryEntry:
+        return RegistryEntry(
+            key=ItemKey(Kind(str(value["type"])), str(value["id"])),
+            name=str(value.get("name") or value["id"]),
+            version=str(value.get("version", "")),
+            enabled=value.get("enabled") is True,
+            installed_at=str(value.get("installed_at", "")),
+            last_updated_at=str(value.get("last_updated_at", "")),
+            source_path=str(value.get("source_path", "")),
+            extra={key: value[key] for key in value if key not in _KEYS},
+        )
+
+    def to_document(self) -> JsonObject:
+        values = (
+            self.key.id,
+            str(self.key.kind),
+            self.name,
+            self.version,
+            self.enabled,
+            self.installed_at,
+            self.last_updated_at,
+            self.source_path,
+        )
+        return {**dict(zip(_KEYS, values, strict=True)), **self.extra}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All entries by id, and the entries of types that we do not know, as they were."""
+
+    entries: Mapping[str, RegistryEntry] = field(default_factory=dict)
+    foreign: tuple[JsonObject, ...] = ()
+
+    def get(self, key: ItemKey) -> RegistryEntry | None:
+        """The entry of exactly this kind and id."""
+        entry = self.entries.get(key.id)
+        return entry if entry is not None and entry.key == key else None
+
+    def edited(self, edits: Mapping[str, RegistryEntry | None]) -> Registry:
+        """This registry with entries set, or dropped where the edit is ``None``."""
+        entries = {item_id: entry for item_id, entry in self.entries.items() if item_id not in edits}
+        entries |= {item_id: entry for item_id, entry in edits.items() if entry is not None}
+        return Registry(entries=entries, foreign=self.foreign)
+
+
+def decode_registry(data: bytes) -> Registry:
+    """Read the file's bytes; ``CorruptRegistryError`` and ``NewerRegistryError`` say why that cannot be done."""
+    try:
+        document: Json = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CorruptRegistryError(str(error)) from error
+    if isinstance(document, dict):
+        raise NewerRegistryError("it holds an object where this version knows a list")
+    if not isinstance(document, list) or not all(_is_entry(value) for value in document):
+        raise CorruptRegistryError("it is not a list of entries with an id and a type")
+    values = cast(list[JsonObject], document)
+    known = [RegistryEntry.from_document(value) for value in values if value["type"] in set(Kind)]
+    entries = {entry.key.id: entry for entry in known}
+    if len(entries) != len(known):
+        raise CorruptRegistryError("one id has two entries")
+    return Registry(entries=entries, foreign=tuple(value for value in values if value["type"] not in set(Kind)))
+
+
+def encode_registry(registry: Registry) -> bytes:
+    """The bytes as the gateway writes them, in a fixed order: by type, then id."""
+    documents = [entry.to_document() for entry in registry.entries.values()] + list(registry.foreign)
+    documents.sort(key=lambda value: (str(value["type"]), str(value["id"])))
+    return json.dumps(documents, indent=2, ensure_ascii=False).encode()
+
+
+def registry_time(moment: datetime) -> str:
+    """``moment`` (UTC) as the registry writes times."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}000Z"
+
+
+def _is_entry(value: Json) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) and value[key] for key in ("id", "type"))

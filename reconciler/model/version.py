@@ -1,0 +1,55 @@
+"""Versions and version ranges (semver, ranges as npm writes them)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from semantic_version import Version
+
+_MANIFEST_VERSION: Final = re.compile(r"(\d{1,9}\.\d{1,9}\.\d{1,9})(.*)", re.DOTALL)
+
+
+def version_problem(text: str) -> str | None:
+    """What is wrong with a manifest's ``version``, or ``None``. The gateway's rule: it starts N.N.N."""
+    if _MANIFEST_VERSION.match(text) and text.isprintable() and len(text) <= 128:
+        return None
+    return "a version starts with three numbers, as in 1.2.3"
+
+
+def range_problem(text: str) -> str | None:
+    """What is wrong with a version range, or ``None``."""
+    from semantic_version import NpmSpec
+
+    try:
+        NpmSpec(text)
+    except ValueError:
+        return "a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"
+    return None
+
+
+def in_range(version: str, wanted: str) -> bool:
+    """Whether ``version`` lies in the range ``wanted``."""
+    from semantic_version import NpmSpec
+
+    return version == wanted or bool(NpmSpec(wanted).match(_parsed(version)))
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether ``version`` precedes ``than``; build metadata does not count."""
+    if version == than:
+        return False
+    return bool(_parsed(version).truncate("prerelease") < _parsed(than).truncate("prerelease"))
+
+
+def _parsed(text: str) -> Version:
+    """The version as semver; a tail that semver does not know (``1.2.3.4``, ``1.2.3beta``) counts as build metadata."""
+    from semantic_version import Version
+
+    try:
+        return Version(text)
+    except ValueError:
+        match = _MANIFEST_VERSION.match(text)
+        core = match.group(1) if match else "0.0.0"
+        return Version(".".join(str(int(part)) for part in core.split(".")))

@@ -1,0 +1,116 @@
+"""LOOK: what really is in the home. Read-only; record and registry come in as values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import LlamagateError, StorageError
+from reconciler.fs import tree
+from reconciler.model.desired import Limits
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence
+from reconciler.model.package import Manifest
+from reconciler.model.record import Record, RecordedFile
+from reconciler.model.registry import Registry, RegistryEntry, registry_time
+from reconciler.packages.folder import open_folder
+from reconciler.packages.manifest import EXTENSION_MANIFEST, MODULE_MANIFEST, read_package
+
+_MANIFESTS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.EXTENSION: (EXTENSION_MANIFEST, "extension.yaml"),
+    Kind.MODULE: (MODULE_MANIFEST,),
+}
+
+
+def observe(
+    home: Home, record: Record, registry: Registry, wanted: Mapping[ItemKey, Collection[str]], *, corrupt: str | None
+) -> Observed:
+    """Look at every recorded and every wanted item.
+
+    ``wanted`` names the paths whose content matters beyond the recorded ones. A file with its recorded stat stamp is
+    not read again; a local file that nobody asked for is never read.
+    """
+    present = present_items(home)
+    items = {}
+    for key in {**dict.fromkeys(record.items), **wanted}:
+        recorded = record.items.get(key)
+        items[key] = _look(home.item(key), recorded.files if recorded else {}, wanted.get(key, ()))
+    return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
+
+
+def present_items(home: Home) -> frozenset[ItemKey]:
+    """Every item folder that a gateway would look at."""
+    found = set()
+    for kind in Kind:
+        folder = home.installed(kind)
+        try:
+            names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StorageError(f"{folder} cannot be read: {error.strerror}") from error
+        found |= {ItemKey(kind, name) for name in names if id_problem(name) is None}
+    return frozenset(found)
+
+
+def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
+    """What the package installed in ``folder`` says of itself; ``None`` where it is no valid package."""
+    if not any((folder / manifest).is_file() for manifest in _MANIFESTS[kind]):
+        return None
+    try:
+        return read_package(open_folder(folder, limits=Limits(), name=name), name=name).manifest
+    except (LlamagateError, OSError):
+        return None
+
+
+def rebuilt_registry(home: Home, record: Record, now: datetime) -> Registry:
+    """The registry as our record and the disk tell it, for one whose bytes are lost."""
+    moment = registry_time(now)
+    entries = {}
+    for key in sorted(present_items(home) | set(record.items)):
+        recorded = record.items.get(key)
+        manifest = recorded.manifest if recorded else manifest_at(home.item(key), key.kind, key.id)
+        if manifest is not None:
+            entries[key.id] = RegistryEntry(
+                key=key,
+                name=manifest.name,
+                version=manifest.version,
+                enabled=recorded.enabled if recorded else manifest.enabled_default,
+                installed_at=moment,
+                last_updated_at=moment,
+                source_path=str(home.item(key)),
+            )
+    return Registry(entries=entries)
+
+
+def _look(folder: Path, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:
+    try:
+        return _look_into(folder, recorded, wanted)
+    except FileNotFoundError:
+        return ABSENT
+    except NotADirectoryError:
+        return ObservedItem(presence=Presence.OTHER)
+    except OSError as error:
+        raise StorageError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
+
+
+def _look_into(folder: Path, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:
+    files: dict[str, RecordedFile] = {}
+    folders, links = set(), set()
+    for node in tree.walk(folder):
+        if node.kind is tree.NodeKind.FILE:
+            before = recorded.get(node.path)
+            if before is not None and before[1:] == node.stamp:
+                files[node.path] = before
+            elif before is not None or node.path in wanted:
+                files[node.path] = RecordedFile(tree.hash_file(folder, node.path), *node.stamp)
+            else:
+                files[node.path] = RecordedFile("", *node.stamp)
+        elif node.kind is tree.NodeKind.FOLDER:
+            folders.add(node.path)
+        else:
+            links.add(node.path)
+    return ObservedItem(presence=Presence.FOLDER, files=files, folders=frozenset(folders), links=frozenset(links))

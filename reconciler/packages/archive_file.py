@@ -1,0 +1,80 @@
+"""An open archive: exact reads of ranges, from one file that must stay what it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError
+from reconciler.fs.tree import Stamp, stamp_of
+from reconciler.packages.content import CHUNK_BYTES, refusal
+
+PACK_AGAIN: Final = "pack the archive again"
+_FLAGS: Final[int] = (
+    os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """A regular file, open for reading. ``head`` is the whole of a small one: most need a single read."""
+
+    name: str
+    stamp: Stamp
+    head: bytes
+    _descriptor: int
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.stamp.size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly the ``length`` bytes at ``offset``. ``InputError`` where they are not there."""
+        if offset + length > self.size:
+            raise self.refuse("ends in the middle of an entry: it is damaged")
+        if self.head:
+            return self.head[offset : offset + length]
+        return _read(self._descriptor, offset, length, self.name)
+
+    def chunks(self, offset: int, length: int) -> Iterator[bytes]:
+        """The same range in pieces."""
+        end = offset + length
+        for start in range(offset, end, CHUNK_BYTES):
+            yield self.read(start, min(CHUNK_BYTES, end - start))
+
+    def refuse(self, rule: str, *, entry: str | None = None, advice: str = PACK_AGAIN) -> InputError:
+        """The error for a fault in this archive."""
+        return refusal(self.name, rule, entry=entry, advice=advice)
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[ArchiveFile]:
+    """Open ``path``, which may be a link of the user's own; a pipe does not block. ``InputError`` where that fails."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError as error:
+        raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise refusal(name, "is not a regular file", advice="name a zip archive")
+        head = _read(descriptor, 0, status.st_size, name) if status.st_size <= CHUNK_BYTES else b""
+        yield ArchiveFile(name, stamp_of(status), head, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, offset: int, length: int, name: str) -> bytes:
+    try:
+        data = os.pread(descriptor, length, offset)
+    except OSError as error:
+        raise refusal(name, f"cannot be read: {error.strerror}", advice="check the disk") from error
+    if len(data) != length:
+        raise refusal(name, "changed while it was read", advice="run the command again")
+    return data

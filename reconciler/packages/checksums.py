@@ -1,0 +1,51 @@
+"""``checksums.txt``: the list that an exported package carries, and the check that makes it worth having."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from reconciler.errors import Fault, InputError, RefusedError
+from reconciler.model.digest import CHECKSUMS_FILE
+from reconciler.packages.content import Content, read
+
+__all__ = ["CHECKSUMS_FILE", "verify"]
+
+_LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+def verify(content: Content, *, name: str) -> None:
+    """Hold each file against the package's ``checksums.txt``, where there is one.
+
+    ``RefusedError`` names every file that differs, is not listed or is listed and missing; ``InputError`` a line that
+    is no checksum.
+    """
+    hashes = {entry.path: entry.sha256 for entry in content.files}
+    if hashes.pop(CHECKSUMS_FILE, None) is None:
+        return
+    listed = _listed(read(content, CHECKSUMS_FILE), file=f"{name}/{CHECKSUMS_FILE}")
+    faults = [
+        Fault(file=f"{name}/{path}", message=_difference(hashes.get(path), listed.get(path)))
+        for path in sorted(hashes.keys() | listed.keys())
+        if hashes.get(path) != listed.get(path)
+    ]
+    if faults:
+        advice = f"get the package again, or delete {CHECKSUMS_FILE} if you changed it yourself"
+        raise RefusedError(f"{name} does not match its {CHECKSUMS_FILE}", faults=faults, advice=advice)
+
+
+def _difference(found: str | None, listed: str | None) -> str:
+    if found is None:
+        return "is listed but missing"
+    return "is not listed" if listed is None else "has other bytes than listed"
+
+
+def _listed(data: bytes, *, file: str) -> dict[str, str]:
+    listed: dict[str, str] = {}
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        match = _LINE.fullmatch(line)
+        if not match or match.group(2) in listed:
+            message = "one path is listed twice" if match else "a line is '<sha256>  <path>'"
+            raise InputError(f"{file}:{number}: {message}", faults=[Fault(file=file, line=number, message=message)])
+        listed[match.group(2)] = match.group(1)
+    return listed

@@ -1,0 +1,59 @@
+"""What every package offers, wherever it lies, and how a fault in one is put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from reconciler.errors import Fault, InputError
+from reconciler.model.package import FileEntry
+
+CHUNK_BYTES: Final = 1 << 16
+"""How much of a file is in memory at a time."""
+
+_SHOWN_CHARACTERS: Final = 120
+
+
+class Content(Protocol):
+    """The regular files of a package and a way to read them again."""
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """Sorted by the path's UTF-8 bytes; hashed once, when the package was opened."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, each said once."""
+
+    @property
+    def executables(self) -> frozenset[str]:
+        """The paths of the files that are executable."""
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The bytes of the file ``path`` in pieces; ``KeyError`` where ``files`` does not name it.
+
+        Raises ``InputError``, at the end at the latest, if they are no longer those that were hashed: what was taken
+        until then is worth nothing.
+        """
+
+
+def read(content: Content, path: str) -> bytes:
+    """The bytes of one file, all at once. Errors as for ``chunks``."""
+    return b"".join(content.chunks(path))
+
+
+def executables_of(files: tuple[FileEntry, ...]) -> frozenset[str]:
+    """The paths of the executable files."""
+    return frozenset([entry.path for entry in files if entry.executable])
+
+
+def refusal(name: str, rule: str, *, entry: str | None = None, advice: str) -> InputError:
+    """The error for the package that messages call ``name``: one line that says where, what and what to do."""
+    where = name if entry is None else f"{name}: entry {shown(entry)}"
+    fault = Fault(message=rule, file=name, path=None if entry is None else shown(entry))
+    return InputError(f"{where}: {rule}; {advice}", faults=[fault])
+
+
+def shown(text: str) -> str:
+    """Foreign text in quotes, cut to a bearable length, with what a terminal would obey or hide escaped."""
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")

@@ -1,0 +1,225 @@
+"""Packages in folders: read through descriptors, following no link, and noticing what changes meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError
+from reconciler.fs.descriptor import READ, READ_FOLDER
+from reconciler.fs.tree import stamp_of
+from reconciler.model.desired import Limits
+from reconciler.model.ids import is_ignored
+from reconciler.model.package import FileEntry
+from reconciler.packages.content import CHUNK_BYTES, executables_of, refusal, shown
+from reconciler.packages.names import Names, notes_on
+
+_ROOT: Final[int] = READ_FOLDER & ~getattr(os, "O_NOFOLLOW", 0)
+"""The root itself may be a link: the user named it."""
+_AGAIN: Final = "run the command again"
+_SMALLER: Final = "make the package smaller"
+_NAME: Final = attrgetter("name")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderContent:
+    """The files of a package in the folder ``path``. ``Content`` says what the parts mean."""
+
+    path: Path
+    name: str
+    files: tuple[FileEntry, ...]
+    notes: tuple[str, ...]
+    _by_path: dict[str, FileEntry]
+
+    @property
+    def executables(self) -> frozenset[str]:
+        return executables_of(self.files)
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        entry = self._by_path[path]
+        digest = hashlib.sha256()
+        with _faults(self.name, path):
+            descriptor = _open_below(self.path, path)
+        for chunk in _contents(descriptor, self.name, path, entry.size):
+            digest.update(chunk)
+            yield chunk
+        if digest.hexdigest() != entry.sha256:
+            raise _changed(self.name, path)
+
+
+def open_folder(path: Path, *, limits: Limits, name: str) -> FolderContent:
+    """Check the whole folder and hash its files. ``name`` is how messages call it.
+
+    Raises ``InputError`` for the first thing that is wrong: a link, pipe or device, a bad name, a file that cannot be
+    read or changes while it is, a limit passed.
+    """
+    try:
+        root = os.open(path, _ROOT)
+    except OSError as error:
+        raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
+    survey = _Survey(name, limits)
+    try:
+        survey.folder(root, "")
+    finally:
+        os.close(root)
+    by_path = {entry.path: entry for entry in sorted(survey.files, key=attrgetter("path"))}
+    return FolderContent(path, name, tuple(by_path.values()), notes_on(survey.ignored), by_path)
+
+
+def folder_stamp(path: Path) -> str:
+    """A fingerprint of all files from their ``stat`` alone: while it stays, so does the package.
+
+    Empty where there is no folder or a part of it cannot be listed: opening it tells why.
+    """
+    lines: list[str] = []
+    try:
+        _collect_stamps(os.fspath(path), lines)
+    except OSError:
+        return ""
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _collect_stamps(folder: str, lines: list[str]) -> None:
+    with os.scandir(folder) as listing:
+        entries = sorted(listing, key=_NAME)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if not is_ignored(f"{entry.name}/"):
+                _collect_stamps(entry.path, lines)
+        elif not is_ignored(entry.name):
+            status = entry.stat(follow_symlinks=False)
+            lines.append(f"{entry.path}\0{':'.join(map(str, stamp_of(status)))}\n")
+
+
+@dataclass(slots=True)
+class _Survey:
+    """One walk through a folder: what was found so far, and what it may still find."""
+
+    name: str
+    limits: Limits
+    files: list[FileEntry] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    _names: Names = field(init=False)
+    _entries: int = 0
+    _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self._names = Names(self.name)
+
+    def folder(self, descriptor: int, prefix: str) -> None:
+        """Take everything in the open folder whose path, with ``/``, is ``prefix``."""
+        with _faults(self.name, prefix or "."), os.scandir(descriptor) as listing:
+            found = sorted(islice(listing, self.limits.entries + 1), key=_NAME)
+        for entry in found:
+            path = prefix + entry.name
+            with _faults(self.name, path):
+                status = entry.stat(follow_symlinks=False)
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if is_ignored(f"{path}/" if is_folder else path):
+                self.ignored.append(path)
+                continue
+            self._count(path, is_folder)
+            if is_folder:
+                self._folder(descriptor, entry.name, path)
+            else:
+                self._file(descriptor, entry.name, path, status)
+
+    def _count(self, path: str, is_folder: bool) -> None:
+        self._entries += 1
+        if self._entries > self.limits.entries:
+            raise refusal(self.name, f"has more than {self.limits.entries} entries", advice=_SMALLER)
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise refusal(self.name, "the name is not UTF-8", entry=path, advice="rename it") from error
+        self._names.add(path, folder=is_folder)
+
+    def _folder(self, parent: int, leaf: str, path: str) -> None:
+        with _faults(self.name, path):
+            descriptor = os.open(leaf, READ_FOLDER, dir_fd=parent)
+        try:
+            self.folder(descriptor, f"{path}/")
+        finally:
+            os.close(descriptor)
+
+    def _file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise self._not_a_file(parent, leaf, path, status)
+        self._check_size(path, status.st_size)
+        digest = hashlib.sha256()
+        with _faults(self.name, path):
+            descriptor = os.open(leaf, READ, dir_fd=parent)
+        for chunk in _contents(descriptor, self.name, path, status.st_size):
+            digest.update(chunk)
+        executable = status.st_mode & 0o111 != 0
+        self.files.append(FileEntry(path=path, sha256=digest.hexdigest(), size=status.st_size, executable=executable))
+
+    def _not_a_file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> InputError:
+        if not stat.S_ISLNK(status.st_mode):
+            return refusal(self.name, "is no regular file or folder", entry=path, advice="remove it")
+        with _faults(self.name, path):
+            target = os.readlink(leaf, dir_fd=parent)
+        return refusal(self.name, f"is a symbolic link to {shown(target)}", entry=path, advice="copy the file instead")
+
+    def _check_size(self, path: str, size: int) -> None:
+        self._bytes += size
+        if size > self.limits.file:
+            rule = f"has {size} bytes; a file has at most {self.limits.file}"
+            raise refusal(self.name, rule, entry=path, advice=_SMALLER)
+        if self._bytes > self.limits.unpacked:
+            rule = f"has more than {self.limits.unpacked} bytes"
+            raise refusal(self.name, rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
+
+
+def _open_below(root: Path, path: str) -> int:
+    """Open the file ``path`` below ``root``, following no link on the way from there."""
+    *folders, leaf = path.split("/")
+    descriptor = os.open(root, _ROOT)
+    try:
+        for part in folders:
+            below = os.open(part, READ_FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        return os.open(leaf, READ, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _contents(descriptor: int, name: str, path: str, size: int) -> Iterator[bytes]:
+    """The bytes of the open file, which is closed at the end. ``InputError`` unless it is and stays ``size`` long."""
+    try:
+        with _faults(name, path):
+            before = os.fstat(descriptor)
+            left = size if stat.S_ISREG(before.st_mode) and before.st_size == size else -1
+            while left >= 0 and (chunk := os.read(descriptor, CHUNK_BYTES)):
+                left -= len(chunk)
+                yield chunk
+            if left or stamp_of(os.fstat(descriptor)) != stamp_of(before):
+                raise _changed(name, path)
+    finally:
+        os.close(descriptor)
+
+
+def _changed(name: str, path: str) -> InputError:
+    return refusal(name, "changed while it was read", entry=path, advice=_AGAIN)
+
+
+@contextmanager
+def _faults(name: str, path: str) -> Iterator[None]:
+    """Turn what the system refuses for ``path`` into words. What is gone, or a link now, was there a moment ago."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise _changed(name, path) from error
+        rule = f"cannot be read: {error.strerror}"
+        raise refusal(name, rule, entry=path, advice="check its permissions") from error

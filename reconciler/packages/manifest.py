@@ -1,0 +1,214 @@
+"""From a package's files to its facts: which form it has, whether it is valid, what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from reconciler.documents import schemas, yaml_text
+from reconciler.errors import Fault, InputError
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.ids import Kind, id_problem
+from reconciler.model.package import Dialect, Manifest, Package
+from reconciler.packages import checksums
+from reconciler.packages.content import Content, read
+
+EXTENSION_MANIFEST: Final = "manifest.yaml"
+EXTENSION_PACKAGING: Final = "extension.yaml"
+MODULE_MANIFEST: Final = "agenticmodule.yaml"
+MODULE_PACKAGING: Final = "module.yaml"
+
+_TEXT_KEYS: Final = frozenset((1, key) for key in ("name", "id", "version", "description"))
+_DEFINITION_KEYS: Final = ("type", "steps", "hooks", "endpoints")
+_TASK_KEYS: Final = ("task", "prompt", "model")
+_TRUE_WORDS: Final = frozenset(["y", "yes", "on", "true"])
+_FALSE_WORDS: Final = frozenset(["n", "no", "off", "false"])
+
+
+class _Reader:
+    """Reads the YAML files of one package and collects what is wrong and what is strange."""
+
+    def __init__(self, content: Content, name: str) -> None:
+        self.content = content
+        self.name = name
+        self.paths = frozenset(entry.path for entry in content.files)
+        self.faults: list[Fault] = []
+        self.warnings: list[str] = list(content.notes)
+
+    def document(self, path: str, schema: str | Callable[[JsonObject], str]) -> JsonObject:
+        """The mapping in ``path``, validated; an empty mapping where it cannot be used at all."""
+        data = read(self.content, path)
+        file = f"{self.name}/{path}"
+        try:
+            value = yaml_text.load(data, name=file, text_keys=_TEXT_KEYS)
+        except InputError as error:
+            self.faults += error.faults or [Fault(message=error.message, file=file)]
+            return {}
+        if isinstance(value, dict):
+            self._accept_gateway_booleans(value, file)
+        chosen = schema if isinstance(schema, str) else schema(value if isinstance(value, dict) else {})
+        self.faults += schemas.faults_of(value, chosen, data=data, file=file)
+        if chosen.endswith("/task") and isinstance(value, dict):
+            self._check_own_schemas(value, data, file)
+        return value if isinstance(value, dict) else {}
+
+    def _check_own_schemas(self, document: JsonObject, data: bytes, file: str) -> None:
+        for key in ("inputs", "outputs"):
+            if isinstance(document.get(key), dict):
+                self.faults += schemas.schema_faults(document[key], data=data, file=file, at=(key,))
+
+    def _accept_gateway_booleans(self, document: JsonObject, file: str) -> None:
+        """The gateway reads ``yes`` and ``off`` as booleans where it expects one; so must whoever judges for it."""
+        for holder, keys in _boolean_places(document):
+            for key in keys:
+                word = holder.get(key)
+                if isinstance(word, str) and word.lower() in _TRUE_WORDS | _FALSE_WORDS:
+                    holder[key] = word.lower() in _TRUE_WORDS
+                    self.warnings.append(f"{file}: '{key}: {word}' is read as {str(holder[key]).lower()}; write that")
+
+
+def read_package(content: Content, *, name: str) -> Package:
+    """Validate ``content`` as a package; ``InputError`` with every fault, each with file, line, column and rule."""
+    reader = _Reader(content, name)
+    checksums.verify(content, name=name)
+    manifest, document = _read_module(reader) if MODULE_MANIFEST in reader.paths else _read_extension(reader)
+    if reader.faults:
+        raise package_error(name, reader.faults)
+    return Package(
+        manifest=manifest,
+        document=document,
+        files=tuple(entry for entry in content.files if entry.path != checksums.CHECKSUMS_FILE),
+        warnings=tuple(reader.warnings),
+    )
+
+
+def package_error(name: str, faults: list[Fault]) -> InputError:
+    """One error for everything that is wrong with a package."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return InputError(f"{name} is not a valid package: {count}", faults=faults)
+
+
+def _read_extension(reader: _Reader) -> tuple[Manifest, JsonObject]:
+    if EXTENSION_MANIFEST in reader.paths:
+        document = reader.document(EXTENSION_MANIFEST, "extension-manifest")
+        packaging: JsonObject = {}
+        if EXTENSION_PACKAGING in reader.paths:
+            packaging = reader.document(EXTENSION_PACKAGING, "extension-packaging")
+        return _manifest(reader, Kind.EXTENSION, document, packaging, Dialect.GATEWAY, EXTENSION_MANIFEST), document
+    if EXTENSION_PACKAGING not in reader.paths:
+        wanted = f"{EXTENSION_MANIFEST}, {EXTENSION_PACKAGING} or {MODULE_MANIFEST}"
+        raise package_error(reader.name, [Fault(file=reader.name, message=f"there is no {wanted} at its top level")])
+    document = reader.document(EXTENSION_PACKAGING, _extension_schema)
+    dialect = _extension_dialect(document)
+    if dialect is None:
+        message = f"this is packaging metadata only; the package also needs a {EXTENSION_MANIFEST}"
+        reader.faults.append(Fault(file=f"{reader.name}/{EXTENSION_PACKAGING}", message=message))
+    return _manifest(reader, Kind.EXTENSION, document, document, dialect or Dialect.TASK, EXTENSION_PACKAGING), document
+
+
+def _extension_dialect(document: JsonObject) -> Dialect | None:
+    if any(key in document for key in _TASK_KEYS) and not any(key in document for key in ("steps", "hooks")):
+        return Dialect.TASK
+    return Dialect.DEFINITION if any(key in document for key in _DEFINITION_KEYS) else None
+
+
+def _extension_schema(document: JsonObject) -> str:
+    dialect = _extension_dialect(document)
+    if dialect is Dialect.DEFINITION:
+        return "extension-manifest"
+    return "extension-manifest#/$defs/task" if dialect is Dialect.TASK else "extension-packaging"
+
+
+def _read_module(reader: _Reader) -> tuple[Manifest, JsonObject]:
+    for other in (EXTENSION_MANIFEST, EXTENSION_PACKAGING):
+        if other in reader.paths:
+            message = f"it holds both {MODULE_MANIFEST} and {other}; a package is a module or an extension"
+            raise package_error(reader.name, [Fault(file=reader.name, message=message)])
+    document = reader.document(MODULE_MANIFEST, _module_schema)
+    packaging: JsonObject = {}
+    if MODULE_PACKAGING in reader.paths:
+        packaging = reader.document(MODULE_PACKAGING, "module-packaging")
+    dialect = Dialect.TASK if _is_task_module(document) else Dialect.GATEWAY
+    return _manifest(reader, Kind.MODULE, document, packaging, dialect, MODULE_MANIFEST), document
+
+
+def _is_task_module(document: JsonObject) -> bool:
+    return "steps" not in document and "workflow" in document
+
+
+def _module_schema(document: JsonObject) -> str:
+    return "module-manifest#/$defs/task" if _is_task_module(document) else "module-manifest"
+
+
+def _manifest(
+    reader: _Reader, kind: Kind, document: JsonObject, packaging: JsonObject, dialect: Dialect, definition: str
+) -> Manifest:
+    name = str(document.get("name", ""))
+    item_id = str(packaging.get("id") or name)
+    if (problem := id_problem(item_id)) and not reader.faults:
+        reader.faults.append(Fault(file=f"{reader.name}/{definition}", message=f"the id {item_id!r}: {problem}"))
+    if item_id != name:
+        reader.warnings.append(
+            f"{reader.name}: id '{item_id}' and name '{name}' differ; the gateway looks enablement up by name first"
+        )
+    bundled = _bundled(reader) if kind is Kind.MODULE else {}
+    enabled = packaging.get("enabled_default", document.get("enabled_default", document.get("enabled", True)))
+    return Manifest(
+        kind=kind,
+        id=item_id,
+        name=name,
+        version=str(document.get("version", "")),
+        description=str(document.get("description", "")),
+        dialect=dialect,
+        definition=definition,
+        loadable=dialect is not Dialect.TASK,
+        builtin=document.get("builtin") is True,
+        enabled_default=enabled is not False,
+        hot_reload=packaging.get("hot_reload", True) is not False,
+        requires=_required(reader, document, bundled) if kind is Kind.MODULE else (),
+        bundles=tuple(sorted(bundled.values())),
+    )
+
+
+def _bundled(reader: _Reader) -> dict[str, str]:
+    """The extensions that a module brings: path → name."""
+    paths = [path for path in sorted(reader.paths) if path.startswith("extensions/") and path.count("/") == 1]
+    found = {}
+    for path in paths:
+        if path.endswith((".yaml", ".yml")):
+            document = reader.document(path, _extension_schema)
+            found[path] = str(document.get("name", ""))
+    return found
+
+
+def _required(reader: _Reader, document: JsonObject, bundled: dict[str, str]) -> tuple[str, ...]:
+    """The extensions that the steps name and the module does not bring; a named file must be there."""
+    required = set()
+    for place, reference in _step_extensions(document):
+        if "/" not in reference and not reference.endswith((".yaml", ".yml")):
+            required |= {reference} - set(bundled.values())
+        elif reference not in bundled:
+            message = f"the package holds no extension '{reference}'"
+            reader.faults.append(Fault(file=f"{reader.name}/{MODULE_MANIFEST}", path=place, message=message))
+    return tuple(sorted(required))
+
+
+def _step_extensions(document: JsonObject) -> Iterator[tuple[str, str]]:
+    workflow = document.get("workflow")
+    prefix, holder = (
+        ("workflow.", workflow) if "steps" not in document and isinstance(workflow, dict) else ("", document)
+    )
+    steps = holder.get("steps")
+    for index, step in enumerate(steps if isinstance(steps, list) else []):
+        if isinstance(step, dict) and isinstance(step.get("extension"), str):
+            yield f"{prefix}steps[{index}].extension", str(step["extension"])
+
+
+def _boolean_places(document: JsonObject) -> Iterator[tuple[JsonObject, tuple[str, ...]]]:
+    """Each mapping of a manifest in which the gateway expects booleans, with their keys."""
+    yield document, ("enabled", "builtin", "enabled_default", "hot_reload", "autostart")
+    for section, keys in (("inputs", ("required",)), ("endpoints", ("requires_auth", "requires_rate_limit"))):
+        rows: Json = document.get(section)
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, dict):
+                yield row, keys

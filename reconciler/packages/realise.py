@@ -1,0 +1,55 @@
+"""The files of a package as they are installed for a configuration."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from reconciler.documents import yaml_text
+from reconciler.model.config import JsonObject, merged
+from reconciler.model.package import Dialect, Manifest, Package
+from reconciler.packages.content import Content, read
+from reconciler.packages.manifest import EXTENSION_MANIFEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Realised:
+    """What stands on disk once installed: path → sha256 hex, and the files that are not the package's own bytes."""
+
+    hashes: Mapping[str, str]
+    written: Mapping[str, bytes]
+
+    def chunks(self, path: str, content: Content) -> Iterator[bytes]:
+        """The bytes to install at ``path``."""
+        if path in self.written:
+            return iter([self.written[path]])
+        return content.chunks(path)
+
+
+def installed_definition(manifest: Manifest) -> str:
+    """The installed file that holds the manifest, ``config`` included."""
+    return EXTENSION_MANIFEST if manifest.dialect is Dialect.DEFINITION else manifest.definition
+
+
+def configured(document: JsonObject, config: JsonObject) -> JsonObject:
+    """The manifest with ``config`` merged over its own."""
+    if not config:
+        return document
+    return {**document, "config": merged(cast(JsonObject, document.get("config") or {}), config)}
+
+
+def realise(package: Package, content: Content, config: JsonObject) -> Realised:
+    """Lay ``config``, its environment values resolved, over ``package``; only the bytes of ``config:`` change."""
+    manifest = package.manifest
+    hashes = dict(package.hashes)
+    effective = configured(package.document, config)
+    if effective == package.document and manifest.dialect is not Dialect.DEFINITION:
+        return Realised(hashes=hashes, written={})
+    data = read(content, manifest.definition)
+    if effective != package.document:
+        data = yaml_text.replace_block(data, "config", cast(JsonObject, effective["config"]))
+    path = installed_definition(manifest)
+    hashes[path] = hashlib.sha256(data).hexdigest()
+    return Realised(hashes=hashes, written={path: data})

@@ -1,0 +1,161 @@
+"""Three-way comparison of one item, file by file: recorded, wanted, on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from reconciler.model.desired import Policy
+from reconciler.model.ids import ItemKey
+from reconciler.model.observed import ObservedItem, Presence
+from reconciler.model.plan import Change, Drift
+from reconciler.model.record import RecordItem
+
+_NO_FILE = "other"
+"""Stands for the content of what is no regular file; equals no sha256."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileDiff:
+    """The outcome for one item.
+
+    ``rewrites``: some file on disk must change. ``keep``: the package's files whose content on disk stays.
+    ``healed``: drift that taking the wanted files undoes. ``brought``: paths that are no local files. ``conflicts``:
+    paths where neither side may win.
+    """
+
+    rewrites: bool = False
+    keep: frozenset[str] = frozenset()
+    brought: frozenset[str] = frozenset()
+    drift: tuple[Drift, ...] = ()
+    healed: tuple[Drift, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+UNCHANGED = FileDiff()
+
+
+class _Comparison:
+    """Collects the verdicts of one item. R recorded, N wanted, D on disk; ``None`` is "no such file"."""
+
+    def __init__(self, key: ItemKey, policy: Policy, *, overwrite: bool) -> None:
+        self.key = key
+        self.policy = policy
+        self.overwrite = overwrite
+        self.is_mutable = mutable_matcher(policy.mutable)
+        self.drift: list[Drift] = []
+        self.healed: list[Drift] = []
+        self.keep: set[str] = set()
+        self.conflicts: list[str] = []
+        self.rewrites = False
+
+    def file(self, path: str, recorded: str | None, wanted: str | None, found: str | None) -> None:
+        if found == wanted:
+            return
+        if found is not None and found != _NO_FILE and self.is_mutable(path):
+            self.keep.add(path)
+        elif found == recorded or self._departed(path, recorded, wanted, found):
+            self.rewrites = True
+        else:
+            self.keep.add(path)
+
+    def _departed(self, path: str, recorded: str | None, wanted: str | None, found: str | None) -> bool:
+        """D differs from R and from N: whether N is taken; else D stays (as drift, or as a conflict)."""
+        change = Change.MISSING if found is None else Change.REPLACED if found == _NO_FILE else Change.EDITED
+        rule = self.policy.drift_missing if change is Change.MISSING else self.policy.drift_edited
+        if recorded is not None:
+            row = Drift(key=self.key, path=path, change=change)
+            self.drift += [row] if rule != "ignore" else []
+            self.healed += [row] if rule == "heal" else []
+        elif rule != "heal" and not self.overwrite:
+            self.conflicts.append(path)
+            return False
+        if rule == "heal" or self.overwrite:
+            return True
+        if wanted != recorded:
+            self.conflicts.append(path)
+        return False
+
+
+def compare(
+    key: ItemKey,
+    recorded: RecordItem | None,
+    wanted: Mapping[str, str],
+    found: ObservedItem,
+    policy: Policy,
+    *,
+    overwrite: bool,
+) -> FileDiff:
+    """Compare one item. Without a record, files on disk at wanted paths are local files."""
+    before = recorded.files if recorded else {}
+    if found.presence is not Presence.FOLDER:
+        return _whole_item(key, recorded, wanted, found, policy)
+    comparison = _Comparison(key, policy, overwrite=overwrite)
+    on_disk = found.files
+    for path in wanted if not before else dict.fromkeys([*before, *wanted]):
+        entry = before.get(path)
+        disk = on_disk.get(path)
+        sha = disk.sha256 if disk else (_NO_FILE if path in found.links or path in found.folders else None)
+        comparison.file(path, entry.sha256 if entry else None, wanted.get(path), sha)
+    _check_parents(comparison, wanted, before, found)
+    return _file_diff(comparison, before, wanted)
+
+
+def _file_diff(comparison: _Comparison, before: Iterable[str], wanted: Iterable[str]) -> FileDiff:
+    if not (comparison.rewrites or comparison.keep or comparison.drift or comparison.conflicts):
+        return UNCHANGED
+    kept = frozenset(comparison.keep)
+    return FileDiff(
+        rewrites=comparison.rewrites,
+        keep=kept & frozenset(wanted),
+        brought=(frozenset(before) | frozenset(wanted)) - kept,
+        drift=tuple(comparison.drift),
+        healed=tuple(comparison.healed),
+        conflicts=tuple(comparison.conflicts),
+    )
+
+
+def _whole_item(
+    key: ItemKey, recorded: RecordItem | None, wanted: Mapping[str, str], found: ObservedItem, policy: Policy
+) -> FileDiff:
+    """The item's folder is missing, or something else stands in its place."""
+    brought = frozenset(wanted)
+    if recorded is None:
+        return FileDiff(rewrites=True, brought=brought)
+    missing = found.presence is Presence.ABSENT
+    rule = policy.drift_missing if missing else policy.drift_edited
+    rows = (Drift(key=key, path=".", change=Change.MISSING if missing else Change.REPLACED),)
+    same = {path: file.sha256 for path, file in recorded.files.items()} == wanted
+    heals = rule == "heal" or not same
+    return FileDiff(
+        rewrites=heals, brought=brought, drift=rows if rule != "ignore" else (), healed=rows if heals else ()
+    )
+
+
+def _check_parents(
+    comparison: _Comparison, wanted: Mapping[str, str], before: Mapping[str, object], found: ObservedItem
+) -> None:
+    """A local file may stand where the package needs a folder."""
+    for path in wanted:
+        if "/" in path and path not in before:
+            parts = path.split("/")
+            parents = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+            blocking = [parent for parent in parents if parent in found.files and parent not in before]
+            if blocking and not comparison.overwrite and blocking[0] not in comparison.conflicts:
+                comparison.conflicts.append(blocking[0])
+
+
+@cache
+def mutable_matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Patterns are those of gitignore. They are compiled at the first use: a pass without departures pays nothing."""
+    compiled: list[Callable[[str], bool]] = []
+
+    def matches(path: str) -> bool:
+        if not compiled:
+            from pathspec import PathSpec
+
+            compiled.append(PathSpec.from_lines("gitignore", patterns).match_file)
+        return compiled[0](path)
+
+    return matches

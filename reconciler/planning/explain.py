@@ -1,0 +1,66 @@
+"""What changes inside a manifest, for the plan: paths with their value before and after, secrets masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from reconciler.model.config import Json, JsonObject, env_references
+
+MASK: Final = "(hidden)"
+
+_SECRET_KEY: Final = re.compile(r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key)s?$")
+
+
+def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple[str | int, ...]] = ()) -> JsonObject:
+    """``{"changed": {path: [before, after]}, "added": {path: value}, "removed": {path: value}}``, empty parts left out.
+
+    ``secrets`` are the places whose values must not be shown; so are values whose key sounds like a secret.
+    """
+    from deepdiff import DeepDiff
+
+    found = DeepDiff(before, after, view="tree", verbose_level=2, ignore_order=False, threshold_to_diff_deeper=0)
+    hidden = frozenset(secrets)
+    result: dict[str, JsonObject] = {}
+    for report, levels in found.items():
+        for level in levels:
+            place = tuple(level.path(output_format="list"))
+            part, value = _row(report, level.t1, level.t2)
+            shown = [_masked(place, side, hidden) for side in value]
+            result.setdefault(part, {})[dotted(place)] = shown if part == "changed" else shown[0]
+    return {part: dict(sorted(rows.items())) for part, rows in sorted(result.items())}
+
+
+def secret_places(config: JsonObject) -> frozenset[tuple[str | int, ...]]:
+    """The places in a manifest whose value comes from the environment."""
+    return frozenset(("config", *place) for place, _ in env_references(config))
+
+
+def dotted(place: tuple[str | int, ...]) -> str:
+    """``("steps", 0, "uses")`` as ``steps[0].uses``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return text.removeprefix(".")
+
+
+def _row(report: str, before: Json, after: Json) -> tuple[str, list[Json]]:
+    if report.endswith("_added"):
+        return "added", [after]
+    if report.endswith("_removed"):
+        return "removed", [before]
+    return "changed", [before, after]
+
+
+def _masked(place: tuple[str | int, ...], value: Json, hidden: frozenset[tuple[str | int, ...]]) -> Json:
+    if any(place[: len(secret)] == secret for secret in hidden) or _sounds_secret(place):
+        return MASK
+    if isinstance(value, dict):
+        return {key: _masked((*place, key), below, hidden) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_masked((*place, index), below, hidden) for index, below in enumerate(value)]
+    return value
+
+
+def _sounds_secret(place: tuple[str | int, ...]) -> bool:
+    names: Iterator[str] = (part for part in reversed(place) if isinstance(part, str))
+    return place[:1] == ("config",) and bool(_SECRET_KEY.search(next(names, "")))

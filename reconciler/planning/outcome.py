@@ -1,0 +1,71 @@
+"""What the record and the registry say after a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.model.ids import ItemKey
+from reconciler.model.observed import Observed
+from reconciler.model.plan import Action, Plan
+from reconciler.model.record import Record, RecordedFile, RecordItem
+from reconciler.model.registry import RegistryEntry, registry_time
+from reconciler.planning.intent import Intent
+
+Stamps = Mapping[ItemKey, Mapping[str, RecordedFile]]
+"""Item → path → the file as it was staged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryEdits:
+    """``edits`` to lay over the registry and ``before``, which undoes them (id → entry, or ``None`` for none)."""
+
+    edits: Mapping[str, RegistryEntry | None]
+    before: Mapping[str, RegistryEntry | None]
+
+
+def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> Record:
+    """The record after ``plan``: one generation on, the owner's file noted, any hold ended."""
+    items = dict(record.items)
+    for action in plan.actions:
+        if action.after is None:
+            items.pop(action.key, None)
+        else:
+            items[action.key] = _with_stamps(action.after, action, staged.get(action.key, {}))
+    return replace(
+        record,
+        generation=record.generation + 1,
+        hold=None,
+        owners={**record.owners, intent.owner: intent.file},
+        items=items,
+    )
+
+
+def _with_stamps(item: RecordItem, action: Action, staged: Mapping[str, RecordedFile]) -> RecordItem:
+    """A file that was kept as it is on disk has no stamp: the next look must read it to see that it still departs."""
+    unread = {path: RecordedFile(item.files[path].sha256) for path in action.keep if path in item.files}
+    return replace(item, files={**item.files, **staged, **unread})
+
+
+def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime) -> RegistryEdits:
+    """The entries that ``plan`` sets and drops."""
+    edits: dict[str, RegistryEntry | None] = {}
+    for action in plan.actions:
+        before = observed.registry.get(action.key)
+        edits[action.key.id] = _entry(action.after, before, intent.home, registry_time(now)) if action.after else None
+    before_by_id = {item_id: observed.registry.entries.get(item_id) for item_id in edits}
+    return RegistryEdits(edits=edits, before=before_by_id)
+
+
+def _entry(item: RecordItem, before: RegistryEntry | None, home: str, now: str) -> RegistryEntry:
+    return RegistryEntry(
+        key=item.key,
+        name=item.manifest.name,
+        version=item.version,
+        enabled=item.enabled,
+        installed_at=before.installed_at if before else now,
+        last_updated_at=now,
+        source_path=f"{home}/{item.key.kind.folder}/installed/{item.key.id}",
+        extra=before.extra if before else {},
+    )

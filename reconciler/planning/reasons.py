@@ -1,0 +1,76 @@
+"""Why an item changes, in words, and which action that makes it."""
+
+from __future__ import annotations
+
+from reconciler.model.desired import section_of
+from reconciler.model.observed import ObservedItem, Presence
+from reconciler.model.plan import ActionKind, Change, Drift
+from reconciler.model.record import RecordItem
+from reconciler.model.registry import RegistryEntry
+from reconciler.model.version import is_older
+from reconciler.planning.diff import FileDiff
+
+
+def what_changes(
+    after: RecordItem,
+    recorded: RecordItem | None,
+    found: ObservedItem,
+    entry: RegistryEntry | None,
+    diff: FileDiff,
+    registry_drift: tuple[Drift, ...],
+) -> tuple[ActionKind | None, list[str]]:
+    """All that changes, the most telling first; its name is the action's."""
+    changes: list[tuple[ActionKind, str]] = []
+    if recorded is None:
+        changes.append(_arrival(after, found, entry, diff))
+    elif recorded.tree != after.tree:
+        changes.append(_update(recorded, after))
+    if recorded is not None and recorded.owner != after.owner:
+        changes.append((ActionKind.ADOPT, f"owner {recorded.owner or 'nobody'} → {after.owner}"))
+    changes += [(ActionKind.REPAIR, _repair(row)) for row in (*diff.healed, *registry_drift)]
+    if recorded is not None and recorded.config != after.config:
+        changes.append((ActionKind.CONFIGURE, "the configuration in the file changed"))
+    elif recorded is not None and diff.rewrites and not diff.healed and recorded.tree == after.tree:
+        changes.append((ActionKind.CONFIGURE, "a value from the environment changed"))
+    was_enabled = entry.enabled if entry else recorded.enabled if recorded else after.enabled
+    if was_enabled != after.enabled:
+        changes.append(
+            (ActionKind.ENABLE if after.enabled else ActionKind.DISABLE, f"enabled: {str(after.enabled).lower()}")
+        )
+    if not changes:
+        return None, []
+    changes.sort(key=lambda change: list(ActionKind).index(change[0]))
+    return changes[0][0], [reason for _, reason in changes]
+
+
+def _arrival(
+    after: RecordItem, found: ObservedItem, entry: RegistryEntry | None, diff: FileDiff
+) -> tuple[ActionKind, str]:
+    if found.presence is Presence.ABSENT:
+        return ActionKind.INSTALL, f"new under {section_of(after.key.kind)}"
+    if not diff.rewrites and not diff.keep:
+        return ActionKind.ADOPT, "the same files are already there"
+    if entry and is_older(after.version, than=entry.version):
+        return ActionKind.DOWNGRADE, f"replaces the version {entry.version} that something else installed"
+    return ActionKind.UPDATE, "replaces what something else installed"
+
+
+def _update(recorded: RecordItem, after: RecordItem) -> tuple[ActionKind, str]:
+    if is_older(after.version, than=recorded.version):
+        return ActionKind.DOWNGRADE, f"version {recorded.version} → {after.version}"
+    if recorded.version != after.version:
+        return ActionKind.UPDATE, f"version {recorded.version} → {after.version}"
+    paths = {path for path in {*recorded.files, *after.files} if _sha(recorded, path) != _sha(after, path)}
+    count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+    return ActionKind.UPDATE, f"the package changed ({count}), its version {after.version} did not"
+
+
+def _sha(item: RecordItem, path: str) -> str | None:
+    return item.files[path].sha256 if path in item.files else None
+
+
+def _repair(row: Drift) -> str:
+    if row.change is Change.REGISTRY:
+        return "its registry entry was missing or wrong"
+    place = "its folder" if row.path == "." else row.path
+    return f"{place} was {row.change}"

@@ -1,0 +1,179 @@
+"""Read: what readers show, without a lock and without recovering anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeVar
+
+from reconciler.apply import recovery
+from reconciler.documents import yaml_text
+from reconciler.errors import BusyError, LlamagateError, NeedsRecoveryError
+from reconciler.fs import file_lock
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
+from reconciler.model.package import Dialect, Manifest
+from reconciler.model.plan import Action, Plan
+from reconciler.model.record import Record, RecordItem
+from reconciler.model.registry import Registry, RegistryEntry
+from reconciler.observe import manifest_at, present_items
+from reconciler.packages.realise import configured, installed_definition
+from reconciler.planning.explain import manifest_diff, secret_places
+from reconciler.reconcile.looking import Looked, Options, look
+from reconciler.reconcile.progress import Progress, no_progress
+from reconciler.sources.resolve import open_resolved
+from reconciler.store.state_files import read_record, read_registry
+
+READER_ATTEMPTS: Final = 5
+READER_PAUSE_SECONDS: Final = 0.05
+
+TransactionState = Literal["none", "running", "interrupted"]
+T = TypeVar("T")
+
+
+def read_pass(env: Environment, options: Options, progress: Progress = no_progress) -> Looked:
+    """``look`` for a reader: again while a writer is at work."""
+    return steadily(Home(env.home), lambda: look(env, options, progress))
+
+
+def steadily(home: Home, read: Callable[[], T]) -> T:
+    """What ``read`` gives while no change is under way.
+
+    ``BusyError`` where a writer stays at work, ``NeedsRecoveryError`` where one died at it.
+    """
+    for _ in range(READER_ATTEMPTS):
+        before = _generation_mark(home)
+        if not recovery.interrupted(home):
+            found = read()
+            if _generation_mark(home) == before and not recovery.interrupted(home):
+                return found
+        time.sleep(READER_PAUSE_SECONDS)
+    if transaction_state(home) != "interrupted":
+        raise BusyError(f"{home.root} is being changed by {file_lock.holder(home.lock)}")
+    raise NeedsRecoveryError(
+        f"a change of {home.root} was interrupted",
+        advice="run 'llamagate recover': it finishes the change or undoes it",
+    )
+
+
+def transaction_state(home: Home) -> TransactionState:
+    """Whether a change is under way, or was cut off."""
+    if not recovery.interrupted(home):
+        return "none"
+    return "running" if file_lock.is_held(home.lock) else "interrupted"
+
+
+def explained(looked: Looked) -> Plan:
+    """The plan with what changes inside each package: its files, and its manifest value by value."""
+    actions = tuple(replace(action, diff=_diff(looked, action)) for action in looked.plan.actions)
+    return replace(looked.plan, actions=actions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One item as ``list`` shows it. ``dialect`` is ``None`` where what is there is no valid package."""
+
+    key: ItemKey
+    name: str
+    version: str
+    enabled: bool
+    owner: str | None
+    path: str
+    dialect: Dialect | None
+    loadable: bool
+    source: str
+    state: str
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.key.kind),
+            "id": self.key.id,
+            "name": self.name,
+            "version": self.version,
+            "enabled": self.enabled,
+            "owner": self.owner,
+            "path": self.path,
+            "dialect": self.dialect and str(self.dialect),
+            "loadable": self.loadable,
+        }
+
+
+def list_items(home: Home) -> tuple[Listed, ...]:
+    """Everything that is installed: what we recorded, what the registry names, what lies on disk."""
+    record, _ = read_record(home)
+    registry = read_registry(home).registry
+    present = present_items(home)
+    keys = {*record.items, *present, *(entry.key for entry in registry.entries.values())}
+    return tuple(_listed(home, key, record, registry, here=key in present) for key in sorted(keys))
+
+
+def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, *, here: bool) -> Listed:
+    recorded, entry, path = record.items.get(key), registry.get(key), home.item(key)
+    manifest = recorded.manifest if recorded else manifest_at(path, key.kind, key.id) if here else None
+    return Listed(
+        key=key,
+        name=manifest.name if manifest else entry.name if entry else key.id,
+        version=manifest.version if manifest else entry.version if entry else "",
+        enabled=_enabled(entry, recorded, manifest),
+        owner=recorded.owner if recorded else None,
+        path=str(path),
+        dialect=manifest.dialect if manifest else None,
+        loadable=here and manifest is not None and manifest.loadable,
+        source=str(recorded.source) if recorded else "",
+        state=("installed" if recorded else "unmanaged" if manifest else "not a package") if here else "missing",
+    )
+
+
+def _enabled(entry: RegistryEntry | None, recorded: RecordItem | None, manifest: Manifest | None) -> bool:
+    if entry is not None:
+        return entry.enabled
+    if recorded is not None:
+        return recorded.enabled
+    return manifest is not None and manifest.enabled_default
+
+
+def _generation_mark(home: Home) -> tuple[int, int] | None:
+    """Changes with every record that is written."""
+    try:
+        found = home.record.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _diff(looked: Looked, action: Action) -> JsonObject:
+    if not action.rewrites or action.after is None:
+        return {}
+    recorded = looked.record.items.get(action.key)
+    found = looked.observed.item(action.key).files
+    if not found:
+        return {}
+    before = {path: file.sha256 for path, file in (recorded.files if recorded else found).items()}
+    after = {path: file.sha256 for path, file in action.after.files.items()}
+    files: JsonObject = {
+        "added": [*sorted(after.keys() - before.keys())],
+        "changed": [*sorted(path for path in after.keys() & before.keys() if after[path] != before[path])],
+        "removed": [*sorted(before.keys() - after.keys())] if recorded else [],
+    }
+    manifest = _manifest_diff(looked, action.after, recorded)
+    parts: JsonObject = {"files": {part: paths for part, paths in files.items() if paths}, "manifest": manifest}
+    return {part: value for part, value in parts.items() if value}
+
+
+def _manifest_diff(looked: Looked, after: RecordItem, recorded: RecordItem | None) -> JsonObject:
+    opened = open_resolved(looked.resolved[after.key], looked.home, looked.intent.policy.limits)
+    installed = installed_definition(recorded.manifest if recorded else after.manifest)
+    secrets = secret_places(after.config) | (secret_places(recorded.config) if recorded else frozenset())
+    before = _document(looked.home, after.key, installed)
+    return manifest_diff(before, configured(opened.package.document, after.config), secrets)
+
+
+def _document(home: Home, key: ItemKey, path: str) -> JsonObject:
+    try:
+        value = yaml_text.load((home.item(key) / path).read_bytes(), name=path)
+    except (OSError, LlamagateError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,191 @@
+"""Status: is the home as it should be. Answers always, also while a change is under way or after a crash."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from reconciler.documents import yaml_text
+from reconciler.errors import InputError, LlamagateError
+from reconciler.gateway.refresh import DEFAULT_URL, reachable
+from reconciler.model.config import Json, JsonObject, env_references
+from reconciler.model.desired import GatewaySettings, Limits, Policy
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.plan import Drift
+from reconciler.model.record import Hold, RecordItem
+from reconciler.observe import observe
+from reconciler.packages.content import read
+from reconciler.packages.realise import installed_definition, realise
+from reconciler.planning.explain import MASK
+from reconciler.planning.planner import drift_of
+from reconciler.reconcile.looking import Options, look
+from reconciler.reconcile.reading import Listed, TransactionState, list_items, steadily, transaction_state
+from reconciler.sources.resolve import open_recorded
+from reconciler.store.state_files import read_record, read_registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How things stand. ``pending`` and ``refused`` count what a full apply would do and refuse."""
+
+    in_sync: bool
+    has_file: bool
+    generation: int
+    pending: int
+    refused: int
+    drift: tuple[Drift, ...]
+    hold: Hold | None
+    transaction: TransactionState
+    gateway_url: str | None
+    gateway_reachable: bool
+    items: tuple[Listed, ...]
+
+    def to_document(self) -> JsonObject:
+        hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
+        return {
+            "in_sync": self.in_sync,
+            "generation": self.generation,
+            "pending": self.pending,
+            "drift": [row.to_document() for row in self.drift],
+            "hold": hold,
+            "transaction": self.transaction,
+            "gateway": {"url": self.gateway_url, "reachable": self.gateway_reachable},
+            "items": [item.to_document() for item in self.items],
+        }
+
+
+def read_status(env: Environment, file: Path) -> Status:
+    """Compare the home with ``file``, or only with our record where there is no such file."""
+    home = Home(env.home)
+    try:
+        status = steadily(home, lambda: _status(env, file))
+    except LlamagateError:
+        if transaction_state(home) == "none":
+            raise
+        status = replace(_without_file(env), in_sync=False)
+    status = replace(status, transaction=transaction_state(home))
+    return replace(status, gateway_reachable=status.gateway_url is not None and reachable(status.gateway_url))
+
+
+def _status(env: Environment, file: Path) -> Status:
+    if not file.exists():
+        return _without_file(env)
+    looked = look(env, Options(file=file))
+    plan = looked.plan
+    return Status(
+        in_sync=not (plan.changes or plan.drift or plan.refusals or looked.pins.stale),
+        has_file=True,
+        generation=plan.generation,
+        pending=len(plan.actions),
+        refused=len(plan.refusals),
+        drift=plan.drift,
+        hold=looked.record.hold,
+        transaction="none",
+        gateway_url=_gateway_url(env, looked.file.desired.gateway),
+        gateway_reachable=False,
+        items=list_items(looked.home),
+    )
+
+
+def _without_file(env: Environment) -> Status:
+    home = Home(env.home)
+    record, _ = read_record(home)
+    registry = read_registry(home)
+    observed = observe(home, record, registry.registry, {}, corrupt=registry.corrupt)
+    items = [record.items[key] for key in sorted(record.items)]
+    drift = tuple(row for item in items for row in drift_of(item, observed, Policy(), str(home.root)))
+    return Status(
+        in_sync=not drift and registry.corrupt is None,
+        has_file=False,
+        generation=record.generation,
+        pending=0,
+        refused=0,
+        drift=drift,
+        hold=record.hold,
+        transaction="none",
+        gateway_url=_gateway_url(env, GatewaySettings()),
+        gateway_reachable=False,
+        items=list_items(home),
+    )
+
+
+def _gateway_url(env: Environment, settings: GatewaySettings) -> str | None:
+    return settings.url or (DEFAULT_URL if env.is_own_home else None)
+
+
+def drift_text(env: Environment, item_id: str) -> str:
+    """What was changed by hand in an item's files, as a unified diff; nothing where they are as they were written."""
+    home = Home(env.home)
+    record, _ = read_record(home)
+    recorded = next((item for key, item in record.items.items() if key.id == item_id), None)
+    if recorded is None:
+        near = difflib.get_close_matches(item_id, [key.id for key in record.items], n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"llamagate has not installed any '{item_id}'{hint}")
+    observed = observe(home, record, read_registry(home).registry, {}, corrupt=None)
+    drift = drift_of(recorded, observed, Policy(mutable=()), str(home.root))
+    paths = {path for row in drift for path in (recorded.files if row.path == "." else [row.path])}
+    expected = _expected(home, recorded) if paths & recorded.files.keys() else {}
+    return "".join(_unified(home, recorded, path, expected.get(path)) for path in sorted(paths & recorded.files.keys()))
+
+
+def _expected(home: Home, recorded: RecordItem) -> dict[str, bytes]:
+    """The files as they were written, values from the environment masked."""
+    opened = open_recorded(recorded, home, Limits())
+    realised = realise(opened.package, opened.content, cast(JsonObject, _masked(recorded.config)))
+    return {path: realised.written.get(path) or read(opened.content, path) for path in realised.hashes}
+
+
+def _masked(config: Json) -> Json:
+    if next(env_references(config), ((0,), ""))[0] == ():
+        return MASK
+    if isinstance(config, dict):
+        return {key: _masked(value) for key, value in config.items()}
+    return [_masked(value) for value in config] if isinstance(config, list) else config
+
+
+def _unified(home: Home, recorded: RecordItem, path: str, expected: bytes | None) -> str:
+    name = f"{recorded.key.id}/{path}"
+    try:
+        found = (home.item(recorded.key) / path).read_bytes()
+    except OSError:
+        return f"{name} is missing\n"
+    if path == installed_definition(recorded.manifest):
+        found = _without_secrets(found, recorded.config)
+    before, after = _lines(expected or b""), _lines(found)
+    if before is None or after is None:
+        return f"{name} differs, and is not text\n"
+    return "".join(difflib.unified_diff(before, after, f"{name} (as installed)", f"{name} (now)"))
+
+
+def _lines(data: bytes) -> list[str] | None:
+    try:
+        lines = data.decode("utf-8").splitlines(keepends=True)
+    except UnicodeDecodeError:
+        return None
+    return [line if line.endswith("\n") else f"{line}\n" for line in lines]
+
+
+def _without_secrets(data: bytes, config: JsonObject) -> bytes:
+    """The installed manifest with the values hidden that came from the environment."""
+    places = [place for place, _ in env_references(config)]
+    if not places:
+        return data
+    try:
+        value = yaml_text.load(data, name="manifest")
+    except LlamagateError:
+        return b"(it cannot be read, and may hold secrets: it is not shown)\n"
+    for place in places:
+        found: Json = value["config"] if isinstance(value, dict) and "config" in value else None
+        for part in place:
+            found = found[part] if isinstance(found, (dict, list)) and _has(found, part) else None  # type: ignore[index]
+        if isinstance(found, str) and found:
+            data = data.replace(found.encode(), MASK.encode())
+    return data
+
+
+def _has(value: list[Json] | dict[str, Json], part: str | int) -> bool:
+    return part in value if isinstance(value, dict) else isinstance(part, int) and part < len(value)

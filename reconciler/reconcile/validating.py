@@ -1,0 +1,55 @@
+"""Validate: everything that is wrong with a desired state or a package, before anyone applies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import Fault, InputError
+from reconciler.model.desired import Limits, Source
+from reconciler.model.package import Dialect, Package
+from reconciler.packages.manifest import read_package
+from reconciler.reconcile.looking import look_at_sources
+from reconciler.sources.table import DRIVERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found to be good, a line each, and what was strange about it."""
+
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def validate_package(path: Path) -> Checked:
+    """Read the package at ``path`` as an apply would."""
+    if not path.exists():
+        raise InputError(
+            f"{path}: there is no such package", faults=[Fault(file=str(path), message="it does not exist")]
+        )
+    source = Source.from_document(str(path))
+    content = DRIVERS[source.kind].open(path.absolute(), limits=Limits(), name=str(path))
+    package = read_package(content, name=str(path))
+    return Checked(lines=(f"{path} is valid: {_summary(package)}",), warnings=package.warnings)
+
+
+def validate_desired(path: Path) -> Checked:
+    """Read the desired state and every package that it names."""
+    desired, found = look_at_sources(path)
+    lines = [f"{path} is valid: {len(desired.items)} items"]
+    warnings: list[str] = []
+    for one in found.values():
+        if one.opened is not None:
+            lines.append(f"{one.name} is valid: {_summary(one.opened.package)}")
+            warnings += one.opened.package.warnings
+    return Checked(lines=tuple(lines), warnings=tuple(warnings))
+
+
+def _summary(package: Package) -> str:
+    manifest = package.manifest
+    dialects = {
+        Dialect.GATEWAY: "gateway dialect",
+        Dialect.DEFINITION: "full definition in extension.yaml",
+        Dialect.TASK: "task dialect, which this gateway cannot load",
+    }
+    return f"{manifest.kind} {manifest.id} {manifest.version}, {dialects[manifest.dialect]}, {len(package.files)} files"

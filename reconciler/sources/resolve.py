@@ -1,0 +1,132 @@
+"""What a desired item's source stands for now, and its package when it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reconciler.errors import InputError, LlamagateError
+from reconciler.model.desired import DesiredItem, Limits, Source, section_of
+from reconciler.model.digest import Digest
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
+from reconciler.model.package import Manifest, Package
+from reconciler.model.record import RecordItem
+from reconciler.model.version import in_range
+from reconciler.packages.archive import open_archive
+from reconciler.packages.content import Content
+from reconciler.packages.manifest import read_package
+from reconciler.sources.table import DRIVERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A validated package and its bytes."""
+
+    package: Package
+    content: Content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """``source`` has an absolute location; ``stamp`` was taken before anything was read from it.
+
+    ``opened`` is there when the source had to be read; it need not be where the record knows the stamp.
+    """
+
+    key: ItemKey
+    source: Source
+    stamp: str
+    manifest: Manifest
+    tree: Digest
+    name: str
+    opened: Opened | None = field(default=None, repr=False)
+
+
+def resolve(item: DesiredItem, *, base: Path, recorded: RecordItem | None, limits: Limits) -> Resolved:
+    """Find out what ``item`` stands for, reading its source only if the record does not know it as it is.
+
+    ``InputError`` where the source is missing, malformed, or not what the item says.
+    """
+    driver = DRIVERS[item.source.kind]
+    location = base / item.source.location
+    source = replace(item.source, location=str(location))
+    name = item.source.location
+    stamp = driver.stamp(location)
+    if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
+        resolved = Resolved(
+            key=item.key, source=source, stamp=stamp, manifest=recorded.manifest, tree=recorded.tree, name=name
+        )
+    else:
+        opened = _open(source, limits, name)
+        package = opened.package
+        resolved = Resolved(
+            key=item.key,
+            source=source,
+            stamp=stamp,
+            manifest=package.manifest,
+            tree=package.tree,
+            name=name,
+            opened=opened,
+        )
+    _check(item, resolved.manifest)
+    return resolved
+
+
+def open_resolved(resolved: Resolved, home: Home, limits: Limits) -> Opened:
+    """The package that ``resolved`` stands for: as it was read, from the cache, or from its source again."""
+    if resolved.opened is not None:
+        return resolved.opened
+    cached = _from_cache(resolved, home, limits)
+    if cached is not None:
+        return cached
+    opened = _open(resolved.source, limits, resolved.name)
+    if opened.package.tree != resolved.tree:
+        raise InputError(f"{resolved.name} changed while it was read; run the command again")
+    return opened
+
+
+def open_recorded(recorded: RecordItem, home: Home, limits: Limits) -> Opened:
+    """The package that an installed item was made from: from the cache, or from its source if that is unchanged."""
+    resolved = Resolved(
+        key=recorded.key,
+        source=recorded.source,
+        stamp=recorded.source_stamp,
+        manifest=recorded.manifest,
+        tree=recorded.tree,
+        name=recorded.source.location,
+    )
+    return open_resolved(resolved, home, limits)
+
+
+def _from_cache(resolved: Resolved, home: Home, limits: Limits) -> Opened | None:
+    """The cached package; ``None`` where there is none, or where its bytes are no longer those of its name."""
+    path = home.cached(resolved.tree)
+    if not path.exists():
+        return None
+    try:
+        content = open_archive(path, limits=limits, name=resolved.name)
+        package = read_package(content, name=resolved.name)
+    except LlamagateError:
+        return None
+    return Opened(package=package, content=content) if package.tree == resolved.tree else None
+
+
+def _open(source: Source, limits: Limits, name: str) -> Opened:
+    content = DRIVERS[source.kind].open(Path(source.location), limits=limits, name=name)
+    return Opened(package=read_package(content, name=name), content=content)
+
+
+def _check(item: DesiredItem, manifest: Manifest) -> None:
+    if manifest.kind is not item.key.kind:
+        raise InputError(
+            f"{item.source} holds the {manifest.kind} '{manifest.id}', but is listed under "
+            f"'{section_of(item.key.kind)}'; move it to '{section_of(manifest.kind)}'"
+        )
+    if manifest.id != item.key.id:
+        raise InputError(
+            f"the key is '{item.key.id}', but the package in {item.source} has the id '{manifest.id}'; "
+            f"write '{manifest.id}'"
+        )
+    if item.version is not None and not in_range(manifest.version, item.version):
+        raise InputError(f"{item.source} holds version {manifest.version}, which is not in the range '{item.version}'")

@@ -1,0 +1,19 @@
+"""Packages in local zip archives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.model.desired import Limits
+from reconciler.packages.archive import archive_stamp, open_archive
+from reconciler.packages.content import Content
+
+
+class ZipSource:
+    """An archive, read by the rules of ``packages.archive``."""
+
+    def stamp(self, location: Path) -> str:
+        return archive_stamp(location)
+
+    def open(self, location: Path, *, limits: Limits, name: str) -> Content:
+        return open_archive(location, limits=limits, name=name)

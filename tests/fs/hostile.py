@@ -1,0 +1,65 @@
+"""A hostile system, for tests: failing calls, an ordinary user, small and layered file systems. Skips where it has none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+NOBODY = 65534
+
+
+def python(code: str, *arguments: object) -> list[str]:
+    """The command that runs ``code`` with this interpreter and project."""
+    start = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from pathlib import Path; "
+    return [sys.executable, "-B", "-c", start + code, *map(str, arguments)]
+
+
+def traced(trace: Path, code: str, *arguments: object, calls: str, inject: str = "") -> str:
+    """Run ``code`` under strace, with the fault ``inject``; return what it printed. ``trace`` gets the ``calls``."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    faults = ["-e", f"inject={inject}"] if inject else []
+    strace = ["strace", "-f", "-qq", "-y", "-o", str(trace), "-e", f"trace={calls}", *faults]
+    result = subprocess.run([*strace, *python(code, *arguments)], capture_output=True, text=True, timeout=30)
+    if "PTRACE" in result.stderr:
+        pytest.skip("tracing is not permitted here")
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def as_ordinary_user(folder: Path, code: str) -> str:
+    """Run ``code`` in ``folder`` without root's rights; return what it printed."""
+    if os.geteuid() != 0:
+        return subprocess.run(python(code), cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    for place in (folder, *folder.rglob("*")):
+        os.chown(place, NOBODY, NOBODY, follow_symlinks=False)
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    try:
+        subprocess.run([*command, *python("import reconciler.fs.tree")], cwd=folder, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("an ordinary user cannot run this interpreter here")
+    result = subprocess.run([*command, *python(code)], cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+@contextmanager
+def mounted(kind: str, options: str, folder: Path) -> Iterator[Path]:
+    """``folder`` with a new file system in it."""
+    folder.mkdir(exist_ok=True)
+    try:
+        subprocess.run(["mount", "-t", kind, "-o", options, kind, str(folder)], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"mounting {kind} is not permitted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
