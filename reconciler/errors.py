@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line (the table of ``docs/exit-codes.md``)."""
+    """Exit codes of the command line (the table of ``docs/commands.md``)."""
 
     OK = 0
     ERROR = 1

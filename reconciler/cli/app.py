@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import traceback
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -23,17 +23,28 @@ from reconciler.cli.terminal import Terminal
 from reconciler.cli.validate import validate
 from reconciler.errors import ExitCode, LlamagateError, UsageError
 
+VERBS: Final = {
+    "init": init,
+    "validate": validate,
+    "lock": lock,
+    "plan": plan,
+    "apply": apply,
+    "status": status,
+    "list": list_,
+    "recover": recover,
+    "schema": schema,
+}
+
 app = typer.Typer(
     name="llamagate",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (init, validate, lock, plan, apply, status, recover, schema):
-    app.command()(verb)
-app.command("list")(list_)
+for name, verb in VERBS.items():
+    app.command(name)(verb)
 
 
 def _version(wanted: bool) -> None:
@@ -44,15 +55,19 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def llamagate(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Make a LlamaGate installation match a file: extensions and agentic modules, all of it or nothing."""
+    if context.invoked_subcommand is None:
+        sys.stderr.write(context.get_help() + "\n")
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def main() -> NoReturn:
-    """Run the command line. The process ends with the exit code of ``docs/exit-codes.md``."""
+    """Run the command line. The process ends with the exit code of ``docs/commands.md``."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -77,7 +77,6 @@ def environment(home: Path | None) -> Environment:
     return Environment(
         home=absolute,
         is_own_home=absolute == own,
-        cwd=Path.cwd(),
         variables=dict(os.environ),
         now=datetime.now(UTC),
         command=" ".join(["llamagate", *sys.argv[1:2]]),

@@ -88,12 +88,12 @@ def _described(command: object, pid: object, since: object) -> str:
 
 
 def _moments(wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[float]:
-    """When to try: yields the seconds waited so far, the last time at ``wait``."""
+    """When to try: yields the seconds waited so far, for the last time when ``wait`` has just passed."""
     limit = max(wait, 2 * _POLL_SECONDS)  # a reader's probe holds the lock for an instant, and that is not "busy"
     start = clock()
     while (waited := clock() - start) < limit:
         yield waited
-        sleep(min(_POLL_SECONDS, limit - waited))
+        sleep(_POLL_SECONDS)
     yield waited
 
 

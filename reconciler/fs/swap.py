@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -77,7 +78,7 @@ def move(source: Path, target: Path, *, via: Path | None = None) -> None:
     ``target`` unless given, and what a crash left there is removed first.
 
     Raises ``OSError`` with the paths, ``ENOTEMPTY`` where ``target`` is in use; until the name is taken ``source`` is
-    whole.
+    whole. The folders on both sides are the caller's to sync.
     """
     try:
         os.rename(source, target)
@@ -88,14 +89,13 @@ def move(source: Path, target: Path, *, via: Path | None = None) -> None:
 
 
 def _move_by_copy(source: Path, target: Path, via: Path) -> None:
-    if target.is_dir() and os.listdir(target):
-        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), os.fspath(source), None, os.fspath(target))
     remove_tree(via)
     try:
         copy_tree(source, via)
         os.rename(via, target)
     except OSError:
-        remove_tree(via)
+        with suppress(OSError):
+            remove_tree(via)
         raise
     sync_folder(target.parent)
     remove_tree(source)

@@ -77,9 +77,7 @@ def sync_filesystem(path: Path) -> bool:
 
     ``False``: this system has no such call that reports failures; use ``sync_tree``.
     """
-    if sys.platform != "linux":
-        return False
-    if _release(os.uname().release) < _SYNCFS_REPORTS:
+    if os.name != "posix" or os.uname().sysname != "Linux" or _release(os.uname().release) < _SYNCFS_REPORTS:
         return False
     import ctypes
 

@@ -14,7 +14,6 @@ class Environment:
 
     home: Path
     is_own_home: bool
-    cwd: Path
     variables: Mapping[str, str]
     now: datetime
     command: str

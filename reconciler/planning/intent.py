@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import DEFAULT_OWNER, DesiredItem, Policy, Source
+from reconciler.model.desired import DEFAULT_OWNER, Policy, Source
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
 from reconciler.model.package import Manifest
@@ -64,18 +64,3 @@ class Intent:
     @property
     def owner_is_implicit(self) -> bool:
         return self.owner == DEFAULT_OWNER
-
-
-def narrowed(
-    items: Mapping[str, DesiredItem], only: frozenset[str], requires: Mapping[str, tuple[str, ...]]
-) -> frozenset[str]:
-    """The ids of ``only`` and, transitively, of what they depend on and ``requires`` (id → extensions) names."""
-    found: set[str] = set()
-    waiting = sorted(only)
-    while waiting:
-        item_id = waiting.pop()
-        if item_id in found or item_id not in items:
-            continue
-        found.add(item_id)
-        waiting += [*items[item_id].depends_on, *requires.get(item_id, ())]
-    return frozenset(found)

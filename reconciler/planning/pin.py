@@ -29,11 +29,15 @@ class Pinned:
 
 
 def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, Resolution]) -> Pinned:
-    """Renew the entries that do not fit and drop superfluous ones; items without a resolution keep their entry."""
+    """Renew the entries that do not fit; an item that was not resolved keeps its entry.
+
+    Superfluous entries go only when every item was resolved: a narrowed pass touches no other entry.
+    """
     old = lock.by_key
+    keys = sorted(item.key for item in items)
     entries: dict[ItemKey, LockItem] = {}
     stale: list[str] = []
-    for key in sorted(item.key for item in items):
+    for key in keys:
         before, now = old.get(key), resolved.get(key)
         if now is None:
             entries |= {key: before} if before else {}
@@ -41,8 +45,12 @@ def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, Res
         entries[key] = LockItem(key=key, source=now.source, version=now.version, tree=now.tree)
         if before != entries[key]:
             stale.append(f"{key.id}: {_difference(before, entries[key])}")
-    stale += [f"{key.id}: no longer in the desired state" for key in old if key not in entries]
-    return Pinned(lock=Lock(items=tuple(entries.values())), stale=tuple(stale))
+    superfluous = sorted(old.keys() - set(keys))
+    if len(resolved) < len(keys):
+        entries |= {key: old[key] for key in superfluous}
+    else:
+        stale += [f"{key.id}: no longer in the desired state" for key in superfluous]
+    return Pinned(lock=Lock(items=tuple(entries[key] for key in sorted(entries))), stale=tuple(stale))
 
 
 def _difference(before: LockItem | None, now: LockItem) -> str:

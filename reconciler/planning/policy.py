@@ -103,6 +103,6 @@ def other_file(intent: Intent, record: Record, removals: list[ItemKey]) -> Refus
         return None
     message = (
         f"it would be removed, but {before} installed it; give each file its own 'owner:', "
-        "or use --take-over without ids if this file replaces that one"
+        "or --take-over-all if this file replaces that one"
     )
     return Refusal(key=removals[0], code="other-file", message=message)

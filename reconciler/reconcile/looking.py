@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from reconciler.errors import Fault, InputError, LlamagateError, LockStaleError
+from reconciler.errors import InputError, LockStaleError
 from reconciler.model.config import JsonObject, env_references, resolved
 from reconciler.model.desired import Desired, DesiredItem, section_of
 from reconciler.model.digest import Digest, digest_bytes
@@ -21,11 +21,12 @@ from reconciler.model.plan import Plan
 from reconciler.model.record import Record
 from reconciler.observe import observe, rebuilt_registry
 from reconciler.packages.realise import Realised, realise
-from reconciler.planning.intent import Allowances, Intent, Wanted, narrowed
+from reconciler.planning.intent import Allowances, Intent, Wanted
 from reconciler.planning.pin import Pinned, Resolution, pin
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.progress import Progress, no_progress
-from reconciler.sources.resolve import Opened, Resolved, open_resolved, resolve
+from reconciler.reconcile.resolving import resolve_items
+from reconciler.sources.resolve import Opened, Resolved, open_resolved
 from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
 from reconciler.store.state_files import read_record, read_registry
 
@@ -77,7 +78,8 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     home = Home(env.home)
     record, previous_record = read_record(home)
     file = read_desired(options.file, valid=record.valid)
-    found = _resolve_all(file, record, progress)
+    _check_named(options, file.desired)
+    found = resolve_items(file, record, progress, only=options.only)
     pins = _pins(file, record, found)
     if options.locked and pins.stale:
         raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
@@ -102,14 +104,14 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
 def look_at_sources(file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:
     """The desired state and all its packages, each read as it is now."""
     desired = read_desired(file)
-    return desired.desired, _resolve_all(desired, Record(), no_progress)
+    return desired.desired, resolve_items(desired, Record(), no_progress)
 
 
 def look_at_pins(env: Environment, file: Path, progress: Progress = no_progress) -> Pins:
     """What the lock of ``file`` should say; the home is only asked what it remembers of the sources."""
     record, _ = read_record(Home(env.home))
     desired = read_desired(file, valid=record.valid)
-    return _pins(desired, record, _resolve_all(desired, record, progress))
+    return _pins(desired, record, resolve_items(desired, record, progress))
 
 
 def realised(env: Environment, opened: Opened, config: JsonObject) -> Realised:
@@ -123,45 +125,17 @@ def _pins(file: DesiredFile, record: Record, found: Mapping[ItemKey, Resolved]) 
     resolutions = {
         item.key: Resolution(source=item.source, version=found[item.key].manifest.version, tree=found[item.key].tree)
         for item in items
+        if item.key in found
     }
     pinned: Pinned = pin(items, old, resolutions)
     return Pins(lock=pinned.lock, stale=pinned.stale, changed=lock_bytes(pinned.lock) != old_bytes)
-
-
-def _resolve_all(file: DesiredFile, record: Record, progress: Progress) -> dict[ItemKey, Resolved]:
-    """Every item's source, or one error with what is wrong with all of them."""
-    base, limits = file.path.absolute().parent, file.desired.policy.limits
-    found: dict[ItemKey, Resolved] = {}
-    errors: list[LlamagateError] = []
-    faults: list[Fault] = []
-    for done, item in enumerate(file.desired.items):
-        progress("reading", done, len(file.desired.items))
-        try:
-            found[item.key] = resolve(item, base=base, recorded=record.items.get(item.key), limits=limits)
-        except LlamagateError as error:
-            errors.append(error)
-            faults.append(file.fault((section_of(item.key.kind), item.key.id), error.message))
-            faults += error.faults
-    progress("reading", len(found), len(file.desired.items))
-    if len(errors) == 1:
-        raise type(errors[0])(str(faults[0]), faults=errors[0].faults or faults, advice=errors[0].advice)
-    if errors:
-        raise type(errors[0])(
-            f"{file.path}: {len(errors)} items cannot be used", faults=faults, advice=errors[0].advice
-        )
-    return found
 
 
 def _intent(
     env: Environment, options: Options, file: DesiredFile, record: Record, found: Mapping[ItemKey, Resolved]
 ) -> Intent:
     desired = file.desired
-    by_id = {item.key.id: item for item in desired.items}
-    _check_named(options, file.desired)
-    chosen = frozenset(by_id)
-    if options.only:
-        chosen = narrowed(by_id, options.only, {key.id: one.manifest.requires for key, one in found.items()})
-    wanted = [item for item in desired.items if item.key.id in chosen]
+    wanted = [item for item in desired.items if item.key in found]
     return Intent(
         owner=desired.owner,
         file=str(file.path.absolute()),

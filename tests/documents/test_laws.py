@@ -148,11 +148,11 @@ def mutated(data: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
     return data
 
 
-def raises_only_input_errors(call: Callable[[], object]) -> bool:
+def is_accepted(call: Callable[[], object]) -> bool:
+    """Whether ``call`` ends well; any exception but ``InputError`` passes through."""
     try:
         call()
-    except InputError as error:
-        assert error.message
+    except InputError:
         return False
     return True
 
@@ -161,9 +161,9 @@ def raises_only_input_errors(call: Callable[[], object]) -> bool:
 @given(edits)
 def test_whatever_the_text_only_input_errors_come_out(changes: list[tuple[int, int, bytes]]) -> None:
     data = mutated(MANIFEST, changes)
-    readable = raises_only_input_errors(lambda: yaml_text.load(data, name="x"))
-    raises_only_input_errors(lambda: yaml_text.replace_block(data, "config", {"a": "b"}))
-    raises_only_input_errors(lambda: json_text.load(data, name="x"))
+    readable = is_accepted(lambda: yaml_text.load(data, name="x"))
+    is_accepted(lambda: yaml_text.replace_block(data, "config", {"a": "b"}))
+    is_accepted(lambda: json_text.load(data, name="x"))
     if readable:
         value = yaml_text.load(data, name="x")
         for schema in ("extension-manifest", "extension-manifest#/$defs/task", "desired-state"):

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.documents import yaml_text
 
-TEXT = """\
+TEXT = b"""\
 # a comment
 name: x
 
@@ -18,7 +18,7 @@ steps:
   - uses: f
 on: |
   text
-""".encode()
+"""
 
 PLACES = {
     "top": ((), (2, 1)),

@@ -1,4 +1,4 @@
-"""A hostile system, for tests: failing calls, an ordinary user, small and layered file systems. Skips where it has none."""
+"""A hostile system for tests: failing calls, an ordinary user, small and layered disks. Skips where there is none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOBODY = 65534
 
 def python(code: str, *arguments: object) -> list[str]:
     """The command that runs ``code`` with this interpreter and project."""
-    start = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from pathlib import Path; "
+    start = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from pathlib import Path\n"
     return [sys.executable, "-B", "-c", start + code, *map(str, arguments)]
 
 
@@ -49,6 +49,11 @@ def as_ordinary_user(folder: Path, code: str) -> str:
     result = subprocess.run([*command, *python(code)], cwd=folder, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in ``folder``, sorted."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 @contextmanager

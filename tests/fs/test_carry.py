@@ -41,14 +41,14 @@ def shape(root: Path) -> list[tuple[str, NodeKind, int]]:
 
 
 def test_carry_brings_every_node(old: Path, new: Path) -> None:
-    assert all([carry(old, new, node.path) for node in walk(old)])
+    assert all(carry(old, new, node.path) for node in walk(old))
     assert shape(new) == shape(old)
     assert (new / "link").readlink() == Path("data/log")
 
 
 def test_carry_again_changes_nothing(old: Path, new: Path) -> None:
     for _ in range(2):
-        assert all([carry(old, new, node.path) for node in walk(old)])
+        assert all(carry(old, new, node.path) for node in walk(old))
     assert shape(new) == shape(old)
 
 
@@ -114,7 +114,7 @@ def test_carry_reports_a_pipe_that_it_cannot_link(old: Path, new: Path, tmp_path
 
 
 def test_carry_does_not_copy_after_a_real_failure(old: Path, new: Path, tmp_path: Path) -> None:
-    code = f"try: {CARRY.partition('; ')[0]}; {CARRY.partition('; ')[2]}\nexcept OSError as e: print(e.errno)"
+    code = f"try: {CARRY}\nexcept OSError as error: print(error.errno)"
     inject = f"{LINKS}:error=EIO"
     assert traced(tmp_path / "trace", code, old, new, "data/log", calls=LINKS, inject=inject) == str(errno.EIO)
     assert shape(new / "data") == []

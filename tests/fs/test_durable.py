@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.fs import durable
-from tests.fs.hostile import mounted, traced
+from tests.fs.hostile import mounted, names, traced
 
 WRITE = "from reconciler.fs.durable import write_file; p = Path(sys.argv[1])\n"
 TRY_TO_WRITE = WRITE + "try: write_file(p, b'new')\nexcept OSError as e: print(e.errno, e.filename)"
@@ -22,10 +22,6 @@ def file(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_bytes(b"old")
     return path
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder))
 
 
 def test_write_replaces_content_and_mode(file: Path) -> None:
@@ -72,7 +68,10 @@ def test_write_into_a_folder_that_is_a_link(file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("leftover", ["file", "folder", "link"])
 def test_write_removes_what_a_crash_left(file: Path, leftover: str) -> None:
     stale = durable.temporary_path(file)
-    {"file": stale.touch, "folder": stale.mkdir, "link": lambda: stale.symlink_to("record.json")}[leftover]()
+    if leftover == "link":
+        stale.symlink_to("record.json")
+    else:
+        stale.touch() if leftover == "file" else stale.mkdir()
     durable.write_file(file, b"new")
     assert file.read_bytes() == b"new"
     assert names(file.parent) == ["record.json"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import subprocess
-import sys
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
+from tests.fs.hostile import python
 from tests.packages.hostile import message_for, opened
 from tests.packages.zip_builder import Entry, build, build64, deflated, end_record, extra, streamed
 
@@ -69,7 +69,6 @@ NO_END = fault("has no zip end record at its end: it is no zip, is cut short, or
 TWO_ENDS = fault("has two end records")
 PARTS = fault("is one part of an archive in several")
 LOCATOR = fault("has a zip64 end record that is not right before its locator, or is longer than it may be")
-DIRECTORY = "{} bytes; at most 2000 in 4194304 are read"
 NO_ROOM = of_manifest("its extra fields do not fill the room given for them")
 ENCRYPTED = of_manifest("is encrypted", "pack the archive without a password")
 GAP_BEFORE_END = "has {} bytes that belong to no entry, before the entries or before its end record"
@@ -326,14 +325,12 @@ def test_a_high_ratio_is_fine_in_a_small_file(tmp_path: Path) -> None:
 
 
 MEASURED = """
-import resource, sys
-from pathlib import Path
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.archive import open_archive
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
 
 before = peak()
 try:
@@ -349,34 +346,36 @@ def memory_for(folder: Path, data: bytes) -> tuple[str, int]:
     """How a process of its own ends that reads the archive, and by how many MiB its peak memory grew."""
     path = folder / "bad.zip"
     path.write_bytes(data)
-    command = [sys.executable, "-c", MEASURED, str(path)]
-    ended, grown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    ended, grown = subprocess.run(python(MEASURED, path), check=True, capture_output=True, text=True).stdout.split()
     return ended, int(grown)
 
 
-def test_row_34_a_forged_size_costs_no_memory(tmp_path: Path) -> None:
-    bomb = Entry(data=bytes(60 << 20), deflate=True)
-    for lies in ({"packed": 0xFFFF_FFF0}, {"size": 0xFFFF_FFF0}, {"size": 1000}):
-        ended, grown = memory_for(tmp_path, build([with_sizes(bomb, **lies)]))
-        assert ended == "refused"
-        assert grown < 64
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+BOMB_BYTES = 60 << 20
 
 
+@needs_proc
+@pytest.mark.parametrize("lies", [{"packed": 0xFFFF_FFF0}, {"size": 0xFFFF_FFF0}, {"size": 1000}], ids=str)
+def test_row_34_a_forged_size_costs_no_memory(tmp_path: Path, lies: dict[str, int]) -> None:
+    bomb = Entry(data=b"", deflate=True, packed=deflated(bytes(BOMB_BYTES)))
+    ended, grown = memory_for(tmp_path, build([with_sizes(bomb, **{"size": BOMB_BYTES, **lies})]))
+    assert ended == "refused"
+    assert grown < 64
+
+
+@needs_proc
 def test_memory_is_flat_in_the_size_of_an_archive(tmp_path: Path) -> None:
-    noise = b"".join(
-        struct.pack("<I", zlib.crc32(bytes([number % 256]) * 9) ^ number * 2654435761 % 2**32)
-        for number in range(1 << 18)
-    )
-    large = [Entry(name=f"{number}", data=noise * 12, deflate=number == 0) for number in range(3)]
+    noise = hashlib.shake_128().digest(8 << 20)
+    large = [Entry(name=f"{number}", data=noise, deflate=number == 0) for number in range(2)]
     ended, grown = memory_for(tmp_path, build(large))
     assert ended == "opened"
-    assert grown < 8
+    assert grown < 6
 
 
 VALID = [
     build([DEFLATED, NEXT, Entry(name="d/e", data=b"", mode=0o100755)], comment=b"0123456789abcdef"),
     build([LATE, replace(streamed(b"x", sizes="QQ", signature=b""), name="b")]),
-    build64([replace(GOOD, extra=extra(0x5455, b"\1abcd")), DEFLATED.__class__(name="c", data=TEXT, deflate=True)]),
+    build64([replace(GOOD, extra=extra(0x5455, b"\1abcd")), replace(DEFLATED, name="c")]),
 ]
 EDITS = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=4)
 
@@ -392,7 +391,6 @@ def test_any_damage_is_either_harmless_or_refused(
         damaged[start : start + removed] = added
     try:
         content = opened(tmp_path, bytes(damaged))
-    except InputError as error:
-        assert error.message.isprintable()
-    else:
-        assert [len(read(content, entry.path)) for entry in content.files] == [entry.size for entry in content.files]
+    except InputError:
+        return
+    assert [len(read(content, entry.path)) for entry in content.files] == [entry.size for entry in content.files]

@@ -1,0 +1,141 @@
+"""The worlds that are measured: packages, the file that names them, and homes where they are installed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.benchmark.measure import complete, llamagate
+
+FILES_PER_ITEM: Final = 5
+_PART_BYTES: Final = 10 * 2**20
+"""The largest part of a large package, below the limit for one file."""
+
+_MANIFEST: Final = """\
+name: {name}
+version: 1.{number}.0
+description: Turns a transcript of the kind {number} into minutes
+type: workflow
+enabled: true
+config:
+  model: mistral
+  temperature: 0.2
+inputs:
+  - id: transcript
+    type: string
+    required: true
+    description: What was said, one speaker a line
+outputs:
+  - id: notes
+    type: file
+    path: ./output/notes.md
+steps:
+  - id: load
+    uses: template.load
+    with:
+      template_id: minutes
+  - id: fill
+    uses: template.render
+  - id: write
+    uses: llm.chat
+  - id: save
+    uses: file.write
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A folder with a desired state, its lock, the packages that it names and a home."""
+
+    root: Path
+
+    @property
+    def desired(self) -> Path:
+        return self.root / "llamagate.yaml"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "llamagate.lock.yaml"
+
+    @property
+    def packages(self) -> Path:
+        return self.root / "packages"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def record(self) -> Path:
+        return self.home / "reconciler" / "record.json"
+
+    def command(self, verb: str) -> tuple[str, ...]:
+        return llamagate(verb, "--file", str(self.desired), "--home", str(self.home))
+
+    def empty_home(self) -> None:
+        """Make the home as on the first day, with nothing left for the next process to write to the disk."""
+        empty(self.home)
+
+
+def empty(folder: Path) -> None:
+    """Make ``folder`` an empty one; what that costs the disk is over when this returns."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    os.sync()
+
+
+def small_packages(root: Path, count: int) -> World:
+    """``count`` zips of ``FILES_PER_ITEM`` small files, locked."""
+    world = World(root)
+    world.packages.mkdir(parents=True)
+    names = [f"item-{number:05}" for number in range(count)]
+    for number, name in enumerate(names):
+        _write_zip(world.packages / f"{name}.zip", _small_files(name, number))
+    return _locked(world, names)
+
+
+def installed(root: Path, count: int) -> World:
+    """The same, installed; a second look has been taken, so that nothing is left to do."""
+    world = small_packages(root, count)
+    complete(world.command("apply"), root)
+    complete(world.command("apply"), root)
+    return world
+
+
+def large_package(root: Path, size: int) -> World:
+    """One zip that holds ``size`` bytes which do not compress."""
+    world = World(root)
+    world.packages.mkdir(parents=True)
+    files = _small_files("large", 1)
+    for start in range(0, size, _PART_BYTES):
+        part = hashlib.shake_128(str(start).encode())
+        files[f"data/{start}.bin"] = part.digest(min(_PART_BYTES, size - start))
+    _write_zip(world.packages / "large.zip", files)
+    return _locked(world, ["large"])
+
+
+def _locked(world: World, names: list[str]) -> World:
+    entries = "".join(f"  {name}: ./packages/{name}.zip\n" for name in names)
+    world.desired.write_text(f"apiVersion: llamagate/v1\nextensions:\n{entries}", "utf-8")
+    world.home.mkdir()
+    complete(world.command("lock"), world.root)
+    return world
+
+
+def _small_files(name: str, number: int) -> dict[str, bytes]:
+    files = {"manifest.yaml": _MANIFEST.format(name=name, number=number).encode()}
+    for part in range(FILES_PER_ITEM - 1):
+        lines = (hashlib.sha256(f"{number}/{part}/{line}".encode()).hexdigest() for line in range(12))
+        files[f"templates/part-{part}.txt"] = "\n".join(lines).encode()
+    return files
+
+
+def _write_zip(path: Path, files: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)

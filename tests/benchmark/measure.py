@@ -1,0 +1,92 @@
+"""One cold process at a time: how long it took and how much memory it held at most."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_REPOSITORY: Final = Path(__file__).parents[2]
+_PEAK_UNITS_PER_MIB: Final = 2**20 if sys.platform == "darwin" else 2**10
+"""``ru_maxrss`` counts KiB, but bytes on macOS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one process took: wall time and peak resident memory.
+
+    On Linux a child's peak begins with its parent's size at the fork, so whoever measures must be the smaller one.
+    """
+
+    seconds: float
+    mib: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A process to measure. ``prepare`` makes its world as it must be, and is not measured."""
+
+    command: tuple[str, ...]
+    cwd: Path
+    prepare: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """The costs of a subject and of its floor, in pairs that ran one after the other."""
+
+    subject: tuple[Cost, ...]
+    floor: tuple[Cost, ...]
+
+    def medians(self, figure: Callable[[Cost], float]) -> tuple[float, float]:
+        """Of the subject and of the floor."""
+        return statistics.median(map(figure, self.subject)), statistics.median(map(figure, self.floor))
+
+    def ratio(self, figure: Callable[[Cost], float]) -> float:
+        """The median of the ratios of each pair: what slows the machine for a while slows both."""
+        pairs = zip(self.subject, self.floor, strict=True)
+        return statistics.median(figure(subject) / figure(floor) for subject, floor in pairs)
+
+
+def alternate(subject: Program, floor: Program, runs: int) -> Pairs:
+    """Run both in turn, one warm-up each and ``runs`` times that count."""
+    costs = [(_run(subject), _run(floor)) for _ in range(1 + runs)][1:]
+    return Pairs(subject=tuple(pair[0] for pair in costs), floor=tuple(pair[1] for pair in costs))
+
+
+def llamagate(*arguments: str) -> tuple[str, ...]:
+    """The command line that starts this checkout's program."""
+    return (sys.executable, "-m", "reconciler", *arguments)
+
+
+def complete(command: Sequence[str], cwd: Path) -> None:
+    """Run a process whose cost nobody asks for."""
+    _run(Program(command=tuple(command), cwd=cwd))
+
+
+def _run(program: Program) -> Cost:
+    program.prepare()
+    with tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            program.command, cwd=program.cwd, env=_environment(program.cwd), stdout=subprocess.DEVNULL, stderr=errors
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            raise RuntimeError(f"{' '.join(program.command)}: exit {process.returncode}\n{errors.read().decode()}")
+    return Cost(seconds=seconds, mib=usage.ru_maxrss / _PEAK_UNITS_PER_MIB)
+
+
+def _environment(home: Path) -> Mapping[str, str]:
+    """Nothing of the machine's own but the path to programs."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(_REPOSITORY)}

@@ -1,0 +1,94 @@
+"""Packing: what comes out is what went in, and the same files always give the same bytes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.errors import InputError
+from reconciler.model.desired import Limits
+from reconciler.packages.content import Content, read
+from reconciler.packages.folder import open_folder
+from reconciler.packages.pack import pack
+from tests.packages.hostile import opened
+from tests.packages.zip_builder import Entry, build, streamed
+
+
+def packed(content: Content) -> bytes:
+    out = io.BytesIO()
+    pack(content, out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Content:
+    root = tmp_path / "package"
+    (root / "sub").mkdir(parents=True)
+    (root / "manifest.yaml").write_bytes(b"hello\n")
+    (root / "empty").write_bytes(b"")
+    (root / "sub" / "caf\u00e9").write_bytes(bytes(100_000))
+    (root / "sub" / "run").write_bytes(b"#!")
+    (root / "sub" / "run").chmod(0o700)
+    return open_folder(root, limits=Limits(), name="package")
+
+
+def test_a_packed_package_is_the_same_package(package: Content, tmp_path: Path) -> None:
+    again = opened(tmp_path, packed(package))
+    assert again.files == package.files
+    assert [read(again, entry.path) for entry in again.files] == [read(package, entry.path) for entry in package.files]
+
+
+def test_packing_what_was_packed_changes_no_byte(package: Content, tmp_path: Path) -> None:
+    assert packed(opened(tmp_path, packed(package))) == packed(package)
+
+
+def test_how_a_package_came_does_not_show(tmp_path: Path) -> None:
+    plain = [Entry(name="manifest.yaml", data=b"1"), Entry(name="b", data=b"2", deflate=True)]
+    other = [Entry(name="x/", data=b"", mode=0o040755), Entry(name="x/b", data=b"2")]
+    one = packed(opened(tmp_path, build(plain, comment=b"one")))
+    two = packed(opened(tmp_path, build([*other, Entry(name="x/manifest.yaml", data=b"1", mode=0o100600)])))
+    assert one == two
+
+
+def test_other_readers_agree(package: Content) -> None:
+    with zipfile.ZipFile(io.BytesIO(packed(package))) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [entry.path for entry in package.files]
+        assert [info.external_attr >> 16 for info in archive.infolist()] == [0o100644, 0o100644, 0o100644, 0o100755]
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_format_is_fixed(tmp_path: Path) -> None:
+    """The bytes themselves, so that an update of this program does not change what it packed before."""
+    content = opened(tmp_path, build([streamed(b"hi")]))
+    assert packed(content).hex() == (
+        "504b030414000008000000002100ac2a93d802000000020000000d0000006d616e69666573742e79616d6c6869"
+        "504b0102140314000008000000002100ac2a93d802000000020000000d0000000000000000000000a481000000006d616e69666573742e79"
+        "616d6c504b050600000000010001003b0000002d0000000000"
+    )
+
+
+def test_a_package_that_changes_is_not_packed(package: Content, tmp_path: Path) -> None:
+    (tmp_path / "package" / "empty").write_bytes(b"no longer")
+    with pytest.raises(InputError, match="entry 'empty': changed while it was read"):
+        packed(package)
+
+
+NAMES = st.sampled_from(["manifest.yaml", "a", "b/c", "b/d", "b/e/f", "\u00fc", "z.txt"])
+FILES = st.dictionaries(NAMES, st.tuples(st.binary(max_size=300), st.booleans()), min_size=1)
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=FILES)
+def test_any_package_survives_packing(tmp_path: Path, files: dict[str, tuple[bytes, bool]]) -> None:
+    entries = [
+        Entry(name=name, data=data, deflate=True, mode=0o100755 if executable else 0o100644)
+        for name, (data, executable) in {"manifest.yaml": (b"", False), **files}.items()
+    ]
+    content = opened(tmp_path, build(entries))
+    assert opened(tmp_path, packed(content)).files == content.files
