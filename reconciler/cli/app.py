@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -23,7 +24,7 @@ from reconciler.cli.terminal import Terminal
 from reconciler.cli.validate import validate
 from reconciler.errors import ExitCode, LlamagateError, UsageError
 
-VERBS: Final = {
+VERBS: Final[Mapping[str, Callable[..., int]]] = {
     "init": init,
     "validate": validate,
     "lock": lock,

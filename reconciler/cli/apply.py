@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import options
-from reconciler.cli.render_plan import render_plan
+from reconciler.cli.render_plan import render_plan, render_refusals
 from reconciler.cli.saved_plan import read_saved_plan
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, NotReloadedError
@@ -60,6 +60,8 @@ def apply(
     terminal.document(done.document())
     terminal.result(render_plan(done.plan, terminal.style, done=True))
     if done.plan.refusals:
+        if quiet:
+            terminal.error(render_refusals(done.plan, terminal.error_style))
         return ExitCode.REFUSED
     if done.reload_failed:
         raise NotReloadedError("the change is applied, but the gateway was not reloaded, and 'reload: required' is set")

@@ -33,11 +33,16 @@ def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False) -> str:
     parts = [
         "\n".join(line for action in plan.actions for line in _action(action, style, plan)),
         _section("Drift", [f"{row.key.id}: {_place(row.path)} {row.change}" for row in plan.drift], "yellow", style),
-        _section("Refused", [f"{refusal.key.id}: {refusal.message}" for refusal in plan.refusals], "red", style),
+        render_refusals(plan, style),
         _section("Warnings", list(plan.warnings), "yellow", style),
         style.paint(_summary(plan, done=done), "bold"),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def render_refusals(plan: Plan, style: Style = PLAIN) -> str:
+    """Why the plan is not applied."""
+    return _section("Refused", [f"{refusal.key.id}: {refusal.message}" for refusal in plan.refusals], "red", style)
 
 
 def _action(action: Action, style: Style, plan: Plan) -> Iterator[str]:

@@ -46,6 +46,11 @@ class Terminal:
             self._clear()
             sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
+    def error(self, text: str) -> None:
+        """Tell a person what failed, however quiet they want it."""
+        self._clear()
+        sys.stderr.write(text + "\n")
+
     def notice(self, line: str) -> None:
         """Tell a person something in passing."""
         if not self.quiet:
