@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,9 +147,10 @@ def carry_local(old: Path, new: Path, brought: frozenset[str]) -> list[str]:
         target = new / node.path
         if node.kind is tree.NodeKind.FILE and _is_newer(target, node.stamp.mtime_ns):
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not carry(old, new, node.path):
-            left.append(node.path)
+        # A program may delete its file while it is carried: then there is nothing to lose.
+        with suppress(FileNotFoundError):
+            if not carry(old, new, node.path):
+                left.append(node.path)
     return left
 
 

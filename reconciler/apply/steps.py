@@ -100,7 +100,7 @@ def _swap_out(move: Move) -> None:
     there = tree.inode_of(target)
     if there is None:
         if old is not None:
-            swap.move(old, target)
+            swap.move(old, target, via=_coming(new))
     elif there == move.new_inode and old is None:
         durable.rename(target, new)
     elif there != move.old_inode and old is not None and move.new_inode in (None, there):
@@ -115,7 +115,7 @@ def _exchange_back(old: Path, target: Path, *, aside: Path) -> None:
         return
     swap.move(target, aside)
     _sync([str(target), str(aside)])
-    swap.move(old, target)
+    swap.move(old, target, via=_coming(aside))
 
 
 def _old_tree(move: Move) -> Path | None:
@@ -125,6 +125,11 @@ def _old_tree(move: Move) -> Path | None:
         if place and inode is not None and inode != move.new_inode:
             return Path(place)
     return None
+
+
+def _coming(staged: Path) -> Path:
+    """Where a tree that must be copied grows: in the staging folder, never below ``installed``."""
+    return staged.with_name(f"{staged.name}.coming")
 
 
 def _vacant(place: Path) -> Path:

@@ -86,16 +86,17 @@ def _emitted(value: JsonObject, dumper: type[_Dumper]) -> str:
     return text
 
 
-def replace_block(data: bytes, key: str, value: JsonObject | None) -> bytes:
+def replace_block(data: bytes, key: str, value: JsonObject | None, *, name: str = "manifest") -> bytes:
     """``data`` with the top-level entry ``key`` holding ``value``, appended where it is absent; ``None`` removes it.
 
     Every byte outside the entry's own lines stays; comments after its last value belong to what follows. An entry that
-    already holds ``value`` stays as written. Raises ``InputError`` where the text's form is too unusual for that.
+    already holds ``value`` stays as written. Raises ``InputError``, naming the file ``name``, where the text's form is
+    too unusual for that.
     """
-    original = load(data, name="manifest") or {}
+    original = load(data, name=name) or {}
     if not isinstance(original, dict):
-        raise malformed("expected a mapping at the top", file="manifest", line=1, column=1)
-    expected: JsonObject = {name: below for name, below in original.items() if name != key}
+        raise malformed("expected a mapping at the top", file=name, line=1, column=1)
+    expected: JsonObject = {other: below for other, below in original.items() if other != key}
     if value is not None:
         expected[key] = value
     if _same(original, expected):
@@ -103,7 +104,7 @@ def replace_block(data: bytes, key: str, value: JsonObject | None) -> bytes:
     text = data.decode("utf-8-sig")
     result = _spliced(text, _read_root(text), key, value).encode()
     if not _holds(result, expected):
-        raise _unusual(key)
+        raise malformed(f"cannot change {shown(key)} in place; write it as a plain block mapping", file=name)
     return _BOM + result if data.startswith(_BOM) else result
 
 
@@ -114,13 +115,9 @@ def _same(left: Json, right: Json) -> bool:
 
 def _holds(data: bytes, expected: JsonObject) -> bool:
     try:
-        return _same(load(data, name="manifest") or {}, expected)
+        return _same(load(data, name="") or {}, expected)
     except InputError:
         return False
-
-
-def _unusual(key: str) -> InputError:
-    return malformed(f"cannot change {shown(key)} in place; write it as a plain block mapping", file="manifest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +212,6 @@ def _spliced_block(text: str, root: _Root, at: int | None, new: JsonObject | Non
     last_is_open = bool(root.entries) and root.entries[-1].is_open and text[-1] not in _BREAKS
     if at is not None:
         start, end = _line_start(text, root.entries[at].start), _line_end(text, root.entries[at].end)
-        if text[start : root.entries[at].start].strip(" "):
-            raise _unusual(root.entries[at].key)
     else:
         start = end = _line_start(text, root.entries[-1].start) if last_is_open else root.end
     return text[:start] + _block(text, start, root, new) + text[end:]

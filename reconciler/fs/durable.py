@@ -1,7 +1,7 @@
 """Changes that outlast a power cut: write beside the target, sync, rename, sync the folder.
 
-A temporary's name follows from its target's, so a crash leaves at most one and the next write removes it. Two writers
-of one file therefore need a lock between them.
+A temporary's name follows from its target's, so a crash leaves at most one and the next write removes it. Writers of
+one folder wait for each other.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,16 +30,35 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
     """
     target = _behind_link(path)
     temporary = temporary_path(target)
-    discard_temporary(target)
+    with _one_writer(target.parent):
+        discard_temporary(target)
+        try:
+            _write_new(temporary, data, mode, sync=sync)
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+        if sync:
+            sync_folder(target.parent)
+
+
+@contextmanager
+def _one_writer(folder: Path) -> Iterator[None]:
+    """Hold a lock on ``folder`` itself, where the system has such locks: two writers share the temporary's name."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with naming(os.fspath(folder)):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _write_new(temporary, data, mode, sync=sync)
-        os.replace(temporary, target)
-    except BaseException:
         with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    if sync:
-        sync_folder(target.parent)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:

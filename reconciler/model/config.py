@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
@@ -23,6 +24,11 @@ def merged(base: JsonObject, overlay: JsonObject) -> JsonObject:
         else:
             result[key] = value
     return result
+
+
+def same(one: Json, other: Json) -> bool:
+    """Whether both would be written alike; unlike ``==`` this tells 1, 1.0 and true apart."""
+    return one == other and (not one or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
 
 
 def is_env_reference(value: Json) -> bool:

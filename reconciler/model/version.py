@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from semantic_version import Version
+    from semantic_version import NpmSpec, Version
 
-_MANIFEST_VERSION: Final = re.compile(r"(\d{1,9}\.\d{1,9}\.\d{1,9})(.*)", re.DOTALL)
+_MANIFEST_VERSION: Final = re.compile(r"([0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9})(.*)", re.DOTALL)
 
 
 def version_problem(text: str) -> str | None:
@@ -20,10 +21,8 @@ def version_problem(text: str) -> str | None:
 
 def range_problem(text: str) -> str | None:
     """What is wrong with a version range, or ``None``."""
-    from semantic_version import NpmSpec
-
     try:
-        NpmSpec(text)
+        _spec(text)
     except ValueError:
         return "a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"
     return None
@@ -31,9 +30,7 @@ def range_problem(text: str) -> str | None:
 
 def in_range(version: str, wanted: str) -> bool:
     """Whether ``version`` lies in the range ``wanted``."""
-    from semantic_version import NpmSpec
-
-    return version == wanted or bool(NpmSpec(wanted).match(_parsed(version)))
+    return version == wanted or bool(_spec(wanted).match(_parsed(version)))
 
 
 def is_older(version: str, than: str) -> bool:
@@ -43,6 +40,14 @@ def is_older(version: str, than: str) -> bool:
     return bool(_parsed(version).truncate("prerelease") < _parsed(than).truncate("prerelease"))
 
 
+@cache
+def _spec(text: str) -> NpmSpec:
+    from semantic_version import NpmSpec
+
+    return NpmSpec(text)
+
+
+@cache
 def _parsed(text: str) -> Version:
     """The version as semver; a tail that semver does not know (``1.2.3.4``, ``1.2.3beta``) counts as build metadata."""
     from semantic_version import Version

@@ -50,12 +50,22 @@ class _Reader:
         self.faults += schemas.faults_of(value, chosen, data=data, file=file)
         if chosen.endswith("/task") and isinstance(value, dict):
             self._check_own_schemas(value, data, file)
+        elif isinstance(value, dict):
+            self._check_endpoint_schemas(value, data, file)
         return value if isinstance(value, dict) else {}
 
     def _check_own_schemas(self, document: JsonObject, data: bytes, file: str) -> None:
         for key in ("inputs", "outputs"):
             if isinstance(document.get(key), dict):
                 self.faults += schemas.schema_faults(document[key], data=data, file=file, at=(key,))
+
+    def _check_endpoint_schemas(self, document: JsonObject, data: bytes, file: str) -> None:
+        endpoints = document.get("endpoints")
+        for index, endpoint in enumerate(endpoints if isinstance(endpoints, list) else []):
+            for key in ("request_schema", "response_schema"):
+                if isinstance(endpoint, dict) and isinstance(endpoint.get(key), dict):
+                    at = ("endpoints", index, key)
+                    self.faults += schemas.schema_faults(endpoint[key], data=data, file=file, at=at)
 
     def _accept_gateway_booleans(self, document: JsonObject, file: str) -> None:
         """The gateway reads ``yes`` and ``off`` as booleans where it expects one; so must whoever judges for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -60,6 +60,15 @@ class _Comparison:
         else:
             self.keep.add(path)
 
+    def is_other(self, path: str, before: Container[str], found: ObservedItem) -> bool:
+        """Whether something that is no file stands at ``path``. A folder of the package's own files makes room."""
+        if path in found.links or path not in found.folders:
+            return path in found.links
+        is_ours = path not in before and all(
+            below in before and not self.is_mutable(below) for below in _below(path, found) if below not in found.folders
+        )
+        return not is_ours
+
     def _departed(self, path: str, recorded: str | None, wanted: str | None, found: str | None) -> bool:
         """D differs from R and from N: whether N is taken; else D stays (as drift, or as a conflict)."""
         change = Change.MISSING if found is None else Change.REPLACED if found == _NO_FILE else Change.EDITED
@@ -68,14 +77,13 @@ class _Comparison:
             row = Drift(key=self.key, path=path, change=change)
             self.drift += [row] if rule != "ignore" else []
             self.healed += [row] if rule == "heal" else []
-        elif rule != "heal" and not self.overwrite:
-            self.conflicts.append(path)
-            return False
-        if rule == "heal" or self.overwrite:
+        if rule == "heal":
             return True
-        if wanted != recorded:
+        if wanted == recorded:
+            return False
+        if not self.overwrite:
             self.conflicts.append(path)
-        return False
+        return self.overwrite
 
 
 def compare(
@@ -96,24 +104,32 @@ def compare(
     for path in wanted if not before else dict.fromkeys([*before, *wanted]):
         entry = before.get(path)
         disk = on_disk.get(path)
-        sha = disk.sha256 if disk else (_NO_FILE if path in found.links or path in found.folders else None)
+        sha = disk.sha256 if disk else _NO_FILE if comparison.is_other(path, before, found) else None
         comparison.file(path, entry.sha256 if entry else None, wanted.get(path), sha)
     _check_parents(comparison, wanted, before, found)
-    return _file_diff(comparison, before, wanted)
+    return _file_diff(comparison, before, wanted, found)
 
 
-def _file_diff(comparison: _Comparison, before: Iterable[str], wanted: Iterable[str]) -> FileDiff:
+def _file_diff(
+    comparison: _Comparison, before: Iterable[str], wanted: Iterable[str], found: ObservedItem
+) -> FileDiff:
     if not (comparison.rewrites or comparison.keep or comparison.drift or comparison.conflicts):
         return UNCHANGED
     kept = frozenset(comparison.keep)
+    # What lies in a folder that makes room for a file has no place in the new tree.
+    displaced = {path for folder in found.folders & (frozenset(wanted) - kept) for path in _below(folder, found)}
     return FileDiff(
         rewrites=comparison.rewrites,
         keep=kept & frozenset(wanted),
-        brought=(frozenset(before) | frozenset(wanted)) - kept,
-        drift=tuple(comparison.drift),
-        healed=tuple(comparison.healed),
+        brought=(frozenset(before) | frozenset(wanted)) - kept | displaced,
+        drift=tuple(sorted(comparison.drift, key=lambda row: row.path)),
+        healed=tuple(sorted(comparison.healed, key=lambda row: row.path)),
         conflicts=tuple(comparison.conflicts),
     )
+
+
+def _below(folder: str, found: ObservedItem) -> Iterator[str]:
+    return (path for path in (*found.files, *found.links, *found.folders) if path.startswith(f"{folder}/"))
 
 
 def _whole_item(
@@ -136,12 +152,16 @@ def _whole_item(
 def _check_parents(
     comparison: _Comparison, wanted: Mapping[str, str], before: Mapping[str, object], found: ObservedItem
 ) -> None:
-    """A local file may stand where the package needs a folder."""
+    """A local file or link may stand where the package needs a folder."""
     for path in wanted:
         if "/" in path and path not in before:
             parts = path.split("/")
             parents = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
-            blocking = [parent for parent in parents if parent in found.files and parent not in before]
+            blocking = [
+                parent
+                for parent in parents
+                if (parent in found.files or parent in found.links) and parent not in before
+            ]
             if blocking and not comparison.overwrite and blocking[0] not in comparison.conflicts:
                 comparison.conflicts.append(blocking[0])
 

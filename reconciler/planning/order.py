@@ -10,19 +10,32 @@ from reconciler.model.ids import ItemKey, Kind
 
 
 def dependency_cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple[ItemKey, ...]:
-    """A cycle, first member repeated at its end, or nothing."""
+    """A cycle, first member repeated at its end, or nothing; always the same one."""
+    try:
+        TopologicalSorter(depends_on).prepare()
+    except CycleError:
+        return _cycle({key: sorted(depends_on[key]) for key in sorted(depends_on)})
+    return ()
+
+
+def _cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple[ItemKey, ...]:
     try:
         TopologicalSorter(depends_on).prepare()
     except CycleError as error:
         # graphlib lists each node before those that depend on it; people read "a needs b".
-        return tuple(reversed(error.args[1]))
+        members = error.args[1][:0:-1]
+        first = members.index(min(members))
+        return (*members[first:], *members[:first], members[first])
     return ()
 
 
 def in_order(keys: Iterable[ItemKey], depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> list[ItemKey]:
-    """``keys`` with dependencies first; of those that are free, extensions first, then by id. There is no cycle."""
+    """``keys`` with dependencies first; of those that are free, extensions first, then by id. There is no cycle.
+
+    What lies between two of them counts, also where it is not among ``keys``.
+    """
     wanted = set(keys)
-    sorter = TopologicalSorter({key: [need for need in depends_on.get(key, ()) if need in wanted] for key in wanted})
+    sorter = TopologicalSorter({key: _needs(key, depends_on, wanted) for key in wanted})
     sorter.prepare()
     ordered: list[ItemKey] = []
     free: list[tuple[bool, ItemKey]] = []
@@ -33,3 +46,19 @@ def in_order(keys: Iterable[ItemKey], depends_on: Mapping[ItemKey, Collection[It
         ordered.append(key)
         sorter.done(key)
     return ordered
+
+
+def _needs(
+    key: ItemKey, depends_on: Mapping[ItemKey, Collection[ItemKey]], wanted: Collection[ItemKey]
+) -> set[ItemKey]:
+    found: set[ItemKey] = set()
+    seen: set[ItemKey] = set()
+    waiting = [*depends_on.get(key, ())]
+    while waiting:
+        need = waiting.pop()
+        if need in wanted:
+            found.add(need)
+        elif need not in seen:
+            seen.add(need)
+            waiting += depends_on.get(need, ())
+    return found

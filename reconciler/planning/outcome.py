@@ -53,7 +53,10 @@ def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime
     edits: dict[str, RegistryEntry | None] = {}
     for action in plan.actions:
         before = observed.registry.get(action.key)
-        edits[action.key.id] = _entry(action.after, before, intent.home, registry_time(now)) if action.after else None
+        if action.after is not None:
+            edits[action.key.id] = _entry(action.after, before, intent.home, registry_time(now))
+        elif before is not None:  # else the entry under this id, if any, is that of an item of the other kind
+            edits[action.key.id] = None
     before_by_id = {item_id: observed.registry.entries.get(item_id) for item_id in edits}
     return RegistryEdits(edits=edits, before=before_by_id)
 

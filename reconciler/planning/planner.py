@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.model.desired import Policy
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import Observed, ObservedItem, Presence
+from reconciler.model.package import Manifest
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
 from reconciler.planning.diff import FileDiff, compare, mutable_matcher
 from reconciler.planning.intent import Intent, Wanted
-from reconciler.planning.order import in_order
+from reconciler.planning.order import dependency_cycle, in_order
 from reconciler.planning.reasons import what_changes
 
 REGISTRY_PATH = "registry/installed.json"
@@ -33,24 +34,24 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     """Decide what to do to every item in scope. Nothing happens; a plan with refusals must not be applied."""
     verdicts = {key: _judge(wanted, intent, record, observed) for key, wanted in intent.wanted.items()}
     removals = _removals(intent, record)
+    removed = frozenset(removals)
     for key in record.items:
         if key not in verdicts and (intent.scope is None or key in intent.scope):
-            removes = key in removals
-            verdicts[key] = _judge_unlisted(record.items[key], intent, observed, removes=removes)
+            verdicts[key] = _judge_unlisted(record.items[key], intent, observed, removes=key in removed)
     graph = _graph(intent)
     refusals = [refusal for verdict in verdicts.values() for refusal in verdict.refusals]
     refusals += policy.other_kind(intent, record, observed)
-    refusals += policy.dependencies(intent, graph, observed.present, removals)
+    refusals += policy.dependencies(intent, graph, observed.present, removed)
     owned = sum(item.owner == intent.owner for item in record.items.values())
     guards = (policy.prune_guard(intent, owned, removals), policy.other_file(intent, record, removals))
     refusals += [refusal for refusal in guards if refusal]
     has_cycle = any(refusal.code == "cycle" for refusal in refusals)
     return Plan(
         generation=record.generation,
-        actions=tuple(_ordered(verdicts, {} if has_cycle else graph)),
+        actions=tuple(_ordered(verdicts, {} if has_cycle else graph, record)),
         drift=tuple(row for key in sorted(verdicts) for row in verdicts[key].drift),
         refusals=tuple(sorted(refusals, key=lambda refusal: (refusal.key, refusal.code, refusal.message))),
-        warnings=tuple(_warnings(intent, record, observed, removals)),
+        warnings=tuple(_warnings(intent, record, observed, removed)),
         rebuilds_registry=observed.corrupt is not None,
     )
 
@@ -63,7 +64,7 @@ def _judge(wanted: Wanted, intent: Intent, record: Record, observed: Observed) -
     after = _record_item(wanted, intent, recorded, found, enabled=enabled)
     registry_drift = _registry_drift(recorded, entry, intent.home)
     refusals = [policy.builtin(wanted, intent), policy.not_loadable(wanted, intent)]
-    same = not diff.rewrites and not diff.conflicts and not diff.keep
+    same = not diff.rewrites and not diff.conflicts and not diff.drift
     owned_by_other = policy.ownership(key, recorded, found, intent, same=same)
     refusals.append(owned_by_other)
     if owned_by_other is None:
@@ -188,21 +189,47 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
 
 def _graph(intent: Intent) -> dict[ItemKey, list[ItemKey]]:
     """Desired item → the desired items that it needs: its ``depends_on``, and what a module's steps name."""
-    by_id = {key.id: key for key in intent.wanted}
+    return _needs({key: (wanted.depends_on, wanted.manifest) for key, wanted in intent.wanted.items()})
+
+
+def _needs(items: Mapping[ItemKey, tuple[tuple[str, ...], Manifest]]) -> dict[ItemKey, list[ItemKey]]:
+    """Who needs whom: ``depends_on`` gives ids; the steps of a module name extensions as the gateway does, by name."""
+    by_id = {key.id: key for key in items}
+    extensions = {key.id: key for key in items if key.kind is Kind.EXTENSION}
+    extensions |= {manifest.name: key for key, (_, manifest) in items.items() if key.kind is Kind.EXTENSION}
     return {
-        key: [by_id[need] for need in (*wanted.depends_on, *wanted.manifest.requires) if need in by_id]
-        for key, wanted in intent.wanted.items()
+        key: [
+            *(by_id[need] for need in depends_on if need in by_id),
+            *(extensions[need] for need in manifest.requires if need in extensions),
+        ]
+        for key, (depends_on, manifest) in items.items()
     }
 
 
-def _ordered(verdicts: Mapping[ItemKey, _Verdict], graph: Mapping[ItemKey, list[ItemKey]]) -> Iterable[Action]:
+def _ordered(
+    verdicts: Mapping[ItemKey, _Verdict], graph: Mapping[ItemKey, list[ItemKey]], record: Record
+) -> Iterable[Action]:
     actions = {key: verdict.action for key, verdict in verdicts.items() if verdict.action}
     coming = [key for key, action in actions.items() if action.after is not None]
-    going = sorted((key for key in actions if actions[key].after is None), reverse=True)
-    return [actions[key] for key in [*in_order(coming, graph), *going]]
+    going = {key: record.items[key] for key, action in actions.items() if action.after is None}
+    needed = _needs({key: (item.depends_on, item.manifest) for key, item in going.items()})
+    if dependency_cycle(needed):  # each may have been fine when it was installed
+        needed = {}
+    return [actions[key] for key in [*in_order(coming, graph), *reversed(in_order(going, needed))]]
 
 
-def _warnings(intent: Intent, record: Record, observed: Observed, removals: list[ItemKey]) -> Iterable[str]:
+def _extensions_there(
+    intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]
+) -> frozenset[str]:
+    """The names and ids of the extensions that will be there."""
+    manifests = [wanted.manifest for wanted in intent.wanted.values()]
+    staying = [key for key in observed.present - removed if key.kind is Kind.EXTENSION]
+    manifests += [record.items[key].manifest for key in staying if key in record.items]
+    named = {text for found in manifests if found.kind is Kind.EXTENSION for text in (found.id, found.name)}
+    return frozenset(named | {key.id for key in staying})
+
+
+def _warnings(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[str]:
     if observed.corrupt is not None:
         yield (
             f"{REGISTRY_PATH} cannot be read ({observed.corrupt}): it is rebuilt from our record and the disk, "
@@ -210,7 +237,8 @@ def _warnings(intent: Intent, record: Record, observed: Observed, removals: list
         )
     if record.hold is not None:
         yield f"a hold is in force ({record.hold.reason}); an apply ends it"
-    there = {key.id for key in [*intent.wanted, *observed.present] if key not in removals}
+    is_needed = any(wanted.manifest.requires for wanted in intent.wanted.values())
+    there = _extensions_there(intent, record, observed, removed) if is_needed else frozenset()
     for key, wanted in sorted(intent.wanted.items()):
         if not wanted.manifest.loadable:
             yield f"{key.id} is written in the task dialect: it is installed, but this gateway cannot load it"

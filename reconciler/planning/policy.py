@@ -33,12 +33,16 @@ def ownership(
 
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
     """One id is one item, whatever its kind and case: gateways and some file systems keep only one."""
-    taken = {key.id.casefold(): key for key in [*observed.present, *record.items]}
-    taken |= {entry.key.id.casefold(): entry.key for entry in observed.registry.entries.values()}
-    for key in intent.wanted:
-        other = taken.get(key.id.casefold())
-        if other is not None and other != key and key not in record.items:
-            message = f"an {other} is installed, and one id can name only one item; remove or rename one of them"
+    new = [key for key in intent.wanted if key not in record.items]
+    if not new:
+        return
+    taken: dict[str, set[ItemKey]] = {}
+    for key in (*observed.present, *record.items, *(entry.key for entry in observed.registry.entries.values())):
+        taken.setdefault(key.id.casefold(), set()).add(key)
+    for key in new:
+        others = taken.get(key.id.casefold(), set()) - {key}
+        if others:
+            message = f"an {min(others)} is installed, and one id can name only one item; remove or rename one of them"
             yield Refusal(key=key, code="other-kind", message=message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.model.config import same
 from reconciler.model.desired import section_of
 from reconciler.model.observed import ObservedItem, Presence
 from reconciler.model.plan import ActionKind, Change, Drift
@@ -28,7 +29,7 @@ def what_changes(
     if recorded is not None and recorded.owner != after.owner:
         changes.append((ActionKind.ADOPT, f"owner {recorded.owner or 'nobody'} → {after.owner}"))
     changes += [(ActionKind.REPAIR, _repair(row)) for row in (*diff.healed, *registry_drift)]
-    if recorded is not None and recorded.config != after.config:
+    if recorded is not None and not same(recorded.config, after.config):
         changes.append((ActionKind.CONFIGURE, "the configuration in the file changed"))
     elif recorded is not None and diff.rewrites and not diff.healed and recorded.tree == after.tree:
         changes.append((ActionKind.CONFIGURE, "a value from the environment changed"))
@@ -48,7 +49,7 @@ def _arrival(
 ) -> tuple[ActionKind, str]:
     if found.presence is Presence.ABSENT:
         return ActionKind.INSTALL, f"new under {section_of(after.key.kind)}"
-    if not diff.rewrites and not diff.keep:
+    if not diff.rewrites and not diff.conflicts:
         return ActionKind.ADOPT, "the same files are already there"
     if entry and is_older(after.version, than=entry.version):
         return ActionKind.DOWNGRADE, f"replaces the version {entry.version} that something else installed"

@@ -15,8 +15,9 @@ from reconciler.model.desired import API_VERSION, SECTIONS, Desired
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.lock import Lock, LockItem
+from reconciler.model.version import range_problem
 
-_DESIRED_TEXT: Final = frozenset([(3, "version")])
+_DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
 
 
@@ -42,11 +43,13 @@ def read_desired(path: Path, *, valid: Container[Digest] = ()) -> DesiredFile:
     """Read and validate the desired state; text whose digest is in ``valid`` was validated before."""
     data = _read(path, "there is no desired state here; 'llamagate init' writes one, or name it with -f")
     value = yaml_text.load(data, name=str(path), text_keys=_DESIRED_TEXT)
-    if digest_bytes(data) not in valid:
+    is_known = digest_bytes(data) in valid
+    if not is_known:
         schemas.check(value, "desired-state", data=data, file=str(path), what="desired state")
     document = cast(JsonObject, value)
     file = DesiredFile(desired=Desired.from_document(document, file=str(path)), path=path, data=data)
-    _check_ids(file)
+    if not is_known:
+        _check_items(file)
     return file
 
 
@@ -95,8 +98,8 @@ def _read(path: Path, missing: str) -> bytes:
         raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)]) from error
 
 
-def _check_ids(file: DesiredFile) -> None:
-    """Ids are usable as folder names, and unique in both sections together, also when case is ignored."""
+def _check_items(file: DesiredFile) -> None:
+    """What a schema cannot say: ids are usable as folder names and unique ignoring case, versions are ranges."""
     seen: dict[str, ItemKey] = {}
     faults = []
     for item in file.desired.items:
@@ -107,6 +110,8 @@ def _check_ids(file: DesiredFile) -> None:
             problem = f"the id is taken by the {other}: ids are unique across both sections, also when case is ignored"
         if problem:
             faults.append(file.fault((section, item.key.id), problem))
+        if item.version is not None and (problem := range_problem(item.version)):
+            faults.append(file.fault((section, item.key.id, "version"), problem))
     if faults:
         raise InputError(_summary(file.path, faults), faults=faults)
 

@@ -53,6 +53,8 @@ BLOCK: dict[str, tuple[str, str]] = {
         "a: {config: 1}\nb:\n  config: 2\nconfig: 3\n",
         'a: {config: 1}\nb:\n  config: 2\nconfig:\n  k:\n  - 1\n  - "no"\n',
     ),
+    "key-without-value": ("config:\n  ? a\n\n# c\nb: 2\n", 'config:\n  k:\n  - 1\n  - "no"\n\n# c\nb: 2\n'),
+    "question-mark": ("? config\n: x\nb: 2\n", 'config:\n  k:\n  - 1\n  - "no"\nb: 2\n'),
     "question-mark-elsewhere": ("? a\n: x\n", '? a\n: x\nconfig:\n  k:\n  - 1\n  - "no"\n'),
     "quoted-key": ('"config": 1\nb: 2\n', 'config:\n  k:\n  - 1\n  - "no"\nb: 2\n'),
     "windows-lines": (
@@ -121,7 +123,6 @@ def test_equal_in_python_is_not_equal_in_yaml(old: bytes, new: bool | float) -> 
 
 UNUSUAL = "manifest: cannot change 'config' in place; write it as a plain block mapping"
 REFUSED = {
-    "question-mark": (b"? config\n: x\n", UNUSUAL),
     "comma-behind-what-is-removed": (
         b"{config: {k: 2},,}",
         "manifest:1:17: not valid YAML: did not find expected node content",
@@ -137,6 +138,12 @@ def test_what_is_too_unusual_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
         yaml_text.replace_block(data, "config", NEW)
     assert caught.value.message == message
+
+
+def test_a_result_that_would_not_be_read_again_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        yaml_text.replace_block(b"{config: 1,}", "config", None, name="p/manifest.yaml")
+    assert caught.value.message == UNUSUAL.replace("manifest", "p/manifest.yaml", 1)
 
 
 def test_dump_writes_what_every_reader_takes_for_text_in_quotes() -> None:

@@ -90,13 +90,21 @@ def build(
 
 
 def build64(
-    entries: Sequence[Entry], *, extensible: bytes = b"", locator: Lies = NO_LIES, end: Lies = NO_LIES
+    entries: Sequence[Entry],
+    *,
+    extensible: bytes = b"",
+    record: Lies = NO_LIES,
+    locator: Lies = NO_LIES,
+    end: Lies = NO_LIES,
 ) -> bytes:
-    """The archive with a zip64 end record as well."""
+    """The archive with a zip64 end record as well, and ``extensible`` data in it."""
     plain = build(entries)
     at = len(plain) - struct.calcsize(END_FORMAT)
     count, size, start = struct.unpack_from("<HII", plain, at + 10)
-    wide = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44 + len(extensible), 45, 45, 0, 0, count, count, size, start)
+    told = {"signature": 0x06064B50, "length": 44 + len(extensible), "count": count, **record}
+    wide = struct.pack(
+        "<IQHHIIQQQQ", told["signature"], told["length"], 45, 45, 0, 0, count, told["count"], size, start
+    )
     places = {"signature": 0x07064B50, "disk": 0, "offset": at, "disks": 1, **locator}
     pointer = struct.pack("<IIQI", *places.values())
     return plain[:at] + wide + extensible + pointer + end_record(count, size, start, lies=end)
