@@ -68,7 +68,7 @@ def test_the_tour_does_what_it_says(checkout: Path) -> None:
     assert "drift: token-budget . (missing)" in said[3]
     assert "+# my own note" in said[3]
     assert "Applied as generation 3: 1 repair." in said[3]
-    assert "priority-rules: manifest.yaml is edited" in said[3]
+    assert "priority-rules: manifest.yaml was changed by hand" in said[3]
     assert "Applied as generation 4: 1 configure." in said[4]
     assert "# my own note" in (checkout / "demo-home/extensions/installed/priority-rules/manifest.yaml").read_text()
     assert (checkout / "demo-home/reconciler/backups/extension/request-audit/4").is_dir()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
+from pathlib import Path
 
 from reconciler.apply.cleanup import prune_cache
 from reconciler.apply.journal import read_journal
@@ -41,20 +43,18 @@ def interrupted(home: Home) -> bool:
     return home.journal.exists() or home.journal_undo.exists()
 
 
-def abandon(home: Home) -> bool:
-    """Keep everything as it is and stop treating it as an interrupted change; whether there was one."""
-    found = False
-    for path in (home.journal, home.journal_undo):
-        if path.exists():
-            durable.rename(path, path.with_name(f"{path.name}.abandoned"))
-            found = True
-    if found and home.stage.exists():
-        kept = home.ours / "abandoned"
-        tree.remove_tree(kept)
-        durable.rename(home.stage, kept)
-    if found:
-        sync.sync_folder(home.ours)
-    return found
+def abandon(home: Home) -> Path | None:
+    """Set journal and staged trees aside, and keep everything else as it is; the folder they are kept in."""
+    standing = [path for path in (home.stage, home.journal, home.journal_undo) if path.exists()]
+    if not interrupted(home):
+        return None
+    kept = next(path for number in itertools.count(1) if not (path := home.ours / "abandoned" / str(number)).exists())
+    durable.make_folders(kept)
+    for path in standing:
+        durable.rename(path, kept / path.name)
+    sync.sync_folder(kept)
+    sync.sync_folder(home.ours)
+    return kept
 
 
 def _settle(home: Home) -> Recovered:

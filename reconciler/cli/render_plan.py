@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from reconciler.cli.style import PLAIN, Style
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.plan import Action, ActionKind, Plan
+from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
 
 _MAX_VALUE_CHARACTERS: Final = 70
 _MAX_ROWS: Final = 20
@@ -32,7 +32,7 @@ def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False) -> str:
     """The whole plan. ``done``: it has been carried out, and the last line says so."""
     parts = [
         "\n".join(line for action in plan.actions for line in _action(action, style, plan)),
-        _section("Drift", [f"{row.key.id}: {_place(row.path)} {row.change}" for row in plan.drift], "yellow", style),
+        _section("Drift", [f"{row.key.id}: {_drift(row)}" for row in plan.drift], "yellow", style),
         render_refusals(plan, style),
         _section("Warnings", list(plan.warnings), "yellow", style),
         style.paint(_summary(plan, done=done), "bold"),
@@ -87,8 +87,15 @@ def _value(value: Json) -> str:
     return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"
 
 
-def _place(path: str) -> str:
-    return "its folder is" if path == "." else f"{path} is"
+def _drift(row: Drift) -> str:
+    if row.change is Change.REGISTRY:
+        return f"its entry in {row.path} is missing or wrong"
+    words = {
+        Change.EDITED: "was changed by hand",
+        Change.MISSING: "is missing",
+        Change.REPLACED: "was replaced by a link or another kind of file",
+    }
+    return f"{'its folder' if row.path == '.' else row.path} {words[row.change]}"
 
 
 def _section(title: str, rows: list[str], colour: str, style: Style) -> str:
@@ -102,6 +109,8 @@ def _summary(plan: Plan, *, done: bool) -> str:
         count = len(plan.refusals)
         return f"Nothing is done: {count} {'refusal' if count == 1 else 'refusals'} in the plan."
     if not plan.changes:
+        if plan.drift:
+            return f"No changes: what differs is left as it is (generation {plan.generation})."
         return f"No changes: everything is as the file says (generation {plan.generation})."
     counts = Counter(action.action for action in plan.actions)
     words = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "1 registry rebuild"

@@ -121,11 +121,15 @@ def _file_diff(
     return FileDiff(
         rewrites=comparison.rewrites,
         keep=kept & frozenset(wanted),
-        brought=(frozenset(before) | frozenset(wanted)) - kept | displaced,
+        brought=frozenset(wanted).union(path for path in before if _stands(path, found)) - kept | displaced,
         drift=tuple(sorted(comparison.drift, key=lambda row: row.path)),
         healed=tuple(sorted(comparison.healed, key=lambda row: row.path)),
         conflicts=tuple(comparison.conflicts),
     )
+
+
+def _stands(path: str, found: ObservedItem) -> bool:
+    return path in found.files or path in found.links or path in found.folders
 
 
 def _below(folder: str, found: ObservedItem) -> Iterator[str]:
@@ -153,8 +157,10 @@ def _check_parents(
     comparison: _Comparison, wanted: Mapping[str, str], before: Mapping[str, object], found: ObservedItem
 ) -> None:
     """A local file or link may stand where the package needs a folder."""
+    if comparison.overwrite or comparison.policy.drift_edited == "heal":
+        return
     for path in wanted:
-        if "/" in path and path not in before:
+        if "/" in path and path not in found.files and path not in comparison.keep:
             parts = path.split("/")
             parents = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
             blocking = [
@@ -162,7 +168,7 @@ def _check_parents(
                 for parent in parents
                 if (parent in found.files or parent in found.links) and parent not in before
             ]
-            if blocking and not comparison.overwrite and blocking[0] not in comparison.conflicts:
+            if blocking and blocking[0] not in comparison.conflicts:
                 comparison.conflicts.append(blocking[0])
 
 

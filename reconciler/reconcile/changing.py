@@ -98,7 +98,9 @@ def recover(env: Environment, gateway: GatewaySettings, watch: Watch, *, abandon
     home = Home(env.home)
     with exclusive(env, watch):
         if abandon:
-            recovery.abandon(home)
+            kept = recovery.abandon(home)
+            if kept is not None:
+                watch.notice(f"the journal and the staged files of the interrupted change are kept in {kept}")
             return Recovered.NONE
         recovered = recovery.recover(home)
         if recovered is not Recovered.NONE:

@@ -13,11 +13,15 @@ from reconciler.model.registry import CorruptRegistryError, NewerRegistryError, 
 
 
 def read_record(home: Home) -> tuple[Record, bytes | None]:
-    """What we remember of ``home``, and the bytes that say so; nothing yet where there is no record."""
+    """What we remember of ``home``, and the bytes that say so.
+
+    Where there is no record we remember nothing, but generations go on from the last one whose document is there:
+    backups are named by them.
+    """
     try:
         data = home.record.read_bytes()
     except FileNotFoundError:
-        return Record(), None
+        return Record(generation=_last_generation(home)), None
     except OSError as error:
         raise StorageError(f"{home.record} cannot be read: {error.strerror}") from error
     try:
@@ -27,6 +31,11 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
             "move it aside and run 'llamagate apply', which adopts what is installed as the file says"
         )
         raise InputError(error.message, faults=error.faults, advice=advice) from error
+
+
+def _last_generation(home: Home) -> int:
+    numbers = [int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdigit()]
+    return max(numbers, default=0)
 
 
 def record_bytes(record: Record) -> bytes:
