@@ -13,14 +13,12 @@ from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence
-from reconciler.model.package import Manifest
+from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST, Manifest
 from reconciler.model.record import Record, RecordedFile
 from reconciler.model.registry import Registry, RegistryEntry, registry_time
-from reconciler.packages.folder import open_folder
-from reconciler.packages.manifest import EXTENSION_MANIFEST, MODULE_MANIFEST, read_package
 
 _MANIFESTS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    Kind.EXTENSION: (EXTENSION_MANIFEST, "extension.yaml"),
+    Kind.EXTENSION: (EXTENSION_MANIFEST, EXTENSION_PACKAGING),
     Kind.MODULE: (MODULE_MANIFEST,),
 }
 
@@ -58,6 +56,9 @@ def present_items(home: Home) -> frozenset[ItemKey]:
 
 def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
     """What the package installed in ``folder`` says of itself; ``None`` where it is no valid package."""
+    from reconciler.packages.folder import open_folder  # only what something else installed is read
+    from reconciler.packages.manifest import read_package
+
     if not any((folder / manifest).is_file() for manifest in _MANIFESTS[kind]):
         return None
     try:

@@ -33,6 +33,11 @@ def read_journal(path: Path) -> Journal | None:
         ) from error
 
 
+def interrupted(home: Home) -> bool:
+    """Whether a journal stands: a change is under way, or was cut off."""
+    return home.journal.exists() or home.journal_undo.exists()
+
+
 def begin_undo(home: Home) -> None:
     """From now on the change is undone, also by a recovery."""
     durable.rename(home.journal, home.journal_undo)

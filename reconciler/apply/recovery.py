@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from reconciler.apply.cleanup import prune_cache
-from reconciler.apply.journal import read_journal
+from reconciler.apply.journal import interrupted, read_journal
 from reconciler.apply.stage import beside_stage
 from reconciler.apply.transaction import complete, storage_error, undo
 from reconciler.errors import RolledBackError
@@ -36,11 +36,6 @@ def recover(home: Home) -> Recovered:
     except OSError as error:
         raise storage_error(error, "what an interrupted command left could not be removed") from error
     return outcome
-
-
-def interrupted(home: Home) -> bool:
-    """Whether a journal stands."""
-    return home.journal.exists() or home.journal_undo.exists()
 
 
 def abandon(home: Home) -> Path | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
+import os
 import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -17,12 +16,12 @@ from reconciler.cli.list import list_
 from reconciler.cli.lock import lock
 from reconciler.cli.plan import plan
 from reconciler.cli.recover import recover
-from reconciler.cli.render import error_document, render_error
 from reconciler.cli.schema import schema
 from reconciler.cli.status import status
-from reconciler.cli.terminal import Terminal
+from reconciler.cli.terminal import Terminal, finish_output, silence
 from reconciler.cli.validate import validate
-from reconciler.errors import ExitCode, LlamagateError, UsageError
+from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
+from reconciler.model.config import JsonObject
 
 VERBS: Final[Mapping[str, Callable[..., int]]] = {
     "init": init,
@@ -69,42 +68,92 @@ def llamagate(
 
 def main() -> NoReturn:
     """Run the command line. The process ends with the exit code of ``docs/commands.md``."""
-    for stream in (sys.stdout, sys.stderr):
+    _prepare_streams()
+    terminal = Terminal(as_json="--json" in sys.argv, no_color="--no-color" in sys.argv)
+    code = _run(terminal)
+    try:
+        finish_output()
+    except StorageError as error:
+        code = code or _report(error, terminal)
+    sys.exit(code)
+
+
+def _run(terminal: Terminal) -> int:
+    try:
+        return _invoke()
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return ExitCode.OK
+    except (KeyboardInterrupt, typer.Abort):
+        message = "interrupted; the next command finishes or undoes what was begun"
+        terminal.document(_failure("interrupted", message))
+        terminal.error(f"\nllamagate: {message}")
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as error:
+        return _report(_usage_error(error), terminal)
+    except LlamagateError as error:
+        return _report(error, terminal)
+    except Exception as error:
+        return _report_bug(error, terminal)
+
+
+def _invoke() -> int:
+    """The verb, without the framework's own handling of errors, broken pipes and Ctrl-C."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("llamagate", sys.argv[1:]) as context:
+            return int(command.invoke(context) or ExitCode.OK)
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+
+
+def _prepare_streams() -> None:
+    """A closed stream swallows what is written; text that the terminal's encoding lacks is written as escapes."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
+        stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    terminal = Terminal(as_json="--json" in sys.argv, no_color="--no-color" in sys.argv)
-    try:
-        code = app(standalone_mode=False)
-        sys.stdout.flush()
-        sys.exit(int(code or ExitCode.OK))
-    except BrokenPipeError:
-        # Whoever read our output had enough; what was done is done.
-        sys.stderr.close()
-        sys.exit(ExitCode.OK)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\nllamagate: interrupted; the next command finishes or undoes what was begun\n")
-        sys.exit(ExitCode.INTERRUPTED)
-    except typer.TyperException as error:
-        sys.exit(_report(UsageError(error.format_message(), advice="'llamagate --help' lists the commands"), terminal))
-    except LlamagateError as error:
-        sys.exit(_report(error, terminal))
-    except Exception as error:
-        sys.exit(_report_bug(error))
+
+
+def _usage_error(error: typer.TyperException) -> UsageError:
+    verb = [name for name in sys.argv[1:2] if name in VERBS]
+    return UsageError(error.format_message(), advice=f"'{' '.join(['llamagate', *verb])} --help' says what there is")
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
+    from reconciler.cli.render import error_document, render_error  # only a failure needs it
+
     terminal.document(error_document(error))
-    sys.stderr.write(render_error(error, terminal.error_style) + "\n")
+    terminal.error(render_error(error, terminal.error_style))
     return error.exit_code
 
 
-def _report_bug(error: Exception) -> ExitCode:
-    """A report that can be pasted: the traceback without values, and what it ran on."""
-    lines = "".join(traceback.format_exception(error)).rstrip()
-    sys.stderr.write(
-        f"llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\n"
+def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
+    """A report that can be pasted: where it happened and on what it ran. Messages of exceptions may hold secrets."""
+    import platform
+
+    terminal.document(_failure("bug", "a bug in llamagate; standard error has a report of it"))
+    terminal.error(
+        "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\n"
         f"llamagate {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-        f"verb: {' '.join(sys.argv[1:2])}\n{lines}\n\n"
-        "The home was left as the last completed step had it; 'llamagate recover' settles what was under way.\n"
+        f"verb: {' '.join(sys.argv[1:2])}\n{''.join(_trace(error))}\n"
+        "The home was left as the last completed step had it; 'llamagate recover' settles what was under way."
     )
     return ExitCode.BUG
+
+
+def _trace(error: BaseException) -> Iterator[str]:
+    """The traceback, causes first, without the messages."""
+    import traceback
+
+    before = error.__cause__ or error.__context__
+    if before is not None:
+        yield from _trace(before)
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__module__}.{type(error).__qualname__} (its message is left out: it may hold secrets)\n"
+
+
+def _failure(code: str, message: str) -> JsonObject:
+    return {"error": {"code": code, "message": message, "faults": []}}

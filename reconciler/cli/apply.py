@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import options
-from reconciler.cli.render_plan import render_plan, render_refusals
-from reconciler.cli.saved_plan import read_saved_plan
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode, NotReloadedError
+from reconciler.errors import ExitCode, NotReloadedError, UsageError
 
 
 def apply(
@@ -31,22 +29,21 @@ def apply(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Make the home match the file: all of it, or nothing."""
+    from reconciler.cli.render import render_error
+    from reconciler.cli.render_plan import render_plan, render_refusals
+    from reconciler.cli.saved_plan import read_saved_plan
     from reconciler.reconcile import changing
-    from reconciler.reconcile.reading import explained
+    from reconciler.reconcile.explaining import explained
+    from reconciler.reconcile.looking import Options
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
-    chosen, fingerprint = (
-        options.pass_options(
-            file,
-            only=only,
-            locked=locked,
-            allowances=options.allowances(
-                prune=allow_prune, overwrite=overwrite, take_over=take_over, everything=take_over_all
-            ),
-        ),
-        "",
+    allowances = options.allowances(
+        prune=allow_prune, overwrite=overwrite, take_over=take_over, everything=take_over_all
     )
+    chosen, fingerprint = options.pass_options(file, only=only, locked=locked, allowances=allowances), ""
     if plan is not None:
+        if chosen != Options(file=Path(options.DEFAULT_FILE)):
+            raise UsageError("a saved plan holds its own file and options; leave out those of 'plan' here")
         chosen, fingerprint = read_saved_plan(plan)
     watch = changing.Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
     shows_diff = as_json or verbose
@@ -64,5 +61,7 @@ def apply(
             terminal.error(render_refusals(done.plan, terminal.error_style))
         return ExitCode.REFUSED
     if done.reload_failed:
-        raise NotReloadedError("the change is applied, but the gateway was not reloaded, and 'reload: required' is set")
+        missed = NotReloadedError("all is applied, but the gateway was not reloaded, and 'reload: required' is set")
+        terminal.error(render_error(missed, terminal.error_style))
+        return missed.exit_code
     return ExitCode.OK

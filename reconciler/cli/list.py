@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import options
-from reconciler.cli.render import render_list
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.home import Home
@@ -28,6 +27,7 @@ def list_(
     no_color: options.NoColorOption = False,
 ) -> int:
     """List what is installed, whoever installed it."""
+    from reconciler.cli.render import render_list
     from reconciler.reconcile.reading import list_items
 
     if types is not None and types not in _TYPES:

@@ -6,15 +6,16 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reconciler.errors import InputError, StorageError
-from reconciler.fs.durable import write_file
+from reconciler.errors import Fault, InputError, StorageError
 from reconciler.model.environment import Environment
-from reconciler.planning.intent import Allowances
-from reconciler.reconcile.looking import Options
+
+if TYPE_CHECKING:
+    from reconciler.planning.intent import Allowances
+    from reconciler.reconcile.looking import Options
 
 DEFAULT_FILE: Final = "llamagate.yaml"
 DEFAULT_WAIT_SECONDS: Final = 300.0
@@ -28,8 +29,23 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print more of what is done.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")]
+
+
+def _seconds(value: float) -> float:
+    if not value >= 0:  # so that "nan" is none either
+        raise typer.BadParameter("expected a number of seconds, 0 or more")
+    return value
+
+
 WaitOption = Annotated[
-    float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another command's change.")
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        callback=_seconds,
+        show_default=False,
+        help="How long to wait for another command's change.  [default: 300]",
+    ),
 ]
 OnlyOption = Annotated[
     list[str] | None,
@@ -51,16 +67,30 @@ TakeOverAllOption = Annotated[
 
 def allowances(*, prune: bool, overwrite: bool, take_over: list[str] | None, everything: bool) -> Allowances:
     """What the flags permit beyond the policy."""
+    from reconciler.planning.intent import Allowances
+
     return Allowances(prune=prune, overwrite=overwrite, take_over=None if everything else frozenset(take_over or ()))
 
 
 def pass_options(file: Path, *, only: list[str] | None, locked: bool, allowances: Allowances) -> Options:
     """How ``plan`` and ``apply`` run their pass."""
+    from reconciler.reconcile.looking import Options
+
     return Options(file=file, only=frozenset(only or ()), locked=locked, allowances=allowances)
+
+
+def named_file(file: Path) -> Path:
+    """``file``, which need not exist unless the user named it."""
+    if file != Path(DEFAULT_FILE) and not file.exists():
+        message = "there is no such file"
+        raise InputError(f"{file}: {message}", faults=[Fault(file=str(file), message=message)])
+    return file
 
 
 def write_output(path: Path, data: bytes) -> None:
     """Write a file that the user asked for, whole or not at all."""
+    from reconciler.fs.durable import write_file
+
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is no regular file; name another one")
     try:

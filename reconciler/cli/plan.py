@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli import options
-from reconciler.cli.render_plan import render_plan
-from reconciler.cli.saved_plan import saved_plan_bytes
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode
-from reconciler.model.plan import Plan
+
+if TYPE_CHECKING:
+    from reconciler.model.plan import Plan
 
 
 def plan(
@@ -34,7 +34,8 @@ def plan(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Show what would change and why. Nothing is changed."""
-    from reconciler.reconcile.reading import explained, read_pass
+    from reconciler.cli.render_plan import render_plan
+    from reconciler.reconcile.reading import read_pass
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
     chosen = options.pass_options(
@@ -46,8 +47,14 @@ def plan(
         ),
     )
     looked = read_pass(options.environment(home), chosen, terminal.progress)
-    found = explained(looked)
+    found = looked.plan
+    if found.actions:
+        from reconciler.reconcile.explaining import explained  # a plan without actions has nothing to explain
+
+        found = explained(looked)
     if out is not None:
+        from reconciler.cli.saved_plan import saved_plan_bytes
+
         options.write_output(out, saved_plan_bytes(found, chosen))
     terminal.document(found.to_document())
     terminal.result(render_plan(found, terminal.style))

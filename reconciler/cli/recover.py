@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, LlamagateError
+
+if TYPE_CHECKING:
+    from reconciler.model.desired import GatewaySettings
 
 _SAID: Final = {
     "none": "Nothing was interrupted.",
@@ -29,12 +32,10 @@ def recover(
     quiet: options.QuietOption = False,
 ) -> int:
     """Finish or undo an interrupted change. Every command that writes does this first by itself."""
-    from reconciler.model.desired import GatewaySettings
     from reconciler.reconcile import changing
-    from reconciler.store.desired_file import read_desired
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    gateway = read_desired(file).desired.gateway if file.exists() else GatewaySettings()
+    gateway = _gateway(options.named_file(file))
     watch = changing.Watch(wait=wait, notice=terminal.notice)
     recovered = changing.recover(options.environment(home), gateway, watch, abandon=abandon)
     terminal.document({"recovered": str(recovered)})
@@ -42,3 +43,16 @@ def recover(
         "Everything was kept as it is; 'llamagate plan' shows what differs." if abandon else _SAID[recovered]
     )
     return ExitCode.OK
+
+
+def _gateway(file: Path) -> GatewaySettings:
+    """Whom to tell. A desired state that cannot be read must not stand in the way of a recovery."""
+    from reconciler.model.desired import GatewaySettings
+    from reconciler.store.desired_file import read_desired
+
+    if not file.exists():
+        return GatewaySettings()
+    try:
+        return read_desired(file).desired.gateway
+    except LlamagateError:
+        return GatewaySettings(reload="off")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from reconciler.cli.render_plan import drift_row
 from reconciler.cli.style import PLAIN, Style
 from reconciler.errors import LlamagateError
 from reconciler.model.config import JsonObject
-from reconciler.reconcile.reading import Listed
-from reconciler.reconcile.status import Status
+from reconciler.model.plan import Change
+
+if TYPE_CHECKING:
+    from reconciler.reconcile.reading import Listed
+    from reconciler.reconcile.status import Status
 
 
 def render_error(error: LlamagateError, style: Style = PLAIN) -> str:
@@ -59,17 +64,24 @@ def render_list(items: Sequence[Listed], style: Style = PLAIN) -> str:
 def render_status(status: Status, style: Style = PLAIN) -> str:
     """A few lines that answer: is it as it should be, and if not, what to do."""
     lines = [_verdict(status, style)]
-    lines += [f"  drift: {row.key.id} {row.path} ({row.change})" for row in status.drift]
-    if status.drift:
+    lines += [f"  drift: {drift_row(row)}" for row in status.drift]
+    if any(row.change is Change.EDITED for row in status.drift):
         lines.append("  'llamagate status --diff ID' shows what was changed")
     if status.pending:
-        lines.append(f"  {status.pending} changes pending; 'llamagate plan' shows them")
+        lines.append(f"  {_counted(status.pending, 'change')} pending; 'llamagate plan' shows what")
     if status.refused:
-        lines.append(f"  {status.refused} refusals; 'llamagate plan' shows them")
+        lines.append(f"  {_counted(status.refused, 'refusal')}; 'llamagate plan' shows why")
+    if status.stale:
+        lines += ["  the lock does not fit; 'llamagate lock', or an apply, renews it:"]
+        lines += [f"    {line}" for line in status.stale]
     if status.hold:
         lines.append(f"  on hold since generation {status.hold.generation}: {status.hold.reason}")
-    lines.append(f"  {len(status.items)} items installed; {_gateway(status)}")
+    lines.append(f"  {_counted(len(status.items), 'item')} installed; {_gateway(status)}")
     return "\n".join(lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _verdict(status: Status, style: Style) -> str:

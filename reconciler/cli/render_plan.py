@@ -32,7 +32,7 @@ def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False) -> str:
     """The whole plan. ``done``: it has been carried out, and the last line says so."""
     parts = [
         "\n".join(line for action in plan.actions for line in _action(action, style, plan)),
-        _section("Drift", [f"{row.key.id}: {_drift(row)}" for row in plan.drift], "yellow", style),
+        _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
         render_refusals(plan, style),
         _section("Warnings", list(plan.warnings), "yellow", style),
         style.paint(_summary(plan, done=done), "bold"),
@@ -87,15 +87,16 @@ def _value(value: Json) -> str:
     return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"
 
 
-def _drift(row: Drift) -> str:
+def drift_row(row: Drift) -> str:
+    """One departure in words: ``foo: manifest.yaml was changed by hand``."""
     if row.change is Change.REGISTRY:
-        return f"its entry in {row.path} is missing or wrong"
+        return f"{row.key.id}: its entry in {row.path} is missing or wrong"
     words = {
         Change.EDITED: "was changed by hand",
         Change.MISSING: "is missing",
         Change.REPLACED: "was replaced by a link or another kind of file",
     }
-    return f"{'its folder' if row.path == '.' else row.path} {words[row.change]}"
+    return f"{row.key.id}: {'its folder' if row.path == '.' else row.path} {words[row.change]}"
 
 
 def _section(title: str, rows: list[str], colour: str, style: Style) -> str:

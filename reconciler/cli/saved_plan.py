@@ -48,17 +48,28 @@ def read_saved_plan(path: Path) -> tuple[Options, str]:
     if "fingerprint" not in document:
         message = "this is the output of 'plan --json'; apply takes a plan saved with 'plan --out'"
         raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)])
-    chosen = cast(JsonObject, document["options"])
-    take_over = cast(list[str] | None, chosen["take_over"])
-    allowances = Allowances(
-        prune=bool(chosen["allow_prune"]),
-        overwrite=bool(chosen["overwrite"]),
-        take_over=None if take_over is None else frozenset(take_over),
-    )
-    options = Options(
-        file=Path(str(document["file"])),
-        only=frozenset(cast(list[str], document["only"])),
-        locked=bool(chosen["locked"]),
-        allowances=allowances,
-    )
+    options = _options(document)
+    if options is None:
+        message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
+        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)])
     return options, str(document["fingerprint"])
+
+
+def _options(document: JsonObject) -> Options | None:
+    """How the plan was made, or ``None`` where the document does not say exactly that."""
+    match document:
+        case {
+            "file": str(file),
+            "only": list(only),
+            "options": {
+                "locked": bool(locked),
+                "allow_prune": bool(prune),
+                "overwrite": bool(overwrite),
+                "take_over": list() | None as take_over,
+                **others,
+            },
+        } if not others and all(isinstance(item_id, str) for item_id in [*only, *(take_over or ())]):
+            taken = None if take_over is None else frozenset(map(str, take_over))
+            allowances = Allowances(prune=prune, overwrite=overwrite, take_over=taken)
+            return Options(file=Path(file), only=frozenset(map(str, only)), locked=locked, allowances=allowances)
+    return None

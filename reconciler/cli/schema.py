@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from reconciler.documents.schemas import SCHEMA_NAMES, schema_text
+from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 
 
@@ -15,10 +14,12 @@ def schema(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of the names that 'schema' lists.")] = None,
 ) -> int:
     """Print a JSON Schema, or the names of all."""
+    from reconciler.documents.schemas import SCHEMA_NAMES, schema_text
+
     if name is None:
-        sys.stdout.write("\n".join(SCHEMA_NAMES) + "\n")
+        Terminal().result("\n".join(SCHEMA_NAMES))
         return ExitCode.OK
     if name not in SCHEMA_NAMES:
         raise UsageError(f"there is no schema '{name}'; there are {', '.join(SCHEMA_NAMES)}")
-    sys.stdout.write(schema_text(name))
+    Terminal().result(schema_text(name).rstrip("\n"))
     return ExitCode.OK

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import options
-from reconciler.cli.render import render_status
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode
 
@@ -22,7 +21,8 @@ def status(
     as_json: options.JsonOption = False,
     no_color: options.NoColorOption = False,
 ) -> int:
-    """Say whether the home is as the file says: drift, pending changes, the gateway."""
+    """Say whether the home is as the file says. Also: drift, pending changes, the gateway."""
+    from reconciler.cli.render import render_status
     from reconciler.reconcile.status import drift_text, read_status
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
@@ -31,7 +31,7 @@ def status(
         terminal.document({"id": diff, "diff": text})
         terminal.result(text.rstrip("\n") or f"{diff}: its files are as they were installed.")
         return ExitCode.OK
-    found = read_status(options.environment(home), file)
+    found = read_status(options.environment(home), options.named_file(file))
     terminal.document(found.to_document())
     terminal.result(render_status(found, terminal.style))
     return ExitCode.OK

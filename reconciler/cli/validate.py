@@ -19,7 +19,7 @@ def validate(
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> int:
-    """Check a file with all the packages that it names, or one package. The home is not looked at."""
+    """Check a desired state and its packages, or one package. The home is not looked at."""
     from reconciler.reconcile.validating import validate_desired, validate_package
 
     terminal = Terminal(as_json=as_json, quiet=quiet)

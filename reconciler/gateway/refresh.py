@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,27 +21,36 @@ DEFAULT_URL: Final = "http://127.0.0.1:11435"
 MAX_ANSWER_BYTES: Final = 2**20
 DEADLINE_SECONDS: Final = 10.0
 _CHUNK_BYTES: Final = 2**16
+_HEADER_TEXT: Final = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """How a refresh call went. ``message`` is for people: what happened and, where it failed, what to do."""
+    """How a refresh call went. ``message`` is for people: what happened and, where it failed, what to do.
+
+    ``again`` is false where another call would be as vain: nobody listens, or it has no extensions to reload.
+    """
 
     reloaded: bool
     message: str
+    again: bool = True
 
 
-def refresh(url: str, api_key: str | None) -> Reload:
-    """Ask for one refresh, with one deadline for the whole exchange. Never raises for what a gateway may do."""
+def refresh(url: str, api_key: str | None, *, key_name: str = "") -> Reload:
+    """Ask for one refresh, with one deadline for the whole exchange. Never raises for what a gateway may do.
+
+    ``key_name`` is how messages call the key: the variable that holds it.
+    """
+    if api_key and not _HEADER_TEXT.fullmatch(api_key):
+        # Checked here: the message of http.client would show the key.
+        return _missed(url, f"the key in {key_name} holds a line break or a character that no HTTP header may have")
     try:
         status, body = _request("POST", f"{url.rstrip('/')}/v1/extensions/refresh", api_key)
+    except ConnectionRefusedError:
+        return _missed(url, "nobody listens there; it reads the change when it starts", again=False)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
-        return Reload(
-            reloaded=False,
-            message=f"the gateway at {url} was not reloaded: {reason}; it reads the change when it starts",
-        )
-    return _judged(url, status, body)
+        return _missed(url, f"{_reason(error)}; it reads the change when it starts")
+    return _judged(url, status, body, key_name if api_key else "")
 
 
 def reachable(url: str) -> bool:
@@ -48,13 +61,26 @@ def reachable(url: str) -> bool:
         return False
 
 
-def _judged(url: str, status: int, body: bytes) -> Reload:
+def _missed(url: str, reason: str, *, again: bool = True) -> Reload:
+    return Reload(reloaded=False, message=f"the gateway at {url} was not reloaded: {reason}", again=again)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong):
+        return "what answers there does not speak HTTP"
+    if isinstance(error, http.client.HTTPException):
+        return "its answer was cut off"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def _judged(url: str, status: int, body: bytes, key_name: str) -> Reload:
     if status == http.HTTPStatus.OK:
         return Reload(reloaded=True, message=f"the gateway at {url} was reloaded")
     if status == http.HTTPStatus.PARTIAL_CONTENT:
         return Reload(reloaded=True, message=f"the gateway at {url} was reloaded in part: {_errors(body)}")
+    wants = f"it does not accept the key in {key_name}" if key_name else "it wants a key"
     reasons = {
-        401: "it wants a key; set the variable that gateway.api_key_env names",
+        401: f"{wants}; set the variable that gateway.api_key_env names, and run 'llamagate apply' again",
         404: "this gateway has no extension support",
         429: "it is being asked too often; run 'llamagate apply' again in a moment",
     }
@@ -62,7 +88,7 @@ def _judged(url: str, status: int, body: bytes) -> Reload:
         reason = f"it answered {status} with a redirect, which is not followed; put the final address into gateway.url"
     else:
         reason = reasons.get(status, f"it answered {status}")
-    return Reload(reloaded=False, message=f"the gateway at {url} was not reloaded: {reason}")
+    return _missed(url, reason, again=status != http.HTTPStatus.NOT_FOUND)
 
 
 def _errors(body: bytes) -> str:
@@ -73,31 +99,50 @@ def _errors(body: bytes) -> str:
         return "it did not say what failed"
 
 
-def _request(method: str, url: str, api_key: str | None, *, deadline: float = DEADLINE_SECONDS) -> tuple[int, bytes]:
+def _request(method: str, url: str, api_key: str | None, *, deadline: float | None = None) -> tuple[int, bytes]:
     parts = urlsplit(url)
     if parts.hostname is None or parts.scheme not in ("http", "https"):
         raise ValueError("gateway.url must be an http or https address")
-    ends = time.monotonic() + deadline
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=deadline)
+    seconds = DEADLINE_SECONDS if deadline is None else deadline
+    connection = kind(parts.hostname, parts.port, timeout=seconds)
     headers = {"Connection": "close", **({"X-API-Key": api_key} if api_key else {})}
-    try:
+    with closing(connection), _ended_after(seconds, connection):
         connection.request(method, parts.path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, _body(answer, connection.sock, ends)
+        with closing(connection.getresponse()) as answer:
+            return answer.status, _body(answer)
+
+
+@contextmanager
+def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
+    """Connect, and cut the connection after ``seconds``: a socket's own timeout starts anew with each byte."""
+    ended = threading.Event()
+    start = time.monotonic()
+    connection.connect()
+    sock: socket.socket = connection.sock
+
+    def end() -> None:
+        ended.set()
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(start + seconds - time.monotonic(), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise TimeoutError("the answer did not end in time") if ended.is_set() else error from error
     finally:
-        connection.close()
+        timer.cancel()
+    if ended.is_set():
+        raise TimeoutError("the answer did not end in time")
 
 
-def _body(answer: http.client.HTTPResponse, connected: socket.socket | None, ends: float) -> bytes:
-    """At most ``MAX_ANSWER_BYTES``, and only until the deadline: an endless or dripping answer is cut."""
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    """At most ``MAX_ANSWER_BYTES``: an endless answer is cut."""
     body = b""
     while len(body) < MAX_ANSWER_BYTES:
-        left = ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer did not end in time")
-        if connected is not None:
-            connected.settimeout(left)
         chunk = answer.read1(_CHUNK_BYTES)
         if not chunk:
             break

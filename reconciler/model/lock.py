@@ -51,6 +51,9 @@ class Lock:
         items = (LockItem.from_document(item) for item in cast(list[JsonObject], value["items"]))
         return Lock(items=tuple(sorted(items, key=lambda item: item.key)))
 
+    def to_document(self) -> JsonObject:
+        return {"items": [item.to_document() for item in self.items]}
+
     @property
     def by_key(self) -> Mapping[ItemKey, LockItem]:
         return {item.key: item for item in self.items}

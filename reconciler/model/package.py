@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest, tree_digest
 from reconciler.model.ids import Kind
+
+EXTENSION_MANIFEST: Final = "manifest.yaml"
+EXTENSION_PACKAGING: Final = "extension.yaml"
+MODULE_MANIFEST: Final = "agenticmodule.yaml"
+MODULE_PACKAGING: Final = "module.yaml"
 
 
 class Dialect(StrEnum):
@@ -53,6 +59,11 @@ class Manifest:
     hot_reload: bool = True
     requires: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()
+
+    @property
+    def installed_definition(self) -> str:
+        """The installed file that holds the manifest, ``config`` included."""
+        return EXTENSION_MANIFEST if self.dialect is Dialect.DEFINITION else self.definition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey
-from reconciler.model.record import RecordItem
+from reconciler.model.record import RecordedFile, RecordItem
 
 
 class ActionKind(StrEnum):
@@ -123,14 +123,14 @@ class Plan:
         """Equal for two plans exactly when they would do the same: it covers what is written, byte for byte."""
         lines = [f"generation {self.generation} {self.rebuilds_registry}"]
         for action in self.actions:
-            after = action.after
-            outcome = (
-                f"{after.tree} {after.enabled} {after.owner} {sorted(_hashes(after).items())}" if after else "gone"
-            )
-            lines.append(f"{action.action} {action.key} {outcome} {sorted(action.keep)} {action.reasons}")
+            outcome = _without_stamps(action.after) if action.after else "gone"
+            carried = f"{sorted(action.keep)} {sorted(action.brought)}" if action.rewrites else "as it is"
+            lines.append(f"{action.action} {action.key} {outcome} {carried} {action.reasons}")
         lines += [f"refused {refusal.key} {refusal.code}" for refusal in self.refusals]
         return digest_bytes("\n".join(lines).encode())
 
 
-def _hashes(item: RecordItem) -> Mapping[str, str]:
-    return {path: recorded.sha256 for path, recorded in item.files.items()}
+def _without_stamps(item: RecordItem) -> str:
+    """All that the record will say, but for what changes when a file is only touched."""
+    files = {path: RecordedFile(recorded.sha256) for path, recorded in item.files.items()}
+    return json.dumps(replace(item, source_stamp="", files=files).to_document(), sort_keys=True)

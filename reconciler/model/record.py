@@ -93,15 +93,16 @@ class Hold:
 class Record:
     """Everything that we remember between passes.
 
-    ``owners`` maps each owner to the file that last spoke for it. ``valid`` holds the digests of documents that have
-    been validated, so that they need not be validated again.
+    ``owners`` maps each owner to the file that last spoke for it. ``documents`` holds the desired
+    state and the lock of the last full pass as they were decoded, by the digest of their text: text that is the same
+    need not be parsed and validated again, and every item was found to fit it.
     """
 
     generation: int = 0
     told_generation: int = 0
     hold: Hold | None = None
     owners: Mapping[str, str] = field(default_factory=dict)
-    valid: frozenset[Digest] = frozenset()
+    documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
     items: Mapping[ItemKey, RecordItem] = field(default_factory=dict)
 
     @staticmethod
@@ -113,7 +114,9 @@ class Record:
             told_generation=cast(int, value["told_generation"]),
             hold=Hold(reason=str(hold["reason"]), generation=cast(int, hold["generation"])) if hold else None,
             owners=cast(dict[str, str], value["owners"]),
-            valid=frozenset(Digest(text) for text in cast(list[str], value["valid"])),
+            documents={
+                Digest(digest): document for digest, document in cast(dict[str, JsonObject], value["documents"]).items()
+            },
             items={item.key: item for item in items},
         )
 
@@ -124,7 +127,7 @@ class Record:
             "told_generation": self.told_generation,
             "hold": {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None,
             "owners": dict(self.owners),
-            "valid": [str(digest) for digest in sorted(self.valid)],
+            "documents": {str(digest): self.documents[digest] for digest in sorted(self.documents)},
             "items": [self.items[key].to_document() for key in sorted(self.items)],
         }
 

@@ -7,7 +7,6 @@ size is a bound, and what does not come out exactly as declared is refused.
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -76,15 +75,6 @@ def open_archive(path: Path, *, limits: Limits, name: str) -> ArchiveContent:
         identity = _identity(archive)
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
     return ArchiveContent(path, name, files, notes, found, identity)
-
-
-def archive_stamp(path: Path) -> str:
-    """A fingerprint from one ``stat``: while it stays, so does the archive. Empty where there is none."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - a thousand of these are made for one plan
-    except OSError:
-        return ""
-    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
 def _check_size(archive: ArchiveFile, limits: Limits) -> None:

@@ -75,31 +75,6 @@ def open_folder(path: Path, *, limits: Limits, name: str) -> FolderContent:
     return FolderContent(path, name, tuple(by_path.values()), notes_on(survey.ignored), by_path)
 
 
-def folder_stamp(path: Path) -> str:
-    """A fingerprint of all files from their ``stat`` alone: while it stays, so does the package.
-
-    Empty where there is no folder or a part of it cannot be listed: opening it tells why.
-    """
-    lines: list[str] = []
-    try:
-        _collect_stamps(os.fspath(path), lines)
-    except OSError:
-        return ""
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _collect_stamps(folder: str, lines: list[str]) -> None:
-    with os.scandir(folder) as listing:
-        entries = sorted(listing, key=_NAME)
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            if not is_ignored(f"{entry.name}/"):
-                _collect_stamps(entry.path, lines)
-        elif not is_ignored(entry.name):
-            status = entry.stat(follow_symlinks=False)
-            lines.append(f"{entry.path}\0{':'.join(map(str, stamp_of(status)))}\n")
-
-
 @dataclass(slots=True)
 class _Survey:
     """One walk through a folder: what was found so far, and what it may still find."""

@@ -9,14 +9,17 @@ from reconciler.documents import schemas, yaml_text
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import Kind, id_problem
-from reconciler.model.package import Dialect, Manifest, Package
+from reconciler.model.package import (
+    EXTENSION_MANIFEST,
+    EXTENSION_PACKAGING,
+    MODULE_MANIFEST,
+    MODULE_PACKAGING,
+    Dialect,
+    Manifest,
+    Package,
+)
 from reconciler.packages import checksums
 from reconciler.packages.content import Content, read
-
-EXTENSION_MANIFEST: Final = "manifest.yaml"
-EXTENSION_PACKAGING: Final = "extension.yaml"
-MODULE_MANIFEST: Final = "agenticmodule.yaml"
-MODULE_PACKAGING: Final = "module.yaml"
 
 _TEXT_KEYS: Final = frozenset((1, key) for key in ("name", "id", "version", "description"))
 _DEFINITION_KEYS: Final = ("type", "steps", "hooks", "endpoints")

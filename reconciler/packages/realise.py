@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from reconciler.documents import yaml_text
-from reconciler.model.config import JsonObject, merged
-from reconciler.model.package import Dialect, Manifest, Package
+from reconciler.model.config import JsonObject, merged, same
+from reconciler.model.package import Dialect, Package
 from reconciler.packages.content import Content, read
-from reconciler.packages.manifest import EXTENSION_MANIFEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +27,6 @@ class Realised:
         return content.chunks(path)
 
 
-def installed_definition(manifest: Manifest) -> str:
-    """The installed file that holds the manifest, ``config`` included."""
-    return EXTENSION_MANIFEST if manifest.dialect is Dialect.DEFINITION else manifest.definition
-
-
 def configured(document: JsonObject, config: JsonObject) -> JsonObject:
     """The manifest with ``config`` merged over its own."""
     if not config:
@@ -45,11 +39,11 @@ def realise(package: Package, content: Content, config: JsonObject) -> Realised:
     manifest = package.manifest
     hashes = dict(package.hashes)
     effective = configured(package.document, config)
-    if effective == package.document and manifest.dialect is not Dialect.DEFINITION:
+    if same(effective, package.document) and manifest.dialect is not Dialect.DEFINITION:
         return Realised(hashes=hashes, written={})
     data = read(content, manifest.definition)
-    if effective != package.document:
+    if not same(effective, package.document):
         data = yaml_text.replace_block(data, "config", cast(JsonObject, effective["config"]))
-    path = installed_definition(manifest)
+    path = manifest.installed_definition
     hashes[path] = hashlib.sha256(data).hexdigest()
     return Realised(hashes=hashes, written={path: data})

@@ -65,7 +65,9 @@ class _Comparison:
         if path in found.links or path not in found.folders:
             return path in found.links
         is_ours = path not in before and all(
-            below in before and not self.is_mutable(below) for below in _below(path, found) if below not in found.folders
+            below in before and not self.is_mutable(below)
+            for below in _below(path, found)
+            if below not in found.folders
         )
         return not is_ours
 
@@ -110,9 +112,7 @@ def compare(
     return _file_diff(comparison, before, wanted, found)
 
 
-def _file_diff(
-    comparison: _Comparison, before: Iterable[str], wanted: Iterable[str], found: ObservedItem
-) -> FileDiff:
+def _file_diff(comparison: _Comparison, before: Iterable[str], wanted: Iterable[str], found: ObservedItem) -> FileDiff:
     if not (comparison.rewrites or comparison.keep or comparison.drift or comparison.conflicts):
         return UNCHANGED
     kept = frozenset(comparison.keep)

@@ -20,7 +20,15 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple
     """
     from deepdiff import DeepDiff
 
-    found = DeepDiff(before, after, view="tree", verbose_level=2, ignore_order=False, threshold_to_diff_deeper=0)
+    found = DeepDiff(
+        before,
+        after,
+        view="tree",
+        verbose_level=2,
+        ignore_order=False,
+        ignore_private_variables=False,  # else keys that start with "__" are left out
+        threshold_to_diff_deeper=0,
+    )
     hidden = frozenset(secrets)
     result: dict[str, JsonObject] = {}
     for report, levels in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
 from reconciler.apply.stage import NewTree
 from reconciler.apply.transaction import Documents, Keeping, storage_error, transaction
-from reconciler.errors import PlanStaleError
+from reconciler.errors import PlanStaleError, StorageError
 from reconciler.fs import durable, file_lock
 from reconciler.gateway.refresh import DEFAULT_URL, Reload, refresh
 from reconciler.model.config import JsonObject, env_references
@@ -88,9 +88,12 @@ def apply(
         if looked.plan.refusals:
             return outcome
         outcome = replace(outcome, warnings=tuple(_carry_out(env, looked, watch.progress)))
+        if looked.pins.changed:
+            watch.notice(_renewed(looked))
+        settings = looked.file.desired.gateway
         if looked.plan.changes or recovered is not Recovered.NONE:
-            return replace(outcome, reload=tell_gateway(env, looked.file.desired.gateway))
-        return outcome
+            return replace(outcome, reload=tell_gateway(env, settings))
+        return replace(outcome, reload=_tell_again(env, settings, looked.record))
 
 
 def recover(env: Environment, gateway: GatewaySettings, watch: Watch, *, abandon: bool = False) -> Recovered:
@@ -103,8 +106,9 @@ def recover(env: Environment, gateway: GatewaySettings, watch: Watch, *, abandon
                 watch.notice(f"the journal and the staged files of the interrupted change are kept in {kept}")
             return Recovered.NONE
         recovered = recovery.recover(home)
-        if recovered is not Recovered.NONE:
-            tell_gateway(env, gateway)
+        reload = tell_gateway(env, gateway) if recovered is not Recovered.NONE else None
+        if reload is not None:
+            watch.notice(reload.message)
         return recovered
 
 
@@ -132,16 +136,36 @@ def exclusive(env: Environment, watch: Watch) -> Iterator[None]:
 
 
 def tell_gateway(env: Environment, settings: GatewaySettings) -> Reload | None:
-    """One refresh call where a gateway may be, and a note that it was told. The caller holds the lock."""
+    """One refresh call where a gateway may be, and a note that it was told. The caller holds the lock.
+
+    Where the note cannot be written, the gateway is told once more another time.
+    """
     url = settings.url or (DEFAULT_URL if env.is_own_home else None)
     if settings.reload == "off" or url is None:
         return None
-    outcome = refresh(url, env.variables.get(settings.api_key_env))
+    outcome = refresh(url, env.variables.get(settings.api_key_env), key_name=settings.api_key_env)
     home = Home(env.home)
     record, _ = read_record(home)
     if outcome.reloaded and record.told_generation != record.generation:
-        _write(home.record, record_bytes(replace(record, told_generation=record.generation)))
+        with suppress(StorageError):
+            _write(home.record, record_bytes(replace(record, told_generation=record.generation)))
     return outcome
+
+
+def _tell_again(env: Environment, settings: GatewaySettings, record: Record) -> Reload | None:
+    """For a pass that changed nothing: a gateway that did not take the last call is told now.
+
+    That nobody listens is no news then, unless a gateway is required: it will read the change when it starts.
+    """
+    if record.told_generation == record.generation:
+        return None
+    outcome = tell_gateway(env, settings)
+    return outcome if outcome is not None and (outcome.again or settings.reload == "required") else None
+
+
+def _renewed(looked: Looked) -> str:
+    count = len(looked.pins.stale)
+    return f"wrote {lock_path(looked.file.path)}: {count} {'entry' if count == 1 else 'entries'} renewed"
 
 
 def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str]:
@@ -157,7 +181,7 @@ def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str
             staged[action.key] = dict(change.stage_item(action.key, _new_tree(env, looked, action)))
         progress("staging", len(rewriting), len(rewriting))
         record = next_record(looked.record, looked.plan, looked.intent, staged)
-        documents = _documents(env, looked, replace(record, valid=looked.validated))
+        documents = _documents(env, looked, replace(record, documents=looked.documents))
         policy = looked.intent.policy
         return change.commit(
             looked.plan.actions, documents, Keeping(backups=policy.backups, generations=policy.generations)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from reconciler.errors import InputError, LockStaleError
 from reconciler.model.config import JsonObject, env_references, resolved
@@ -20,7 +19,6 @@ from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
 from reconciler.model.record import Record
 from reconciler.observe import observe, rebuilt_registry
-from reconciler.packages.realise import Realised, realise
 from reconciler.planning.intent import Allowances, Intent, Wanted
 from reconciler.planning.pin import Pinned, Resolution, pin
 from reconciler.planning.planner import make_plan
@@ -29,6 +27,9 @@ from reconciler.reconcile.resolving import resolve_items
 from reconciler.sources.resolve import Opened, Resolved, open_resolved
 from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
 from reconciler.store.state_files import read_record, read_registry
+
+if TYPE_CHECKING:
+    from reconciler.packages.realise import Realised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +66,12 @@ class Looked:
     plan: Plan
 
     @property
-    def validated(self) -> frozenset[Digest]:
-        """The documents that need no validation next time."""
-        return frozenset([self.file.digest, digest_bytes(lock_bytes(self.pins.lock))])
+    def documents(self) -> Mapping[Digest, JsonObject]:
+        """What the next pass need not parse and validate. A narrowed pass does not know that every item fits."""
+        if self.intent.scope is not None:
+            return {}
+        lock = self.pins.lock
+        return {self.file.digest: self.file.document, digest_bytes(lock_bytes(lock)): lock.to_document()}
 
 
 def look(env: Environment, options: Options, progress: Progress = no_progress) -> Looked:
@@ -77,7 +81,7 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     """
     home = Home(env.home)
     record, previous_record = read_record(home)
-    file = read_desired(options.file, valid=record.valid)
+    file = read_desired(options.file, known=record.documents)
     _check_named(options, file.desired)
     found = resolve_items(file, record, progress, only=options.only)
     pins = _pins(file, record, found)
@@ -110,25 +114,28 @@ def look_at_sources(file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:
 def look_at_pins(env: Environment, file: Path, progress: Progress = no_progress) -> Pins:
     """What the lock of ``file`` should say; the home is only asked what it remembers of the sources."""
     record, _ = read_record(Home(env.home))
-    desired = read_desired(file, valid=record.valid)
+    desired = read_desired(file, known=record.documents)
     return _pins(desired, record, resolve_items(desired, record, progress))
 
 
 def realised(env: Environment, opened: Opened, config: JsonObject) -> Realised:
     """The package's files for ``config``, its values from the environment filled in."""
+    from reconciler.packages.realise import realise  # a pass that changes no file needs none of it
+
     return realise(opened.package, opened.content, cast(JsonObject, resolved(config, env.variables)))
 
 
 def _pins(file: DesiredFile, record: Record, found: Mapping[ItemKey, Resolved]) -> Pins:
-    old, old_bytes = read_lock(lock_path(file.path), valid=record.valid)
+    old = read_lock(lock_path(file.path), known=record.documents)
     items = file.desired.items
     resolutions = {
         item.key: Resolution(source=item.source, version=found[item.key].manifest.version, tree=found[item.key].tree)
         for item in items
         if item.key in found
     }
-    pinned: Pinned = pin(items, old, resolutions)
-    return Pins(lock=pinned.lock, stale=pinned.stale, changed=lock_bytes(pinned.lock) != old_bytes)
+    pinned: Pinned = pin(items, old.lock, resolutions)
+    is_same = old.is_known and pinned.lock == old.lock
+    return Pins(lock=pinned.lock, stale=pinned.stale, changed=not is_same and lock_bytes(pinned.lock) != old.data)
 
 
 def _intent(
@@ -180,6 +187,8 @@ def _check_named(options: Options, desired: Desired) -> None:
     named = options.only | (options.allowances.take_over or frozenset())
     unknown = sorted(named - known)
     if unknown:
+        import difflib
+
         near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise InputError(f"{options.file} lists no item '{unknown[0]}'{hint}")

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
-from reconciler.apply import recovery
-from reconciler.documents import yaml_text
-from reconciler.errors import BusyError, LlamagateError, NeedsRecoveryError
+from reconciler.apply.journal import interrupted
+from reconciler.errors import BusyError, NeedsRecoveryError
 from reconciler.fs import file_lock
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.package import Dialect, Manifest
-from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.observe import manifest_at, present_items
-from reconciler.packages.realise import configured, installed_definition
-from reconciler.planning.explain import manifest_diff, secret_places
 from reconciler.reconcile.looking import Looked, Options, look
 from reconciler.reconcile.progress import Progress, no_progress
-from reconciler.sources.resolve import open_resolved
 from reconciler.store.state_files import read_record, read_registry
 
 READER_ATTEMPTS: Final = 5
@@ -46,9 +41,9 @@ def steadily(home: Home, read: Callable[[], T]) -> T:
     """
     for _ in range(READER_ATTEMPTS):
         before = _generation_mark(home)
-        if not recovery.interrupted(home):
+        if not interrupted(home):
             found = read()
-            if _generation_mark(home) == before and not recovery.interrupted(home):
+            if _generation_mark(home) == before and not interrupted(home):
                 return found
         time.sleep(READER_PAUSE_SECONDS)
     if transaction_state(home) != "interrupted":
@@ -61,15 +56,9 @@ def steadily(home: Home, read: Callable[[], T]) -> T:
 
 def transaction_state(home: Home) -> TransactionState:
     """Whether a change is under way, or was cut off."""
-    if not recovery.interrupted(home):
+    if not interrupted(home):
         return "none"
     return "running" if file_lock.is_held(home.lock) else "interrupted"
-
-
-def explained(looked: Looked) -> Plan:
-    """The plan with what changes inside each package: its files, and its manifest value by value."""
-    actions = tuple(replace(action, diff=_diff(looked, action)) for action in looked.plan.actions)
-    return replace(looked.plan, actions=actions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,38 +131,3 @@ def _generation_mark(home: Home) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns
-
-
-def _diff(looked: Looked, action: Action) -> JsonObject:
-    if not action.rewrites or action.after is None:
-        return {}
-    recorded = looked.record.items.get(action.key)
-    found = looked.observed.item(action.key).files
-    if not found:
-        return {}
-    before = {path: file.sha256 for path, file in (recorded.files if recorded else found).items()}
-    after = {path: file.sha256 for path, file in action.after.files.items()}
-    files: JsonObject = {
-        "added": [*sorted(after.keys() - before.keys())],
-        "changed": [*sorted(path for path in after.keys() & before.keys() if after[path] != before[path])],
-        "removed": [*sorted(before.keys() - after.keys())] if recorded else [],
-    }
-    manifest = _manifest_diff(looked, action.after, recorded)
-    parts: JsonObject = {"files": {part: paths for part, paths in files.items() if paths}, "manifest": manifest}
-    return {part: value for part, value in parts.items() if value}
-
-
-def _manifest_diff(looked: Looked, after: RecordItem, recorded: RecordItem | None) -> JsonObject:
-    opened = open_resolved(looked.resolved[after.key], looked.home, looked.intent.policy.limits)
-    installed = installed_definition(recorded.manifest if recorded else after.manifest)
-    secrets = secret_places(after.config) | (secret_places(recorded.config) if recorded else frozenset())
-    before = _document(looked.home, after.key, installed)
-    return manifest_diff(before, configured(opened.package.document, after.config), secrets)
-
-
-def _document(home: Home, key: ItemKey, path: str) -> JsonObject:
-    try:
-        value = yaml_text.load((home.item(key) / path).read_bytes(), name=path)
-    except (OSError, LlamagateError):
-        return {}
-    return value if isinstance(value, dict) else {}

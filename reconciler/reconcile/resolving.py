@@ -27,7 +27,9 @@ def resolve_items(
     for done, item in enumerate(_in_scope(file, only, found)):
         progress("reading", done, len(only) or len(file.desired.items))
         try:
-            found[item.key] = resolve(item, base=base, recorded=record.items.get(item.key), limits=limits)
+            found[item.key] = resolve(
+                item, base=base, recorded=record.items.get(item.key), limits=limits, fits=file.is_known
+            )
         except LlamagateError as error:
             errors.append(error)
             faults.append(file.fault((section_of(item.key.kind), item.key.id), error.message))

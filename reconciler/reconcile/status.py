@@ -10,7 +10,7 @@ from typing import cast
 from reconciler.documents import yaml_text
 from reconciler.errors import InputError, LlamagateError
 from reconciler.gateway.refresh import DEFAULT_URL, reachable
-from reconciler.model.config import Json, JsonObject, env_references
+from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
 from reconciler.model.desired import GatewaySettings, Limits, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -18,7 +18,7 @@ from reconciler.model.plan import Drift
 from reconciler.model.record import Hold, RecordItem
 from reconciler.observe import observe
 from reconciler.packages.content import read
-from reconciler.packages.realise import installed_definition, realise
+from reconciler.packages.realise import realise
 from reconciler.planning.explain import MASK
 from reconciler.planning.planner import drift_of
 from reconciler.reconcile.looking import Options, look
@@ -29,7 +29,10 @@ from reconciler.store.state_files import read_record, read_registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How things stand. ``pending`` and ``refused`` count what a full apply would do and refuse."""
+    """How things stand. ``pending`` and ``refused`` count what a full apply would do and refuse.
+
+    ``stale`` says in words what of the lock does not fit.
+    """
 
     in_sync: bool
     has_file: bool
@@ -42,6 +45,7 @@ class Status:
     gateway_url: str | None
     gateway_reachable: bool
     items: tuple[Listed, ...]
+    stale: tuple[str, ...] = ()
 
     def to_document(self) -> JsonObject:
         hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
@@ -79,7 +83,7 @@ def _status(env: Environment, file: Path) -> Status:
         in_sync=not (plan.changes or plan.drift or plan.refusals or looked.pins.stale),
         has_file=True,
         generation=plan.generation,
-        pending=len(plan.actions),
+        pending=len(plan.actions) + plan.rebuilds_registry,
         refused=len(plan.refusals),
         drift=plan.drift,
         hold=looked.record.hold,
@@ -87,6 +91,7 @@ def _status(env: Environment, file: Path) -> Status:
         gateway_url=_gateway_url(env, looked.file.desired.gateway),
         gateway_reachable=False,
         items=list_items(looked.home),
+        stale=looked.pins.stale,
     )
 
 
@@ -140,7 +145,7 @@ def _expected(home: Home, recorded: RecordItem) -> dict[str, bytes]:
 
 
 def _masked(config: Json) -> Json:
-    if next(env_references(config), ((0,), ""))[0] == ():
+    if is_env_reference(config):
         return MASK
     if isinstance(config, dict):
         return {key: _masked(value) for key, value in config.items()}
@@ -153,12 +158,13 @@ def _unified(home: Home, recorded: RecordItem, path: str, expected: bytes | None
         found = (home.item(recorded.key) / path).read_bytes()
     except OSError:
         return f"{name} is missing\n"
-    if path == installed_definition(recorded.manifest):
+    if path == recorded.manifest.installed_definition:
         found = _without_secrets(found, recorded.config)
     before, after = _lines(expected or b""), _lines(found)
     if before is None or after is None:
         return f"{name} differs, and is not text\n"
-    return "".join(difflib.unified_diff(before, after, f"{name} (as installed)", f"{name} (now)"))
+    text = "".join(difflib.unified_diff(before, after, f"{name} (as installed)", f"{name} (now)"))
+    return text or f"{name} differs in what is not shown: a value from the environment, or the text around it\n"
 
 
 def _lines(data: bytes) -> list[str] | None:
@@ -170,22 +176,26 @@ def _lines(data: bytes) -> list[str] | None:
 
 
 def _without_secrets(data: bytes, config: JsonObject) -> bytes:
-    """The installed manifest with the values hidden that came from the environment."""
-    places = [place for place, _ in env_references(config)]
-    if not places:
+    """The installed manifest with the values hidden that came from the environment.
+
+    Its block ``config`` is written anew, as that of what it is compared with was: in the text a secret may be quoted
+    and escaped in many ways.
+    """
+    if not any(env_references(config)):
         return data
     try:
-        value = yaml_text.load(data, name="manifest")
-    except LlamagateError:
+        value = cast(JsonObject, yaml_text.load(data, name="manifest"))
+        return yaml_text.replace_block(data, "config", cast(JsonObject, _hidden(value["config"], config)))
+    except (LlamagateError, KeyError, TypeError):
         return b"(it cannot be read, and may hold secrets: it is not shown)\n"
-    for place in places:
-        found: Json = value["config"] if isinstance(value, dict) and "config" in value else None
-        for part in place:
-            found = found[part] if isinstance(found, (dict, list)) and _has(found, part) else None  # type: ignore[index]
-        if isinstance(found, str) and found:
-            data = data.replace(found.encode(), MASK.encode())
-    return data
 
 
-def _has(value: list[Json] | dict[str, Json], part: str | int) -> bool:
-    return part in value if isinstance(value, dict) else isinstance(part, int) and part < len(value)
+def _hidden(found: Json, config: Json) -> Json:
+    """``found`` with a mask wherever ``config`` names the environment; masked whole where they differ in shape."""
+    if not any(env_references(config)):
+        return found
+    if isinstance(found, dict) and isinstance(config, dict) and not is_env_reference(config):
+        return {key: _hidden(value, config.get(key)) for key, value in found.items()}
+    if isinstance(found, list) and isinstance(config, list) and len(found) == len(config):
+        return [_hidden(*pair) for pair in zip(found, config, strict=True)]
+    return MASK

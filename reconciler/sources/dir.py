@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.model.desired import Limits
 from reconciler.packages.content import Content
-from reconciler.packages.folder import folder_stamp, open_folder
+from reconciler.packages.stamps import folder_stamp
 
 
 class DirSource:
@@ -16,4 +16,6 @@ class DirSource:
         return folder_stamp(location)
 
     def open(self, location: Path, *, limits: Limits, name: str) -> Content:
+        from reconciler.packages.folder import open_folder  # only what differs from the record is opened
+
         return open_folder(location, limits=limits, name=name)

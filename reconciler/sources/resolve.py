@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import InputError, LlamagateError
@@ -13,9 +13,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.package import Manifest, Package
 from reconciler.model.record import RecordItem
 from reconciler.model.version import in_range
-from reconciler.packages.archive import open_archive
 from reconciler.packages.content import Content
-from reconciler.packages.manifest import read_package
 from reconciler.sources.table import DRIVERS
 
 
@@ -43,20 +41,26 @@ class Resolved:
     opened: Opened | None = field(default=None, repr=False)
 
 
-def resolve(item: DesiredItem, *, base: Path, recorded: RecordItem | None, limits: Limits) -> Resolved:
+def resolve(
+    item: DesiredItem, *, base: Path, recorded: RecordItem | None, limits: Limits, fits: bool = False
+) -> Resolved:
     """Find out what ``item`` stands for, reading its source only if the record does not know it as it is.
+
+    ``fits``: what the record knows was found to be what the item says before.
 
     ``InputError`` where the source is missing, malformed, or not what the item says.
     """
     driver = DRIVERS[item.source.kind]
     location = base / item.source.location
-    source = replace(item.source, location=str(location))
+    source = Source(item.source.kind, str(location))
     name = item.source.location
     stamp = driver.stamp(location)
     if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
         resolved = Resolved(
             key=item.key, source=source, stamp=stamp, manifest=recorded.manifest, tree=recorded.tree, name=name
         )
+        if fits:
+            return resolved
     else:
         opened = _open(source, limits, name)
         package = opened.package
@@ -101,6 +105,9 @@ def open_recorded(recorded: RecordItem, home: Home, limits: Limits) -> Opened:
 
 def _from_cache(resolved: Resolved, home: Home, limits: Limits) -> Opened | None:
     """The cached package; ``None`` where there is none, or where its bytes are no longer those of its name."""
+    from reconciler.packages.archive import open_archive
+    from reconciler.packages.manifest import read_package
+
     path = home.cached(resolved.tree)
     if not path.exists():
         return None
@@ -113,6 +120,8 @@ def _from_cache(resolved: Resolved, home: Home, limits: Limits) -> Opened | None
 
 
 def _open(source: Source, limits: Limits, name: str) -> Opened:
+    from reconciler.packages.manifest import read_package  # only what differs from the record is read
+
     content = DRIVERS[source.kind].open(Path(source.location), limits=limits, name=name)
     return Opened(package=read_package(content, name=name), content=content)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.model.desired import Limits
-from reconciler.packages.archive import archive_stamp, open_archive
 from reconciler.packages.content import Content
+from reconciler.packages.stamps import archive_stamp
 
 
 class ZipSource:
@@ -16,4 +16,6 @@ class ZipSource:
         return archive_stamp(location)
 
     def open(self, location: Path, *, limits: Limits, name: str) -> Content:
+        from reconciler.packages.archive import open_archive  # only what differs from the record is opened
+
         return open_archive(location, limits=limits, name=name)

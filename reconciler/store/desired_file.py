@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, cast
 
-from reconciler.documents import schemas, yaml_text
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, SECTIONS, Desired
@@ -20,6 +20,9 @@ from reconciler.model.version import range_problem
 _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
 
+Known = Mapping[Digest, JsonObject]
+"""Documents as they were decoded, by the digest of their text. What is known costs no YAML and no validation."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredFile:
@@ -28,26 +31,29 @@ class DesiredFile:
     desired: Desired
     path: Path
     data: bytes
-
-    @property
-    def digest(self) -> Digest:
-        return digest_bytes(self.data)
+    digest: Digest
+    document: JsonObject
+    is_known: bool
+    """Whether a full pass has been made over the same text before."""
 
     def fault(self, place: tuple[str | int, ...], message: str) -> Fault:
         """A fault at ``place`` in the file."""
+        from reconciler.documents import yaml_text
+
         line, column = yaml_text.locate(self.data, place)
         return Fault(message=message, file=str(self.path), line=line, column=column, path=yaml_text.dotted(place))
 
 
-def read_desired(path: Path, *, valid: Container[Digest] = ()) -> DesiredFile:
-    """Read and validate the desired state; text whose digest is in ``valid`` was validated before."""
+def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
+    """Read and validate the desired state; text that is ``known`` was decoded and validated before."""
     data = _read(path, "there is no desired state here; 'llamagate init' writes one, or name it with -f")
-    value = yaml_text.load(data, name=str(path), text_keys=_DESIRED_TEXT)
-    is_known = digest_bytes(data) in valid
-    if not is_known:
-        schemas.check(value, "desired-state", data=data, file=str(path), what="desired state")
-    document = cast(JsonObject, value)
-    file = DesiredFile(desired=Desired.from_document(document, file=str(path)), path=path, data=data)
+    digest = digest_bytes(data)
+    document = known.get(digest)
+    is_known = document is not None
+    if document is None:
+        document = _validated(data, path, "desired-state", "desired state", _DESIRED_TEXT)
+    desired = Desired.from_document(document, file=str(path))
+    file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
     if not is_known:
         _check_items(file)
     return file
@@ -58,16 +64,26 @@ def lock_path(desired: Path) -> Path:
     return desired.with_name(f"{desired.stem}.lock.yaml")
 
 
-def read_lock(path: Path, *, valid: Container[Digest] = ()) -> tuple[Lock, bytes | None]:
-    """The lock and its bytes; an empty lock and ``None`` where there is none yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockFile:
+    """The lock with its text; an empty lock and ``None`` where there is none yet."""
+
+    lock: Lock
+    data: bytes | None
+    is_known: bool
+
+
+def read_lock(path: Path, *, known: Known = MappingProxyType({})) -> LockFile:
+    """Read and validate the lock; text that is ``known`` was written by us and read before."""
     if not path.exists():
-        return Lock(), None
+        return LockFile(lock=Lock(), data=None, is_known=False)
     data = _read(path, "")
-    value = yaml_text.load(data, name=str(path), text_keys=_LOCK_TEXT)
-    if digest_bytes(data) not in valid:
-        schemas.check(value, "lock", data=data, file=str(path), what="lock")
-        _check_lock_ids(cast(JsonObject, value), data, path)
-    return Lock.from_document(cast(JsonObject, value)), data
+    document = known.get(digest_bytes(data))
+    is_known = document is not None
+    if document is None:
+        document = _validated(data, path, "lock", "lock", _LOCK_TEXT)
+        _check_lock_ids(document, data, path)
+    return LockFile(lock=Lock.from_document(document), data=data, is_known=is_known)
 
 
 def lock_bytes(lock: Lock) -> bytes:
@@ -86,6 +102,14 @@ def _lock_lines(item: LockItem) -> list[str]:
     document = item.to_document()
     rows = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items()]
     return [f"  - {rows[0]}", *(f"    {row}" for row in rows[1:])]
+
+
+def _validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
+    from reconciler.documents import schemas, yaml_text
+
+    value = yaml_text.load(data, name=str(path), text_keys=text_keys)
+    schemas.check(value, schema, data=data, file=str(path), what=what)
+    return cast(JsonObject, value)
 
 
 def _read(path: Path, missing: str) -> bytes:
@@ -120,6 +144,8 @@ def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
     seen: set[Json] = set()
     for index, item in enumerate(cast(list[JsonObject], document["items"])):
         if item["id"] in seen:
+            from reconciler.documents import yaml_text
+
             line, column = yaml_text.locate(data, ("items", index, "id"))
             fault = Fault(message=f"the id '{item['id']}' stands twice", file=str(path), line=line, column=column)
             raise InputError(str(fault), faults=[fault], advice="delete the lock and run 'llamagate lock'")

@@ -9,8 +9,9 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.package import FileEntry
-from reconciler.packages.archive import archive_stamp, open_archive
+from reconciler.packages.archive import open_archive
 from reconciler.packages.content import read
+from reconciler.packages.stamps import archive_stamp
 from tests.packages.hostile import LIMITS, opened
 from tests.packages.zip_builder import Entry, build
 

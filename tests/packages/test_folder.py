@@ -14,7 +14,8 @@ from reconciler.model.desired import Limits
 from reconciler.model.package import FileEntry
 from reconciler.packages import folder as folder_module
 from reconciler.packages.content import read
-from reconciler.packages.folder import FolderContent, folder_stamp, open_folder
+from reconciler.packages.folder import FolderContent, open_folder
+from reconciler.packages.stamps import folder_stamp
 from tests.fs.hostile import as_ordinary_user
 
 HELLO = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"

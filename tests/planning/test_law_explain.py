@@ -1,0 +1,96 @@
+"""Law: what a plan shows of a manifest never holds a value from the environment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.model.config import JsonObject, merged, resolved
+from reconciler.packages.realise import configured
+from reconciler.planning.explain import MASK, dotted, manifest_diff, secret_places
+
+many = settings(max_examples=100, deadline=None)
+
+VARIABLES = {name: f"value-of-{name}" for name in "ABC"}
+keys = st.sampled_from(["k", "l", "m", "a.b", "__x", "0", ""])
+plain = st.sampled_from([1, "text", None, 2.5, []])
+secret = st.sampled_from(sorted(VARIABLES)).map(lambda name: {"env": name})
+
+
+def configs(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[JsonObject]:
+    values = st.recursive(
+        leaves, lambda below: st.lists(below, max_size=3) | st.dictionaries(keys, below, max_size=3), max_leaves=6
+    )
+    return st.dictionaries(keys, values, max_size=3)
+
+
+packages = st.fixed_dictionaries({"name": st.just("a")}, optional={"config": configs(plain), "steps": st.just([1])})
+wishes = configs(plain | secret)
+
+
+@many
+@given(before=packages, had=wishes, after=packages, wish=wishes)
+def test_no_value_from_the_environment_is_shown(
+    before: JsonObject, had: JsonObject, after: JsonObject, wish: JsonObject
+) -> None:
+    on_disk = configured(before, cast(JsonObject, resolved(had, VARIABLES)))
+    shown = json.dumps(manifest_diff(on_disk, configured(after, wish), secret_places(had) | secret_places(wish)))
+    assert not [value for value in VARIABLES.values() if value in shown]
+
+
+@many
+@given(before=packages, after=packages)
+def test_it_is_empty_exactly_where_nothing_changes(before: JsonObject, after: JsonObject) -> None:
+    is_same = json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
+    assert (manifest_diff(before, after) == {}) == is_same
+
+
+@many
+@given(wishes, wishes)
+def test_merging_again_changes_nothing(base: JsonObject, overlay: JsonObject) -> None:
+    once = merged(base, overlay)
+    assert merged(once, overlay) == once
+    assert merged(base, {}) == base
+
+
+MANIFEST: JsonObject = {
+    "version": "1.0.0",
+    "steps": [{"uses": "a"}, {"uses": "b"}],
+    "config": {"level": 1, "api_key": "k1", "db": {"password": "p1", "host": "h"}, "list": [1, 2]},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({"version": "1.1.0"}, {"changed": {"version": ["1.0.0", "1.1.0"]}}),
+        ({"steps": [{"uses": "a"}]}, {"removed": {"steps[1]": {"uses": "b"}}}),
+        ({"steps": [{"uses": "a"}, {"uses": "c"}]}, {"changed": {"steps[1].uses": ["b", "c"]}}),
+        ({"endpoints": [1]}, {"added": {"endpoints": [1]}}),
+        ({"config": {"api_key": "k2"}}, {"changed": {"config.api_key": [MASK, MASK]}}),
+        ({"config": {"level": True}}, {"changed": {"config.level": [1, True]}}),
+        ({"config": {"list": [1, 2, 3]}}, {"added": {"config.list[2]": 3}}),
+        ({"config": {"db": "none"}}, {"changed": {"config.db": [{"password": MASK, "host": "h"}, "none"]}}),
+        ({"config": {"tokens": {"x": 1}}}, {"added": {"config.tokens": MASK}}),
+        ({"token": "no config"}, {"added": {"token": "no config"}}),
+        ({}, {}),
+    ],
+)
+def test_what_is_shown(change: JsonObject, shown: JsonObject) -> None:
+    assert manifest_diff(MANIFEST, merged(MANIFEST, change)) == shown
+
+
+def test_what_an_env_reference_stood_for_is_hidden_when_it_is_taken_out() -> None:
+    with_value = merged(MANIFEST, {"config": {"level": "value", "list": ["value", "other"]}})
+    secrets = secret_places({"level": {"env": "L"}, "list": [{"env": "L"}]})
+    assert manifest_diff(with_value, MANIFEST, secrets) == {
+        "changed": {"config.level": [MASK, MASK], "config.list[0]": [MASK, MASK], "config.list[1]": ["other", 2]},
+    }
+
+
+def test_places_are_written_as_people_read_them() -> None:
+    assert dotted(("steps", 0, "with", "x")) == "steps[0].with.x"

@@ -1,0 +1,96 @@
+"""Law: the plan does not depend on the order of what it is made from, and no item goes before what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.registry import Registry
+from reconciler.planning.order import dependency_cycle, in_order
+from tests.planning.strategies import worlds
+from tests.planning.world import World
+
+many = settings(max_examples=100, deadline=None)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def shuffled(mapping: Mapping[K, V], random: Random) -> dict[K, V]:
+    rows = list(mapping.items())
+    random.shuffle(rows)
+    return dict(rows)
+
+
+def rearranged(found: World, random: Random) -> World:
+    """The same world, with every mapping in another order."""
+    intent, record, observed = found.intent, found.record, found.observed
+    wanted = {
+        name: replace(item, files=shuffled(item.files, random))
+        for name, item in shuffled(intent.wanted, random).items()
+    }
+    items = {
+        name: replace(item, files=shuffled(item.files, random))
+        for name, item in shuffled(record.items, random).items()
+    }
+    return World(
+        intent=replace(intent, wanted=wanted),
+        record=replace(record, items=items),
+        observed=replace(
+            observed,
+            items=shuffled(observed.items, random),
+            registry=Registry(entries=shuffled(observed.registry.entries, random)),
+        ),
+    )
+
+
+@many
+@given(worlds, st.randoms(use_true_random=False))
+def test_the_plan_is_the_same_whatever_the_order_of_its_input(found: World, random: Random) -> None:
+    plan, other = found.plan(), rearranged(found, random).plan()
+    assert plan.to_document() == other.to_document()
+    assert plan.fingerprint() == other.fingerprint()
+
+
+names = st.integers(0, 9).map(lambda number: ItemKey(Kind.MODULE if number % 3 == 0 else Kind.EXTENSION, f"i{number}"))
+graphs = st.dictionaries(names, st.lists(names, max_size=3))
+
+
+@many
+@given(graphs, st.sets(names))
+def test_no_item_goes_before_what_it_needs(graph: dict[ItemKey, list[ItemKey]], some: set[ItemKey]) -> None:
+    acyclic = {name: [need for need in needs if need.id < name.id] for name, needs in graph.items()}
+    assert dependency_cycle(acyclic) == ()
+    ordered = in_order(some, acyclic)
+    assert set(ordered) == some
+    for place, name in enumerate(ordered):
+        assert not reachable(acyclic, name) & set(ordered[place:])
+
+
+@many
+@given(graphs, st.randoms(use_true_random=False))
+def test_a_cycle_is_one_that_is_there_and_always_the_same(graph: dict[ItemKey, list[ItemKey]], random: Random) -> None:
+    cycle = dependency_cycle(graph)
+    again = {name: random.sample(needs, len(needs)) for name, needs in shuffled(graph, random).items()}
+    assert dependency_cycle(again) == cycle
+    assert bool(cycle) == any(name in reachable(graph, name) for name in graph)
+    assert all(need in graph[name] for name, need in zip(cycle, cycle[1:], strict=False))
+    assert cycle[:1] == cycle[-1:]
+    assert min(cycle, default=None) == next(iter(cycle), None)
+
+
+def reachable(graph: Mapping[ItemKey, list[ItemKey]], name: ItemKey) -> set[ItemKey]:
+    """All that ``name`` needs, directly or not."""
+    found: set[ItemKey] = set()
+    waiting = [*graph.get(name, ())]
+    while waiting:
+        need = waiting.pop()
+        if need not in found:
+            found.add(need)
+            waiting += graph.get(need, ())
+    return found

@@ -1,0 +1,141 @@
+"""What the laws of our documents are tried on."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from reconciler.model.desired import Source, SourceKind
+from reconciler.model.digest import Digest
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.journal import Journal, Move
+from reconciler.model.lock import Lock, LockItem
+from reconciler.model.package import Dialect, Manifest
+from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
+from reconciler.model.registry import Registry, RegistryEntry
+from tests.documents.strategies import WORDS, objects
+
+any_text = st.sampled_from([*WORDS, "\ud800", "a\udfffb", "\ud83d\ude00"]) | st.text(max_size=8)
+"""Lone surrogates too: JSON can spell them, so a file of ours or of the gateway's may hold them."""
+texts = any_text.filter(bool)
+numbers = st.integers(0, 2**63 - 1)
+ids = st.from_regex(r"\A[a-zA-Z0-9_-]{1,8}\Z")
+keys = st.builds(ItemKey, st.sampled_from(Kind), ids)
+digests = st.binary(min_size=32, max_size=32).map(lambda data: Digest(f"sha256:{data.hex()}"))
+sources = st.builds(Source, st.sampled_from(SourceKind), texts)
+files = st.dictionaries(texts, st.builds(RecordedFile, texts, numbers, numbers, numbers, numbers), max_size=3)
+
+
+@st.composite
+def record_items(draw: st.DrawFn) -> RecordItem:
+    key = draw(keys)
+    manifest = st.builds(
+        Manifest,
+        kind=st.just(key.kind),
+        id=st.just(key.id),
+        name=texts,
+        version=texts,
+        description=any_text,
+        dialect=st.sampled_from(Dialect),
+        definition=texts,
+        loadable=st.booleans(),
+        builtin=st.booleans(),
+        enabled_default=st.booleans(),
+        hot_reload=st.booleans(),
+        requires=st.lists(texts, max_size=2).map(tuple),
+        bundles=st.lists(texts, max_size=2).map(tuple),
+    )
+    return RecordItem(
+        key=key,
+        owner=draw(texts | st.none()),
+        source=draw(sources),
+        source_stamp=draw(any_text),
+        tree=draw(digests),
+        config=draw(objects),
+        enabled=draw(st.booleans()),
+        manifest=draw(manifest),
+        files=draw(files),
+        depends_on=draw(st.lists(texts, max_size=2).map(tuple)),
+    )
+
+
+records = st.builds(
+    Record,
+    generation=numbers,
+    told_generation=numbers,
+    hold=st.builds(Hold, reason=any_text, generation=numbers) | st.none(),
+    owners=st.dictionaries(any_text, texts, max_size=2),
+    documents=st.dictionaries(digests, objects, max_size=2),
+    items=st.lists(record_items(), max_size=3).map(lambda items: {item.key: item for item in items}),
+)
+
+_KNOWN_KEYS = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
+extras = objects.map(lambda value: {key: value[key] for key in value if key not in _KNOWN_KEYS})
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> RegistryEntry:
+    return RegistryEntry(
+        key=ItemKey(draw(st.sampled_from(Kind)), draw(texts)),
+        name=draw(texts),
+        version=draw(any_text),
+        enabled=draw(st.booleans()),
+        installed_at=draw(any_text),
+        last_updated_at=draw(any_text),
+        source_path=draw(any_text),
+        extra=draw(extras),
+    )
+
+
+foreign = st.builds(
+    lambda item_id, kind, more: {**more, "id": item_id, "type": kind}, texts, st.sampled_from(["skill", "Ä"]), extras
+)
+registries = st.builds(
+    Registry,
+    entries=st.lists(entries(), max_size=3).map(lambda found: {entry.key.id: entry for entry in found}),
+    foreign=st.lists(foreign, max_size=2).map(
+        lambda found: tuple(sorted(found, key=lambda value: (str(value["type"]), str(value["id"]))))
+    ),
+)
+
+locations = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters=[chr(code) for code in (*range(32), 127)]),
+    min_size=1,
+    max_size=12,
+) | st.sampled_from(["a\x85b", "a\u2028b", "\ufeffa", "😀.zip", "a b: c # d", '"\\', "\ufffe", " a "])
+lock_versions = st.sampled_from(["1.0.0", "1.10.0", "0.0.0-rc.1+b", "1.2.3.4", "1.0.0 é", "1.0.0\x85x"])
+locks = st.lists(
+    st.builds(
+        LockItem,
+        key=keys,
+        source=st.builds(Source, st.sampled_from(SourceKind), locations.filter(lambda text: "://" not in text)),
+        version=lock_versions,
+        tree=digests,
+    ),
+    max_size=3,
+    unique_by=lambda item: item.key.id,
+).map(lambda items: Lock(items=tuple(sorted(items, key=lambda item: item.key))))
+
+moves = st.builds(
+    Move,
+    key=keys,
+    target=texts,
+    new=texts,
+    old=texts,
+    new_inode=numbers | st.none(),
+    old_inode=numbers | st.none(),
+    backup=texts | st.none(),
+    brought=st.frozensets(any_text, max_size=3) | st.none(),
+)
+edits = st.dictionaries(texts, entries() | st.none(), max_size=2)
+journals = st.builds(
+    Journal,
+    txn=texts,
+    generation=numbers,
+    moves=st.lists(moves, max_size=2).map(tuple),
+    edits=edits,
+    before=edits,
+    rebuilt=st.lists(entries(), max_size=2).map(tuple) | st.none(),
+    record=any_text,
+    previous_record=any_text | st.none(),
+    generation_text=any_text,
+)
