@@ -7,7 +7,7 @@ from typing import cast
 
 from reconciler.documents.sealed import unseal
 from reconciler.errors import InputError
-from reconciler.fs import tree
+from reconciler.fs import durable, tree
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
@@ -19,9 +19,9 @@ def prune(home: Home, *, backups: int, generations: int) -> None:
     for kind in _entries(home.backups):
         for item in _entries(kind):
             for old in _by_number(item)[: -backups or None]:
-                tree.remove_tree(old)
+                _drop(home, old)
             if backups == 0:
-                tree.remove_tree(item)
+                item.rmdir()
     documents = _by_number(home.generations)
     dropped = documents[:-generations] if generations else documents
     kept = documents[len(dropped) :]
@@ -41,6 +41,15 @@ def prune_cache(home: Home, *, without: frozenset[Path] = frozenset()) -> None:
     for entry in _entries(home.cache):
         if entry not in needed:
             entry.unlink()
+
+
+def _drop(home: Home, backup: Path) -> None:
+    """Remove a backup so that a crash leaves it whole, or as what the next writer discards."""
+    going = home.stage / f"{backup.parent.name}-{backup.name}"
+    durable.make_folders(home.stage)
+    tree.remove_tree(going)
+    durable.rename(backup, going)
+    tree.remove_tree(going)
 
 
 def _trees(path: Path) -> set[str]:

@@ -73,10 +73,10 @@ def _discard_leftovers(home: Home) -> None:
         durable.discard_temporary(path)
     beside = {beside_stage(home.installed(kind)) for kind in Kind}
     left = [place for place in (home.stage, *sorted(beside)) if place.is_dir() and any(place.iterdir())]
+    if left:
+        prune_cache(home)  # first: once nothing is left to discard, nobody looks here again
     for place in left:
         for entry in place.iterdir():
             tree.remove_tree(entry)
         if place != home.stage:
             place.rmdir()
-    if left:
-        prune_cache(home)

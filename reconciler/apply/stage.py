@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import carry
+from reconciler.fs.descriptor import naming
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
 from reconciler.model.ids import ItemKey, Kind
@@ -33,6 +34,16 @@ class NewTree:
     private: bool = False
     """Whether what was written for the configuration holds secrets, and is for the owner's eyes only."""
 
+    @property
+    def paths(self) -> Iterator[str]:
+        """The files to write."""
+        return (path for path in self.realised.hashes if path not in self.keep)
+
+    def mode(self, path: str) -> int:
+        if self.private and path in self.realised.written:
+            return 0o600
+        return 0o755 if path in self.content.executables else 0o644
+
 
 @dataclass(slots=True)
 class Stage:
@@ -53,15 +64,7 @@ class Stage:
         root = self.new(key)
         root.mkdir()
         with _folders(root) as folder_fd:
-            executables = {entry.path for entry in wanted.package.files if entry.executable}
-            stamps = {}
-            for path, sha256 in wanted.realised.hashes.items():
-                if path not in wanted.keep:
-                    private = wanted.private and path in wanted.realised.written
-                    mode = 0o600 if private else 0o755 if path in executables else 0o644
-                    folder, _, name = path.rpartition("/")
-                    chunks = wanted.realised.chunks(path, wanted.content)
-                    stamps[path] = RecordedFile(sha256, *tree.create_file(folder_fd(folder), name, chunks, mode))
+            stamps = {path: _write(root, folder_fd, path, wanted) for path in wanted.paths}
         carry_local(self.home.item(key), root, wanted.brought)
         return stamps
 
@@ -70,7 +73,7 @@ class Stage:
         target = self._cache_area() / self.home.cached(tree_digest).name
         if target.exists() or self.home.cached(tree_digest).exists():
             return
-        with target.open("xb") as out:
+        with naming(str(target)), target.open("xb") as out:
             pack(content, out)
 
     def seal(self) -> None:
@@ -184,6 +187,17 @@ class _FolderFds:
     def close(self) -> None:
         for fd in self._fds.values():
             os.close(fd)
+
+
+def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree) -> RecordedFile:
+    folder, _, name = path.rpartition("/")
+    try:
+        chunks = wanted.realised.chunks(path, wanted.content)
+        stamp = tree.create_file(folder_fd(folder), name, chunks, wanted.mode(path))
+    except OSError as error:
+        error.filename = f"{root}/{path}"  # relative to a descriptor, or missing
+        raise
+    return RecordedFile(wanted.realised.hashes[path], *stamp)
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.apply.cleanup import prune
+from reconciler.apply.cleanup import prune, prune_cache
 from reconciler.apply.journal import begin_undo, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
@@ -157,7 +157,7 @@ def transaction(home: Home, generation: int) -> Iterator[Transaction]:
         yield under_way
     except BaseException as error:
         if not home.journal.exists() and not home.journal_undo.exists():
-            _discard_quietly(under_way.stage.discard)
+            _discard_quietly(under_way)
         if isinstance(error, OSError):
             raise storage_error(error, "nothing was changed") from error
         raise
@@ -169,9 +169,8 @@ def storage_error(error: OSError, outcome: str) -> StorageError:
     return StorageError(f"{place}: {error.strerror or error}; {outcome}")
 
 
-def _discard_quietly(discard: Callable[[], None]) -> None:
+def _discard_quietly(failed: Transaction) -> None:
     """The error that led here is the one to report; what stays is removed by the next command that writes."""
-    try:
-        discard()
-    except OSError:
-        return
+    with suppress(OSError):
+        prune_cache(failed.home)
+        failed.stage.discard()

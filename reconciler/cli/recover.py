@@ -35,9 +35,9 @@ def recover(
     from reconciler.reconcile import changing
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    gateway = _gateway(options.named_file(file))
+    named = options.named_file(file)
     watch = changing.Watch(wait=wait, notice=terminal.notice)
-    recovered = changing.recover(options.environment(home), gateway, watch, abandon=abandon)
+    recovered = changing.recover(options.environment(home), named, _gateway(named), watch, abandon=abandon)
     terminal.document({"recovered": str(recovered)})
     terminal.result(
         "Everything was kept as it is; 'llamagate plan' shows what differs." if abandon else _SAID[recovered]

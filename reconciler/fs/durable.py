@@ -31,7 +31,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
     target = _behind_link(path)
     temporary = temporary_path(target)
     with _one_writer(target.parent):
-        discard_temporary(target)
+        remove_tree(temporary)
         try:
             _write_new(temporary, data, mode, sync=sync)
             os.replace(temporary, target)
@@ -94,8 +94,11 @@ def temporary_path(path: Path) -> Path:
 
 
 def discard_temporary(path: Path) -> None:
-    """Remove what a crash during a change of ``path`` may have left. Nothing there is fine."""
-    remove_tree(temporary_path(path))
+    """Remove what a crash during a change of ``path`` may have left, once no one is at it. Nothing there is fine."""
+    temporary = temporary_path(path)
+    if os.path.lexists(temporary):
+        with _one_writer(path.parent):
+            remove_tree(temporary)
 
 
 def unlink(path: Path, *, missing_ok: bool = False) -> None:

@@ -28,7 +28,7 @@ _HEADER_TEXT: Final = re.compile(r"[!-~]+")
 class Reload:
     """How a refresh call went. ``message`` is for people: what happened and, where it failed, what to do.
 
-    ``again`` is false where another call would be as vain: nobody listens, or it has no extensions to reload.
+    ``again`` is false where telling it again is of no use: nobody listens, or it has no extensions to reload.
     """
 
     reloaded: bool
@@ -49,7 +49,7 @@ def refresh(url: str, api_key: str | None, *, key_name: str = "") -> Reload:
     except ConnectionRefusedError:
         return _missed(url, "nobody listens there; it reads the change when it starts", again=False)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return _missed(url, f"{_reason(error)}; it reads the change when it starts")
+        return _missed(url, _reason(error))
     return _judged(url, status, body, key_name if api_key else "")
 
 
@@ -62,10 +62,13 @@ def reachable(url: str) -> bool:
 
 
 def _missed(url: str, reason: str, *, again: bool = True) -> Reload:
-    return Reload(reloaded=False, message=f"the gateway at {url} was not reloaded: {reason}", again=again)
+    advice = "; the next apply tells it again" if again else ""
+    return Reload(reloaded=False, message=f"the gateway at {url} was not reloaded: {reason}{advice}", again=again)
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection without an answer"
     if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong):
         return "what answers there does not speak HTTP"
     if isinstance(error, http.client.HTTPException):
@@ -80,9 +83,9 @@ def _judged(url: str, status: int, body: bytes, key_name: str) -> Reload:
         return Reload(reloaded=True, message=f"the gateway at {url} was reloaded in part: {_errors(body)}")
     wants = f"it does not accept the key in {key_name}" if key_name else "it wants a key"
     reasons = {
-        401: f"{wants}; set the variable that gateway.api_key_env names, and run 'llamagate apply' again",
+        401: f"{wants}; set the variable that gateway.api_key_env names",
         404: "this gateway has no extension support",
-        429: "it is being asked too often; run 'llamagate apply' again in a moment",
+        429: "it is being asked too often",
     }
     if http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST:
         reason = f"it answered {status} with a redirect, which is not followed; put the final address into gateway.url"

@@ -107,7 +107,8 @@ def encode_registry(registry: Registry) -> bytes:
     """The bytes as the gateway writes them, in a fixed order: by type, then id."""
     documents = [entry.to_document() for entry in registry.entries.values()] + list(registry.foreign)
     documents.sort(key=lambda value: (str(value["type"]), str(value["id"])))
-    return json.dumps(documents, indent=2, ensure_ascii=False).encode()
+    # A lone surrogate, which JSON can spell and UTF-8 cannot, is spelled again.
+    return json.dumps(documents, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def registry_time(moment: datetime) -> str:

@@ -77,7 +77,7 @@ def apply(
     """
     home = Home(env.home)
     with exclusive(env, watch):
-        recovered = recovery.recover(home)
+        recovered = _settle(home, options.file)
         if recovered is not Recovered.NONE:
             watch.notice(f"an interrupted change was {recovered} first")
         looked = look(env, options, watch.progress)
@@ -96,8 +96,10 @@ def apply(
         return replace(outcome, reload=_tell_again(env, settings, looked.record))
 
 
-def recover(env: Environment, gateway: GatewaySettings, watch: Watch, *, abandon: bool = False) -> Recovered:
-    """Settle what a crash left, and nothing else. ``abandon`` keeps everything as it is."""
+def recover(
+    env: Environment, file: Path, gateway: GatewaySettings, watch: Watch, *, abandon: bool = False
+) -> Recovered:
+    """Settle what a crash left, also beside ``file``, and nothing else. ``abandon`` keeps everything as it is."""
     home = Home(env.home)
     with exclusive(env, watch):
         if abandon:
@@ -105,11 +107,20 @@ def recover(env: Environment, gateway: GatewaySettings, watch: Watch, *, abandon
             if kept is not None:
                 watch.notice(f"the journal and the staged files of the interrupted change are kept in {kept}")
             return Recovered.NONE
-        recovered = recovery.recover(home)
+        recovered = _settle(home, file)
         reload = tell_gateway(env, gateway) if recovered is not Recovered.NONE else None
         if reload is not None:
             watch.notice(reload.message)
         return recovered
+
+
+def _settle(home: Home, file: Path) -> Recovered:
+    """Finish or undo what a crash left, in the home and beside ``file``."""
+    try:
+        durable.discard_temporary(lock_path(file))
+    except OSError as error:
+        raise storage_error(error, "what an interrupted command left could not be removed") from error
+    return recovery.recover(home)
 
 
 def write_lock(env: Environment, file: Path, progress: Progress = no_progress) -> Pins:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from reconciler.model.version import range_problem
 
 _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
+_NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What a quoted YAML text cannot hold as it is: control characters, and what ends a line besides the line feed."""
 
 Known = Mapping[Digest, JsonObject]
 """Documents as they were decoded, by the digest of their text. What is known costs no YAML and no validation."""
@@ -100,8 +103,14 @@ def lock_bytes(lock: Lock) -> bytes:
 
 def _lock_lines(item: LockItem) -> list[str]:
     document = item.to_document()
-    rows = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items()]
+    rows = [f"{key}: {_quoted(value)}" for key, value in document.items()]
     return [f"  - {rows[0]}", *(f"    {row}" for row in rows[1:])]
+
+
+def _quoted(value: Json) -> str:
+    """``value`` as JSON that is YAML too; accents stay readable."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
