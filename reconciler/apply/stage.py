@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
@@ -20,6 +22,8 @@ from reconciler.model.record import RecordedFile
 from reconciler.packages.content import Content
 from reconciler.packages.pack import pack
 from reconciler.packages.realise import Realised
+
+_SMALL_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +43,10 @@ class NewTree:
         """The files to write."""
         return (path for path in self.realised.hashes if path not in self.keep)
 
-    def mode(self, path: str) -> int:
+    def mode(self, path: str, executables: frozenset[str]) -> int:
         if self.private and path in self.realised.written:
             return 0o600
-        return 0o755 if path in self.content.executables else 0o644
+        return 0o755 if path in executables else 0o644
 
 
 @dataclass(slots=True)
@@ -52,6 +56,7 @@ class Stage:
     home: Home
     txn: str
     _areas: dict[Kind, Path] = field(default_factory=dict)
+    _prepared: set[Kind] = field(default_factory=set)
 
     def new(self, key: ItemKey) -> Path:
         return self._area(key.kind) / "new" / key.kind / key.id
@@ -64,17 +69,26 @@ class Stage:
         root = self.new(key)
         root.mkdir()
         with _folders(root) as folder_fd:
-            stamps = {path: _write(root, folder_fd, path, wanted) for path in wanted.paths}
+            executables = wanted.content.executables
+            stamps = {
+                path: _write(root, folder_fd, path, wanted, wanted.mode(path, executables)) for path in wanted.paths
+            }
         carry_local(self.home.item(key), root, wanted.brought)
         return stamps
 
     def cache(self, tree_digest: Digest, content: Content) -> None:
         """Pack the package for the cache, so that it can come back when its source is gone."""
-        target = self._cache_area() / self.home.cached(tree_digest).name
-        if target.exists() or self.home.cached(tree_digest).exists():
+        cached = self.home.cached(tree_digest)
+        target = self._cache_area / cached.name
+        if target.exists() or cached.exists():
             return
         with naming(str(target)), target.open("xb") as out:
-            pack(content, out)
+            if sum(entry.size for entry in content.files) > _SMALL_BYTES:
+                pack(content, out)
+            else:
+                small = io.BytesIO()  # packing goes back over each header, and a file would be flushed each time
+                pack(content, small)
+                out.write(small.getbuffer())
 
     def seal(self) -> None:
         """Make all that was built durable, then let the cache have its part."""
@@ -82,11 +96,11 @@ class Stage:
         for area in areas:
             if area.exists() and not sync.sync_filesystem(area):
                 sync.sync_tree(area)
-        packed = self.home.stage / self.txn / "cache"
+        packed = self._cache_area
         if packed.exists():
             durable.make_folders(self.home.cache)
-            for entry in sorted(packed.iterdir()):
-                entry.replace(self.home.cache / entry.name)
+            for name in sorted(os.listdir(packed)):  # noqa: PTH208 - names are enough, and there may be thousands
+                os.replace(f"{packed}/{name}", f"{self.home.cache}/{name}")  # noqa: PTH105
             sync.sync_folder(self.home.cache)
 
     def discard(self) -> None:
@@ -98,16 +112,19 @@ class Stage:
                 beside.rmdir()
 
     def prepare(self, kind: Kind) -> None:
-        """Create the folders that items of ``kind`` are staged in and go to."""
+        """Create the folders that items of ``kind`` are staged in and go to, once."""
+        if kind in self._prepared:
+            return
+        self._prepared.add(kind)
         durable.make_folders(self.home.installed(kind))
         area = self._area(kind)
         for part in ("new", "old"):
             (area / part / kind).mkdir(parents=True, exist_ok=True)
+        self._cache_area.mkdir(parents=True, exist_ok=True)
 
+    @property
     def _cache_area(self) -> Path:
-        area = self.home.stage / self.txn / "cache"
-        area.mkdir(parents=True, exist_ok=True)
-        return area
+        return self.home.stage / self.txn / "cache"
 
     def _area(self, kind: Kind) -> Path:
         if kind not in self._areas:
@@ -189,11 +206,11 @@ class _FolderFds:
             os.close(fd)
 
 
-def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree) -> RecordedFile:
+def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: int) -> RecordedFile:
     folder, _, name = path.rpartition("/")
     try:
         chunks = wanted.realised.chunks(path, wanted.content)
-        stamp = tree.create_file(folder_fd(folder), name, chunks, wanted.mode(path))
+        stamp = tree.create_file(folder_fd(folder), name, chunks, mode)
     except OSError as error:
         error.filename = f"{root}/{path}"  # relative to a descriptor, or missing
         raise

@@ -19,7 +19,7 @@ apiVersion: llamagate/v1
 # owner: my-team
 
 # Each key is the id of an extension; its source is a folder or a .zip, relative to this file.
-extensions: {}
+extensions:
   # meeting-notes: ./packages/meeting-notes
   # cost-analyst:
   #   source: dist/cost-analyst-1.2.0.zip
@@ -30,7 +30,7 @@ extensions: {}
   #     token: {env: REPORT_TOKEN}             # read when it is applied, never shown
 
 # Agentic modules, in the same way.
-modules: {}
+modules:
   # intake:
   #   source: ./packages/intake
   #   depends_on: [meeting-notes]

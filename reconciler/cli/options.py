@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reconciler.errors import Fault, InputError, StorageError
+from reconciler.errors import Fault, InputError, StorageError, UsageError
 from reconciler.model.environment import Environment
 
 if TYPE_CHECKING:
@@ -87,6 +87,14 @@ def named_file(file: Path) -> Path:
     return file
 
 
+def check_output(path: Path, file: Path) -> None:
+    """Refuse to write over the desired state or its lock, which is one forgotten word away."""
+    from reconciler.store.desired_file import lock_path
+
+    if path.resolve() in (file.resolve(), lock_path(file).resolve()):
+        raise UsageError(f"{path} is an input of this command; name another file for --out")
+
+
 def write_output(path: Path, data: bytes) -> None:
     """Write a file that the user asked for, whole or not at all."""
     from reconciler.fs.durable import write_file
@@ -101,9 +109,9 @@ def write_output(path: Path, data: bytes) -> None:
 
 def environment(home: Path | None) -> Environment:
     """What this process was started with. Nothing else reads ``os.environ``."""
-    own = Path.home() / ".llamagate"
-    chosen = home or (Path(os.environ["LLAMAGATE_HOME"]) if os.environ.get("LLAMAGATE_HOME") else own)
-    absolute = Path(os.path.abspath(chosen.expanduser()))  # noqa: PTH100 - resolve() would follow a linked home
+    named = home or os.environ.get("LLAMAGATE_HOME")
+    own = _absolute("~/.llamagate")
+    absolute = _absolute(named) if named else own
     return Environment(
         home=absolute,
         is_own_home=absolute == own,
@@ -111,3 +119,11 @@ def environment(home: Path | None) -> Environment:
         now=datetime.now(UTC),
         command=" ".join(["llamagate", *sys.argv[1:2]]),
     )
+
+
+def _absolute(path: str | Path) -> Path:
+    try:
+        return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow a linked home
+    except RuntimeError as error:
+        message = f"{path}: there is no such user, or no home is known; set HOME, or give --home a path"
+        raise InputError(message) from error

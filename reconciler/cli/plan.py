@@ -46,6 +46,8 @@ def plan(
             prune=allow_prune, overwrite=overwrite, take_over=take_over, everything=take_over_all
         ),
     )
+    if out is not None:
+        options.check_output(out, file)
     looked = read_pass(options.environment(home), chosen, terminal.progress)
     found = looked.plan
     if found.actions:

@@ -32,15 +32,19 @@ def recover(
     quiet: options.QuietOption = False,
 ) -> int:
     """Finish or undo an interrupted change. Every command that writes does this first by itself."""
+    from reconciler.model.home import Home
     from reconciler.reconcile import changing
+    from reconciler.reconcile.reading import transaction_state
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     named = options.named_file(file)
     watch = changing.Watch(wait=wait, notice=terminal.notice)
-    recovered = changing.recover(options.environment(home), named, _gateway(named), watch, abandon=abandon)
+    environment = options.environment(home)
+    abandoned = abandon and transaction_state(Home(environment.home)) != "none"
+    recovered = changing.recover(environment, named, _gateway(named), watch, abandon=abandon)
     terminal.document({"recovered": str(recovered)})
     terminal.result(
-        "Everything was kept as it is; 'llamagate plan' shows what differs." if abandon else _SAID[recovered]
+        "Everything was kept as it is; 'llamagate plan' shows what differs." if abandoned else _SAID[recovered]
     )
     return ExitCode.OK
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
 from reconciler.cli.style import PLAIN, Style
@@ -31,7 +31,7 @@ _LOOKS: Final = {
 def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False) -> str:
     """The whole plan. ``done``: it has been carried out, and the last line says so."""
     parts = [
-        "\n".join(line for action in plan.actions for line in _action(action, style, plan)),
+        "\n".join(_actions(plan.actions, style)),
         _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
         render_refusals(plan, style),
         _section("Warnings", list(plan.warnings), "yellow", style),
@@ -45,9 +45,14 @@ def render_refusals(plan: Plan, style: Style = PLAIN) -> str:
     return _section("Refused", [f"{refusal.key.id}: {refusal.message}" for refusal in plan.refusals], "red", style)
 
 
-def _action(action: Action, style: Style, plan: Plan) -> Iterator[str]:
+def _actions(actions: Sequence[Action], style: Style) -> Iterator[str]:
+    width = max((len(action.key.id) for action in actions), default=0)
+    for action in actions:
+        yield from _action(action, style, width)
+
+
+def _action(action: Action, style: Style, width: int) -> Iterator[str]:
     sign, colour = _LOOKS[action.action]
-    width = max(len(other.key.id) for other in plan.actions)
     head = f"{sign} {action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
     yield f"  {style.paint(head, colour)}"
     for reason in action.reasons:
@@ -68,7 +73,7 @@ def _diff(diff: JsonObject, style: Style) -> Iterator[str]:
     files = cast(dict[str, list[str]], diff.get("files", {}))
     for part, sign, colour in (("added", "+", "green"), ("changed", "~", "yellow"), ("removed", "-", "red")):
         paths = files.get(part, [])
-        yield from (style.paint(f"{sign} {path}", colour) for path in paths[:_MAX_ROWS])
+        yield from (style.paint(f"{sign} {path} ({part} file)", colour) for path in paths[:_MAX_ROWS])
         if len(paths) > _MAX_ROWS:
             yield style.paint(f"… and {len(paths) - _MAX_ROWS} more {part} files", "dim")
 

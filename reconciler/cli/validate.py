@@ -23,6 +23,7 @@ def validate(
     from reconciler.reconcile.validating import validate_desired, validate_package
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
+    options.named_file(target)
     is_package = target.is_dir() or target.suffix.lower() == ".zip"
     checked = validate_package(target) if is_package else validate_desired(target)
     for warning in checked.warnings:

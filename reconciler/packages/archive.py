@@ -25,6 +25,8 @@ from reconciler.packages.zip_records import DEFLATED
 
 _SMALLER: Final = "make the package smaller"
 _RAW_DEFLATE: Final = -15
+SMALL_BYTES: Final = 16 << 10
+"""Unpacked size up to which a package's content is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,17 @@ class ArchiveContent:
     _members: Mapping[str, tuple[Member, str]]
     """Path → where its data lies, and its sha256."""
     _identity: tuple[int, ...]
+    _kept: Mapping[str, bytes]
+    """The content of a small package as it was hashed, so that the archive need not be opened for each file."""
 
     @property
     def executables(self) -> frozenset[str]:
         return executables_of(self.files)
 
     def chunks(self, path: str) -> Iterator[bytes]:
+        return iter([self._kept[path]]) if path in self._kept else self._read(path)
+
+    def _read(self, path: str) -> Iterator[bytes]:
         member, expected = self._members[path]
         digest = hashlib.sha256()
         with opened(self.path, self.name) as archive:
@@ -71,10 +78,14 @@ def open_archive(path: Path, *, limits: Limits, name: str) -> ArchiveContent:
         _check_sizes(archive, [member.header for member in members], limits)
         kept, notes = _chosen(archive, members)
         prefix = _common_folder(kept)
-        found = {member.header.name[len(prefix) :]: (member, _hash(archive, member)) for member in kept}
+        found: dict[str, tuple[Member, str]] = {}
+        small: dict[str, bytes] | None = {} if sum(member.header.size for member in kept) <= SMALL_BYTES else None
+        for member in kept:
+            inner = member.header.name[len(prefix) :]
+            found[inner] = (member, _hash(archive, member, small, inner))
         identity = _identity(archive)
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
-    return ArchiveContent(path, name, files, notes, found, identity)
+    return ArchiveContent(path, name, files, notes, found, identity, small or {})
 
 
 def _check_size(archive: ArchiveFile, limits: Limits) -> None:
@@ -134,8 +145,14 @@ def _identity(archive: ArchiveFile) -> tuple[int, ...]:
     return archive.stamp.size, archive.stamp.mtime_ns, archive.stamp.inode
 
 
-def _hash(archive: ArchiveFile, member: Member) -> str:
-    """The sha256 of the entry's data, as hex, once all that its header says of it was found true."""
+def _hash(archive: ArchiveFile, member: Member, keep: dict[str, bytes] | None = None, path: str = "") -> str:
+    """The sha256 of the entry's data, as hex, once all that its header says of it was found true.
+
+    With ``keep`` the data is put there too, at ``path``.
+    """
+    if keep is not None:
+        keep[path] = b"".join(_contents(archive, member))
+        return hashlib.sha256(keep[path]).hexdigest()
     digest = hashlib.sha256()
     for chunk in _contents(archive, member):
         digest.update(chunk)

@@ -36,7 +36,8 @@ def validate_package(path: Path) -> Checked:
 def validate_desired(path: Path) -> Checked:
     """Read the desired state and every package that it names."""
     desired, found = look_at_sources(path)
-    lines = [f"{path} is valid: {len(desired.items)} items"]
+    count = len(desired.items)
+    lines = [f"{path} is valid: {count} {'item' if count == 1 else 'items'}"]
     warnings: list[str] = []
     for one in found.values():
         if one.opened is not None:
@@ -52,4 +53,6 @@ def _summary(package: Package) -> str:
         Dialect.DEFINITION: "full definition in extension.yaml",
         Dialect.TASK: "task dialect, which this gateway cannot load",
     }
-    return f"{manifest.kind} {manifest.id} {manifest.version}, {dialects[manifest.dialect]}, {len(package.files)} files"
+    count = len(package.files)
+    files = "1 file" if count == 1 else f"{count} files"
+    return f"{manifest.kind} {manifest.id} {manifest.version}, {dialects[manifest.dialect]}, {files}"

@@ -34,7 +34,7 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
 
 
 def _last_generation(home: Home) -> int:
-    numbers = [int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdigit()]
+    numbers = [int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdecimal()]
     return max(numbers, default=0)
 
 

@@ -1,1 +1,1 @@
-"""What the program costs, as ratios: ``python -m tests.benchmark.bench``. ``docs/benchmarks.md`` says how to read it."""
+"""What the program costs, as ratios. ``docs/benchmarks.md`` says what is measured and how to read it."""

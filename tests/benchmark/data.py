@@ -15,6 +15,7 @@ from tests.benchmark.measure import complete, llamagate
 FILES_PER_ITEM: Final = 5
 _PART_BYTES: Final = 10 * 2**20
 """The largest part of a large package, below the limit for one file."""
+_BLOCK_BYTES: Final = 2**16
 
 _MANIFEST: Final = """\
 name: {name}
@@ -108,14 +109,19 @@ def installed(root: Path, count: int) -> World:
 
 
 def large_package(root: Path, size: int) -> World:
-    """One zip that holds ``size`` bytes which do not compress."""
+    """One zip that holds ``size`` bytes, a multiple of 1 MiB, which do not compress.
+
+    Written in blocks: what this process holds at most shows in the peaks that it measures.
+    """
     world = World(root)
     world.packages.mkdir(parents=True)
-    files = _small_files("large", 1)
-    for start in range(0, size, _PART_BYTES):
-        part = hashlib.shake_128(str(start).encode())
-        files[f"data/{start}.bin"] = part.digest(min(_PART_BYTES, size - start))
-    _write_zip(world.packages / "large.zip", files)
+    archive = world.packages / "large.zip"
+    _write_zip(archive, _small_files("large", 1))
+    with zipfile.ZipFile(archive, "a") as out:
+        for start in range(0, size, _PART_BYTES):
+            with out.open(f"data/{start}.bin", "w") as part:
+                for at in range(start, min(start + _PART_BYTES, size), _BLOCK_BYTES):
+                    part.write(hashlib.shake_128(str(at).encode()).digest(_BLOCK_BYTES))
     return _locked(world, ["large"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,13 +21,18 @@ _PEAK_UNITS_PER_MIB: Final = 2**20 if sys.platform == "darwin" else 2**10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one process took: wall time and peak resident memory.
-
-    On Linux a child's peak begins with its parent's size at the fork, so whoever measures must be the smaller one.
-    """
+    """What one process took: wall time, and peak resident memory in the units of ``getrusage``."""
 
     seconds: float
-    mib: float
+    peak: int
+
+    @property
+    def mib(self) -> float:
+        """The peak. On Linux a child's begins with its parent's, so whoever measures must be the smaller one."""
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if own >= self.peak:
+            raise RuntimeError(f"the measuring process is as large as the measured one: {own}, {self.peak}")
+        return self.peak / _PEAK_UNITS_PER_MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +90,7 @@ def _run(program: Program) -> Cost:
         if process.returncode != 0:
             errors.seek(0)
             raise RuntimeError(f"{' '.join(program.command)}: exit {process.returncode}\n{errors.read().decode()}")
-    return Cost(seconds=seconds, mib=usage.ru_maxrss / _PEAK_UNITS_PER_MIB)
+    return Cost(seconds=seconds, peak=usage.ru_maxrss)
 
 
 def _environment(home: Path) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.packages.zip_builder import Entry, build
 
 HELLO = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
 PACKAGE = build([Entry(name="top/b", data=b"hello\n", mode=0o100755), Entry(name="top/manifest.yaml", data=b"")])
+LARGE = Entry(name="large", data=b"hello\n" * 20_000)
+LARGE_PACKAGE = build([LARGE])
 
 
 def refused(path: Path) -> str:
@@ -75,23 +78,39 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 CHANGED = "bad.zip: changed since it was checked; run the command again"
 
 
-@pytest.mark.parametrize("data", [PACKAGE + b"more", PACKAGE.replace(b"hello", b"HELLO")], ids=["size", "content"])
-def test_an_archive_that_changed_is_refused(tmp_path: Path, data: bytes) -> None:
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every package counts as large: its content is read again from the archive."""
+    monkeypatch.setattr("reconciler.packages.archive.SMALL_BYTES", -1)
+
+
+def test_a_small_package_is_what_it_was_when_it_was_checked(tmp_path: Path) -> None:
     content = opened(tmp_path, PACKAGE)
+    (tmp_path / "bad.zip").write_bytes(PACKAGE.replace(b"hello", b"HELLO"))
+    assert read(content, "b") == b"hello\n"
+
+
+@pytest.mark.parametrize(
+    "data", [LARGE_PACKAGE + b"more", LARGE_PACKAGE.replace(b"hello", b"HELLO")], ids=["size", "content"]
+)
+def test_an_archive_that_changed_is_refused(large: None, tmp_path: Path, data: bytes) -> None:
+    content = opened(tmp_path, LARGE_PACKAGE)
     (tmp_path / "bad.zip").write_bytes(data)
     os.utime(tmp_path / "bad.zip", ns=(0, 0))
     with pytest.raises(InputError) as caught:
-        read(content, "b")
+        read(content, "large")
     assert caught.value.message == CHANGED
 
 
-def test_bytes_that_changed_behind_the_same_stamp_are_refused(tmp_path: Path) -> None:
-    content, path = opened(tmp_path, PACKAGE), tmp_path / "bad.zip"
+@pytest.mark.parametrize("mended", [False, True], ids=["crc-kept", "crc-mended"])
+def test_bytes_that_changed_behind_the_same_stamp_are_refused(tmp_path: Path, mended: bool) -> None:
+    content, path = opened(tmp_path, LARGE_PACKAGE), tmp_path / "bad.zip"
     before = path.stat().st_mtime_ns
-    path.write_bytes(build([Entry(name="top/b", data=b"HELLO\n"), Entry(name="top/manifest.yaml", data=b"")]))
+    other = replace(LARGE, data=b"HELLO\n" * 20_000)
+    path.write_bytes(build([other]) if mended else LARGE_PACKAGE.replace(b"hello", b"HELLO"))
     os.utime(path, ns=(before, before))
-    with pytest.raises(InputError, match="does not fit its CRC"):
-        read(content, "b")
+    with pytest.raises(InputError, match="does not fit its CRC: it is damaged"):
+        read(content, "large")
 
 
 def test_a_stamp_stays_while_the_archive_does(tmp_path: Path) -> None:

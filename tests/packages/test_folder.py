@@ -160,7 +160,8 @@ def test_a_file_that_changes_while_it_is_hashed_is_noticed(
 READ_UNREADABLE = """
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.packages.folder import folder_stamp, open_folder
+from reconciler.packages.folder import open_folder
+from reconciler.packages.stamps import folder_stamp
 
 try:
     open_folder(Path("package"), limits=Limits(), name="pkg")

@@ -35,8 +35,7 @@ def rearranged(found: World, random: Random) -> World:
         for name, item in shuffled(intent.wanted, random).items()
     }
     items = {
-        name: replace(item, files=shuffled(item.files, random))
-        for name, item in shuffled(record.items, random).items()
+        name: replace(item, files=shuffled(item.files, random)) for name, item in shuffled(record.items, random).items()
     }
     return World(
         intent=replace(intent, wanted=wanted),

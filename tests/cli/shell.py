@@ -1,0 +1,304 @@
+"""A shell session for tests: a project folder, a LlamaGate home, an environment, and the command run in them.
+
+``llamagate`` runs in this process, which is fast; ``process`` and ``traced`` start a real one, for what only that has:
+locks, signals, a terminal, system calls.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from reconciler.cli.app import main
+from tests.conftest import PROJECT
+
+SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
+TIMEOUT_SECONDS: Final = 60
+
+MANIFEST: Final = """\
+name: {id}
+version: {version}
+description: A package for tests
+type: workflow
+config:
+  interval: 5
+  token: none
+steps:
+  - uses: llm.chat
+"""
+MODULE: Final = """\
+name: {id}
+version: {version}
+description: A module for tests
+steps:
+  - extension: {extension}
+"""
+
+Snapshot = dict[str, tuple[int, str | bytes]]
+"""Path → permission bits, and content or a link's target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a command left: its exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one document on standard output."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """The document of a failure, without its envelope."""
+        document = self.json
+        assert list(document) == ["error"]
+        return document["error"]
+
+
+@dataclass(slots=True)
+class Session:
+    """``base`` holds all of it. ``variables`` are set besides ``HOME``, ``LLAMAGATE_HOME`` and ``PATH``."""
+
+    base: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for folder in (self.project, self.base / "user"):
+            folder.mkdir()
+
+    @property
+    def project(self) -> Path:
+        return self.base / "project"
+
+    @property
+    def home(self) -> Path:
+        return self.base / "home"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.base / "user"),
+            "LLAMAGATE_HOME": str(self.home),
+            **self.variables,
+        }
+
+    # Commands
+
+    def llamagate(self, *arguments: object, exits: int = 0) -> Result:
+        """Run the command in this process; it must end with the exit code ``exits``."""
+        result = self._run_here([str(argument) for argument in arguments])
+        assert result.code == exits, f"exit code {result.code}\n{result.out}{result.err}"
+        return result
+
+    def plan(self, *arguments: object, exits: int = 0) -> Any:
+        """The document of ``plan --json``."""
+        return self.llamagate("plan", "--json", *arguments, exits=exits).json
+
+    def actions(self, *arguments: object) -> list[str]:
+        """The plan in short: ``update a``."""
+        return [f"{action['action']} {action['id']}" for action in self.plan(*arguments)["actions"]]
+
+    def process(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+        """Start the command as a process of its own."""
+        return self.python("from reconciler.cli.app import main; main()", *arguments, **options)
+
+    def python(self, code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+        """Start ``code`` as a process of its own, with the project importable."""
+        settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        return subprocess.Popen(
+            [sys.executable, "-B", "-c", code, *map(str, arguments)],
+            cwd=self.project,
+            env={**self.environment, "PYTHONPATH": str(PROJECT)},
+            **settings,
+        )
+
+    def in_process(self, *arguments: object, exits: int = 0, **options: Any) -> Result:
+        """Run the command as a process of its own, to its end."""
+        with self.process(*arguments, **options) as running:
+            result = finished(running)
+        assert result.code == exits, f"exit code {result.code}\n{result.out}{result.err}"
+        return result
+
+    def traced(self, *arguments: object, calls: str) -> list[str]:
+        """The system ``calls`` of a run that ends well, one a line, descriptors with their paths."""
+        if shutil.which("strace") is None:
+            pytest.skip("strace is not installed")
+        trace = self.base / "trace"
+        command = [sys.executable, "-B", "-m", "reconciler", *map(str, arguments)]
+        done = subprocess.run(
+            ["strace", "-f", "-qq", "-y", "-o", str(trace), "-e", f"trace={calls}", *command],
+            cwd=self.project,
+            env={**self.environment, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+        )
+        if "PTRACE" in done.stderr:
+            pytest.skip("tracing is not permitted here")
+        assert done.returncode == 0, done.stderr
+        return [re.sub(r"^\d+ +", "", line) for line in trace.read_text().splitlines()]
+
+    def _run_here(self, arguments: list[str]) -> Result:
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.project)
+            patch.setattr(sys, "argv", ["llamagate", *arguments])
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            for name in [name for name in os.environ if name.startswith("LLAMAGATE_")]:
+                patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return Result(code=int(ended.value.code or 0), out=_text(out), err=_text(err))
+
+    # Files of the project
+
+    def write(self, path: str, content: str | bytes) -> Path:
+        """Write a file of the project, or at an absolute path."""
+        place = self.project / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+        return place
+
+    def desired(self, text: str, *, name: str = "llamagate.yaml") -> None:
+        """Write the desired state; the version line is put before ``text``."""
+        self.write(name, f"apiVersion: llamagate/v1\n{text}")
+
+    def edit(self, path: str | Path, old: str, new: str) -> None:
+        """Replace ``old``, which must be there, in a file of the project."""
+        place = self.project / path
+        text = place.read_text()
+        assert old in text
+        place.write_text(text.replace(old, new))
+
+    def package(self, item: str, *, version: str = "1.0.0", files: Mapping[str, str] | None = None) -> None:
+        """Write an extension into ``packages/ITEM``."""
+        parts = {"manifest.yaml": MANIFEST.format(id=item, version=version), **(files or {})}
+        for path, content in parts.items():
+            self.write(f"packages/{item}/{path}", content)
+
+    def module(self, item: str, extension: str, *, version: str = "1.0.0") -> None:
+        """Write an agentic module with one step into ``packages/ITEM``."""
+        text = MODULE.format(id=item, version=version, extension=extension)
+        self.write(f"packages/{item}/agenticmodule.yaml", text)
+
+    def extensions(self, *items: str, text: str = "") -> None:
+        """Desire these extensions of ``packages``, written there where they are missing; ``text`` goes on top."""
+        for item in items:
+            if not (self.project / "packages" / item).exists():
+                self.package(item)
+        self.desired(text + "extensions:\n" + "".join(f"  {item}: ./packages/{item}\n" for item in items))
+
+    # The home
+
+    def installed(self, item: str, path: str = "") -> Path:
+        """An extension's installed folder, or a file in it."""
+        return self.home / "extensions" / "installed" / item / path
+
+    @property
+    def registry(self) -> Path:
+        return self.home / "registry" / "installed.json"
+
+    def registered(self) -> dict[str, Any]:
+        """The registry's entries by id."""
+        return {entry["id"]: entry for entry in json.loads(self.registry.read_bytes())}
+
+    @property
+    def ours(self) -> Path:
+        return self.home / "reconciler"
+
+    def record(self) -> Any:
+        """The body of our record."""
+        return json.loads((self.ours / "record.json").read_bytes())["body"]
+
+    @property
+    def journal(self) -> Path:
+        return self.ours / "journal"
+
+    def everything(self) -> Snapshot:
+        """The home and the project, but for the lock, whose line names its last holder."""
+        found = {**snapshot(self.home), **snapshot(self.project)}
+        found.pop(str(self.ours / "lock"), None)
+        return found
+
+
+def snapshot(folder: Path) -> Snapshot:
+    """Everything below ``folder``."""
+    return {str(path): _portrait(path) for path in sorted(folder.rglob("*"))}
+
+
+def stamps(*folders: Path) -> dict[str, tuple[int, int, int]]:
+    """What moves when anything below ``folders`` is written, or replaced by the same: inode and times."""
+    found = {path: path.lstat() for folder in folders for path in folder.rglob("*")}
+    return {str(path): (status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for path, status in found.items()}
+
+
+def _portrait(path: Path) -> tuple[int, str | bytes]:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return mode, str(path.readlink())
+    return mode, path.read_bytes() if stat.S_ISREG(mode) else ""
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    return "" if stream.closed else stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+def finished(running: subprocess.Popen[str]) -> Result:
+    """The end of a process."""
+    out, err = running.communicate(timeout=TIMEOUT_SECONDS)
+    return Result(code=running.returncode, out=out or "", err=err or "")
+
+
+HELD: Final = """\
+import sys
+from reconciler.apply import transaction
+from reconciler.cli.app import main
+real = transaction.roll_forward
+def held(home, journal):
+    print("held", flush=True)
+    sys.stdin.readline()
+    real(home, journal)
+transaction.roll_forward = held
+main()
+"""
+
+
+@contextmanager
+def held_apply(session: Session, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """An apply that stands just behind its commit point until a line is written to its standard input."""
+    with session.python(HELD, "apply", *arguments, stdin=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "held\n", running.communicate()
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def interrupt_apply(session: Session, *arguments: object) -> None:
+    """An apply that dies just behind its commit point."""
+    with held_apply(session, *arguments) as running:
+        running.kill()
+        running.communicate()
+    assert session.journal.exists()

@@ -1,0 +1,536 @@
+"""What the command says, where, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.app import VERBS
+from reconciler.documents import json_text, schemas
+from reconciler.errors import ExitCode
+from reconciler.fs import file_lock
+from tests.cli.shell import Session, finished
+
+VERBS_WITH_JSON = ("validate", "lock", "plan", "apply", "status", "list", "recover")
+ERROR_KEYS = ["code", "message", "faults"]
+FAULT_KEYS = ["file", "line", "column", "path", "message"]
+
+
+# Help and usage
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_verb_helps(session: Session, verb: str, flag: str) -> None:
+    said = session.llamagate(verb, flag)
+    assert said.out.startswith(f"Usage: llamagate {verb} [OPTIONS]")
+    assert said.err == ""
+    assert max(len(line) for line in said.out.splitlines()) <= 80
+
+
+def test_help_lists_every_verb_with_a_whole_sentence(session: Session) -> None:
+    said = session.llamagate("--help").out
+    listed = dict(re.findall(r"^  ([a-z]+) +(.+)$", said.partition("Commands:")[2], re.MULTILINE))
+    assert list(listed) == list(VERBS)
+    assert [line for line in listed.values() if not line.endswith(".") or line.endswith("...")] == []
+
+
+def test_no_verb_shows_the_help_and_is_a_usage_error(session: Session) -> None:
+    said = session.llamagate(exits=64)
+    assert said.err.startswith("Usage: llamagate [OPTIONS] COMMAND [ARGS]...\n")
+    assert said.out == ""
+
+
+def test_version(session: Session) -> None:
+    assert re.fullmatch(r"llamagate \d+\.\d+\.\d+\S*\n", session.llamagate("--version").out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "advice"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'.", "'llamagate --help' says what there is"),
+        (["aply"], "No such command 'aply'. Did you mean 'apply'?", "'llamagate --help' says what there is"),
+        (["--frob"], "No such option: --frob", "'llamagate --help' says what there is"),
+        (["apply", "--frob"], "No such option: --frob", "'llamagate apply --help' says what there is"),
+        (["apply", "a", "b"], "Got unexpected extra argument(s) (b)", "'llamagate apply --help' says what there is"),
+        (["plan", "--only"], "Option '--only' requires an argument.", "'llamagate plan --help' says what there is"),
+        (
+            ["apply", "--wait", "soon"],
+            "Invalid value for '--wait': 'soon' is not a valid float.",
+            "'llamagate apply --help' says what there is",
+        ),
+        *(
+            (
+                ["apply", "--wait", value],
+                "Invalid value for '--wait': expected a number of seconds, 0 or more",
+                "'llamagate apply --help' says what there is",
+            )
+            for value in ("-1", "nan")
+        ),
+    ],
+)
+def test_usage_errors_are_one_clear_line_and_what_to_do(
+    session: Session, arguments: list[str], message: str, advice: str
+) -> None:
+    said = session.llamagate(*arguments, exits=64)
+    assert (said.out, said.err) == ("", f"llamagate: {message}\n  → {advice}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list", "plugins"], "'plugins' is no type; use extensions or agentic-modules"),
+        (["schema", "frob"], f"there is no schema 'frob'; there are {', '.join(schemas.SCHEMA_NAMES)}"),
+    ],
+)
+def test_words_that_a_verb_does_not_know(session: Session, arguments: list[str], message: str) -> None:
+    assert session.llamagate(*arguments, exits=64).err == f"llamagate: {message}\n"
+
+
+# Missing and malformed files
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "lock", "validate"])
+def test_a_missing_file_says_how_to_get_one(session: Session, verb: str) -> None:
+    said = session.llamagate(verb, exits=1)
+    assert (said.out, said.err) == (
+        "",
+        "llamagate: llamagate.yaml: there is no desired state here; 'llamagate init' writes one, or name it with -f\n",
+    )
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "lock", "status", "recover"])
+def test_a_file_that_was_named_must_be_there(session: Session, verb: str) -> None:
+    said = session.llamagate(verb, "-f", "nope.yaml", exits=1)
+    assert said.err.startswith("llamagate: nope.yaml: there is no ")
+
+
+def test_malformed_yaml_is_told_with_its_place(session: Session) -> None:
+    session.write("llamagate.yaml", "apiVersion: llamagate/v1\nextensions:\n  foo: [./a\n")
+    said = session.llamagate("plan", exits=1)
+    assert said.err == ("llamagate: llamagate.yaml:4:1: not valid YAML: did not find expected ',' or ']'\n")
+
+
+def test_all_faults_are_told_at_once_each_with_its_place(session: Session) -> None:
+    session.write(
+        "llamagate.yaml",
+        "apiVersion: llamagate/v1\nextentions: {}\nextensions:\n  foo:\n    source: ./a\n    enabled: yes\n"
+        "  bar: {source: 5}\npolicy:\n  prune: all\n",
+    )
+    said = session.llamagate("plan", exits=1)
+    assert said.err.splitlines()[0] == "llamagate: llamagate.yaml: 4 faults in the desired state"
+    assert [line.split(": ")[0] for line in said.err.splitlines()[1:]] == [
+        "  llamagate.yaml:2:1",
+        "  llamagate.yaml:6:5",
+        "  llamagate.yaml:7:9",
+        "  llamagate.yaml:9:3",
+    ]
+    assert "did you mean 'extensions'?" in said.err
+    assert "use false" in said.err or "use true" in said.err
+
+
+def test_the_key_and_the_id_of_the_package_must_agree(session: Session) -> None:
+    session.package("foo")
+    session.desired("extensions:\n  bar: ./packages/foo\n")
+    said = session.llamagate("plan", exits=1)
+    assert said.err == (
+        "llamagate: llamagate.yaml:3:3: extensions.bar: the key is 'bar', but the package in ./packages/foo has the id "
+        "'foo'; write 'foo'\n"
+    )
+
+
+def test_a_package_of_the_other_kind_says_where_it_belongs(session: Session) -> None:
+    session.module("flow", "foo")
+    session.desired("extensions:\n  flow: ./packages/flow\n")
+    said = session.llamagate("plan", exits=1)
+    assert said.err == (
+        "llamagate: llamagate.yaml:3:3: extensions.flow: ./packages/flow holds the agentic-module 'flow', but is "
+        "listed under 'extensions'; move it to 'modules'\n"
+    )
+
+
+def test_a_version_out_of_range_names_both(session: Session) -> None:
+    session.package("foo", version="2.0.0")
+    session.desired('extensions:\n  foo: {source: ./packages/foo, version: "^1.2"}\n')
+    said = session.llamagate("plan", exits=1)
+    assert said.err == (
+        "llamagate: llamagate.yaml:3:3: extensions.foo: ./packages/foo holds version 2.0.0, which is not in the range "
+        "'^1.2'\n"
+    )
+
+
+def test_a_home_that_is_a_file_is_told(session: Session) -> None:
+    session.extensions("foo")
+    session.home.write_text("not a folder\n")
+    said = session.llamagate("apply", exits=1)
+    assert re.fullmatch(rf"llamagate: {session.home}\S*.*; nothing was changed\n", said.err), said.err
+    assert session.home.read_text() == "not a folder\n"
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_with_path_and_reason(session: Session) -> None:
+    session.write("llamagate.yaml/x", "")
+    said = session.llamagate("plan", exits=1)
+    assert said.err == "llamagate: llamagate.yaml: it cannot be read: Is a directory\n"
+
+
+@pytest.mark.parametrize("where", ["--home", "LLAMAGATE_HOME"])
+def test_a_home_of_nobody_is_told(session: Session, where: str) -> None:
+    session.extensions("foo")
+    arguments = ["--home", "~nobody-at-all/x"] if where == "--home" else []
+    session.variables |= {"LLAMAGATE_HOME": "~nobody-at-all/x"}
+    said = session.llamagate("plan", *arguments, exits=1)
+    assert said.err == (
+        "llamagate: ~nobody-at-all/x: there is no such user, or no home is known; set HOME, or give --home a path\n"
+    )
+
+
+def test_a_home_is_found_from_any_folder(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply", "--home", "../elsewhere")
+    assert json.loads((session.base / "elsewhere/registry/installed.json").read_bytes())[0]["source_path"] == str(
+        session.base / "elsewhere" / "extensions" / "installed" / "foo"
+    )
+    session.variables |= {"LLAMAGATE_HOME": "~/mine"}
+    session.llamagate("apply")
+    assert (session.base / "user" / "mine" / "extensions" / "installed" / "foo").is_dir()
+
+
+def test_home_is_the_users_own_where_nothing_else_is_said(session: Session) -> None:
+    session.extensions("foo", text="gateway: {reload: off}\n")
+    session.variables |= {"LLAMAGATE_HOME": ""}
+    session.llamagate("apply")
+    assert (session.base / "user" / ".llamagate" / "extensions" / "installed" / "foo").is_dir()
+
+
+@pytest.mark.parametrize("out", ["llamagate.yaml", "./llamagate.lock.yaml", "../project/llamagate.yaml"])
+def test_a_plan_is_not_saved_over_its_inputs(session: Session, out: str) -> None:
+    session.extensions("foo")
+    before = session.everything()
+    said = session.llamagate("plan", "--out", out, exits=64)
+    assert said.err.endswith(" is an input of this command; name another file for --out\n")
+    assert session.everything() == before
+
+
+@pytest.mark.parametrize("out", [".", "nowhere/plan.json", "/dev/null"])
+def test_a_plan_that_cannot_be_saved_is_an_error(session: Session, out: str) -> None:
+    session.extensions("foo")
+    said = session.llamagate("plan", "--out", out, exits=1)
+    assert said.out == ""
+    assert said.err.startswith(f"llamagate: {out}")
+
+
+# JSON
+
+
+@pytest.mark.parametrize("verb", VERBS_WITH_JSON)
+def test_a_failure_is_one_document(session: Session, verb: str) -> None:
+    session.write("llamagate.yaml", "apiVersion: llamagate/v1\nextentions: {}\n")
+    session.write(str(session.registry), '{"version": 2}')
+    said = session.llamagate(verb, "--json", "--frob", exits=64)
+    assert list(said.error) == ERROR_KEYS
+    assert said.error["code"] == "usage"
+
+
+def test_error_document_has_the_fault_with_its_place(session: Session) -> None:
+    session.write("llamagate.yaml", "apiVersion: llamagate/v1\nextentions: {}\n")
+    said = session.llamagate("plan", "--json", exits=1)
+    assert list(said.error) == ERROR_KEYS
+    assert said.error["code"] == "malformed"
+    [fault] = said.error["faults"]
+    assert list(fault) == FAULT_KEYS
+    assert (fault["file"], fault["line"], fault["column"]) == ("llamagate.yaml", 2, 1)
+    assert said.error["message"].startswith("llamagate.yaml:2:1: ")
+    assert said.err.startswith("llamagate: llamagate.yaml:2:1: ")
+
+
+def test_documents_of_plan_and_apply_keep_their_schema(session: Session) -> None:
+    session.extensions("foo")
+    for said in (session.llamagate("plan", "--json"), session.llamagate("apply", "--json")):
+        value = json_text.load(said.out.encode(), name="stdout")
+        schemas.check(value, "plan", data=said.out.encode(), file="stdout", what="plan")
+        assert list(said.json) == ["changes", "generation", "actions", "drift", "refusals", "warnings"]
+        assert said.json["actions"] == [
+            {
+                "kind": "extension",
+                "id": "foo",
+                "action": "install",
+                "from_version": None,
+                "to_version": "1.0.0",
+                "reasons": ["new under extensions"],
+                "diff": {},
+            }
+        ]
+    assert session.plan()["generation"] == 1
+
+
+def test_a_refused_apply_still_prints_its_plan(session: Session) -> None:
+    session.package("foo")
+    session.write(str(session.installed("foo", "manifest.yaml")), "name: foo\n")
+    session.extensions("foo")
+    said = session.llamagate("apply", "--json", exits=5)
+    assert [list(row) for row in said.json["refusals"]] == [["kind", "id", "code", "message"]]
+    assert said.json["generation"] == 0
+
+
+def test_quiet_says_nothing_unless_it_must(session: Session) -> None:
+    session.extensions("foo")
+    said = session.llamagate("apply", "-q")
+    assert (said.out, said.err) == ("", "")
+    session.package("foo", version="2.0.0")
+    session.installed("foo", "manifest.yaml").write_text("mine\n")
+    said = session.llamagate("apply", "-q", exits=5)
+    assert said.out == ""
+    assert said.err.startswith("Refused\n  foo: manifest.yaml was changed here")
+
+
+# Detailed exit codes
+
+
+def test_detailed_exit_codes_of_plan(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("plan")
+    session.llamagate("plan", "--detailed-exitcode", exits=2)
+    session.llamagate("apply")
+    session.llamagate("plan", "--detailed-exitcode", exits=0)
+    session.installed("foo", "manifest.yaml").write_text("mine\n")
+    session.llamagate("plan", "--detailed-exitcode", exits=3)
+    session.package("foo", version="2.0.0")
+    session.llamagate("plan", "--detailed-exitcode", exits=5)
+    session.llamagate("plan", "--detailed-exitcode", "--overwrite", exits=2)
+    session.llamagate("plan", exits=0)
+
+
+def test_exit_codes_are_those_of_the_documents() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)} == set(map(int, ExitCode))
+
+
+# Our own bugs
+
+
+@pytest.fixture
+def buggy(session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A planner that fails with a message full of secrets."""
+    session.package("foo")
+    session.desired("extensions: {foo: {source: ./packages/foo, config: {token: {env: FOO_TOKEN}, pin: s3cr3t-too}}}\n")
+    session.variables |= {"FOO_TOKEN": "hunter2"}
+
+    def fails(*_: object) -> None:
+        raise ValueError(" ".join(["cannot use", *session.variables.values(), pin])) from KeyError(pin)
+
+    pin = "s3cr3t-too"
+
+    monkeypatch.setattr("reconciler.reconcile.looking.make_plan", fails)
+    return session
+
+
+@pytest.mark.parametrize("arguments", [["plan"], ["apply", "-v"], ["status"]], ids=["plan", "apply", "status"])
+def test_a_bug_gives_a_report_that_can_be_pasted(buggy: Session, arguments: list[str]) -> None:
+    said = buggy.llamagate(*arguments, exits=70)
+    assert said.out == ""
+    assert said.err.startswith(
+        "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\nllamagate "
+    )
+    assert f"verb: {arguments[0]}\n" in said.err
+    assert "builtins.ValueError (its message is left out: it may hold secrets)\n" in said.err
+    assert re.search(r'File ".*looking\.py", line \d+, in look\n', said.err)
+    assert said.err.endswith("'llamagate recover' settles what was under way.\n")
+    assert "builtins.KeyError (its message is left out: it may hold secrets)\n" in said.err
+    assert not re.search("hunter2|s3cr3t-too", said.err)
+
+
+def test_a_bug_is_one_document_too(buggy: Session) -> None:
+    said = buggy.llamagate("plan", "--json", exits=70)
+    assert list(said.error) == ERROR_KEYS
+    assert said.error["code"] == "bug"
+    assert "hunter2" not in said.out
+
+
+def test_an_apply_that_has_a_bug_leaves_the_lock_free(buggy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    buggy.llamagate("apply", exits=70)
+    monkeypatch.undo()
+    assert buggy.llamagate("apply").out.endswith("Applied as generation 1: 1 install.\n")
+
+
+# Interrupted
+
+
+def test_ctrl_c_while_waiting_ends_with_130_and_one_line(session: Session) -> None:
+    session.extensions("foo")
+    with locked(session), session.process("apply", stdin=subprocess.DEVNULL) as waiting:
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline().startswith("llamagate: waiting for the test (pid ")
+        waiting.send_signal(signal.SIGINT)
+        said = finished(waiting)
+    assert (said.code, said.out) == (130, "")
+    assert said.err == "\nllamagate: interrupted; the next command finishes or undoes what was begun\n"
+    assert not (session.home / "extensions").exists()
+
+
+def test_ctrl_c_is_one_document_with_json(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reconciler.reconcile.looking.make_plan", interrupted)
+    session.extensions("foo")
+    assert session.llamagate("plan", "--json", exits=130).error["code"] == "interrupted"
+
+
+class locked:  # noqa: N801 - reads as a word in a with statement
+    """The home's lock, held by this test."""
+
+    def __init__(self, session: Session) -> None:
+        session.ours.mkdir(parents=True)
+        self.lock = file_lock.exclusive(session.ours / "lock", command="the test", wait=0, notice=print)
+
+    def __enter__(self) -> None:
+        self.lock.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.__exit__(None, None, None)
+
+
+# Where output goes
+
+
+@pytest.mark.parametrize("arguments", [["schema", "desired-state"], ["list"], ["list", "--json"], ["--help"]])
+def test_a_reader_that_had_enough_is_no_failure(session: Session, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with session.process(*arguments, stdout=writing) as running:
+        os.close(writing)
+        said = finished(running)
+    assert (said.code, said.err) == (0, "")
+
+
+def test_errors_into_a_closed_pipe_keep_their_exit_code(session: Session) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with session.process("plan", stdout=writing, stderr=writing) as running:
+        os.close(writing)
+        assert running.wait(timeout=30) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["schema", "plan"], ["apply"]])
+def test_output_to_a_full_disk_is_a_failure_that_is_told(session: Session, arguments: list[str]) -> None:
+    session.extensions("foo")
+    with Path("/dev/full").open("w") as full, session.process(*arguments, stdout=full) as running:
+        said = finished(running)
+    assert said.code == 1
+    assert said.err.endswith(
+        "llamagate: standard output: No space left on device; the command itself was carried out\n"
+    )
+    assert session.installed("foo").exists() is (arguments == ["apply"])
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "</dev/null"])
+def test_closed_streams_stop_nothing(session: Session, redirection: str) -> None:
+    session.extensions("foo")
+    command = f'"{sys.executable}" -m reconciler apply {redirection}'
+    environment = {**session.environment, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(["sh", "-c", command], cwd=session.project, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert session.installed("foo").exists()
+
+
+def test_text_that_the_terminal_cannot_show_is_escaped(session: Session) -> None:
+    session.variables["PYTHONIOENCODING"] = "ascii"
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.package("foo", version="2.0.0")
+    said = session.in_process("plan")
+    assert "1.0.0 \\u2192 2.0.0" in said.out
+
+
+def test_text_of_others_does_not_steer_the_terminal(session: Session) -> None:
+    entry = {"id": "x", "type": "extension", "name": "x", "version": "1\x1b[2J\u202e\x9b1;31m\r\x07"}
+    session.write(str(session.registry), json.dumps([entry]))
+    said = session.llamagate("list").out
+    assert "1\\x1b[2J\\u202e\\x9b1;31m\\r\\x07" in said
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", said)
+
+
+# Colours
+
+
+def in_terminal(session: Session, *arguments: str, **variables: str) -> str:
+    """What a terminal shows of a command."""
+    leading, following = pty.openpty()
+    shown: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while data := os.read(leading, 65536):
+                shown.append(data)
+        except OSError:
+            return  # the other side is closed
+
+    session.variables |= {"TERM": "xterm", **variables}
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        with session.process(*arguments, stdin=following, stdout=following, stderr=following) as running:
+            running.wait(timeout=60)
+    finally:
+        os.close(following)
+        reader.join(timeout=10)
+        os.close(leading)
+    return b"".join(shown).decode().replace("\r\n", "\n")
+
+
+def test_no_colours_where_there_is_no_terminal(session: Session) -> None:
+    session.extensions("foo")
+    said = session.in_process("plan")
+    assert "\x1b" not in said.out + said.err
+
+
+def test_colours_in_a_terminal(session: Session) -> None:
+    session.extensions("foo")
+    shown = in_terminal(session, "plan")
+    assert "\x1b[32m+ install    foo  1.0.0            extension\x1b[0m\n" in shown
+
+
+def test_no_colours_where_they_are_not_wanted(session: Session) -> None:
+    session.extensions("foo")
+    assert "\x1b" not in in_terminal(session, "plan", "--no-color")
+
+
+def test_errors_have_their_colour_too(session: Session) -> None:
+    assert "\x1b[31mllamagate:\x1b[0m llamagate.yaml: there is no desired state here" in in_terminal(session, "plan")
+    assert "\x1b" not in in_terminal(session, "plan", "--no-color")
+
+
+def test_progress_is_shown_on_a_terminal_and_wiped(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconciler.cli.terminal import Terminal
+
+    class Screen:
+        def __init__(self) -> None:
+            self.text = ""
+
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+        def flush(self) -> None:
+            pass
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    moments = iter([0.1, 0.6, 0.65, 0.75, 0.9])
+    monkeypatch.setattr("time.monotonic", lambda: next(moments))
+    terminal = Terminal(_started=0.0)
+    for done in range(1, 6):
+        terminal.progress("staging", done, 5)
+    assert screen.text == "\r\x1b[Kstaging 2 of 5\r\x1b[Kstaging 4 of 5\r\x1b[K"

@@ -1,0 +1,504 @@
+"""Telling a running gateway: one call after a change, the key to nobody else, and no harm from any answer.
+
+Tests named ``row_NNN`` belong to that row of the list of hostile inputs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import pytest
+
+from tests.cli.shell import Session, interrupt_apply
+from tests.conftest import PROJECT
+
+KEY: Final = "k3y-of-the-gateway"
+REFRESHED: Final = {"added": [], "builtin": 0, "removed": [], "status": "refreshed", "total": 1, "updated": ["foo"]}
+HEALTHY: Final = {"ollama": "connected", "ollama_host": "http://x", "status": "healthy"}
+
+Answer = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it arrived: its first line, and its headers by name in small letters."""
+
+    line: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Gateway:
+    """A server on loopback that notes each request and gives the ``answer`` that a test wants."""
+
+    answer: Answer
+    requests: list[Request] = field(default_factory=list)
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
+    def lines(self) -> list[str]:
+        return [request.line for request in self.requests]
+
+    def close(self) -> None:
+        self._ended.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=10)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            try:
+                caller, _ = self._listener.accept()
+            except OSError:
+                return
+            with caller, suppress(OSError):
+                caller.settimeout(10)
+                self.requests.append(_request(caller))
+                self.answer(caller)
+
+    def stream(self, caller: socket.socket, data: bytes, *, pause: float = 0) -> None:
+        """Send ``data`` again and again until nobody wants it any more."""
+        while not self._ended.wait(pause):
+            caller.sendall(data)
+            self.sent += len(data)
+
+
+def _request(caller: socket.socket) -> Request:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += caller.recv(65536)
+    line, *headers = data.decode().split("\r\n\r\n")[0].split("\r\n")
+    pairs = [header.split(": ", 1) for header in headers]
+    return Request(line, {name.lower(): value for name, value in pairs})
+
+
+def says(status: str, body: object = b"", *headers: str) -> Answer:
+    """An ordinary answer; anything but bytes is sent as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", *headers, "", ""])
+    return lambda caller: caller.sendall(head.encode() + data)
+
+
+def serving(answer: Answer) -> Iterator[Gateway]:
+    server = Gateway(answer)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+running = contextmanager(serving)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    yield from serving(says("200 OK", REFRESHED))
+
+
+@pytest.fixture
+def told(session: Session, gateway: Gateway) -> Session:
+    """One extension that is not applied yet, and a gateway to be told."""
+    desire(session, gateway.url)
+    return session
+
+
+def desire(session: Session, url: str, reload: str = "auto", version: str = "1.0.0") -> None:
+    session.package("foo", version=version)
+    session.extensions("foo", text=f'gateway: {{url: "{url}", reload: {reload}}}\n')
+
+
+# One call, when something changed
+
+
+def test_a_change_is_one_refresh_call(told: Session, gateway: Gateway) -> None:
+    said = told.llamagate("apply")
+    assert gateway.lines == ["POST /v1/extensions/refresh HTTP/1.1"]
+    assert f"llamagate: the gateway at {gateway.url} was reloaded\n" in said.err
+    assert "x-api-key" not in gateway.requests[0].headers
+    assert told.record()["told_generation"] == 1
+
+
+def test_an_apply_with_nothing_to_do_makes_no_call(told: Session, gateway: Gateway) -> None:
+    told.llamagate("apply")
+    said = told.llamagate("apply")
+    assert len(gateway.requests) == 1
+    assert said.err == ""
+
+
+@pytest.mark.parametrize("verb", ["plan", "lock", "list", "validate"])
+def test_a_reader_makes_no_call(told: Session, gateway: Gateway, verb: str) -> None:
+    told.llamagate(verb)
+    assert gateway.requests == []
+
+
+def test_a_refused_plan_makes_no_call(told: Session, gateway: Gateway) -> None:
+    told.write(str(told.installed("foo", "manifest.yaml")), "name: foo\n")
+    told.llamagate("apply", exits=5)
+    assert gateway.requests == []
+
+
+def test_reload_off_makes_no_call(session: Session, gateway: Gateway) -> None:
+    desire(session, gateway.url, reload="off")
+    said = session.llamagate("apply")
+    assert gateway.requests == []
+    assert "gateway" not in said.err
+
+
+def test_a_path_in_the_address_is_kept(session: Session, gateway: Gateway) -> None:
+    desire(session, f"{gateway.url}/behind/")
+    session.llamagate("apply")
+    assert gateway.lines == ["POST /behind/v1/extensions/refresh HTTP/1.1"]
+
+
+def test_the_default_address_is_for_the_users_own_home_only(
+    session: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.reconcile.changing.DEFAULT_URL", gateway.url)
+    session.extensions("foo")
+    session.llamagate("apply")
+    assert gateway.requests == []
+    session.llamagate("apply", "--home", session.base / "user" / ".llamagate")
+    assert len(gateway.requests) == 1
+
+
+def test_a_recovery_tells_the_gateway(told: Session, gateway: Gateway) -> None:
+    interrupt_apply(told)
+    said = told.llamagate("recover")
+    assert len(gateway.requests) == 1
+    assert said.err == f"llamagate: the gateway at {gateway.url} was reloaded\n"
+    assert told.record()["told_generation"] == 1
+
+
+# The key
+
+
+def test_the_key_is_in_one_header_and_nowhere_else(told: Session, gateway: Gateway) -> None:
+    told.variables["LLAMAGATE_API_KEY"] = KEY
+    said = told.llamagate("apply", "-v")
+    [request] = gateway.requests
+    assert [name for name, value in request.headers.items() if KEY in value] == ["x-api-key"]
+    assert request.headers["x-api-key"] == KEY
+    assert KEY not in request.line + said.out + said.err
+    assert not [
+        path for path, (_, data) in told.everything().items() if isinstance(data, bytes) and KEY.encode() in data
+    ]
+
+
+def test_the_variable_of_the_key_can_be_named(session: Session, gateway: Gateway) -> None:
+    session.extensions("foo", text=f'gateway: {{url: "{gateway.url}", api_key_env: MY_KEY}}\n')
+    session.variables |= {"LLAMAGATE_API_KEY": "other", "MY_KEY": KEY}
+    session.llamagate("apply")
+    assert gateway.requests[0].headers["x-api-key"] == KEY
+
+
+@pytest.mark.parametrize(
+    "key", [f"{KEY}\n", f"{KEY}\r\nX-Evil: 1", "schlüssel-☃"], ids=["newline", "header", "accents"]
+)
+def test_a_key_that_no_header_can_hold_is_not_shown(told: Session, gateway: Gateway, key: str) -> None:
+    told.variables["LLAMAGATE_API_KEY"] = key
+    said = told.llamagate("apply")
+    assert gateway.requests == []
+    assert said.err.endswith(
+        f"llamagate: the gateway at {gateway.url} was not reloaded: the key in LLAMAGATE_API_KEY holds a line break or "
+        "a character that no HTTP header may have; the next apply tells it again\n"
+    )
+    assert KEY not in said.err
+
+
+def test_an_empty_key_is_none(told: Session, gateway: Gateway) -> None:
+    told.variables["LLAMAGATE_API_KEY"] = ""
+    told.llamagate("apply")
+    assert "x-api-key" not in gateway.requests[0].headers
+
+
+def test_row_116_the_key_never_goes_to_a_proxy(told: Session, gateway: Gateway) -> None:
+    with running(says("200 OK", REFRESHED)) as proxy:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            told.variables |= {name: proxy.url, name.upper(): proxy.url}
+        told.variables["LLAMAGATE_API_KEY"] = KEY
+        told.llamagate("apply")
+        assert proxy.requests == []
+    assert gateway.requests[0].headers["x-api-key"] == KEY
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+def test_row_117_a_redirect_is_not_followed(told: Session, gateway: Gateway, status: str) -> None:
+    told.variables["LLAMAGATE_API_KEY"] = KEY
+    with running(says("200 OK", REFRESHED)) as elsewhere:
+        gateway.answer = says(status, b"", f"Location: {elsewhere.url}/v1/extensions/refresh")
+        said = told.llamagate("apply")
+        assert elsewhere.requests == []
+    assert said.err.endswith(
+        f"llamagate: the gateway at {gateway.url} was not reloaded: it answered {status[:3]} with a redirect, which is "
+        "not followed; put the final address into gateway.url; the next apply tells it again\n"
+    )
+
+
+def test_row_118_netrc_is_ignored(told: Session, gateway: Gateway) -> None:
+    netrc = told.base / "user" / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\ndefault login me password secret\n")
+    netrc.chmod(0o600)
+    told.variables["NETRC"] = str(netrc)
+    told.llamagate("apply")
+    assert "authorization" not in gateway.requests[0].headers
+
+
+# What a gateway may answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            says("206 Partial Content", {**REFRESHED, "status": "partial", "errors": ["ep (routes): x", "y"]}),
+            "was reloaded in part: ep (routes): x; y",
+        ),
+        (says("206 Partial Content", b"{"), "was reloaded in part: it did not say what failed"),
+        (says("206 Partial Content", {"errors": None}), "was reloaded in part: it did not say what failed"),
+        (says("206 Partial Content", b"[" * 100_000), "was reloaded in part: it did not say what failed"),
+    ],
+    ids=["errors", "malformed", "null", "deep"],
+)
+def test_a_partial_reload_is_told_with_its_errors(
+    told: Session, gateway: Gateway, answer: Answer, message: str
+) -> None:
+    gateway.answer = answer
+    said = told.llamagate("apply")
+    assert said.err.endswith(f"llamagate: the gateway at {gateway.url} {message}\n")
+    assert told.record()["told_generation"] == 1
+
+
+def test_errors_of_the_gateway_do_not_steer_the_terminal(told: Session, gateway: Gateway) -> None:
+    gateway.answer = says("206 Partial Content", {"errors": ["\x1b[2Jgone", "x" * 10_000]})
+    said = told.llamagate("apply")
+    assert "\\x1b[2Jgone" in said.err
+    assert len(said.err) < 3000
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (says("404 Not Found", {"error": {}}), "this gateway has no extension support"),
+        (
+            says("429 Too Many", {"error": {}}),
+            "it is being asked too often; the next apply tells it again",
+        ),
+        (says("500 Oops"), "it answered 500; the next apply tells it again"),
+        (says("501 Off"), "it answered 501; the next apply tells it again"),
+        (says("204 No Content"), "it answered 204; the next apply tells it again"),
+        (lambda caller: None, "it closed the connection without an answer; the next apply tells it again"),
+        (
+            lambda caller: caller.sendall(b"SSH-2.0-x\r\n"),
+            "what answers there does not speak HTTP; the next apply tells it again",
+        ),
+        (
+            lambda caller: caller.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nx"),
+            "its answer was cut off; the next apply tells it again",
+        ),
+    ],
+    ids=["404", "429", "500", "501", "204", "hangs-up", "no-http", "cut-off"],
+)
+def test_a_gateway_that_does_not_reload_is_told_and_no_failure(
+    told: Session, gateway: Gateway, answer: Answer, reason: str
+) -> None:
+    gateway.answer = answer
+    said = told.llamagate("apply")
+    assert said.err.endswith(f"llamagate: the gateway at {gateway.url} was not reloaded: {reason}\n")
+    assert told.record()["told_generation"] == 0
+    assert told.installed("foo").exists()
+
+
+def test_a_wrong_key_is_told_and_the_next_apply_tells_the_gateway(told: Session, gateway: Gateway) -> None:
+    gateway.answer = says("401 Unauthorized", {"error": {"message": "Invalid API key"}})
+    advice = "set the variable that gateway.api_key_env names; the next apply tells it again"
+    assert f"was not reloaded: it wants a key; {advice}\n" in told.llamagate("apply").err
+    told.variables["LLAMAGATE_API_KEY"] = "wrong"
+    said = told.llamagate("apply")
+    assert f"was not reloaded: it does not accept the key in LLAMAGATE_API_KEY; {advice}\n" in said.err
+    assert said.out == "No changes: everything is as the file says (generation 1).\n"
+
+    told.variables["LLAMAGATE_API_KEY"] = KEY
+    gateway.answer = says("200 OK", REFRESHED)
+    assert told.llamagate("apply").err == f"llamagate: the gateway at {gateway.url} was reloaded\n"
+    assert told.llamagate("apply").err == ""
+    assert len(gateway.requests) == 3
+
+
+def test_a_gateway_without_extensions_is_not_mentioned_each_time(told: Session, gateway: Gateway) -> None:
+    gateway.answer = says("404 Not Found")
+    told.llamagate("apply")
+    assert told.llamagate("apply").err == ""
+
+
+def test_row_119_an_endless_answer_is_cut(told: Session, gateway: Gateway) -> None:
+    def endless(caller: socket.socket) -> None:
+        caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2147483648\r\n\r\n")
+        gateway.stream(caller, b"x" * 65536)
+
+    gateway.answer = endless
+    start = time.monotonic()
+    said = told.llamagate("apply")
+    assert time.monotonic() - start < 5
+    assert f"the gateway at {gateway.url} was reloaded\n" in said.err
+    assert gateway.sent < 32 * 2**20  # what the system buffers on both sides comes on top of 1 MiB
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"],
+    ids=["row-119-silence", "row-119-headers", "row-119-body"],
+)
+def test_an_answer_that_drips_has_one_deadline(
+    told: Session, gateway: Gateway, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.gateway.refresh.DEADLINE_SECONDS", 0.5)
+
+    def drip(caller: socket.socket) -> None:
+        caller.sendall(head)
+        gateway.stream(caller, b"x" if head else b"", pause=0.05)
+
+    gateway.answer = drip
+    start = time.monotonic()
+    said = told.llamagate("apply")
+    assert time.monotonic() - start < 3
+    assert re.search(r"was not reloaded: (the answer did not end in time|timed out); the next apply tells", said.err)
+
+
+def test_row_120_a_gateway_that_is_down_is_told_and_no_failure(session: Session, free_port: int) -> None:
+    desire(session, f"http://127.0.0.1:{free_port}")
+    said = session.llamagate("apply")
+    assert said.err.endswith(
+        f"llamagate: the gateway at http://127.0.0.1:{free_port} was not reloaded: nobody listens there; it reads the "
+        "change when it starts\n"
+    )
+    assert said.out.endswith("Applied as generation 1: 1 install.\n")
+    assert session.llamagate("apply").err == ""
+
+
+def test_row_120_a_required_gateway_that_is_down_is_exit_code_10(session: Session, free_port: int) -> None:
+    desire(session, f"http://127.0.0.1:{free_port}", reload="required")
+    said = session.llamagate("apply", exits=10)
+    assert said.out.endswith("Applied as generation 1: 1 install.\n")
+    assert said.err.endswith(
+        "llamagate: all is applied, but the gateway was not reloaded, and 'reload: required' is set\n"
+    )
+    assert session.installed("foo").exists()
+    session.llamagate("apply", exits=10)
+
+
+def test_row_120_exit_code_10_prints_one_document(session: Session, free_port: int) -> None:
+    desire(session, f"http://127.0.0.1:{free_port}", reload="required")
+    said = session.llamagate("apply", "--json", exits=10)
+    assert said.json["generation"] == 1
+    assert [action["action"] for action in said.json["actions"]] == ["install"]
+
+
+def test_a_required_gateway_is_told_once_it_is_up(session: Session, gateway: Gateway, free_port: int) -> None:
+    desire(session, f"http://127.0.0.1:{free_port}", reload="required")
+    session.llamagate("apply", exits=10)
+    desire(session, gateway.url, reload="required")
+    session.llamagate("apply")
+    session.llamagate("apply")
+    assert len(gateway.requests) == 1
+
+
+def test_what_the_gateway_cannot_load_is_refused_where_it_is_required(session: Session, gateway: Gateway) -> None:
+    shutil.copytree(PROJECT / "examples/extensions/sentiment-task", session.project / "packages/sentiment-task")
+    session.extensions("sentiment-task", text=f'gateway: {{url: "{gateway.url}", reload: required}}\n')
+    said = session.llamagate("apply", exits=5)
+    assert (
+        "sentiment-task: this gateway cannot load a package in the task dialect, and gateway.reload is 'required'"
+        in said.out
+    )
+    assert gateway.requests == []
+
+
+# What it was told last
+
+
+def test_told_generation_follows_the_calls_that_arrived(told: Session, gateway: Gateway) -> None:
+    told.llamagate("apply")
+    gateway.answer = says("500 Oops")
+    desire(told, gateway.url, version="2.0.0")
+    told.llamagate("apply")
+    record = told.record()
+    assert (record["generation"], record["told_generation"]) == (2, 1)
+    gateway.answer = says("200 OK", REFRESHED)
+    desire(told, gateway.url, version="3.0.0")
+    told.llamagate("apply")
+    assert told.record()["told_generation"] == 3
+
+
+def test_a_note_that_cannot_be_written_is_no_failure(
+    told: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reconciler.errors import StorageError
+
+    def full(*_: object) -> None:
+        raise StorageError("no space left")
+
+    monkeypatch.setattr("reconciler.reconcile.changing._write", full)
+    told.llamagate("apply")
+    assert told.record()["told_generation"] == 0
+    monkeypatch.undo()
+    told.llamagate("apply")
+    assert told.record()["told_generation"] == 1
+
+
+# Status
+
+
+def test_status_asks_for_health_without_the_key(told: Session, gateway: Gateway) -> None:
+    told.variables["LLAMAGATE_API_KEY"] = KEY
+    gateway.answer = says("200 OK", HEALTHY)
+    assert told.llamagate("status", "--json").json["gateway"] == {"url": gateway.url, "reachable": True}
+    assert f"the gateway at {gateway.url} answers\n" in told.llamagate("status").out
+    assert gateway.lines == ["GET /health HTTP/1.1"] * 2
+    assert "x-api-key" not in gateway.requests[0].headers
+
+
+@pytest.mark.parametrize("answer", [says("500 Oops"), says("302 Found", b"", "Location: /"), lambda caller: None])
+def test_status_of_a_gateway_that_is_not_well(told: Session, gateway: Gateway, answer: Answer) -> None:
+    gateway.answer = answer
+    assert told.llamagate("status", "--json").json["gateway"]["reachable"] is False
+
+
+def test_status_where_there_is_no_gateway_to_ask(session: Session, free_port: int) -> None:
+    session.extensions("foo")
+    assert session.llamagate("status", "--json").json["gateway"] == {"url": None, "reachable": False}
+    assert session.llamagate("status").out.endswith("; no gateway to ask\n")
+    desire(session, f"http://127.0.0.1:{free_port}")
+    assert session.llamagate("status").out.endswith(f"the gateway at http://127.0.0.1:{free_port} does not answer\n")
+
+
+def test_addresses_that_are_none_are_refused(session: Session) -> None:
+    for url in ("localhost:11435", "ftp://127.0.0.1", "http://user:pw@127.0.0.1", "http://h/?a=1", "http://h/#a"):
+        desire(session, url)
+        said = session.llamagate("plan", exits=1)
+        assert "expected http://HOST:PORT or https://HOST:PORT, without user, query or fragment" in said.err
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://127.0.0.1:port", "http://[::1"])
+def test_an_address_that_cannot_be_called_is_told(session: Session, url: str) -> None:
+    desire(session, url)
+    said = session.llamagate("apply")
+    assert f"the gateway at {url} was not reloaded: " in said.err

@@ -1,0 +1,128 @@
+"""Hermetic by force: no test reads this user's settings, leaves the machine, or writes into a real home."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import pwd
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+PROJECT: Final = Path(__file__).parents[1]
+
+_PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
+_GATEWAY_PORT: Final = 11435
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_PATHS_OF: Final = {
+    "open": 1,
+    "os.mkdir": 1,
+    "os.rename": 2,
+    "os.remove": 1,
+    "os.rmdir": 1,
+    "os.link": 2,
+    "os.symlink": 2,
+    "os.truncate": 1,
+    "os.chmod": 1,
+}
+"""Events of the interpreter that change the disk, and how many of their first arguments are paths."""
+
+
+class NotHermeticError(BaseException):
+    """A test did what no test may do. No ``except Exception`` of the program hides it."""
+
+
+class _Guard:
+    """Watches the interpreter; ``active`` only while tests run, because a hook cannot be removed."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self.real_home = _folder(pwd.getpwuid(os.getuid()).pw_dir)
+        allowed = (PROJECT, tempfile.gettempdir(), sys.prefix, sys.base_prefix, "/dev")
+        self.allowed = tuple(_folder(path) for path in allowed)
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.active:
+            return
+        if event in _PATHS_OF:
+            if event != "open" or _writes(arguments):
+                for path in arguments[: _PATHS_OF[event]]:
+                    self.check_path(path)
+        elif event in ("socket.connect", "socket.sendto"):
+            _check_address(arguments[1])
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+            _check_host(arguments[0])
+
+    def check_path(self, path: object) -> None:
+        if not isinstance(path, str | bytes):
+            return
+        place = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - a link must not be followed
+        if place.startswith(self.real_home) and not place.startswith(self.allowed):
+            raise NotHermeticError(f"a test writes to {place}, in the real home; tests write below tmp_path")
+
+
+def _folder(path: str | Path) -> str:
+    return os.path.realpath(path).rstrip("/") + "/"
+
+
+def _writes(arguments: tuple[Any, ...]) -> bool:
+    return isinstance(arguments[2], int) and bool(arguments[2] & _WRITING)
+
+
+def _check_address(address: object) -> None:
+    if isinstance(address, tuple):
+        _check_host(address[0])
+        if address[1] == _GATEWAY_PORT:
+            raise NotHermeticError(f"a test talks to port {_GATEWAY_PORT}, where a real gateway may be listening")
+
+
+def _check_host(host: object) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost"):
+        return
+    try:
+        is_local = ipaddress.ip_address(str(name)).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local:
+        raise NotHermeticError(f"a test talks to {name}; tests talk to loopback only")
+
+
+_guard: Final = _Guard()
+sys.addaudithook(_guard)
+
+
+@pytest.fixture(scope="session")
+def pinned_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``HOME`` is in all tests that do not set it."""
+    return tmp_path_factory.mktemp("pinned-home")
+
+
+@pytest.fixture(autouse=True)
+def hermetic(pinned_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment of every test, and the watch over what it does."""
+    monkeypatch.setenv("HOME", str(pinned_home))
+    for name in list(os.environ):
+        if name.startswith(("LLAMAGATE_", "XDG_")) or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
+    mask = os.umask(0o022)
+    _guard.active = True
+    try:
+        yield
+    finally:
+        _guard.active = False
+        os.umask(mask)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,163 @@
+"""The command line, many times: one process imports and warms it all, and forks for each command.
+
+The child is the real command, from its arguments to its exit code, with the shim around it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from tests.crash.shim import Call, Fault, Shim
+
+PROJECT: Final = Path(__file__).parents[2]
+NO_FAULT: Final = Fault()
+_SECONDS: Final = 60
+"""After so many a command counts as hung and is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command ended: by ``signal``, or with the exit ``code``; and what it did, if it lived to tell."""
+
+    signal: int
+    code: int
+    out: str
+    err: str
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def was_killed(self) -> bool:
+        return self.signal == signal.SIGKILL
+
+
+class Forks:
+    """The process that forks. ``root`` is what the shim looks at."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._server = subprocess.Popen(
+            [sys.executable, "-B", "-m", "tests.crash.forks", str(root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+            env=environment(root),
+        )
+
+    def run(self, *arguments: object, fault: Fault = NO_FAULT, mutant: str = "") -> Ended:
+        """One command in a fork. ``mutant`` names a function of ``tests.crash.mutants`` that damages it first."""
+        return self._ask({"arguments": [*map(str, arguments)], "fault": asdict(fault), "mutant": mutant})
+
+    def warm(self, *arguments: object) -> None:
+        """Run a command in the forking process itself, so that its forks need not load or compile anything."""
+        ended = self._ask({"arguments": [*map(str, arguments)]})
+        assert ended.code == 0, ended.err
+
+    def close(self) -> None:
+        self._server.communicate()
+
+    def _ask(self, request: dict[str, Any]) -> Ended:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        answer = json.loads(self._server.stdout.readline())
+        return Ended(**{**answer, "calls": tuple(Call(**call) for call in answer["calls"])})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def environment(root: Path) -> dict[str, str]:
+    """What a command is started with."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(root / "user"),
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONHASHSEED": "0",
+        "REPORT_TOKEN": "s3cret",
+    }
+
+
+def _serve(root: str) -> None:
+    app = importlib.import_module("reconciler.cli.app")
+    for line in sys.stdin:
+        request = json.loads(line)
+        with _captured() as files:
+            if "fault" in request:
+                status = _forked(app.main, request, root, files[2])
+            else:
+                status = _run(app.main, request["arguments"]) << 8
+        out, err, calls = (_content(file) for file in files)
+        ended = {
+            "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+            "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
+        }
+        told = [json.loads(call) for call in calls.splitlines()]
+        sys.stdout.write(json.dumps({**ended, "out": out, "err": err, "calls": told}) + "\n")
+        sys.stdout.flush()
+
+
+def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    signal.alarm(_SECONDS)
+    if request["mutant"]:
+        getattr(importlib.import_module("tests.crash.mutants"), request["mutant"])()
+    fault = request["fault"]
+    shim = Shim(root + "/", Fault(**{**fault, "layered": tuple(fault["layered"])}))
+    write = os.write
+    shim.install()
+    code = _run(main, request["arguments"])
+    write(log, "".join(json.dumps(call.document) + "\n" for call in shim.calls).encode())
+    os._exit(code)
+
+
+def _run(main: Any, arguments: list[str]) -> int:
+    sys.argv = ["llamagate", *arguments]
+    try:
+        main()
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+@contextmanager
+def _captured() -> Iterator[tuple[int, int, int]]:
+    """Descriptors 1 and 2 go to files meanwhile; a third file is for the calls."""
+    files = tuple(os.memfd_create(name) for name in ("out", "err", "calls"))
+    kept = [os.dup(number) for number in (1, 2)]
+    for number in (1, 2):
+        os.dup2(files[number - 1], number)
+    try:
+        yield files[0], files[1], files[2]
+    finally:
+        for number, descriptor in zip((1, 2), kept, strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+def _content(descriptor: int) -> str:
+    with open(descriptor, "rb") as file:
+        file.seek(0)
+        return file.read().decode()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

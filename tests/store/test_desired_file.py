@@ -1,0 +1,159 @@
+"""``llamagate.yaml``: what is read, and what is wrong with it, by file, line and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import InputError
+from reconciler.model.desired import Policy, Source, SourceKind
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.store.desired_file import read_desired
+
+HEAD = "apiVersion: llamagate/v1\n"
+LONG = "x" * 300
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "llamagate.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    path = written(folder, text)
+    with pytest.raises(InputError) as caught:
+        read_desired(path)
+    return [str(fault).removeprefix(f"{path}:") for fault in caught.value.faults]
+
+
+TAKEN = "ids are unique across both sections, also when case is ignored"
+PATTERN = "an id has only letters, digits, '_' and '-'"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("extensions:\n  ..: ./a\n", [f"3:3: extensions['..']: {PATTERN}"]),
+        ("extensions:\n  a/b: ./a\n", [f"3:3: extensions['a/b']: {PATTERN}"]),
+        ("extensions:\n  CON: ./a\n", ["3:3: extensions.CON: this name is a device on Windows"]),
+        ("modules:\n  lpt1: ./a\n", ["3:3: modules.lpt1: this name is a device on Windows"]),
+        ("extensions:\n  Backups: ./a\n", ["3:3: extensions.Backups: the gateway uses this name for itself"]),
+        (f"extensions:\n  {LONG}: ./a\n", [f"3:3: extensions.{LONG}: longer than 128 characters"]),
+        (
+            "extensions:\n  Foo: ./a\nmodules:\n  bar: ./b\n  foo: ./c\n",
+            [f"6:3: modules.foo: the id is taken by the extension Foo: {TAKEN}"],
+        ),
+        (
+            "extensions:\n  foo: ./a\n  FOO: ./b\n",
+            [f"4:3: extensions.FOO: the id is taken by the extension foo: {TAKEN}"],
+        ),
+        (
+            "extensions:\n  con: ./a\n  ok: ./b\nmodules:\n  backups: ./c\n  Con: ./d\n",
+            [
+                "3:3: extensions.con: this name is a device on Windows",
+                "6:3: modules.backups: the gateway uses this name for itself",
+                f"7:3: modules.Con: the id is taken by the extension con: {TAKEN}",
+            ],
+        ),
+        ("extensions:\n  a: ./a\n  a: ./b\n", ["4:3: extensions: duplicate key 'a'; the first is in line 3"]),
+        (
+            "extensions:\n  a: {source: ./a, version: newest}\n",
+            ["3:20: extensions.a.version: a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"],
+        ),
+        (
+            "extensions:\n  a: {source: ./a, enabled: no}\n",
+            ["3:20: extensions.a.enabled: 'no' is text; use false"],
+        ),
+        (
+            "extentions: {}\n",
+            ["2:1: extentions: unknown field 'extentions'; did you mean 'extensions'?"],
+        ),
+    ],
+    ids=[
+        *("dots", "slash", "device", "device in modules", "backups", "300 characters", "twin in the other section"),
+        *("twin by case", "all at once", "twice", "range", "no boolean", "typing error"),
+    ],
+)
+def test_faults(tmp_path: Path, text: str, found: list[str]) -> None:
+    assert faults(tmp_path, HEAD + text) == found
+
+
+def test_one_fault_is_the_message(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{HEAD}extensions:\n  CON: ./a\n")
+    with pytest.raises(InputError) as caught:
+        read_desired(path)
+    assert str(caught.value) == f"{path}:3:3: extensions.CON: this name is a device on Windows"
+
+
+def test_several_are_counted(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{HEAD}extensions:\n  CON: ./a\n  aux: ./a\n")
+    with pytest.raises(InputError) as caught:
+        read_desired(path)
+    assert str(caught.value) == f"{path}: 2 faults in the desired state"
+
+
+def test_a_newer_format(tmp_path: Path) -> None:
+    found = faults(tmp_path, "apiVersion: llamagate/v2\n")
+    assert found == ["1:1: apiVersion: expected 'llamagate/v1', found 'llamagate/v2'"]
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "llamagate.yaml"
+    with pytest.raises(InputError) as caught:
+        read_desired(path)
+    message = "there is no desired state here; 'llamagate init' writes one, or name it with -f"
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_a_folder_in_its_place(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_desired(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: it cannot be read: Is a directory"
+
+
+def test_everything_that_can_be_said(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        f"""\
+{HEAD}owner: 1e3
+extensions:
+  short: ./packages/short
+  zipped: dist/x.ZIP
+  long:
+    source: {{zip: packages/odd}}
+    version: 1.10
+    enabled: false
+    config: {{on: 1, token: {{env: TOKEN}}}}
+modules:
+  m: {{source: ./m, depends_on: [short]}}
+policy: {{prune: never, max_prune: 25%, drift: {{edited: heal}}, mutable: [x], allow_builtin: [short]}}
+gateway: {{url: "http://127.0.0.1:1", reload: required}}
+""",
+    )
+    desired = read_desired(path).desired
+    short, zipped, long, module = desired.items
+    assert desired.owner == "1e3"
+    assert short.source == Source(SourceKind.DIR, "./packages/short")
+    assert zipped.source == Source(SourceKind.ZIP, "dist/x.ZIP")
+    assert (long.source, long.version, long.enabled) == (Source(SourceKind.ZIP, "packages/odd"), "1.10", False)
+    assert long.config == {"on": 1, "token": {"env": "TOKEN"}}
+    assert (module.key, module.depends_on, module.enabled) == (ItemKey(Kind.MODULE, "m"), ("short",), None)
+    assert desired.policy == Policy(
+        prune="never", max_prune=25, drift_edited="heal", mutable=("x",), allow_builtin=frozenset(["short"])
+    )
+    assert (desired.gateway.url, desired.gateway.reload) == ("http://127.0.0.1:1", "required")
+
+
+@pytest.mark.parametrize("text", ["", "extensions:\nmodules:\n", "extensions: {}\n"], ids=["no", "null", "empty"])
+def test_nothing_to_have(tmp_path: Path, text: str) -> None:
+    assert read_desired(written(tmp_path, HEAD + text)).desired.items == ()
+
+
+def test_what_is_known_is_not_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{HEAD}extensions: {{a: ./a}}\n")
+    first = read_desired(path)
+    again = read_desired(path, known={first.digest: first.document})
+    assert (first.is_known, again.is_known) == (False, True)
+    assert again.desired == first.desired

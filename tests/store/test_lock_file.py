@@ -1,0 +1,177 @@
+"""``llamagate.lock.yaml``: its exact bytes, and what is wrong with one that others wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import InputError
+from reconciler.model.desired import DesiredItem, Source, SourceKind
+from reconciler.model.digest import Digest, tree_digest
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.lock import Lock, LockItem
+from reconciler.planning.pin import Resolution, pin
+from reconciler.store.desired_file import lock_bytes, lock_path, read_lock
+
+TREE = Digest("sha256:" + "ab" * 32)
+HEAD = "# Written by llamagate: which exact packages llamagate.yaml stands for. Keep it in version control.\n"
+TEXT = f"""\
+{HEAD}apiVersion: llamagate/v1
+items:
+  - kind: "agentic-module"
+    id: "intake"
+    source: "./modules/intake"
+    version: "1.10.0"
+    tree: "{TREE}"
+  - kind: "extension"
+    id: "cost-analyst"
+    source: {{"dir": "odd.zip"}}
+    version: "1.2.0"
+    tree: "{TREE}"
+  - kind: "extension"
+    id: "router"
+    source: "dist/réseau # 1.zip"
+    version: "1.0.0-rc.1+b"
+    tree: "{TREE}"
+"""
+
+
+def item(kind: Kind, item_id: str, source: Source, version: str) -> LockItem:
+    return LockItem(key=ItemKey(kind, item_id), source=source, version=version, tree=TREE)
+
+
+LOCK = Lock(
+    items=(
+        item(Kind.MODULE, "intake", Source(SourceKind.DIR, "./modules/intake"), "1.10.0"),
+        item(Kind.EXTENSION, "cost-analyst", Source(SourceKind.DIR, "odd.zip"), "1.2.0"),
+        item(Kind.EXTENSION, "router", Source(SourceKind.ZIP, "dist/réseau # 1.zip"), "1.0.0-rc.1+b"),
+    )
+)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "llamagate.lock.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_its_bytes() -> None:
+    assert lock_bytes(LOCK).decode() == TEXT
+
+
+def test_an_empty_one(tmp_path: Path) -> None:
+    assert lock_bytes(Lock()).decode() == f"{HEAD}apiVersion: llamagate/v1\nitems: []\n"
+    assert read_lock(written(tmp_path, lock_bytes(Lock()).decode())).lock == Lock()
+
+
+def test_none_yet(tmp_path: Path) -> None:
+    found = read_lock(tmp_path / "llamagate.lock.yaml")
+    assert (found.lock, found.data) == (Lock(), None)
+
+
+def test_the_order_of_its_entries_does_not_matter(tmp_path: Path) -> None:
+    head, *entries = TEXT.split("  - ")
+    reordered = head + "".join(f"  - {entry}" for entry in reversed(entries))
+    assert read_lock(written(tmp_path, reordered)).lock == LOCK
+
+
+@pytest.mark.parametrize(
+    ("desired", "lock"),
+    [("llamagate.yaml", "llamagate.lock.yaml"), ("x.yaml", "x.lock.yaml"), ("a.b.yml", "a.b.lock.yaml")],
+)
+def test_its_name(desired: str, lock: str) -> None:
+    assert lock_path(Path("/srv") / desired) == Path("/srv") / lock
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("llamagate/v1", "llamagate/v2", ":2:1: apiVersion: expected 'llamagate/v1', found 'llamagate/v2'"),
+        ('id: "router"', 'id: "intake"', ":15:5: the id 'intake' stands twice"),
+        (
+            'kind: "agentic-module"',
+            'kind: "skill"',
+            ":4:5: items[0].kind: expected one of extension, agentic-module; found 'skill'",
+        ),
+        ('id: "router"', 'id: ".."', ":15:5: items[2].id: an id has only letters, digits, '_' and '-'"),
+        (
+            'version: "1.2.0"',
+            'version: "one"',
+            ":12:5: items[1].version: a version starts with three numbers, as in 1.2.3",
+        ),
+        (
+            'source: "./modules/intake"',
+            'source: "https://x/y"',
+            ":6:5: items[0].source: expected the path of a folder or a .zip file; a URL is not supported",
+        ),
+        (
+            "items:",
+            "more: 1\nitems:",
+            ":3:1: more: unknown field 'more'; known are apiVersion, items",
+        ),
+        ("apiVersion: llamagate/v1\n", "", ":2:1: 'apiVersion' is missing"),
+    ],
+    ids=["newer", "id twice", "kind", "id", "version", "source", "unknown field", "no version of the format"],
+)
+def test_faults(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in TEXT
+    path = written(tmp_path, TEXT.replace(old, new))
+    with pytest.raises(InputError) as caught:
+        read_lock(path)
+    assert str(caught.value) == f"{path}{message}"
+    assert [str(fault) for fault in caught.value.faults] == [str(caught.value)]
+
+
+def test_what_to_do_about_an_id_that_stands_twice(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_lock(written(tmp_path, TEXT.replace('"router"', '"intake"')))
+    assert caught.value.advice == "delete the lock and run 'llamagate lock'"
+
+
+NEW = Resolution(source=Source(SourceKind.DIR, "./a"), version="1.0.0", tree=TREE)
+
+
+def pinned(old: Lock, **found: Resolution) -> tuple[list[str], list[str]]:
+    """The ids of the new lock, and what of ``old`` was stale."""
+    items = [DesiredItem(key=ItemKey(Kind.EXTENSION, item_id), source=NEW.source) for item_id in found]
+    result = pin(items, old, {one.key: found[one.key.id] for one in items})
+    return [entry.key.id for entry in result.lock.items], list(result.stale)
+
+
+A = Lock(items=(item(Kind.EXTENSION, "a", NEW.source, "1.0.0"),))
+
+
+@pytest.mark.parametrize(
+    ("old", "now", "stale"),
+    [
+        (A, {"a": NEW}, []),
+        (Lock(), {"a": NEW}, ["a: not locked yet (now 1.0.0)"]),
+        (A, {}, ["a: no longer in the desired state"]),
+        (
+            A,
+            {"a": Resolution(source=Source(SourceKind.ZIP, "a.zip"), version="1.0.0", tree=TREE)},
+            ["a: the source changed from ./a to a.zip"],
+        ),
+        (
+            A,
+            {"a": Resolution(source=NEW.source, version="1.1.0", tree=tree_digest({}))},
+            ["a: version 1.0.0 is now 1.1.0"],
+        ),
+        (
+            A,
+            {"a": Resolution(source=NEW.source, version="1.0.0", tree=tree_digest({}))},
+            ["a: the content of ./a changed (version 1.0.0 as before)"],
+        ),
+        (A, {"b": NEW, "a": NEW}, ["b: not locked yet (now 1.0.0)"]),
+    ],
+    ids=["nothing", "new", "gone", "source", "version", "content", "sorted"],
+)
+def test_what_makes_it_stale(old: Lock, now: dict[str, Resolution], stale: list[str]) -> None:
+    assert pinned(old, **now) == (sorted(now), stale)
+
+
+def test_what_was_not_resolved_keeps_its_pin() -> None:
+    items = [DesiredItem(key=A.items[0].key, source=Source(SourceKind.DIR, "./elsewhere"))]
+    result = pin(items, A, {})
+    assert (result.lock, result.stale) == (A, ())
