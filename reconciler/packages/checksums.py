@@ -7,6 +7,7 @@ from typing import Final
 
 from reconciler.errors import Fault, InputError, RefusedError
 from reconciler.model.digest import CHECKSUMS_FILE
+from reconciler.model.ids import is_ignored
 from reconciler.packages.content import Content, read
 
 __all__ = ["CHECKSUMS_FILE", "verify"]
@@ -15,7 +16,7 @@ _LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def verify(content: Content, *, name: str) -> None:
-    """Hold each file against the package's ``checksums.txt``, where there is one.
+    """Hold each file against the package's ``checksums.txt``, where there is one; what is left out does not count.
 
     ``RefusedError`` names every file that differs, is not listed or is listed and missing; ``InputError`` a line that
     is no checksum.
@@ -48,4 +49,4 @@ def _listed(data: bytes, *, file: str) -> dict[str, str]:
             message = "one path is listed twice" if match else "a line is '<sha256>  <path>'"
             raise InputError(f"{file}:{number}: {message}", faults=[Fault(file=file, line=number, message=message)])
         listed[match.group(2)] = match.group(1)
-    return listed
+    return {path: sha256 for path, sha256 in listed.items() if not is_ignored(path)}

@@ -57,6 +57,13 @@ class _Reader:
             self._check_endpoint_schemas(value, data, file)
         return value if isinstance(value, dict) else {}
 
+    def fault(self, path: str, place: yaml_text.Path, message: str) -> None:
+        """Add a fault at ``place`` in the document ``path``, which could be read."""
+        line, column = yaml_text.locate(read(self.content, path), place)
+        where = yaml_text.dotted(place) or None
+        file = f"{self.name}/{path}"
+        self.faults.append(Fault(message=message, file=file, line=line, column=column, path=where))
+
     def _check_own_schemas(self, document: JsonObject, data: bytes, file: str) -> None:
         for key in ("inputs", "outputs"):
             if isinstance(document.get(key), dict):
@@ -113,9 +120,9 @@ def _read_extension(reader: _Reader) -> tuple[Manifest, JsonObject]:
         raise package_error(reader.name, [Fault(file=reader.name, message=f"there is no {wanted} at its top level")])
     document = reader.document(EXTENSION_PACKAGING, _extension_schema)
     dialect = _extension_dialect(document)
-    if dialect is None:
+    if dialect is None and document:
         message = f"this is packaging metadata only; the package also needs a {EXTENSION_MANIFEST}"
-        reader.faults.append(Fault(file=f"{reader.name}/{EXTENSION_PACKAGING}", message=message))
+        reader.fault(EXTENSION_PACKAGING, (), message)
     return _manifest(reader, Kind.EXTENSION, document, document, dialect or Dialect.TASK, EXTENSION_PACKAGING), document
 
 
@@ -159,7 +166,9 @@ def _manifest(
     name = str(document.get("name", ""))
     item_id = str(packaging.get("id") or name)
     if (problem := id_problem(item_id)) and not reader.faults:
-        reader.faults.append(Fault(file=f"{reader.name}/{definition}", message=f"the id {item_id!r}: {problem}"))
+        beside = EXTENSION_PACKAGING if kind is Kind.EXTENSION else MODULE_PACKAGING
+        place = (beside, ("id",)) if packaging.get("id") else (definition, ("name",))
+        reader.fault(*place, f"the id {item_id!r}: {problem}")
     if item_id != name:
         reader.warnings.append(
             f"{reader.name}: id '{item_id}' and name '{name}' differ; the gateway looks enablement up by name first"
@@ -201,20 +210,20 @@ def _required(reader: _Reader, document: JsonObject, bundled: dict[str, str]) ->
         if "/" not in reference and not reference.endswith((".yaml", ".yml")):
             required |= {reference} - set(bundled.values())
         elif reference not in bundled:
-            message = f"the package holds no extension '{reference}'"
-            reader.faults.append(Fault(file=f"{reader.name}/{MODULE_MANIFEST}", path=place, message=message))
+            reader.fault(MODULE_MANIFEST, place, f"the package holds no extension '{reference}'")
     return tuple(sorted(required))
 
 
-def _step_extensions(document: JsonObject) -> Iterator[tuple[str, str]]:
+def _step_extensions(document: JsonObject) -> Iterator[tuple[yaml_text.Path, str]]:
     workflow = document.get("workflow")
-    prefix, holder = (
-        ("workflow.", workflow) if "steps" not in document and isinstance(workflow, dict) else ("", document)
-    )
+    prefix: yaml_text.Path = ()
+    holder = document
+    if "steps" not in document and isinstance(workflow, dict):
+        prefix, holder = ("workflow",), workflow
     steps = holder.get("steps")
     for index, step in enumerate(steps if isinstance(steps, list) else []):
         if isinstance(step, dict) and isinstance(step.get("extension"), str):
-            yield f"{prefix}steps[{index}].extension", str(step["extension"])
+            yield (*prefix, "steps", index, "extension"), str(step["extension"])
 
 
 def _boolean_places(document: JsonObject) -> Iterator[tuple[JsonObject, tuple[str, ...]]]:

@@ -191,7 +191,7 @@ def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str
             progress("staging", done, len(rewriting))
             staged[action.key] = dict(change.stage_item(action.key, _new_tree(env, looked, action)))
         progress("staging", len(rewriting), len(rewriting))
-        record = next_record(looked.record, looked.plan, looked.intent, staged)
+        record = next_record(_with_sources(looked), looked.plan, looked.intent, staged)
         documents = _documents(env, looked, replace(record, documents=looked.documents))
         policy = looked.intent.policy
         return change.commit(
@@ -216,8 +216,21 @@ def _documents(env: Environment, looked: Looked, record: Record) -> Documents:
 def _note(looked: Looked) -> None:
     if looked.pins.changed:
         _write(lock_path(looked.file.path), lock_bytes(looked.pins.lock))
-    if looked.record.hold is not None:
-        _write(looked.home.record, record_bytes(replace(looked.record, hold=None)))
+    record = replace(_with_sources(looked), hold=None)
+    if record != looked.record:
+        _write(looked.home.record, record_bytes(record))
+
+
+def _with_sources(looked: Looked) -> Record:
+    """The record, naming where the file takes each item from now: the same package may have moved."""
+    moved = {
+        key: replace(recorded, source=wanted.source, source_stamp=wanted.source_stamp)
+        for key, wanted in looked.intent.wanted.items()
+        if (recorded := looked.record.items.get(key)) is not None
+        and (recorded.owner, recorded.tree) == (looked.intent.owner, wanted.tree)
+        and recorded.source != wanted.source
+    }
+    return replace(looked.record, items={**looked.record.items, **moved}) if moved else looked.record
 
 
 def _new_tree(env: Environment, looked: Looked, action: Action) -> NewTree:

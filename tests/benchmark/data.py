@@ -109,10 +109,7 @@ def installed(root: Path, count: int) -> World:
 
 
 def large_package(root: Path, size: int) -> World:
-    """One zip that holds ``size`` bytes, a multiple of 1 MiB, which do not compress.
-
-    Written in blocks: what this process holds at most shows in the peaks that it measures.
-    """
+    """One zip that holds ``size`` bytes, a multiple of 1 MiB, which do not compress."""
     world = World(root)
     world.packages.mkdir(parents=True)
     archive = world.packages / "large.zip"

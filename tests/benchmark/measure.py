@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests.benchmark import runner
 
 _REPOSITORY: Final = Path(__file__).parents[2]
 _PEAK_UNITS_PER_MIB: Final = 2**20 if sys.platform == "darwin" else 2**10
@@ -21,18 +20,10 @@ _PEAK_UNITS_PER_MIB: Final = 2**20 if sys.platform == "darwin" else 2**10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one process took: wall time, and peak resident memory in the units of ``getrusage``."""
+    """What one process took: wall time and peak resident memory."""
 
     seconds: float
-    peak: int
-
-    @property
-    def mib(self) -> float:
-        """The peak. On Linux a child's begins with its parent's, so whoever measures must be the smaller one."""
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        if own >= self.peak:
-            raise RuntimeError(f"the measuring process is as large as the measured one: {own}, {self.peak}")
-        return self.peak / _PEAK_UNITS_PER_MIB
+    mib: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +70,14 @@ def complete(command: Sequence[str], cwd: Path) -> None:
 
 def _run(program: Program) -> Cost:
     program.prepare()
-    with tempfile.TemporaryFile() as errors:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            program.command, cwd=program.cwd, env=_environment(program.cwd), stdout=subprocess.DEVNULL, stderr=errors
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            errors.seek(0)
-            raise RuntimeError(f"{' '.join(program.command)}: exit {process.returncode}\n{errors.read().decode()}")
-    return Cost(seconds=seconds, peak=usage.ru_maxrss)
+    command = [sys.executable, "-IS", str(runner.__file__), *program.command]
+    ran = subprocess.run(
+        command, cwd=program.cwd, env=_environment(program.cwd), capture_output=True, text=True, check=True
+    )
+    code, seconds, peak = ran.stdout.split()
+    if code != "0":
+        raise RuntimeError(f"{' '.join(program.command)}: exit {code}\n{ran.stderr}")
+    return Cost(seconds=float(seconds), mib=int(peak) / _PEAK_UNITS_PER_MIB)
 
 
 def _environment(home: Path) -> Mapping[str, str]:

@@ -31,10 +31,15 @@ EXAMPLES = (
     "extension ticket-triage-api",
     "extension token-budget",
 )
-CHANGES = (
-    "open,openat,openat2,creat,mkdir,mkdirat,rmdir,rename,renameat,renameat2,unlink,unlinkat,link,linkat,symlink,"
-    "symlinkat,chmod,fchmod,fchmodat,truncate,ftruncate,utimensat,write,pwrite64,writev,fsync,fdatasync,syncfs"
-)
+CHANGES = "".join(
+    f",?{call}"
+    for call in (
+        *("open", "openat", "openat2", "creat", "mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2"),
+        *("unlink", "unlinkat", "link", "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "truncate"),
+        *("ftruncate", "utimensat", "write", "pwrite64", "writev", "fsync", "fdatasync", "syncfs"),
+    )
+).removeprefix(",")
+"""The system calls that change a file system; "?": where this machine has it."""
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the published packages are not beside the project")
 
 
@@ -147,6 +152,21 @@ def test_a_zip_of_an_example_is_the_same_package(examples: Session) -> None:
     examples.llamagate("apply")
     changed = set((examples.project / "llamagate.lock.yaml").read_text().splitlines()) - set(locked.splitlines())
     assert changed == {'    source: "notes.zip"'}
+    assert re.search(
+        rf"^extension +meeting-notes .* {examples.project}/notes\.zip$", examples.llamagate("list").out, re.M
+    )
+    assert examples.record()["generation"] == 1
+
+
+def test_a_moved_source_is_noted_beside_other_changes(session: Session) -> None:
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    session.package("bar", version="2.0.0")
+    (session.project / "packages" / "foo").rename(session.project / "foo")
+    session.edit("llamagate.yaml", "./packages/foo", "./foo")
+    assert session.actions() == ["update bar"]
+    session.llamagate("apply")
+    assert f" {session.project}/foo\n" in session.llamagate("list").out
 
 
 # Exactly that action

@@ -5,6 +5,8 @@ The child is the real command, from its arguments to its exit code, with the shi
 
 from __future__ import annotations
 
+import functools
+import gc
 import importlib
 import json
 import os
@@ -16,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
+
+import typer
 
 from tests.crash.shim import Call, Fault, Shim
 
@@ -94,6 +98,7 @@ def environment(root: Path) -> dict[str, str]:
 
 def _serve(root: str) -> None:
     app = importlib.import_module("reconciler.cli.app")
+    typer.main.get_command = functools.cache(typer.main.get_command)
     for line in sys.stdin:
         request = json.loads(line)
         with _captured() as files:
@@ -112,6 +117,7 @@ def _serve(root: str) -> None:
 
 
 def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:
+    gc.disable()  # a collection touches, and so copies, every page that the fork shares
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]

@@ -83,9 +83,9 @@ class Shim:
             setattr(os, name, self._wrapped(name))
         os.write = self._write
         self._real["fopen"] = io.open
-        io.open = builtins.open = self._fopen  # type: ignore[assignment]
+        io.open = builtins.open = self._fopen
         library = ctypes.CDLL
-        ctypes.CDLL = lambda *args, **kwargs: _Library(library(*args, **kwargs), self)  # type: ignore[misc]
+        ctypes.CDLL = lambda *args, **kwargs: _Library(library(*args, **kwargs), self)  # type: ignore[misc,assignment]
         swap._exchanger.cache_clear()
 
     def gate(self, call: Call, *said: Any) -> None:

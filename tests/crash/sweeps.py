@@ -72,7 +72,7 @@ class Sweep:
         return self._judged(at, verb, self.settle(verb, replace(self.fault, at=0), mutant=mutant), f"then {verb}")
 
     def verdict_on_pair(self, at: int, again: int, verb: str) -> list[str]:
-        """What is wrong after a death at ``at``, one before the call ``again`` of the recovery, and one more command."""
+        """What is wrong after a death at ``at``, one before the call ``again`` of the recovery, and another command."""
         self.die(at)
         second = self.settle("recover", replace(self.fault, at=again))
         assert second.was_killed, f"the recovery from {self.calls[at - 1]} did not die at its call {again}: {second}"

@@ -15,7 +15,7 @@ letters = st.sampled_from(["a", "b", "c"])
 layouts = st.sampled_from([(), ("f",), ("f", "var/s"), ("f", "d"), ("f", "d/x", "d/e/y"), ("var/s", "d/e")])
 packages = layouts.flatmap(lambda paths: st.fixed_dictionaries(dict.fromkeys(paths, letters)))
 mine = st.dictionaries(st.sampled_from(["mine", "f", "d", "var/mine"]), letters | st.just("->"), max_size=2)
-folders = packages | st.builds(lambda files, more: is_tree(files | more) and files | more or files, packages, mine)
+folders = st.builds(lambda files, more: files | more, packages, mine).filter(lambda files: is_tree(files))
 
 
 def is_tree(files: dict[str, str]) -> bool:

@@ -6,7 +6,7 @@ empty.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def test_case(case: Mapping[str, Any]) -> None:
 
 def then(after: World, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What ``after`` says about all that ``asked`` names."""
-    answers = {
+    answers: dict[str, Callable[[str], Any]] = {
         "disk": lambda name: on_disk(after.observed.item(key(name))),
         "owner": lambda name: after.record.items[key(name)].owner,
         "version": lambda name: after.record.items[key(name)].version,

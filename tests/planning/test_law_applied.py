@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.planning.strategies import allowed
 from tests.planning.world import World, on_disk
 
-many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @many

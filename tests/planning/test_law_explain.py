@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.config import JsonObject, merged, resolved
+from reconciler.model.config import Json, JsonObject, merged, resolved
 from reconciler.packages.realise import configured
 from reconciler.planning.explain import MASK, dotted, manifest_diff, secret_places
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=50, deadline=None)
 
 VARIABLES = {name: f"value-of-{name}" for name in "ABC"}
 keys = st.sampled_from(["k", "l", "m", "a.b", "__x", "0", ""])
-plain = st.sampled_from([1, "text", None, 2.5, []])
+plain: st.SearchStrategy[Json] = st.sampled_from([1, "text", None, 2.5, []])
 secret = st.sampled_from(sorted(VARIABLES)).map(lambda name: {"env": name})
 
 

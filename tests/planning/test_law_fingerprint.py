@@ -10,13 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.desired import Source, SourceKind
-from reconciler.model.package import Manifest
-from reconciler.model.plan import Plan
 from reconciler.model.record import RecordedFile
 from tests.planning.strategies import allowed, homes, intents
 from tests.planning.world import World, key, world
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=50, deadline=None)
 
 
 def outcome(found: World) -> tuple[object, ...]:
@@ -42,7 +40,7 @@ def remembered(after: World, name: Any) -> object:
 
 def without_stamps(after: World, name: Any) -> object:
     found = after.observed.item(name)
-    return replace(found, files={path: file.sha256 for path, file in found.files.items()})
+    return replace(found, files={path: RecordedFile(file.sha256) for path, file in found.files.items()})
 
 
 def touched(found: World) -> World:

@@ -20,7 +20,7 @@ from reconciler.store.state_files import read_record, record_bytes
 from tests.documents.strategies import objects
 from tests.store import strategies
 
-many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @many

@@ -175,3 +175,11 @@ def test_what_was_not_resolved_keeps_its_pin() -> None:
     items = [DesiredItem(key=A.items[0].key, source=Source(SourceKind.DIR, "./elsewhere"))]
     result = pin(items, A, {})
     assert (result.lock, result.stale) == (A, ())
+
+
+def test_a_narrowed_pass_drops_no_pin() -> None:
+    old = Lock(items=(*A.items, item(Kind.EXTENSION, "gone", NEW.source, "1.0.0")))
+    items = [DesiredItem(key=ItemKey(Kind.EXTENSION, item_id), source=NEW.source) for item_id in ("a", "b")]
+    result = pin(items, old, {items[1].key: NEW})
+    assert [entry.key.id for entry in result.lock.items] == ["a", "b", "gone"]
+    assert result.stale == ("b: not locked yet (now 1.0.0)",)

@@ -10,13 +10,14 @@ import pytest
 
 from reconciler.documents.sealed import seal
 from reconciler.errors import InputError, StorageError
+from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import Hold, Record
 from reconciler.model.registry import Registry, RegistryEntry, decode_registry, encode_registry
 from reconciler.store.state_files import read_record, read_registry, record_bytes
 
-ENTRY = {
+ENTRY: JsonObject = {
     "id": "foo",
     "type": "extension",
     "name": "foo",
