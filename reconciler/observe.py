@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +46,8 @@ def present_items(home: Home) -> frozenset[ItemKey]:
     for kind in Kind:
         folder = home.installed(kind)
         try:
-            names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             continue
         except OSError as error:

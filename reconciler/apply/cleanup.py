@@ -8,6 +8,7 @@ from typing import cast
 from reconciler.documents.sealed import unseal
 from reconciler.errors import InputError
 from reconciler.fs import durable, tree
+from reconciler.fs.descriptor import naming
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
@@ -53,7 +54,9 @@ def _drop(home: Home, backup: Path) -> None:
 
 
 def _trees(path: Path) -> set[str]:
-    body = unseal(path.read_bytes(), name=str(path), schema=RECORD_SCHEMA)
+    with naming(str(path)):
+        data = path.read_bytes()
+    body = unseal(data, name=str(path), schema=RECORD_SCHEMA)
     return {str(item["tree"]) for item in cast(list[JsonObject], body["items"])}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import InputError, NeedsRecoveryError
-from reconciler.fs import durable, sync
+from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
 from reconciler.model.journal import JOURNAL_SCHEMA, Journal
 
@@ -34,8 +34,8 @@ def read_journal(path: Path) -> Journal | None:
 
 
 def interrupted(home: Home) -> bool:
-    """Whether a journal stands: a change is under way, or was cut off."""
-    return home.journal.exists() or home.journal_undo.exists()
+    """Whether a journal stands: a change is under way, or was cut off. ``OSError`` where that cannot be told."""
+    return any(tree.inode_of(path) is not None for path in (home.journal, home.journal_undo))
 
 
 def begin_undo(home: Home) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from reconciler.errors import StorageError
 from reconciler.fs import durable
+from reconciler.fs.descriptor import naming
 from reconciler.model.journal import Edits
 from reconciler.model.registry import (
     CorruptRegistryError,
@@ -42,7 +43,8 @@ def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | N
 
 def _bytes(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        with naming(str(path)):
+            return path.read_bytes()
     except FileNotFoundError:
         return None
 

@@ -158,26 +158,32 @@ def carry_local(old: Path, new: Path, brought: frozenset[str]) -> list[str]:
     A file that ``new`` already has with a later time stays: a program wrote it there after the swap.
     """
     left: list[str] = []
-    if not old.is_dir() or old.is_symlink():
+    if not _is_folder(old):
         return left
     parents = {parent for path in brought for parent in _parents(path)}
-    for node in tree.walk(old):
-        if node.path in brought or node.path in parents:
-            continue
-        target = new / node.path
-        if node.kind is tree.NodeKind.FILE and _is_newer(target, node.stamp.mtime_ns):
-            continue
-        # A program may delete its file while it is carried: then there is nothing to lose.
-        with suppress(FileNotFoundError):
-            if not carry(old, new, node.path):
-                left.append(node.path)
+    with naming(os.fspath(old)):
+        for node in tree.walk(old):
+            if node.path in brought or node.path in parents or _is_older(node, new):
+                continue
+            # A program may delete its file while it is carried: then there is nothing to lose.
+            with suppress(FileNotFoundError):
+                if not carry(old, new, node.path):
+                    left.append(node.path)
     return left
 
 
-def _is_newer(target: Path, mtime_ns: int) -> bool:
+def _is_folder(path: Path) -> bool:
+    # Not Path.is_dir(): since Python 3.14 it answers "no" where the disk fails, and all that is local would be lost.
     try:
-        return target.lstat().st_mtime_ns > mtime_ns
-    except OSError:
+        return tree.kind_of(path.lstat()) is tree.NodeKind.FOLDER
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _is_older(node: tree.Node, new: Path) -> bool:
+    try:
+        return node.kind is tree.NodeKind.FILE and (new / node.path).lstat().st_mtime_ns > node.stamp.mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

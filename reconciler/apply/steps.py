@@ -32,8 +32,8 @@ def roll_forward(home: Home, journal: Journal) -> None:
     _sync(move.backup for move in journal.moves if move.backup)
     edit_registry(home.registry, journal.edits, journal.rebuilt, broken_registry(home, journal.generation))
     durable.make_folders(home.generations)
-    durable.write_file(home.generation(journal.generation), journal.generation_text.encode())
-    durable.write_file(home.record, journal.record.encode())
+    durable.write_file(home.generation(journal.generation), journal.generation_text.encode("utf-8", "surrogatepass"))
+    durable.write_file(home.record, journal.record.encode("utf-8", "surrogatepass"))
 
 
 def roll_back(home: Home, journal: Journal) -> None:
@@ -46,7 +46,7 @@ def roll_back(home: Home, journal: Journal) -> None:
     if journal.previous_record is None:
         durable.unlink(home.record, missing_ok=True)
     else:
-        durable.write_file(home.record, journal.previous_record.encode())
+        durable.write_file(home.record, journal.previous_record.encode("utf-8", "surrogatepass"))
     durable.unlink(home.generation(journal.generation), missing_ok=True)
 
 

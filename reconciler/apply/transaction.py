@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.apply.cleanup import prune, prune_cache
-from reconciler.apply.journal import begin_undo, write_journal
+from reconciler.apply.journal import begin_undo, interrupted, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
@@ -115,9 +115,12 @@ def _commit(home: Home, journal: Journal) -> None:
     """Write the journal. Where that fails half-way, it must not stand: a recovery would take it for committed."""
     try:
         write_journal(home, journal)
-    except OSError:
-        if home.journal.exists():
-            _end(home.journal)
+    except OSError as error:
+        try:
+            if tree.inode_of(home.journal) is not None:
+                durable.unlink(home.journal)
+        except OSError as second:
+            raise NeedsRecoveryError(f"the journal was not written ({error}), nor taken back ({second})") from error
         raise
 
 
@@ -156,8 +159,7 @@ def transaction(home: Home, generation: int) -> Iterator[Transaction]:
     try:
         yield under_way
     except BaseException as error:
-        if not home.journal.exists() and not home.journal_undo.exists():
-            _discard_quietly(under_way)
+        _discard_quietly(under_way)
         if isinstance(error, OSError):
             raise storage_error(error, "nothing was changed") from error
         raise
@@ -170,7 +172,11 @@ def storage_error(error: OSError, outcome: str) -> StorageError:
 
 
 def _discard_quietly(failed: Transaction) -> None:
-    """The error that led here is the one to report; what stays is removed by the next command that writes."""
+    """The error that led here is the one to report; what stays is removed by the next command that writes.
+
+    While a journal stands, or nobody can tell, the staged trees are needed.
+    """
     with suppress(OSError):
-        prune_cache(failed.home)
-        failed.stage.discard()
+        if not interrupted(failed.home):
+            prune_cache(failed.home)
+            failed.stage.discard()

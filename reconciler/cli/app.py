@@ -93,6 +93,9 @@ def _run(terminal: Terminal) -> int:
         return _report(_usage_error(error), terminal)
     except LlamagateError as error:
         return _report(error, terminal)
+    except OSError as error:
+        # Wherever the system said no without anyone expecting it: not a bug of ours, and the path says most.
+        return _report(StorageError(f"{error.filename or 'the system'}: {error.strerror or error}"), terminal)
     except Exception as error:
         return _report_bug(error, terminal)
 

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import Enum
 from operator import attrgetter
 from pathlib import Path
@@ -76,37 +76,31 @@ def walk(root: Path) -> Iterator[Node]:
 
     What vanishes meanwhile is left out. Raises ``OSError``; ``NotADirectoryError`` where ``root`` is a link or a file.
     """
-    with _folder(os.fspath(root), None, os.fspath(root)) as folder:
-        yield from _walk(folder, os.fspath(root), "")
+    return _walk(os.fspath(root), None, os.fspath(root), "")
 
 
-def _walk(folder: int, root: str, prefix: str) -> Iterator[Node]:
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=_NAME)
-    for entry in found:
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        kind, path = kind_of(status), prefix + entry.name
-        yield Node(path, kind, stamp_of(status), status.st_mode & 0o7777)
-        if kind is NodeKind.FOLDER:
-            with suppress(FileNotFoundError), _folder(entry.name, folder, f"{root}/{path}") as below:
-                yield from _walk(below, root, path + "/")
-
-
-@contextmanager
-def _folder(name: str, parent: int | None, path: str) -> Iterator[int]:
-    """A descriptor of the real folder ``name`` in ``parent``; ``path`` is its whole path, for errors."""
+def _walk(name: str, parent: int | None, root: str, prefix: str) -> Iterator[Node]:
+    """Below the real folder ``name`` in ``parent``. A loop that is run for every file of a home."""
     try:
-        descriptor = os.open(name, READ_FOLDER, dir_fd=parent)
+        folder = os.open(name, READ_FOLDER, dir_fd=parent)
     except OSError as error:
-        error.filename = path
+        error.filename = f"{root}/{prefix}".rstrip("/")
         raise
     try:
-        yield descriptor
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=_NAME)
+        for entry in found:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            kind, path = kind_of(status), prefix + entry.name
+            yield Node(path, kind, stamp_of(status), status.st_mode & 0o7777)
+            if kind is NodeKind.FOLDER:
+                with suppress(FileNotFoundError):
+                    yield from _walk(entry.name, folder, root, f"{path}/")
     finally:
-        os.close(descriptor)
+        os.close(folder)
 
 
 def hash_file(root: Path, path: str) -> str:

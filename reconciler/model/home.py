@@ -22,7 +22,7 @@ class Home:
         return self.root / kind.folder / "installed"
 
     def item(self, key: ItemKey) -> Path:
-        return self.installed(key.kind) / key.id
+        return self.root.joinpath(key.kind.folder, "installed", key.id)
 
     @property
     def registry(self) -> Path:

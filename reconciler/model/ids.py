@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_ID_CHARACTERS: Final = 128
 MAX_PATH_BYTES: Final = 1024
@@ -34,9 +33,11 @@ class Kind(StrEnum):
         return "extensions" if self is Kind.EXTENSION else "agentic-modules"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ItemKey:
-    """Names one item. Ids are unique across both kinds, also when case is ignored."""
+class ItemKey(NamedTuple):
+    """Names one item. Ids are unique across both kinds, also when case is ignored.
+
+    A tuple, because a pass looks keys up by the ten thousand, and a dataclass would hash them in Python.
+    """
 
     kind: Kind
     id: str

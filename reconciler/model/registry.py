@@ -38,6 +38,9 @@ class RegistryEntry:
     last_updated_at: str
     source_path: str
     extra: JsonObject = field(default_factory=dict)
+    absent: frozenset[str] = field(default=frozenset(), compare=False)
+    """Keys that the entry came without. They are only written once they have a value: a gateway cannot read an empty
+    time."""
 
     @staticmethod
     def from_document(value: JsonObject) -> RegistryEntry:
@@ -50,10 +53,11 @@ class RegistryEntry:
             last_updated_at=str(value.get("last_updated_at", "")),
             source_path=str(value.get("source_path", "")),
             extra={key: value[key] for key in value if key not in _KEYS},
+            absent=frozenset(_KEYS) - value.keys(),
         )
 
     def to_document(self) -> JsonObject:
-        values = (
+        values: tuple[str | bool, ...] = (
             self.key.id,
             str(self.key.kind),
             self.name,
@@ -63,7 +67,10 @@ class RegistryEntry:
             self.last_updated_at,
             self.source_path,
         )
-        return {**dict(zip(_KEYS, values, strict=True)), **self.extra}
+        empty = (self.key.id, "", False)
+        pairs = zip(_KEYS, values, strict=True)
+        known: JsonObject = {key: value for key, value in pairs if key not in self.absent or value not in empty}
+        return {**known, **self.extra}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +103,12 @@ def decode_registry(data: bytes) -> Registry:
     if not isinstance(document, list) or not all(_is_entry(value) for value in document):
         raise CorruptRegistryError("it is not a list of entries with an id and a type")
     values = cast(list[JsonObject], document)
-    known = [RegistryEntry.from_document(value) for value in values if value["type"] in set(Kind)]
+    kinds = frozenset(Kind)
+    known = [RegistryEntry.from_document(value) for value in values if value["type"] in kinds]
     entries = {entry.key.id: entry for entry in known}
     if len(entries) != len(known):
         raise CorruptRegistryError("one id has two entries")
-    return Registry(entries=entries, foreign=tuple(value for value in values if value["type"] not in set(Kind)))
+    return Registry(entries=entries, foreign=tuple(value for value in values if value["type"] not in kinds))
 
 
 def encode_registry(registry: Registry) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import InputError
+from reconciler.fs.descriptor import naming
 from reconciler.fs.tree import Stamp, stamp_of
 from reconciler.packages.content import CHUNK_BYTES, refusal
 
@@ -61,7 +62,8 @@ def opened(path: Path, name: str) -> Iterator[ArchiveFile]:
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
     try:
-        status = os.fstat(descriptor)
+        with naming(os.fspath(path)):
+            status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise refusal(name, "is not a regular file", advice="name a zip archive")
         head = _read(descriptor, 0, status.st_size, name) if status.st_size <= CHUNK_BYTES else b""

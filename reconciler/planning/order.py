@@ -11,6 +11,8 @@ from reconciler.model.ids import ItemKey, Kind
 
 def dependency_cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple[ItemKey, ...]:
     """A cycle, first member repeated at its end, or nothing; always the same one."""
+    if not any(depends_on.values()):
+        return ()
     try:
         TopologicalSorter(depends_on).prepare()
     except CycleError:

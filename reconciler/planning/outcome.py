@@ -67,7 +67,7 @@ def _entry(item: RecordItem, before: RegistryEntry | None, home: str, now: str) 
         name=item.manifest.name,
         version=item.version,
         enabled=item.enabled,
-        installed_at=before.installed_at if before else now,
+        installed_at=(before.installed_at if before else "") or now,
         last_updated_at=now,
         source_path=f"{home}/{item.key.kind.folder}/installed/{item.key.id}",
         extra=before.extra if before else {},

@@ -206,11 +206,16 @@ def _documents(env: Environment, looked: Looked, record: Record) -> Documents:
         edits=edits.edits,
         before=edits.before,
         rebuilt=tuple(looked.observed.registry.entries.values()) if looked.observed.corrupt else None,
-        record=record_bytes(record).decode(),
-        previous_record=looked.previous_record.decode() if looked.previous_record is not None else None,
-        generation_text=generation_bytes(generation_document(record, applied_at=applied_at)).decode(),
+        record=_text(record_bytes(record)),
+        previous_record=None if looked.previous_record is None else _text(looked.previous_record),
+        generation_text=_text(generation_bytes(generation_document(record, applied_at=applied_at))),
         lock=(lock_path(looked.file.path), lock_bytes(looked.pins.lock)) if looked.pins.changed else None,
     )
+
+
+def _text(document: bytes) -> str:
+    """One of our documents for the journal; a path in it may hold bytes that are no UTF-8."""
+    return document.decode("utf-8", "surrogatepass")
 
 
 def _note(looked: Looked) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from reconciler.errors import InputError, LockStaleError
-from reconciler.model.config import JsonObject, env_references, resolved
+from reconciler.model.config import JsonObject, env_references, resolved, same
 from reconciler.model.desired import Desired, DesiredItem, section_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
@@ -163,7 +163,7 @@ def _wanted(env: Environment, file: DesiredFile, record: Record, found: Resolved
         place = (section_of(item.key.kind), item.key.id, "config")
         faults = [file.fault((*place, *at), f"the environment variable {name} is not set") for at, name in missing]
         raise InputError(str(faults[0]), faults=faults, advice="set it, or take it out of the config")
-    if found.opened is None and recorded is not None and recorded.config == item.config and not references:
+    if found.opened is None and recorded is not None and same(recorded.config, item.config) and not references:
         files: Mapping[str, str] = {path: kept.sha256 for path, kept in recorded.files.items()}
     else:
         opened = open_resolved(found, Home(env.home), file.desired.policy.limits)

@@ -6,6 +6,7 @@ locks, signals, a terminal, system calls.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import typer.main
 
 from reconciler.cli.app import main
 from tests.conftest import PROJECT
@@ -46,6 +48,8 @@ description: A module for tests
 steps:
   - extension: {extension}
 """
+
+_COMMAND: Final = functools.cache(typer.main.get_command)
 
 Snapshot = dict[str, tuple[int, str | bytes]]
 """Path → permission bits, and content or a link's target."""
@@ -163,6 +167,7 @@ class Session:
             patch.setattr(sys, "argv", ["llamagate", *arguments])
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
+            patch.setattr("typer.main.get_command", _COMMAND)  # building it anew takes longer than most commands
             for name in [name for name in os.environ if name.startswith("LLAMAGATE_")]:
                 patch.delenv(name)
             for name, value in self.environment.items():

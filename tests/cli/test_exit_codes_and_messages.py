@@ -536,3 +536,12 @@ def test_progress_is_shown_on_a_terminal_and_wiped(session: Session, monkeypatch
     for done in range(1, 6):
         terminal.progress("staging", done, 5)
     assert screen.text == "\r\x1b[Kstaging 2 of 5\r\x1b[Kstaging 4 of 5\r\x1b[K"
+
+
+def test_a_home_that_may_not_be_read_is_no_bug(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(home: object) -> bool:
+        raise PermissionError(13, "Permission denied", "/home/of/another/reconciler/journal")
+
+    monkeypatch.setattr("reconciler.reconcile.reading.interrupted", refuse)
+    done = session.llamagate("status", exits=1)
+    assert done.err == "llamagate: /home/of/another/reconciler/journal: Permission denied\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -12,6 +14,7 @@ from tests.crash import worlds
 from tests.crash.forks import NO_FAULT, Ended, Forks
 from tests.crash.shim import Call, Fault
 from tests.crash.worlds import Portrait, World
+from tests.fs.hostile import mounted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +29,16 @@ class Sweep:
 
     @classmethod
     @contextmanager
-    def of(
-        cls, root: Path, *, fault: Fault = NO_FAULT, layered: bool = False, installed: Path | None = None
-    ) -> Iterator[Self]:
-        """Build a world below ``root`` and count the calls of its change under ``fault``."""
-        with Forks(root) as forks:
-            world = worlds.build(root, forks, installed=installed)
+    def of(cls, fault: Fault = NO_FAULT, *, layered: bool = False, elsewhere: bool = False) -> Iterator[Self]:
+        """Build a world and count the calls of its change under ``fault``.
+
+        ``elsewhere``: the extensions lie on another file system, and the test is skipped where none can be mounted.
+        """
+        with ExitStack() as stack:
+            root = stack.enter_context(_folder())
+            other = stack.enter_context(mounted("tmpfs", "size=8m", root / "other")) if elsewhere else None
+            forks = stack.enter_context(Forks(root))
+            world = worlds.build(root, forks, elsewhere=other and other / "installed")
             sweep = cls(forks=forks, world=world, fault=fault, layered=layered, calls=())
             ended = sweep.change(fault)
             assert ended.code == 0, ended.err
@@ -91,6 +98,14 @@ class Sweep:
 
     def _with_layers(self, fault: Fault) -> Fault:
         return replace(fault, layered=self.world.lower()) if self.layered else fault
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A new folder, in memory where that can be: a disk that others use makes this four times as slow."""
+    memory = "/dev/shm"  # noqa: S108 - the name in it is a new one
+    with tempfile.TemporaryDirectory(prefix="llamagate-", dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name).resolve()
 
 
 def is_commit(call: Call) -> bool:

@@ -1,86 +1,88 @@
-"""Errors of the operating system at the calls of an apply: words and an exit code, never half a change."""
+"""Errors of the system at every call of an apply: words, an exit code that is true, and never half a change."""
 
 from __future__ import annotations
 
 import errno
+import os
 import random
+import sys
+from collections.abc import Iterator
+from itertools import product
+from typing import Final
 
 import pytest
 
-from tests.crash.conftest import Bench
+from reconciler.errors import ExitCode
 from tests.crash.forks import Ended
 from tests.crash.shim import Fault
+from tests.crash.sweeps import Sweep
+from tests.crash.worlds import Portrait, World, leftovers, portrait
 
-_ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS, errno.EMFILE)
-_UNTIDY = ("is there", "is cached for nothing")
-"""What a command that could not clean up may leave to the next one."""
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
-
-def _fault_of(bench: Bench, ended: Ended) -> str:
-    """What is wrong with how a failed command ended; nothing where all is well."""
-    world = bench.world
-    if ended.signal or ended.code not in (0, 1, 6, 7):
-        return f"exit {ended.code}, signal {ended.signal}: {ended.err}"
-    if ended.code and (str(world.base) not in ended.err or "Traceback" in ended.err):
-        return f"no path in: {ended.err}"
-    if ended.code in (1, 6):
-        untidy = [fault for fault in world.faults(world.before) if not fault.endswith(_UNTIDY)]
-        if untidy:
-            return f"exit {ended.code}: {untidy}"
-    faults = bench.faults_after(*world.recover)
-    if ended.code == 0:
-        faults = world.faults(world.after)
-    return f"exit {ended.code}, recovered: {faults}" if faults else ""
+ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS, errno.EMFILE)
+SAMPLED: Final = 250
+PARTS: Final = 6
 
 
-def _sweep(bench: Bench, faults: list[Fault]) -> dict[Fault, str]:
-    found = {fault: _fault_of(bench, bench.apply(fault)) for fault in faults}
-    return {fault: text for fault, text in found.items() if text}
+@pytest.fixture(scope="module")
+def sweep() -> Iterator[Sweep]:
+    """Here calls that only look are points too."""
+    with Sweep.of(Fault(reads=True)) as sweep:
+        yield sweep
 
 
-def _all_faults(bench: Bench) -> list[Fault]:
+def all_faults(sweep: Sweep) -> list[Fault]:
+    """Each error at each call: once, and from there on for ever."""
     return [
-        Fault(at=point, error=error, forever=forever)
-        for forever in (False, True)
-        for error in _ERRORS
-        for point in bench.points
+        Fault(at=at, error=error, forever=forever, reads=True)
+        for at, error, forever in product(sweep.points, ERRORS, (False, True))
     ]
 
 
-def test_an_error_at_any_call_sampled(bench: Bench) -> None:
-    assert _sweep(bench, random.Random(7).sample(_all_faults(bench), 120)) == {}  # noqa: S311 - a sample, not a secret
+def verdict(sweep: Sweep, fault: Fault) -> list[str]:
+    """What is wrong with how the change met ``fault``, and with the recovery after it."""
+    world = sweep.world
+    ended = sweep.change(fault)
+    kept = _outcomes(world, ended)
+    faults = _said(ended, os.strerror(fault.error), world)
+    if len(kept) == 1:
+        faults += portrait(world.home).departures(kept[0])
+    recovered = sweep.settle("recover")
+    if recovered.code:
+        faults.append(f"the recovery ended with {recovered.code}: {recovered.err}")
+    faults += world.faults(*kept)
+    often = "for ever" if fault.forever else "once"
+    where = f"{errno.errorcode[fault.error]} {often} from {fault.at}, {sweep.calls[fault.at - 1]}"
+    return [f"{where}, exit {ended.code}: {text}" for text in faults]
+
+
+def _outcomes(world: World, ended: Ended) -> list[Portrait]:
+    """What the home may be, by the exit code."""
+    if ended.code == ExitCode.NEEDS_RECOVERY:
+        return [world.before, world.after]
+    return [world.after if ended.code == ExitCode.OK else world.before]
+
+
+def _said(ended: Ended, cause: str, world: World) -> list[str]:
+    """What is wrong with the exit code and the words."""
+    if ended.signal or ended.code not in (ExitCode.OK, ExitCode.ERROR, ExitCode.ROLLED_BACK, ExitCode.NEEDS_RECOVERY):
+        return [f"signal {ended.signal}: {ended.err}"]
+    if ended.code == ExitCode.OK:
+        left = leftovers(world.base)
+        return [f"nothing is said of it: {text}; but {ended.err}" for text in left if cause not in ended.err]
+    is_placed = str(world.base) in ended.err or "./packages/" in ended.err
+    missing = [*([] if cause in ended.err else ["cause"]), *([] if is_placed else ["path"])]
+    return [f"it names no {what}: {ended.err}" for what in missing]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_error_at_a_call(sweep: Sweep, part: int) -> None:
+    sample = random.Random(part).sample(all_faults(sweep), SAMPLED // PARTS)  # noqa: S311 - the same one each time
+    assert [text for fault in sample for text in verdict(sweep, fault)] == []
 
 
 @pytest.mark.long
-def test_every_error_at_every_call(bench: Bench) -> None:
-    assert _sweep(bench, _all_faults(bench)) == {}
-
-
-@pytest.mark.parametrize("exchange", [errno.EINVAL, errno.EXDEV], ids=["einval", "exdev"])
-def test_death_where_two_folders_cannot_be_exchanged(bench: Bench, exchange: int) -> None:
-    bench.world.reset()
-    calls = bench.forks.run(*bench.world.apply, fault=Fault(exchange=exchange)).calls
-    assert bench.world.faults(bench.world.after) == []
-    bad = {}
-    first = next(number for number, call in enumerate(calls, 1) if call.paths[-1].endswith("reconciler/journal"))
-    for point in range(first, len(calls) + 1):
-        assert bench.apply(Fault(at=point, exchange=exchange)).was_killed
-        if faults := bench.faults_after(*bench.world.recover):
-            bad[f"{point} {calls[point - 1]}"] = faults
-    assert bad == {}
-
-
-def test_death_where_the_old_folders_cannot_be_renamed(bench: Bench) -> None:
-    """As below the lower layer of an overlay: a rename of what the image brought gives EXDEV, so it is copied."""
-    bench.world.reset()
-    layered = Fault(exchange=errno.EXDEV, layered=bench.world.lower())
-    calls = bench.forks.run(*bench.world.apply, fault=layered).calls
-    assert bench.world.faults(bench.world.after) == []
-    bad = {}
-    for point in range(len(calls) // 2, len(calls) + 1, 3):
-        bench.world.reset()
-        fault = Fault(at=point, exchange=errno.EXDEV, layered=bench.world.lower())
-        assert bench.forks.run(*bench.world.apply, fault=fault).was_killed
-        if faults := bench.faults_after(*bench.world.recover):
-            bad[f"{point} {calls[point - 1]}"] = faults
-    assert bad == {}
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_error_at_every_call(sweep: Sweep, part: int) -> None:
+    assert [text for fault in all_faults(sweep)[part::PARTS] for text in verdict(sweep, fault)] == []

@@ -43,8 +43,8 @@ _FAMILIES: Final = {
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
-    with Sweep.of(tmp_path_factory.mktemp("sweep")) as sweep:
+def sweep() -> Iterator[Sweep]:
+    with Sweep.of() as sweep:
         yield sweep
 
 

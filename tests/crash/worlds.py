@@ -68,10 +68,14 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """``base`` holds the home, the file and the packages; ``kept`` is a copy of it from before the change."""
+    """``base`` holds the home, the file and the packages; ``kept`` is a copy of it from before the change.
+
+    ``elsewhere`` is the folder where the extensions really lie, where that is not in the home.
+    """
 
     base: Path
     kept: Path
+    elsewhere: Path | None
     before: Portrait
     after: Portrait
 
@@ -88,8 +92,15 @@ class World:
         return _command("recover", self.base)
 
     def reset(self) -> None:
-        """Back to before the change."""
-        restore(self.base, self.kept)
+        """Back to before the change, but for the packages, which no command changes."""
+        for name in ("home", "llamagate.lock.yaml"):
+            _replace(self.base / name, self.kept / name)
+        for path in self.base.glob(".*"):
+            path.unlink()
+        if self.elsewhere is not None:
+            _replace(self.elsewhere, self.kept / "elsewhere")
+            for path in self.elsewhere.parent.glob(".*"):
+                shutil.rmtree(path)
 
     def lower(self) -> tuple[int, ...]:
         """The inodes of the installed folders."""
@@ -105,13 +116,17 @@ class World:
         known = self.before.backups | (self.after.backups if wanted is self.after else {})
         lost = [f"the backup {name} is gone" for name in wanted.backups if name not in found.backups]
         bad = [f"the backup {name} is damaged" for name in found.backups if known.get(name) != found.backups[name]]
-        return lost + bad + leftovers(self.base)
+        return lost + bad + leftovers(self.base) + self._left_elsewhere()
+
+    def _left_elsewhere(self) -> list[str]:
+        beside = [] if self.elsewhere is None else self.elsewhere.parent.iterdir()
+        return [f"{path} is there" for path in beside if path != self.elsewhere]
 
 
-def build(root: Path, forks: Forks, *, installed: Path | None = None) -> World:
-    """Make a world below ``root`` and run its change once. ``installed``: where extensions really lie."""
+def build(root: Path, forks: Forks, *, elsewhere: Path | None = None) -> World:
+    """Make a world below ``root`` and run its change once. ``elsewhere``: where the extensions shall lie."""
     base, kept = root / "world", root / "kept"
-    _prepare(base, installed)
+    _prepare(base, elsewhere)
     forks.warm(*_command("apply", base))
     _package(base, "updated", "1.1.0", {"prompts/tone.txt": "calm", "old.txt": "old", "run.sh": "#!/bin/sh\n"})
     forks.warm(*_command("apply", base))
@@ -121,26 +136,15 @@ def build(root: Path, forks: Forks, *, installed: Path | None = None) -> World:
     )
     (base / "llamagate.yaml").write_text(_HEAD + _AFTER)
     shutil.copytree(base, kept, symlinks=True)
+    if elsewhere is not None:
+        shutil.copytree(elsewhere, kept / "elsewhere", symlinks=True)
     before = portrait(base / "home")
     forks.warm(*_command("apply", base))
-    world = World(base=base, kept=kept, before=before, after=portrait(base / "home"))
+    world = World(base=base, kept=kept, elsewhere=elsewhere, before=before, after=portrait(base / "home"))
     assert world.before.generation == 2, "the change is the third"
     assert world.after.generation == 3
     assert world.faults(world.after) == []
     return world
-
-
-def restore(base: Path, kept: Path) -> None:
-    """Make ``base`` what ``kept`` is, but for the packages, which nothing changes."""
-    for name in ("home", "llamagate.lock.yaml"):
-        if (base / name).is_dir():
-            shutil.rmtree(base / name)
-        if (kept / name).is_dir():
-            shutil.copytree(kept / name, base / name, symlinks=True)
-        else:
-            shutil.copy2(kept / name, base / name)
-    for path in base.glob(".*"):
-        path.unlink()
 
 
 def portrait(home: Path) -> Portrait:
@@ -211,12 +215,21 @@ def _command(verb: str, base: Path) -> tuple[str, ...]:
     return verb, "-f", str(base / "llamagate.yaml"), "--home", str(base / "home")
 
 
-def _prepare(base: Path, installed: Path | None) -> None:
+def _replace(path: Path, by: Path) -> None:
+    if by.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(by, path, symlinks=True)
+    else:
+        shutil.copy2(by, path)
+
+
+def _prepare(base: Path, elsewhere: Path | None) -> None:
     (base / "home" / "registry").mkdir(parents=True)
     (base / "home" / "registry" / "installed.json").write_text(json.dumps([_FOREIGN]))
-    if installed is not None:
+    if elsewhere is not None:
+        elsewhere.mkdir()
         (base / "home" / "extensions").mkdir()
-        (base / "home" / "extensions" / "installed").symlink_to(installed)
+        (base / "home" / "extensions" / "installed").symlink_to(elsewhere)
     for name in ("updated", "removed", "configured", "steady"):
         _package(base, name, "1.0.0", {"README.md": name, "data/table.csv": "1,2\n"})
     (base / "packages" / "intake").mkdir()

@@ -69,4 +69,4 @@ def registered(after: World, name: str) -> dict[str, Any]:
     if found is None:
         return {}
     facts = {**asdict(found), "kind": str(found.key.kind), "source_path": found.source_path.removeprefix(f"{HOME}/")}
-    return {fact: value for fact, value in facts.items() if value != {} and fact != "key"}
+    return {fact: value for fact, value in facts.items() if value != {} and fact not in ("key", "absent")}

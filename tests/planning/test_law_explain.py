@@ -75,6 +75,7 @@ MANIFEST: JsonObject = {
         ({"config": {"level": True}}, {"changed": {"config.level": [1, True]}}),
         ({"config": {"list": [1, 2, 3]}}, {"added": {"config.list[2]": 3}}),
         ({"config": {"db": "none"}}, {"changed": {"config.db": [{"password": MASK, "host": "h"}, "none"]}}),
+        ({"config": {"__x": 1}}, {"added": {"config.__x": 1}}),
         ({"config": {"tokens": {"x": 1}}}, {"added": {"config.tokens": MASK}}),
         ({"token": "no config"}, {"added": {"token": "no config"}}),
         ({}, {}),

@@ -149,6 +149,7 @@ def swapped(found: ObservedItem, action: Action) -> ObservedItem:
         return found
     if action.after is None:
         return ABSENT
+    assert action.keep <= action.after.files.keys(), "what is kept is the package's"
     new = {path: RecordedFile(file.sha256) for path, file in action.after.files.items() if path not in action.keep}
     in_the_way = action.brought.union(*(_parents(path) for path in action.brought))
     carried = {path for path in (*found.files, *found.links, *found.folders) if path not in in_the_way}
