@@ -16,9 +16,11 @@ from reconciler.fs import durable, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.journal import Edits, Journal, Move
+from reconciler.model.package import Package
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordedFile
 from reconciler.model.registry import RegistryEntry
+from reconciler.packages.content import Content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +57,13 @@ class Transaction:
 
     def stage_item(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build one new tree, and keep its package in the cache."""
-        self.stage.prepare(key.kind)
-        self.stage.cache(wanted.package.tree, wanted.content)
+        self.keep_package(key, wanted.package, wanted.content)
         return self.stage.build(key, wanted)
+
+    def keep_package(self, key: ItemKey, package: Package, content: Content) -> None:
+        """Keep a package in the cache, whether or not its files are written: undoing must not need its source."""
+        self.stage.prepare(key.kind)
+        self.stage.cache(package.tree, content)
 
     def commit(self, actions: tuple[Action, ...], documents: Documents, keeping: Keeping) -> list[str]:
         """Do it all, or nothing. Returns warnings about what could not be tidied up afterwards.

@@ -20,7 +20,7 @@ from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action, ActionKind, Plan
 from reconciler.model.record import Record, RecordedFile, generation_document
 from reconciler.model.registry import registry_time
 from reconciler.planning.outcome import next_record, registry_edits
@@ -191,6 +191,10 @@ def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str
             progress("staging", done, len(rewriting))
             staged[action.key] = dict(change.stage_item(action.key, _new_tree(env, looked, action)))
         progress("staging", len(rewriting), len(rewriting))
+        for action in looked.plan.actions:
+            if action.action is ActionKind.ADOPT and not action.rewrites:
+                adopted = open_resolved(looked.resolved[action.key], looked.home, looked.intent.policy.limits)
+                change.keep_package(action.key, adopted.package, adopted.content)
         record = next_record(_with_sources(looked), looked.plan, looked.intent, staged)
         documents = _documents(env, looked, replace(record, documents=looked.documents))
         policy = looked.intent.policy

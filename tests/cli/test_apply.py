@@ -947,3 +947,14 @@ def _place(session: Session, item: str, manifest: str, files: dict[str, str]) ->
     """Install an extension as another tool does: files, and no word to us."""
     for path, content in {"manifest.yaml": manifest, **files}.items():
         session.write(str(session.installed(item, path)), content)
+
+
+def test_an_adopted_package_is_kept_although_its_files_are_not_written(session: Session) -> None:
+    session.package("foo")
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    shutil.copytree(session.project / "packages/foo", session.home / "extensions/installed/foo")
+    assert "1 adopt" in session.llamagate("apply").out
+    shutil.rmtree(session.project / "packages")
+    with (session.home / "extensions/installed/foo/manifest.yaml").open("a") as manifest:
+        manifest.write("# mine\n")
+    assert "+# mine" in session.llamagate("status", "--diff", "foo").out
