@@ -72,7 +72,8 @@ def _discard_leftovers(home: Home) -> None:
     for path in (home.record, home.journal, home.registry):
         durable.discard_temporary(path)
     beside = {beside_stage(home.installed(kind)) for kind in Kind}
-    left = [place for place in (home.stage, *sorted(beside)) if place.is_dir() and any(place.iterdir())]
+    left = [place for place in sorted(beside) if place.is_dir()]
+    left += [home.stage] if home.stage.is_dir() and any(home.stage.iterdir()) else []
     if left:
         prune_cache(home)  # first: once nothing is left to discard, nobody looks here again
     for place in left:

@@ -137,14 +137,21 @@ class Stage:
         if swap.same_filesystem(self.home.stage, installed):
             return self.home.stage
         beside = beside_stage(installed)
+        where = f"{installed} lies on another filesystem"
         try:
             beside.mkdir(exist_ok=True)
+            if swap.same_filesystem(beside, installed):
+                return beside
+            beside.rmdir()
         except OSError as error:
             raise StorageError(
-                f"{installed} lies on another filesystem, and no staging folder can be made beside it: {error}",
+                f"{where}, and no staging folder can be made beside it: {error}",
                 advice=f"make {beside.parent} writable, or keep the home on one filesystem",
             ) from error
-        return beside
+        raise StorageError(
+            f"{where} whose root it is, so nothing beside it can be renamed into it; nothing was changed",
+            advice="mount the filesystem one folder higher, or keep the home on one filesystem",
+        )
 
 
 def beside_stage(installed: Path) -> Path:
