@@ -127,8 +127,10 @@ class Session:
     def python(self, code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
         """Start ``code`` as a process of its own, with the project importable."""
         settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        # Tests that are run in the background inherit that Ctrl-C is ignored; the command here is in the foreground.
+        foreground = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         return subprocess.Popen(
-            [sys.executable, "-B", "-c", code, *map(str, arguments)],
+            [sys.executable, "-B", "-c", foreground + code, *map(str, arguments)],
             cwd=self.project,
             env={**self.environment, "PYTHONPATH": str(PROJECT)},
             **settings,
