@@ -104,7 +104,7 @@ PURE = {
     "anchor": b"a: &x 1",
     "alias": b"a: *x",
     "tag": b"a: !!str 1",
-    "depth": b"[" * 100_000,
+    "depth": b"[" * 900,
     "control": b"a: \x07",
     "documents": b"a: 1\n---\nb: 1",
 }
