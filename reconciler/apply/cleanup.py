@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+from reconciler.apply.steps import sync_entries
 from reconciler.documents.sealed import unseal
 from reconciler.errors import InputError
 from reconciler.fs import durable, tree
@@ -17,12 +18,10 @@ from reconciler.model.record import RECORD_SCHEMA
 
 def prune(home: Home, *, backups: int, generations: int) -> None:
     """Keep the newest ``backups`` of each item and the newest ``generations``, and the packages that those need."""
-    for kind in _entries(home.backups):
-        for item in _entries(kind):
-            for old in _by_number(item)[: -backups or None]:
-                _drop(home, old)
-            if backups == 0:
-                item.rmdir()
+    items = [item for kind in _entries(home.backups) for item in _entries(kind)]
+    _drop(home, [old for item in items for old in _by_number(item)[: -backups or None]])
+    for item in items if backups == 0 else ():
+        item.rmdir()
     documents = _by_number(home.generations)
     dropped = documents[:-generations] if generations else documents
     kept = documents[len(dropped) :]
@@ -44,13 +43,18 @@ def prune_cache(home: Home, *, without: frozenset[Path] = frozenset()) -> None:
             entry.unlink()
 
 
-def _drop(home: Home, backup: Path) -> None:
-    """Remove a backup so that a crash leaves it whole, or as what the next writer discards."""
-    going = home.stage / f"{backup.parent.name}-{backup.name}"
+def _drop(home: Home, backups: list[Path]) -> None:
+    """Remove backups so that a crash leaves each whole, or as what the next writer discards."""
+    if not backups:
+        return
     durable.make_folders(home.stage)
-    tree.remove_tree(going)
-    durable.rename(backup, going)
-    tree.remove_tree(going)
+    going = [home.stage / f"{backup.parent.name}-{backup.name}" for backup in backups]
+    for backup, place in zip(backups, going, strict=True):
+        tree.remove_tree(place)
+        durable.rename(backup, place)
+    sync_entries(map(str, backups))
+    for place in going:
+        tree.remove_tree(place)
 
 
 def _trees(path: Path) -> set[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import InputError, NeedsRecoveryError
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
-from reconciler.model.journal import JOURNAL_SCHEMA, Journal
+
+if TYPE_CHECKING:
+    from reconciler.model.journal import Journal
 
 
 def write_journal(home: Home, journal: Journal) -> None:
@@ -18,6 +21,8 @@ def write_journal(home: Home, journal: Journal) -> None:
 
 def read_journal(path: Path) -> Journal | None:
     """The journal at ``path``, or ``None``. ``NeedsRecoveryError`` where it cannot be trusted; nothing is touched."""
+    from reconciler.model.journal import JOURNAL_SCHEMA, Journal  # readers only ask whether one stands
+
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -59,10 +59,10 @@ class Stage:
     _prepared: set[Kind] = field(default_factory=set)
 
     def new(self, key: ItemKey) -> Path:
-        return self._area(key.kind) / "new" / key.kind / key.id
+        return self._area(key.kind).joinpath("new", key.kind, key.id)
 
     def old(self, key: ItemKey) -> Path:
-        return self._area(key.kind) / "old" / key.kind / key.id
+        return self._area(key.kind).joinpath("old", key.kind, key.id)
 
     def build(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
@@ -96,12 +96,12 @@ class Stage:
         for area in areas:
             if area.exists() and not sync.sync_filesystem(area):
                 sync.sync_tree(area)
-        packed = self._cache_area
+        packed, cache = self._cache_area, self.home.cache
         if packed.exists():
-            durable.make_folders(self.home.cache)
+            durable.make_folders(cache)
             for name in sorted(os.listdir(packed)):  # noqa: PTH208 - names are enough, and there may be thousands
-                os.replace(f"{packed}/{name}", f"{self.home.cache}/{name}")  # noqa: PTH105
-            sync.sync_folder(self.home.cache)
+                os.replace(f"{packed}/{name}", f"{cache}/{name}")  # noqa: PTH105
+            sync.sync_folder(cache)
 
     def discard(self) -> None:
         """Remove the staging folders; ``OSError`` where that fails."""
@@ -124,7 +124,7 @@ class Stage:
 
     @property
     def _cache_area(self) -> Path:
-        return self.home.stage / self.txn / "cache"
+        return self.home.stage.joinpath(self.txn, "cache")
 
     def _area(self, kind: Kind) -> Path:
         if kind not in self._areas:
@@ -159,24 +159,25 @@ def beside_stage(installed: Path) -> Path:
     return installed.resolve().parent / STAGE_BESIDE
 
 
-def carry_local(old: Path, new: Path, brought: frozenset[str]) -> list[str]:
-    """Bring what is not ``brought`` by a package from ``old`` to ``new``; the paths that could not be carried.
+def carry_local(old: Path, new: Path, brought: frozenset[str]) -> bool:
+    """Bring what is not ``brought`` by a package from ``old`` to ``new``, unsynced; whether there is any.
 
     A file that ``new`` already has with a later time stays: a program wrote it there after the swap.
     """
-    left: list[str] = []
     if not _is_folder(old):
-        return left
+        return False
+    found = False
     parents = {parent for path in brought for parent in _parents(path)}
     with naming(os.fspath(old)):
         for node in tree.walk(old):
-            if node.path in brought or node.path in parents or _is_older(node, new):
+            if node.path in brought or node.path in parents:
                 continue
+            found = True
             # A program may delete its file while it is carried: then there is nothing to lose.
             with suppress(FileNotFoundError):
-                if not carry(old, new, node.path):
-                    left.append(node.path)
-    return left
+                if not _is_there(node, old, new):
+                    carry(old, new, node.path)
+    return found
 
 
 def _is_folder(path: Path) -> bool:
@@ -187,11 +188,19 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _is_older(node: tree.Node, new: Path) -> bool:
+def _is_there(node: tree.Node, old: Path, new: Path) -> bool:
+    """Whether ``new`` has the node, or a later file."""
+    source, target = old / node.path, new / node.path
     try:
-        return node.kind is tree.NodeKind.FILE and (new / node.path).lstat().st_mtime_ns > node.stamp.mtime_ns
+        status = target.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
+    if tree.kind_of(status) is not node.kind:
+        return False
+    if node.kind is tree.NodeKind.LINK:
+        return source.readlink() == target.readlink()
+    is_later = node.kind is tree.NodeKind.FILE and status.st_mtime_ns > node.stamp.mtime_ns
+    return node.kind is tree.NodeKind.FOLDER or is_later or os.path.samestat(status, source.lstat())
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -6,7 +6,10 @@ point, and it is followed by a sync before a step that relies on it.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,7 @@ from reconciler.apply.registry_file import edit_registry
 from reconciler.apply.stage import carry_local
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
+from reconciler.fs.carry import copy_tree
 from reconciler.model.home import Home
 from reconciler.model.journal import Journal, Move
 
@@ -25,11 +29,12 @@ def roll_forward(home: Home, journal: Journal) -> None:
     """Carry the change out, or what is left of it."""
     for move in journal.moves:
         _swap_in(move)
-    _sync(move.target for move in journal.moves)
-    _sync(move.new for move in journal.moves)
+    sync_entries(move.target for move in journal.moves)
+    sync_entries(move.new for move in journal.moves)
+    _sync_trees([move.target for move in journal.moves if _carry_on(move)])
     for move in journal.moves:
         _keep_old(move)
-    _sync(move.backup for move in journal.moves if move.backup)
+    sync_entries(move.backup for move in journal.moves if move.backup)
     edit_registry(home.registry, journal.edits, journal.rebuilt, broken_registry(home, journal.generation))
     durable.make_folders(home.generations)
     durable.write_file(home.generation(journal.generation), journal.generation_text.encode("utf-8", "surrogatepass"))
@@ -40,8 +45,9 @@ def roll_back(home: Home, journal: Journal) -> None:
     """Undo the change, or what was done of it."""
     for move in reversed(journal.moves):
         _swap_out(move)
-    _sync(move.target for move in journal.moves)
-    _sync(move.backup for move in journal.moves if move.backup)
+    _sync_trees([move.target for move in journal.moves])
+    sync_entries(move.target for move in journal.moves)
+    sync_entries(move.backup for move in journal.moves if move.backup)
     edit_registry(home.registry, journal.before, journal.rebuilt, broken_registry(home, journal.generation))
     if journal.previous_record is None:
         durable.unlink(home.record, missing_ok=True)
@@ -71,7 +77,7 @@ def _swap_in(move: Move) -> None:
         if swap.exchange(new, target):
             return
         _set_aside(target, old)
-        _sync([move.target, move.old])
+        sync_entries([move.target, move.old])
     durable.rename(new, target)
 
 
@@ -81,47 +87,84 @@ def _set_aside(target: Path, old: Path) -> None:
     else:
         # The move had to copy; the copy was complete when a crash kept the source from being removed.
         carry_local(target, old, frozenset())
+        _sync_trees([str(old)])
         tree.remove_tree(target)
 
 
-def _keep_old(move: Move) -> None:
-    """Carry what programs wrote into the old tree until the swap, then make it the backup."""
+def _carry_on(move: Move) -> bool:
+    """Carry what programs wrote into the old tree until the swap; whether the new tree has anything that is local."""
     old = _old_tree(move)
-    if old is None or move.backup is None or str(old) == move.backup:
-        return
-    if move.new_inode is not None and move.brought is not None:
-        carry_local(old, Path(move.target), move.brought)
-    durable.make_folders(Path(move.backup).parent)
-    swap.move(old, Path(move.backup))
+    if old is None or move.new_inode is None or move.brought is None or str(old) == move.backup:
+        return False
+    return carry_local(old, Path(move.target), move.brought)
+
+
+def _keep_old(move: Move) -> None:
+    """Make the old tree the backup."""
+    old = _old_tree(move)
+    if old is not None and move.backup is not None and str(old) != move.backup:
+        durable.make_folders(Path(move.backup).parent)
+        swap.move(old, Path(move.backup))
 
 
 def _swap_out(move: Move) -> None:
     target, new, old = Path(move.target), Path(move.new), _old_tree(move)
     there = tree.inode_of(target)
     if there is None:
-        if old is not None:
-            swap.move(old, target, via=_coming(new))
+        _bring_back(move, old)
+    elif there == move.old_inode:
+        # If it had to be copied, it may be half removed; the copy is whole.
+        carry_local(Path(move.old), target, frozenset())
     elif there == move.new_inode and old is None:
         durable.rename(target, new)
-    elif there != move.old_inode and old is not None and move.new_inode in (None, there):
+    elif old is not None and move.new_inode in (None, there):
         carry_local(target, old, move.brought or frozenset())
-        _exchange_back(old, target, aside=_vacant(new))
-    if move.backup is not None and move.old_inode == tree.inode_of(target):
-        tree.remove_tree(Path(move.backup))
+        if not swap.exchange(old, target):
+            aside = _vacant(new)
+            swap.move(target, aside)
+            sync_entries([str(target), str(aside)])
+            _bring_back(move, old)
+    if move.backup is not None:
+        if move.old_inode == tree.inode_of(target):
+            tree.remove_tree(Path(move.backup))
+        durable.discard_temporary(Path(move.backup))
 
 
-def _exchange_back(old: Path, target: Path, *, aside: Path) -> None:
-    if swap.exchange(old, target):
-        return
-    swap.move(target, aside)
-    _sync([str(target), str(aside)])
-    swap.move(old, target, via=_coming(aside))
+def _bring_back(move: Move, old: Path | None) -> None:
+    """Give ``old`` its name again.
+
+    Where it must be copied, its inode is lost, and so nothing of it is left elsewhere when the copy gets the name: what
+    stands at the target is then never taken for something else. Without ``old``, a copy that is coming is whole.
+    """
+    target, coming = Path(move.target), _coming(Path(move.new))
+    if old is not None and not _renamed(old, target):
+        tree.remove_tree(coming)
+        copy_tree(old, coming)
+        for place in (Path(move.old), Path(move.new)):
+            if place != old and tree.inode_of(place) != move.new_inode:
+                tree.remove_tree(place)
+        going = durable.temporary_path(old)
+        tree.remove_tree(going)
+        durable.rename(old, going)
+        sync_entries([str(old), str(coming)])
+    if tree.inode_of(coming) is not None:
+        durable.rename(coming, target)
+
+
+def _renamed(source: Path, target: Path) -> bool:
+    try:
+        durable.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True
 
 
 def _old_tree(move: Move) -> Path | None:
     """Where the tree stands that stood at ``target``, once it no longer does."""
     for place in (move.backup, move.old, move.new):
-        inode = tree.inode_of(Path(place)) if place else None
+        inode = tree.inode_of(place) if place else None
         if place and inode is not None and inode != move.new_inode:
             return Path(place)
     return None
@@ -136,12 +179,26 @@ def _vacant(place: Path) -> Path:
     return place if tree.inode_of(place) is None else place.with_name(f"{place.name}.undone")
 
 
-def _sync(paths: Iterable[str]) -> None:
+def sync_entries(paths: Iterable[str]) -> None:
     """Make the entries of all these paths durable."""
-    folders = sorted({Path(path).parent for path in paths})
+    folders = [Path(folder) for folder in sorted({path.rpartition("/")[0] for path in paths})]
     if len(folders) > _FEW_FOLDERS:
         filesystems = {folder.stat().st_dev: folder for folder in folders if folder.exists()}
         folders = [folder for folder in filesystems.values() if not sync.sync_filesystem(folder)]
     for folder in folders:
         if folder.exists():
             sync.sync_folder(folder)
+
+
+def _sync_trees(roots: Iterable[str]) -> None:
+    """Make all that is below these folders durable: by one call for each filesystem, where there is such a call."""
+    synced = set()
+    for root in roots:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            device = os.lstat(root).st_dev
+            if device in synced:
+                continue
+            if sync.sync_filesystem(Path(root)):
+                synced.add(device)
+            else:
+                sync.sync_tree(Path(root))

@@ -94,8 +94,8 @@ class Transaction:
         self.stage.prepare(key.kind)
         target, new = self.home.item(key), self.stage.new(key)
         old_inode = tree.inode_of(target)
-        backup = self.home.backup(key, self.generation)
-        if old_inode is not None and tree.inode_of(backup) is not None:
+        backup = self.home.backup(key, self.generation) if old_inode is not None else None
+        if backup is not None and tree.inode_of(backup) is not None:
             raise StorageError(f"{backup} is in the way of a new backup; move it aside")
         return Move(
             key=key,
@@ -104,7 +104,7 @@ class Transaction:
             old=str(self.stage.old(key)),
             new_inode=tree.inode_of(new) if action.after else None,
             old_inode=old_inode,
-            backup=str(backup) if old_inode is not None else None,
+            backup=str(backup) if backup is not None else None,
             brought=action.brought if action.after else None,
         )
 

@@ -47,7 +47,8 @@ _NUMBER: Final = re.compile(
 _BASES: Final = {"decimal": 10, "octal": 8, "hexadecimal": 16}
 _FIRST: Final = frozenset("~nNtTfF+-.0123456789")
 """The characters with which a plain scalar that is not text starts."""
-_CONTROL: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL: Final = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""Not compiled here: that takes longer than loading a manifest, and only a fault needs it."""
 
 
 class _RejectedError(Exception):
@@ -67,13 +68,20 @@ def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = froz
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise malformed(f"not valid YAML: {error.problem}", file=name, line=line, column=column) from error
+        raise malformed(_problem(error), file=name, line=line, column=column) from error
     except yaml.YAMLError as error:
         raise _control_character(text, name) from error
 
 
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """What the parser could not read. Its own bound on depth is higher than ours, and differs between versions."""
+    if "nesting depth" in str(error.problem):
+        return f"nested deeper than {MAX_DEPTH} levels"
+    return f"not valid YAML: {error.problem}"
+
+
 def _control_character(text: str, name: str) -> InputError:
-    match = _CONTROL.search(text)
+    match = re.search(_CONTROL, text)
     start = match.start() if match else 0
     line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
     return malformed(f"control character {shown(text[start])}", file=name, line=line, column=column)

@@ -63,7 +63,7 @@ def kind_of(status: os.stat_result) -> NodeKind:
     return _KINDS.get(stat.S_IFMT(status.st_mode), NodeKind.OTHER)
 
 
-def inode_of(path: Path) -> int | None:
+def inode_of(path: Path | str) -> int | None:
     """The inode of ``path`` itself, or ``None`` where there is nothing."""
     try:
         return os.lstat(path).st_ino
@@ -71,7 +71,7 @@ def inode_of(path: Path) -> int | None:
         return None
 
 
-def walk(root: Path) -> Iterator[Node]:
+def walk(root: Path | str) -> Iterator[Node]:
     """Everything below ``root``: a folder before its content, each folder sorted by name.
 
     What vanishes meanwhile is left out. Raises ``OSError``; ``NotADirectoryError`` where ``root`` is a link or a file.
@@ -80,7 +80,7 @@ def walk(root: Path) -> Iterator[Node]:
 
 
 def _walk(name: str, parent: int | None, root: str, prefix: str) -> Iterator[Node]:
-    """Below the real folder ``name`` in ``parent``. A loop that is run for every file of a home."""
+    """Below the real folder ``name`` in ``parent``. It runs for every file of a home, so ``stamp_of`` stands inline."""
     try:
         folder = os.open(name, READ_FOLDER, dir_fd=parent)
     except OSError as error:
@@ -94,8 +94,10 @@ def _walk(name: str, parent: int | None, root: str, prefix: str) -> Iterator[Nod
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            kind, path = kind_of(status), prefix + entry.name
-            yield Node(path, kind, stamp_of(status), status.st_mode & 0o7777)
+            path, mode = prefix + entry.name, status.st_mode
+            kind = _KINDS.get(stat.S_IFMT(mode), NodeKind.OTHER)
+            stamp = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            yield Node(path, kind, stamp, mode & 0o7777)
             if kind is NodeKind.FOLDER:
                 with suppress(FileNotFoundError):
                     yield from _walk(entry.name, folder, root, f"{path}/")
@@ -103,7 +105,7 @@ def _walk(name: str, parent: int | None, root: str, prefix: str) -> Iterator[Nod
         os.close(folder)
 
 
-def hash_file(root: Path, path: str) -> str:
+def hash_file(root: Path | str, path: str) -> str:
     """The sha256 of a regular file, as hex. Raises ``OSError``: ``ELOOP`` for a link, ``EINVAL`` for any other kind."""
     import hashlib  # slow to load, and a reader that can trust the stamps never comes here
 

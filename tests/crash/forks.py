@@ -59,7 +59,7 @@ class Forks:
         )
 
     def run(self, *arguments: object, fault: Fault = NO_FAULT, mutant: str = "") -> Ended:
-        """One command in a fork. ``mutant`` names a function of ``tests.crash.mutants`` that damages it first."""
+        """One command in a fork. ``mutant`` names one of ``tests.crash.mutants`` to damage it first."""
         return self._ask({"arguments": [*map(str, arguments)], "fault": asdict(fault), "mutant": mutant})
 
     def warm(self, *arguments: object) -> None:
@@ -123,7 +123,7 @@ def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:
         return os.waitpid(child, 0)[1]
     signal.alarm(_SECONDS)
     if request["mutant"]:
-        getattr(importlib.import_module("tests.crash.mutants"), request["mutant"])()
+        importlib.import_module("tests.crash.mutants").ALL[request["mutant"]]()
     fault = request["fault"]
     shim = Shim(root + "/", Fault(**{**fault, "layered": tuple(fault["layered"])}))
     write = os.write

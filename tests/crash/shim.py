@@ -27,6 +27,8 @@ _CHANGING: Final = (
     *("chmod", "fchmod", "utime", "fsync", "fdatasync"),
 )
 _READING: Final = ("read", "pread", "stat", "lstat", "fstat", "scandir", "listdir", "readlink")
+_MODES: Final = {"open": 2, "mkdir": 1, "chmod": 1, "fchmod": 1}
+"""Calls that set a mode, and which of their arguments it is."""
 _SYNCS: Final = ("fsync", "fdatasync", "syncfs")
 _MAKES: Final = os.O_CREAT | os.O_TRUNC
 _EXCHANGE: Final = 2
@@ -37,13 +39,15 @@ class Fault:
     """What goes wrong, and when.
 
     At the call number ``at``, counted from 1, the process dies; or, with ``error``, that call fails, and with
-    ``forever`` all that follow. ``exchange`` is the error of every exchange. ``layered`` are inodes that cannot be
-    renamed, as those below an overlay. ``reads``: also calls that only look are counted.
+    ``forever`` all that follow, and it dies at the call ``dies``. ``exchange`` is the error of every exchange.
+    ``layered`` are inodes of installed folders that cannot be renamed, as those below an overlay. ``reads``: also calls
+    that only look are counted.
     """
 
     at: int = 0
     error: int = 0
     forever: bool = False
+    dies: int = 0
     exchange: int = 0
     layered: tuple[int, ...] = ()
     reads: bool = False
@@ -51,7 +55,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call, by the absolute paths that it was about. A write has its ``offset`` and ``data`` (latin-1)."""
+    """One call, by the absolute paths that it was about.
+
+    ``data`` is what a write writes at ``offset`` (latin-1), what a link holds, or the octal mode of what is made.
+    """
 
     name: str
     paths: tuple[str, ...]
@@ -60,6 +67,10 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.name} {' -> '.join(self.paths)}"
+
+    def is_about(self, name: str, ending: str) -> bool:
+        """Whether this is the call ``name`` for a path with that ``ending``, the last if it has two."""
+        return self.name == name and self.paths[-1].endswith(ending)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -92,9 +103,9 @@ class Shim:
         """Note the call, and die or fail here if that is the plan. ``said`` are the paths that an error names."""
         self.calls.append(call)
         number, fault = len(self.calls), self.fault
-        if fault.at and (number == fault.at or (fault.forever and number > fault.at)):
-            if not fault.error:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if number == (fault.dies if fault.error else fault.at):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault.error and (number == fault.at or (fault.forever and number > fault.at)):
             _fail(fault.error, *said)
 
     def place(self, path: Any, dir_fd: int | None = None) -> str | None:
@@ -117,8 +128,9 @@ class Shim:
                 return real(*args, **kwargs)
             if name in ("rename", "replace"):
                 self._refuse_layered(said[0], said[1])
-            made = name == "open" and not looks and not self._is_there(str(places[0]))
-            data = os.fsdecode(args[0]) if name == "symlink" else "new" if made else ""
+            data = os.fsdecode(args[0]) if name == "symlink" else ""
+            if name in _MODES and not (name == "open" and self._is_there(str(places[0]))):
+                data = f"{(*args, 0o777)[_MODES[name]]:o}"
             named = [path for path in said if not isinstance(path, int)]
             self.gate(Call(name="look" if looks else name, paths=tuple(map(str, places)), data=data), *named)
             return None if name in _SYNCS else real(*args, **kwargs)
@@ -158,7 +170,7 @@ class Shim:
             return self._real["fopen"](file, mode, *args, **kwargs)
         makes = mode[0] in "wx"
         if makes or self.fault.reads:
-            self.gate(Call(name="open" if makes else "look", paths=(place,), data="new" if makes else ""), file)
+            self.gate(Call(name="open" if makes else "look", paths=(place,), data="666" if makes else ""), file)
         raw = _File(self, place, file, mode)
         return raw if args[:1] == (0,) or kwargs.get("buffering") == 0 else _BUFFERS[makes](raw)
 

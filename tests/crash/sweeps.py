@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from reconciler.errors import ExitCode
 from tests.crash import worlds
 from tests.crash.forks import NO_FAULT, Ended, Forks
 from tests.crash.shim import Call, Fault
@@ -19,13 +21,18 @@ from tests.fs.hostile import mounted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """One change and all its points. ``layered``: the installed folders cannot be renamed, and so not exchanged."""
+    """One change and all its points.
+
+    ``fault`` is what it suffers from all the time; with ``layered`` the installed folders cannot be renamed either.
+    ``mutant`` names a function of ``tests.crash.mutants`` that damages each command.
+    """
 
     forks: Forks
     world: World
     fault: Fault
     layered: bool
     calls: tuple[Call, ...]
+    mutant: str = ""
 
     @classmethod
     @contextmanager
@@ -35,12 +42,12 @@ class Sweep:
         ``elsewhere``: the extensions lie on another file system, and the test is skipped where none can be mounted.
         """
         with ExitStack() as stack:
-            root = stack.enter_context(_folder())
+            root = stack.enter_context(folder())
             other = stack.enter_context(mounted("tmpfs", "size=8m", root / "other")) if elsewhere else None
             forks = stack.enter_context(Forks(root))
             world = worlds.build(root, forks, elsewhere=other and other / "installed")
             sweep = cls(forks=forks, world=world, fault=fault, layered=layered, calls=())
-            ended = sweep.change(fault)
+            ended = sweep.change()
             assert ended.code == 0, ended.err
             assert world.faults(world.after) == []
             yield replace(sweep, calls=ended.calls)
@@ -52,65 +59,95 @@ class Sweep:
     @property
     def commit(self) -> int:
         """The number of the call that commits: who dies before it leaves the home as it was before."""
-        return next(at for at in self.points if is_commit(self.calls[at - 1]))
+        return next(at for at in self.points if self.calls[at - 1].is_about("replace", "/reconciler/journal"))
 
-    def change(self, fault: Fault, *, mutant: str = "") -> Ended:
-        """The command under test, in a world as it was before."""
+    @property
+    def end(self) -> int:
+        """The number of the call that ends the change: what comes after it only tidies up."""
+        return next(at for at in self.points if self.calls[at - 1].is_about("unlink", "/reconciler/journal"))
+
+    def start(self) -> Fault:
+        """Back to before the change; what all commands from here on suffer from."""
         self.world.reset()
-        return self.forks.run(*self.world.apply, fault=self._with_layers(fault), mutant=mutant)
+        return replace(self.fault, layered=self.world.lower()) if self.layered else self.fault
 
-    def die(self, at: int, *, mutant: str = "") -> None:
-        """Die before the call ``at`` of the change."""
-        ended = self.change(replace(self.fault, at=at), mutant=mutant)
+    def change(self, **fault: Any) -> Ended:
+        """The command under test, in a world as it was before, with one more ``fault``."""
+        return self.settle("apply", replace(self.start(), **fault))
+
+    def mutated(self, mutant: str) -> Sweep:
+        """The same change, damaged; what it comes to then is what counts as after."""
+        sweep = replace(self, mutant=mutant)
+        ended = sweep.change()
+        assert ended.code == 0, ended.err
+        return replace(sweep, calls=ended.calls, world=replace(self.world, after=worlds.portrait(self.world.home)))
+
+    def die(self, at: int) -> Fault:
+        """Die before the call ``at`` of the change; what the next commands suffer from."""
+        lasting = self.start()
+        ended = self.settle("apply", replace(lasting, at=at))
         assert ended.was_killed, f"it did not die at {self.calls[at - 1]}: {ended}"
+        return lasting
 
-    def settle(self, verb: str, fault: Fault = NO_FAULT, *, mutant: str = "") -> Ended:
+    def settle(self, verb: str, fault: Fault = NO_FAULT) -> Ended:
         """The next command."""
         command = self.world.apply if verb == "apply" else self.world.recover
-        return self.forks.run(*command, fault=fault, mutant=mutant)
+        return self.forks.run(*command, fault=fault, mutant=self.mutant)
 
-    def expected(self, at: int, verb: str) -> Portrait:
-        """What the home must be after a death at ``at`` and the next command."""
-        return self.world.after if verb == "apply" or at > self.commit else self.world.before
-
-    def verdict(self, at: int, verb: str, *, mutant: str = "") -> list[str]:
-        """What is wrong after a death at ``at`` and one more command."""
-        self.die(at, mutant=mutant)
-        return self._judged(at, verb, self.settle(verb, replace(self.fault, at=0), mutant=mutant), f"then {verb}")
+    def verdict(self, at: int, verb: str) -> list[str]:
+        """What is wrong after a death at ``at`` and one more command, for which half of the times the fault is gone."""
+        lasting = self.die(at)
+        ended = self.settle(verb, lasting if at % 4 < 2 else NO_FAULT)
+        return self._judged(ended, self._expected(at, verb), f"died at {at}, {self.calls[at - 1]}, then {verb}")
 
     def verdict_on_pair(self, at: int, again: int, verb: str) -> list[str]:
-        """What is wrong after a death at ``at``, one before the call ``again`` of the recovery, and another command."""
-        self.die(at)
-        second = self.settle("recover", replace(self.fault, at=again))
+        """What is wrong after a death at ``at``, one at the call ``again`` of the recovery, and another command."""
+        lasting = self.die(at)
+        second = self.settle("recover", replace(lasting, at=again))
         assert second.was_killed, f"the recovery from {self.calls[at - 1]} did not die at its call {again}: {second}"
-        return self._judged(at, verb, self.settle(verb), f"then at {again} of the recovery, then {verb}")
+        ended = self.settle(verb, lasting)
+        what = f"died at {at}, {self.calls[at - 1]}, then at {again} of the recovery, then {verb}"
+        return self._judged(ended, self._expected(at, verb), what)
 
     def points_of_recovery(self, at: int) -> range:
         """The points of the recovery from a death at ``at``."""
-        self.die(at)
-        return range(1, len(self.settle("recover", self.fault).calls) + 1)
+        lasting = self.die(at)
+        return range(1, len(self.settle("recover", lasting).calls) + 1)
 
-    def _judged(self, at: int, verb: str, ended: Ended, what: str) -> list[str]:
-        faults = self.world.faults(self.expected(at, verb))
+    def points_of_undoing(self, failed: int) -> range:
+        """The points of the undoing of a change that fails at ``failed``; none where that is not undone."""
+        ended = self.change(at=failed, error=errno.EIO)
+        undone = ended.code == ExitCode.ROLLED_BACK
+        assert not undone or self.world.faults(self.world.before) == []
+        return range(failed + 1, len(ended.calls) + 1) if undone else range(0)
+
+    def verdict_on_undoing(self, failed: int, at: int) -> list[str]:
+        """What is wrong after a change fails at ``failed``, dies at ``at`` while it is undone, and a recovery."""
+        lasting = self.start()
+        ended = self.settle("apply", replace(lasting, at=failed, error=errno.EIO, dies=at))
+        assert ended.was_killed, f"it did not die at {at} after {self.calls[failed - 1]}: {ended}"
+        wanted = [self.world.before, self.world.after]
+        what = f"failed at {failed}, {self.calls[failed - 1]}, died at {at}, then recover"
+        return self._judged(self.settle("recover", lasting), wanted, what)
+
+    def _expected(self, at: int, verb: str) -> list[Portrait]:
+        if verb == "recover" and self.mutant:  # whether it is the right one is beside the point then
+            return [self.world.before, self.world.after]
+        return [self.world.after if verb == "apply" or at > self.commit else self.world.before]
+
+    def _judged(self, ended: Ended, wanted: list[Portrait], what: str) -> list[str]:
+        faults = self.world.faults(*wanted)
         if ended.code != 0:
             faults.append(f"it exited with {ended.code}: {ended.err}")
-        return [f"died at {at}, {self.calls[at - 1]}, {what}: {fault}" for fault in faults]
-
-    def _with_layers(self, fault: Fault) -> Fault:
-        return replace(fault, layered=self.world.lower()) if self.layered else fault
+        return [f"{what}: {fault}" for fault in faults]
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def folder() -> Iterator[Path]:
     """A new folder, in memory where that can be: a disk that others use makes this four times as slow."""
     memory = "/dev/shm"  # noqa: S108 - the name in it is a new one
     with tempfile.TemporaryDirectory(prefix="llamagate-", dir=memory if os.access(memory, os.W_OK) else None) as name:
         yield Path(name).resolve()
-
-
-def is_commit(call: Call) -> bool:
-    """Whether the call gives the journal its name."""
-    return call.name == "replace" and call.paths[1].endswith("/reconciler/journal")
 
 
 def verb_for(point: int) -> str:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads 
 ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS, errno.EMFILE)
 SAMPLED: Final = 250
 PARTS: Final = 6
+UNDONE: Final = 8
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def all_faults(sweep: Sweep) -> list[Fault]:
 def verdict(sweep: Sweep, fault: Fault) -> list[str]:
     """What is wrong with how the change met ``fault``, and with the recovery after it."""
     world = sweep.world
-    ended = sweep.change(fault)
+    ended = sweep.change(at=fault.at, error=fault.error, forever=fault.forever)
     kept = _outcomes(world, ended)
     faults = _said(ended, os.strerror(fault.error), world)
     if len(kept) == 1:
@@ -86,3 +87,32 @@ def test_error_at_a_call(sweep: Sweep, part: int) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_error_at_every_call(sweep: Sweep, part: int) -> None:
     assert [text for fault in all_faults(sweep)[part::PARTS] for text in verdict(sweep, fault)] == []
+
+
+@pytest.fixture(scope="module")
+def writing() -> Iterator[Sweep]:
+    with Sweep.of() as sweep:
+        yield sweep
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_death_while_a_failed_change_is_undone(writing: Sweep, part: int) -> None:
+    failed, points = undone_change(writing, random.Random(part))  # noqa: S311 - the same one each time
+    assert [text for at in points for text in writing.verdict_on_undoing(failed, at)] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(PARTS))
+def test_death_at_every_call_of_every_undoing(writing: Sweep, part: int) -> None:
+    failures = writing.points[writing.commit :][part::PARTS]
+    pairs = [(failed, at) for failed in failures for at in writing.points_of_undoing(failed)]
+    assert [text for failed, at in pairs for text in writing.verdict_on_undoing(failed, at)] == []
+
+
+def undone_change(sweep: Sweep, chance: random.Random) -> tuple[int, list[int]]:
+    """A call at which a change can fail so that it is undone, and some points of that."""
+    points = range(0)
+    while not points:
+        failed = chance.choice(sweep.points[sweep.commit :])
+        points = sweep.points_of_undoing(failed)
+    return failed, chance.sample(points, min(UNDONE, len(points)))

@@ -25,7 +25,8 @@ from tests.crash.worlds import World
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 PARTS: Final = 8
-SAMPLED_POINTS, SAMPLED_PAIRS = 16, 5
+SAMPLED_POINTS: Final = 16
+SAMPLED_PAIRS: Final = 5
 REAL_DEATHS: Final = 10
 _FAMILIES: Final = {
     **dict.fromkeys(("rename", "renameat", "renameat2", "replace", "exchange"), "rename"),
@@ -70,6 +71,13 @@ def test_death_during_recovery(sweep: Sweep, part: int) -> None:
         for again in chance.sample(points, min(SAMPLED_PAIRS, len(points))):
             faults += sweep.verdict_on_pair(at, again, verb_for(again))
     assert faults == []
+
+
+def test_death_after_a_program_wrote_meanwhile(sweep: Sweep) -> None:
+    late = sweep.mutated("a_program_writes_meanwhile")
+    points = [at for at in late.points[late.commit :] if at % 3 == 0]
+    assert [fault for at in points for fault in late.verdict(at, verb_for(at))] == []
+    assert late.world.after.files["extensions/updated/var/late.txt"].startswith("644 ")
 
 
 @pytest.mark.long

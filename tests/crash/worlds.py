@@ -78,10 +78,16 @@ class World:
     elsewhere: Path | None
     before: Portrait
     after: Portrait
+    locks: tuple[bytes, bytes]
+    """The lock file before and after."""
 
     @property
     def home(self) -> Path:
         return self.base / "home"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.base / "llamagate.lock.yaml"
 
     @property
     def apply(self) -> tuple[str, ...]:
@@ -108,6 +114,12 @@ class World:
 
     def faults(self, *allowed: Portrait) -> list[str]:
         """What is wrong with the home as it is now: neither of ``allowed`` exactly, or something was left over."""
+        try:
+            return self._faults(allowed) + leftovers(self.base) + self._left_elsewhere()
+        except (OSError, ValueError, KeyError) as error:
+            return [f"it cannot be read: {error!r}"]
+
+    def _faults(self, allowed: tuple[Portrait, ...]) -> list[str]:
         found = portrait(self.home)
         departures = {wanted.generation: found.departures(wanted) for wanted in allowed}
         if all(departures.values()):
@@ -116,7 +128,9 @@ class World:
         known = self.before.backups | (self.after.backups if wanted is self.after else {})
         lost = [f"the backup {name} is gone" for name in wanted.backups if name not in found.backups]
         bad = [f"the backup {name} is damaged" for name in found.backups if known.get(name) != found.backups[name]]
-        return lost + bad + leftovers(self.base) + self._left_elsewhere()
+        if self.lock_file.read_bytes() not in self.locks[wanted is self.after :]:
+            bad.append("the lock file is not the right one")
+        return lost + bad
 
     def _left_elsewhere(self) -> list[str]:
         beside = [] if self.elsewhere is None else self.elsewhere.parent.iterdir()
@@ -140,7 +154,15 @@ def build(root: Path, forks: Forks, *, elsewhere: Path | None = None) -> World:
         shutil.copytree(elsewhere, kept / "elsewhere", symlinks=True)
     before = portrait(base / "home")
     forks.warm(*_command("apply", base))
-    world = World(base=base, kept=kept, elsewhere=elsewhere, before=before, after=portrait(base / "home"))
+    locks = tuple((folder / "llamagate.lock.yaml").read_bytes() for folder in (kept, base))
+    world = World(
+        base=base,
+        kept=kept,
+        elsewhere=elsewhere,
+        before=before,
+        after=portrait(base / "home"),
+        locks=(locks[0], locks[1]),
+    )
     assert world.before.generation == 2, "the change is the third"
     assert world.after.generation == 3
     assert world.faults(world.after) == []

@@ -1,0 +1,101 @@
+"""The same deaths and errors where the system refuses the short way: no exchange, no rename, two file systems.
+
+In half of the points the next command suffers from the same, in the other half it does not.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from reconciler.errors import ExitCode
+from tests.crash import worlds
+from tests.crash.forks import Forks
+from tests.crash.shim import Fault
+from tests.crash.sweeps import Sweep, folder, verb_for
+from tests.crash.test_errors import undone_change
+from tests.fs.hostile import mounted
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
+
+SAMPLED_DEATHS: Final = 40
+SAMPLED_PAIRS: Final = 12
+ONE_OF: Final = 13
+"""There are tens of thousands of pairs where folders are copied file by file."""
+WAYS: Final[dict[str, dict[str, Any]]] = {
+    "no exchange": {"fault": Fault(exchange=errno.EINVAL)},
+    "below an overlay": {"fault": Fault(exchange=errno.EXDEV), "layered": True},
+    "on another file system": {"elsewhere": True},
+}
+
+
+@pytest.fixture(scope="module", params=list(WAYS.values()), ids=list(WAYS))
+def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    with Sweep.of(**request.param) as sweep:
+        yield sweep
+
+
+def test_the_long_way_was_taken(sweep: Sweep) -> None:
+    exchanged = [call for call in sweep.calls if call.name == "exchange"]
+    beside = [call for call in sweep.calls if "/.llamagate-stage/" in call.paths[0]]
+    assert bool(exchanged) == (sweep.fault.exchange == 0)
+    assert bool(beside) == (sweep.world.elsewhere is not None)
+
+
+def test_death_at_a_call(sweep: Sweep) -> None:
+    chance = random.Random(1)  # noqa: S311 - the same sample each time
+    points = chance.sample(sweep.points[sweep.commit - 20 :], SAMPLED_DEATHS)
+    assert [fault for at in points for fault in sweep.verdict(at, verb_for(at))] == []
+
+
+def test_death_during_recovery(sweep: Sweep) -> None:
+    chance = random.Random(2)  # noqa: S311 - the same sample each time
+    faults = []
+    for at in chance.sample(sweep.points[sweep.commit :], 4):
+        for again in chance.sample(sweep.points_of_recovery(at), SAMPLED_PAIRS // 4):
+            faults += sweep.verdict_on_pair(at, again, verb_for(again))
+    assert faults == []
+
+
+def test_death_while_a_failed_change_is_undone(sweep: Sweep) -> None:
+    failed, points = undone_change(sweep, random.Random(3))  # noqa: S311 - the same one each time
+    assert [fault for at in points for fault in sweep.verdict_on_undoing(failed, at)] == []
+
+
+@pytest.mark.long
+def test_death_at_every_call(sweep: Sweep) -> None:
+    assert [fault for at in sweep.points for verb in ("recover", "apply") for fault in sweep.verdict(at, verb)] == []
+
+
+@pytest.mark.long
+def test_death_at_many_calls_of_every_recovery(sweep: Sweep) -> None:
+    pairs = [(at, again) for at in sweep.points[sweep.commit :] for again in sweep.points_of_recovery(at)]
+    assert [text for at, again in pairs[::ONE_OF] for text in sweep.verdict_on_pair(at, again, verb_for(again))] == []
+
+
+@pytest.mark.long
+def test_death_at_many_calls_of_every_undoing(sweep: Sweep) -> None:
+    pairs = [(failed, at) for failed in sweep.points[sweep.commit :] for at in sweep.points_of_undoing(failed)]
+    assert [text for failed, at in pairs[::ONE_OF] for text in sweep.verdict_on_undoing(failed, at)] == []
+
+
+def test_installed_that_is_a_mount_point_itself() -> None:
+    """No folder beside it lies on its file system, so that nothing could be renamed into it."""
+    with folder() as root, Forks(root) as forks:
+        world = worlds.build(root, forks)
+        world.reset()
+        installed = world.home / "extensions" / "installed"
+        with mounted("tmpfs", "size=8m", installed):
+            shutil.copytree(world.kept.joinpath(*installed.parts[-3:]), installed, symlinks=True, dirs_exist_ok=True)
+            ended = forks.run(*world.apply)
+            assert world.faults(world.before) == []
+            assert ended.code == ExitCode.ERROR
+            assert str(installed) in ended.err
+            assert os.strerror(errno.EXDEV) not in ended.err

@@ -1,0 +1,77 @@
+"""Do the tests notice? Each step out of order and each missing sync is tried, and something must complain.
+
+A missing sync cannot be seen by killing a process. For those the power is cut: on a model of a disk that loses what was
+not synced, none of it, one operation or two.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.crash.mutants import ORDER, SYNCS, Mutant
+from tests.crash.power import Tape
+from tests.crash.sweeps import Sweep
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
+
+SAMPLED: Final = 12
+_UNTIDY: Final = "is cached for nothing"
+"""A package that nothing names, left after a power cut, is dropped with the next generation."""
+
+
+@pytest.fixture(scope="module")
+def sweep() -> Iterator[Sweep]:
+    with Sweep.of() as sweep:
+        yield sweep
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mutant", ORDER, ids=lambda mutant: mutant.__name__)
+def test_wrong_order_is_noticed(sweep: Sweep, mutant: Mutant) -> None:
+    damaged = sweep.mutated(mutant.__name__)
+    assert any(damaged.verdict(at, verb) for at in damaged.points for verb in ("recover", "apply"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mutant", SYNCS)
+def test_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
+    assert any(power_cuts(sweep.mutated(mutant), at_most=100))
+
+
+def test_power_cut(sweep: Sweep) -> None:
+    assert list(power_cuts(sweep, at_most=SAMPLED)) == []
+
+
+@pytest.mark.long
+def test_power_cut_at_every_sync(sweep: Sweep) -> None:
+    assert list(power_cuts(sweep, at_most=2_000)) == []
+
+
+@pytest.mark.parametrize("damage", ["", pytest.param("not synced", marks=pytest.mark.long)])
+def test_power_cut_after_a_program_wrote_meanwhile(sweep: Sweep, damage: str) -> None:
+    late = sweep.mutated("carried_files_not_synced" if damage else "a_program_writes_meanwhile")
+    assert any(power_cuts(late, at_most=SAMPLED, since=late.commit + 1)) == bool(damage)
+
+
+def power_cuts(sweep: Sweep, *, at_most: int, since: int = 0) -> Iterator[str]:
+    """What is wrong after power cuts before each sync and at the end, with up to ``at_most`` choices of losses each."""
+    world = sweep.world
+    world.reset()
+    tape = Tape(world.base, sweep.calls)
+    for moment in tape.moments:
+        losses = list(tape.losses(moment)) if moment >= since else []
+        chance = random.Random(moment)  # noqa: S311 - the same sample each time
+        for lost in losses if len(losses) <= at_most else chance.sample(losses, at_most):
+            is_committed = tape.cut(moment, lost) or moment >= sweep.end
+            ended = sweep.settle("recover")
+            faults = world.faults(world.after if is_committed else world.before)
+            faults = [fault for fault in faults if _UNTIDY not in fault]
+            if ended.code:
+                faults.append(f"exit {ended.code}: {ended.err}")
+            cut = f"cut after {moment}, {sweep.calls[moment - 1]}, {tape.named(lost)} lost"
+            yield from (f"{cut}: {fault}" for fault in faults)
