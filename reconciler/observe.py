@@ -33,10 +33,11 @@ def observe(
     not read again; a local file that nobody asked for is never read.
     """
     present = present_items(home)
+    installed = {kind: str(home.installed(kind)) for kind in Kind}
     items = {}
     for key in {**dict.fromkeys(record.items), **wanted}:
         recorded = record.items.get(key)
-        items[key] = _look(home.item(key), recorded.files if recorded else {}, wanted.get(key, ()))
+        items[key] = _look(f"{installed[key.kind]}/{key.id}", recorded.files if recorded else {}, wanted.get(key, ()))
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
 
 
@@ -89,7 +90,7 @@ def rebuilt_registry(home: Home, record: Record, now: datetime) -> Registry:
     return Registry(entries=entries)
 
 
-def _look(folder: Path, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:
+def _look(folder: str, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:
     try:
         return _look_into(folder, recorded, wanted)
     except FileNotFoundError:
@@ -100,7 +101,7 @@ def _look(folder: Path, recorded: Mapping[str, RecordedFile], wanted: Collection
         raise StorageError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
 
 
-def _look_into(folder: Path, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:
+def _look_into(folder: str, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:
     files: dict[str, RecordedFile] = {}
     folders, links = set(), set()
     for node in tree.walk(folder):

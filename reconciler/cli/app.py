@@ -35,17 +35,6 @@ VERBS: Final[Mapping[str, Callable[..., int]]] = {
     "schema": schema,
 }
 
-app = typer.Typer(
-    name="llamagate",
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for name, verb in VERBS.items():
-    app.command(name)(verb)
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -53,7 +42,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def llamagate(
     context: typer.Context,
     _version: Annotated[
@@ -102,12 +90,29 @@ def _run(terminal: Terminal) -> int:
 
 def _invoke() -> int:
     """The verb, without the framework's own handling of errors, broken pipes and Ctrl-C."""
-    command = typer.main.get_command(app)
+    chosen = {name: VERBS[name] for name in sys.argv[1:2] if name in VERBS}
+    command = typer.main.get_command(_application(chosen or VERBS))
     try:
         with command.make_context("llamagate", sys.argv[1:]) as context:
             return int(command.invoke(context) or ExitCode.OK)
     except typer.Exit as ended:
         return int(ended.exit_code)
+
+
+def _application(verbs: Mapping[str, Callable[..., int]]) -> typer.Typer:
+    """The command line with these verbs; typer takes a millisecond for the flags of each."""
+    application = typer.Typer(
+        name="llamagate",
+        invoke_without_command=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    application.callback()(llamagate)
+    for name, verb in verbs.items():
+        application.command(name)(verb)
+    return application
 
 
 def _prepare_streams() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, NotReloadedError, UsageError
+
+if TYPE_CHECKING:
+    from reconciler.reconcile import changing
 
 
 def apply(
@@ -29,11 +32,9 @@ def apply(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Make the home match the file: all of it, or nothing."""
-    from reconciler.cli.render import render_error
     from reconciler.cli.render_plan import render_plan, render_refusals
-    from reconciler.cli.saved_plan import read_saved_plan
-    from reconciler.reconcile import changing
-    from reconciler.reconcile.explaining import explained
+    from reconciler.reconcile.changing import Watch
+    from reconciler.reconcile.changing import apply as change
     from reconciler.reconcile.looking import Options
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
@@ -44,12 +45,12 @@ def apply(
     if plan is not None:
         if chosen != Options(file=Path(options.DEFAULT_FILE)):
             raise UsageError("a saved plan holds its own file and options; leave out those of 'plan' here")
+        from reconciler.cli.saved_plan import read_saved_plan
+
         chosen, fingerprint = read_saved_plan(plan)
-    watch = changing.Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
-    shows_diff = as_json or verbose
-    done = changing.apply(
-        options.environment(home), chosen, watch, saved=fingerprint, explain=explained if shows_diff else None
-    )
+    watch = Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
+    explain = _explain() if as_json or verbose else None
+    done = change(options.environment(home), chosen, watch, saved=fingerprint, explain=explain)
     for warning in done.warnings:
         terminal.notice(warning)
     if done.reload is not None:
@@ -61,7 +62,15 @@ def apply(
             terminal.error(render_refusals(done.plan, terminal.error_style))
         return ExitCode.REFUSED
     if done.reload_failed:
+        from reconciler.cli.render import render_error
+
         missed = NotReloadedError("all is applied, but the gateway was not reloaded, and 'reload: required' is set")
         terminal.error(render_error(missed, terminal.error_style))
         return missed.exit_code
     return ExitCode.OK
+
+
+def _explain() -> changing.Explain:
+    from reconciler.reconcile.explaining import explained  # it reads manifests, and compares them with a library
+
+    return explained

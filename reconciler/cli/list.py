@@ -28,7 +28,7 @@ def list_(
 ) -> int:
     """List what is installed, whoever installed it."""
     from reconciler.cli.render import render_list
-    from reconciler.reconcile.reading import list_items
+    from reconciler.reconcile.listing import list_items
 
     if types is not None and types not in _TYPES:
         raise UsageError(f"'{types}' is no type; use extensions or agentic-modules")

@@ -12,7 +12,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.plan import Change
 
 if TYPE_CHECKING:
-    from reconciler.reconcile.reading import Listed
+    from reconciler.reconcile.listing import Listed
     from reconciler.reconcile.status import Status
 
 

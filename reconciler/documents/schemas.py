@@ -7,15 +7,14 @@ editors show too.
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.documents.acceptance import Test, UnknownKeywordError, acceptor, compiled
 from reconciler.documents.text import shown
 from reconciler.documents.yaml_places import Path, dotted, locate_all
 from reconciler.errors import Fault, InputError
@@ -81,7 +80,7 @@ def faults_of(value: Json, schema: str, *, data: bytes, file: str) -> tuple[Faul
     ``schema`` is a name, or a name and a definition in it: ``extension-manifest#/$defs/task``. ``data`` is the text
     that ``value`` was decoded from; it is read again only to find lines and columns.
     """
-    return _located(_problems(_validator(schema), value), data, file)
+    return () if _accepts(schema)(value) else _located(_problems(_validator(schema), value), data, file)
 
 
 def schema_faults(value: Json, *, data: bytes, file: str, at: Path = ()) -> tuple[Fault, ...]:
@@ -129,10 +128,23 @@ def _unique(problems: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
 
 
 @cache
+def _accepts(schema: str) -> Test:
+    try:
+        return acceptor(_schema(schema))
+    except UnknownKeywordError:
+        return lambda _: False
+
+
+@cache
 def _validator(schema: str) -> Any:
+    return _extended()(_schema(schema))
+
+
+@cache
+def _schema(schema: str) -> Any:
     name, _, pointer = schema.partition("#/")
     root = json.loads(schema_text(name))
-    return _extended()(_expanded(_target(root, pointer), root))
+    return _expanded(_target(root, pointer), root)
 
 
 def _extended() -> Any:
@@ -177,14 +189,8 @@ def _failed(keyword: str) -> ValidationError:
 
 
 def _pattern(_validator: Any, pattern: str, value: Json, _schema: JsonObject) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not _compiled(pattern).search(value):
+    if isinstance(value, str) and not compiled(pattern).search(value):
         yield _failed("pattern")
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """``pattern`` with a final ``$`` that means the end, as JSON Schema has it; Python's allows a line break behind."""
-    return re.compile(re.sub(r"\$\Z", r"\\Z", pattern))
 
 
 def _additional(validator: Any, rule: Any, value: Json, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
@@ -236,6 +242,8 @@ def _explained(failure: _Failure) -> Iterator[tuple[Path, str]]:
 
 
 def _unknown(key: str, known: list[str]) -> str:
+    import difflib  # only a fault needs it
+
     near = difflib.get_close_matches(key.lower(), known, n=1) if len(key) <= _SUGGESTED_CHARACTERS else []
     if near:
         return f"unknown field {shown(key)}; did you mean '{near[0]}'?"

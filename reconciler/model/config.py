@@ -28,7 +28,9 @@ def merged(base: JsonObject, overlay: JsonObject) -> JsonObject:
 
 def same(one: Json, other: Json) -> bool:
     """Whether both would be written alike; unlike ``==`` this tells 1, 1.0 and true apart."""
-    return one == other and (not one or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
+    if one is other or one != other or not one:
+        return one == other
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def is_env_reference(value: Json) -> bool:

@@ -10,11 +10,15 @@ from reconciler.model.ids import ItemKey, Kind
 
 STAGE_BESIDE = ".llamagate-stage"
 """The staging folder beside an ``installed`` that lies on another filesystem than the home."""
+_OURS = "reconciler"
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Paths below ``root``, which is absolute. Nothing here looks at the disk."""
+    """Paths below ``root``, which is absolute. Nothing here looks at the disk.
+
+    What is asked for once an item is joined in one step: joining paths is a fair part of what a large pass does.
+    """
 
     root: Path
 
@@ -30,7 +34,7 @@ class Home:
 
     @property
     def ours(self) -> Path:
-        return self.root / "reconciler"
+        return self.root / _OURS
 
     @property
     def record(self) -> Path:
@@ -48,14 +52,14 @@ class Home:
         return self.ours / "backups"
 
     def backup(self, key: ItemKey, generation: int) -> Path:
-        return self.backups / key.kind / key.id / str(generation)
+        return self.root.joinpath(_OURS, "backups", key.kind, key.id, str(generation))
 
     @property
     def cache(self) -> Path:
         return self.ours / "cache"
 
     def cached(self, tree: Digest) -> Path:
-        return self.cache / f"{tree.removeprefix('sha256:')}.zip"
+        return self.root.joinpath(_OURS, "cache", f"{tree.removeprefix('sha256:')}.zip")
 
     @property
     def stage(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MAX_ID_CHARACTERS: Final = 128
@@ -18,6 +19,8 @@ _WINDOWS_DEVICES: Final = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"]
 )
+_REMEMBERED_PATHS: Final = 1024
+"""Most packages have the same few names in them."""
 _RESERVED_IDS: Final = frozenset(["backups"])
 
 
@@ -59,6 +62,7 @@ def id_problem(text: str) -> str | None:
     return None
 
 
+@lru_cache(_REMEMBERED_PATHS)
 def path_problem(path: str) -> str | None:
     """What is wrong with ``path`` as a file's place inside a package, or ``None``.
 

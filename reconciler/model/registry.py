@@ -16,6 +16,7 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import ItemKey, Kind
 
 _KEYS: Final = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
+_KEY_SET: Final = frozenset(_KEYS)
 
 
 class CorruptRegistryError(ValueError):
@@ -52,8 +53,8 @@ class RegistryEntry:
             installed_at=str(value.get("installed_at", "")),
             last_updated_at=str(value.get("last_updated_at", "")),
             source_path=str(value.get("source_path", "")),
-            extra={key: value[key] for key in value if key not in _KEYS},
-            absent=frozenset(_KEYS) - value.keys(),
+            extra={key: value[key] for key in value if key not in _KEY_SET},
+            absent=_KEY_SET.difference(value),
         )
 
     def to_document(self) -> JsonObject:

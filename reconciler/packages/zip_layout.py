@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconciler.model.desired import Limits
 from reconciler.packages.archive_file import ArchiveFile
@@ -47,8 +46,7 @@ _NOT_FILES: Final[Mapping[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """An entry as the central directory has it. Sizes and offsets in bytes; the name of a folder ends with ``/``."""
 
     name: str
@@ -62,8 +60,7 @@ class Header:
     executable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """An entry whose headers agree. Its ``header.packed`` bytes of data begin at ``start``."""
 
     header: Header

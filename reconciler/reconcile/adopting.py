@@ -17,7 +17,7 @@ from reconciler.model.record import RecordItem
 from reconciler.packages.content import Content, read
 from reconciler.packages.folder import open_folder
 from reconciler.planning.diff import mutable_matcher
-from reconciler.reconcile.reading import Listed, list_items
+from reconciler.reconcile.listing import Listed, list_items
 from reconciler.sources.resolve import open_recorded
 from reconciler.store.state_files import read_record
 

@@ -20,7 +20,7 @@ from reconciler.model.plan import Plan
 from reconciler.model.record import Record
 from reconciler.observe import observe, rebuilt_registry
 from reconciler.planning.intent import Allowances, Intent, Wanted
-from reconciler.planning.pin import Pinned, Resolution, pin
+from reconciler.planning.pin import Resolution, pin
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.progress import Progress, no_progress
 from reconciler.reconcile.resolving import resolve_items
@@ -126,16 +126,18 @@ def realised(env: Environment, opened: Opened, config: JsonObject) -> Realised:
 
 
 def _pins(file: DesiredFile, record: Record, found: Mapping[ItemKey, Resolved]) -> Pins:
-    old = read_lock(lock_path(file.path), known=record.documents)
     items = file.desired.items
     resolutions = {
         item.key: Resolution(source=item.source, version=found[item.key].manifest.version, tree=found[item.key].tree)
         for item in items
         if item.key in found
     }
-    pinned: Pinned = pin(items, old.lock, resolutions)
-    is_same = old.is_known and pinned.lock == old.lock
-    return Pins(lock=pinned.lock, stale=pinned.stale, changed=not is_same and lock_bytes(pinned.lock) != old.data)
+    fresh = pin(items, Lock(), resolutions).lock
+    old = read_lock(lock_path(file.path), known=record.documents, expected=fresh)
+    if old.is_known and old.lock == fresh:
+        return Pins(lock=fresh, stale=(), changed=False)
+    pinned = pin(items, old.lock, resolutions)
+    return Pins(lock=pinned.lock, stale=pinned.stale, changed=lock_bytes(pinned.lock) != old.data)
 
 
 def _intent(

@@ -21,8 +21,9 @@ from reconciler.packages.content import read
 from reconciler.packages.realise import realise
 from reconciler.planning.explain import MASK
 from reconciler.planning.planner import drift_of
+from reconciler.reconcile.listing import Listed, list_items
 from reconciler.reconcile.looking import Options, look
-from reconciler.reconcile.reading import Listed, TransactionState, list_items, steadily, transaction_state
+from reconciler.reconcile.reading import TransactionState, steadily, transaction_state
 from reconciler.sources.resolve import open_recorded
 from reconciler.store.state_files import read_record, read_registry
 

@@ -1,0 +1,84 @@
+"""One HTTP exchange. ``http.client`` knows no proxies, no netrc and follows no redirects; loading it takes time."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+MAX_ANSWER_BYTES: Final = 2**20
+_CHUNK_BYTES: Final = 2**16
+
+
+def exchange(method: str, url: str, api_key: str | None, *, seconds: float) -> tuple[int, bytes]:
+    """Status and body of the answer, at most ``MAX_ANSWER_BYTES`` of it, all within ``seconds``.
+
+    Raises ``OSError``, also for what is no HTTP, and ``ValueError`` for an address that cannot be called.
+    """
+    try:
+        return _exchange(method, url, api_key, seconds)
+    except http.client.HTTPException as error:
+        raise ConnectionError(_reason(error)) from error
+
+
+def _reason(error: http.client.HTTPException) -> str:
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection without an answer"
+    if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong):
+        return "what answers there does not speak HTTP"
+    return "its answer was cut off"
+
+
+def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    if parts.hostname is None or parts.scheme not in ("http", "https"):
+        raise ValueError("gateway.url must be an http or https address")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=seconds)
+    headers = {"Connection": "close", **({"X-API-Key": api_key} if api_key else {})}
+    with closing(connection), _ended_after(seconds, connection):
+        connection.request(method, parts.path, headers=headers)
+        with closing(connection.getresponse()) as answer:
+            return answer.status, _body(answer)
+
+
+@contextmanager
+def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
+    """Connect, and cut the connection after ``seconds``: a socket's own timeout starts anew with each byte."""
+    ended = threading.Event()
+    start = time.monotonic()
+    connection.connect()
+    sock: socket.socket = connection.sock
+
+    def end() -> None:
+        ended.set()
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(start + seconds - time.monotonic(), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise TimeoutError("the answer did not end in time") if ended.is_set() else error from error
+    finally:
+        timer.cancel()
+    if ended.is_set():
+        raise TimeoutError("the answer did not end in time")
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    """At most ``MAX_ANSWER_BYTES``: an endless answer is cut."""
+    body = b""
+    while len(body) < MAX_ANSWER_BYTES:
+        chunk = answer.read1(_CHUNK_BYTES)
+        if not chunk:
+            break
+        body += chunk
+    return body
