@@ -15,7 +15,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence
 from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST, Manifest
-from reconciler.model.record import Record, RecordedFile
+from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry, registry_time
 
 _MANIFESTS: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -25,19 +25,27 @@ _MANIFESTS: Final[Mapping[Kind, tuple[str, ...]]] = {
 
 
 def observe(
-    home: Home, record: Record, registry: Registry, wanted: Mapping[ItemKey, Collection[str]], *, corrupt: str | None
+    home: Home,
+    recorded: Mapping[ItemKey, RecordItem],
+    registry: Registry,
+    wanted: Mapping[ItemKey, Collection[str]],
+    *,
+    corrupt: str | None,
+    reads_all: bool = False,
 ) -> Observed:
-    """Look at every recorded and every wanted item.
+    """Look at the ``recorded`` and the ``wanted`` items.
 
     ``wanted`` names the paths whose content matters beyond the recorded ones. A file with its recorded stat stamp is
-    not read again; a local file that nobody asked for is never read.
+    not read again, unless ``reads_all``; a local file that nobody asked for is never read.
     """
     present = present_items(home)
     installed = {kind: str(home.installed(kind)) for kind in Kind}
     items = {}
-    for key in {**dict.fromkeys(record.items), **wanted}:
-        recorded = record.items.get(key)
-        items[key] = _look(f"{installed[key.kind]}/{key.id}", recorded.files if recorded else {}, wanted.get(key, ()))
+    for key in {**dict.fromkeys(recorded), **wanted}:
+        before = recorded[key].files if key in recorded else {}
+        if reads_all:
+            before = {path: RecordedFile(file.sha256) for path, file in before.items()}
+        items[key] = _look(f"{installed[key.kind]}/{key.id}", before, wanted.get(key, ()))
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
 
 

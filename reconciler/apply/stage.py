@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
-from reconciler.fs.carry import carry
+from reconciler.fs.carry import carry, copy_tree
 from reconciler.fs.descriptor import naming
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
@@ -35,6 +35,8 @@ class NewTree:
     realised: Realised
     keep: frozenset[str] = frozenset()
     brought: frozenset[str] = frozenset()
+    carried_from: Path | None = None
+    """Where local files come from, if not from what stands at the item's place."""
     private: bool = False
     """Whether what was written for the configuration holds secrets, and is for the owner's eyes only."""
 
@@ -73,8 +75,12 @@ class Stage:
             stamps = {
                 path: _write(root, folder_fd, path, wanted, wanted.mode(path, executables)) for path in wanted.paths
             }
-        carry_local(self.home.item(key), root, wanted.brought)
+        carry_local(wanted.carried_from or self.home.item(key), root, wanted.brought)
         return stamps
+
+    def copy(self, key: ItemKey, folder: Path) -> None:
+        """Build the item's new tree as a copy of ``folder``, local files and all."""
+        copy_tree(folder, self.new(key))
 
     def cache(self, tree_digest: Digest, content: Content) -> None:
         """Pack the package for the cache, so that it can come back when its source is gone."""

@@ -33,7 +33,8 @@ class Documents:
     record: str
     previous_record: str | None
     generation_text: str
-    lock: tuple[Path, bytes] | None
+    inputs: tuple[tuple[Path, bytes], ...]
+    """Files beside the home, the lock among them: written before the commit point, and inputs of the next pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,11 @@ class Transaction:
         self.keep_package(key, wanted.package, wanted.content)
         return self.stage.build(key, wanted)
 
+    def stage_backup(self, key: ItemKey, backup: int, package: Package, content: Content) -> None:
+        """Build the new tree as a copy of a whole backup, and keep its package in the cache."""
+        self.keep_package(key, package, content)
+        self.stage.copy(key, self.home.backup(key, backup))
+
     def keep_package(self, key: ItemKey, package: Package, content: Content) -> None:
         """Keep a package in the cache, whether or not its files are written: undoing must not need its source."""
         self.stage.prepare(key.kind)
@@ -72,8 +78,8 @@ class Transaction:
         """
         moves = tuple(self._move(action) for action in actions if action.rewrites)
         self.stage.seal()
-        if documents.lock is not None:
-            durable.write_file(*documents.lock)
+        for path, data in documents.inputs:
+            durable.write_file(path, data, mode=durable.mode_of(path))
         journal = Journal(
             txn=self.stage.txn,
             generation=self.generation,

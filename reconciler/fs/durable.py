@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +42,14 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
             raise
         if sync:
             sync_folder(target.parent)
+
+
+def mode_of(path: Path) -> int:
+    """The permission bits of the file ``path``, to write it anew with; those of a usual file where there is none."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return 0o644
 
 
 @contextmanager

@@ -64,9 +64,9 @@ class Refusal:
 class Action:
     """One item's change.
 
-    ``after`` is what the record will say (``None``: removed). Where ``rewrites`` is set the folder is replaced: the
-    package's files are written, but for those in ``keep``; whatever stands on disk at a path outside ``brought`` is
-    carried over.
+    ``after`` is what the record will say: ``None`` for a removal, and for what is switched without being recorded.
+    Where ``rewrites`` is set the folder is replaced: the package's files are written, but for those in ``keep``;
+    whatever stands on disk at a path outside ``brought`` is carried over.
     """
 
     key: ItemKey
@@ -79,6 +79,10 @@ class Action:
     keep: frozenset[str] = frozenset()
     brought: frozenset[str] = frozenset()
     diff: JsonObject = field(default_factory=dict)
+
+    @property
+    def removes(self) -> bool:
+        return self.action is ActionKind.REMOVE
 
     def to_document(self) -> JsonObject:
         return {
@@ -123,7 +127,7 @@ class Plan:
         """Equal for two plans exactly when they would do the same: it covers what is written, byte for byte."""
         lines = [f"generation {self.generation} {self.rebuilds_registry}"]
         for action in self.actions:
-            outcome = _without_stamps(action.after) if action.after else "gone"
+            outcome = _without_stamps(action.after) if action.after else "gone" if action.removes else "not ours"
             carried = f"{sorted(action.keep)} {sorted(action.brought)}" if action.rewrites else "as it is"
             lines.append(f"{action.action} {action.key} {outcome} {carried} {action.reasons}")
         lines += [f"refused {refusal.key} {refusal.code}" for refusal in self.refusals]

@@ -1,4 +1,4 @@
-"""Our own record of what we installed, and the generations that it went through."""
+"""Our own record of what we installed."""
 
 from __future__ import annotations
 
@@ -131,27 +131,6 @@ class Record:
             "documents": {str(digest): self.documents[digest] for digest in sorted(self.documents)},
             "items": [self.items[key].to_document() for key in sorted(self.items)],
         }
-
-
-def generation_document(record: Record, *, applied_at: str) -> JsonObject:
-    """What a generation remembers: the items in force after it, enough to bring them back from the cache."""
-    return {
-        "schema": RECORD_SCHEMA,
-        "generation": record.generation,
-        "applied_at": applied_at,
-        "items": [
-            {
-                "kind": str(key.kind),
-                "id": key.id,
-                "version": item.version,
-                "owner": item.owner,
-                "enabled": item.enabled,
-                "config": item.config,
-                "tree": item.tree,
-            }
-            for key, item in sorted(record.items.items())
-        ],
-    }
 
 
 def _manifest_to_document(manifest: Manifest) -> JsonObject:

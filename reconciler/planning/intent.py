@@ -22,23 +22,29 @@ class Wanted:
     key: ItemKey
     source: Source
     source_stamp: str
+    owner: str | None
     manifest: Manifest
     tree: Digest
     config: JsonObject
     files: Mapping[str, str]
     enabled: bool | None = None
     depends_on: tuple[str, ...] = ()
+    backup: int | None = None
+    """The generation whose backup takes the place of the whole folder: nothing of what stands there is carried over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowances:
     """What the person who runs the command permits beyond the policy.
 
-    ``take_over`` holds ids, or is ``None`` for every item that is in the way.
+    ``take_over`` holds ids, or is ``None`` for every item that is in the way. ``downgrade``: a lower version may
+    replace a higher one. ``force``: what others depend on may go.
     """
 
     prune: bool = False
     overwrite: bool = False
+    downgrade: bool = True
+    force: bool = False
     take_over: frozenset[str] | None = frozenset()
 
     def takes_over(self, item_id: str) -> bool:
@@ -47,19 +53,27 @@ class Allowances:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
+    """``owner`` is whose file speaks, from ``file``; ``None`` where a command speaks, which prunes nothing.
 
-    ``home`` is the home's absolute path as text: registry entries hold absolute paths.
+    ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
+    ``removals`` (item → why) go whoever owns them. ``switches`` are only enabled or disabled. ``home`` is the home's
+    absolute path as text: registry entries hold absolute paths. ``hold`` is the reason of a hold to set, ``ends_hold``
+    lifts one. ``notes`` are warnings that the plan passes on.
     """
 
-    owner: str
+    owner: str | None
     file: str
     home: str
     wanted: Mapping[ItemKey, Wanted]
     policy: Policy
+    removals: Mapping[ItemKey, str] = field(default_factory=dict)
+    switches: Mapping[ItemKey, bool] = field(default_factory=dict)
     scope: frozenset[ItemKey] | None = None
     allowances: Allowances = field(default_factory=Allowances)
     reload_required: bool = False
+    hold: str = ""
+    ends_hold: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def owner_is_implicit(self) -> bool:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from reconciler.model.ids import ItemKey
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Action, Plan
-from reconciler.model.record import Record, RecordedFile, RecordItem
+from reconciler.model.plan import Action, ActionKind, Plan
+from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry, registry_time
 from reconciler.planning.intent import Intent
 
@@ -26,18 +26,20 @@ class RegistryEdits:
 
 
 def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> Record:
-    """The record after ``plan``: one generation on, the owner's file noted, any hold ended."""
+    """The record after ``plan``: one generation on, the owner's file noted, a hold set or ended as the intent says."""
     items = dict(record.items)
     for action in plan.actions:
-        if action.after is None:
+        if action.removes:
             items.pop(action.key, None)
-        else:
+        elif action.after is not None:
             items[action.key] = _with_stamps(action.after, action, staged.get(action.key, {}))
+    generation = record.generation + 1
+    hold = None if intent.ends_hold else record.hold
     return replace(
         record,
-        generation=record.generation + 1,
-        hold=None,
-        owners={**record.owners, intent.owner: intent.file},
+        generation=generation,
+        hold=Hold(reason=intent.hold, generation=generation) if intent.hold else hold,
+        owners=record.owners if intent.owner is None else {**record.owners, intent.owner: intent.file},
         items=items,
     )
 
@@ -56,9 +58,14 @@ def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime
         if action.after is not None:
             edits[action.key.id] = _entry(action.after, before, intent.home, registry_time(now))
         elif before is not None:  # else the entry under this id, if any, is that of an item of the other kind
-            edits[action.key.id] = None
+            edits[action.key.id] = None if action.removes else _switched(before, action, registry_time(now))
     before_by_id = {item_id: observed.registry.entries.get(item_id) for item_id in edits}
     return RegistryEdits(edits=edits, before=before_by_id)
+
+
+def _switched(entry: RegistryEntry, action: Action, now: str) -> RegistryEntry:
+    """The entry of an item that we did not install, enabled or disabled."""
+    return replace(entry, enabled=action.action is ActionKind.ENABLE, last_updated_at=now)
 
 
 def _entry(item: RecordItem, before: RegistryEntry | None, home: str, now: str) -> RegistryEntry:

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Final
 
-from reconciler.model.ids import ItemKey
-from reconciler.model.observed import Observed, ObservedItem, Presence
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.observed import Observed, Presence
 from reconciler.model.plan import Refusal
 from reconciler.model.record import Record, RecordItem
+from reconciler.model.version import is_older
 from reconciler.planning.intent import Intent, Wanted
-from reconciler.planning.order import dependency_cycle
+from reconciler.planning.reasons import Standing
 
 PRUNE_GUARD_FROM: Final = 3
 """Removals of one pass below which the prune guard does not look."""
 
 
-def ownership(
-    key: ItemKey, recorded: RecordItem | None, found: ObservedItem, intent: Intent, *, same: bool
-) -> Refusal | None:
+def ownership(wanted: Wanted, standing: Standing, intent: Intent, *, same: bool) -> Refusal | None:
     """Something that is not this owner's stands in the way; unless it is already ``same`` as what would be written."""
-    if intent.allowances.takes_over(key.id) or (recorded and recorded.owner == intent.owner):
+    key, recorded = wanted.key, standing.recorded
+    if intent.allowances.takes_over(key.id) or (recorded and recorded.owner == wanted.owner):
         return None
-    advice = f"'apply --take-over {key.id}' replaces it after a backup"
     if recorded and recorded.owner is not None:
-        return Refusal(key=key, code="unowned", message=f"it belongs to the owner '{recorded.owner}'; {advice}")
-    if same or (recorded is None and found.presence is Presence.ABSENT):
+        return _unowned(key, f"it belongs to the owner '{recorded.owner}'", intent)
+    if same or (recorded is None and standing.found.presence is Presence.ABSENT):
         return None
     what = "a command brought it" if recorded else "it was installed by something else, and its files differ"
-    return Refusal(key=key, code="unowned", message=f"{what}; {advice}")
+    return _unowned(key, what, intent)
+
+
+def _unowned(key: ItemKey, what: str, intent: Intent) -> Refusal:
+    command = f"apply --take-over {key.id}" if intent.owner is not None else f"llamagate remove {key.id}"
+    does = "replaces it" if intent.owner is not None else "clears the way"
+    return Refusal(key=key, code="unowned", message=f"{what}; '{command}' {does} after a backup")
+
+
+def conflict(key: ItemKey, path: str) -> Refusal:
+    message = (
+        f"{path} was changed here and is changed by the package too; --overwrite takes the package's after a backup"
+    )
+    return Refusal(key=key, code="conflict", message=message)
+
+
+def downgrade(wanted: Wanted, standing: Standing, intent: Intent) -> Refusal | None:
+    if intent.allowances.downgrade or standing.version is None:
+        return None
+    version = wanted.manifest.version
+    if not is_older(version, than=standing.version):
+        return None
+    message = f"version {version} is older than the installed {standing.version}; --allow-downgrade permits it"
+    return Refusal(key=wanted.key, code="downgrade", message=message)
 
 
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
@@ -63,50 +85,64 @@ def not_loadable(wanted: Wanted, intent: Intent) -> Refusal | None:
 
 
 def dependencies(
-    intent: Intent,
-    graph: Mapping[ItemKey, Collection[ItemKey]],
-    installed: Collection[ItemKey],
-    removed: Collection[ItemKey],
+    intent: Intent, cycle: Sequence[ItemKey], installed: Collection[ItemKey], removed: Collection[ItemKey]
 ) -> Iterable[Refusal]:
-    """Each ``depends_on`` must be desired or installed, and there must be no cycle."""
+    """What a file lists must find each of its ``depends_on``, desired or installed, and there must be no ``cycle``."""
+    if intent.owner is None:
+        return
     there = {key.id for key in [*intent.wanted, *installed] if key not in removed}
     for key, wanted in intent.wanted.items():
         for need in wanted.depends_on:
             if need not in there:
                 message = f"it depends on '{need}', which is neither in the file nor installed"
                 yield Refusal(key=key, code="unknown-dependency", message=message)
-    cycle = dependency_cycle(graph)
     if cycle:
         path = " → ".join(key.id for key in cycle)
         yield Refusal(key=cycle[0], code="cycle", message=f"its dependencies form a circle: {path}")
 
 
-def prune_guard(intent: Intent, owned: int, removals: list[ItemKey]) -> Refusal | None:
+def needed(intent: Intent, record: Record) -> Iterable[Refusal]:
+    """What others depend on is not removed by a command, unless that is asked for."""
+    if intent.allowances.force:
+        return
+    staying = [item for key, item in record.items.items() if key not in intent.removals]
+    for key in intent.removals:
+        gone = record.items.get(key)
+        names = {key.id, gone.manifest.name if gone else key.id}
+        users = sorted(item.key.id for item in staying if _uses(item, key, names))
+        if users:
+            message = f"{', '.join(users)} {'depend' if len(users) > 1 else 'depends'} on it; --force removes it anyway"
+            yield Refusal(key=key, code="needed", message=message)
+
+
+def _uses(item: RecordItem, key: ItemKey, names: Set[str]) -> bool:
+    is_a_step = key.kind is Kind.EXTENSION and not names.isdisjoint(item.manifest.requires)
+    return key.id in item.depends_on or is_a_step
+
+
+def prune_guard(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterable[Refusal]:
     """A file that lost most of its items is more often a mistake than a wish."""
-    if intent.allowances.prune or len(removals) < PRUNE_GUARD_FROM:
-        return None
-    if len(removals) * 100 <= intent.policy.max_prune * owned:
-        return None
-    names = ", ".join(key.id for key in removals[:3]) + (", …" if len(removals) > PRUNE_GUARD_FROM else "")
+    if intent.allowances.prune or len(pruned) < PRUNE_GUARD_FROM:
+        return
+    owned = sum(item.owner == intent.owner for item in record.items.values())
+    if len(pruned) * 100 <= intent.policy.max_prune * owned:
+        return
+    names = ", ".join(key.id for key in pruned[:3]) + (", …" if len(pruned) > PRUNE_GUARD_FROM else "")
     message = (
-        f"{len(removals)} of {owned} owned items ({names}) would be removed, more than policy.max_prune "
+        f"{len(pruned)} of {owned} owned items ({names}) would be removed, more than policy.max_prune "
         f"({intent.policy.max_prune}%); --allow-prune permits it"
     )
-    return Refusal(key=removals[0], code="prune-guard", message=message)
+    yield Refusal(key=pruned[0], code="prune-guard", message=message)
 
 
-def other_file(intent: Intent, record: Record, removals: list[ItemKey]) -> Refusal | None:
+def other_file(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterable[Refusal]:
     """Two files that both leave the owner out must not remove each other's items."""
-    before = record.owners.get(intent.owner)
-    if (
-        not removals
-        or not intent.owner_is_implicit
-        or before in (None, intent.file)
-        or intent.allowances.take_over is None
-    ):
-        return None
-    message = (
-        f"it would be removed, but {before} installed it; give each file its own 'owner:', "
-        "or --take-over-all if this file replaces that one"
-    )
-    return Refusal(key=removals[0], code="other-file", message=message)
+    before = record.owners.get(intent.owner or "")
+    if not pruned or not intent.owner_is_implicit or before in (None, intent.file):
+        return
+    if intent.allowances.take_over is not None:
+        message = (
+            f"it would be removed, but {before} installed it; give each file its own 'owner:', "
+            "or --take-over-all if this file replaces that one"
+        )
+        yield Refusal(key=pruned[0], code="other-file", message=message)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from reconciler.model.config import same
 from reconciler.model.desired import section_of
 from reconciler.model.observed import ObservedItem, Presence
@@ -12,27 +15,39 @@ from reconciler.model.version import is_older
 from reconciler.planning.diff import FileDiff
 
 
+class Standing(NamedTuple):
+    """What there is of an item before the pass: our record, its folder, the registry's entry."""
+
+    recorded: RecordItem | None
+    found: ObservedItem
+    entry: RegistryEntry | None
+
+    @property
+    def version(self) -> str | None:
+        """The version that is installed, where anyone knows it."""
+        if self.recorded is not None:
+            return self.recorded.version
+        return self.entry.version if self.entry and self.found.presence is not Presence.ABSENT else None
+
+
 def what_changes(
-    after: RecordItem,
-    recorded: RecordItem | None,
-    found: ObservedItem,
-    entry: RegistryEntry | None,
-    diff: FileDiff,
-    registry_drift: tuple[Drift, ...],
+    after: RecordItem, standing: Standing, diff: FileDiff, registry_drift: tuple[Drift, ...], *, backup: int | None
 ) -> tuple[ActionKind | None, list[str]]:
-    """All that changes, the most telling first; its name is the action's."""
+    """All that changes, the most telling first; its name is the action's.
+
+    ``backup`` is the generation whose backup takes the folder's place, if one does.
+    """
+    recorded, entry = standing.recorded, standing.entry
     changes: list[tuple[ActionKind, str]] = []
-    if recorded is None:
-        changes.append(_arrival(after, found, entry, diff))
-    elif recorded.tree != after.tree:
-        changes.append(_update(recorded, after))
+    if backup is not None:
+        changes.append(_put_back(after, standing, backup))
+    elif recorded is None:
+        changes.append(_arrival(after, standing, diff))
+    else:
+        changes += _content(recorded, after, diff)
     if recorded is not None and recorded.owner != after.owner:
-        changes.append((ActionKind.ADOPT, f"owner {recorded.owner or 'nobody'} → {after.owner}"))
-    changes += [(ActionKind.REPAIR, _repair(row)) for row in (*diff.healed, *registry_drift)]
-    if recorded is not None and not same(recorded.config, after.config):
-        changes.append((ActionKind.CONFIGURE, "the configuration in the file changed"))
-    elif recorded is not None and diff.rewrites and not diff.healed and recorded.tree == after.tree:
-        changes.append((ActionKind.CONFIGURE, "a value from the environment changed"))
+        changes.append((ActionKind.ADOPT, f"owner {recorded.owner or 'nobody'} → {after.owner or 'nobody'}"))
+    changes += [(ActionKind.REPAIR, _repair(row)) for row in registry_drift]
     was_enabled = entry.enabled if entry else recorded.enabled if recorded else after.enabled
     if was_enabled != after.enabled:
         changes.append(
@@ -44,13 +59,32 @@ def what_changes(
     return changes[0][0], [reason for _, reason in changes]
 
 
-def _arrival(
-    after: RecordItem, found: ObservedItem, entry: RegistryEntry | None, diff: FileDiff
-) -> tuple[ActionKind, str]:
-    if found.presence is Presence.ABSENT:
+def _put_back(after: RecordItem, standing: Standing, backup: int) -> tuple[ActionKind, str]:
+    reason = f"put back from the backup of generation {backup}"
+    if standing.found.presence is Presence.ABSENT:
+        return ActionKind.INSTALL, reason
+    if standing.version is None or standing.version == after.version:
+        return ActionKind.REPAIR, reason
+    older = is_older(after.version, than=standing.version)
+    return ActionKind.DOWNGRADE if older else ActionKind.UPDATE, reason
+
+
+def _content(recorded: RecordItem, after: RecordItem, diff: FileDiff) -> Iterator[tuple[ActionKind, str]]:
+    if recorded.tree != after.tree:
+        yield _update(recorded, after)
+    yield from ((ActionKind.REPAIR, _repair(row)) for row in diff.healed)
+    if not same(recorded.config, after.config):
+        yield ActionKind.CONFIGURE, "the configuration in the file changed"
+    elif diff.rewrites and not diff.healed and recorded.tree == after.tree:
+        yield ActionKind.CONFIGURE, "a value from the environment changed"
+
+
+def _arrival(after: RecordItem, standing: Standing, diff: FileDiff) -> tuple[ActionKind, str]:
+    if standing.found.presence is Presence.ABSENT:
         return ActionKind.INSTALL, f"new under {section_of(after.key.kind)}"
     if not diff.rewrites and not diff.conflicts:
         return ActionKind.ADOPT, "the same files are already there"
+    entry = standing.entry
     if entry and is_older(after.version, than=entry.version):
         return ActionKind.DOWNGRADE, f"replaces the version {entry.version} that something else installed"
     return ActionKind.UPDATE, "replaces what something else installed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,17 +11,18 @@ from pathlib import Path
 from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
 from reconciler.apply.stage import NewTree
-from reconciler.apply.transaction import Documents, Keeping, storage_error, transaction
+from reconciler.apply.transaction import Documents, Keeping, Transaction, storage_error, transaction
 from reconciler.errors import PlanStaleError, StorageError
 from reconciler.fs import durable, file_lock
 from reconciler.gateway.refresh import DEFAULT_URL, Reload, refresh
 from reconciler.model.config import JsonObject, env_references
 from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
+from reconciler.model.generation import generation_of
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
-from reconciler.model.plan import Action, ActionKind, Plan
-from reconciler.model.record import Record, RecordedFile, generation_document
+from reconciler.model.plan import Action, Plan
+from reconciler.model.record import Hold, Record, RecordedFile
 from reconciler.model.registry import registry_time
 from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.reconcile.looking import Looked, Options, Pins, look, look_at_pins, realised
@@ -71,29 +72,51 @@ Explain = Callable[[Looked], Plan]
 def apply(
     env: Environment, options: Options, watch: Watch, *, saved: str = "", explain: Explain | None = None
 ) -> Outcome:
-    """One pass that changes the home. ``saved`` is the fingerprint of a saved plan that it must equal.
+    """One pass over a desired state. ``saved`` is the fingerprint of a saved plan that it must equal."""
 
-    Errors say by their class whether anything was changed; see ``reconciler.errors``.
-    """
-    home = Home(env.home)
-    with exclusive(env, watch):
-        recovered = _settle(home, options.file)
-        if recovered is not Recovered.NONE:
-            watch.notice(f"an interrupted change was {recovered} first")
+    def look_again() -> Looked:
         looked = look(env, options, watch.progress)
         if saved and looked.plan.fingerprint() != saved:
             raise PlanStaleError("what would be done now is not what the saved plan says")
+        return looked
+
+    return change(env, options.file, watch, look_again, explain=explain)
+
+
+def change(
+    env: Environment, file: Path, watch: Watch, look: Callable[[], Looked], *, explain: Explain | None = None
+) -> Outcome:
+    """One pass that changes the home: what ``look`` then plans is done, all of it or nothing.
+
+    ``file`` is the desired state that the pass may read or write. Errors say by their class whether anything was
+    changed; see ``reconciler.errors``.
+    """
+    with exclusive(env, watch):
+        recovered = _settle(Home(env.home), file)
+        if recovered is not Recovered.NONE:
+            watch.notice(f"an interrupted change was {recovered} first")
+        looked = look()
         plan = explain(looked) if explain else looked.plan
         outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.intent.reload_required)
         if looked.plan.refusals:
             return outcome
         outcome = replace(outcome, warnings=tuple(_carry_out(env, looked, watch.progress)))
-        if looked.pins.changed:
-            watch.notice(_renewed(looked))
-        settings = looked.file.desired.gateway
+        for written in looked.inputs:
+            watch.notice(written.said)
         if looked.plan.changes or recovered is not Recovered.NONE:
-            return replace(outcome, reload=tell_gateway(env, settings))
-        return replace(outcome, reload=_tell_again(env, settings, looked.record))
+            return replace(outcome, reload=tell_gateway(env, looked.gateway))
+        return replace(outcome, reload=_tell_again(env, looked.gateway, looked.record))
+
+
+def resume(env: Environment, file: Path, watch: Watch) -> Hold | None:
+    """End the hold, if there is one; returns it."""
+    home = Home(env.home)
+    with exclusive(env, watch):
+        _settle(home, file)
+        record, _ = read_record(home)
+        if record.hold is not None:
+            _write(home.record, record_bytes(replace(record, hold=None)))
+        return record.hold
 
 
 def recover(
@@ -117,7 +140,8 @@ def recover(
 def _settle(home: Home, file: Path) -> Recovered:
     """Finish or undo what a crash left, in the home and beside ``file``."""
     try:
-        durable.discard_temporary(lock_path(file))
+        for path in (lock_path(file), file):
+            durable.discard_temporary(path)
     except OSError as error:
         raise storage_error(error, "what an interrupted command left could not be removed") from error
     return recovery.recover(home)
@@ -174,46 +198,69 @@ def _tell_again(env: Environment, settings: GatewaySettings, record: Record) -> 
     return outcome if outcome is not None and (outcome.again or settings.reload == "required") else None
 
 
-def _renewed(looked: Looked) -> str:
-    count = len(looked.pins.stale)
-    return f"wrote {lock_path(looked.file.path)}: {count} {'entry' if count == 1 else 'entries'} renewed"
-
-
 def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str]:
     """The transaction; or, where only our notes change, those. Returns warnings."""
     if not looked.plan.changes:
         _note(looked)
         return []
     rewriting = [action for action in looked.plan.actions if action.rewrites and action.after]
+    policy = looked.intent.policy
     with transaction(looked.home, looked.record.generation + 1) as change:
-        staged: dict[ItemKey, dict[str, RecordedFile]] = {}
+        staged: dict[ItemKey, Mapping[str, RecordedFile]] = {}
         for done, action in enumerate(rewriting):
             progress("staging", done, len(rewriting))
-            staged[action.key] = dict(change.stage_item(action.key, _new_tree(env, looked, action)))
+            staged[action.key] = _staged(env, looked, action, change)
         progress("staging", len(rewriting), len(rewriting))
         for action in looked.plan.actions:
-            if action.action is ActionKind.ADOPT and not action.rewrites:
-                adopted = open_resolved(looked.resolved[action.key], looked.home, looked.intent.policy.limits)
-                change.keep_package(action.key, adopted.package, adopted.content)
+            if _is_new_as_it_stands(action, looked.record):
+                opened = open_resolved(looked.resolved[action.key], looked.home, policy.limits)
+                change.keep_package(action.key, opened.package, opened.content)
         record = next_record(_with_sources(looked), looked.plan, looked.intent, staged)
         documents = _documents(env, looked, replace(record, documents=looked.documents))
-        policy = looked.intent.policy
         return change.commit(
             looked.plan.actions, documents, Keeping(backups=policy.backups, generations=policy.generations)
         )
 
 
+def _is_new_as_it_stands(action: Action, record: Record) -> bool:
+    """Whether a package comes into the record without being written: one that was found there."""
+    if action.after is None or action.rewrites:
+        return False
+    recorded = record.items.get(action.key)
+    return recorded is None or recorded.tree != action.after.tree
+
+
+def _staged(env: Environment, looked: Looked, action: Action, change: Transaction) -> Mapping[str, RecordedFile]:
+    wanted = looked.intent.wanted[action.key]
+    opened = open_resolved(looked.resolved[action.key], looked.home, looked.intent.policy.limits)
+    if wanted.backup is not None:
+        change.stage_backup(action.key, wanted.backup, opened.package, opened.content)
+        return {}
+    carried = looked.carried.get(action.key)
+    tree = NewTree(
+        package=opened.package,
+        content=opened.content,
+        realised=realised(env, opened, wanted.config),
+        keep=action.keep | (carried.keep if carried else frozenset()),
+        brought=action.brought | carried.brought if carried else action.brought,
+        carried_from=carried.folder if carried else None,
+        private=any(env_references(wanted.config)),
+    )
+    return change.stage_item(action.key, tree)
+
+
 def _documents(env: Environment, looked: Looked, record: Record) -> Documents:
     edits = registry_edits(looked.plan, looked.intent, looked.observed, env.now)
     applied_at = registry_time(env.now)
+    generation = generation_of(record, applied_at=applied_at, command=env.command, list_of=looked.list_of)
     return Documents(
         edits=edits.edits,
         before=edits.before,
         rebuilt=tuple(looked.observed.registry.entries.values()) if looked.observed.corrupt else None,
         record=_text(record_bytes(record)),
         previous_record=None if looked.previous_record is None else _text(looked.previous_record),
-        generation_text=_text(generation_bytes(generation_document(record, applied_at=applied_at))),
-        lock=(lock_path(looked.file.path), lock_bytes(looked.pins.lock)) if looked.pins.changed else None,
+        generation_text=_text(generation_bytes(generation)),
+        inputs=tuple((written.path, written.data) for written in looked.inputs),
     )
 
 
@@ -223,9 +270,11 @@ def _text(document: bytes) -> str:
 
 
 def _note(looked: Looked) -> None:
-    if looked.pins.changed:
-        _write(lock_path(looked.file.path), lock_bytes(looked.pins.lock))
-    record = replace(_with_sources(looked), hold=None)
+    for written in looked.inputs:
+        _write(written.path, written.data)
+    record = _with_sources(looked)
+    if looked.intent.ends_hold:
+        record = replace(record, hold=None)
     if record != looked.record:
         _write(looked.home.record, record_bytes(record))
 
@@ -242,21 +291,8 @@ def _with_sources(looked: Looked) -> Record:
     return replace(looked.record, items={**looked.record.items, **moved}) if moved else looked.record
 
 
-def _new_tree(env: Environment, looked: Looked, action: Action) -> NewTree:
-    opened = open_resolved(looked.resolved[action.key], looked.home, looked.intent.policy.limits)
-    config = looked.intent.wanted[action.key].config
-    return NewTree(
-        package=opened.package,
-        content=opened.content,
-        realised=realised(env, opened, config),
-        keep=action.keep,
-        brought=action.brought,
-        private=any(env_references(config)),
-    )
-
-
 def _write(path: Path, data: bytes) -> None:
     try:
-        durable.write_file(path, data)
+        durable.write_file(path, data, mode=durable.mode_of(path))
     except OSError as error:
         raise storage_error(error, "it was not written") from error

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from reconciler.errors import InputError, LockStaleError
 from reconciler.model.config import JsonObject, env_references, resolved, same
-from reconciler.model.desired import Desired, DesiredItem, section_of
+from reconciler.model.desired import Desired, DesiredItem, GatewaySettings, Limits, section_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.lock import Lock
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
-from reconciler.model.record import Record
+from reconciler.model.record import Record, RecordItem
 from reconciler.observe import observe, rebuilt_registry
 from reconciler.planning.intent import Allowances, Intent, Wanted
 from reconciler.planning.pin import Resolution, pin
@@ -26,7 +26,7 @@ from reconciler.reconcile.progress import Progress, no_progress
 from reconciler.reconcile.resolving import resolve_items
 from reconciler.sources.resolve import Opened, Resolved, open_resolved
 from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
-from reconciler.store.state_files import read_record, read_registry
+from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 if TYPE_CHECKING:
     from reconciler.packages.realise import Realised
@@ -52,26 +52,50 @@ class Pins:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A file beside the home that is written just before the change: the lock, or the desired state.
+
+    ``said`` tells people what was written.
+    """
+
+    path: Path
+    data: bytes
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """Local files of an item that is gone: all in ``folder``, a backup, but for the paths in ``brought``.
+
+    The package's files in ``keep`` come from there too: programs edit them.
+    """
+
+    folder: Path
+    brought: frozenset[str]
+    keep: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """Everything that a pass knows before it changes anything."""
+    """Everything that a pass knows before it changes anything.
+
+    ``resolved`` holds what each wanted item stands for; ``documents`` what the next pass need not parse and validate.
+    ``stale`` says in words what of the lock does not fit. ``list_of`` is the generation whose list comes back, if so.
+    """
 
     home: Home
-    file: DesiredFile
-    pins: Pins
+    gateway: GatewaySettings
     record: Record
     previous_record: bytes | None
-    resolved: Mapping[ItemKey, Resolved]
     intent: Intent
     observed: Observed
     plan: Plan
-
-    @property
-    def documents(self) -> Mapping[Digest, JsonObject]:
-        """What the next pass need not parse and validate. A narrowed pass does not know that every item fits."""
-        if self.intent.scope is not None:
-            return {}
-        lock = self.pins.lock
-        return {self.file.digest: self.file.document, digest_bytes(lock_bytes(lock)): lock.to_document()}
+    resolved: Mapping[ItemKey, Resolved] = field(default_factory=dict)
+    documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    stale: tuple[str, ...] = ()
+    carried: Mapping[ItemKey, Carried] = field(default_factory=dict)
+    list_of: int | None = None
 
 
 def look(env: Environment, options: Options, progress: Progress = no_progress) -> Looked:
@@ -88,21 +112,43 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     if options.locked and pins.stale:
         raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
     intent = _intent(env, options, file, record, found)
-    registry = read_registry(home)
-    rebuilt = rebuilt_registry(home, record, env.now) if registry.corrupt else registry.registry
-    wanted_paths = {key: wanted.files.keys() for key, wanted in intent.wanted.items()}
-    observed = observe(home, record, rebuilt, wanted_paths, corrupt=registry.corrupt)
+    observed = observed_for(env, record, read_registry(home), intent)
     return Looked(
         home=home,
-        file=file,
-        pins=pins,
+        gateway=file.desired.gateway,
         record=record,
         previous_record=previous_record,
-        resolved=found,
         intent=intent,
         observed=observed,
         plan=make_plan(intent, record, observed),
+        resolved=found,
+        # A narrowed pass does not know that every item fits.
+        documents={} if options.only else _known_documents(file, pins.lock),
+        inputs=(_renewed(file.path, pins),) if pins.changed else (),
+        stale=pins.stale,
     )
+
+
+def observed_for(env: Environment, record: Record, registry: RegistryFile, intent: Intent) -> Observed:
+    """The home, as far as ``intent`` asks for it."""
+    home = Home(env.home)
+    rebuilt = rebuilt_registry(home, record, env.now) if registry.corrupt else registry.registry
+    wanted: dict[ItemKey, Collection[str]] = {key: wanted.files.keys() for key, wanted in intent.wanted.items()}
+    wanted |= {key: () for key in (*intent.removals, *intent.switches) if id_problem(key.id) is None}
+    recorded = record.items
+    if intent.scope is not None and intent.owner is None:
+        recorded = {key: recorded[key] for key in wanted if key in recorded}
+    return observe(home, recorded, rebuilt, wanted, corrupt=registry.corrupt)
+
+
+def _known_documents(file: DesiredFile, lock: Lock) -> Mapping[Digest, JsonObject]:
+    return {file.digest: file.document, digest_bytes(lock_bytes(lock)): lock.to_document()}
+
+
+def _renewed(file: Path, pins: Pins) -> Input:
+    path, count = lock_path(file), len(pins.stale)
+    said = f"wrote {path}: {count} {'entry' if count == 1 else 'entries'} renewed"
+    return Input(path=path, data=lock_bytes(pins.lock), said=said)
 
 
 def look_at_sources(file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:
@@ -151,6 +197,7 @@ def _intent(
         home=str(env.home),
         wanted={item.key: _wanted(env, file, record, found[item.key], item) for item in wanted},
         policy=desired.policy,
+        ends_hold=True,
         scope=frozenset(item.key for item in wanted) if options.only else None,
         allowances=options.allowances,
         reload_required=desired.gateway.reload == "required",
@@ -158,28 +205,56 @@ def _intent(
 
 
 def _wanted(env: Environment, file: DesiredFile, record: Record, found: Resolved, item: DesiredItem) -> Wanted:
-    recorded = record.items.get(item.key)
-    references = list(env_references(item.config))
-    missing = [(place, name) for place, name in references if name not in env.variables]
+    place = (section_of(item.key.kind), item.key.id, "config")
+    missing = unset_variables(env, item.config)
     if missing:
-        place = (section_of(item.key.kind), item.key.id, "config")
         faults = [file.fault((*place, *at), f"the environment variable {name} is not set") for at, name in missing]
         raise InputError(str(faults[0]), faults=faults, advice="set it, or take it out of the config")
-    if found.opened is None and recorded is not None and same(recorded.config, item.config) and not references:
-        files: Mapping[str, str] = {path: kept.sha256 for path, kept in recorded.files.items()}
-    else:
-        opened = open_resolved(found, Home(env.home), file.desired.policy.limits)
-        files = realised(env, opened, item.config).hashes
-    return Wanted(
-        key=item.key,
-        source=found.source,
-        source_stamp=found.stamp,
-        manifest=found.manifest,
-        tree=found.tree,
+    return wanted_as(
+        env,
+        found,
+        recorded=record.items.get(item.key),
+        limits=file.desired.policy.limits,
+        owner=file.desired.owner,
         config=item.config,
-        files=files,
         enabled=item.enabled,
         depends_on=item.depends_on,
+    )
+
+
+def unset_variables(env: Environment, config: JsonObject) -> list[tuple[tuple[str | int, ...], str]]:
+    """The places in ``config`` that name an environment variable which is not set, with its name."""
+    return [(place, name) for place, name in env_references(config) if name not in env.variables]
+
+
+def wanted_as(
+    env: Environment,
+    found: Resolved,
+    *,
+    recorded: RecordItem | None,
+    limits: Limits,
+    owner: str | None,
+    config: JsonObject,
+    enabled: bool | None = None,
+    depends_on: tuple[str, ...] = (),
+) -> Wanted:
+    """What ``found`` comes to for ``config``; its package is only opened where the record does not know the outcome."""
+    known = found.opened is None and recorded is not None and recorded.tree == found.tree
+    if known and recorded and same(recorded.config, config) and not any(env_references(config)):
+        files: Mapping[str, str] = {path: kept.sha256 for path, kept in recorded.files.items()}
+    else:
+        files = realised(env, open_resolved(found, Home(env.home), limits), config).hashes
+    return Wanted(
+        key=found.key,
+        source=found.source,
+        source_stamp=found.stamp,
+        owner=owner,
+        manifest=found.manifest,
+        tree=found.tree,
+        config=config,
+        files=files,
+        enabled=enabled,
+        depends_on=depends_on,
     )
 
 

@@ -20,7 +20,7 @@ from reconciler.observe import observe
 from reconciler.packages.content import read
 from reconciler.packages.realise import realise
 from reconciler.planning.explain import MASK
-from reconciler.planning.planner import drift_of
+from reconciler.planning.verdict import drift_of
 from reconciler.reconcile.listing import Listed, list_items
 from reconciler.reconcile.looking import Options, look
 from reconciler.reconcile.reading import TransactionState, steadily, transaction_state
@@ -81,7 +81,7 @@ def _status(env: Environment, file: Path) -> Status:
     looked = look(env, Options(file=file))
     plan = looked.plan
     return Status(
-        in_sync=not (plan.changes or plan.drift or plan.refusals or looked.pins.stale),
+        in_sync=not (plan.changes or plan.drift or plan.refusals or looked.stale),
         has_file=True,
         generation=plan.generation,
         pending=len(plan.actions) + plan.rebuilds_registry,
@@ -89,10 +89,10 @@ def _status(env: Environment, file: Path) -> Status:
         drift=plan.drift,
         hold=looked.record.hold,
         transaction="none",
-        gateway_url=_gateway_url(env, looked.file.desired.gateway),
+        gateway_url=_gateway_url(env, looked.gateway),
         gateway_reachable=False,
         items=list_items(looked.home),
-        stale=looked.pins.stale,
+        stale=looked.stale,
     )
 
 
@@ -100,7 +100,7 @@ def _without_file(env: Environment) -> Status:
     home = Home(env.home)
     record, _ = read_record(home)
     registry = read_registry(home)
-    observed = observe(home, record, registry.registry, {}, corrupt=registry.corrupt)
+    observed = observe(home, record.items, registry.registry, {}, corrupt=registry.corrupt)
     items = [record.items[key] for key in sorted(record.items)]
     drift = tuple(row for item in items for row in drift_of(item, observed, Policy(), str(home.root)))
     return Status(
@@ -131,7 +131,7 @@ def drift_text(env: Environment, item_id: str) -> str:
         near = difflib.get_close_matches(item_id, [key.id for key in record.items], n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise InputError(f"llamagate has not installed any '{item_id}'{hint}")
-    observed = observe(home, record, read_registry(home).registry, {}, corrupt=None)
+    observed = observe(home, {recorded.key: recorded}, read_registry(home).registry, {}, corrupt=None)
     drift = drift_of(recorded, observed, Policy(mutable=()), str(home.root))
     paths = {path for row in drift for path in (recorded.files if row.path == "." else [row.path])}
     expected = _expected(home, recorded) if paths & recorded.files.keys() else {}

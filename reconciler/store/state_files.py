@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import Fault, InputError, StorageError
-from reconciler.model.config import JsonObject
+from reconciler.model.generation import GENERATION_SCHEMA, Generation
 from reconciler.model.home import Home
 from reconciler.model.record import RECORD_SCHEMA, Record
 from reconciler.model.registry import CorruptRegistryError, NewerRegistryError, Registry, decode_registry
@@ -34,8 +34,7 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
 
 
 def _last_generation(home: Home) -> int:
-    numbers = [int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdecimal()]
-    return max(numbers, default=0)
+    return max(_generation_numbers(home), default=0)
 
 
 def record_bytes(record: Record) -> bytes:
@@ -43,9 +42,36 @@ def record_bytes(record: Record) -> bytes:
     return seal(record.to_document())
 
 
-def generation_bytes(document: JsonObject) -> bytes:
+def generation_bytes(generation: Generation) -> bytes:
     """A generation as it stands on disk."""
-    return seal(document)
+    return seal(generation.to_document())
+
+
+def read_generations(home: Home) -> list[Generation]:
+    """Every generation that is kept, oldest first."""
+    return [read_generation(home, number) for number in sorted(_generation_numbers(home))]
+
+
+def read_generation(home: Home, number: int) -> Generation:
+    """One generation. ``InputError`` where it is not kept, or damaged."""
+    path = home.generation(number)
+    try:
+        return Generation.from_document(unseal(path.read_bytes(), name=str(path), schema=GENERATION_SCHEMA))
+    except FileNotFoundError as error:
+        kept = sorted(_generation_numbers(home))
+        there = f"kept are {kept[0]} to {kept[-1]}" if kept else "none is kept"
+        raise InputError(
+            f"there is no generation {number}; {there}", advice="'llamagate history' lists them"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    except KeyError as error:
+        message = "an older llamagate wrote it, without what it takes to go back to it"
+        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)]) from error
+
+
+def _generation_numbers(home: Home) -> list[int]:
+    return [int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdecimal()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

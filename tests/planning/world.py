@@ -178,7 +178,10 @@ def _intent(given: Notation) -> Intent:
         owner=given.get("owner", DEFAULT_OWNER),
         file=FILE,
         home=HOME,
-        wanted={key(name): _wanted(key(name), item or {}) for name, item in given.get("file", {}).items()},
+        wanted={
+            key(name): replace(_wanted(key(name), item or {}), owner=given.get("owner", DEFAULT_OWNER))
+            for name, item in given.get("file", {}).items()
+        },
         policy=Policy.from_document(given.get("policy", {})),
         scope=None if only is None else frozenset(key(name) for name in only),
         allowances=Allowances(
@@ -187,6 +190,7 @@ def _intent(given: Notation) -> Intent:
             take_over=None if take_over == "all" else frozenset(take_over),
         ),
         reload_required=given.get("reload") == "required",
+        ends_hold=True,
     )
 
 
@@ -197,6 +201,7 @@ def _wanted(name: ItemKey, item: Notation) -> Wanted:
         key=name,
         source=Source(SourceKind.DIR, f"/srv/{name.id}"),
         source_stamp="",
+        owner=None,
         manifest=_manifest(name, item),
         tree=tree_digest(item.get("package", files)),
         config=item.get("config", {}),

@@ -1,0 +1,114 @@
+"""A generation: every item that was in force after one change, enough to bring the list back from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import Source
+from reconciler.model.digest import Digest
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.record import Record
+
+GENERATION_SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationItem:
+    """One item as a generation remembers it; the fields mean what they mean in the record."""
+
+    key: ItemKey
+    version: str
+    owner: str | None
+    enabled: bool
+    config: JsonObject
+    tree: Digest
+    source: Source
+    depends_on: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_document(value: JsonObject) -> GenerationItem:
+        return GenerationItem(
+            key=ItemKey(Kind(str(value["kind"])), str(value["id"])),
+            version=str(value["version"]),
+            owner=cast("str | None", value["owner"]),
+            enabled=bool(value["enabled"]),
+            config=cast("JsonObject", value["config"]),
+            tree=Digest(str(value["tree"])),
+            source=Source.from_document(value["source"]),
+            depends_on=tuple(cast("list[str]", value["depends_on"])),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.key.kind),
+            "id": self.key.id,
+            "version": self.version,
+            "owner": self.owner,
+            "enabled": self.enabled,
+            "config": self.config,
+            "tree": self.tree,
+            "source": {str(self.source.kind): self.source.location},
+            "depends_on": list(self.depends_on),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One applied change. ``list_of`` is the generation whose list this one brought back; else its own number.
+
+    ``applied_at`` is a time as the registry writes it, ``command`` what was run. Neither decides anything.
+    """
+
+    number: int
+    list_of: int
+    applied_at: str
+    command: str
+    items: Mapping[ItemKey, GenerationItem]
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Generation:
+        items = [GenerationItem.from_document(item) for item in cast("list[JsonObject]", value["items"])]
+        return Generation(
+            number=cast(int, value["generation"]),
+            list_of=cast(int, value["list_of"]),
+            applied_at=str(value["applied_at"]),
+            command=str(value["command"]),
+            items={item.key: item for item in items},
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "schema": GENERATION_SCHEMA,
+            "generation": self.number,
+            "list_of": self.list_of,
+            "applied_at": self.applied_at,
+            "command": self.command,
+            "items": [self.items[key].to_document() for key in sorted(self.items)],
+        }
+
+
+def generation_of(record: Record, *, applied_at: str, command: str, list_of: int | None = None) -> Generation:
+    """The generation that ``record`` is the outcome of."""
+    items = {
+        key: GenerationItem(
+            key=key,
+            version=item.version,
+            owner=item.owner,
+            enabled=item.enabled,
+            config=item.config,
+            tree=item.tree,
+            source=item.source,
+            depends_on=item.depends_on,
+        )
+        for key, item in record.items.items()
+    }
+    return Generation(
+        number=record.generation,
+        list_of=record.generation if list_of is None else list_of,
+        applied_at=applied_at,
+        command=command,
+        items=items,
+    )

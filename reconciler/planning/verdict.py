@@ -1,0 +1,183 @@
+"""The planner's verdict on one item: what happens to it, how it departs, why it must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reconciler.model.desired import Policy
+from reconciler.model.ids import ItemKey
+from reconciler.model.observed import Observed, ObservedItem, Presence
+from reconciler.model.plan import Action, ActionKind, Change, Drift, Refusal
+from reconciler.model.record import Record, RecordedFile, RecordItem
+from reconciler.model.registry import RegistryEntry
+from reconciler.planning import policy
+from reconciler.planning.diff import FileDiff, compare, mutable_matcher
+from reconciler.planning.intent import Intent, Wanted
+from reconciler.planning.reasons import Standing, what_changes
+
+REGISTRY_PATH: Final = "registry/installed.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the planner found about one item."""
+
+    action: Action | None = None
+    drift: tuple[Drift, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+def judge_wanted(wanted: Wanted, intent: Intent, record: Record, observed: Observed) -> Verdict:
+    """An item that should be there."""
+    key = wanted.key
+    standing = Standing(record.items.get(key), observed.item(key), observed.registry.get(key))
+    recorded, entry = standing.recorded, standing.entry
+    diff = _diff(wanted, standing, intent)
+    after = _record_item(wanted, standing, enabled=_enabled(wanted, recorded, entry))
+    registry_drift = _registry_drift(recorded, entry, intent.home)
+    kind, reasons = what_changes(after, standing, diff, registry_drift, backup=wanted.backup)
+    action = (
+        None
+        if kind is None
+        else Action(
+            key=key,
+            action=kind,
+            from_version=recorded.version if recorded else entry.version if entry else None,
+            to_version=after.version,
+            reasons=tuple(reasons),
+            after=after,
+            rewrites=diff.rewrites,
+            keep=diff.keep,
+            brought=_brought(diff, standing, intent),
+        )
+    )
+    return Verdict(
+        action=action,
+        drift=(*diff.drift, *registry_drift),
+        refusals=tuple(_refusals(wanted, standing, diff, intent)),
+    )
+
+
+def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed) -> Verdict:
+    """An item that shall go, whatever is left of it: recorded or not, with or without a folder or an entry."""
+    recorded, entry = record.items.get(key), observed.registry.get(key)
+    is_there = observed.item(key).presence is not Presence.ABSENT
+    if recorded is None and entry is None and not is_there:
+        return Verdict()
+    action = Action(
+        key=key,
+        action=ActionKind.REMOVE,
+        from_version=recorded.version if recorded else entry.version if entry else None,
+        to_version=None,
+        reasons=(reason,),
+        after=None,
+        rewrites=is_there,
+    )
+    return Verdict(action=action)
+
+
+def judge_switch(key: ItemKey, enabled: bool, record: Record, observed: Observed) -> Verdict:
+    """An item that is only enabled or disabled; its files are left as they are."""
+    recorded, entry = record.items.get(key), observed.registry.get(key)
+    was = entry.enabled if entry else recorded.enabled if recorded else None
+    if (was, recorded.enabled if recorded else enabled) == (enabled, enabled) and entry:
+        return Verdict()
+    version = recorded.version if recorded else entry.version if entry else None
+    action = Action(
+        key=key,
+        action=ActionKind.ENABLE if enabled else ActionKind.DISABLE,
+        from_version=version,
+        to_version=version,
+        reasons=(f"enabled: {str(enabled).lower()}",),
+        after=replace(recorded, enabled=enabled) if recorded else None,
+    )
+    return Verdict(action=action)
+
+
+def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str) -> tuple[Drift, ...]:
+    """How an installed item departs from the record, whether or not anything would be done about it."""
+    files = {path: file.sha256 for path, file in recorded.files.items()}
+    found = observed.item(recorded.key)
+    diff = compare(recorded.key, recorded, files, found, rules, overwrite=False)
+    return (*diff.drift, *_registry_drift(recorded, observed.registry.get(recorded.key), home))
+
+
+def _diff(wanted: Wanted, standing: Standing, intent: Intent) -> FileDiff:
+    found = standing.found
+    if wanted.backup is not None:
+        return FileDiff(rewrites=True, brought=frozenset((*found.files, *found.links, *found.folders)))
+    # What was not installed by us is replaced whole when it is taken over.
+    taken = standing.recorded is None and intent.allowances.takes_over(wanted.key.id)
+    overwrite = intent.allowances.overwrite or taken
+    return compare(wanted.key, standing.recorded, wanted.files, found, intent.policy, overwrite=overwrite)
+
+
+def _refusals(wanted: Wanted, standing: Standing, diff: FileDiff, intent: Intent) -> list[Refusal]:
+    same = not diff.rewrites and not diff.conflicts and not diff.drift
+    not_ours = policy.ownership(wanted, standing, intent, same=same)
+    found = [
+        policy.builtin(wanted, intent),
+        policy.not_loadable(wanted, intent),
+        policy.downgrade(wanted, standing, intent),
+        not_ours,
+    ]
+    conflicts = [] if not_ours else [policy.conflict(wanted.key, path) for path in diff.conflicts]
+    return [refusal for refusal in (*found, *conflicts) if refusal]
+
+
+def _brought(diff: FileDiff, standing: Standing, intent: Intent) -> frozenset[str]:
+    found = standing.found
+    if standing.recorded is not None or found.presence is not Presence.FOLDER or intent.owner is None:
+        return diff.brought
+    # Taken over by a file: without a record nothing tells an old package's files from local ones. They all go to the
+    # backup, but for what the policy calls the program's own. A command that updates such an item carries them instead.
+    is_mutable = mutable_matcher(intent.policy.mutable)
+    return diff.brought | {path for path in (*found.files, *found.links) if not is_mutable(path)}
+
+
+def _enabled(wanted: Wanted, recorded: RecordItem | None, entry: RegistryEntry | None) -> bool:
+    if wanted.enabled is not None:
+        return wanted.enabled
+    if entry is not None:
+        return entry.enabled
+    return recorded.enabled if recorded else wanted.manifest.enabled_default
+
+
+def _record_item(wanted: Wanted, standing: Standing, *, enabled: bool) -> RecordItem:
+    """What the record will say; files that are already as wanted keep the stamps under which they were read."""
+    return RecordItem(
+        key=wanted.key,
+        owner=wanted.owner,
+        source=wanted.source,
+        source_stamp=wanted.source_stamp,
+        tree=wanted.tree,
+        config=wanted.config,
+        enabled=enabled,
+        manifest=wanted.manifest,
+        files=_stamped(wanted, standing.recorded, standing.found),
+        depends_on=wanted.depends_on,
+    )
+
+
+def _stamped(wanted: Wanted, recorded: RecordItem | None, found: ObservedItem) -> Mapping[str, RecordedFile]:
+    if wanted.backup is not None:
+        return {path: RecordedFile(sha) for path, sha in wanted.files.items()}
+    before = recorded.files if recorded else {}
+    files = {}
+    for path, sha in wanted.files.items():
+        disk = found.files.get(path) or before.get(path)
+        files[path] = disk if disk and disk.sha256 == sha else RecordedFile(sha)
+    return files
+
+
+def _registry_drift(recorded: RecordItem | None, entry: RegistryEntry | None, home: str) -> tuple[Drift, ...]:
+    if recorded is None:
+        return ()
+    key = recorded.key
+    path = f"{home}/{key.kind.folder}/installed/{key.id}"
+    right = (recorded.manifest.name, recorded.version, path)
+    if entry is not None and (entry.name, entry.version, entry.source_path) == right:
+        return ()
+    return (Drift(key=key, path=REGISTRY_PATH, change=Change.REGISTRY),)

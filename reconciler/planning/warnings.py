@@ -1,0 +1,50 @@
+"""What the plan passes on to people besides what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.observed import Observed
+from reconciler.model.record import Record
+from reconciler.planning.intent import Intent
+from reconciler.planning.verdict import REGISTRY_PATH
+
+
+def warnings(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[str]:
+    """All warnings, in a fixed order. ``removed`` are the items that go."""
+    yield from intent.notes
+    if observed.corrupt is not None:
+        yield (
+            f"{REGISTRY_PATH} cannot be read ({observed.corrupt}): it is rebuilt from our record and the disk, "
+            "and the broken bytes are kept beside it"
+        )
+    if record.hold is not None and intent.ends_hold:
+        yield f"a hold is in force ({record.hold.reason}); an apply ends it"
+    yield from _what_cannot_run(intent, record, observed, removed)
+    if intent.policy.prune == "never" and intent.scope is None and intent.owner is not None:
+        left = sorted(k.id for k, i in record.items.items() if i.owner == intent.owner and k not in intent.wanted)
+        if left:
+            yield f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
+
+
+def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[str]:
+    is_needed = any(wanted.manifest.requires for wanted in intent.wanted.values())
+    there = _extensions_there(intent, record, observed, removed) if is_needed else frozenset()
+    for key, wanted in sorted(intent.wanted.items()):
+        if not wanted.manifest.loadable:
+            yield f"{key.id} is written in the task dialect: it is installed, but this gateway cannot load it"
+        for need in wanted.manifest.requires:
+            if need not in there:
+                yield f"{key.id} uses the extension '{need}', which is neither bundled, in the file nor installed"
+
+
+def _extensions_there(
+    intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]
+) -> frozenset[str]:
+    """The names and ids of the extensions that will be there."""
+    manifests = [wanted.manifest for wanted in intent.wanted.values()]
+    staying = [key for key in observed.present - removed if key.kind is Kind.EXTENSION]
+    manifests += [record.items[key].manifest for key in staying if key in record.items]
+    named = {text for found in manifests if found.kind is Kind.EXTENSION for text in (found.id, found.name)}
+    return frozenset(named | {key.id for key in staying})
