@@ -163,6 +163,9 @@ def test_whatever_the_text_only_input_errors_come_out(changes: list[tuple[int, i
     data = mutated(MANIFEST, changes)
     readable = is_accepted(lambda: yaml_text.load(data, name="x"))
     is_accepted(lambda: yaml_text.replace_block(data, "config", {"a": "b"}))
+    is_accepted(lambda: yaml_text.set_entry(data, ("steps", "uses"), "b", name="x"))
+    is_accepted(lambda: yaml_text.set_entry(data, ("config", "a", "new"), {"a": "b"}, name="x"))
+    is_accepted(lambda: yaml_text.remove_entry(data, ("config", "b"), name="x"))
     is_accepted(lambda: json_text.load(data, name="x"))
     if readable:
         value = yaml_text.load(data, name="x")

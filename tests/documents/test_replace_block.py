@@ -102,6 +102,7 @@ REMOVED = {
     "flow-first": ("{config: 1, a: 2}", "{a: 2}"),
     "flow-last": ("{a: 2, config: {b: 1} }", "{a: 2 }"),
     "flow-only": ("{config: 1}", "{}"),
+    "flow-only-with-comma": ("{config: 1,}", "{}"),
 }
 
 
@@ -140,9 +141,12 @@ def test_what_is_too_unusual_is_refused(data: bytes, message: str) -> None:
     assert caught.value.message == message
 
 
+COMMENT_BELOW_A_LITERAL = b"a: |\n  text\nconfig: 1\n    # would be text of a\nb: 2\n"
+
+
 def test_a_result_that_would_not_be_read_again_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        yaml_text.replace_block(b"{config: 1,}", "config", None, name="p/manifest.yaml")
+        yaml_text.replace_block(COMMENT_BELOW_A_LITERAL, "config", None, name="p/manifest.yaml")
     assert caught.value.message == UNUSUAL.replace("manifest", "p/manifest.yaml", 1)
 
 
