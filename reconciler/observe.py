@@ -67,13 +67,13 @@ def present_items(home: Home) -> frozenset[ItemKey]:
 
 def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
     """What the package installed in ``folder`` says of itself; ``None`` where it is no valid package."""
-    from reconciler.packages.folder import open_folder  # only what something else installed is read
+    from reconciler.packages.installed import open_installed  # only what something else installed is read
     from reconciler.packages.manifest import read_package
 
     if not any((folder / manifest).is_file() for manifest in _MANIFESTS[kind]):
         return None
     try:
-        return read_package(open_folder(folder, limits=Limits(), name=name), name=name).manifest
+        return read_package(open_installed(folder, limits=Limits(), name=name), name=name).manifest
     except (LlamagateError, OSError):
         return None
 

@@ -11,15 +11,27 @@ import typer
 
 from reconciler import __version__
 from reconciler.cli.apply import apply
+from reconciler.cli.doctor import doctor
+from reconciler.cli.export import export
+from reconciler.cli.history import history
+from reconciler.cli.import_ import import_
 from reconciler.cli.init import init
 from reconciler.cli.list import list_
 from reconciler.cli.lock import lock
+from reconciler.cli.migrate import migrate
 from reconciler.cli.plan import plan
 from reconciler.cli.recover import recover
+from reconciler.cli.remove import remove
+from reconciler.cli.restore import restore
+from reconciler.cli.resume import resume
+from reconciler.cli.rollback import rollback
 from reconciler.cli.schema import schema
 from reconciler.cli.status import status
+from reconciler.cli.switch import disable, enable
+from reconciler.cli.sync import sync
 from reconciler.cli.terminal import Terminal, finish_output, silence
 from reconciler.cli.validate import validate
+from reconciler.cli.verify import verify
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.config import JsonObject
 
@@ -30,8 +42,21 @@ VERBS: Final[Mapping[str, Callable[..., int]]] = {
     "plan": plan,
     "apply": apply,
     "status": status,
-    "list": list_,
+    "history": history,
+    "rollback": rollback,
+    "restore": restore,
     "recover": recover,
+    "resume": resume,
+    "import": import_,
+    "export": export,
+    "list": list_,
+    "remove": remove,
+    "enable": enable,
+    "disable": disable,
+    "migrate": migrate,
+    "sync": sync,
+    "verify": verify,
+    "doctor": doctor,
     "schema": schema,
 }
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from reconciler.cli import options
+from reconciler.cli.outcome import explainer, show_outcome
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode, NotReloadedError, UsageError
-
-if TYPE_CHECKING:
-    from reconciler.reconcile import changing
+from reconciler.errors import UsageError
 
 
 def apply(
@@ -32,7 +30,6 @@ def apply(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Make the home match the file: all of it, or nothing."""
-    from reconciler.cli.render_plan import render_plan, render_refusals
     from reconciler.reconcile.changing import Watch
     from reconciler.reconcile.changing import apply as change
     from reconciler.reconcile.looking import Options
@@ -49,28 +46,6 @@ def apply(
 
         chosen, fingerprint = read_saved_plan(plan)
     watch = Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
-    explain = _explain() if as_json or verbose else None
+    explain = explainer() if as_json or verbose else None
     done = change(options.environment(home), chosen, watch, saved=fingerprint, explain=explain)
-    for warning in done.warnings:
-        terminal.notice(warning)
-    if done.reload is not None:
-        terminal.notice(done.reload.message)
-    terminal.document(done.document())
-    terminal.result(render_plan(done.plan, terminal.style, done=True))
-    if done.plan.refusals:
-        if quiet:
-            terminal.error(render_refusals(done.plan, terminal.error_style))
-        return ExitCode.REFUSED
-    if done.reload_failed:
-        from reconciler.cli.render import render_error
-
-        missed = NotReloadedError("all is applied, but the gateway was not reloaded, and 'reload: required' is set")
-        terminal.error(render_error(missed, terminal.error_style))
-        return missed.exit_code
-    return ExitCode.OK
-
-
-def _explain() -> changing.Explain:
-    from reconciler.reconcile.explaining import explained  # it reads manifests, and compares them with a library
-
-    return explained
+    return show_outcome(done, terminal)

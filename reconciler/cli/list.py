@@ -7,15 +7,10 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import options
+from reconciler.cli.items import TYPES
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.home import Home
-from reconciler.model.ids import Kind
-
-_TYPES = {
-    **dict.fromkeys(("extension", "extensions", "ext", "exts"), Kind.EXTENSION),
-    **dict.fromkeys(("agentic-module", "agentic-modules", "module", "modules", "am", "ams"), Kind.MODULE),
-}
 
 
 def list_(
@@ -30,11 +25,11 @@ def list_(
     from reconciler.cli.render import render_list
     from reconciler.reconcile.listing import list_items
 
-    if types is not None and types not in _TYPES:
+    if types is not None and types not in TYPES:
         raise UsageError(f"'{types}' is no type; use extensions or agentic-modules")
     terminal = Terminal(as_json=as_json, no_color=no_color)
     items = list_items(Home(options.environment(home).home))
-    shown = [item for item in items if types is None or item.key.kind is _TYPES[types]]
+    shown = [item for item in items if types is None or item.key.kind is TYPES[types]]
     terminal.document({"items": [item.to_document() for item in shown]})
     terminal.result(render_list(shown, terminal.style))
     return ExitCode.OK

@@ -42,6 +42,10 @@ def recover(
     environment = options.environment(home)
     abandoned = abandon and transaction_state(Home(environment.home)) != "none"
     recovered = changing.recover(environment, named, _gateway(named), watch, abandon=abandon)
+    if abandoned:
+        from reconciler.reconcile.syncing import look_at_sync
+
+        changing.change(environment, named, watch, lambda: look_at_sync(environment, named))
     terminal.document({"recovered": str(recovered)})
     terminal.result(
         "Everything was kept as it is; 'llamagate plan' shows what differs." if abandoned else _SAID[recovered]

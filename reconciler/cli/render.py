@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.render_plan import drift_row
 from reconciler.cli.style import PLAIN, Style
@@ -12,14 +12,20 @@ from reconciler.model.config import JsonObject
 from reconciler.model.plan import Change
 
 if TYPE_CHECKING:
+    from reconciler.reconcile.backups import Backup
+    from reconciler.reconcile.examining import Examined
     from reconciler.reconcile.listing import Listed
+    from reconciler.reconcile.remembering import History
     from reconciler.reconcile.status import Status
+    from reconciler.reconcile.verifying import Verified
+
+_MAX_CHANGES: Final = 20
 
 
 def render_error(error: LlamagateError, style: Style = PLAIN) -> str:
     """What happened, where, and what to do next."""
     lines = [f"{style.paint('llamagate:', 'red')} {error.message}"]
-    lines += [f"  {fault}" for fault in error.faults if str(fault) != error.message]
+    lines += [f"  {fault}" for fault in error.faults if str(fault) not in error.message]
     if error.advice:
         lines.append(f"  → {error.advice}")
     return "\n".join(lines)
@@ -77,6 +83,63 @@ def render_status(status: Status, style: Style = PLAIN) -> str:
     if status.hold:
         lines.append(f"  on hold since generation {status.hold.generation}: {status.hold.reason}")
     lines.append(f"  {_counted(len(status.items), 'item')} installed; {_gateway(status)}")
+    return "\n".join(lines)
+
+
+def render_history(history: History, style: Style = PLAIN) -> str:
+    """A line for each generation, and below it what it changed."""
+    if not history.entries:
+        return "Nothing was applied here yet."
+    lines = []
+    for entry in history.entries:
+        one = entry.generation
+        back = f"  (the list of generation {one.list_of} again)" if one.list_of != one.number else ""
+        force = "  in force" if one.number == history.generation else ""
+        head = f"{one.number:>4}  {one.applied_at[:19].replace('T', ' ')}  {one.command}{back}{force}"
+        lines.append(style.paint(head, "bold"))
+        changes = ("what it changed is no longer known",) if entry.changes is None else entry.changes
+        lines += [f"      {line}" for line in changes[:_MAX_CHANGES]]
+        if len(changes) > _MAX_CHANGES:
+            lines.append(f"      … and {len(changes) - _MAX_CHANGES} more (--json shows all)")
+    return "\n".join(lines)
+
+
+def render_backups(backups: Sequence[Backup], style: Style = PLAIN) -> str:
+    """A table of one item's backups."""
+    heads = ("ID", "VERSION", "REPLACED BY GENERATION", "AT", "FOLDER")
+    rows = [
+        (
+            backup.key.id,
+            backup.version or "-",
+            str(backup.generation),
+            backup.replaced_at[:19].replace("T", " ") or "-",
+            str(backup.path),
+        )
+        for backup in backups
+    ]
+    return _table([heads, *rows], style)
+
+
+def render_verified(found: Verified, style: Style = PLAIN) -> str:
+    """What was read, and what is not as it was written."""
+    head = f"{_counted(found.files, 'file')} of {_counted(found.items, 'item')} read"
+    if found.is_good:
+        return style.paint(f"{head}: all as they were installed.", "green")
+    rows = [*(drift_row(row) for row in found.drift), *found.damaged]
+    lines = [style.paint(f"{head}: {_counted(len(rows), 'difference')}.", "yellow"), *(f"  {row}" for row in rows)]
+    if found.drift:
+        lines.append("  'llamagate status --diff ID' shows what was changed")
+    return "\n".join(lines)
+
+
+def render_examined(found: Examined, style: Style = PLAIN) -> str:
+    """Each finding with what mends it."""
+    if not found.findings:
+        return style.paint("Nothing is wrong that this command knows of.", "green")
+    lines = []
+    for finding in found.findings:
+        colour = "red" if finding.level == "problem" else "yellow"
+        lines += [f"{style.paint(f'{finding.level}:', colour)} {finding.message}", f"  → {finding.mend}"]
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, cast
 
 from reconciler.cli.style import PLAIN, Style
@@ -28,14 +29,26 @@ _LOOKS: Final = {
 }
 
 
-def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What the last line says where nothing changes, and how a plan that is only shown is carried out."""
+
+    nothing: str = "everything is as the file says"
+    next_step: str = "'llamagate apply' carries it out."
+
+
+FOR_A_FILE: Final = Wording()
+FOR_A_COMMAND: Final = Wording(nothing="it is so already", next_step="Without --dry-run it is carried out.")
+
+
+def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording: Wording = FOR_A_FILE) -> str:
     """The whole plan. ``done``: it has been carried out, and the last line says so."""
     parts = [
         "\n".join(_actions(plan.actions, style)),
         _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
         render_refusals(plan, style),
         _section("Warnings", list(plan.warnings), "yellow", style),
-        style.paint(_summary(plan, done=done), "bold"),
+        style.paint(_summary(plan, wording, done=done), "bold"),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -110,16 +123,16 @@ def _section(title: str, rows: list[str], colour: str, style: Style) -> str:
     return "\n".join([style.paint(title, colour), *(f"  {row}" for row in rows)])
 
 
-def _summary(plan: Plan, *, done: bool) -> str:
+def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
     if plan.refusals:
         count = len(plan.refusals)
         return f"Nothing is done: {count} {'refusal' if count == 1 else 'refusals'} in the plan."
     if not plan.changes:
         if plan.drift:
             return f"No changes: what differs is left as it is (generation {plan.generation})."
-        return f"No changes: everything is as the file says (generation {plan.generation})."
+        return f"No changes: {wording.nothing} (generation {plan.generation})."
     counts = Counter(action.action for action in plan.actions)
     words = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "1 registry rebuild"
     if done:
         return f"Applied as generation {plan.generation + 1}: {words}."
-    return f"Plan: {words}. 'llamagate apply' carries it out."
+    return f"Plan: {words}. {wording.next_step}"

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from reconciler.fs.descriptor import CREATE, naming, write_all
 from reconciler.fs.sync import sync_fd, sync_folder
@@ -29,12 +29,32 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
     Where ``path`` is a symbolic link, what it leads to is replaced. ``mode`` holds whatever the umask is. Raises
     ``OSError`` with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
     """
-    target = _behind_link(path)
+    with _replacing(_behind_link(path), sync=sync) as temporary:
+        _write_new(temporary, data, mode, sync=sync)
+
+
+@contextmanager
+def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """``write_file`` for what is too large to hold: the stream that is given out becomes the content of ``path``.
+
+    Whatever is raised inside leaves ``path`` as it was.
+    """
+    with _replacing(_behind_link(path), sync=True) as temporary, naming(os.fspath(path)), temporary.open("xb") as out:
+        yield out
+        out.flush()
+        if sys.platform != "win32":
+            os.fchmod(out.fileno(), mode)
+        sync_fd(out.fileno())
+
+
+@contextmanager
+def _replacing(target: Path, *, sync: bool) -> Iterator[Path]:
+    """The place of a temporary that takes the name ``target`` at the end, or is removed where something is raised."""
     temporary = temporary_path(target)
     with _one_writer(target.parent):
         remove_tree(temporary)
         try:
-            _write_new(temporary, data, mode, sync=sync)
+            yield temporary
             os.replace(temporary, target)
         except BaseException:
             with suppress(OSError):

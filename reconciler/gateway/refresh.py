@@ -7,12 +7,19 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.model.desired import GatewaySettings
+
 DEFAULT_URL: Final = "http://127.0.0.1:11435"
 DEADLINE_SECONDS: Final = 10.0
 _REACHABLE_SECONDS: Final = 2.0
 _OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
 _REDIRECTS: Final = range(300, 400)
 _HEADER_TEXT: Final = re.compile(r"[!-~]+")
+
+
+def address_of(settings: GatewaySettings, *, is_own_home: bool) -> str | None:
+    """Where a gateway may listen, or ``None``. Where the file names none, only that of the user's own home is tried."""
+    return settings.url or (DEFAULT_URL if is_own_home else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import Fault, InputError, RefusedError
 from reconciler.model.digest import CHECKSUMS_FILE
 from reconciler.model.ids import is_ignored
+from reconciler.model.package import FileEntry
 from reconciler.packages.content import Content, read
 
-__all__ = ["CHECKSUMS_FILE", "verify"]
+__all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
 
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -33,6 +37,31 @@ def verify(content: Content, *, name: str) -> None:
     if faults:
         advice = f"get the package again, or delete {CHECKSUMS_FILE} if you changed it yourself"
         raise RefusedError(f"{name} does not match its {CHECKSUMS_FILE}", faults=faults, advice=advice)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A content with a list of its checksums."""
+
+    content: Content
+    listing: bytes
+    files: tuple[FileEntry, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def executables(self) -> frozenset[str]:
+        return self.content.executables
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        return iter([self.listing]) if path == CHECKSUMS_FILE else self.content.chunks(path)
+
+
+def with_checksums(content: Content) -> Content:
+    """``content`` with a ``checksums.txt`` that lists every other file once, in place of any that it had."""
+    others = [entry for entry in content.files if entry.path != CHECKSUMS_FILE]
+    listing = "".join(f"{entry.sha256}  {entry.path}\n" for entry in others).encode()
+    entry = FileEntry(path=CHECKSUMS_FILE, sha256=hashlib.sha256(listing).hexdigest(), size=len(listing))
+    return _Listed(content, listing, tuple(sorted([*others, entry], key=lambda one: one.path.encode())))
 
 
 def _difference(found: str | None, listed: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from reconciler.errors import Fault, InputError
@@ -35,6 +36,22 @@ class Content(Protocol):
         Raises ``InputError``, at the end at the latest, if they are no longer those that were hashed: what was taken
         until then is worth nothing.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the files of another content."""
+
+    whole: Content
+    files: tuple[FileEntry, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def executables(self) -> frozenset[str]:
+        return executables_of(self.files)
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        return self.whole.chunks(path)
 
 
 def read(content: Content, path: str) -> bytes:

@@ -36,8 +36,8 @@ def judge_wanted(wanted: Wanted, intent: Intent, record: Record, observed: Obser
     recorded, entry = standing.recorded, standing.entry
     diff = _diff(wanted, standing, intent)
     after = _record_item(wanted, standing, enabled=_enabled(wanted, recorded, entry))
-    registry_drift = _registry_drift(recorded, entry, intent.home)
-    kind, reasons = what_changes(after, standing, diff, registry_drift, backup=wanted.backup)
+    misregistered = registry_drift(recorded, entry, intent.home)
+    kind, reasons = what_changes(after, standing, diff, misregistered, backup=wanted.backup)
     action = (
         None
         if kind is None
@@ -55,7 +55,7 @@ def judge_wanted(wanted: Wanted, intent: Intent, record: Record, observed: Obser
     )
     return Verdict(
         action=action,
-        drift=(*diff.drift, *registry_drift),
+        drift=(*diff.drift, *misregistered),
         refusals=tuple(_refusals(wanted, standing, diff, intent)),
     )
 
@@ -101,7 +101,7 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
     files = {path: file.sha256 for path, file in recorded.files.items()}
     found = observed.item(recorded.key)
     diff = compare(recorded.key, recorded, files, found, rules, overwrite=False)
-    return (*diff.drift, *_registry_drift(recorded, observed.registry.get(recorded.key), home))
+    return (*diff.drift, *registry_drift(recorded, observed.registry.get(recorded.key), home))
 
 
 def _diff(wanted: Wanted, standing: Standing, intent: Intent) -> FileDiff:
@@ -172,7 +172,8 @@ def _stamped(wanted: Wanted, recorded: RecordItem | None, found: ObservedItem) -
     return files
 
 
-def _registry_drift(recorded: RecordItem | None, entry: RegistryEntry | None, home: str) -> tuple[Drift, ...]:
+def registry_drift(recorded: RecordItem | None, entry: RegistryEntry | None, home: str) -> tuple[Drift, ...]:
+    """Whether the registry lacks the item, or says something else of it than the record."""
     if recorded is None:
         return ()
     key = recorded.key

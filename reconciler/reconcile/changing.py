@@ -14,7 +14,7 @@ from reconciler.apply.stage import NewTree
 from reconciler.apply.transaction import Documents, Keeping, Transaction, storage_error, transaction
 from reconciler.errors import PlanStaleError, StorageError
 from reconciler.fs import durable, file_lock
-from reconciler.gateway.refresh import DEFAULT_URL, Reload, refresh
+from reconciler.gateway.refresh import Reload, address_of, refresh
 from reconciler.model.config import JsonObject, env_references
 from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
@@ -23,7 +23,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Hold, Record, RecordedFile
-from reconciler.model.registry import registry_time
+from reconciler.model.registry import Registry, registry_time
 from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.reconcile.looking import Looked, Options, Pins, look, look_at_pins, realised
 from reconciler.reconcile.progress import Notice, Progress, no_progress
@@ -175,7 +175,7 @@ def tell_gateway(env: Environment, settings: GatewaySettings) -> Reload | None:
 
     Where the note cannot be written, the gateway is told once more another time.
     """
-    url = settings.url or (DEFAULT_URL if env.is_own_home else None)
+    url = address_of(settings, is_own_home=env.is_own_home)
     if settings.reload == "off" or url is None:
         return None
     outcome = refresh(url, env.variables.get(settings.api_key_env), key_name=settings.api_key_env)
@@ -215,7 +215,8 @@ def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str
             if _is_new_as_it_stands(action, looked.record):
                 opened = open_resolved(looked.resolved[action.key], looked.home, policy.limits)
                 change.keep_package(action.key, opened.package, opened.content)
-        record = next_record(_with_sources(looked), looked.plan, looked.intent, staged)
+        before = _with_switches(_with_sources(looked), looked.observed.registry)
+        record = next_record(before, looked.plan, looked.intent, staged)
         documents = _documents(env, looked, replace(record, documents=looked.documents))
         return change.commit(
             looked.plan.actions, documents, Keeping(backups=policy.backups, generations=policy.generations)
@@ -289,6 +290,16 @@ def _with_sources(looked: Looked) -> Record:
         and recorded.source != wanted.source
     }
     return replace(looked.record, items={**looked.record.items, **moved}) if moved else looked.record
+
+
+def _with_switches(record: Record, registry: Registry) -> Record:
+    """The record, each item enabled as the registry has it now: others switch items there, and generations list it."""
+    switched = {
+        key: replace(item, enabled=entry.enabled)
+        for key, item in record.items.items()
+        if (entry := registry.get(key)) is not None and entry.enabled != item.enabled
+    }
+    return replace(record, items={**record.items, **switched}) if switched else record
 
 
 def _write(path: Path, data: bytes) -> None:

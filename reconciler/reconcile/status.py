@@ -9,7 +9,7 @@ from typing import cast
 
 from reconciler.documents import yaml_text
 from reconciler.errors import InputError, LlamagateError
-from reconciler.gateway.refresh import DEFAULT_URL, reachable
+from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
 from reconciler.model.desired import GatewaySettings, Limits, Policy
 from reconciler.model.environment import Environment
@@ -89,7 +89,7 @@ def _status(env: Environment, file: Path) -> Status:
         drift=plan.drift,
         hold=looked.record.hold,
         transaction="none",
-        gateway_url=_gateway_url(env, looked.gateway),
+        gateway_url=address_of(looked.gateway, is_own_home=env.is_own_home),
         gateway_reachable=False,
         items=list_items(looked.home),
         stale=looked.stale,
@@ -112,14 +112,10 @@ def _without_file(env: Environment) -> Status:
         drift=drift,
         hold=record.hold,
         transaction="none",
-        gateway_url=_gateway_url(env, GatewaySettings()),
+        gateway_url=address_of(GatewaySettings(), is_own_home=env.is_own_home),
         gateway_reachable=False,
         items=list_items(home),
     )
-
-
-def _gateway_url(env: Environment, settings: GatewaySettings) -> str | None:
-    return settings.url or (DEFAULT_URL if env.is_own_home else None)
 
 
 def drift_text(env: Environment, item_id: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import InputError, LlamagateError
-from reconciler.model.desired import DesiredItem, Limits, Source, section_of
+from reconciler.model.desired import DesiredItem, Limits, Source, SourceKind, section_of
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -56,32 +56,40 @@ def resolve(
     name = item.source.location
     stamp = driver.stamp(location)
     if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
-        resolved = Resolved(
-            key=item.key, source=source, stamp=stamp, manifest=recorded.manifest, tree=recorded.tree, name=name
-        )
+        resolved = replace(recorded_as_resolved(recorded), name=name)
         if fits:
             return resolved
     else:
-        opened = _open(source, limits, name)
-        package = opened.package
-        resolved = Resolved(
-            key=item.key,
-            source=source,
-            stamp=stamp,
-            manifest=package.manifest,
-            tree=package.tree,
-            name=name,
-            opened=opened,
-        )
+        resolved = replace(resolved_as(source, _open(source, limits, name), name=name, stamp=stamp), key=item.key)
     _check(item, resolved.manifest)
     return resolved
+
+
+def resolve_package(path: Path, *, limits: Limits, name: str) -> Resolved:
+    """What the package at ``path``, which a command names, stands for now."""
+    kind = SourceKind.DIR if path.is_dir() else SourceKind.ZIP
+    return resolved_as(Source(kind, str(path)), _open(Source(kind, str(path)), limits, name), name=name)
+
+
+def resolved_as(source: Source, opened: Opened, *, name: str, stamp: str = "") -> Resolved:
+    """An opened package, taken from ``source``. Without a ``stamp`` the source is read again next time."""
+    manifest = opened.package.manifest
+    return Resolved(
+        key=ItemKey(manifest.kind, manifest.id),
+        source=source,
+        stamp=stamp,
+        manifest=manifest,
+        tree=opened.package.tree,
+        name=name,
+        opened=opened,
+    )
 
 
 def open_resolved(resolved: Resolved, home: Home, limits: Limits) -> Opened:
     """The package that ``resolved`` stands for: as it was read, from the cache, or from its source again."""
     if resolved.opened is not None:
         return resolved.opened
-    cached = _from_cache(resolved, home, limits)
+    cached = open_cached(resolved.tree, home, limits, name=resolved.name)
     if cached is not None:
         return cached
     opened = _open(resolved.source, limits, resolved.name)
@@ -92,7 +100,12 @@ def open_resolved(resolved: Resolved, home: Home, limits: Limits) -> Opened:
 
 def open_recorded(recorded: RecordItem, home: Home, limits: Limits) -> Opened:
     """The package that an installed item was made from: from the cache, or from its source if that is unchanged."""
-    resolved = Resolved(
+    return open_resolved(recorded_as_resolved(recorded), home, limits)
+
+
+def recorded_as_resolved(recorded: RecordItem) -> Resolved:
+    """What an installed item was made from."""
+    return Resolved(
         key=recorded.key,
         source=recorded.source,
         stamp=recorded.source_stamp,
@@ -100,23 +113,22 @@ def open_recorded(recorded: RecordItem, home: Home, limits: Limits) -> Opened:
         tree=recorded.tree,
         name=recorded.source.location,
     )
-    return open_resolved(resolved, home, limits)
 
 
-def _from_cache(resolved: Resolved, home: Home, limits: Limits) -> Opened | None:
-    """The cached package; ``None`` where there is none, or where its bytes are no longer those of its name."""
+def open_cached(tree: Digest, home: Home, limits: Limits, *, name: str) -> Opened | None:
+    """The cached package; ``None`` where there is none, or where its bytes are no longer those of its digest."""
     from reconciler.packages.archive import open_archive
     from reconciler.packages.manifest import read_package
 
-    path = home.cached(resolved.tree)
+    path = home.cached(tree)
     if not path.exists():
         return None
     try:
-        content = open_archive(path, limits=limits, name=resolved.name)
-        package = read_package(content, name=resolved.name)
+        content = open_archive(path, limits=limits, name=name)
+        package = read_package(content, name=name)
     except LlamagateError:
         return None
-    return Opened(package=package, content=content) if package.tree == resolved.tree else None
+    return Opened(package=package, content=content) if package.tree == tree else None
 
 
 def _open(source: Source, limits: Limits, name: str) -> Opened:

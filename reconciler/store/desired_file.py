@@ -51,6 +51,11 @@ class DesiredFile:
 def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
     """Read and validate the desired state; text that is ``known`` was decoded and validated before."""
     data = _read(path, "there is no desired state here; 'llamagate init' writes one, or name it with -f")
+    return decode_desired(data, path, known=known)
+
+
+def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
+    """``read_desired`` for text that stands, or shall stand, at ``path``."""
     digest = digest_bytes(data)
     document = known.get(digest)
     is_known = document is not None

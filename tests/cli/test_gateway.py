@@ -172,7 +172,7 @@ def test_a_path_in_the_address_is_kept(session: Session, gateway: Gateway) -> No
 def test_the_default_address_is_for_the_users_own_home_only(
     session: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.reconcile.changing.DEFAULT_URL", gateway.url)
+    monkeypatch.setattr("reconciler.gateway.refresh.DEFAULT_URL", gateway.url)
     session.extensions("foo")
     session.llamagate("apply")
     assert gateway.requests == []

@@ -30,7 +30,7 @@ def cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", cases())
 def test_case(case: Mapping[str, Any]) -> None:
-    assert set(case) <= {"case", "given", "plan", "then"}
+    assert set(case) <= {"case", "given", "plan", "then", "again"}
     assert set(case["plan"]) <= PARTS
     before = world(case["given"])
     assert said(before.plan()) == case["plan"]
@@ -38,7 +38,7 @@ def test_case(case: Mapping[str, Any]) -> None:
     if "refusals" not in case["plan"]:
         after = before.applied()
         assert then(after, case.get("then", {})) == case.get("then", {})
-        assert after.plan().actions == ()
+        assert [str(action.action) for action in after.plan().actions] == case.get("again", [])
 
 
 def then(after: World, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def then(after: World, asked: Mapping[str, Any]) -> dict[str, Any]:
         if part == "file_of":
             found[part] = {owner: after.record.owners.get(owner) for owner in rows}
         elif part == "hold":
-            found[part] = after.record.hold
+            found[part] = after.record.hold and after.record.hold.reason
         else:
             found[part] = {name: answers[part](name) for name in rows}
     return found

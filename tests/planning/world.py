@@ -20,6 +20,7 @@ from reconciler.model.package import Dialect, Manifest
 from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
+from reconciler.planning import verbs
 from reconciler.planning.intent import Allowances, Intent, Wanted
 from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.planning.planner import make_plan
@@ -30,10 +31,14 @@ Notation = Mapping[str, Any]
 HOME: Final = "/home/u/.llamagate"
 FILE: Final = "/srv/llamagate.yaml"
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_CAREFUL: Final = {"downgrade": False, "overwrite": False}
 LONG_AGO: Final = "2025-01-01T00:00:00.000000000Z"
 
 _GIVEN: Final = frozenset(
-    ["record", "file", "disk", "registry", "policy", "allow", "only", "owner", "owners", "hold", "corrupt", "reload"]
+    [
+        *("record", "file", "disk", "registry", "policy", "allow", "only", "owner", "owners", "hold", "corrupt"),
+        *("reload", "command"),
+    ]
 )
 _ITEM: Final = frozenset(
     [
@@ -171,6 +176,51 @@ def _parents(path: str) -> Iterable[str]:
 
 
 def _intent(given: Notation) -> Intent:
+    return _of_command(given) if "command" in given else _of_file(given)
+
+
+def _of_command(given: Notation) -> Intent:
+    """``{remove: a, force: true}``: a verb with what it is about, and its options."""
+    (verb, about), *rest = given["command"].items()
+    options = dict(rest)
+    record = {item.key: item for item in _record(given)}
+    owner = options.pop("owner", None)
+    base = Intent(
+        owner=None,
+        file=FILE,
+        home=HOME,
+        wanted={},
+        policy=Policy.from_document(given.get("policy", {})),
+        scope=frozenset(),
+        reload_required=given.get("reload") == "required",
+    )
+    if verb in ("remove", "enable", "disable"):
+        if verb == "remove":
+            return verbs.to_remove(base, key(about), force=options.get("force", False))
+        return verbs.to_switch(base, key(about), enabled=verb == "enable")
+    wanted = [_from_package(key(name), item or {}, record, owner) for name, item in about.items()]
+    return {
+        "import": lambda: verbs.to_import(base, wanted[0], _as_record(record), **{**_CAREFUL, **options}),
+        "roll back": lambda: verbs.to_roll_back(base, wanted, _as_record(record), number=3, overwrite=False),
+        "restore": lambda: verbs.to_restore(base, replace(wanted[0], backup=5)),
+        "sync": lambda: verbs.to_sync(base, wanted, map(key, options.get("gone", [])), ["a note"]),
+        "migrate": lambda: verbs.to_migrate(base, wanted, ["a note"]),
+    }[verb]()
+
+
+def _from_package(name: ItemKey, item: Notation, record: Mapping[ItemKey, RecordItem], owner: str | None) -> Wanted:
+    """What a command wants of a package: what is recorded of the item's owner and configuration stays."""
+    recorded = record.get(name)
+    wanted = _wanted(name, {fact: value for fact, value in item.items() if fact != "owner"})
+    kept = owner or item.get("owner", recorded.owner if recorded else None)
+    return replace(wanted, owner=kept, config=item.get("config", recorded.config if recorded else {}))
+
+
+def _as_record(items: Mapping[ItemKey, RecordItem]) -> Record:
+    return Record(generation=7, items=items)
+
+
+def _of_file(given: Notation) -> Intent:
     allow = given.get("allow", {})
     take_over = allow.get("take_over", [])
     only = given.get("only")

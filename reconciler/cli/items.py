@@ -1,0 +1,25 @@
+"""How items are named on the command line: ``[TYPE] ID``, with the type words of the gateway's own tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from reconciler.errors import UsageError
+from reconciler.model.ids import Kind
+
+TYPES: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(("extension", "extensions", "ext", "exts"), Kind.EXTENSION),
+    **dict.fromkeys(("agentic-module", "agentic-modules", "module", "modules", "am", "ams"), Kind.MODULE),
+}
+
+
+def typed(words: Sequence[str], what: str) -> tuple[Kind | None, str]:
+    """The type, where one is given, and the thing itself. A lone word is the thing, also where it looks like a type."""
+    if len(words) == 1:
+        return None, words[0]
+    if len(words) != 2:
+        raise UsageError(f"expected [TYPE] {what}, got {len(words)} words")
+    if words[0] not in TYPES:
+        raise UsageError(f"'{words[0]}' is no type; use extension (ext) or agentic-module (module, am)")
+    return TYPES[words[0]], words[1]

@@ -1,0 +1,26 @@
+"""``llamagate verify``: every installed file against the record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.cli import options
+from reconciler.errors import ExitCode
+
+
+def verify(
+    file: options.FileOption = Path(options.DEFAULT_FILE),
+    home: options.HomeOption = None,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+    no_color: options.NoColorOption = False,
+) -> int:
+    """Read every installed file again. Exit 3 if any is not as it was written."""
+    from reconciler.cli.render import render_verified
+    from reconciler.reconcile import verifying
+
+    terminal = options.terminal(as_json, quiet, no_color)
+    found = verifying.verify(options.environment(home), options.named_file(file))
+    terminal.document(found.to_document())
+    terminal.result(render_verified(found, terminal.style))
+    return ExitCode.OK if found.is_good else ExitCode.DRIFT

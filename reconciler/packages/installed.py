@@ -1,0 +1,24 @@
+"""A package as it lies installed, whoever put it there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from reconciler.model.desired import Limits
+from reconciler.model.digest import CHECKSUMS_FILE
+from reconciler.packages.content import Content, Part
+from reconciler.packages.folder import open_folder
+
+
+def open_installed(
+    folder: Path, *, limits: Limits, name: str, is_mutable: Callable[[str], bool] = lambda _: False
+) -> Content:
+    """The files in ``folder`` that can be the package's: all but those that programs edit.
+
+    The list of checksums is left out too: it is that of the package as it came, before anyone configured it. Errors as
+    for ``open_folder``.
+    """
+    content = open_folder(folder, limits=limits, name=name)
+    files = tuple(entry for entry in content.files if entry.path != CHECKSUMS_FILE and not is_mutable(entry.path))
+    return Part(content, files, content.notes)

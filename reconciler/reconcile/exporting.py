@@ -1,0 +1,105 @@
+"""Export: the package behind an installed item, as an archive with a list of checksums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.apply.transaction import storage_error
+from reconciler.errors import InputError, LlamagateError
+from reconciler.fs import durable
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.packages.checksums import with_checksums
+from reconciler.packages.content import Content
+from reconciler.packages.pack import pack
+from reconciler.reconcile.found import found_package
+from reconciler.reconcile.reading import steadily
+from reconciler.reconcile.scene import Scene, must_find, read_scene
+from reconciler.sources.resolve import Opened, open_recorded, open_resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """One archive that was written."""
+
+    key: ItemKey
+    version: str
+    tree: str
+    path: Path
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.key.kind),
+            "id": self.key.id,
+            "version": self.version,
+            "tree": self.tree,
+            "path": str(self.path),
+        }
+
+
+def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path) -> Exported:
+    """Write the package of one item to ``out``: all of it, or nothing. ``StorageError`` where that cannot be."""
+
+    def read() -> tuple[ItemKey, Opened]:
+        scene = read_scene(env, file)
+        key = must_find(scene, text, kind)
+        return key, _package(scene, key)
+
+    key, opened = steadily(Home(env.home), read)
+    return _write(key, opened, out)
+
+
+def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exported], list[str]]:
+    """Write every item's package into ``folder``; what has none is said, and left out."""
+
+    def read() -> tuple[list[tuple[ItemKey, Opened]], list[str]]:
+        scene = read_scene(env, file)
+        found, notes = [], []
+        for key in sorted(scene.present):
+            try:
+                found.append((key, _package(scene, key)))
+            except LlamagateError as error:
+                notes.append(f"{key} is left out: {error.message}")
+        return found, notes
+
+    found, notes = steadily(Home(env.home), read)
+    try:
+        durable.make_folders(folder)
+    except OSError as error:
+        raise storage_error(error, "nothing was exported") from error
+    return [_write(key, opened, folder / _archive_name(key, opened)) for key, opened in found], notes
+
+
+def _archive_name(key: ItemKey, opened: Opened) -> str:
+    return f"{key.id}-{opened.package.manifest.version}.zip"
+
+
+def _package(scene: Scene, key: ItemKey) -> Opened:
+    """The package form: without the configuration, and without what was edited since."""
+    recorded = scene.record.items.get(key)
+    if recorded is not None:
+        try:
+            return open_recorded(recorded, scene.home, scene.policy.limits)
+        except LlamagateError as error:
+            message = f"the package of {key.id} is neither in the cache nor, unchanged, at {recorded.source}"
+            raise InputError(message, advice="import it again") from error
+    if key not in scene.present:
+        message = f"{key.id} is in the registry, but its folder is missing"
+        raise InputError(message, advice="'llamagate sync' mends that")
+    found, _ = found_package(scene, key, scene.home.item(key))
+    return open_resolved(found, scene.home, scene.policy.limits)
+
+
+def _write(key: ItemKey, opened: Opened, out: Path) -> Exported:
+    content: Content = with_checksums(opened.content)
+    if out.exists() and not out.is_file():
+        raise InputError(f"{out} is no regular file; name another one")
+    try:
+        with durable.new_file(out) as stream:
+            pack(content, stream)
+    except OSError as error:
+        raise storage_error(error, f"{out} was not written") from error
+    return Exported(key=key, version=opened.package.manifest.version, tree=opened.package.tree, path=out)

@@ -1,0 +1,43 @@
+"""Found: a package that lies in a folder without our doing, as an item that we could have installed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.errors import InputError
+from reconciler.model.desired import Source, SourceKind
+from reconciler.model.ids import ItemKey
+from reconciler.packages.installed import open_installed
+from reconciler.packages.manifest import read_package
+from reconciler.planning.diff import mutable_matcher
+from reconciler.planning.intent import Wanted
+from reconciler.reconcile.scene import Scene
+from reconciler.sources.resolve import Opened, Resolved, resolved_as
+
+
+def found_package(scene: Scene, key: ItemKey, folder: Path) -> tuple[Resolved, Wanted]:
+    """The package in ``folder``, and the item ``key`` as it stands there. ``InputError`` where it is none.
+
+    It has no source of its own: it is said to come from the item's place, and the cache keeps it.
+    """
+    is_mutable = mutable_matcher(scene.policy.mutable)
+    content = open_installed(folder, limits=scene.policy.limits, name=key.id, is_mutable=is_mutable)
+    package = read_package(content, name=key.id)
+    if package.manifest.kind is not key.kind:
+        raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")
+    source = Source(SourceKind.DIR, str(scene.home.item(key)))
+    found = replace(resolved_as(source, Opened(package=package, content=content), name=key.id), key=key)
+    recorded = scene.record.items.get(key)
+    wanted = Wanted(
+        key=key,
+        source=source,
+        source_stamp="",
+        owner=recorded.owner if recorded else None,
+        manifest=package.manifest,
+        tree=package.tree,
+        config={},
+        files=package.hashes,
+        depends_on=recorded.depends_on if recorded else (),
+    )
+    return found, wanted

@@ -1,0 +1,83 @@
+"""Import: one package from a zip or a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import InputError
+from reconciler.model.desired import Source
+from reconciler.model.environment import Environment
+from reconciler.model.ids import Kind
+from reconciler.planning.intent import Wanted
+from reconciler.planning.verbs import to_import
+from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
+from reconciler.reconcile.saving import saved_packages
+from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
+from reconciler.sources.resolve import Resolved, resolve_package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What is asked for. ``kind`` is ``None`` where any will do; ``save`` writes the item into the desired state."""
+
+    package: Path
+    kind: Kind | None = None
+    downgrade: bool = False
+    overwrite: bool = False
+    save: bool = False
+
+
+def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
+    """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
+    scene = read_scene(env, file)
+    found = resolve_package(asked.package.absolute(), limits=scene.policy.limits, name=str(asked.package))
+    if asked.kind not in (None, found.key.kind):
+        message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
+        raise InputError(message, advice=f"'llamagate import {found.key.kind} {asked.package}' takes it")
+    inputs = saved_packages(scene, [found]) if asked.save else ()
+    owner = scene.file.desired.owner if scene.file and asked.save else None
+    intent = to_import(
+        scene.base_intent(),
+        wanted_from_package(scene, found, owner=owner),
+        scene.record,
+        downgrade=asked.downgrade,
+        overwrite=asked.overwrite,
+    )
+    against = _contradicted(scene, found, saved=asked.save)
+    return planned(scene, intent, Parts(resolved={found.key: found}, carried={}, inputs=inputs, against=against))
+
+
+def wanted_from_package(scene: Scene, found: Resolved, *, owner: str | None) -> Wanted:
+    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it."""
+    recorded = scene.record.items.get(found.key)
+    config = recorded.config if recorded else {}
+    missing = unset_variables(scene.env, config)
+    if missing:
+        raise InputError(
+            f"{found.key.id} is configured with the environment variable {missing[0][1]}, which is not set",
+            advice="set it and run the command again",
+        )
+    return wanted_as(
+        scene.env,
+        found,
+        recorded=recorded,
+        limits=scene.policy.limits,
+        owner=owner or (recorded.owner if recorded else None),
+        config=config,
+        depends_on=recorded.depends_on if recorded else (),
+    )
+
+
+def _contradicted(scene: Scene, found: Resolved, *, saved: bool) -> str:
+    """The file that takes the item from elsewhere, if one does."""
+    says = spoken(scene, found.key)
+    if says is None or (saved and says.file == scene.path):
+        return ""
+    if says.item is not None and _absolute(says.item.source, says.file) == found.source:
+        return ""
+    return str(says.file)
+
+
+def _absolute(source: Source, file: Path) -> Source:
+    return Source(source.kind, str(file.absolute().parent / source.location))

@@ -1,0 +1,126 @@
+"""Migrate: packages of a gateway's old ``./extensions`` folder become installed items. The old folder is left alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.apply.transaction import storage_error
+from reconciler.errors import Fault, InputError, LlamagateError
+from reconciler.fs import durable
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey
+from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST
+from reconciler.planning.verbs import to_migrate
+from reconciler.reconcile.changing import Explain, Outcome, Watch, change
+from reconciler.reconcile.importing import wanted_from_package
+from reconciler.reconcile.looking import Looked
+from reconciler.reconcile.saving import saved_packages
+from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
+from reconciler.sources.resolve import Resolved, resolve_package
+
+MARKER: Final = ".migration_complete"
+_MARKER_TEXT: Final = b"migration completed"
+_MANIFESTS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST])
+_BUILTIN: Final = "builtin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """What is asked for. ``skips_invalid``: a folder that is no valid package is named and left, not refused."""
+
+    folder: Path
+    save: bool = False
+    skips_invalid: bool = False
+
+
+def migrate(env: Environment, file: Path, asked: Migration, watch: Watch, *, explain: Explain | None) -> Outcome:
+    """Install what is found, and then mark the home as migrated, so that no gateway does it again."""
+    found: list[Looked] = []
+
+    def look() -> Looked:
+        found.append(look_at_migration(env, file, asked))
+        return found[-1]
+
+    outcome = change(env, file, watch, look, explain=explain)
+    if legacy_packages(asked.folder) and not outcome.plan.refusals:
+        marker = env.home / MARKER
+        try:
+            if not marker.exists():
+                durable.write_file(marker, _MARKER_TEXT)
+        except OSError as error:
+            raise storage_error(error, "all is migrated, but the gateway may migrate again") from error
+    return outcome
+
+
+def look_at_migration(env: Environment, file: Path, asked: Migration) -> Looked:
+    """Plan it. ``InputError`` with the faults of every folder that is no valid package."""
+    scene = read_scene(env, file)
+    folders = legacy_packages(asked.folder)
+    packages, faults = _read_all(scene, asked.folder, folders)
+    if faults and not asked.skips_invalid:
+        message = f"{asked.folder}: {len(faults)} of {len(folders)} packages cannot be migrated"
+        raise InputError(message, faults=faults, advice="mend them, or leave them out with --skip-invalid")
+    new = [one for one in packages if one.key not in scene.present and one.key not in scene.record.items]
+    owner = scene.file.desired.owner if scene.file and asked.save else None
+    inputs = saved_packages(scene, new) if asked.save and new else ()
+    notes = [f"{fault} (left out)" for fault in faults]
+    notes += _notes(scene, asked.folder, packages) if folders else [f"no package was found below {asked.folder}"]
+    wanted = [wanted_from_package(scene, one, owner=owner) for one in new]
+    intent = to_migrate(scene.base_intent(), wanted, notes)
+    return planned(scene, intent, Parts(resolved={one.key: one for one in new}, carried={}, inputs=inputs))
+
+
+def legacy_packages(folder: Path) -> list[Path]:
+    """The folders with a manifest below ``folder``, but for its ``builtin``; nothing inside a package is one more."""
+    if not folder.is_dir():
+        message = "there is no such folder; name the folder 'extensions' from which the gateway was started"
+        raise InputError(f"{folder}: {message}", faults=[Fault(file=str(folder), message=message)])
+    return sorted(_search(folder))
+
+
+def _search(root: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(root):
+        folders[:] = [] if _MANIFESTS.intersection(files) else sorted(folders)
+        if Path(place) == root:
+            folders[:] = [name for name in folders if name != _BUILTIN]
+        if _MANIFESTS.intersection(files) and Path(place) != root:
+            yield Path(place)
+
+
+def _read_all(scene: Scene, root: Path, folders: list[Path]) -> tuple[list[Resolved], list[Fault]]:
+    packages: dict[ItemKey, Resolved] = {}
+    faults: list[Fault] = []
+    taken: dict[str, Path] = {}
+    for folder in folders:
+        name = f"{root.name}/{folder.relative_to(root).as_posix()}"
+        try:
+            found = resolve_package(folder.absolute(), limits=scene.policy.limits, name=name)
+        except LlamagateError as error:
+            faults += error.faults or [Fault(file=name, message=error.message)]
+            continue
+        other = taken.setdefault(found.key.id.casefold(), folder)
+        if other != folder:
+            faults.append(Fault(file=name, message=f"{other} has the id '{found.key.id}' too"))
+        else:
+            packages[found.key] = found
+    return list(packages.values()), faults
+
+
+def _notes(scene: Scene, root: Path, packages: list[Resolved]) -> Iterator[str]:
+    for found in packages:
+        recorded = scene.record.items.get(found.key)
+        installed = recorded.version if recorded else None
+        if installed not in (None, found.manifest.version):
+            yield f"{found.key.id} is installed in version {installed}; the legacy {found.manifest.version} is left out"
+        if found.name.rpartition("/")[2] != found.key.id:
+            yield f"{found.name} has the id '{found.key.id}', under which it is installed"
+    if packages:
+        ids = ", ".join(sorted(found.key.id for found in packages))
+        yield (
+            f"{root} is left as it is: a gateway started beside it loads these again when they are removed or "
+            f"disabled here: {ids}"
+        )

@@ -1,0 +1,82 @@
+"""History: the generations that are kept, and what each changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.generation import Generation, GenerationItem
+from reconciler.model.home import Home
+from reconciler.reconcile.reading import steadily
+from reconciler.store.state_files import read_generations, read_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One generation, and how its list differs from the one before; ``None`` where that is no longer kept."""
+
+    generation: Generation
+    changes: tuple[str, ...] | None
+
+    def to_document(self) -> JsonObject:
+        return {
+            "generation": self.generation.number,
+            "list_of": self.generation.list_of,
+            "applied_at": self.generation.applied_at,
+            "command": self.generation.command,
+            "items": len(self.generation.items),
+            "changes": None if self.changes is None else [*self.changes],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Newest first. ``generation`` is the one in force, 0 if nothing was applied yet."""
+
+    generation: int
+    entries: tuple[Entry, ...]
+
+    def to_document(self) -> JsonObject:
+        return {"generation": self.generation, "generations": [entry.to_document() for entry in self.entries]}
+
+
+def read_history(env: Environment) -> History:
+    """Every generation that is kept."""
+    return steadily(Home(env.home), lambda: _history(Home(env.home)))
+
+
+def _history(home: Home) -> History:
+    generations = read_generations(home)
+    before = {generation.number + 1: generation for generation in generations}
+    entries = [
+        Entry(generation=one, changes=_changes(before.get(one.number), one) if _is_known(before, one) else None)
+        for one in reversed(generations)
+    ]
+    return History(generation=read_record(home)[0].generation, entries=tuple(entries))
+
+
+def _is_known(before: dict[int, Generation], generation: Generation) -> bool:
+    return generation.number == 1 or generation.number in before
+
+
+def _changes(before: Generation | None, after: Generation) -> tuple[str, ...]:
+    old = before.items if before else {}
+    keys = sorted({*old, *after.items})
+    return tuple(line for key in keys if (line := _change(old.get(key), after.items.get(key))))
+
+
+def _change(old: GenerationItem | None, new: GenerationItem | None) -> str:
+    if old is None or new is None:
+        item = new or old
+        return f"{'-' if new is None else '+'} {item.key.id} {item.version}" if item else ""
+    if old.version != new.version:
+        return f"~ {new.key.id} {old.version} → {new.version}"
+    if old.tree != new.tree:
+        return f"~ {new.key.id} {new.version}: the package changed"
+    words = [
+        *(["configured"] if old.config != new.config else []),
+        *([f"enabled: {str(new.enabled).lower()}"] if old.enabled != new.enabled else []),
+        *([f"owner {old.owner or 'nobody'} → {new.owner or 'nobody'}"] if old.owner != new.owner else []),
+    ]
+    return f"~ {new.key.id}: {', '.join(words)}" if words else ""

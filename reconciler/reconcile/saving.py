@@ -1,0 +1,111 @@
+"""``--save``: what a command did is written into the desired state and the lock, and nothing else of them changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError
+from reconciler.model.config import Json
+from reconciler.model.desired import API_VERSION, DesiredItem, Source, SourceKind, section_of
+from reconciler.model.ids import ItemKey
+from reconciler.model.lock import Lock, LockItem
+from reconciler.model.version import in_range
+from reconciler.reconcile.looking import Input
+from reconciler.reconcile.scene import Scene
+from reconciler.sources.resolve import Resolved
+from reconciler.store.desired_file import decode_desired, lock_bytes, lock_path, read_lock
+
+_NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
+
+
+def saved_packages(scene: Scene, packages: Iterable[Resolved]) -> tuple[Input, ...]:
+    """Desired state and lock with each of ``packages`` in them, from where it was taken."""
+    data = scene.file.data if scene.file else _NEW_FILE
+    lock = _lock(scene)
+    for package in packages:
+        source = _relative(package.source, scene.path.absolute().parent)
+        data = _with_package(scene, data, package, source)
+        pin = LockItem(key=package.key, source=source, version=package.manifest.version, tree=package.tree)
+        lock[package.key] = pin
+    return _inputs(scene, data, lock)
+
+
+def saved_removal(scene: Scene, key: ItemKey) -> tuple[Input, ...]:
+    """Desired state and lock without the item; nothing to write where the file does not list it."""
+    from reconciler.documents.yaml_edit import remove_entry  # only --save edits
+
+    if scene.file is None or _item(scene, key) is None:
+        return ()
+    lock = _lock(scene)
+    lock.pop(key, None)
+    return _inputs(scene, remove_entry(scene.file.data, _place(key), name=str(scene.path)), lock)
+
+
+def saved_switch(scene: Scene, key: ItemKey, *, enabled: bool) -> tuple[Input, ...]:
+    """The desired state with the item's ``enabled`` set. ``InputError`` where the file does not list it."""
+    from reconciler.documents.yaml_edit import set_entry  # only --save edits
+
+    item = _item(scene, key)
+    if scene.file is None or item is None:
+        advice = "'import --save' lists it, or leave out --save"
+        raise InputError(f"{scene.path} does not list {key.id}, so that nothing can be saved there", advice=advice)
+    if item.enabled is enabled:
+        return ()
+    if isinstance(scene.file.document[section_of(key.kind)][key.id], dict):  # type: ignore[index,call-overload]
+        data = set_entry(scene.file.data, (*_place(key), "enabled"), enabled, name=str(scene.path))
+    else:
+        entry: Json = {"source": item.source.to_document(), "enabled": enabled}
+        data = set_entry(scene.file.data, _place(key), entry, name=str(scene.path))
+    return _inputs(scene, data, _lock(scene))
+
+
+def _with_package(scene: Scene, data: bytes, package: Resolved, source: Source) -> bytes:
+    from reconciler.documents.yaml_edit import set_entry  # only --save edits
+
+    key, name = package.key, str(scene.path)
+    item = _item(scene, key)
+    if item is not None and item.version and not in_range(package.manifest.version, item.version):
+        message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
+        raise InputError(message, advice="change its version there first, or leave out --save")
+    entry = source.to_document()
+    listed = scene.file.document[section_of(key.kind)][key.id] if scene.file and item else None  # type: ignore[index,call-overload]
+    place = (*_place(key), "source") if isinstance(listed, dict) else _place(key)
+    return set_entry(data, place, entry, name=name)
+
+
+def _inputs(scene: Scene, data: bytes, lock: dict[ItemKey, LockItem]) -> tuple[Input, ...]:
+    """The files that differ from what is there. What is to be written is read first, as the next command will."""
+    decode_desired(data, scene.path)
+    written = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock))))
+    found = []
+    if scene.file is None or scene.file.data != data:
+        found.append(Input(path=scene.path, data=data, said=f"wrote {scene.path}"))
+    path = lock_path(scene.path)
+    if lock and written != read_lock(path).data:
+        found.append(Input(path=path, data=written, said=f"wrote {path}"))
+    return tuple(found)
+
+
+def _lock(scene: Scene) -> dict[ItemKey, LockItem]:
+    return dict(read_lock(lock_path(scene.path), known=scene.record.documents).lock.by_key)
+
+
+def _item(scene: Scene, key: ItemKey) -> DesiredItem | None:
+    items = scene.file.desired.items if scene.file else ()
+    return next((item for item in items if item.key == key), None)
+
+
+def _place(key: ItemKey) -> tuple[str, ...]:
+    return section_of(key.kind), key.id
+
+
+def _relative(source: Source, folder: Path) -> Source:
+    """``source`` as a file in ``folder`` writes it: relative where it lies below."""
+    location = Path(source.location)
+    if location.is_relative_to(folder):
+        below = location.relative_to(folder).as_posix()
+        return Source(source.kind, f"./{below}" if source.kind is SourceKind.DIR else below)
+    return Source(source.kind, os.fspath(location))

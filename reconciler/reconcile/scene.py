@@ -1,0 +1,189 @@
+"""What a command starts from: the record, the registry, what is installed, and the desired state at hand."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.errors import InputError, LlamagateError
+from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.record import Record
+from reconciler.model.registry import Registry
+from reconciler.observe import present_items
+from reconciler.planning.intent import Intent
+from reconciler.planning.planner import make_plan
+from reconciler.reconcile.looking import Carried, Input, Looked, observed_for
+from reconciler.sources.resolve import Resolved
+from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.state_files import RegistryFile, read_record, read_registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """``path`` is where the desired state is looked for; ``file`` is ``None`` where there is none."""
+
+    env: Environment
+    home: Home
+    record: Record
+    previous_record: bytes | None
+    registry_file: RegistryFile
+    present: frozenset[ItemKey]
+    path: Path
+    file: DesiredFile | None
+
+    @property
+    def registry(self) -> Registry:
+        """The registry; empty where its bytes cannot be read."""
+        return self.registry_file.registry
+
+    @property
+    def policy(self) -> Policy:
+        return self.file.desired.policy if self.file else Policy()
+
+    @property
+    def gateway(self) -> GatewaySettings:
+        return self.file.desired.gateway if self.file else GatewaySettings()
+
+    @property
+    def known(self) -> frozenset[ItemKey]:
+        """Every item that anyone knows of."""
+        entries = (entry.key for entry in self.registry.entries.values())
+        return frozenset((*self.record.items, *self.present, *entries))
+
+    def base_intent(self) -> Intent:
+        """The intent of a command that wants nothing yet."""
+        return Intent(
+            owner=None,
+            file=str(self.path.absolute()),
+            home=str(self.home.root),
+            wanted={},
+            policy=self.policy,
+            scope=frozenset(),
+            reload_required=self.gateway.reload == "required",
+        )
+
+
+def read_scene(env: Environment, path: Path) -> Scene:
+    """Read it. ``path`` need not exist."""
+    home = Home(env.home)
+    record, previous_record = read_record(home)
+    return Scene(
+        env=env,
+        home=home,
+        record=record,
+        previous_record=previous_record,
+        registry_file=read_registry(home),
+        present=present_items(home),
+        path=path,
+        file=read_desired(path, known=record.documents) if path.exists() else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the plan of a command needs besides its intent; see ``Looked``. ``against``: a file that says otherwise."""
+
+    resolved: Mapping[ItemKey, Resolved]
+    carried: Mapping[ItemKey, Carried]
+    inputs: tuple[Input, ...] = ()
+    list_of: int | None = None
+    against: str = ""
+
+
+NO_PARTS = Parts(resolved={}, carried={})
+
+
+def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
+    """The plan of a command. One that a file contradicts is made, says so, and sets a hold."""
+    observed = observed_for(scene.env, scene.record, scene.registry_file, intent)
+    plan = make_plan(intent, scene.record, observed)
+    if parts.against:
+        intent = replace(intent, hold=f"'{scene.env.command}' contradicts {parts.against}")
+    if intent.hold and plan.changes and not plan.refusals:
+        plan = replace(plan, warnings=(*plan.warnings, *_on_hold(parts.against)))
+    only_switches = not (intent.wanted or intent.removals)
+    return Looked(
+        home=scene.home,
+        gateway=scene.gateway,
+        record=scene.record,
+        previous_record=scene.previous_record,
+        intent=intent,
+        observed=observed,
+        plan=plan,
+        resolved=parts.resolved,
+        # What was found to fit the file may no longer, once a command has brought another package.
+        documents=scene.record.documents if only_switches else {},
+        inputs=parts.inputs,
+        carried=parts.carried,
+        list_of=parts.list_of,
+    )
+
+
+def _on_hold(against: str) -> Iterator[str]:
+    if against:
+        yield f"{against} says otherwise: the next apply puts it back; --save keeps it"
+    yield "on hold: a watcher leaves everything alone until its input changes, or until 'llamagate resume'"
+
+
+def find(scene: Scene, text: str, kind: Kind | None) -> ItemKey | None:
+    """The item that ``text`` names, by id, else by name. ``InputError`` with the candidates where there are several."""
+    known = sorted(key for key in scene.known if kind in (None, key.kind))
+    named = [key for key in known if key.id == text] or [key for key in known if _name(scene, key) == text]
+    if len(named) > 1:
+        candidates = ", ".join(str(key) for key in named)
+        raise InputError(f"'{text}' may be any of: {candidates}", advice="name the type and the id")
+    return named[0] if named else None
+
+
+def must_find(scene: Scene, text: str, kind: Kind | None) -> ItemKey:
+    """``find``; ``InputError`` with the nearest id where there is no such item."""
+    key = find(scene, text, kind)
+    if key is None:
+        raise InputError(not_installed(scene, text, kind))
+    return key
+
+
+def not_installed(scene: Scene, text: str, kind: Kind | None) -> str:
+    """That no such item is installed, and which one may have been meant."""
+    known = sorted(key.id for key in scene.known if kind in (None, key.kind))
+    near = difflib.get_close_matches(text, known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"no {kind or 'item'} '{text}' is installed{hint}"
+
+
+def _name(scene: Scene, key: ItemKey) -> str | None:
+    recorded, entry = scene.record.items.get(key), scene.registry.get(key)
+    return recorded.manifest.name if recorded else entry.name if entry else None
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a file says of an item. ``item`` is ``None`` where the file cannot be read, or no longer lists it."""
+
+    file: Path
+    item: DesiredItem | None
+
+
+def spoken(scene: Scene, key: ItemKey) -> Spoken | None:
+    """The file that lists an item: the one at hand, else the one of the owner who installed it."""
+    if scene.file is not None and (item := _listed(scene.file, key)):
+        return Spoken(scene.path, item)
+    recorded = scene.record.items.get(key)
+    if recorded is None or recorded.owner is None:
+        return None
+    path = Path(scene.record.owners.get(recorded.owner, ""))
+    if scene.file is not None and path == scene.path.absolute():
+        return None  # it is at hand, and does not list the item any more
+    try:
+        return Spoken(path, _listed(read_desired(path), key))
+    except LlamagateError:
+        return Spoken(path, None)
+
+
+def _listed(file: DesiredFile, key: ItemKey) -> DesiredItem | None:
+    return next((item for item in file.desired.items if item.key == key), None)

@@ -1,0 +1,46 @@
+"""Enable or disable one item: the registry entry, and our record of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.errors import InputError
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.planning.verbs import to_switch
+from reconciler.reconcile.looking import Looked
+from reconciler.reconcile.saving import saved_switch
+from reconciler.reconcile.scene import NO_PARTS, Scene, must_find, planned, read_scene, spoken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """What is asked for. ``save`` writes it into the desired state."""
+
+    item: str
+    enabled: bool
+    kind: Kind | None = None
+    save: bool = False
+
+
+def look_at_switch(env: Environment, file: Path, asked: Switch) -> Looked:
+    """Plan it. ``InputError`` where there is no such item, or none that the registry could hold."""
+    scene = read_scene(env, file)
+    key = must_find(scene, asked.item, asked.kind)
+    if key not in scene.record.items and scene.registry.get(key) is None:
+        raise InputError(
+            f"{key} has no entry in the registry, and was not installed by us",
+            advice="'llamagate sync' registers what lies there",
+        )
+    inputs = saved_switch(scene, key, enabled=asked.enabled) if asked.save else ()
+    intent = to_switch(scene.base_intent(), key, enabled=asked.enabled)
+    return planned(scene, intent, replace(NO_PARTS, inputs=inputs, against=_contradicted(scene, key, asked)))
+
+
+def _contradicted(scene: Scene, key: ItemKey, asked: Switch) -> str:
+    """The file that sets the opposite, if one does."""
+    says = spoken(scene, key)
+    if says is None or says.item is None or says.item.enabled in (None, asked.enabled):
+        return ""
+    return "" if asked.save and says.file == scene.path else str(says.file)

@@ -1,0 +1,102 @@
+"""Sync: record, registry and disk agree again. The disk decides what is there and in which version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import LlamagateError
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.observed import Observed, Presence
+from reconciler.model.record import RecordItem
+from reconciler.observe import manifest_at
+from reconciler.planning.intent import Wanted
+from reconciler.planning.verbs import as_recorded, to_sync
+from reconciler.planning.verdict import registry_drift
+from reconciler.reconcile.found import found_package
+from reconciler.reconcile.looking import Looked, observed_for
+from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
+from reconciler.sources.resolve import Resolved
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What one walk over everything that is known comes to. ``ids`` maps each id, whatever its case, to its item."""
+
+    ids: dict[str, ItemKey]
+    copies: Mapping[ItemKey, Path]
+    wanted: dict[ItemKey, Wanted] = field(default_factory=dict)
+    resolved: dict[ItemKey, Resolved] = field(default_factory=dict)
+    gone: list[ItemKey] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def look_at_sync(env: Environment, file: Path) -> Looked:
+    """Plan it: one pass over everything that record, registry or disk know of."""
+    scene = read_scene(env, file)
+    everything = to_sync(scene.base_intent(), (), (), ())
+    observed = observed_for(env, scene.record, scene.registry_file, everything)
+    ids = {key.id.casefold(): key for key in scene.record.items}
+    findings = _Findings(ids=ids, copies=lost_copies(scene.home))
+    for key in sorted(scene.known | {entry.key for entry in observed.registry.entries.values()}):
+        _judge(scene, key, observed, findings)
+    findings.notes += [
+        f"{key.id} is gone, but an interrupted update left a copy: 'llamagate import {copy}' brings it back"
+        for key, copy in findings.copies.items()
+        if key not in scene.present
+    ]
+    intent = to_sync(scene.base_intent(), findings.wanted.values(), findings.gone, findings.notes)
+    return planned(scene, intent, Parts(resolved=findings.resolved, carried={}))
+
+
+def lost_copies(home: Home) -> dict[ItemKey, Path]:
+    """Item → the newest copy that the gateway's own tool keeps of it while it updates it."""
+    found = {}
+    for kind in Kind:
+        for copy in sorted(home.installed(kind).glob("backups/*/*")):
+            if copy.is_dir() and not copy.is_symlink():
+                found[ItemKey(kind, copy.parent.name)] = copy
+    return found
+
+
+def _judge(scene: Scene, key: ItemKey, observed: Observed, findings: _Findings) -> None:
+    recorded, entry = scene.record.items.get(key), observed.registry.get(key)
+    if key not in scene.present:
+        other = recorded is not None and observed.item(key).presence is Presence.OTHER
+        is_offered = recorded is None and key in findings.copies  # its entry knows whether it was enabled
+        if not other and not is_offered:
+            findings.gone.append(key)
+    elif recorded is None or _has_another_version(scene, recorded, observed):
+        _adopt(scene, key, findings)
+    elif registry_drift(recorded, entry, str(scene.home.root)):
+        findings.wanted[key] = as_recorded(recorded)
+
+
+def _adopt(scene: Scene, key: ItemKey, findings: _Findings) -> None:
+    rival = findings.ids.setdefault(key.id.casefold(), key)
+    if rival != key:
+        findings.notes.append(f"the {key} is left alone: the {rival} has the same id, and a gateway keeps only one")
+        return
+    try:
+        resolved, wanted = found_package(scene, key, scene.home.item(key))
+    except LlamagateError as error:
+        findings.notes.append(f"the {key} is left alone, it is no valid package: {error.message}")
+        return
+    findings.resolved[key], findings.wanted[key] = resolved, wanted
+    if wanted.manifest.name != key.id:
+        findings.notes.append(
+            f"{key.id} has the name '{wanted.manifest.name}': a gateway looks enablement up by name first"
+        )
+
+
+def _has_another_version(scene: Scene, recorded: RecordItem, observed: Observed) -> bool:
+    """Whether something else put another version there. Only an edited manifest is read."""
+    path = recorded.manifest.installed_definition
+    before, now = recorded.files.get(path), observed.item(recorded.key).files.get(path)
+    if before is None or now is None or before.sha256 == now.sha256:
+        return False
+    manifest = manifest_at(scene.home.item(recorded.key), recorded.key.kind, recorded.key.id)
+    return manifest is not None and manifest.version != recorded.version

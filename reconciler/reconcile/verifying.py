@@ -1,0 +1,72 @@
+"""Verify: every installed file, and every package that is kept, byte for byte against what was written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.model.config import JsonObject
+from reconciler.model.digest import Digest
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
+from reconciler.model.plan import Drift
+from reconciler.observe import observe
+from reconciler.planning.verdict import drift_of
+from reconciler.reconcile.reading import steadily
+from reconciler.reconcile.scene import Scene, read_scene
+from reconciler.sources.resolve import open_cached
+from reconciler.store.state_files import read_generations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """``files`` were read. ``damaged`` names packages in the cache that are missing or no longer what they were."""
+
+    items: int
+    files: int
+    drift: tuple[Drift, ...]
+    damaged: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        return not self.drift and not self.damaged
+
+    def to_document(self) -> JsonObject:
+        return {
+            "verified": self.is_good,
+            "items": self.items,
+            "files": self.files,
+            "drift": [row.to_document() for row in self.drift],
+            "damaged": [*self.damaged],
+        }
+
+
+def verify(env: Environment, file: Path) -> Verified:
+    """Read everything again, whatever its stat stamp says. Files that programs edit are not compared."""
+    return steadily(Home(env.home), lambda: _verify(read_scene(env, file)))
+
+
+def _verify(scene: Scene) -> Verified:
+    items, home = scene.record.items, scene.home
+    found = observe(home, items, scene.registry, {}, corrupt=None, reads_all=True)
+    rows = (drift_of(items[key], found, scene.policy, str(home.root)) for key in sorted(items))
+    return Verified(
+        items=len(items),
+        files=sum(len(recorded.files) for recorded in items.values()),
+        drift=tuple(row for drift in rows for row in drift),
+        damaged=tuple(_damaged(scene)),
+    )
+
+
+def _damaged(scene: Scene) -> list[str]:
+    """The packages that generations, or the record, need and that the cache does not hold as they were."""
+    needed: dict[Digest, tuple[ItemKey, str]] = {}
+    for generation in read_generations(scene.home):
+        needed |= {item.tree: (item.key, item.version) for item in generation.items.values()}
+    needed |= {item.tree: (item.key, item.version) for item in scene.record.items.values()}
+    return [
+        f"{key.id} {version}: its package in the cache is damaged or missing ({scene.home.cached(tree)})"
+        for tree, (key, version) in sorted(needed.items(), key=lambda row: row[1])
+        if open_cached(tree, scene.home, scene.policy.limits, name=key.id) is None
+    ]
