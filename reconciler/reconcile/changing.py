@@ -276,6 +276,8 @@ def _note(looked: Looked) -> None:
     record = _with_sources(looked)
     if looked.intent.ends_hold:
         record = replace(record, hold=None)
+    if looked.previous_record is not None and looked.documents:
+        record = replace(record, documents=looked.documents)
     if record != looked.record:
         _write(looked.home.record, record_bytes(record))
 
