@@ -89,7 +89,7 @@ def _said(ended: Ended, cause: str, world: World) -> list[str]:
     if ended.code == ExitCode.OK:
         left = leftovers(world.base)
         return [f"nothing is said of it: {text}; but {ended.err}" for text in left if cause not in ended.err]
-    is_placed = str(world.base) in ended.err or "./packages/" in ended.err
+    is_placed = str(world.base.parent) in ended.err or "./packages/" in ended.err
     missing = [*([] if cause in ended.err else ["cause"]), *([] if is_placed else ["path"])]
     return [f"it names no {what}: {ended.err}" for what in missing]
 
