@@ -187,3 +187,5 @@ CHANGES: Final[Mapping[str, Change]] = {
     "nothing to do": Change(before=(_TWO,), meanwhile=_in_use, after=_TWO, is_quiet=True),
 }
 MIXED: Final = "mixed of five"
+THOROUGH: Final = (MIXED, "first run", "update", "remove", "repair", "rebuilt registry")
+"""Those that between them take every way through the transaction, for campaigns of tens of thousands of points."""

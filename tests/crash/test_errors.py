@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from reconciler.errors import ExitCode
-from tests.crash.changes import CHANGES, MIXED
+from tests.crash.changes import CHANGES, THOROUGH
 from tests.crash.figures import FIGURES
 from tests.crash.forks import Ended
 from tests.crash.shim import Fault
@@ -26,7 +26,6 @@ ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROF
 SAMPLED: Final = 20
 PARTS: Final = 4
 UNDONE: Final = 5
-EVERY: Final = (MIXED, "first run", "update", "remove", "repair", "rebuilt registry")
 
 
 @pytest.fixture(scope="module", params=CHANGES)
@@ -36,14 +35,14 @@ def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
         yield sweep
 
 
-@pytest.fixture(scope="module", params=EVERY)
-def every(request: pytest.FixtureRequest) -> Iterator[Sweep]:
-    """The same for the changes that between them take every way through the code."""
+@pytest.fixture(scope="module", params=THOROUGH)
+def thorough(request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    """The same for fewer changes."""
     with Sweep.of(Fault(reads=True), change=request.param) as sweep:
         yield sweep
 
 
-@pytest.fixture(scope="module", params=EVERY)
+@pytest.fixture(scope="module", params=THOROUGH)
 def undoing(request: pytest.FixtureRequest) -> Iterator[Sweep]:
     with Sweep.of(change=request.param) as sweep:
         yield sweep
@@ -101,8 +100,8 @@ def test_error_at_a_call(sweep: Sweep) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_error_at_every_call(every: Sweep, part: int) -> None:
-    assert [text for fault in all_faults(every)[part::PARTS] for text in verdict(every, fault)] == []
+def test_every_error_at_every_call(thorough: Sweep, part: int) -> None:
+    assert [text for fault in all_faults(thorough)[part::PARTS] for text in verdict(thorough, fault)] == []
 
 
 def test_death_while_a_failed_change_is_undone(undoing: Sweep) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from tests.crash.changes import CHANGES
+from tests.crash.changes import CHANGES, THOROUGH
 from tests.crash.sweeps import Sweep, verb_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
@@ -25,6 +25,12 @@ PARTS: Final = 4
 
 @pytest.fixture(scope="module", params=CHANGES)
 def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    with Sweep.of(change=request.param) as sweep:
+        yield sweep
+
+
+@pytest.fixture(scope="module", params=THOROUGH)
+def thorough(request: pytest.FixtureRequest) -> Iterator[Sweep]:
     with Sweep.of(change=request.param) as sweep:
         yield sweep
 
@@ -50,9 +56,9 @@ def test_death_during_recovery(sweep: Sweep) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
-def test_death_at_every_call_of_every_recovery(sweep: Sweep, part: int) -> None:
-    pairs = [(at, again) for at in sweep.points[part::PARTS] for again in sweep.points_of_recovery(at)]
-    assert [fault for at, again in pairs for fault in sweep.verdict_on_pair(at, again, verb_for(again))] == []
+def test_death_at_every_call_of_every_recovery(thorough: Sweep, part: int) -> None:
+    pairs = [(at, again) for at in thorough.points[part::PARTS] for again in thorough.points_of_recovery(at)]
+    assert [fault for at, again in pairs for fault in thorough.verdict_on_pair(at, again, verb_for(again))] == []
 
 
 def test_death_after_a_program_wrote_meanwhile() -> None:
