@@ -57,18 +57,18 @@ def all_faults(sweep: Sweep) -> list[Fault]:
 
 
 def verdict(sweep: Sweep, fault: Fault) -> list[str]:
-    """What is wrong with how the change met ``fault``, and with the recovery after it."""
+    """What is wrong with how the change met ``fault``, and, if it left anything, with the recovery after it."""
     world = sweep.world
     ended = sweep.change(at=fault.at, error=fault.error, forever=fault.forever)
     FIGURES["errors of the system"] += 1
     kept = _outcomes(world, ended)
     faults = _said(ended, os.strerror(fault.error), world)
-    if len(kept) == 1:
-        faults += portrait(world.home).departures(kept[0])
-    recovered = sweep.settle("recover")
-    if recovered.code:
-        faults.append(f"the recovery ended with {recovered.code}: {recovered.err}")
-    faults += world.faults(*kept)
+    if world.faults(*kept):
+        faults += [] if len(kept) > 1 else portrait(world.home).departures(kept[0])
+        recovered = sweep.settle("recover")
+        if recovered.code:
+            faults.append(f"the recovery ended with {recovered.code}: {recovered.err}")
+        faults += world.faults(*kept)
     often = "for ever" if fault.forever else "once"
     where = f"{errno.errorcode[fault.error]} {often} from {fault.at}, {sweep.calls[fault.at - 1]}"
     return [f"{where}, exit {ended.code}: {text}" for text in faults]
