@@ -50,8 +50,8 @@ class Way:
 
 WAYS: Final = {
     "no exchange": Way(fault=Fault(exchange=errno.EINVAL), one_of=1),
-    "below an overlay": Way(fault=Fault(exchange=errno.EXDEV), layered=True, one_of=8),
-    "on another file system": Way(elsewhere=True, one_of=8),
+    "below an overlay": Way(fault=Fault(exchange=errno.EXDEV), layered=True, one_of=16),
+    "on another file system": Way(elsewhere=True, one_of=16),
 }
 EVERY: Final = (MIXED, "update", "remove", "repair")
 
