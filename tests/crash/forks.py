@@ -5,7 +5,6 @@ The child is the real command, from its arguments to its exit code, with the shi
 
 from __future__ import annotations
 
-import functools
 import gc
 import importlib
 import json
@@ -13,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,7 +75,8 @@ class Forks:
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         answer = json.loads(self._server.stdout.readline())
-        return Ended(**{**answer, "calls": tuple(Call(**call) for call in answer["calls"])})
+        calls = json.loads(answer.pop("calls") or "[]")
+        return Ended(**answer, calls=tuple(map(Call.of, calls)))
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +98,7 @@ def environment(root: Path) -> dict[str, str]:
 
 def _serve(root: str) -> None:
     app = importlib.import_module("reconciler.cli.app")
-    typer.main.get_command = functools.cache(typer.main.get_command)
+    typer.main.get_command = _only_once(typer.main.get_command)  # type: ignore[assignment]
     for line in sys.stdin:
         request = json.loads(line)
         with _captured() as files:
@@ -111,9 +111,21 @@ def _serve(root: str) -> None:
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
         }
-        told = [json.loads(call) for call in calls.splitlines()]
-        sys.stdout.write(json.dumps({**ended, "out": out, "err": err, "calls": told}) + "\n")
+        sys.stdout.write(json.dumps({**ended, "out": out, "err": err, "calls": calls}) + "\n")
         sys.stdout.flush()
+
+
+def _only_once(get_command: Callable[[typer.Typer], Any]) -> Callable[[typer.Typer], Any]:
+    """The command line, made once for each set of verbs."""
+    made: dict[tuple[str, ...], Any] = {}
+
+    def get(application: typer.Typer) -> Any:
+        verbs = tuple(str(command.name) for command in application.registered_commands)
+        if verbs not in made:
+            made[verbs] = get_command(application)
+        return made[verbs]
+
+    return get
 
 
 def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:
@@ -129,7 +141,7 @@ def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:
     write = os.write
     shim.install()
     code = _run(main, request["arguments"])
-    write(log, "".join(json.dumps(call.document) + "\n" for call in shim.calls).encode())
+    write(log, json.dumps([call.row for call in shim.calls]).encode())
     os._exit(code)
 
 

@@ -14,7 +14,7 @@ import io
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.fs import swap
@@ -73,8 +73,14 @@ class Call:
         return self.name == name and self.paths[-1].endswith(ending)
 
     @property
-    def document(self) -> dict[str, Any]:
-        return asdict(self)
+    def row(self) -> tuple[Any, ...]:
+        return self.name, self.paths, self.offset, self.data
+
+    @staticmethod
+    def of(row: list[Any]) -> Call:
+        """The call that ``row`` told of, once it has been JSON."""
+        name, paths, offset, data = row
+        return Call(name=name, paths=tuple(paths), offset=offset, data=data)
 
 
 @dataclass(slots=True)

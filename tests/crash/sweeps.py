@@ -13,6 +13,8 @@ from typing import Any, Self
 
 from reconciler.errors import ExitCode
 from tests.crash import worlds
+from tests.crash.changes import CHANGES, MIXED
+from tests.crash.figures import FIGURES
 from tests.crash.forks import NO_FAULT, Ended, Forks
 from tests.crash.shim import Call, Fault
 from tests.crash.worlds import Portrait, World
@@ -36,8 +38,10 @@ class Sweep:
 
     @classmethod
     @contextmanager
-    def of(cls, fault: Fault = NO_FAULT, *, layered: bool = False, elsewhere: bool = False) -> Iterator[Self]:
-        """Build a world and count the calls of its change under ``fault``.
+    def of(
+        cls, fault: Fault = NO_FAULT, *, change: str = MIXED, layered: bool = False, elsewhere: bool = False
+    ) -> Iterator[Self]:
+        """Build the world of one of ``CHANGES`` and count the calls of the change under ``fault``.
 
         ``elsewhere``: the extensions lie on another file system, and the test is skipped where none can be mounted.
         """
@@ -45,7 +49,7 @@ class Sweep:
             root = stack.enter_context(folder())
             other = stack.enter_context(mounted("tmpfs", "size=8m", root / "other")) if elsewhere else None
             forks = stack.enter_context(Forks(root))
-            world = worlds.build(root, forks, elsewhere=other and other / "installed")
+            world = worlds.build(root, forks, CHANGES[change], elsewhere=other and other / "installed")
             sweep = cls(forks=forks, world=world, fault=fault, layered=layered, calls=())
             ended = sweep.change()
             assert ended.code == 0, ended.err
@@ -58,8 +62,12 @@ class Sweep:
 
     @property
     def commit(self) -> int:
-        """The number of the call that commits: who dies before it leaves the home as it was before."""
-        return next(at for at in self.points if self.calls[at - 1].is_about("replace", "/reconciler/journal"))
+        """The number of the call that commits: who dies before it leaves the home as it was before.
+
+        The last one of all, where the change needs no commit.
+        """
+        commits = (at for at in self.points if self.calls[at - 1].is_about("replace", "/reconciler/journal"))
+        return next(commits, len(self.calls))
 
     @property
     def end(self) -> int:
@@ -96,16 +104,20 @@ class Sweep:
 
     def verdict(self, at: int, verb: str) -> list[str]:
         """What is wrong after a death at ``at`` and one more command, for which half of the times the fault is gone."""
+        verb = verb if self.world.change.repeats else "recover"
         lasting = self.die(at)
         ended = self.settle(verb, lasting if at % 4 < 2 else NO_FAULT)
+        FIGURES["deaths"] += 1
         return self._judged(ended, self._expected(at, verb), f"died at {at}, {self.calls[at - 1]}, then {verb}")
 
     def verdict_on_pair(self, at: int, again: int, verb: str) -> list[str]:
         """What is wrong after a death at ``at``, one at the call ``again`` of the recovery, and another command."""
+        verb = verb if self.world.change.repeats else "recover"
         lasting = self.die(at)
         second = self.settle("recover", replace(lasting, at=again))
         assert second.was_killed, f"the recovery from {self.calls[at - 1]} did not die at its call {again}: {second}"
         ended = self.settle(verb, lasting)
+        FIGURES["deaths during recovery"] += 1
         what = f"died at {at}, {self.calls[at - 1]}, then at {again} of the recovery, then {verb}"
         return self._judged(ended, self._expected(at, verb), what)
 
@@ -126,6 +138,7 @@ class Sweep:
         lasting = self.start()
         ended = self.settle("apply", replace(lasting, at=failed, error=errno.EIO, dies=at))
         assert ended.was_killed, f"it did not die at {at} after {self.calls[failed - 1]}: {ended}"
+        FIGURES["deaths while a failed change was undone"] += 1
         wanted = [self.world.before, self.world.after]
         what = f"failed at {failed}, {self.calls[failed - 1]}, died at {at}, then recover"
         return self._judged(self.settle("recover", lasting), wanted, what)

@@ -11,34 +11,73 @@ import random
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Final
 
 import pytest
 
 from reconciler.errors import ExitCode
 from tests.crash import worlds
-from tests.crash.forks import Forks
+from tests.crash.changes import MIXED
+from tests.crash.forks import NO_FAULT, Forks
 from tests.crash.shim import Fault
 from tests.crash.sweeps import Sweep, folder, verb_for
-from tests.crash.test_errors import undone_change
+from tests.crash.test_errors import all_faults, undone_change, verdict
 from tests.fs.hostile import mounted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
-SAMPLED_DEATHS: Final = 40
-SAMPLED_PAIRS: Final = 12
+SAMPLED_DEATHS: Final = 25
+SAMPLED_PAIRS: Final = 8
+SAMPLED_ERRORS: Final = 20
 ONE_OF: Final = 13
-"""There are tens of thousands of pairs where folders are copied file by file."""
-WAYS: Final[dict[str, dict[str, Any]]] = {
-    "no exchange": {"fault": Fault(exchange=errno.EINVAL)},
-    "below an overlay": {"fault": Fault(exchange=errno.EXDEV), "layered": True},
-    "on another file system": {"elsewhere": True},
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How the short way is refused. ``one_of``: of so many pairs one is tried; copying file by file has so many."""
+
+    fault: Fault = NO_FAULT
+    layered: bool = False
+    elsewhere: bool = False
+    one_of: int
+
+    def sweep(self, change: str, *, reads: bool = False) -> AbstractContextManager[Sweep]:
+        fault = replace(self.fault, reads=reads)
+        return Sweep.of(fault, change=change, layered=self.layered, elsewhere=self.elsewhere)
+
+
+WAYS: Final = {
+    "no exchange": Way(fault=Fault(exchange=errno.EINVAL), one_of=1),
+    "below an overlay": Way(fault=Fault(exchange=errno.EXDEV), layered=True, one_of=16),
+    "on another file system": Way(elsewhere=True, one_of=16),
 }
+EVERY: Final = (MIXED, "update", "remove", "repair")
 
 
 @pytest.fixture(scope="module", params=list(WAYS.values()), ids=list(WAYS))
-def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
-    with Sweep.of(**request.param) as sweep:
+def way(request: pytest.FixtureRequest) -> Way:
+    way: Way = request.param
+    return way
+
+
+@pytest.fixture(scope="module")
+def sweep(way: Way) -> Iterator[Sweep]:
+    with way.sweep(MIXED) as sweep:
+        yield sweep
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def every(way: Way, request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    with way.sweep(request.param) as sweep:
+        yield sweep
+
+
+@pytest.fixture(scope="module")
+def reading(way: Way) -> Iterator[Sweep]:
+    """Here calls that only look are points too."""
+    with way.sweep(MIXED, reads=True) as sweep:
         yield sweep
 
 
@@ -69,21 +108,32 @@ def test_death_while_a_failed_change_is_undone(sweep: Sweep) -> None:
     assert [fault for at in points for fault in sweep.verdict_on_undoing(failed, at)] == []
 
 
-@pytest.mark.long
-def test_death_at_every_call(sweep: Sweep) -> None:
-    assert [fault for at in sweep.points for verb in ("recover", "apply") for fault in sweep.verdict(at, verb)] == []
+def test_error_at_a_call(reading: Sweep) -> None:
+    sample = random.Random(4).sample(all_faults(reading), SAMPLED_ERRORS)  # noqa: S311 - the same one each time
+    assert [text for fault in sample for text in verdict(reading, fault)] == []
 
 
 @pytest.mark.long
-def test_death_at_many_calls_of_every_recovery(sweep: Sweep) -> None:
-    pairs = [(at, again) for at in sweep.points[sweep.commit :] for again in sweep.points_of_recovery(at)]
-    assert [text for at, again in pairs[::ONE_OF] for text in sweep.verdict_on_pair(at, again, verb_for(again))] == []
+def test_death_at_every_call(every: Sweep) -> None:
+    assert [fault for at in every.points for verb in ("recover", "apply") for fault in every.verdict(at, verb)] == []
+
+
+@pytest.mark.long
+def test_death_at_the_calls_of_every_recovery(every: Sweep, way: Way) -> None:
+    pairs = [(at, again) for at in every.points[every.commit :] for again in every.points_of_recovery(at)]
+    chosen = pairs[:: way.one_of]
+    assert [text for at, again in chosen for text in every.verdict_on_pair(at, again, verb_for(again))] == []
 
 
 @pytest.mark.long
 def test_death_at_many_calls_of_every_undoing(sweep: Sweep) -> None:
     pairs = [(failed, at) for failed in sweep.points[sweep.commit :] for at in sweep.points_of_undoing(failed)]
     assert [text for failed, at in pairs[::ONE_OF] for text in sweep.verdict_on_undoing(failed, at)] == []
+
+
+@pytest.mark.long
+def test_every_error_at_many_calls(reading: Sweep) -> None:
+    assert [text for fault in all_faults(reading)[::ONE_OF] for text in verdict(reading, fault)] == []
 
 
 def test_installed_that_is_a_mount_point_itself() -> None:

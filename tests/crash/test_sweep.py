@@ -7,133 +7,68 @@ points. What is lost with the power, and not with the process, is another matter
 from __future__ import annotations
 
 import random
-import re
-import shutil
-import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.crash.forks import PROJECT, environment
+from tests.crash.changes import CHANGES, THOROUGH
 from tests.crash.sweeps import Sweep, verb_for
-from tests.crash.worlds import World
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
-PARTS: Final = 8
-SAMPLED_POINTS: Final = 16
-SAMPLED_PAIRS: Final = 5
-REAL_DEATHS: Final = 10
-_FAMILIES: Final = {
-    **dict.fromkeys(("rename", "renameat", "renameat2", "replace", "exchange"), "rename"),
-    **dict.fromkeys(("mkdir", "mkdirat"), "mkdir"),
-    **dict.fromkeys(("link", "linkat"), "link"),
-    **dict.fromkeys(("symlink", "symlinkat"), "symlink"),
-    **dict.fromkeys(("unlink", "unlinkat", "rmdir"), "remove"),
-    **dict.fromkeys(("chmod", "fchmod", "fchmodat"), "chmod"),
-    **dict.fromkeys(("ftruncate", "truncate"), "truncate"),
-    "utimensat": "utime",
-    "fsync": "fsync",
-    "syncfs": "syncfs",
-}
-"""System calls, and the names that the shim gives them, to what they do."""
+SAMPLED_DEATHS: Final = 12
+SAMPLED_PAIRS: Final = 6
+PARTS: Final = 4
 
 
-@pytest.fixture(scope="module")
-def sweep() -> Iterator[Sweep]:
-    with Sweep.of() as sweep:
+@pytest.fixture(scope="module", params=CHANGES)
+def sweep(request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    with Sweep.of(change=request.param) as sweep:
         yield sweep
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_death_at_every_call(sweep: Sweep, part: int) -> None:
-    points = sweep.points[part::PARTS]
-    assert len(points) >= 120 // PARTS
-    assert [fault for at in points for fault in sweep.verdict(at, verb_for(at // PARTS))] == []
+@pytest.fixture(scope="module", params=THOROUGH)
+def thorough(request: pytest.FixtureRequest) -> Iterator[Sweep]:
+    with Sweep.of(change=request.param) as sweep:
+        yield sweep
+
+
+def test_death_at_a_call(sweep: Sweep) -> None:
+    points = chance(sweep).sample(sweep.points, min(SAMPLED_DEATHS, len(sweep.points)))
+    assert [fault for at in points for fault in sweep.verdict(at, verb_for(at))] == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("verb", ["recover", "apply"])
-def test_death_at_every_call_followed_by_either_command(sweep: Sweep, verb: str) -> None:
+def test_death_at_every_call(sweep: Sweep, verb: str) -> None:
     assert [fault for at in sweep.points for fault in sweep.verdict(at, verb)] == []
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_death_during_recovery(sweep: Sweep, part: int) -> None:
-    chance = random.Random(part)  # noqa: S311 - the same sample each time
+def test_death_during_recovery(sweep: Sweep) -> None:
     faults = []
-    for at in chance.sample(sweep.points[sweep.commit // 2 :], SAMPLED_POINTS // 4):
-        points = sweep.points_of_recovery(at)
-        for again in chance.sample(points, min(SAMPLED_PAIRS, len(points))):
-            faults += sweep.verdict_on_pair(at, again, verb_for(again))
+    for at in chance(sweep).choices(sweep.points[sweep.commit // 2 :], k=SAMPLED_PAIRS):
+        again = chance(sweep).choice(sweep.points_of_recovery(at))
+        faults += sweep.verdict_on_pair(at, again, verb_for(again))
     assert faults == []
-
-
-def test_death_after_a_program_wrote_meanwhile(sweep: Sweep) -> None:
-    late = sweep.mutated("a_program_writes_meanwhile")
-    points = [at for at in late.points[late.commit :] if at % 3 == 0]
-    assert [fault for at in points for fault in late.verdict(at, verb_for(at))] == []
-    assert late.world.after.files["extensions/updated/var/late.txt"].startswith("644 ")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
-def test_death_at_every_call_of_every_recovery(sweep: Sweep, part: int) -> None:
-    points = sweep.points[part::PARTS]
-    pairs = [(at, again) for at in points for again in sweep.points_of_recovery(at)]
-    assert [fault for at, again in pairs for fault in sweep.verdict_on_pair(at, again, verb_for(again))] == []
+def test_death_at_every_call_of_every_recovery(thorough: Sweep, part: int) -> None:
+    pairs = [(at, again) for at in thorough.points[part::PARTS] for again in thorough.points_of_recovery(at)]
+    assert [fault for at, again in pairs for fault in thorough.verdict_on_pair(at, again, verb_for(again))] == []
 
 
-def test_the_shim_sees_all_that_strace_sees(sweep: Sweep, tmp_path: Path) -> None:
-    shown = [_FAMILIES[call.name] for call in sweep.calls if call.name not in ("open", "write")]
-    assert [_FAMILIES[name] for name, _ in _traced(sweep.world, tmp_path / "trace")] == shown
+def test_death_after_a_program_wrote_meanwhile() -> None:
+    with Sweep.of() as mixed:
+        late = mixed.mutated("a_program_writes_meanwhile")
+        points = [at for at in late.points[late.commit :] if at % 3 == 0]
+        assert [fault for at in points for fault in late.verdict(at, verb_for(at))] == []
+        assert late.world.after.files["extensions/updated/var/late.txt"].startswith("644 ")
 
 
-@pytest.mark.parametrize("death", range(REAL_DEATHS))
-def test_real_death(sweep: Sweep, tmp_path: Path, death: int) -> None:
-    points = _traced(sweep.world, tmp_path / "trace")
-    name, number = points[(2 * death + 1) * len(points) // (2 * REAL_DEATHS)]
-    sweep.world.reset()
-    ended = _strace(sweep.world, tmp_path / "killed", name, "-e", f"inject={name}:signal=KILL:when={number}")
-    assert ended.returncode in (-9, 137), ended.stderr
-    verb = verb_for(death)
-    assert sweep.settle(verb).code == 0
-    assert sweep.world.faults(*[sweep.world.after, sweep.world.before][: 1 if verb == "apply" else 2]) == []
-
-
-def _traced(world: World, trace: Path) -> list[tuple[str, int]]:
-    """The system calls of the change that change something in the world, each with its number among its like."""
-    world.reset()
-    calls = ",".join(name for name in _FAMILIES if name not in ("replace", "exchange"))
-    ended = _strace(world, trace, calls)
-    assert ended.returncode == 0, ended.stderr
-    seen: Counter[str] = Counter()
-    found = []
-    for line in trace.read_text().splitlines():
-        name = re.split(r"[ (]", line.split(maxsplit=1)[1], maxsplit=1)[0]
-        seen[name] += 1
-        if str(world.base) in line:
-            found.append((name, seen[name]))
-    return found
-
-
-def _strace(world: World, trace: Path, calls: str, *inject: str) -> subprocess.CompletedProcess[str]:
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    command = [sys.executable, "-B", "-m", "reconciler", *world.apply]
-    options = ["-f", "-qq", "-y", "-s", "4096", "-o", str(trace), "-e", f"trace={calls}", *inject]
-    ended = subprocess.run(
-        ["strace", *options, *command],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=PROJECT,
-        env=environment(world.base.parent),
-    )
-    if "PTRACE" in ended.stderr:
-        pytest.skip("tracing is not permitted here")
-    return ended
+def chance(sweep: Sweep) -> random.Random:
+    """Makes the same choices each time."""
+    return random.Random(len(sweep.calls))  # noqa: S311 - no secret

@@ -13,13 +13,24 @@ from typing import Final
 
 import pytest
 
-from tests.crash.mutants import ORDER, SYNCS, Mutant
+from tests.crash.figures import FIGURES
+from tests.crash.mutants import ORDER, SYNCS
 from tests.crash.power import Tape
 from tests.crash.sweeps import Sweep
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 SAMPLED: Final = 12
+NOTICED: Final = "seeded mistakes of ours that were noticed"
+SOON_NOTICED: Final = (
+    *("record_before_the_journal", "journal_after_the_first_move", "backups_dropped_before_the_commit"),
+    *("staging_discarded_before_the_moves", "registry_left_alone_by_recovery", "leftovers_left_by_recovery"),
+)
+SOON_MISSED: Final = (
+    *("staged trees", "cache", "folders"),
+    *("bytes of journal", "name of journal", "bytes of llamagate.lock.yaml", "name of llamagate.lock.yaml"),
+)
+"""Those that a few deaths or power cuts show."""
 _UNTIDY: Final = "is cached for nothing"
 """A package that nothing names, left after a power cut, is dropped with the next generation."""
 
@@ -30,17 +41,39 @@ def sweep() -> Iterator[Sweep]:
         yield sweep
 
 
+@pytest.mark.parametrize("mutant", SOON_NOTICED)
+def test_wrong_order_is_noticed(sweep: Sweep, mutant: str) -> None:
+    assert_wrong_order_is_noticed(sweep, mutant)
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("mutant", ORDER, ids=lambda mutant: mutant.__name__)
-def test_wrong_order_is_noticed(sweep: Sweep, mutant: Mutant) -> None:
-    damaged = sweep.mutated(mutant.__name__)
-    assert any(damaged.verdict(at, verb) for at in damaged.points for verb in ("recover", "apply"))
+@pytest.mark.parametrize("mutant", [mutant.__name__ for mutant in ORDER])
+def test_every_wrong_order_is_noticed(sweep: Sweep, mutant: str) -> None:
+    assert_wrong_order_is_noticed(sweep, mutant)
+
+
+@pytest.mark.parametrize("mutant", SOON_MISSED)
+def test_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
+    assert_missing_sync_is_noticed(sweep, mutant)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("mutant", SYNCS)
-def test_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
-    assert any(power_cuts(sweep.mutated(mutant), at_most=100))
+def test_every_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
+    assert_missing_sync_is_noticed(sweep, mutant)
+
+
+def assert_wrong_order_is_noticed(sweep: Sweep, mutant: str) -> None:
+    damaged = sweep.mutated(mutant)
+    points = sorted(damaged.points, key=lambda at: abs(at - damaged.commit))
+    assert any(damaged.verdict(at, verb) for at in points for verb in ("recover", "apply"))
+    FIGURES[NOTICED] += 1
+
+
+def assert_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
+    damaged = sweep.mutated(mutant)
+    assert any(power_cuts(damaged, at_most=SAMPLED, since=damaged.commit))
+    FIGURES[NOTICED] += 1
 
 
 def test_power_cut(sweep: Sweep) -> None:
@@ -56,6 +89,7 @@ def test_power_cut_at_every_sync(sweep: Sweep) -> None:
 def test_power_cut_after_a_program_wrote_meanwhile(sweep: Sweep, damage: str) -> None:
     late = sweep.mutated("carried_files_not_synced" if damage else "a_program_writes_meanwhile")
     assert any(power_cuts(late, at_most=SAMPLED, since=late.commit + 1)) == bool(damage)
+    FIGURES[NOTICED] += bool(damage)
 
 
 def power_cuts(sweep: Sweep, *, at_most: int, since: int = 0) -> Iterator[str]:
@@ -68,6 +102,7 @@ def power_cuts(sweep: Sweep, *, at_most: int, since: int = 0) -> Iterator[str]:
         chance = random.Random(moment)  # noqa: S311 - the same sample each time
         for lost in losses if len(losses) <= at_most else chance.sample(losses, at_most):
             is_committed = tape.cut(moment, lost) or moment >= sweep.end
+            FIGURES["power cuts on a model of a disk"] += 1
             ended = sweep.settle("recover")
             faults = world.faults(world.after if is_committed else world.before)
             faults = [fault for fault in faults if _UNTIDY not in fault]

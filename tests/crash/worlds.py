@@ -1,10 +1,9 @@
-"""A small home before a change, the file that asks for the change, and what must be true of the home afterwards."""
+"""A small home before a change and after it, and what must be true of it once a change was cut off."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -12,41 +11,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from tests.crash.changes import CHANGES, MIXED, Change
 from tests.crash.forks import Forks
 
 _KINDS: Final = ("extensions", "agentic-modules")
 _OURS: Final = frozenset(["record.json", "generations", "backups", "cache", "stage", "lock"])
 _KEPT_GENERATIONS: Final = 2
 _TIMES: Final = ("installed_at", "last_updated_at")
-
-_MANIFEST: Final = """name: {id}
-version: {version}
-description: A package for tests
-type: workflow
-config:
-  report_interval: per_run
-  token: none
-steps:
-  - uses: template.load
-"""
-_MODULE: Final = "name: intake\nversion: 1.0.0\ndescription: A module\nsteps:\n  - extension: steady\n"
-_HEAD: Final = "apiVersion: llamagate/v1\nowner: team\npolicy: {generations: 2, backups: 1}\ngateway: {reload: off}\n"
-_BEFORE: Final = """extensions:
-  updated: ./packages/updated
-  removed: ./packages/removed
-  configured: ./packages/configured
-  steady: ./packages/steady
-"""
-_AFTER: Final = """extensions:
-  updated: ./packages/updated
-  configured:
-    source: ./packages/configured
-    config: {report_interval: daily, token: {env: REPORT_TOKEN}}
-  steady: {source: ./packages/steady, enabled: false}
-modules:
-  intake: ./packages/intake
-"""
-_FOREIGN: Final = {"id": "theirs", "type": "plugin", "name": "Theirs", "colour": "blue"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +44,13 @@ class World:
     ``elsewhere`` is the folder where the extensions really lie, where that is not in the home.
     """
 
+    change: Change
     base: Path
     kept: Path
     elsewhere: Path | None
     before: Portrait
     after: Portrait
-    locks: tuple[bytes, bytes]
+    locks: tuple[bytes | None, bytes | None]
     """The lock file before and after."""
 
     @property
@@ -91,11 +63,12 @@ class World:
 
     @property
     def apply(self) -> tuple[str, ...]:
-        return _command("apply", self.base)
+        """The command under test: an ``apply``, unless the change names another."""
+        return _command(self.change.command, self.base)
 
     @property
     def recover(self) -> tuple[str, ...]:
-        return _command("recover", self.base)
+        return _command(("recover",), self.base)
 
     def reset(self) -> None:
         """Back to before the change, but for the packages, which no command changes."""
@@ -121,14 +94,15 @@ class World:
 
     def _faults(self, allowed: tuple[Portrait, ...]) -> list[str]:
         found = portrait(self.home)
-        departures = {wanted.generation: found.departures(wanted) for wanted in allowed}
-        if all(departures.values()):
-            return [f"it is not generation {number}: {'; '.join(rows)}" for number, rows in departures.items()]
-        wanted = next(one for one in allowed if not departures[one.generation])
+        departures = [found.departures(wanted) for wanted in allowed]
+        if all(departures):
+            pairs = zip(allowed, departures, strict=True)
+            return [f"it is not generation {wanted.generation}: {'; '.join(rows)}" for wanted, rows in pairs]
+        wanted = allowed[departures.index([])]
         known = self.before.backups | (self.after.backups if wanted is self.after else {})
         lost = [f"the backup {name} is gone" for name in wanted.backups if name not in found.backups]
         bad = [f"the backup {name} is damaged" for name in found.backups if known.get(name) != found.backups[name]]
-        if self.lock_file.read_bytes() not in self.locks[wanted is self.after :]:
+        if _bytes(self.lock_file) not in self.locks[wanted is self.after :]:
             bad.append("the lock file is not the right one")
         return lost + bad
 
@@ -137,45 +111,45 @@ class World:
         return [f"{path} is there" for path in beside if path != self.elsewhere]
 
 
-def build(root: Path, forks: Forks, *, elsewhere: Path | None = None) -> World:
+def build(root: Path, forks: Forks, change: Change = CHANGES[MIXED], *, elsewhere: Path | None = None) -> World:
     """Make a world below ``root`` and run its change once. ``elsewhere``: where the extensions shall lie."""
     base, kept = root / "world", root / "kept"
-    _prepare(base, elsewhere)
-    forks.warm(*_command("apply", base))
-    _package(base, "updated", "1.1.0", {"prompts/tone.txt": "calm", "old.txt": "old", "run.sh": "#!/bin/sh\n"})
-    forks.warm(*_command("apply", base))
-    _use(base / "home")
-    _package(
-        base, "updated", "1.2.0", {"prompts/tone.txt": "calm", "prompts/more.txt": "more", "run.sh": "#!/bin/sh\n"}
-    )
-    (base / "llamagate.yaml").write_text(_HEAD + _AFTER)
+    change.prepare(base)
+    if elsewhere is not None:
+        elsewhere.mkdir()
+        (base / "home" / "extensions").mkdir()
+        (base / "home" / "extensions" / "installed").symlink_to(elsewhere)
+    for wish in change.before:
+        change.write(base, wish)
+        forks.warm(*_command(("apply",), base))
+    change.meanwhile(base / "home")
+    change.write(base, change.after)
     shutil.copytree(base, kept, symlinks=True)
     if elsewhere is not None:
         shutil.copytree(elsewhere, kept / "elsewhere", symlinks=True)
     before = portrait(base / "home")
-    forks.warm(*_command("apply", base))
-    locks = tuple((folder / "llamagate.lock.yaml").read_bytes() for folder in (kept, base))
+    forks.warm(*_command(change.command, base))
     world = World(
+        change=change,
         base=base,
         kept=kept,
         elsewhere=elsewhere,
         before=before,
         after=portrait(base / "home"),
-        locks=(locks[0], locks[1]),
+        locks=(_bytes(kept / "llamagate.lock.yaml"), _bytes(base / "llamagate.lock.yaml")),
     )
-    assert world.before.generation == 2, "the change is the third"
-    assert world.after.generation == 3
+    assert world.before.generation == len(change.before)
+    assert world.after.generation == len(change.before) + (not change.is_quiet)
     assert world.faults(world.after) == []
     return world
 
 
 def portrait(home: Path) -> Portrait:
     """The home as it is now."""
-    record = _body(home / "reconciler" / "record.json")
-    listed = json.loads((home / "registry" / "installed.json").read_bytes())
+    record = _record(home)
     return Portrait(
         files={f"{kind}/{path}": fact for kind in _KINDS for path, fact in _tree(home / kind / "installed")},
-        registry=[{key: value for key, value in entry.items() if key not in _TIMES} for entry in listed],
+        registry=[{key: value for key, value in entry.items() if key not in _TIMES} for entry in _registry(home)],
         items={item["id"]: [item[key] for key in ("tree", "config", "enabled")] for item in record["items"]},
         generation=record["generation"],
         backups={
@@ -187,7 +161,7 @@ def portrait(home: Path) -> Portrait:
 def leftovers(base: Path) -> list[str]:
     """What no command in force accounts for."""
     ours = base / "home" / "reconciler"
-    record = _body(ours / "record.json")
+    record = _record(base / "home")
     generations = {int(path.stem): _body(path) for path in (ours / "generations").glob("*.json")}
     newest = sorted(generations)[-_KEPT_GENERATIONS:]
     cached = {path.name for path in (ours / "cache").glob("*")}
@@ -196,15 +170,39 @@ def leftovers(base: Path) -> list[str]:
     odd += [f"generation {number} never was" for number in generations if number > record["generation"]]
     odd += [f"{name} is cached for nothing" for name in cached - needed - _packages(generations.values())]
     odd += [f"{name} is not cached" for name in needed - cached]
-    return odd + ([] if newest and newest[-1] == record["generation"] else ["the generation in force is not there"])
+    is_there = record["generation"] in (newest[-1:] or [0])
+    return odd + ([] if is_there else ["the generation in force is not there"])
 
 
 def _stray(base: Path, ours: Path) -> Iterator[Path]:
-    yield from (path for path in ours.iterdir() if path.name not in _OURS)
-    yield from (path for path in (ours / "generations").iterdir() if path.suffix != ".json")
+    broken = f"installed.json.broken-{_record(ours.parent)['generation']}"
+    yield from (path for path in _within(ours) if path.name not in _OURS)
+    yield from (path for path in _within(ours / "generations") if path.suffix != ".json")
     yield from (ours / "stage").glob("*")
     yield from base.rglob("*.llamagate-*")
-    yield from (path for path in (ours.parent / "registry").iterdir() if path.name != "installed.json")
+    yield from (path for path in _within(ours.parent / "registry") if path.name not in ("installed.json", broken))
+
+
+def _within(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def _record(home: Path) -> dict[str, Any]:
+    path = home / "reconciler" / "record.json"
+    return _body(path) if path.exists() else {"generation": 0, "items": []}
+
+
+def _registry(home: Path) -> list[dict[str, Any]]:
+    data = _bytes(home / "registry" / "installed.json")
+    try:
+        entries: list[dict[str, Any]] = json.loads(data or b"[]")
+    except ValueError:
+        return [{"unreadable": data}]
+    return sorted(entries, key=lambda entry: str(entry["id"]))  # the order in which others write means nothing
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def _packages(documents: Iterable[dict[str, Any]]) -> set[str]:
@@ -233,50 +231,16 @@ def _difference(found: Any, wanted: Any) -> str:
     return f"{found}, not {wanted}"
 
 
-def _command(verb: str, base: Path) -> tuple[str, ...]:
-    return verb, "-f", str(base / "llamagate.yaml"), "--home", str(base / "home")
+def _command(words: tuple[str, ...], base: Path) -> tuple[str, ...]:
+    return *(word.format(base=base) for word in words), "-f", str(base / "llamagate.yaml"), "--home", str(base / "home")
 
 
 def _replace(path: Path, by: Path) -> None:
-    if by.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-        shutil.copytree(by, path, symlinks=True)
+    if path.is_dir():
+        shutil.rmtree(path)
     else:
+        path.unlink(missing_ok=True)
+    if by.is_dir():
+        shutil.copytree(by, path, symlinks=True)
+    elif by.exists():
         shutil.copy2(by, path)
-
-
-def _prepare(base: Path, elsewhere: Path | None) -> None:
-    (base / "home" / "registry").mkdir(parents=True)
-    (base / "home" / "registry" / "installed.json").write_text(json.dumps([_FOREIGN]))
-    if elsewhere is not None:
-        elsewhere.mkdir()
-        (base / "home" / "extensions").mkdir()
-        (base / "home" / "extensions" / "installed").symlink_to(elsewhere)
-    for name in ("updated", "removed", "configured", "steady"):
-        _package(base, name, "1.0.0", {"README.md": name, "data/table.csv": "1,2\n"})
-    (base / "packages" / "intake").mkdir()
-    (base / "packages" / "intake" / "agenticmodule.yaml").write_text(_MODULE)
-    (base / "llamagate.yaml").write_text(_HEAD + _BEFORE)
-
-
-def _package(base: Path, name: str, version: str, files: dict[str, str]) -> None:
-    folder = base / "packages" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    for path, text in {**files, "manifest.yaml": _MANIFEST.format(id=name, version=version)}.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-        os.chmod(folder / path, 0o755 if path.endswith(".sh") else 0o644)  # noqa: PTH101 - beside the PTH ones
-
-
-def _use(home: Path) -> None:
-    """What people and programs do between two changes."""
-    installed = home / "extensions" / "installed"
-    (installed / "updated" / "prompts" / "tone.txt").write_text("edited here; the new package leaves it as it was")
-    (installed / "updated" / "var" / "empty").mkdir(parents=True)
-    (installed / "updated" / "var" / "state.db").write_text("state")
-    (installed / "updated" / "var" / "state.db").chmod(0o600)
-    (installed / "updated" / "prompts" / "mine.txt").write_text("mine")
-    (installed / "updated" / "link").symlink_to("var/state.db")
-    (installed / "removed" / "notes.txt").write_text("mine too")
-    (installed / "by-hand").mkdir()
-    (installed / "by-hand" / "manifest.yaml").write_text(_MANIFEST.format(id="by-hand", version="1.0.0"))
