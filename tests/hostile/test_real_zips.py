@@ -16,8 +16,8 @@ import pytest
 from reconciler.model.desired import Limits
 from reconciler.packages.archive import ArchiveContent, open_archive
 from reconciler.packages.content import read
-from tests.packages.hostile import opened
-from tests.packages.zip_builder import Entry, build, build64, extra, streamed
+from tests.hostile.archives import opened
+from tests.hostile.zip_builder import Entry, build, build64, extra, streamed
 
 FILES = {"manifest.yaml": b"name: x\n", "sub/large.txt": b"one line of many\n" * 9000, "sub/\u00fc": b"", "run": b"#!"}
 

@@ -9,7 +9,7 @@ import struct
 from dataclasses import replace
 
 from reconciler.model.desired import Limits
-from tests.packages.zip_builder import Entry, build, build64, deflated, end_record, extra, streamed
+from tests.hostile.zip_builder import Entry, build, build64, deflated, end_record, extra, streamed
 
 AGAIN = "pack the archive again"
 GOOD = Entry()
