@@ -32,6 +32,9 @@ DESCRIPTOR: Final = Struct("<3I")
 DESCRIPTOR64: Final = Struct("<I2Q")
 DESCRIPTOR_SIGNATURE: Final = b"PK\x07\x08"
 
+VERSION_KNOWN: Final = 63
+"""The newest version of the format, times ten. What is stored or deflated needs 4.5 at most."""
+
 STORED: Final = 0
 DEFLATED: Final = 8
 

@@ -765,6 +765,19 @@ def test_a_saved_plan_with_other_options_is_refused(session: Session, options: d
     assert session.llamagate("apply", "plan.json", exits=1).err == CHANGED_PLAN
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("", "llamagate: .: this names no file\n"), ("/", "llamagate: /: this names no file\n"), ("a\0b", CHANGED_PLAN)],
+    ids=["empty", "root", "nul"],
+)
+def test_a_saved_plan_of_no_file_is_refused(session: Session, file: str, said: str) -> None:
+    session.extensions("foo")
+    session.llamagate("plan", "--out", "plan.json")
+    document = json.loads((session.project / "plan.json").read_text())
+    session.write("plan.json", json.dumps({**document, "file": file}))
+    assert session.llamagate("apply", "plan.json", exits=1).err == said
+
+
 def test_output_of_plan_json_is_no_saved_plan(session: Session) -> None:
     session.extensions("foo")
     session.write("plan.json", session.llamagate("plan", "--json").out)

@@ -220,6 +220,14 @@ STRUCTURE = {
             "pack the archive with plain zip compression",
         ),
     ),
+    "row-49-version": (
+        build([with_sizes(GOOD, needed=64)]),
+        of_manifest("needs version 6.4 of the zip format, which no reader knows"),
+    ),
+    "row-36-crc-of-what-is-ignored": (
+        build([GOOD, with_sizes(Entry(name=".DS_Store"), crc=1)]),
+        fault("its data does not fit its CRC: it is damaged", where="entry '.DS_Store'"),
+    ),
     "row-50-disk-of-the-end": (build([GOOD], end={"disk": 1}), PARTS),
     "row-50-disk-of-the-directory": (build([GOOD], end={"start_disk": 1}), PARTS),
     "row-50-entries-elsewhere": (build([GOOD], end={"count": 2}), PARTS),

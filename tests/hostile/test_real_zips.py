@@ -136,6 +136,7 @@ HABITS = {
     ),
     "explorer": build([Entry(data=b"1", deflate=True, system=0, mode=0, central={"external": 0x20})]),
     "ntfs-times": build([Entry(data=b"1", extra=extra(0x000A, bytes(32)), local_extra=b"")]),
+    "version-with-system": build([Entry(data=b"1", local={"needed": 0x0314}, central={"needed": 0x0314})]),
     "descriptor-unsigned": build([streamed(b"1", signature=b"")]),
     "descriptor-64": build([streamed(b"1", sizes="QQ"), Entry(name="b")]),
     "descriptor-64-unsigned": build([streamed(b"1", sizes="QQ", signature=b""), Entry(name="b")]),
