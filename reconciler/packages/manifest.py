@@ -39,7 +39,7 @@ class _Reader:
         self.name = name
         self.sizes = {entry.path: entry.size for entry in content.files}
         self.faults: list[Fault] = []
-        self.warnings: list[str] = list(content.notes)
+        self.warnings: list[str] = [f"{name}: {note}" for note in content.notes]
         self._bytes = 0
 
     def document(self, path: str, schema: str | Callable[[JsonObject], str]) -> JsonObject:
@@ -125,9 +125,10 @@ def read_package(content: Content, *, name: str) -> Package:
 
 
 def package_error(name: str, faults: list[Fault]) -> InputError:
-    """One error for everything that is wrong with a package."""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    return InputError(f"{name} is not a valid package: {count}", faults=faults)
+    """One error for everything that is wrong with a package; a single fault is said in its message."""
+    if len(faults) == 1:
+        return InputError(str(faults[0]), faults=faults)
+    return InputError(f"{name} is not a valid package: {len(faults)} faults", faults=faults)
 
 
 def _read_extension(reader: _Reader) -> tuple[Manifest, JsonObject]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -92,6 +92,7 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     rebuilt = rebuilt_registry(home, record, env.now) if registry.corrupt else registry.registry
     wanted_paths = {key: wanted.files.keys() for key, wanted in intent.wanted.items()}
     observed = observe(home, record, rebuilt, wanted_paths, corrupt=registry.corrupt)
+    plan = make_plan(intent, record, observed)
     return Looked(
         home=home,
         file=file,
@@ -101,8 +102,13 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
         resolved=found,
         intent=intent,
         observed=observed,
-        plan=make_plan(intent, record, observed),
+        plan=replace(plan, warnings=plan.warnings + _warnings(found)),
     )
+
+
+def _warnings(found: Mapping[ItemKey, Resolved]) -> tuple[str, ...]:
+    """What is strange about the packages that were read."""
+    return tuple(line for one in found.values() if one.opened for line in one.opened.package.warnings)
 
 
 def look_at_sources(file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:

@@ -911,8 +911,7 @@ def test_one_bad_package_stops_all_of_it(session: Session) -> None:
     session.edit("packages/b/manifest.yaml", "type: workflow", "type: workflw")
     said = session.llamagate("apply", exits=1)
     assert said.err.startswith(
-        "llamagate: llamagate.yaml:4:3: extensions.b: ./packages/b is not a valid package: 1 fault\n"
-        "  packages/b/manifest.yaml:4:1: type: ".replace("packages/b/manifest", "./packages/b/manifest")
+        "llamagate: llamagate.yaml:4:3: extensions.b: ./packages/b/manifest.yaml:4:1: type: expected one of "
     )
     assert not (session.home / "extensions").exists()
 

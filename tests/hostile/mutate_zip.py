@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 import zipfile
 from collections.abc import Callable, Sequence
@@ -308,7 +309,7 @@ def _splice(draw: random.Random, data: bytes) -> bytes:
 def _swap_records(draw: random.Random, data: bytes) -> bytes:
     """Two pieces between signatures change places."""
     cuts = [at for at in range(len(data)) if data[at : at + 2] == b"PK"]
-    pieces = [data[start:end] for start, end in zip(cuts, [*cuts[1:], len(data)], strict=True)]
+    pieces = [data[start:end] for start, end in itertools.pairwise([0, *cuts, len(data)])]
     if len(pieces) > 1:
         one, other = draw.sample(range(len(pieces)), 2)
         pieces[one], pieces[other] = pieces[other], pieces[one]

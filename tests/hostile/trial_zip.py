@@ -26,7 +26,8 @@ from reconciler.packages.realise import realise
 from tests.hostile.mutate_zip import mutant
 
 OTHERS_EVERY: Final = 20
-"""Of so many archives that are accepted, one is also given to other programs."""
+"""Of so many archives that are accepted, one is also given to other programs. They change names beyond ASCII, by
+normalising them or by guessing at their encoding, so only ``zipfile`` is asked about those."""
 
 T = TypeVar("T")
 
@@ -90,7 +91,8 @@ class _Trial:
                 done = subprocess.run(here, cwd=place, input=self.archive.read_bytes(), capture_output=True)
                 found = _chosen({str(path.relative_to(place)): path.read_bytes() for path in _files(place)})
                 shutil.rmtree(place)
-                assert done.returncode or found == files, f"{name} reads {found}, we {files}"
+                said = f"{name} reads {found}, we {files}"
+                assert done.returncode or found == files or not all(map(str.isascii, files)), said
         self._writes = writes
 
     def _stage(self, content: ArchiveContent, files: Mapping[str, bytes]) -> str:

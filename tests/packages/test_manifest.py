@@ -268,7 +268,7 @@ def test_faults(files: Files, found: list[str]) -> None:
     ("manifest", "message"),
     [
         ("name: a\n", "p is not a valid package: 3 faults"),
-        (GATEWAY + "builtin: 1\n", "p is not a valid package: 1 fault"),
+        (GATEWAY + "builtin: 1\n", "p/manifest.yaml:6:1: builtin: expected true or false, found a whole number"),
     ],
 )
 def test_they_are_counted(manifest: str, message: str) -> None:
@@ -325,7 +325,7 @@ def test_an_id_that_is_not_the_name() -> None:
 
 def test_what_was_left_out_is_passed_on() -> None:
     content = MemoryContent({"manifest.yaml": GATEWAY}, notes=(".DS_Store is ignored",))
-    assert read_package(content, name="p").warnings == (".DS_Store is ignored",)
+    assert read_package(content, name="p").warnings == ("p: .DS_Store is ignored",)
 
 
 def test_versions_and_names_stay_text() -> None:
