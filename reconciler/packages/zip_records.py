@@ -19,6 +19,9 @@ END: Final = Struct("<4s4H2IH")
 length"""
 END_SIGNATURE: Final = b"PK\x05\x06"
 MAX_COMMENT_BYTES: Final = 0xFFFF
+BLOCK_BYTES: Final = 512
+MAX_PADDING_BYTES: Final = 20 * BLOCK_BYTES
+"""What tape archivers write at once; less than that are the zeros which fill up the last."""
 
 END64: Final = Struct("<4sQ2H2I4Q")
 """signature, size of what follows, version made by, version needed, then as in ``END`` without the comment"""

@@ -156,6 +156,9 @@ STRUCTURE = {
     "row-40-prefix-adjusted": (with_prefix(adjusted=True), fault("has 4 bytes before its first entry")),
     "row-41-trailing": (build([GOOD]) + b"\0", NO_END),
     "row-41-trailing-after-comment": (build([GOOD], comment=b"abc") + b"d", NO_END),
+    "row-41-zeros-that-fill-no-block": (build([GOOD]).ljust(511, b"\0"), NO_END),
+    "row-41-zeros-beyond-a-block": (build([GOOD]) + bytes(20_480 - len(build([GOOD]))), NO_END),
+    "row-41-more-than-zeros": (build([GOOD]).ljust(10_239, b"\0") + b"x", NO_END),
     "row-41-before-the-end-record": (build([GOOD], before_end=b"12345"), fault(GAP_BEFORE_END.format(5))),
     "row-41-directory-into-end-record": (
         build([GOOD], end={"size": 60}),

@@ -316,10 +316,16 @@ def _swap_records(draw: random.Random, data: bytes) -> bytes:
     return b"".join(pieces)
 
 
+def _pad(draw: random.Random, data: bytes) -> bytes:
+    """Zeros behind it, as a writer of blocks leaves them, or nearly."""
+    block = draw.choice((512, 10_240, 10_240, 20_480))
+    return data + bytes(max(0, -len(data) % block + draw.choice((0, 0, 0, 1, -1))))
+
+
 def _cut(draw: random.Random, data: bytes) -> bytes:
     return data[: draw.randrange(len(data) + 1)]
 
 
 _DAMAGES: Final[Sequence[Callable[[random.Random, bytes], bytes]]] = (
-    *(damaged, damaged, _patch, _patch, _patch, _splice, _swap_records, _cut),
+    *(damaged, damaged, _patch, _patch, _patch, _splice, _swap_records, _cut, _pad),
 )
