@@ -31,11 +31,17 @@ def read_journal(path: Path) -> Journal | None:
         raise NeedsRecoveryError(f"{path} cannot be read: {error.strerror}") from error
     try:
         return Journal.from_document(unseal(data, name=str(path), schema=JOURNAL_SCHEMA))
-    except (InputError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise NeedsRecoveryError(
-            f"a change was interrupted, and its journal cannot be trusted: {error}",
-            advice="nothing was touched; look at it, then 'llamagate recover --abandon' keeps everything as it is",
-        ) from error
+    except InputError as error:
+        raise _untrusted(error.message) from error
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise _untrusted(f"{path}: no version of llamagate wrote it like this") from error
+
+
+def _untrusted(why: str) -> NeedsRecoveryError:
+    return NeedsRecoveryError(
+        f"a change was interrupted, and its journal cannot be trusted: {why}",
+        advice="nothing was touched; look at it, then 'llamagate recover --abandon' keeps everything as it is",
+    )
 
 
 def interrupted(home: Home) -> bool:

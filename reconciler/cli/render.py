@@ -23,9 +23,11 @@ _MAX_CHANGES: Final = 20
 
 
 def render_error(error: LlamagateError, style: Style = PLAIN) -> str:
-    """What happened, where, and what to do next."""
+    """What happened, where, and what to do next. A fault that ends the line above it is not said again."""
     lines = [f"{style.paint('llamagate:', 'red')} {error.message}"]
-    lines += [f"  {fault}" for fault in error.faults if str(fault) not in error.message]
+    for fault in error.faults:
+        if not lines[-1].endswith(str(fault)):
+            lines.append(f"  {fault}")
     if error.advice:
         lines.append(f"  → {error.advice}")
     return "\n".join(lines)

@@ -68,8 +68,12 @@ def _options(document: JsonObject) -> Options | None:
                 "take_over": list() | None as take_over,
                 **others,
             },
-        } if not others and all(isinstance(item_id, str) for item_id in [*only, *(take_over or ())]):
+        } if not others and "\0" not in file and _are_texts([*only, *(take_over or ())]):
             taken = None if take_over is None else frozenset(map(str, take_over))
             allowances = Allowances(prune=prune, overwrite=overwrite, take_over=taken)
             return Options(file=Path(file), only=frozenset(map(str, only)), locked=locked, allowances=allowances)
     return None
+
+
+def _are_texts(values: list[object]) -> bool:
+    return all(isinstance(value, str) for value in values)

@@ -37,7 +37,7 @@ MAX_FAULTS: Final = 100
 """Faults reported of one document; reading on would only cost time."""
 
 MAX_SCHEMA_VALUES: Final = 10_000
-"""Values in a JSON Schema of a package; checking takes about 0.1 ms for each."""
+"""Values in all JSON Schemas of one document of a package; checking takes about 0.1 ms for each."""
 
 _SUGGESTED_CHARACTERS: Final = 64
 """Longer unknown keys are not compared with the known ones, which takes quadratic time."""
@@ -83,22 +83,27 @@ def faults_of(value: Json, schema: str, *, data: bytes, file: str) -> tuple[Faul
     return () if _accepts(schema)(value) else _located(_problems(_validator(schema), value), data, file)
 
 
-def schema_faults(value: Json, *, data: bytes, file: str, at: Path = ()) -> tuple[Fault, ...]:
-    """What is wrong with ``value``, found at the place ``at``, as a JSON Schema that a package brings.
+def schema_faults(found: Mapping[Path, Json], *, data: bytes, file: str) -> tuple[Fault, ...]:
+    """What is wrong with the values ``found`` at these places as JSON Schemas that a package brings.
 
-    Only its form is checked: no pattern of it is compiled or run, and nothing that it refers to is fetched.
+    Only their form is checked: no pattern of them is compiled or run, and nothing that they refer to is fetched.
     """
-    if _is_large(value):
-        return _located([(at, f"this JSON Schema holds more than {MAX_SCHEMA_VALUES} values")], data, file)
-    problems = (((*at, *path), message) for path, message in _problems(_meta_validator(), value))
-    try:
-        return _located(problems, data, file)
-    except RecursionError:
-        return _located([(at, "this JSON Schema is nested too deep")], data, file)
+    if _are_large(found.values()):
+        place = next(iter(found))
+        return _located([(place, f"more than {MAX_SCHEMA_VALUES} values in JSON Schemas")], data, file)
+    return _located(_schema_problems(found), data, file)
 
 
-def _is_large(value: Json) -> bool:
-    waiting = [value]
+def _schema_problems(found: Mapping[Path, Json]) -> Iterator[tuple[Path, str]]:
+    for place, value in found.items():
+        try:
+            yield from (((*place, *path), message) for path, message in _problems(_meta_validator(), value))
+        except RecursionError:
+            yield place, "this JSON Schema is nested too deep"
+
+
+def _are_large(values: Iterable[Json]) -> bool:
+    waiting = [*values]
     for _ in range(MAX_SCHEMA_VALUES):
         if not waiting:
             return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final
 
 import yaml
@@ -32,6 +33,9 @@ from reconciler.errors import InputError
 from reconciler.model.config import Json
 
 MAX_BYTES: Final = 4 * 2**20
+MAX_EVENTS: Final = 300_000
+"""What one document may consist of: keys, values, beginnings and ends. A lock of 10,000 items has 160,000; without a
+bound, 4 MiB of ``[[],[],…`` would take 0.6 GiB and a quarter of a minute to be a valid manifest."""
 MAX_NUMBER_CHARACTERS: Final = 100
 
 _WORDS: Final[dict[str, Json]] = (
@@ -113,13 +117,17 @@ class _Builder:
             StreamStartEvent: _ignored,
             StreamEndEvent: _ignored,
         }
-        for event in events(text):
+        event: Any = None
+        for event in islice(events(text), MAX_EVENTS):
             try:
                 handlers[event.__class__](event)
             except _RejectedError as problem:
                 line, column = position_of(event)
                 path = dotted(self._path())
                 raise malformed(str(problem), file=self._name, line=line, column=column, path=path) from None
+        if event.__class__ is not StreamEndEvent:
+            line, column = position_of(event)
+            raise malformed(f"more than {MAX_EVENTS} keys and values", file=self._name, line=line, column=column)
         return self._documents[0] if self._documents else None
 
     def _scalar(self, event: ScalarEvent) -> None:

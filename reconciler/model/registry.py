@@ -7,6 +7,7 @@ do not know are kept. The gateway keys its map by ``id`` alone, so one id has on
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import ItemKey, Kind
 
 _KEYS: Final = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
+MAX_DEPTH: Final = 64
 _KEY_SET: Final = frozenset(_KEYS)
 
 
@@ -96,7 +98,7 @@ class Registry:
 def decode_registry(data: bytes) -> Registry:
     """Read the file's bytes; ``CorruptRegistryError`` and ``NewerRegistryError`` say why that cannot be done."""
     try:
-        document: Json = json.loads(data.decode("utf-8"))
+        document: Json = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise CorruptRegistryError(str(error)) from error
     if isinstance(document, dict):
@@ -104,6 +106,8 @@ def decode_registry(data: bytes) -> Registry:
     if not isinstance(document, list) or not all(_is_entry(value) for value in document):
         raise CorruptRegistryError("it is not a list of entries with an id and a type")
     values = cast(list[JsonObject], document)
+    if not all(_is_shallow(value, MAX_DEPTH) for value in values):
+        raise CorruptRegistryError(f"it is nested deeper than {MAX_DEPTH} levels")
     kinds = frozenset(Kind)
     known = [RegistryEntry.from_document(value) for value in values if value["type"] in kinds]
     entries = {entry.key.id: entry for entry in known}
@@ -123,6 +127,18 @@ def encode_registry(registry: Registry) -> bytes:
 def registry_time(moment: datetime) -> str:
     """``moment`` (UTC) as the registry writes times."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}000Z"
+
+
+def _finite(word: str) -> float:
+    """A number that can be written again; the gateway reads no other."""
+    if not math.isfinite(float(word)):
+        raise ValueError(f"{word[:20]} is not a finite number")
+    return float(word)
+
+
+def _is_shallow(value: Json, depth: int) -> bool:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return below is None or (depth > 0 and all(_is_shallow(one, depth - 1) for one in below))
 
 
 def _is_entry(value: Json) -> bool:

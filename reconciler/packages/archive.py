@@ -119,11 +119,11 @@ def _chosen(archive: ArchiveFile, members: Iterable[Member]) -> tuple[list[Membe
         name = member.header.name
         is_folder = name.endswith("/")
         names.add(name[:-1] if is_folder else name, folder=is_folder)
+        if is_folder or is_ignored(name):
+            _hash(archive, member)  # what is not taken is not damaged either
         if is_ignored(name):
             ignored.append(name)
-        elif is_folder:
-            _hash(archive, member)
-        else:
+        elif not is_folder:
             chosen.append(member)
     return chosen, notes_on(ignored)
 

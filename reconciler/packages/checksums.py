@@ -10,11 +10,14 @@ from typing import Final
 
 from reconciler.errors import Fault, InputError, RefusedError
 from reconciler.model.digest import CHECKSUMS_FILE
-from reconciler.model.ids import is_ignored
+from reconciler.model.ids import MAX_PATH_BYTES, is_ignored
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import Content, read
+from reconciler.packages.content import Content, read, shown
 
 __all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
+
+MAX_FAULTS: Final = 100
+"""Faults reported of one list."""
 
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -22,17 +25,17 @@ _LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 def verify(content: Content, *, name: str) -> None:
     """Hold each file against the package's ``checksums.txt``, where there is one; what is left out does not count.
 
-    ``RefusedError`` names every file that differs, is not listed or is listed and missing; ``InputError`` a line that
-    is no checksum.
+    ``RefusedError`` names the first 100 files that differ, are not listed or are listed and missing; ``InputError`` a
+    line that is no checksum.
     """
     hashes = {entry.path: entry.sha256 for entry in content.files}
     if hashes.pop(CHECKSUMS_FILE, None) is None:
         return
     listed = _listed(read(content, CHECKSUMS_FILE), file=f"{name}/{CHECKSUMS_FILE}")
+    differ = sorted(path for path in hashes.keys() | listed.keys() if hashes.get(path) != listed.get(path))
     faults = [
-        Fault(file=f"{name}/{path}", message=_difference(hashes.get(path), listed.get(path)))
-        for path in sorted(hashes.keys() | listed.keys())
-        if hashes.get(path) != listed.get(path)
+        Fault(file=f"{name}/{_named(path)}", message=_difference(hashes.get(path), listed.get(path)))
+        for path in differ[:MAX_FAULTS]
     ]
     if faults:
         advice = f"get the package again, or delete {CHECKSUMS_FILE} if you changed it yourself"
@@ -62,6 +65,11 @@ def with_checksums(content: Content) -> Content:
     listing = "".join(f"{entry.sha256}  {entry.path}\n" for entry in others).encode()
     entry = FileEntry(path=CHECKSUMS_FILE, sha256=hashlib.sha256(listing).hexdigest(), size=len(listing))
     return _Listed(content, listing, tuple(sorted([*others, entry], key=lambda one: one.path.encode())))
+
+
+def _named(path: str) -> str:
+    """A listed path need not be that of a file: it may hold anything."""
+    return path if path.isprintable() and len(path) <= MAX_PATH_BYTES else shown(path)
 
 
 def _difference(found: str | None, listed: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.documents import schemas, yaml_text
@@ -19,7 +19,10 @@ from reconciler.model.package import (
     Package,
 )
 from reconciler.packages import checksums
-from reconciler.packages.content import Content, read
+from reconciler.packages.content import Content, read, shown
+
+MAX_YAML_BYTES: Final = 2**20
+"""In all YAML files that one package is read for, together: what bounds the time that a package can cost."""
 
 _TEXT_KEYS: Final = frozenset((1, key) for key in ("name", "id", "version", "description"))
 _DEFINITION_KEYS: Final = ("type", "steps", "hooks", "endpoints")
@@ -34,14 +37,17 @@ class _Reader:
     def __init__(self, content: Content, name: str) -> None:
         self.content = content
         self.name = name
-        self.paths = frozenset(entry.path for entry in content.files)
+        self.sizes = {entry.path: entry.size for entry in content.files}
         self.faults: list[Fault] = []
-        self.warnings: list[str] = list(content.notes)
+        self.warnings: list[str] = [f"{name}: {note}" for note in content.notes]
+        self._bytes = 0
 
     def document(self, path: str, schema: str | Callable[[JsonObject], str]) -> JsonObject:
         """The mapping in ``path``, validated; an empty mapping where it cannot be used at all."""
-        data = read(self.content, path)
         file = f"{self.name}/{path}"
+        if not self._may_read(path, file):
+            return {}
+        data = read(self.content, path)
         try:
             value = yaml_text.load(data, name=file, text_keys=_TEXT_KEYS)
         except InputError as error:
@@ -51,31 +57,34 @@ class _Reader:
             self._accept_gateway_booleans(value, file)
         chosen = schema if isinstance(schema, str) else schema(value if isinstance(value, dict) else {})
         self.faults += schemas.faults_of(value, chosen, data=data, file=file)
-        if chosen.endswith("/task") and isinstance(value, dict):
-            self._check_own_schemas(value, data, file)
-        elif isinstance(value, dict):
-            self._check_endpoint_schemas(value, data, file)
-        return value if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            return {}
+        found = dict(_own_schemas(value) if chosen.endswith("/task") else _endpoint_schemas(value))
+        self.faults += schemas.schema_faults(found, data=data, file=file)
+        return value
 
     def fault(self, path: str, place: yaml_text.Path, message: str) -> None:
         """Add a fault at ``place`` in the document ``path``, which could be read."""
-        line, column = yaml_text.locate(read(self.content, path), place)
-        where = yaml_text.dotted(place) or None
-        file = f"{self.name}/{path}"
-        self.faults.append(Fault(message=message, file=file, line=line, column=column, path=where))
+        self.add_faults(path, [(place, message)])
 
-    def _check_own_schemas(self, document: JsonObject, data: bytes, file: str) -> None:
-        for key in ("inputs", "outputs"):
-            if isinstance(document.get(key), dict):
-                self.faults += schemas.schema_faults(document[key], data=data, file=file, at=(key,))
+    def add_faults(self, path: str, found: Sequence[tuple[yaml_text.Path, str]]) -> None:
+        """Add several, the first ``MAX_FAULTS`` of them."""
+        found = found[: schemas.MAX_FAULTS]
+        positions = yaml_text.locate_all(read(self.content, path), [place for place, _ in found]) if found else {}
+        for place, message in found:
+            line, column = positions[place]
+            where, file = yaml_text.dotted(place) or None, f"{self.name}/{path}"
+            self.faults.append(Fault(message=message, file=file, line=line, column=column, path=where))
 
-    def _check_endpoint_schemas(self, document: JsonObject, data: bytes, file: str) -> None:
-        endpoints = document.get("endpoints")
-        for index, endpoint in enumerate(endpoints if isinstance(endpoints, list) else []):
-            for key in ("request_schema", "response_schema"):
-                if isinstance(endpoint, dict) and isinstance(endpoint.get(key), dict):
-                    at = ("endpoints", index, key)
-                    self.faults += schemas.schema_faults(endpoint[key], data=data, file=file, at=at)
+    def _may_read(self, path: str, file: str) -> bool:
+        """Whether another document may cost its time: not once there are faults enough to mend, or bytes too many."""
+        if len(self.faults) >= schemas.MAX_FAULTS or self._bytes > MAX_YAML_BYTES:
+            return False
+        self._bytes += self.sizes[path]
+        if self._bytes > MAX_YAML_BYTES:
+            message = f"with this file, the YAML of the package has more than {MAX_YAML_BYTES / 2**20:g} MiB"
+            self.faults.append(Fault(message=message, file=file))
+        return self._bytes <= MAX_YAML_BYTES
 
     def _accept_gateway_booleans(self, document: JsonObject, file: str) -> None:
         """The gateway reads ``yes`` and ``off`` as booleans where it expects one; so must whoever judges for it."""
@@ -87,11 +96,24 @@ class _Reader:
                     self.warnings.append(f"{file}: '{key}: {word}' is read as {str(holder[key]).lower()}; write that")
 
 
+def _own_schemas(document: JsonObject) -> Iterator[tuple[yaml_text.Path, Json]]:
+    """The JSON Schemas in which a task says what it takes and gives."""
+    yield from (((key,), document[key]) for key in ("inputs", "outputs") if isinstance(document.get(key), dict))
+
+
+def _endpoint_schemas(document: JsonObject) -> Iterator[tuple[yaml_text.Path, Json]]:
+    endpoints = document.get("endpoints")
+    for index, endpoint in enumerate(endpoints if isinstance(endpoints, list) else []):
+        for key in ("request_schema", "response_schema"):
+            if isinstance(endpoint, dict) and isinstance(endpoint.get(key), dict):
+                yield ("endpoints", index, key), endpoint[key]
+
+
 def read_package(content: Content, *, name: str) -> Package:
     """Validate ``content`` as a package; ``InputError`` with every fault, each with file, line, column and rule."""
     reader = _Reader(content, name)
     checksums.verify(content, name=name)
-    manifest, document = _read_module(reader) if MODULE_MANIFEST in reader.paths else _read_extension(reader)
+    manifest, document = _read_module(reader) if MODULE_MANIFEST in reader.sizes else _read_extension(reader)
     if reader.faults:
         raise package_error(name, reader.faults)
     return Package(
@@ -103,19 +125,20 @@ def read_package(content: Content, *, name: str) -> Package:
 
 
 def package_error(name: str, faults: list[Fault]) -> InputError:
-    """One error for everything that is wrong with a package."""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    return InputError(f"{name} is not a valid package: {count}", faults=faults)
+    """One error for everything that is wrong with a package; a single fault is said in its message."""
+    if len(faults) == 1:
+        return InputError(str(faults[0]), faults=faults)
+    return InputError(f"{name} is not a valid package: {len(faults)} faults", faults=faults)
 
 
 def _read_extension(reader: _Reader) -> tuple[Manifest, JsonObject]:
-    if EXTENSION_MANIFEST in reader.paths:
+    if EXTENSION_MANIFEST in reader.sizes:
         document = reader.document(EXTENSION_MANIFEST, "extension-manifest")
         packaging: JsonObject = {}
-        if EXTENSION_PACKAGING in reader.paths:
+        if EXTENSION_PACKAGING in reader.sizes:
             packaging = reader.document(EXTENSION_PACKAGING, "extension-packaging")
         return _manifest(reader, Kind.EXTENSION, document, packaging, Dialect.GATEWAY, EXTENSION_MANIFEST), document
-    if EXTENSION_PACKAGING not in reader.paths:
+    if EXTENSION_PACKAGING not in reader.sizes:
         wanted = f"{EXTENSION_MANIFEST}, {EXTENSION_PACKAGING} or {MODULE_MANIFEST}"
         raise package_error(reader.name, [Fault(file=reader.name, message=f"there is no {wanted} at its top level")])
     document = reader.document(EXTENSION_PACKAGING, _extension_schema)
@@ -141,12 +164,12 @@ def _extension_schema(document: JsonObject) -> str:
 
 def _read_module(reader: _Reader) -> tuple[Manifest, JsonObject]:
     for other in (EXTENSION_MANIFEST, EXTENSION_PACKAGING):
-        if other in reader.paths:
+        if other in reader.sizes:
             message = f"it holds both {MODULE_MANIFEST} and {other}; a package is a module or an extension"
             raise package_error(reader.name, [Fault(file=reader.name, message=message)])
     document = reader.document(MODULE_MANIFEST, _module_schema)
     packaging: JsonObject = {}
-    if MODULE_PACKAGING in reader.paths:
+    if MODULE_PACKAGING in reader.sizes:
         packaging = reader.document(MODULE_PACKAGING, "module-packaging")
     dialect = Dialect.TASK if _is_task_module(document) else Dialect.GATEWAY
     return _manifest(reader, Kind.MODULE, document, packaging, dialect, MODULE_MANIFEST), document
@@ -194,7 +217,7 @@ def _manifest(
 
 def _bundled(reader: _Reader) -> dict[str, str]:
     """The extensions that a module brings: path → name."""
-    paths = [path for path in sorted(reader.paths) if path.startswith("extensions/") and path.count("/") == 1]
+    paths = [path for path in sorted(reader.sizes) if path.startswith("extensions/") and path.count("/") == 1]
     found = {}
     for path in paths:
         if path.endswith((".yaml", ".yml")):
@@ -205,12 +228,13 @@ def _bundled(reader: _Reader) -> dict[str, str]:
 
 def _required(reader: _Reader, document: JsonObject, bundled: dict[str, str]) -> tuple[str, ...]:
     """The extensions that the steps name and the module does not bring; a named file must be there."""
-    required = set()
+    required, missing = set(), []
     for place, reference in _step_extensions(document):
         if "/" not in reference and not reference.endswith((".yaml", ".yml")):
             required |= {reference} - set(bundled.values())
         elif reference not in bundled:
-            reader.fault(MODULE_MANIFEST, place, f"the package holds no extension '{reference}'")
+            missing.append((place, f"the package holds no extension {shown(reference)}"))
+    reader.add_faults(MODULE_MANIFEST, missing)
     return tuple(sorted(required))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.errors import InputError
 from reconciler.packages.archive_file import ArchiveFile
 from reconciler.packages.zip_records import (
+    BLOCK_BYTES,
     END,
     END64,
     END64_SIGNATURE,
@@ -15,6 +16,7 @@ from reconciler.packages.zip_records import (
     LOCATOR64,
     LOCATOR64_SIGNATURE,
     MAX_COMMENT_BYTES,
+    MAX_PADDING_BYTES,
     SATURATED,
     SATURATED_COUNT,
 )
@@ -52,7 +54,7 @@ def _end_record_at(archive: ArchiveFile) -> int:
     start = max(0, archive.size - END.size - MAX_COMMENT_BYTES)
     tail = archive.read(start, archive.size - start)
     found = list(_occurrences(tail))
-    complete = [at for at in found if _reaches_end(tail, at)]
+    complete = [at for at in found if _reaches_end(tail, at, archive.size)]
     if not complete:
         raise archive.refuse("has no zip end record at its end: it is no zip, is cut short, or bytes follow it")
     if len(complete) > 1 or found[-1] != complete[0]:
@@ -67,9 +69,16 @@ def _occurrences(tail: bytes) -> Iterator[int]:
         at = tail.find(END_SIGNATURE, at + 1)
 
 
-def _reaches_end(tail: bytes, at: int) -> bool:
+def _reaches_end(tail: bytes, at: int, size: int) -> bool:
+    """Whether the end record at ``at`` ends the file, or only the zeros follow with which bsdtar fills its last block.
+
+    It does so where it writes into a pipe. Zeros hide nothing, and no reader takes them for another record.
+    """
     comment = at + END.size
-    return comment <= len(tail) and comment + int.from_bytes(tail[comment - 2 : comment], "little") == len(tail)
+    left = len(tail) - comment - int.from_bytes(tail[comment - 2 : comment], "little")
+    if not left or comment > len(tail):
+        return comment <= len(tail)
+    return 0 < left < MAX_PADDING_BYTES and size % BLOCK_BYTES == 0 and not any(tail[-left:])
 
 
 def _fields64(archive: ArchiveFile, at: int, narrow: tuple[int, ...]) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from reconciler.packages.zip_records import (
     STORED,
     SYSTEM_DARWIN,
     SYSTEM_UNIX,
+    VERSION_KNOWN,
 )
 
 MAX_DIRECTORY_BYTES: Final = 4 << 20
@@ -99,7 +100,9 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
     if name_at > len(data) or not data.startswith(CENTRAL_SIGNATURE, at):
         raise archive.refuse("lists fewer entries than its end record counts")
     fields = CENTRAL.unpack_from(data, at)
-    system, _, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length, disk = fields[2:15]
+    system, needed, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length, disk = fields[
+        2:15
+    ]
     extra_at = name_at + name_length
     end = extra_at + extra_length + comment_length
     if end > len(data):
@@ -112,7 +115,7 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
         size, packed, offset = widened(archive, name, extra, (size, packed, offset))
     if disk:
         raise archive.refuse("lies on another part of an archive in several", entry=name)
-    _check_readable(archive, name, flags, method)
+    _check_readable(archive, name, needed, flags, method)
     executable = _is_executable(archive, name, system, fields[16])
     return Header(name, raw_name, flags, method, crc, packed, size, offset, executable), end
 
@@ -126,7 +129,11 @@ def _decoded(archive: ArchiveFile, raw: bytes) -> str:
         raise archive.refuse("the name is not UTF-8", entry=shown, advice="rename it") from error
 
 
-def _check_readable(archive: ArchiveFile, name: str, flags: int, method: int) -> None:
+def _check_readable(archive: ArchiveFile, name: str, needed: int, flags: int, method: int) -> None:
+    version = needed & 0xFF  # some writers tell their system in the upper half
+    if version > VERSION_KNOWN:
+        rule = f"needs version {version // 10}.{version % 10} of the zip format, which no reader knows"
+        raise archive.refuse(rule, entry=name)
     if flags & FLAG_ENCRYPTED:
         raise archive.refuse("is encrypted", entry=name, advice="pack the archive without a password")
     if flags & ~_KNOWN_FLAGS:

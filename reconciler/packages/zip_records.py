@@ -19,6 +19,9 @@ END: Final = Struct("<4s4H2IH")
 length"""
 END_SIGNATURE: Final = b"PK\x05\x06"
 MAX_COMMENT_BYTES: Final = 0xFFFF
+BLOCK_BYTES: Final = 512
+MAX_PADDING_BYTES: Final = 20 * BLOCK_BYTES
+"""What tape archivers write at once; less than that are the zeros which fill up the last."""
 
 END64: Final = Struct("<4sQ2H2I4Q")
 """signature, size of what follows, version made by, version needed, then as in ``END`` without the comment"""
@@ -31,6 +34,9 @@ DESCRIPTOR: Final = Struct("<3I")
 """CRC, packed, size"""
 DESCRIPTOR64: Final = Struct("<I2Q")
 DESCRIPTOR_SIGNATURE: Final = b"PK\x07\x08"
+
+VERSION_KNOWN: Final = 63
+"""The newest version of the format, times ten. What is stored or deflated needs 4.5 at most."""
 
 STORED: Final = 0
 DEFLATED: Final = 8

@@ -9,6 +9,9 @@ from typing import Final
 from reconciler.model.config import Json, JsonObject, env_references
 
 MASK: Final = "(hidden)"
+MAX_ALIGNED_VALUES: Final = 2_000
+"""Up to so many values on either side, lists are aligned before they are compared, which takes quadratic time; beyond,
+entries are compared with those of the same index."""
 
 _SECRET_KEY: Final = re.compile(r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key)s?$")
 
@@ -20,12 +23,14 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple
     """
     from deepdiff import DeepDiff
 
+    is_long = any(_is_longer(side, MAX_ALIGNED_VALUES) for side in (before, after))
     found = DeepDiff(
         before,
         after,
         view="tree",
         verbose_level=2,
         ignore_order=False,
+        zip_ordered_iterables=is_long,
         ignore_private_variables=False,  # else keys that start with "__" are left out
         threshold_to_diff_deeper=0,
     )
@@ -38,6 +43,16 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple
             shown = [_masked(place, side, hidden) for side in value]
             result.setdefault(part, {})[dotted(place)] = shown if part == "changed" else shown[0]
     return {part: dict(sorted(rows.items())) for part, rows in sorted(result.items())}
+
+
+def _is_longer(value: Json, most: int) -> bool:
+    waiting = [value]
+    for _ in range(most):
+        if not waiting:
+            return False
+        node = waiting.pop()
+        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return bool(waiting)
 
 
 def secret_places(config: JsonObject) -> frozenset[tuple[str | int, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -113,6 +113,7 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
         raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
     intent = _intent(env, options, file, record, found)
     observed = observed_for(env, record, read_registry(home), intent)
+    plan = make_plan(intent, record, observed)
     return Looked(
         home=home,
         gateway=file.desired.gateway,
@@ -120,7 +121,7 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
         previous_record=previous_record,
         intent=intent,
         observed=observed,
-        plan=make_plan(intent, record, observed),
+        plan=replace(plan, warnings=plan.warnings + package_warnings(found)),
         resolved=found,
         # A narrowed pass does not know that every item fits.
         documents={} if options.only else _known_documents(file, pins.lock),
@@ -149,6 +150,11 @@ def _renewed(file: Path, pins: Pins) -> Input:
     path, count = lock_path(file), len(pins.stale)
     said = f"wrote {path}: {count} {'entry' if count == 1 else 'entries'} renewed"
     return Input(path=path, data=lock_bytes(pins.lock), said=said)
+
+
+def package_warnings(found: Mapping[ItemKey, Resolved]) -> tuple[str, ...]:
+    """What is strange about the packages that were read."""
+    return tuple(line for one in found.values() if one.opened for line in one.opened.package.warnings)
 
 
 def look_at_sources(file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:

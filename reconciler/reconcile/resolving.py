@@ -33,7 +33,7 @@ def resolve_items(
         except LlamagateError as error:
             errors.append(error)
             faults.append(file.fault((section_of(item.key.kind), item.key.id), error.message))
-            faults += [fault for fault in error.faults if fault.message not in error.message]
+            faults += [fault for fault in error.faults if fault.line or fault.message not in error.message]
     progress("reading", len(found), len(found))
     if len(errors) == 1:
         raise type(errors[0])(str(faults[0]), faults=faults, advice=errors[0].advice)

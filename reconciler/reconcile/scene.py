@@ -17,7 +17,7 @@ from reconciler.model.registry import Registry
 from reconciler.observe import present_items
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
-from reconciler.reconcile.looking import Carried, Input, Looked, observed_for
+from reconciler.reconcile.looking import Carried, Input, Looked, observed_for, package_warnings
 from reconciler.sources.resolve import Resolved
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
@@ -102,6 +102,7 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     """The plan of a command. One that a file contradicts is made, says so, and sets a hold."""
     observed = observed_for(scene.env, scene.record, scene.registry_file, intent)
     plan = make_plan(intent, scene.record, observed)
+    plan = replace(plan, warnings=plan.warnings + package_warnings(parts.resolved))
     if parts.against:
         intent = replace(intent, hold=f"'{scene.env.command}' contradicts {parts.against}")
     if intent.hold and plan.changes and not plan.refusals:

@@ -69,7 +69,10 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
 
 
 def lock_path(desired: Path) -> Path:
-    """``llamagate.yaml`` goes with ``llamagate.lock.yaml``."""
+    """``llamagate.yaml`` goes with ``llamagate.lock.yaml``; ``InputError`` for a path without a name, such as ``/``."""
+    if not desired.name:
+        message = "this names no file"
+        raise InputError(f"{desired}: {message}", faults=[Fault(file=str(desired), message=message)])
     return desired.with_name(f"{desired.stem}.lock.yaml")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import Fault, InputError, StorageError
@@ -10,6 +11,8 @@ from reconciler.model.generation import GENERATION_SCHEMA, Generation
 from reconciler.model.home import Home
 from reconciler.model.record import RECORD_SCHEMA, Record
 from reconciler.model.registry import CorruptRegistryError, NewerRegistryError, Registry, decode_registry
+
+_WITHOUT_RECORD: Final = "move it aside and run 'llamagate apply', which adopts what is installed as the file says"
 
 
 def read_record(home: Home) -> tuple[Record, bytes | None]:
@@ -27,10 +30,11 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
     try:
         return Record.from_document(unseal(data, name=str(home.record), schema=RECORD_SCHEMA)), data
     except InputError as error:
-        advice = error.advice or (
-            "move it aside and run 'llamagate apply', which adopts what is installed as the file says"
-        )
-        raise InputError(error.message, faults=error.faults, advice=advice) from error
+        raise InputError(error.message, faults=error.faults, advice=error.advice or _WITHOUT_RECORD) from error
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        message = "no version of llamagate wrote it like this"
+        fault = Fault(file=str(home.record), message=message)
+        raise InputError(str(fault), faults=[fault], advice=_WITHOUT_RECORD) from error
 
 
 def _last_generation(home: Home) -> int:

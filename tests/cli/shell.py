@@ -108,7 +108,7 @@ class Session:
 
     def llamagate(self, *arguments: object, exits: int = 0) -> Result:
         """Run the command in this process; it must end with the exit code ``exits``."""
-        result = self._run_here([str(argument) for argument in arguments])
+        result = self.run(*arguments)
         assert result.code == exits, f"exit code {result.code}\n{result.out}{result.err}"
         return result
 
@@ -162,11 +162,12 @@ class Session:
         assert done.returncode == 0, done.stderr
         return [re.sub(r"^\d+ +", "", line) for line in trace.read_text().splitlines()]
 
-    def _run_here(self, arguments: list[str]) -> Result:
+    def run(self, *arguments: object) -> Result:
+        """Run the command in this process, however it ends."""
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.project)
-            patch.setattr(sys, "argv", ["llamagate", *arguments])
+            patch.setattr(sys, "argv", ["llamagate", *map(str, arguments)])
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             patch.setattr("typer.main.get_command", _COMMAND)  # building it anew takes longer than most commands

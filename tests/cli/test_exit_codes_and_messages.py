@@ -545,3 +545,10 @@ def test_a_home_that_may_not_be_read_is_no_bug(session: Session, monkeypatch: py
     monkeypatch.setattr("reconciler.reconcile.reading.interrupted", refuse)
     done = session.llamagate("status", exits=1)
     assert done.err == "llamagate: /home/of/another/reconciler/journal: Permission denied\n"
+
+
+@pytest.mark.parametrize("verb", ["apply", "plan", "lock", "status"])
+@pytest.mark.parametrize("file", ["", ".", "/", ".."])
+def test_a_path_that_is_no_file_is_an_error(session: Session, verb: str, file: str) -> None:
+    said = session.llamagate(verb, "-f", file, exits=1)
+    assert said.err.startswith(f"llamagate: {file or '.'}: ")

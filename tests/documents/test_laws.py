@@ -182,4 +182,4 @@ def test_whatever_the_value_faults_are_found(value: Json, schema: str) -> None:
     data = json.dumps(value).encode()
     faults = schemas.faults_of(value, schema, data=data, file="x")
     assert all(fault.message and fault.line for fault in faults)
-    assert all(fault.message and fault.line for fault in schemas.schema_faults(value, data=data, file="x"))
+    assert all(fault.message and fault.line for fault in schemas.schema_faults({(): value}, data=data, file="x"))

@@ -467,20 +467,31 @@ BAD_SCHEMAS: dict[str, tuple[Json, list[str]]] = {
 @pytest.mark.parametrize(("schema", "expected"), BAD_SCHEMAS.values(), ids=BAD_SCHEMAS.keys())
 def test_schemas_of_packages(schema: Json, expected: list[str]) -> None:
     data = json.dumps({"inputs": schema}).encode()
-    found = schemas.schema_faults(schema, data=data, file="x.yaml", at=("inputs",))
+    found = schemas.schema_faults({("inputs",): schema}, data=data, file="x.yaml")
     assert [f"{fault.path}: {fault.message}" for fault in found] == expected
     assert {(fault.file, fault.line) for fault in found} <= {("x.yaml", 1)}
 
 
 def test_a_huge_schema_is_a_fault_and_costs_nothing() -> None:
     schema: Json = {"required": [entry for number in range(50_000) for entry in (number, str(number))]}
-    (fault,) = schemas.schema_faults(schema, data=b"inputs: {}", file="x.yaml", at=("inputs",))
-    assert str(fault) == "x.yaml:1:1: inputs: this JSON Schema holds more than 10000 values"
+    (fault,) = schemas.schema_faults({("inputs",): schema}, data=b"inputs: {}", file="x.yaml")
+    assert str(fault) == "x.yaml:1:1: inputs: more than 10000 values in JSON Schemas"
+
+
+def test_many_schemas_are_one_fault_and_cost_nothing() -> None:
+    many: dict[yaml_text.Path, Json] = {("endpoints", index, "request_schema"): {"type": 1} for index in range(5_001)}
+    (fault,) = schemas.schema_faults(many, data=b"endpoints: []", file="x.yaml")
+    assert str(fault) == "x.yaml:1:1: endpoints[0].request_schema: more than 10000 values in JSON Schemas"
+
+
+def test_faults_of_several_schemas_come_at_once() -> None:
+    found = schemas.schema_faults({("inputs",): {"type": 1}, ("outputs",): {"type": 2}}, data=b"", file="x.yaml")
+    assert [fault.path for fault in found] == ["inputs.type", "outputs.type"]
 
 
 def test_a_schema_that_is_nested_too_deep_is_a_fault() -> None:
     schema: Json = {}
     for _ in range(400):
         schema = {"not": schema}
-    (fault,) = schemas.schema_faults(schema, data=b"inputs: {}", file="x.yaml", at=("inputs",))
+    (fault,) = schemas.schema_faults({("inputs",): schema}, data=b"inputs: {}", file="x.yaml")
     assert str(fault) == "x.yaml:1:1: inputs: this JSON Schema is nested too deep"

@@ -13,8 +13,8 @@ from reconciler.model.package import FileEntry
 from reconciler.packages.archive import open_archive
 from reconciler.packages.content import read
 from reconciler.packages.stamps import archive_stamp
-from tests.packages.hostile import LIMITS, opened
-from tests.packages.zip_builder import Entry, build
+from tests.hostile.archives import LIMITS, opened
+from tests.hostile.zip_builder import Entry, build
 
 HELLO = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
 PACKAGE = build([Entry(name="top/b", data=b"hello\n", mode=0o100755), Entry(name="top/manifest.yaml", data=b"")])

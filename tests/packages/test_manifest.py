@@ -268,7 +268,7 @@ def test_faults(files: Files, found: list[str]) -> None:
     ("manifest", "message"),
     [
         ("name: a\n", "p is not a valid package: 3 faults"),
-        (GATEWAY + "builtin: 1\n", "p is not a valid package: 1 fault"),
+        (GATEWAY + "builtin: 1\n", "p/manifest.yaml:6:1: builtin: expected true or false, found a whole number"),
     ],
 )
 def test_they_are_counted(manifest: str, message: str) -> None:
@@ -325,7 +325,7 @@ def test_an_id_that_is_not_the_name() -> None:
 
 def test_what_was_left_out_is_passed_on() -> None:
     content = MemoryContent({"manifest.yaml": GATEWAY}, notes=(".DS_Store is ignored",))
-    assert read_package(content, name="p").warnings == (".DS_Store is ignored",)
+    assert read_package(content, name="p").warnings == ("p: .DS_Store is ignored",)
 
 
 def test_versions_and_names_stay_text() -> None:
@@ -343,6 +343,13 @@ def checksums(files: Mapping[str, str]) -> str:
 
 
 GOOD = {"manifest.yaml": GATEWAY, "lib/x y.txt": "x"}
+
+
+def test_the_first_hundred_wrong_checksums_are_told_and_what_is_listed_may_be_anything() -> None:
+    listed = "".join(f"{0:064}  {number:03}\x1b\n" for number in range(200))
+    found = refused({**GOOD, "checksums.txt": listed}).faults
+    assert len(found) == 100
+    assert str(found[0]) == r"p/'000\x1b': is listed but missing"
 
 
 def test_right_checksums() -> None:
@@ -442,3 +449,30 @@ def test_the_examples_show_every_form() -> None:
     forms = {(manifest.kind, manifest.dialect) for manifest in found}
     modules = {(Kind.MODULE, Dialect.GATEWAY), (Kind.MODULE, Dialect.TASK)}
     assert forms == {(Kind.EXTENSION, dialect) for dialect in Dialect} | modules
+
+
+# --- cost ------------------------------------------------------------------------------------------------------------
+
+LINES = "# one line of a comment\n" * 20_000
+
+
+def test_the_yaml_of_a_package_is_bounded() -> None:
+    bundled = {f"extensions/{number}.yaml": GATEWAY + LINES for number in range(9)}
+    assert faults({"agenticmodule.yaml": MODULE, **bundled}) == [
+        "p/extensions/2.yaml: with this file, the YAML of the package has more than 1 MiB"
+    ]
+    assert package({"manifest.yaml": GATEWAY, **bundled}).manifest.id == "a"
+
+
+def test_faults_come_by_the_hundred_and_then_nothing_more_is_read() -> None:
+    bundled = {f"extensions/{number:03}.yaml": "name: [" for number in range(200)}
+    assert len(faults({"agenticmodule.yaml": MODULE, **bundled})) == 100
+
+
+def test_many_missing_extensions_are_found_in_one_pass() -> None:
+    steps = "".join(f"  - extension: extensions/{number}.yaml\n" for number in range(5_000))
+    found = faults({"agenticmodule.yaml": f"name: m\nversion: 1.0.0\ndescription: d\nsteps:\n{steps}"})
+    assert len(found) == 100
+    assert found[-1] == (
+        "p/agenticmodule.yaml:104:5: steps[99].extension: the package holds no extension 'extensions/99.yaml'"
+    )

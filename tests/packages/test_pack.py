@@ -15,8 +15,8 @@ from reconciler.model.desired import Limits
 from reconciler.packages.content import Content, read
 from reconciler.packages.folder import open_folder
 from reconciler.packages.pack import pack
-from tests.packages.hostile import opened
-from tests.packages.zip_builder import Entry, build, streamed
+from tests.hostile.archives import opened
+from tests.hostile.zip_builder import Entry, build, streamed
 
 
 def packed(content: Content) -> bytes:

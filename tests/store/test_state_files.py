@@ -104,6 +104,18 @@ def test_a_record_of_a_newer_version(home: Home) -> None:
     assert error.advice == "use that version"
 
 
+@pytest.mark.parametrize(
+    "document",
+    [{"schema": 1}, {**Record().to_document(), "items": [1]}, {**Record().to_document(), "hold": "x"}],
+    ids=["empty", "items", "hold"],
+)
+def test_a_record_that_is_sealed_but_of_another_form(home: Home, document: JsonObject) -> None:
+    home.record.write_bytes(seal(document))
+    error = record_error(home)
+    assert str(error) == f"{home.record}: no version of llamagate wrote it like this"
+    assert error.advice.startswith("move it aside")
+
+
 def test_a_record_that_cannot_be_read(home: Home) -> None:
     home.record.mkdir()
     with pytest.raises(StorageError) as caught:
@@ -189,8 +201,14 @@ NO_LIST = "it is not a list of entries with an id and a type"
         (b'[{"id": 1, "type": "extension"}]', NO_LIST),
         (b'[{"id": "a", "type": "extension"}, {"id": "a", "type": "agentic-module"}]', "one id has two entries"),
         (b"\xff[]", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (b'[{"id": "a", "type": "skill", "size": NaN}]', "NaN is not a finite number"),
+        (b'[{"id": "a", "type": "skill", "size": -1e999}]', "-1e999 is not a finite number"),
+        (b'[{"id": "a", "type": "skill", "x": ' + b"[" * 64 + b"]" * 64 + b"}]", "it is nested deeper than 64 levels"),
     ],
-    ids=["empty", "cut off", "null in it", "null", "no type", "empty id", "id no text", "id twice", "not UTF-8"],
+    ids=[
+        *("empty", "cut off", "null in it", "null", "no type", "empty id", "id no text", "id twice", "not UTF-8"),
+        *("no number", "no finite number", "deep"),
+    ],
 )
 def test_a_corrupt_registry_is_reported_and_never_taken_for_an_empty_one(home: Home, data: bytes, found: str) -> None:
     home.registry.write_bytes(data)

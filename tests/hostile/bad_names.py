@@ -1,15 +1,13 @@
-"""Archives whose names or file types were made to deceive. Row numbers are those of the catalogue of bad inputs."""
+"""Archives with one bad name, names that collide, or an entry that is no plain file, and what is said of each.
+
+Row numbers are those of the catalogue of bad inputs.
+"""
 
 from __future__ import annotations
 
 import stat
-from pathlib import Path
 
-import pytest
-
-from reconciler.packages.content import read
-from tests.packages.hostile import message_for, opened
-from tests.packages.zip_builder import Entry, build, deflated
+from tests.hostile.zip_builder import Entry, build
 
 GOOD = Entry()
 INVISIBLE = "the name holds a control or invisible character"
@@ -22,7 +20,7 @@ PART = "the path has an empty or '.' part"
 LONG = "one part of the path is longer than 255 bytes"
 GIT = "the path lies in a .git folder"
 
-NAMES = {
+_NAMES = {
     "row-01-parent": ("../evil", LEAVES),
     "row-02-parent-inside": ("a/../b", LEAVES),
     "row-03-absolute": ("/etc/x", "the path is absolute"),
@@ -49,28 +47,12 @@ NAMES = {
     "row-27-git": (".git/config", GIT),
     "row-27-git-inside": ("a/.GIT/hooks/x", GIT),
     "row-27-git-file": ("a/.Git", GIT),
+    "row-01-in-a-folder-that-is-ignored": ("__MACOSX/../../evil", LEAVES),
 }
-
-
-@pytest.mark.parametrize(("name", "rule"), NAMES.values(), ids=NAMES)
-def test_a_bad_name_is_refused(tmp_path: Path, name: str, rule: str) -> None:
-    shown = repr(name if len(name) <= 120 else name[:120] + "…")
-    assert message_for(tmp_path, build([GOOD, Entry(name=name)])) == f"entry {shown}: {rule}; rename it"
-
-
-def test_row_01_in_a_folder_that_is_ignored(tmp_path: Path) -> None:
-    name = "__MACOSX/../../evil"
-    assert message_for(tmp_path, build([GOOD, Entry(name=name)])) == f"entry '{name}': {LEAVES}; rename it"
-
-
-def test_row_52_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
-    message = message_for(tmp_path, build([GOOD, Entry(name=b"caf\xe9")]))
-    assert message == r"entry 'caf\\xe9': the name is not UTF-8; rename it"
-
 
 SAME = "where case or Unicode form do not count; rename one of the two"
 TWICE = "is a file and a folder at once; rename one of the two"
-COLLISIONS = {
+_COLLISIONS = {
     "row-11-duplicate": (["a", "a"], "entry 'a': is there twice; keep one of the two"),
     "row-11-duplicate-folder": (["a/", "a/"], "entry 'a/': is there twice; keep one of the two"),
     "row-12-case": (["Read.me", "read.ME"], f"entry 'read.ME': is the same as 'Read.me' {SAME}"),
@@ -82,17 +64,10 @@ COLLISIONS = {
     "row-14-listed-folder": (["a/", "a"], f"entry 'a': {TWICE}"),
 }
 
-
-@pytest.mark.parametrize(("names", "message"), COLLISIONS.values(), ids=COLLISIONS)
-def test_names_that_collide_are_refused(tmp_path: Path, names: list[str], message: str) -> None:
-    entries = [Entry(name=name, mode=0o040755, data=b"") if name.endswith("/") else Entry(name=name) for name in names]
-    assert message_for(tmp_path, build([GOOD, *entries])) == message
-
-
 LINK = Entry(name="a", data=b"/etc", mode=stat.S_IFLNK | 0o777)
 PLAIN = "pack a plain file instead"
 BOTH = "is a folder by its name or by its mode, but not by both; pack the archive again"
-TYPES = {
+_TYPES = {
     "row-07-symlink": ([LINK], f"entry 'a': is a symbolic link; {PLAIN}"),
     "row-07-symlink-made-on-windows": (
         [Entry(name="a", mode=LINK.mode, system=0)],
@@ -120,31 +95,21 @@ TYPES = {
 }
 
 
-@pytest.mark.parametrize(("entries", "message"), TYPES.values(), ids=TYPES)
-def test_what_is_no_plain_file_is_refused(tmp_path: Path, entries: list[Entry], message: str) -> None:
-    assert message_for(tmp_path, build([GOOD, *entries])) == message
+def _named(name: str) -> Entry:
+    return Entry(name=name, mode=0o040755, data=b"") if name.endswith("/") else Entry(name=name)
 
 
-@pytest.mark.parametrize(("system", "executable"), [(3, True), (19, True), (0, False)], ids=["unix", "darwin", "dos"])
-def test_row_10_only_the_executable_bit_of_a_mode_is_taken(tmp_path: Path, system: int, executable: bool) -> None:
-    content = opened(tmp_path, build([GOOD, Entry(name="run", mode=0o106755, system=system)]))
-    assert [entry.executable for entry in content.files] == [False, executable]
-    assert content.executables == (frozenset(["run"]) if executable else frozenset())
+def _message(name: str, rule: str) -> str:
+    return f"entry {name if len(name) <= 120 else name[:120] + '…'!r}: {rule}; rename it"
 
 
-def test_row_31_a_nested_archive_is_an_opaque_file(tmp_path: Path) -> None:
-    inner = build([GOOD])
-    content = opened(tmp_path, build([GOOD, Entry(name="inner.zip", data=inner)]))
-    assert read(content, "inner.zip") == inner
-
-
-def test_row_54_what_desktops_leave_behind_is_ignored_and_said(tmp_path: Path) -> None:
-    left = ["__MACOSX/._manifest.yaml", "__MACOSX/._b", ".DS_Store", "docs/.DS_Store"]
-    content = opened(tmp_path, build([GOOD, *(Entry(name=name) for name in left)]))
-    assert [entry.path for entry in content.files] == ["manifest.yaml"]
-    assert content.notes == ("__MACOSX/ is ignored", ".DS_Store is ignored")
-
-
-def test_a_folder_entry_with_an_empty_deflate_stream_is_fine(tmp_path: Path) -> None:
-    folder = Entry(name="d/", mode=0o040755, data=b"", deflate=True, packed=deflated(b""))
-    assert [entry.path for entry in opened(tmp_path, build([folder, GOOD])).files] == ["manifest.yaml"]
+NAMES = {
+    "row-52-not-utf-8": (
+        build([GOOD, Entry(name=b"caf\xe9")]),
+        r"entry 'caf\\xe9': the name is not UTF-8; rename it",
+    ),
+    **{row: (build([GOOD, Entry(name=name)]), _message(name, rule)) for row, (name, rule) in _NAMES.items()},
+    **{row: (build([GOOD, *map(_named, names)]), message) for row, (names, message) in _COLLISIONS.items()},
+    **{row: (build([GOOD, *entries]), message) for row, (entries, message) in _TYPES.items()},
+}
+"""Row → the archive and what is said of it."""

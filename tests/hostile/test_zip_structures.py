@@ -15,9 +15,9 @@ from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
 from tests.fs.hostile import python
-from tests.packages.bad_structures import DEFLATED, GOOD, LATE, LIMITED, NEXT, NO_END, STRUCTURE, with_sizes
-from tests.packages.hostile import message_for, opened
-from tests.packages.zip_builder import Entry, build, build64, deflated, extra, streamed
+from tests.hostile.archives import message_for, opened
+from tests.hostile.bad_structures import DEFLATED, GOOD, LATE, LIMITED, NEXT, NO_END, STRUCTURE, with_sizes
+from tests.hostile.zip_builder import Entry, build, build64, deflated, extra, streamed
 
 
 @pytest.mark.parametrize(("data", "message"), STRUCTURE.values(), ids=STRUCTURE)

@@ -9,7 +9,7 @@ import struct
 from dataclasses import replace
 
 from reconciler.model.desired import Limits
-from tests.packages.zip_builder import Entry, build, build64, deflated, end_record, extra, streamed
+from tests.hostile.zip_builder import Entry, build, build64, deflated, end_record, extra, streamed
 
 AGAIN = "pack the archive again"
 GOOD = Entry()
@@ -156,6 +156,9 @@ STRUCTURE = {
     "row-40-prefix-adjusted": (with_prefix(adjusted=True), fault("has 4 bytes before its first entry")),
     "row-41-trailing": (build([GOOD]) + b"\0", NO_END),
     "row-41-trailing-after-comment": (build([GOOD], comment=b"abc") + b"d", NO_END),
+    "row-41-zeros-that-fill-no-block": (build([GOOD]).ljust(511, b"\0"), NO_END),
+    "row-41-zeros-beyond-a-block": (build([GOOD]) + bytes(20_480 - len(build([GOOD]))), NO_END),
+    "row-41-more-than-zeros": (build([GOOD]).ljust(10_239, b"\0") + b"x", NO_END),
     "row-41-before-the-end-record": (build([GOOD], before_end=b"12345"), fault(GAP_BEFORE_END.format(5))),
     "row-41-directory-into-end-record": (
         build([GOOD], end={"size": 60}),
@@ -219,6 +222,14 @@ STRUCTURE = {
             "is compressed by method 12; only stored and deflated are read",
             "pack the archive with plain zip compression",
         ),
+    ),
+    "row-49-version": (
+        build([with_sizes(GOOD, needed=64)]),
+        of_manifest("needs version 6.4 of the zip format, which no reader knows"),
+    ),
+    "row-36-crc-of-what-is-ignored": (
+        build([GOOD, with_sizes(Entry(name=".DS_Store"), crc=1)]),
+        fault("its data does not fit its CRC: it is damaged", where="entry '.DS_Store'"),
     ),
     "row-50-disk-of-the-end": (build([GOOD], end={"disk": 1}), PARTS),
     "row-50-disk-of-the-directory": (build([GOOD], end={"start_disk": 1}), PARTS),

@@ -1,0 +1,24 @@
+"""Mutated zip archives: refused in words, or read as every other reader reads them and staged where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.hostile.campaign import MAX_MIB, MAX_SECONDS, campaign
+
+CASES: Final = [pytest.param(500, id="some"), pytest.param(100_000, id="all", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("count", CASES)
+def test_mutants(tmp_path: Path, count: int, record_property: Callable[[str, object], None]) -> None:
+    tally = campaign("zip", folder=tmp_path, count=count)
+    record_property("figures", str(tally))
+    assert tally.findings == []
+    assert tally.cases == count
+    assert len(tally.outcomes) > 1
+    assert tally.seconds <= MAX_SECONDS
+    assert tally.mib <= MAX_MIB
