@@ -9,7 +9,7 @@ from typing import Final
 from reconciler.errors import StorageError
 from reconciler.fs import durable
 from reconciler.fs.descriptor import naming
-from reconciler.model.journal import Edits
+from reconciler.model.journal import Edits, Journal
 from reconciler.model.registry import (
     CorruptRegistryError,
     NewerRegistryError,
@@ -39,6 +39,35 @@ def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | N
             durable.write_file(path, wanted, mode=0o644)
             return
     raise StorageError(f"{path} keeps changing: another program writes it again and again")
+
+
+def restore_registry(path: Path, journal: Journal, broken: Path) -> None:
+    """Undo the edits of ``journal``. Bytes that could not be read, and that are kept at ``broken``, come back.
+
+    But not where another program has written a registry that can be read since: then only the edits are undone.
+    """
+    if journal.rebuilt is None:
+        edit_registry(path, journal.before, None, broken)
+        return
+    found, kept = _bytes(path), _bytes(broken)
+    ours = encode_registry(Registry(entries={entry.key.id: entry for entry in journal.rebuilt}).edited(journal.edits))
+    if kept is not None and found in (ours, None):
+        durable.write_file(path, kept, mode=0o644)
+        found = kept
+    if kept is not None and found == kept:
+        durable.unlink(broken)
+    elif found is not None and _is_readable(found):
+        edit_registry(path, journal.before, None, broken)
+
+
+def _is_readable(data: bytes) -> bool:
+    try:
+        decode_registry(data)
+    except CorruptRegistryError:
+        return False
+    except NewerRegistryError:
+        return True  # and editing it says what is wrong
+    return True
 
 
 def _bytes(path: Path) -> bytes | None:

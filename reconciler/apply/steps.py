@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from reconciler.apply.registry_file import edit_registry
+from reconciler.apply.registry_file import edit_registry, restore_registry
 from reconciler.apply.stage import carry_local
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
@@ -48,7 +48,7 @@ def roll_back(home: Home, journal: Journal) -> None:
     _sync_trees([move.target for move in journal.moves])
     sync_entries(move.target for move in journal.moves)
     sync_entries(move.backup for move in journal.moves if move.backup)
-    edit_registry(home.registry, journal.before, journal.rebuilt, broken_registry(home, journal.generation))
+    restore_registry(home.registry, journal, broken_registry(home, journal.generation))
     if journal.previous_record is None:
         durable.unlink(home.record, missing_ok=True)
     else:

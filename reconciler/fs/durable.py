@@ -102,10 +102,15 @@ def discard_temporary(path: Path) -> None:
 
 
 def unlink(path: Path, *, missing_ok: bool = False) -> None:
-    """Remove a file or link for good. ``missing_ok`` still syncs: an earlier removal may not have got that far."""
-    with suppress(*([FileNotFoundError] if missing_ok else [])):
+    """Remove a file or link for good.
+
+    ``missing_ok`` still syncs: an earlier removal may not have got that far. The folder may be missing too then.
+    """
+    absent = (FileNotFoundError,) if missing_ok else ()
+    with suppress(*absent):
         os.unlink(path)
-    sync_folder(path.parent)
+    with suppress(*absent):
+        sync_folder(path.parent)
 
 
 def rename(source: Path, target: Path) -> None:

@@ -152,6 +152,7 @@ def test_unlink_syncs_the_folder(file: Path, tmp_path: Path) -> None:
 
 def test_unlink_of_nothing(tmp_path: Path) -> None:
     durable.unlink(tmp_path / "absent", missing_ok=True)
+    durable.unlink(tmp_path / "no folder" / "absent", missing_ok=True)
     with pytest.raises(FileNotFoundError):
         durable.unlink(tmp_path / "absent")
 
