@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def apply(
-    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved with 'plan --out'.")] = None,
+    plan: Annotated[
+        Path | None, typer.Argument(metavar="[PLAN]", readable=False, help="A plan saved with 'plan --out'.")
+    ] = None,
     file: options.FileOption = Path(options.DEFAULT_FILE),
     only: options.OnlyOption = None,
     locked: options.LockedOption = False,

@@ -16,10 +16,10 @@ from typing import Final
 import pytest
 
 from reconciler.errors import ExitCode
-from tests.crash.changes import CHANGES, Scene, State, command, make
 from tests.crash.cuts import FLUSHED, LOST, cut
 from tests.crash.disks import Disk, disk
 from tests.crash.forks import Ended, Forks
+from tests.crash.scenes import CHANGES, Scene, State, command, make
 from tests.crash.shim import Call, Fault
 from tests.crash.sweeps import folder, verb_for
 

@@ -58,7 +58,7 @@ CHANGES: Final[Mapping[str, tuple[Wishes, Wishes]]] = {
 }
 """What is desired before and after."""
 
-Run = Callable[..., None]
+Run = Callable[..., object]
 """Runs a command that must end well."""
 
 
@@ -87,10 +87,10 @@ class Scene:
             found = state(self.base)
         except (OSError, ValueError, KeyError) as error:
             return [f"it cannot be read: {error!r}"]
-        departures = [self._departures(found, wanted) for wanted in allowed]
+        departures = [self.departures(found, wanted) for wanted in allowed]
         return [] if not all(departures) else min(departures, key=len)
 
-    def _departures(self, found: State, wanted: State) -> list[str]:
+    def departures(self, found: State, wanted: State) -> list[str]:
         """Whatever a change makes superfluous may stay for now; and its lock may be there though it was undone."""
         superfluous = {**self.before, **self.after} if wanted is self.before else self.before
         rows = []
@@ -130,11 +130,14 @@ def make(name: str, base: Path, kept: Path, run: Run) -> Scene:
 
 
 def state(base: Path) -> State:
-    """All that counts of ``base``: its home and its lock. Empty folders of ours and the lock's content do not."""
+    """All that counts of ``base``: its home and its lock.
+
+    Empty folders of ours do not, nor what the lock between processes says; a registry without entries is as none.
+    """
     found = {}
     for path in sorted([base / _LOCK, *(base / "home").rglob("*")]):
         name = str(path.relative_to(base))
-        if name == "home/reconciler/lock" or not os.path.lexists(path):
+        if name == "home/reconciler/lock" or not os.path.lexists(path) or _is_empty_registry(path):
             continue
         mode = path.lstat().st_mode
         if path.is_symlink():
@@ -144,6 +147,10 @@ def state(base: Path) -> State:
         elif "/installed/" in name:
             found[name] = "folder"
     return found
+
+
+def _is_empty_registry(path: Path) -> bool:
+    return path.name == "installed.json" and path.read_bytes() == b"[]"
 
 
 def _content(path: Path) -> str:
