@@ -10,7 +10,7 @@ from reconciler.apply.cleanup import prune_cache
 from reconciler.apply.journal import interrupted, read_journal
 from reconciler.apply.stage import beside_stage
 from reconciler.apply.transaction import complete, storage_error, undo
-from reconciler.errors import RolledBackError
+from reconciler.errors import NeedsRecoveryError, RolledBackError
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
@@ -54,17 +54,28 @@ def abandon(home: Home) -> Path | None:
 
 def _settle(home: Home) -> Recovered:
     undoing = read_journal(home.journal_undo)
+    journal = undoing or read_journal(home.journal)
+    if journal is None:
+        return Recovered.NONE
+    _sync_what_was_done(home)
     if undoing is not None:
         undo(home, undoing, InterruptedError("it was interrupted while it was undone"))
         return Recovered.UNDONE
-    journal = read_journal(home.journal)
-    if journal is None:
-        return Recovered.NONE
     try:
         complete(home, journal)
     except RolledBackError:
         return Recovered.UNDONE
     return Recovered.FINISHED
+
+
+def _sync_what_was_done(home: Home) -> None:
+    """What is found done is not done again: it must not be lost with the power, nor must the journal itself."""
+    try:
+        if not sync.sync_filesystem(home.ours):
+            sync.sync_tree(home.ours)
+            sync.sync_folder(home.registry.parent if home.registry.parent.exists() else home.root)
+    except OSError as error:
+        raise NeedsRecoveryError(f"{home.ours} cannot be synced: {error.strerror}; nothing was touched") from error
 
 
 def _discard_leftovers(home: Home) -> None:

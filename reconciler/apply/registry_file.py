@@ -31,8 +31,9 @@ def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | N
     for _ in range(_ATTEMPTS):
         found = _bytes(path)
         registry = _decoded(path, found, rebuilt, keep_broken)
-        wanted = encode_registry(registry.edited(edits))
-        if wanted == found:
+        edited = registry.edited(edits)
+        wanted = encode_registry(edited)
+        if wanted == found or (found is None and not edited.entries):
             return
         if _bytes(path) == found:
             durable.make_folders(path.parent)
@@ -46,10 +47,13 @@ def restore_registry(path: Path, journal: Journal, broken: Path) -> None:
 
     But not where another program has written a registry that can be read since: then only the edits are undone.
     """
-    if journal.rebuilt is None:
-        edit_registry(path, journal.before, None, broken)
-        return
     found, kept = _bytes(path), _bytes(broken)
+    if journal.rebuilt is None:
+        if journal.previous_record is None and found == encode_registry(Registry().edited(journal.edits)):
+            durable.unlink(path)  # it came with this home's first change; on a full disk not even an empty one fits
+        else:
+            edit_registry(path, journal.before, None, broken)
+        return
     ours = encode_registry(Registry(entries={entry.key.id: entry for entry in journal.rebuilt}).edited(journal.edits))
     if kept is not None and found in (ours, None):
         durable.write_file(path, kept, mode=0o644)

@@ -48,12 +48,20 @@ def roll_back(home: Home, journal: Journal) -> None:
     _sync_trees([move.target for move in journal.moves])
     sync_entries(move.target for move in journal.moves)
     sync_entries(move.backup for move in journal.moves if move.backup)
-    restore_registry(home.registry, journal, broken_registry(home, journal.generation))
-    if journal.previous_record is None:
-        durable.unlink(home.record, missing_ok=True)
-    else:
-        durable.write_file(home.record, journal.previous_record.encode("utf-8", "surrogatepass"))
+    # On a full disk each step takes only the room that the one before it has given back.
+    durable.discard_temporary(home.generation(journal.generation))
     durable.unlink(home.generation(journal.generation), missing_ok=True)
+    restore_registry(home.registry, journal, broken_registry(home, journal.generation))
+    _restore_record(home, journal.previous_record)
+
+
+def _restore_record(home: Home, text: str | None) -> None:
+    if text is None:
+        durable.unlink(home.record, missing_ok=True)
+        return
+    data = text.encode("utf-8", "surrogatepass")
+    if not home.record.exists() or home.record.read_bytes() != data:
+        durable.write_file(home.record, data)
 
 
 def broken_registry(home: Home, generation: int) -> Path:

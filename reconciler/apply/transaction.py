@@ -179,7 +179,7 @@ def transaction(home: Home, generation: int) -> Iterator[Transaction]:
 
 def storage_error(error: OSError, outcome: str) -> StorageError:
     """What the operating system refused, where, and what that means."""
-    place = error.filename or error.filename2 or "the home"
+    place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
     return StorageError(f"{place}: {error.strerror or error}; {outcome}")
 
 

@@ -14,7 +14,9 @@ from reconciler.errors import UsageError
 
 
 def apply(
-    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved with 'plan --out'.")] = None,
+    plan: Annotated[
+        Path | None, typer.Argument(metavar="[PLAN]", readable=False, help="A plan saved with 'plan --out'.")
+    ] = None,
     file: options.FileOption = Path(options.DEFAULT_FILE),
     only: options.OnlyOption = None,
     locked: options.LockedOption = False,

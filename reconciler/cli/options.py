@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 DEFAULT_FILE: Final = "llamagate.yaml"
 DEFAULT_WAIT_SECONDS: Final = 300.0
 
+# readable=False: a path that cannot be read is no mistake in the command line, and whoever reads it says why.
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", metavar="DIR", help="The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"),
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        readable=False,
+        help="The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]",
+    ),
 ]
-FileOption = Annotated[Path, typer.Option("--file", "-f", metavar="FILE", help="The desired state.")]
+FileOption = Annotated[Path, typer.Option("--file", "-f", metavar="FILE", readable=False, help="The desired state.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print more of what is done.")]

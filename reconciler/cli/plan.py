@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def plan(
     file: options.FileOption = Path(options.DEFAULT_FILE),
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Also save the plan, for 'apply FILE'.")
+        Path | None, typer.Option("--out", metavar="FILE", readable=False, help="Also save the plan, for 'apply FILE'.")
     ] = None,
     only: options.OnlyOption = None,
     locked: options.LockedOption = False,

@@ -14,7 +14,10 @@ from reconciler.errors import ExitCode
 
 def validate(
     target: Annotated[
-        Path, typer.Argument(metavar="[FILE|PACKAGE]", help="A desired state, or a package: a folder or a zip.")
+        Path,
+        typer.Argument(
+            metavar="[FILE|PACKAGE]", readable=False, help="A desired state, or a package: a folder or a zip."
+        ),
     ] = Path(options.DEFAULT_FILE),
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,

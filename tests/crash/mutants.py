@@ -18,6 +18,7 @@ from reconciler.fs.durable import write_file
 from reconciler.fs.sync import sync_folder
 from reconciler.model.home import Home
 from reconciler.model.journal import Journal, Move
+from tests.crash.cuts import CUTS
 
 Mutant = Callable[[], None]
 _DOCUMENTS: Final = ("journal", "llamagate.lock.yaml", "installed.json", "3.json", "record.json")
@@ -239,4 +240,5 @@ SYNCS: Final[dict[str, Mutant]] = {
 ALL: Final[dict[str, Mutant]] = {
     **{mutant.__name__: mutant for mutant in (*ORDER, a_program_writes_meanwhile, carried_files_not_synced)},
     **SYNCS,
+    **CUTS,
 }

@@ -37,18 +37,24 @@ def traced(trace: Path, code: str, *arguments: object, calls: str, inject: str =
 
 def as_ordinary_user(folder: Path, code: str) -> str:
     """Run ``code`` in ``folder`` without root's rights; return what it printed."""
-    if os.geteuid() != 0:
-        return subprocess.run(python(code), cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
-    for place in (folder, *folder.rglob("*")):
-        os.chown(place, NOBODY, NOBODY, follow_symlinks=False)
-    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    try:
-        subprocess.run([*command, *python("import reconciler.fs.tree")], cwd=folder, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("an ordinary user cannot run this interpreter here")
-    result = subprocess.run([*command, *python(code)], cwd=folder, capture_output=True, text=True)
+    command = [*ordinary_user(folder), *python(code)]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
+
+
+def ordinary_user(folder: Path) -> list[str]:
+    """What runs a command without root's rights, by a user who owns all of ``folder``. Skips where that cannot be."""
+    if os.geteuid() != 0:
+        return []
+    for place in (folder, *folder.rglob("*")):
+        os.chown(place, NOBODY, NOBODY, follow_symlinks=False)
+    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    try:
+        subprocess.run([*user, *python("import reconciler.fs.tree")], cwd=folder, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("an ordinary user cannot run this interpreter here")
+    return user
 
 
 def names(folder: Path) -> list[str]:

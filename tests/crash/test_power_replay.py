@@ -1,0 +1,147 @@
+"""Power cuts on a model of a disk, harsher than real ones: up to two operations that were not synced are lost alone.
+
+Each change of ``tests.crash.scenes`` is replayed as its calls came; see ``tests.crash.power`` for what the model is.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from reconciler.errors import ExitCode
+from tests.crash.forks import NO_FAULT, Ended, Forks
+from tests.crash.power import Tape
+from tests.crash.scenes import CHANGES, Scene, State, command, make, state
+from tests.crash.shim import Call, Fault
+from tests.crash.sweeps import folder
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
+
+SAMPLED: Final = 2
+MANY: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A change and its calls."""
+
+    forks: Forks
+    scene: Scene
+    calls: tuple[Call, ...]
+
+    def faults(self, at_most: int) -> Iterator[str]:
+        """What is wrong after power cuts before each sync and at the end, with up to ``at_most`` choices of losses."""
+        yield from self._cuts(self.calls, at_most)
+
+    def faults_after_death(self, at: int, at_most: int) -> Iterator[str]:
+        """The same where the process dies at the call ``at`` and a recovery goes on from there, which ends well."""
+        self.scene.reset()
+        died = self._run("apply", Fault(at=at))
+        assert died.was_killed, died
+        recovery = self._run("recover")
+        assert recovery.code == 0, recovery.err
+        yield from self._cuts(self.calls[: at - 1] + recovery.calls, at_most, since=at)
+
+    def faults_after_failure(self, at: int, at_most: int) -> Iterator[str]:
+        """The same where the call ``at`` fails; nothing where the change is not undone for that."""
+        self.scene.reset()
+        failed = self._run("apply", Fault(at=at, error=errno.EIO))
+        if failed.code == ExitCode.ROLLED_BACK:
+            yield from self._cuts(failed.calls[: at - 1] + failed.calls[at:], at_most, since=at)
+
+    @property
+    def points(self) -> range:
+        """The calls from the commit to the end."""
+        return range(_number(self.calls, "replace", "/journal") + 1, _number(self.calls, "unlink", "/journal") + 1)
+
+    def _cuts(self, calls: tuple[Call, ...], at_most: int, since: int = 0) -> Iterator[str]:
+        ended = state(self.scene.base)
+        self.scene.reset()
+        tape = Tape(self.scene.base, calls)
+        for moment in (moment for moment in tape.moments if moment >= since):
+            losses = list(tape.losses(moment))
+            chance = random.Random(moment)  # noqa: S311 - the same sample each time
+            for lost in losses if len(losses) <= at_most else chance.sample(losses, at_most):
+                is_over = moment >= _number(calls, "unlink", ("/journal", "/journal.undo"))
+                said = f"cut after {moment}, {calls[moment - 1]}, {tape.named(lost)} lost"
+                yield from (
+                    f"{said}: {fault}" for fault in self._verdict(tape, moment, lost, ended if is_over else None)
+                )
+
+    def _verdict(self, tape: Tape, moment: int, lost: tuple[int, ...], ended: State | None) -> list[str]:
+        is_committed = tape.cut(moment, lost)
+        is_undone = any(self.scene.base.glob("home/reconciler/journal.undo"))
+        recovered = self._run("recover")
+        wanted = self.scene.after if is_committed and not is_undone else self.scene.before
+        faults = self.scene.faults(wanted if ended is None else self._same(ended))
+        return faults if recovered.code == 0 else [*faults, f"exit {recovered.code}: {recovered.err}"]
+
+    def _same(self, ended: State) -> State:
+        """Before or after, which ``ended`` is."""
+        return self.scene.before if not self.scene.departures(ended, self.scene.before) else self.scene.after
+
+    def _run(self, verb: str, fault: Fault = NO_FAULT) -> Ended:
+        return self.forks.run(*command(verb, self.scene.base), fault=fault)
+
+
+def _number(calls: tuple[Call, ...], name: str, endings: str | tuple[str, ...]) -> int:
+    """The number of the call ``name`` for a path with such an ending."""
+    return next(at for at, call in enumerate(calls, 1) if call.name == name and call.paths[-1].endswith(endings))
+
+
+@pytest.fixture(scope="module")
+def replays() -> Iterator[Mapping[str, Replay]]:
+    with ExitStack() as stack:
+        root = stack.enter_context(folder())
+        forks = stack.enter_context(Forks(root))
+        found = {}
+        for name in CHANGES:
+            base = root / "bases" / name
+            base.mkdir(parents=True)
+            scene = make(name, base, root / "kept" / name, forks.warm)
+            found[name] = Replay(forks=forks, scene=scene, calls=forks.run(*command("apply", base)).calls)
+        yield found
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_power_cut(replays: Mapping[str, Replay], name: str) -> None:
+    assert list(replays[name].faults(SAMPLED)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", CHANGES)
+def test_power_cut_with_every_loss(replays: Mapping[str, Replay], name: str) -> None:
+    assert list(replays[name].faults(sys.maxsize)) == []
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_power_cut_after_a_recovery(replays: Mapping[str, Replay], name: str) -> None:
+    points = random.Random(name).sample(replays[name].points, SAMPLED)  # noqa: S311 - the same one each time
+    assert [fault for at in points for fault in replays[name].faults_after_death(at, SAMPLED)] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", CHANGES)
+def test_power_cut_after_every_recovery(replays: Mapping[str, Replay], name: str) -> None:
+    replay = replays[name]
+    assert [fault for at in replay.points for fault in replay.faults_after_death(at, MANY)] == []
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_power_cut_after_a_change_was_undone(replays: Mapping[str, Replay], name: str) -> None:
+    points = random.Random(name).sample(replays[name].points, SAMPLED)  # noqa: S311 - the same one each time
+    assert [fault for at in points for fault in replays[name].faults_after_failure(at, SAMPLED)] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", CHANGES)
+def test_power_cut_after_every_undone_change(replays: Mapping[str, Replay], name: str) -> None:
+    replay = replays[name]
+    assert [fault for at in replay.points for fault in replay.faults_after_failure(at, MANY)] == []
