@@ -82,7 +82,8 @@ def _discard_leftovers(home: Home) -> None:
     """Staging folders and half-written files of commands that died before their commit point."""
     for path in (home.record, home.journal, home.registry):
         durable.discard_temporary(path)
-    beside = {beside_stage(home.installed(kind)) for kind in Kind}
+    installed = [home.installed(kind) for kind in Kind]
+    beside = {beside_stage(folder) for folder in installed if tree.inode_of(folder) is not None}
     left = [place for place in sorted(beside) if place.is_dir()]
     left += [home.stage] if home.stage.is_dir() and any(home.stage.iterdir()) else []
     if left:

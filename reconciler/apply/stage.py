@@ -142,8 +142,8 @@ class Stage:
         durable.make_folders(self.home.stage)
         if swap.same_filesystem(self.home.stage, installed):
             return self.home.stage
-        beside = beside_stage(installed)
         where = f"{installed} lies on another filesystem"
+        beside = beside_stage(installed)
         try:
             beside.mkdir(exist_ok=True)
             if swap.same_filesystem(beside, installed):
@@ -161,8 +161,8 @@ class Stage:
 
 
 def beside_stage(installed: Path) -> Path:
-    """The staging folder on the filesystem where ``installed`` really lies."""
-    return installed.resolve().parent / STAGE_BESIDE
+    """The staging folder on the filesystem where ``installed``, which exists, really lies. Raises ``OSError``."""
+    return installed.resolve(strict=True).parent / STAGE_BESIDE
 
 
 def carry_local(old: Path, new: Path, brought: frozenset[str]) -> bool:
