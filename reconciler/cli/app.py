@@ -11,6 +11,7 @@ import typer
 
 from reconciler import __version__
 from reconciler.cli.apply import apply
+from reconciler.cli.command import ChangingVerb
 from reconciler.cli.doctor import doctor
 from reconciler.cli.export import export
 from reconciler.cli.history import history
@@ -35,7 +36,9 @@ from reconciler.cli.verify import verify
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.config import JsonObject
 
-VERBS: Final[Mapping[str, Callable[..., int]]] = {
+Verb = Callable[..., int] | ChangingVerb
+
+VERBS: Final[Mapping[str, Verb]] = {
     "init": init,
     "validate": validate,
     "lock": lock,
@@ -124,7 +127,7 @@ def _invoke() -> int:
         return int(ended.exit_code)
 
 
-def _application(verbs: Mapping[str, Callable[..., int]]) -> typer.Typer:
+def _application(verbs: Mapping[str, Verb]) -> typer.Typer:
     """The command line with these verbs; typer takes a millisecond for the flags of each."""
     application = typer.Typer(
         name="llamagate",
@@ -136,7 +139,7 @@ def _application(verbs: Mapping[str, Callable[..., int]]) -> typer.Typer:
     )
     application.callback()(llamagate)
     for name, verb in verbs.items():
-        application.command(name)(verb)
+        application.command(name)(verb.flagged() if isinstance(verb, ChangingVerb) else verb)
     return application
 
 

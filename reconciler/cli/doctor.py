@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.cli import options
+from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -18,7 +19,7 @@ def doctor(
     from reconciler.cli.render import render_examined
     from reconciler.reconcile.examining import examine
 
-    terminal = options.terminal(as_json, quiet=False, no_color=no_color)
+    terminal = Terminal(as_json=as_json, no_color=no_color)
     found = examine(options.environment(home), options.named_file(file), Path.cwd())
     terminal.document(found.to_document())
     terminal.result(render_examined(found, terminal.style))

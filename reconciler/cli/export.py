@@ -9,6 +9,7 @@ import typer
 
 from reconciler.cli import options
 from reconciler.cli.items import typed
+from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 
 
@@ -26,7 +27,7 @@ def export(
     """Write the package of an item, as it came, into an archive."""
     from reconciler.reconcile import exporting
 
-    terminal = options.terminal(as_json, quiet, no_color=False)
+    terminal = Terminal(as_json=as_json, quiet=quiet)
     if out is None:
         raise UsageError("missing --out: name the archive to write, or with --all the folder")
     if everything == bool(words):

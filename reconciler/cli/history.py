@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.cli import options
+from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -15,7 +16,7 @@ def history(
     from reconciler.cli.render import render_history
     from reconciler.reconcile.remembering import read_history
 
-    terminal = options.terminal(as_json, quiet=False, no_color=no_color)
+    terminal = Terminal(as_json=as_json, no_color=no_color)
     found = read_history(options.environment(home))
     terminal.document(found.to_document())
     terminal.result(render_history(found, terminal.style))

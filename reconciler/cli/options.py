@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reconciler.cli.outcome import Command
-from reconciler.cli.terminal import Terminal
 from reconciler.errors import Fault, InputError, StorageError, UsageError
 from reconciler.model.environment import Environment
 
@@ -71,31 +69,6 @@ TakeOverOption = Annotated[
 TakeOverAllOption = Annotated[
     bool, typer.Option("--take-over-all", help="Replace every item that is in the way, and this owner's other file.")
 ]
-
-
-SaveOption = Annotated[
-    bool, typer.Option("--save", help="Also write it into the desired state, so that the next apply keeps it.")
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
-
-
-def terminal(as_json: bool, quiet: bool, no_color: bool) -> Terminal:
-    """Where the output of this command goes."""
-    return Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
-
-
-def command(
-    file: Path, home: Path | None, terminal: Terminal, *, wait: float, dry_run: bool, verbose: bool = False
-) -> Command:
-    """A verb that makes its own plan."""
-    return Command(
-        env=environment(home),
-        file=named_file(file),
-        terminal=terminal,
-        wait=wait,
-        dry_run=dry_run,
-        verbose=verbose,
-    )
 
 
 def allowances(*, prune: bool, overwrite: bool, take_over: list[str] | None, everything: bool) -> Allowances:

@@ -1,10 +1,7 @@
-"""How every command that changes the home runs its pass and shows what came of it."""
+"""What a command that changes the home says at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.terminal import Terminal
@@ -12,51 +9,7 @@ from reconciler.errors import ExitCode, NotReloadedError
 
 if TYPE_CHECKING:
     from reconciler.cli.render_plan import Wording
-    from reconciler.model.environment import Environment
     from reconciler.reconcile.changing import Explain, Outcome
-    from reconciler.reconcile.looking import Looked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A verb that makes its own plan: where it runs, and how it speaks. ``wait`` in seconds."""
-
-    env: Environment
-    file: Path
-    terminal: Terminal
-    wait: float
-    dry_run: bool
-    verbose: bool
-
-    def run(self, look: Callable[[], Looked]) -> int:
-        """Carry out what ``look`` plans, or only show it."""
-        from reconciler.reconcile.changing import Watch, change
-
-        if self.dry_run:
-            return self.preview(look)
-        watch = Watch(wait=self.wait, notice=self.terminal.notice, progress=self.terminal.progress)
-        return self.show(change(self.env, self.file, watch, look, explain=self.explain))
-
-    def preview(self, look: Callable[[], Looked]) -> int:
-        """Show what would be done."""
-        from reconciler.cli.render_plan import FOR_A_COMMAND, render_plan
-        from reconciler.model.home import Home
-        from reconciler.reconcile.reading import steadily
-
-        looked = steadily(Home(self.env.home), look)
-        plan = self.explain(looked) if self.explain else looked.plan
-        self.terminal.document(plan.to_document())
-        self.terminal.result(render_plan(plan, self.terminal.style, wording=FOR_A_COMMAND))
-        return ExitCode.REFUSED if plan.refusals else ExitCode.OK
-
-    def show(self, done: Outcome) -> int:
-        from reconciler.cli.render_plan import FOR_A_COMMAND
-
-        return show_outcome(done, self.terminal, FOR_A_COMMAND)
-
-    @property
-    def explain(self) -> Explain | None:
-        return explainer() if self.terminal.as_json or self.verbose else None
 
 
 def show_outcome(done: Outcome, terminal: Terminal, wording: Wording | None = None) -> int:

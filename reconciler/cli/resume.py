@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.cli import options
+from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -19,7 +20,7 @@ def resume(
     from reconciler.reconcile.changing import Watch
     from reconciler.reconcile.changing import resume as end_hold
 
-    terminal = options.terminal(as_json, quiet, no_color=False)
+    terminal = Terminal(as_json=as_json, quiet=quiet)
     watch = Watch(wait=wait, notice=terminal.notice)
     hold = end_hold(options.environment(home), options.named_file(file), watch)
     terminal.document({"resumed": hold is not None, "reason": hold.reason if hold else None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.cli import options
+from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -19,7 +20,7 @@ def verify(
     from reconciler.cli.render import render_verified
     from reconciler.reconcile import verifying
 
-    terminal = options.terminal(as_json, quiet, no_color)
+    terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
     found = verifying.verify(options.environment(home), options.named_file(file))
     terminal.document(found.to_document())
     terminal.result(render_verified(found, terminal.style))
