@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -22,11 +22,14 @@ _SUFFIX: Final = ".llamagate-tmp"
 _MAX_NAME_BYTES: Final = 255
 
 
-def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+def write_file(
+    path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True, still: Callable[[], bool] | None = None
+) -> bool:
     """Replace the content of ``path`` at once: a reader, or a crash, meets all of the old or all of the new.
 
-    Where ``path`` is a symbolic link, what it leads to is replaced. ``mode`` holds whatever the umask is. Raises
-    ``OSError`` with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
+    Where ``path`` is a symbolic link, what it leads to is replaced. ``mode`` holds whatever the umask is. ``still`` is
+    asked at the last moment; where it says no, nothing is replaced, and the answer is ``False``. Raises ``OSError``
+    with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
     """
     target = _behind_link(path)
     temporary = temporary_path(target)
@@ -34,6 +37,9 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
         remove_tree(temporary)
         try:
             _write_new(temporary, data, mode, sync=sync)
+            if still is not None and not still():
+                os.unlink(temporary)
+                return False
             os.replace(temporary, target)
         except BaseException:
             with suppress(OSError):
@@ -41,6 +47,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
             raise
         if sync:
             sync_folder(target.parent)
+    return True
 
 
 @contextmanager
