@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from reconciler.errors import StorageError
 from reconciler.fs import durable
 from reconciler.fs.descriptor import naming
+from reconciler.fs.settled import read_settled
 from reconciler.model.journal import Edits, Journal
 from reconciler.model.registry import (
     CorruptRegistryError,
@@ -17,6 +19,7 @@ from reconciler.model.registry import (
     RegistryEntry,
     decode_registry,
     encode_registry,
+    is_registry,
 )
 
 _ATTEMPTS: Final = 20
@@ -26,20 +29,27 @@ def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | N
     """Lay ``edits`` over the registry as it is now; entries and keys that are not ours stay.
 
     Where its bytes cannot be read, ``rebuilt`` takes their place and they are kept at ``keep_broken``; without
-    ``rebuilt`` that is a ``StorageError``. Where another program writes meanwhile, the edits are laid over its version.
+    ``rebuilt`` that is a ``StorageError``. Where another program writes meanwhile, the edits are laid over its version;
+    one that never pauses loses what it wrote in the last few milliseconds.
     """
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         found = _bytes(path)
-        registry = _decoded(path, found, rebuilt, keep_broken)
-        edited = registry.edited(edits)
+        edited = _decoded(path, found, rebuilt, keep_broken).edited(edits)
         wanted = encode_registry(edited)
         if wanted == found or (found is None and not edited.entries):
             return
-        if _bytes(path) == found:
-            durable.make_folders(path.parent)
-            durable.write_file(path, wanted, mode=0o644)
+        durable.make_folders(path.parent)
+        still = partial(_is_as, path, found) if attempt < _ATTEMPTS - 1 else None
+        if durable.write_file(path, wanted, mode=0o644, still=still):
             return
-    raise StorageError(f"{path} keeps changing: another program writes it again and again")
+
+
+def _is_as(path: Path, found: bytes | None) -> bool:
+    """Nothing but a read: what is written between it and the rename that follows is lost."""
+    try:
+        return path.read_bytes() == found
+    except FileNotFoundError:
+        return found is None
 
 
 def restore_registry(path: Path, journal: Journal, broken: Path) -> None:
@@ -60,24 +70,14 @@ def restore_registry(path: Path, journal: Journal, broken: Path) -> None:
         found = kept
     if kept is not None and found == kept:
         durable.unlink(broken)
-    elif found is not None and _is_readable(found):
+    elif found is not None and is_registry(found):
         edit_registry(path, journal.before, None, broken)
-
-
-def _is_readable(data: bytes) -> bool:
-    try:
-        decode_registry(data)
-    except CorruptRegistryError:
-        return False
-    except NewerRegistryError:
-        return True  # and editing it says what is wrong
-    return True
 
 
 def _bytes(path: Path) -> bytes | None:
     try:
         with naming(str(path)):
-            return path.read_bytes()
+            return read_settled(path, is_registry)
     except FileNotFoundError:
         return None
 

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -23,14 +23,27 @@ _SUFFIX: Final = ".llamagate-tmp"
 _MAX_NAME_BYTES: Final = 255
 
 
-def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+def write_file(
+    path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True, still: Callable[[], bool] | None = None
+) -> bool:
     """Replace the content of ``path`` at once: a reader, or a crash, meets all of the old or all of the new.
 
-    Where ``path`` is a symbolic link, what it leads to is replaced. ``mode`` holds whatever the umask is. Raises
-    ``OSError`` with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
+    Where ``path`` is a symbolic link, what it leads to is replaced. ``mode`` holds whatever the umask is. ``still`` is
+    asked at the last moment; where it says no, nothing is replaced, and the answer is ``False``. Raises ``OSError``
+    with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
     """
-    with _replacing(_behind_link(path), sync=sync) as temporary:
-        _write_new(temporary, data, mode, sync=sync)
+    try:
+        with _replacing(_behind_link(path), sync=sync) as temporary:
+            _write_new(temporary, data, mode, sync=sync)
+            if still is not None and not still():
+                raise _ChangedError
+    except _ChangedError:
+        return False
+    return True
+
+
+class _ChangedError(Exception):
+    """What is to be replaced is no longer what it was."""
 
 
 @contextmanager

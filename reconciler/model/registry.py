@@ -116,6 +116,17 @@ def decode_registry(data: bytes) -> Registry:
     return Registry(entries=entries, foreign=tuple(value for value in values if value["type"] not in kinds))
 
 
+def is_registry(data: bytes) -> bool:
+    """Whether these bytes are a registry, be it of a form that only a newer gateway knows."""
+    try:
+        decode_registry(data)
+    except CorruptRegistryError:
+        return False
+    except NewerRegistryError:
+        return True
+    return True
+
+
 def encode_registry(registry: Registry) -> bytes:
     """The bytes as the gateway writes them, in a fixed order: by type, then id."""
     documents = [entry.to_document() for entry in registry.entries.values()] + list(registry.foreign)

@@ -7,10 +7,17 @@ from typing import Final
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import Fault, InputError, StorageError
+from reconciler.fs.settled import read_settled
 from reconciler.model.generation import GENERATION_SCHEMA, Generation
 from reconciler.model.home import Home
 from reconciler.model.record import RECORD_SCHEMA, Record
-from reconciler.model.registry import CorruptRegistryError, NewerRegistryError, Registry, decode_registry
+from reconciler.model.registry import (
+    CorruptRegistryError,
+    NewerRegistryError,
+    Registry,
+    decode_registry,
+    is_registry,
+)
 
 _WITHOUT_RECORD: Final = "move it aside and run 'llamagate apply', which adopts what is installed as the file says"
 
@@ -89,7 +96,7 @@ class RegistryFile:
 def read_registry(home: Home) -> RegistryFile:
     """The registry as it is. A form that a newer gateway may have written is refused, never taken for damage."""
     try:
-        return RegistryFile(registry=decode_registry(home.registry.read_bytes()))
+        return RegistryFile(registry=decode_registry(read_settled(home.registry, is_registry)))
     except FileNotFoundError:
         return RegistryFile(registry=Registry())
     except OSError as error:

@@ -157,7 +157,7 @@ def _nothing(*_: object, **__: object) -> None:
     """Instead of what should be done."""
 
 
-def _before_the_commit(step: Callable[[Home, Journal], None]) -> None:
+def _before_the_commit(step: Callable[[Home, Journal], object]) -> None:
     def write(home: Home, journal: Journal) -> None:
         step(home, journal)
         write_journal(home, journal)
@@ -165,7 +165,7 @@ def _before_the_commit(step: Callable[[Home, Journal], None]) -> None:
     _put(transaction, "write_journal", write)
 
 
-def _before_recovery(step: Callable[[Home, Journal], None]) -> None:
+def _before_recovery(step: Callable[[Home, Journal], object]) -> None:
     def finish(home: Home, journal: Journal) -> None:
         step(home, journal)
         complete(home, journal)

@@ -188,3 +188,12 @@ def test_rename_moves_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     durable.rename(tmp_path / "a", tmp_path / "b")
     assert names(tmp_path) == ["b"]
+
+
+def test_last_moment_no_leaves_all_as_it_is(file: Path) -> None:
+    before = file.read_bytes()
+    assert not durable.write_file(file, b"new", still=lambda: False)
+    assert file.read_bytes() == before
+    assert names(file.parent) == [file.name]
+    assert durable.write_file(file, b"new", still=lambda: True)
+    assert file.read_bytes() == b"new"
