@@ -35,8 +35,7 @@ def write_file(
     try:
         with _replacing(_behind_link(path), sync=sync) as temporary:
             _write_new(temporary, data, mode, sync=sync)
-            if still is not None and not still():
-                raise _ChangedError
+            _check(still)
     except _ChangedError:
         return False
     return True
@@ -44,6 +43,11 @@ def write_file(
 
 class _ChangedError(Exception):
     """What is to be replaced is no longer what it was."""
+
+
+def _check(still: Callable[[], bool] | None) -> None:
+    if still is not None and not still():
+        raise _ChangedError
 
 
 @contextmanager

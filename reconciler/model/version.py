@@ -12,13 +12,6 @@ if TYPE_CHECKING:
 _MANIFEST_VERSION: Final = re.compile(r"([0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9})(.*)", re.DOTALL)
 
 
-def version_problem(text: str) -> str | None:
-    """What is wrong with a manifest's ``version``, or ``None``. The gateway's rule: it starts N.N.N."""
-    if _MANIFEST_VERSION.match(text) and text.isprintable() and len(text) <= 128:
-        return None
-    return "a version starts with three numbers, as in 1.2.3"
-
-
 def range_problem(text: str) -> str | None:
     """What is wrong with a version range, or ``None``."""
     try:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reconciler.model.config import Json, JsonObject, env_references
+from reconciler.model.config import Json, JsonObject, env_references, same
 
 MASK: Final = "(hidden)"
-MAX_ALIGNED_VALUES: Final = 2_000
-"""Up to so many values on either side, lists are aligned before they are compared, which takes quadratic time; beyond,
-entries are compared with those of the same index."""
+LONG: Final = "(too long to compare)"
+MAX_COMPARED_VALUES: Final = 5_000
+"""With more than that on either side, only the entries at the top are named: to compare them one by one takes time that
+grows with their square, and nobody reads it."""
 
 _SECRET_KEY: Final = re.compile(r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key)s?$")
 
@@ -21,16 +22,16 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple
 
     ``secrets`` are the places whose values must not be shown; so are values whose key sounds like a secret.
     """
+    if any(_is_longer(side, MAX_COMPARED_VALUES) for side in (before, after)):
+        return _coarse_diff(before, after)
     from deepdiff import DeepDiff
 
-    is_long = any(_is_longer(side, MAX_ALIGNED_VALUES) for side in (before, after))
     found = DeepDiff(
         before,
         after,
         view="tree",
         verbose_level=2,
         ignore_order=False,
-        zip_ordered_iterables=is_long,
         ignore_private_variables=False,  # else keys that start with "__" are left out
         threshold_to_diff_deeper=0,
     )
@@ -43,6 +44,16 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple
             shown = [_masked(place, side, hidden) for side in value]
             result.setdefault(part, {})[dotted(place)] = shown if part == "changed" else shown[0]
     return {part: dict(sorted(rows.items())) for part, rows in sorted(result.items())}
+
+
+def _coarse_diff(before: JsonObject, after: JsonObject) -> JsonObject:
+    both = before.keys() & after.keys()
+    parts: dict[str, JsonObject] = {
+        "added": {dotted((key,)): LONG for key in sorted(after.keys() - both)},
+        "changed": {dotted((key,)): [LONG, LONG] for key in sorted(both) if not same(before[key], after[key])},
+        "removed": {dotted((key,)): LONG for key in sorted(before.keys() - both)},
+    }
+    return {part: rows for part, rows in parts.items() if rows}
 
 
 def _is_longer(value: Json, most: int) -> bool:

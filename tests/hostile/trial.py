@@ -22,7 +22,7 @@ from typing import Final, Protocol, cast
 
 from tests.hostile.campaign import MAX_MIB, MAX_SECONDS
 
-KINDS: Final = {"zip": "trial_zip", "yaml": "trial_yaml", "document": "trial_document"}
+KINDS: Final = {"zip": "trial_zip", "yaml": "trial_yaml", "document": "trial_document", "teeth": "trial_teeth"}
 _HANGS_SECONDS: Final = 60
 _REPORT_EVERY: Final = 1000
 _KIB_IN_MIB: Final = 1024 if sys.platform != "darwin" else 1024 * 1024
