@@ -34,14 +34,16 @@ def saved_packages(scene: Scene, packages: Iterable[Resolved]) -> tuple[Input, .
 
 
 def saved_removal(scene: Scene, key: ItemKey) -> tuple[Input, ...]:
-    """Desired state and lock without the item; nothing to write where the file does not list it."""
+    """Desired state and lock without the item, as far as they have it."""
     from reconciler.documents.yaml_edit import remove_entry  # only --save edits
 
-    if scene.file is None or _item(scene, key) is None:
+    if scene.file is None:
         return ()
     lock = _lock(scene)
     lock.pop(key, None)
-    return _inputs(scene, remove_entry(scene.file.data, _place(key), name=str(scene.path)), lock)
+    listed = _item(scene, key) is not None
+    data = remove_entry(scene.file.data, _place(key), name=str(scene.path)) if listed else scene.file.data
+    return _inputs(scene, data, lock)
 
 
 def saved_switch(scene: Scene, key: ItemKey, *, enabled: bool) -> tuple[Input, ...]:
@@ -84,7 +86,7 @@ def _inputs(scene: Scene, data: bytes, lock: dict[ItemKey, LockItem]) -> tuple[I
     if scene.file is None or scene.file.data != data:
         found.append(Input(path=scene.path, data=data, said=f"wrote {scene.path}"))
     path = lock_path(scene.path)
-    if lock and written != read_lock(path).data:
+    if written != read_lock(path).data and (lock or path.exists()):
         found.append(Input(path=path, data=written, said=f"wrote {path}"))
     return tuple(found)
 

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +58,8 @@ class Change:
 
     ``before`` was applied, one after the other; then ``meanwhile`` happened to the home; then the file came to say
     ``after``, and the ``command`` is run. ``is_first``: there was no home at all until then. ``is_quiet``: no
-    generation comes of it. ``repeats``: the command may be run again after a crash, and comes to the same.
+    generation comes of it. ``brings`` are packages that the file does not name. ``repeats``: the command may be run
+    again after a crash, and comes to the same.
     """
 
     before: tuple[Wish, ...] = ()
@@ -67,6 +68,7 @@ class Change:
     policy: str = ""
     command: tuple[str, ...] = ("apply",)
     is_first: bool = False
+    brings: Wish = field(default_factory=dict)
     is_quiet: bool = False
     repeats: bool = True
 
@@ -144,6 +146,14 @@ def _by_hand(home: Path) -> None:
     _write_registry(home, json.dumps([_FOREIGN, {**entry, **times, "source_path": str(installed / "other")}]))
 
 
+def _strayed(home: Path) -> None:
+    """Other programs were at it: an item is gone, another has a new version, one is there that nobody knows of."""
+    installed = home / "extensions" / "installed"
+    shutil.rmtree(installed / "gone")
+    write_package(installed / "newer", "newer", Item(version="2.0.0"))
+    write_package(installed / "found", "found", Item())
+
+
 _PLAIN: Final = Item()
 _MODULE_ITEM: Final = Item(is_module=True, files={})
 _LEFT_AS_IT_IS: Final = {"prompts/tone.txt": "calm", "run.sh": "#!/bin/sh\n"}
@@ -154,6 +164,7 @@ _OFF: Final = Item(settings="enabled: false")
 _ON: Final = Item(settings="enabled: true")
 _FOUR: Final = {"updated": _PLAIN, "removed": _PLAIN, "configured": _PLAIN, "steady": _PLAIN}
 _TWO: Final = {"updated": _OLD, "steady": _PLAIN}
+_STRAYING: Final = {"gone": _PLAIN, "newer": _PLAIN, "steady": _PLAIN}
 _DAMAGED: Final = {"gone": _PLAIN, "half": _PLAIN, "edited": _PLAIN, "steady": _PLAIN}
 
 CHANGES: Final[Mapping[str, Change]] = {
@@ -183,6 +194,42 @@ CHANGES: Final[Mapping[str, Change]] = {
     "rebuilt registry": Change(
         before=(_TWO,), meanwhile=lambda home: _write_registry(home, '[{"id": "upd'), after={**_TWO, "updated": _NEW}
     ),
+    "import and save": Change(
+        before=(_TWO,),
+        meanwhile=_in_use,
+        after=_TWO,
+        command=("import", "{base}/packages/other", "--save"),
+        brings={"other": _NEW},
+    ),
+    "import over it": Change(
+        before=(_TWO,),
+        meanwhile=_in_use,
+        after=_TWO,
+        command=("import", "{base}/packages/new"),
+        brings={"updated": replace(_NEW, folder="new")},
+    ),
+    "remove by a command": Change(
+        before=(_FOUR, {**_FOUR, "updated": _OLD}),
+        meanwhile=_in_use,
+        after={**_FOUR, "updated": _OLD},
+        command=("remove", "updated", "--save"),
+    ),
+    "disable": Change(before=(_TWO,), after=_TWO, command=("disable", "steady")),
+    "roll back": Change(
+        before=(_FOUR, {**_TWO, "new": _NEW}),
+        meanwhile=_in_use,
+        after={**_TWO, "new": _NEW},
+        command=("rollback", "--overwrite"),
+        repeats=False,
+    ),
+    "restore": Change(
+        before=(_FOUR, {**_FOUR, "updated": _OLD}),
+        meanwhile=_in_use,
+        after={**_FOUR, "updated": _OLD},
+        command=("restore", "updated"),
+        repeats=False,
+    ),
+    "sync": Change(before=(_STRAYING,), meanwhile=_strayed, after=_STRAYING, command=("sync",)),
     "moved source": Change(before=(_TWO,), after={**_TWO, "steady": Item(folder="moved")}, is_quiet=True),
     "nothing to do": Change(before=(_TWO,), meanwhile=_in_use, after=_TWO, is_quiet=True),
 }

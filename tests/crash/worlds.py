@@ -6,18 +6,21 @@ import hashlib
 import json
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from tests.crash.changes import CHANGES, MIXED, Change
+from tests.crash.changes import CHANGES, MIXED, Change, write_package
 from tests.crash.forks import Forks
 
 _KINDS: Final = ("extensions", "agentic-modules")
 _OURS: Final = frozenset(["record.json", "generations", "backups", "cache", "stage", "lock"])
 _KEPT_GENERATIONS: Final = 2
+_INPUTS: Final = ("llamagate.yaml", "llamagate.lock.yaml")
 _TIMES: Final = ("installed_at", "last_updated_at")
+
+Inputs = Mapping[str, bytes | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +53,12 @@ class World:
     elsewhere: Path | None
     before: Portrait
     after: Portrait
-    locks: tuple[bytes | None, bytes | None]
-    """The lock file before and after."""
+    inputs: tuple[Inputs, Inputs]
+    """The files beside the home that a command may write, before and after."""
 
     @property
     def home(self) -> Path:
         return self.base / "home"
-
-    @property
-    def lock_file(self) -> Path:
-        return self.base / "llamagate.lock.yaml"
 
     @property
     def apply(self) -> tuple[str, ...]:
@@ -72,7 +71,7 @@ class World:
 
     def reset(self) -> None:
         """Back to before the change, but for the packages, which no command changes."""
-        for name in ("home", "llamagate.lock.yaml"):
+        for name in ("home", *_INPUTS):
             _replace(self.base / name, self.kept / name)
         for path in self.base.glob(".*"):
             path.unlink()
@@ -102,9 +101,9 @@ class World:
         known = self.before.backups | (self.after.backups if wanted is self.after else {})
         lost = [f"the backup {name} is gone" for name in wanted.backups if name not in found.backups]
         bad = [f"the backup {name} is damaged" for name in found.backups if known.get(name) != found.backups[name]]
-        if _bytes(self.lock_file) not in self.locks[wanted is self.after :]:
-            bad.append("the lock file is not the right one")
-        return lost + bad
+        right = self.inputs[wanted is self.after :]
+        odd = [name for name, data in _inputs(self.base).items() if data not in [files[name] for files in right]]
+        return lost + bad + [f"{name} is not the right one" for name in odd]
 
     def _left_elsewhere(self) -> list[str]:
         beside = [] if self.elsewhere is None else self.elsewhere.parent.iterdir()
@@ -124,6 +123,8 @@ def build(root: Path, forks: Forks, change: Change = CHANGES[MIXED], *, elsewher
         forks.warm(*_command(("apply",), base))
     change.meanwhile(base / "home")
     change.write(base, change.after)
+    for name, item in change.brings.items():
+        write_package(base / "packages" / (item.folder or name), name, item)
     shutil.copytree(base, kept, symlinks=True)
     if elsewhere is not None:
         shutil.copytree(elsewhere, kept / "elsewhere", symlinks=True)
@@ -136,7 +137,7 @@ def build(root: Path, forks: Forks, change: Change = CHANGES[MIXED], *, elsewher
         elsewhere=elsewhere,
         before=before,
         after=portrait(base / "home"),
-        locks=(_bytes(kept / "llamagate.lock.yaml"), _bytes(base / "llamagate.lock.yaml")),
+        inputs=(_inputs(kept), _inputs(base)),
     )
     assert world.before.generation == len(change.before)
     assert world.after.generation == len(change.before) + (not change.is_quiet)
@@ -222,6 +223,10 @@ def _tree(root: Path) -> Iterator[tuple[str, str]]:
             yield name, f"{stat.S_IMODE(status.st_mode):o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         else:
             yield name, f"-> {path.readlink()}" if path.is_symlink() else "folder"
+
+
+def _inputs(base: Path) -> Inputs:
+    return {name: _bytes(base / name) for name in _INPUTS}
 
 
 def _difference(found: Any, wanted: Any) -> str:
