@@ -176,6 +176,8 @@ def _tell_again(env: Environment, settings: GatewaySettings, record: Record) -> 
 
 def _renewed(looked: Looked) -> str:
     count = len(looked.pins.stale)
+    if not count:
+        return f"wrote {lock_path(looked.file.path)} anew: it said the same in other words"
     return f"wrote {lock_path(looked.file.path)}: {count} {'entry' if count == 1 else 'entries'} renewed"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -85,8 +85,10 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     _check_named(options, file.desired)
     found = resolve_items(file, record, progress, only=options.only)
     pins = _pins(file, record, found)
-    if options.locked and pins.stale:
-        raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
+    if options.locked:
+        if pins.stale:
+            raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
+        pins = replace(pins, changed=False)  # what it says is right, and how it is written is left alone
     intent = _intent(env, options, file, record, found)
     registry = read_registry(home)
     rebuilt = rebuilt_registry(home, record, env.now) if registry.corrupt else registry.registry
