@@ -32,6 +32,10 @@ DESCRIPTOR: Final = Struct("<3I")
 DESCRIPTOR64: Final = Struct("<I2Q")
 DESCRIPTOR_SIGNATURE: Final = b"PK\x07\x08"
 
+PLAIN_FILE: Final = 0o100644 << 16
+EXECUTABLE_FILE: Final = 0o100755 << 16
+"""The external attributes that we write. No flipped bit makes one of the other."""
+
 STORED: Final = 0
 DEFLATED: Final = 8
 

@@ -116,7 +116,8 @@ def _from_cache(resolved: Resolved, home: Home, limits: Limits) -> Opened | None
         package = read_package(content, name=resolved.name)
     except LlamagateError:
         return None
-    return Opened(package=package, content=content) if package.tree == resolved.tree else None
+    is_whole = package.tree == resolved.tree and content.as_packed
+    return Opened(package=package, content=content) if is_whole else None
 
 
 def _open(source: Source, limits: Limits, name: str) -> Opened:

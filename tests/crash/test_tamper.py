@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,8 +108,7 @@ def test_lock(session: Session, at_most: int) -> None:
 @many
 def test_cached_package(session: Session, at_most: int) -> None:
     """It is never installed: the source is read instead, and where that is gone too, nothing is changed."""
-    tree = next(item["tree"] for item in session.record()["items"] if item["id"] == "one")
-    cached = session.ours / "cache" / f"{tree.removeprefix('sha256:')}.zip"
+    cached = cached_package(session)
     good = snapshot(session.installed("one"))
     source = session.project / "packages" / "one"
     for number, flip in enumerate(flips(cached, at_most)):
@@ -120,6 +120,26 @@ def test_cached_package(session: Session, at_most: int) -> None:
             shutil.rmtree(session.installed("one"), ignore_errors=True)
         session.llamagate("apply")
         assert snapshot(session.installed("one")) == good, flip
+
+
+def test_mode_in_a_cached_package(session: Session) -> None:
+    """No digest of a package covers its modes; in the cache only those count that we write."""
+    cached = cached_package(session)
+    good = snapshot(session.installed("one"))
+    data = cached.read_bytes()
+    central = [match.start() for match in re.finditer(b"PK\x01\x02", data)]
+    for place in [entry + offset for entry in central for offset in (5, *range(38, 42))]:
+        for bit in range(8):
+            cached.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
+            shutil.rmtree(session.installed("one"))
+            session.llamagate("apply")
+            assert snapshot(session.installed("one")) == good, f"bit {bit} of byte {place}"
+
+
+def cached_package(session: Session) -> Path:
+    """Where the package of the item ``one`` is cached."""
+    tree = next(item["tree"] for item in session.record()["items"] if item["id"] == "one")
+    return session.ours / "cache" / f"{tree.removeprefix('sha256:')}.zip"
 
 
 @many
