@@ -47,6 +47,11 @@ class ArchiveContent:
     def executables(self) -> frozenset[str]:
         return executables_of(self.files)
 
+    @property
+    def as_packed(self) -> bool:
+        """Whether all modes are as ``pack`` writes them: in the cache, others are damage."""
+        return all(member.header.as_packed for member, _ in self._members.values())
+
     def chunks(self, path: str) -> Iterator[bytes]:
         return iter([self._kept[path]]) if path in self._kept else self._read(path)
 

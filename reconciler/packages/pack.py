@@ -12,9 +12,11 @@ from reconciler.packages.zip_records import (
     CENTRAL_SIGNATURE,
     END,
     END_SIGNATURE,
+    EXECUTABLE_FILE,
     FLAG_UTF8,
     LOCAL,
     LOCAL_SIGNATURE,
+    PLAIN_FILE,
     SATURATED,
     SATURATED_COUNT,
     STORED,
@@ -25,8 +27,6 @@ _VERSION: Final = 20
 _TIME: Final = 0
 _DATE: Final = 1 << 5 | 1
 """1980-01-01, the first day that the format knows."""
-_PLAIN: Final = 0o100644 << 16
-_EXECUTABLE: Final = 0o100755 << 16
 
 
 def pack(content: Content, out: BinaryIO) -> None:
@@ -63,5 +63,5 @@ def _local_header(entry: FileEntry, name: bytes, *, crc: int) -> bytes:
 
 def _central_record(entry: FileEntry, name: bytes, *, crc: int, offset: int) -> bytes:
     described = (_VERSION, SYSTEM_UNIX, _VERSION, FLAG_UTF8, STORED, _TIME, _DATE, crc, entry.size, entry.size)
-    attributes = _EXECUTABLE if entry.executable else _PLAIN
+    attributes = EXECUTABLE_FILE if entry.executable else PLAIN_FILE
     return CENTRAL.pack(CENTRAL_SIGNATURE, *described, len(name), 0, 0, 0, 0, attributes, offset) + name

@@ -22,12 +22,14 @@ from reconciler.packages.zip_records import (
     DESCRIPTOR,
     DESCRIPTOR64,
     DESCRIPTOR_SIGNATURE,
+    EXECUTABLE_FILE,
     FLAG_DESCRIPTOR,
     FLAG_ENCRYPTED,
     FLAG_LEVEL,
     FLAG_UTF8,
     LOCAL,
     LOCAL_SIGNATURE,
+    PLAIN_FILE,
     STORED,
     SYSTEM_DARWIN,
     SYSTEM_UNIX,
@@ -59,6 +61,8 @@ class Header(NamedTuple):
     size: int
     offset: int
     executable: bool
+    as_packed: bool
+    """Whether we write modes like this one, which no digest covers."""
 
 
 class Member(NamedTuple):
@@ -117,7 +121,8 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
         raise archive.refuse("lies on another part of an archive in several", entry=name)
     _check_readable(archive, name, needed, flags, method)
     executable = _is_executable(archive, name, system, fields[16])
-    return Header(name, raw_name, flags, method, crc, packed, size, offset, executable), end
+    as_packed = system == SYSTEM_UNIX and fields[16] in (PLAIN_FILE, EXECUTABLE_FILE)
+    return Header(name, raw_name, flags, method, crc, packed, size, offset, executable, as_packed), end
 
 
 def _decoded(archive: ArchiveFile, raw: bytes) -> str:

@@ -38,6 +38,10 @@ DESCRIPTOR_SIGNATURE: Final = b"PK\x07\x08"
 VERSION_KNOWN: Final = 63
 """The newest version of the format, times ten. What is stored or deflated needs 4.5 at most."""
 
+PLAIN_FILE: Final = 0o100644 << 16
+EXECUTABLE_FILE: Final = 0o100755 << 16
+"""The external attributes that we write. No flipped bit makes one of the other."""
+
 STORED: Final = 0
 DEFLATED: Final = 8
 

@@ -109,8 +109,10 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     _check_named(options, file.desired)
     found = resolve_items(file, record, progress, only=options.only)
     pins = _pins(file, record, found)
-    if options.locked and pins.stale:
-        raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
+    if options.locked:
+        if pins.stale:
+            raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
+        pins = replace(pins, changed=False)  # what it says is right, and how it is written is left alone
     intent = _intent(env, options, file, record, found)
     observed = observed_for(env, record, read_registry(home), intent)
     plan = make_plan(intent, record, observed)
@@ -148,7 +150,8 @@ def _known_documents(file: DesiredFile, lock: Lock) -> Mapping[Digest, JsonObjec
 
 def _renewed(file: Path, pins: Pins) -> Input:
     path, count = lock_path(file), len(pins.stale)
-    said = f"wrote {path}: {count} {'entry' if count == 1 else 'entries'} renewed"
+    entries = f"{count} {'entry' if count == 1 else 'entries'} renewed"
+    said = f"wrote {path}: {entries}" if count else f"wrote {path} anew: it said the same in other words"
     return Input(path=path, data=lock_bytes(pins.lock), said=said)
 
 

@@ -128,7 +128,8 @@ def open_cached(tree: Digest, home: Home, limits: Limits, *, name: str) -> Opene
         package = read_package(content, name=name)
     except LlamagateError:
         return None
-    return Opened(package=package, content=content) if package.tree == tree else None
+    is_whole = package.tree == tree and content.as_packed
+    return Opened(package=package, content=content) if is_whole else None
 
 
 def _open(source: Source, limits: Limits, name: str) -> Opened:

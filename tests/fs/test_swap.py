@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,23 +15,11 @@ import pytest
 
 from reconciler.fs import swap
 from reconciler.fs.durable import temporary_path
-from tests.fs.hostile import mounted, names, python, traced
+from tests.fs.hostile import mounted, names, traced
 
 EXCHANGE = "from reconciler.fs.swap import exchange; print(exchange(Path(sys.argv[1]), Path(sys.argv[2])))"
 MOVE = "from reconciler.fs.swap import move; move(Path(sys.argv[1]), Path(sys.argv[2]))"
 RENAMES = "rename,renameat"
-READER = """
-import os
-print('ready', flush=True)
-os.set_blocking(0, False)
-reads = missed = 0
-while sys.stdin.buffer.read(1) is None:
-    for _ in range(50):
-        reads += 1
-        try: os.stat(sys.argv[1] + '/manifest.yaml')
-        except FileNotFoundError: missed += 1
-print(reads, missed)
-"""
 
 
 @pytest.fixture
@@ -55,19 +42,6 @@ def exchange_or_skip(first: Path, second: Path) -> None:
 def test_exchange_changes_places(pair: tuple[Path, Path]) -> None:
     exchange_or_skip(*pair)
     assert [content(folder) for folder in pair] == ["second", "first"]
-
-
-@pytest.mark.parametrize("times", [2_000, pytest.param(50_000, marks=pytest.mark.long)])
-def test_a_reader_never_misses_the_folder(pair: tuple[Path, Path], times: int) -> None:
-    exchange_or_skip(*pair)
-    command = python(READER, pair[0])
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == "ready\n"
-        assert all(swap.exchange(*pair) for _ in range(times))
-        reads, missed = reader.communicate(".")[0].split()
-    assert int(reads) >= 50
-    assert missed == "0"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a number of Linux")
