@@ -6,9 +6,12 @@ project, and what lies around them.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +23,7 @@ import pytest
 from reconciler.model.desired import Limits
 from reconciler.packages import folder as folder_module
 from tests.cli.shell import MANIFEST, Session, snapshot, stamps
+from tests.conftest import PROJECT
 from tests.fs.hostile import NOBODY
 from tests.hostile import bad_yaml
 from tests.hostile.bad_names import NAMES
@@ -217,18 +221,27 @@ def test_row_60_an_unreadable_file() -> None:
         session.write("packages/bad/manifest.yaml", GOOD)
         session.desired("extensions:\n  bad: ./packages/bad\n")
         (session.project / "packages/bad/manifest.yaml").chmod(0)
-        options: dict[str, object] = {}
-        if os.geteuid() == 0:
-            for path in (session.base, *session.base.rglob("*")):
-                os.chown(path, NOBODY, NOBODY)
-            options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        try:
-            said = session.in_process("apply", exits=1, **options)
-        except PermissionError:
-            pytest.skip("an ordinary user cannot run this interpreter here")
+        said = as_ordinary_user_in(session, "-m", "reconciler", "apply")
+        assert said.returncode == 1
         entry = "./packages/bad: entry 'manifest.yaml': cannot be read: Permission denied; check its permissions"
-        assert said.err == f"llamagate: llamagate.yaml:3:3: extensions.bad: {entry}\n"
+        assert said.stderr == f"llamagate: llamagate.yaml:3:3: extensions.bad: {entry}\n"
         assert not session.installed("bad").exists()
+
+
+def as_ordinary_user_in(session: Session, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the interpreter in the project without root's rights."""
+    command = [sys.executable, "-B"]
+    if os.geteuid() == 0:
+        for path in (session.base, *session.base.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+    environment = {**session.environment, "PYTHONPATH": str(PROJECT)}
+    run = functools.partial(subprocess.run, cwd=session.project, env=environment, capture_output=True, text=True)
+    try:
+        run([*command, "-c", "import typer, reconciler.cli.app"], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("an ordinary user cannot run this interpreter here")
+    return run([*command, *arguments])
 
 
 # Manifests
