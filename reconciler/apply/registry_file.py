@@ -47,7 +47,8 @@ def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | N
 def _is_as(path: Path, found: bytes | None) -> bool:
     """Nothing but a read: what is written between it and the rename that follows is lost."""
     try:
-        return path.read_bytes() == found
+        with naming(str(path)):
+            return path.read_bytes() == found
     except FileNotFoundError:
         return found is None
 

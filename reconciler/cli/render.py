@@ -12,7 +12,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.plan import Change
 
 if TYPE_CHECKING:
-    from reconciler.reconcile.backups import Backup
+    from reconciler.reconcile.backups import KeptBackup
     from reconciler.reconcile.examining import Examined
     from reconciler.reconcile.listing import Listed
     from reconciler.reconcile.remembering import History
@@ -106,7 +106,7 @@ def render_history(history: History, style: Style = PLAIN) -> str:
     return "\n".join(lines)
 
 
-def render_backups(backups: Sequence[Backup], style: Style = PLAIN) -> str:
+def render_backups(backups: Sequence[KeptBackup], style: Style = PLAIN) -> str:
     """A table of one item's backups."""
     heads = ("ID", "VERSION", "REPLACED BY GENERATION", "AT", "FOLDER")
     rows = [

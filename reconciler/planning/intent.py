@@ -12,6 +12,14 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.package import Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What the change to ``generation`` replaced; ``paths`` are all that is in it, folders and links too."""
+
+    generation: int
+    paths: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """One item that should be there: what its source stands for now, realised for its configuration.
@@ -29,8 +37,8 @@ class Wanted:
     files: Mapping[str, str]
     enabled: bool | None = None
     depends_on: tuple[str, ...] = ()
-    backup: int | None = None
-    """The generation whose backup takes the place of the whole folder: nothing of what stands there is carried over."""
+    backup: Backup | None = None
+    """The backup that takes the place of the whole folder: nothing of what stands there is carried over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

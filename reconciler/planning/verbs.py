@@ -51,13 +51,14 @@ def to_roll_back(base: Intent, wanted: Iterable[Wanted], record: Record, *, numb
 
 
 def to_restore(base: Intent, wanted: Wanted) -> Intent:
-    """Put a backup's whole folder back."""
+    """Put the whole folder of ``wanted.backup`` back."""
+    number = wanted.backup.generation if wanted.backup else 0
     return replace(
         base,
         wanted={wanted.key: wanted},
         scope=frozenset([wanted.key]),
         allowances=Allowances(take_over=frozenset([wanted.key.id])),
-        hold=f"{wanted.key.id} was restored from the backup of generation {wanted.backup}",
+        hold=f"{wanted.key.id} was restored from the backup of generation {number}",
     )
 
 

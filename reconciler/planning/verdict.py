@@ -37,7 +37,8 @@ def judge_wanted(wanted: Wanted, intent: Intent, record: Record, observed: Obser
     diff = _diff(wanted, standing, intent)
     after = _record_item(wanted, standing, enabled=_enabled(wanted, recorded, entry))
     misregistered = registry_drift(recorded, entry, intent.home)
-    kind, reasons = what_changes(after, standing, diff, misregistered, backup=wanted.backup)
+    backup = wanted.backup.generation if wanted.backup else None
+    kind, reasons = what_changes(after, standing, diff, misregistered, backup=backup)
     action = (
         None
         if kind is None
@@ -107,7 +108,9 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
 def _diff(wanted: Wanted, standing: Standing, intent: Intent) -> FileDiff:
     found = standing.found
     if wanted.backup is not None:
-        return FileDiff(rewrites=True, brought=frozenset((*found.files, *found.links, *found.folders)))
+        # All that either side has: nothing is carried over, and nothing comes back with what is undone.
+        there = frozenset((*found.files, *found.links, *found.folders))
+        return FileDiff(rewrites=True, brought=there | wanted.backup.paths)
     # What was not installed by us is replaced whole when it is taken over.
     taken = standing.recorded is None and intent.allowances.takes_over(wanted.key.id)
     overwrite = intent.allowances.overwrite or taken

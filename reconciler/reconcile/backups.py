@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import InputError
+from reconciler.fs import tree
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.generation import GenerationItem
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
-from reconciler.planning.intent import Wanted
+from reconciler.planning.intent import Backup, Wanted
 from reconciler.planning.verbs import to_restore
 from reconciler.reconcile.found import found_package
 from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
@@ -30,7 +31,7 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backup:
+class KeptBackup:
     """One kept backup: what the change to ``generation`` replaced. What is no longer known is empty."""
 
     key: ItemKey
@@ -57,7 +58,7 @@ def backups_of(home: Home, key: ItemKey) -> list[int]:
     return sorted(int(path.name) for path in home.backup(key, 0).parent.glob("*") if path.name.isdecimal())
 
 
-def list_backups(env: Environment, file: Path, text: str, kind: Kind | None) -> tuple[Backup, ...]:
+def list_backups(env: Environment, file: Path, text: str, kind: Kind | None) -> tuple[KeptBackup, ...]:
     """The kept backups of one item, newest first."""
     scene = read_scene(env, file)
     key = _backed_up(scene, text, kind)
@@ -74,7 +75,9 @@ def look_at_restore(env: Environment, file: Path, asked: Restore) -> Looked:
         there = ", ".join(map(str, kept))
         raise InputError(f"no backup of generation {number} is kept of {key.id}; kept are those of {there}")
     found, wanted = _package(scene, key, number)
-    return planned(scene, to_restore(scene.base_intent(), wanted), Parts(resolved={key: found}, carried={}))
+    paths = frozenset(node.path for node in tree.walk(scene.home.backup(key, number)))
+    intent = to_restore(scene.base_intent(), replace(wanted, backup=Backup(number, paths)))
+    return planned(scene, intent, Parts(resolved={key: found}, carried={}))
 
 
 def _backed_up(scene: Scene, text: str, kind: Kind | None) -> ItemKey:
@@ -92,13 +95,13 @@ def _missing(scene: Scene, text: str) -> str:
     return not_installed(scene, text, None)
 
 
-def _described(scene: Scene, key: ItemKey, number: int) -> Backup:
+def _described(scene: Scene, key: ItemKey, number: int) -> KeptBackup:
     item = _remembered(scene, key, number)
     try:
         replaced_at = read_generation(scene.home, number).applied_at
     except InputError:
         replaced_at = ""
-    return Backup(
+    return KeptBackup(
         key=key,
         generation=number,
         version=item.version if item else "",
@@ -121,8 +124,7 @@ def _package(scene: Scene, key: ItemKey, number: int) -> tuple[Resolved, Wanted]
     opened = open_cached(item.tree, scene.home, scene.policy.limits, name=key.id) if item else None
     entry = scene.registry.get(key)
     if item is None or opened is None or unset_variables(scene.env, item.config):
-        found, wanted = found_package(scene, key, scene.home.backup(key, number))
-        return found, replace(wanted, backup=number)
+        return found_package(scene, key, scene.home.backup(key, number))
     found = replace(resolved_as(item.source, opened, name=key.id), key=key)
     wanted = wanted_as(
         scene.env,
@@ -134,4 +136,4 @@ def _package(scene: Scene, key: ItemKey, number: int) -> tuple[Resolved, Wanted]
         enabled=None if entry else item.enabled,
         depends_on=item.depends_on,
     )
-    return found, replace(wanted, backup=number)
+    return found, wanted

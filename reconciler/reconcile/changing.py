@@ -235,7 +235,7 @@ def _staged(env: Environment, looked: Looked, action: Action, change: Transactio
     wanted = looked.intent.wanted[action.key]
     opened = open_resolved(looked.resolved[action.key], looked.home, looked.intent.policy.limits)
     if wanted.backup is not None:
-        change.stage_backup(action.key, wanted.backup, opened.package, opened.content)
+        change.stage_backup(action.key, wanted.backup.generation, opened.package, opened.content)
         return {}
     carried = looked.carried.get(action.key)
     tree = NewTree(

@@ -22,12 +22,12 @@ def found_package(scene: Scene, key: ItemKey, folder: Path) -> tuple[Resolved, W
     It has no source of its own: it is said to come from the item's place, and the cache keeps it.
     """
     is_mutable = mutable_matcher(scene.policy.mutable)
-    content = open_installed(folder, limits=scene.policy.limits, name=key.id, is_mutable=is_mutable)
-    package = read_package(content, name=key.id)
+    content = open_installed(folder, limits=scene.policy.limits, name=str(folder), is_mutable=is_mutable)
+    package = read_package(content, name=str(folder))
     if package.manifest.kind is not key.kind:
         raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")
     source = Source(SourceKind.DIR, str(scene.home.item(key)))
-    found = replace(resolved_as(source, Opened(package=package, content=content), name=key.id), key=key)
+    found = replace(resolved_as(source, Opened(package=package, content=content), name=str(folder)), key=key)
     recorded = scene.record.items.get(key)
     wanted = Wanted(
         key=key,

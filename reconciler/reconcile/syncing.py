@@ -12,7 +12,6 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import Observed, Presence
 from reconciler.model.record import RecordItem
-from reconciler.observe import manifest_at
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import as_recorded, to_sync
 from reconciler.planning.verdict import registry_drift
@@ -69,34 +68,40 @@ def _judge(scene: Scene, key: ItemKey, observed: Observed, findings: _Findings) 
         is_offered = recorded is None and key in findings.copies  # its entry knows whether it was enabled
         if not other and not is_offered:
             findings.gone.append(key)
-    elif recorded is None or _has_another_version(scene, recorded, observed):
-        _adopt(scene, key, findings)
+    elif recorded is None:
+        _adopt(scene, key, None, findings)
+    elif _may_be_another(recorded, observed) and _adopt(scene, key, recorded, findings):
+        pass  # another version was put there
     elif registry_drift(recorded, entry, str(scene.home.root)):
         findings.wanted[key] = as_recorded(recorded)
 
 
-def _adopt(scene: Scene, key: ItemKey, findings: _Findings) -> None:
+def _adopt(scene: Scene, key: ItemKey, recorded: RecordItem | None, findings: _Findings) -> bool:
+    """Take the package that lies there, if it is one; what is ``recorded`` in the same version was edited only."""
     rival = findings.ids.setdefault(key.id.casefold(), key)
     if rival != key:
         findings.notes.append(f"the {key} is left alone: the {rival} has the same id, and a gateway keeps only one")
-        return
+        return False
     try:
         resolved, wanted = found_package(scene, key, scene.home.item(key))
     except LlamagateError as error:
-        findings.notes.append(f"the {key} is left alone, it is no valid package: {error.message}")
-        return
+        if isinstance(error.__cause__, OSError):
+            raise  # that it cannot be read says nothing about the package
+        if recorded is None:
+            findings.notes.append(f"the {key} is left alone, it is no valid package: {error.message}")
+        return False
+    if recorded is not None and recorded.version == wanted.manifest.version:
+        return False
     findings.resolved[key], findings.wanted[key] = resolved, wanted
     if wanted.manifest.name != key.id:
         findings.notes.append(
             f"{key.id} has the name '{wanted.manifest.name}': a gateway looks enablement up by name first"
         )
+    return True
 
 
-def _has_another_version(scene: Scene, recorded: RecordItem, observed: Observed) -> bool:
-    """Whether something else put another version there. Only an edited manifest is read."""
+def _may_be_another(recorded: RecordItem, observed: Observed) -> bool:
+    """Whether something else may have put another version there: only an edited manifest is read."""
     path = recorded.manifest.installed_definition
     before, now = recorded.files.get(path), observed.item(recorded.key).files.get(path)
-    if before is None or now is None or before.sha256 == now.sha256:
-        return False
-    manifest = manifest_at(scene.home.item(recorded.key), recorded.key.kind, recorded.key.id)
-    return manifest is not None and manifest.version != recorded.version
+    return before is not None and now is not None and before.sha256 != now.sha256

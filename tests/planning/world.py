@@ -21,7 +21,7 @@ from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.planning import verbs
-from reconciler.planning.intent import Allowances, Intent, Wanted
+from reconciler.planning.intent import Allowances, Backup, Intent, Wanted
 from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.planning.planner import make_plan
 
@@ -202,7 +202,7 @@ def _of_command(given: Notation) -> Intent:
     return {
         "import": lambda: verbs.to_import(base, wanted[0], _as_record(record), **{**_CAREFUL, **options}),
         "roll back": lambda: verbs.to_roll_back(base, wanted, _as_record(record), number=3, overwrite=False),
-        "restore": lambda: verbs.to_restore(base, replace(wanted[0], backup=5)),
+        "restore": lambda: verbs.to_restore(base, replace(wanted[0], backup=Backup(5, frozenset(wanted[0].files)))),
         "sync": lambda: verbs.to_sync(base, wanted, map(key, options.get("gone", [])), ["a note"]),
         "migrate": lambda: verbs.to_migrate(base, wanted, ["a note"]),
     }[verb]()
