@@ -20,6 +20,7 @@ from reconciler.model.registry import (
 )
 
 _ATTEMPTS: Final = 20
+_NOTHING: Final = encode_registry(Registry())
 
 
 def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | None, keep_broken: Path) -> None:
@@ -32,8 +33,8 @@ def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | N
         found = _bytes(path)
         registry = _decoded(path, found, rebuilt, keep_broken)
         wanted = encode_registry(registry.edited(edits))
-        if wanted == found:
-            return
+        if wanted == (_NOTHING if found is None else found):
+            return  # no file says as much as an empty list, and needs no room on a full disk
         if _bytes(path) == found:
             durable.make_folders(path.parent)
             durable.write_file(path, wanted, mode=0o644)

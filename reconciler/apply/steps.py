@@ -53,7 +53,8 @@ def roll_back(home: Home, journal: Journal) -> None:
         durable.unlink(home.record, missing_ok=True)
     else:
         durable.write_file(home.record, journal.previous_record.encode("utf-8", "surrogatepass"))
-    durable.unlink(home.generation(journal.generation), missing_ok=True)
+    if home.generations.is_dir():  # the first change of a home may not have got as far as making it
+        durable.unlink(home.generation(journal.generation), missing_ok=True)
 
 
 def broken_registry(home: Home, generation: int) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Source
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
+from reconciler.model.package import DEFINITIONS
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
 from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
@@ -31,6 +32,7 @@ class Import:
 def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
     scene = read_scene(env, file)
+    _check_is_whole(asked.package)
     found = resolve_package(asked.package.absolute(), limits=scene.policy.limits, name=str(asked.package))
     if asked.kind not in (None, found.key.kind):
         message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
@@ -38,7 +40,7 @@ def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     inputs = saved_packages(scene, [found]) if asked.save else ()
     owner = scene.file.desired.owner if scene.file and asked.save else None
     intent = to_import(
-        scene.base_intent(),
+        replace(scene.base_intent(), notes=found.notes),
         wanted_from_package(scene, found, owner=owner),
         scene.record,
         downgrade=asked.downgrade,
@@ -46,6 +48,12 @@ def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     )
     against = _contradicted(scene, found, saved=asked.save)
     return planned(scene, intent, Parts(resolved={found.key: found}, carried={}, inputs=inputs, against=against))
+
+
+def _check_is_whole(package: Path) -> None:
+    if package.name in DEFINITIONS and package.is_file():
+        advice = f"'llamagate import {package.parent}' takes all of it"
+        raise InputError(f"{package} is one file of a package", advice=advice)
 
 
 def wanted_from_package(scene: Scene, found: Resolved, *, owner: str | None) -> Wanted:
