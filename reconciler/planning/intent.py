@@ -54,6 +54,7 @@ class Allowances:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """``owner`` is whose file speaks, from ``file``; ``None`` where a command speaks, which prunes nothing.
+    ``saves_for`` is whose file that is where a command writes into it.
 
     ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
     ``removals`` (item → why) go whoever owns them. ``switches`` are only enabled or disabled. ``home`` is the home's
@@ -71,9 +72,15 @@ class Intent:
     scope: frozenset[ItemKey] | None = None
     allowances: Allowances = field(default_factory=Allowances)
     reload_required: bool = False
+    saves_for: str | None = None
     hold: str = ""
     ends_hold: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def speaks_for(self) -> str | None:
+        """The owner of ``file``, where it speaks or is written into."""
+        return self.owner or self.saves_for
 
     @property
     def owner_is_implicit(self) -> bool:

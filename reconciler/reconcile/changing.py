@@ -274,6 +274,8 @@ def _note(looked: Looked) -> None:
     for written in looked.inputs:
         _write(written.path, written.data)
     record = _with_sources(looked)
+    if looked.intent.speaks_for is not None:
+        record = replace(record, owners={**record.owners, looked.intent.speaks_for: looked.intent.file})
     if looked.intent.ends_hold:
         record = replace(record, hold=None)
     if record != looked.record:
@@ -281,13 +283,13 @@ def _note(looked: Looked) -> None:
 
 
 def _with_sources(looked: Looked) -> Record:
-    """The record, naming where the file takes each item from now: the same package may have moved."""
+    """The record, naming what changes no file: where the file takes an item from now, and what it depends on."""
     moved = {
-        key: replace(recorded, source=wanted.source, source_stamp=wanted.source_stamp)
+        key: replace(recorded, source=wanted.source, source_stamp=wanted.source_stamp, depends_on=wanted.depends_on)
         for key, wanted in looked.intent.wanted.items()
         if (recorded := looked.record.items.get(key)) is not None
-        and (recorded.owner, recorded.tree) == (looked.intent.owner, wanted.tree)
-        and recorded.source != wanted.source
+        and (recorded.owner, recorded.tree) == (looked.intent.speaks_for, wanted.tree)
+        and (recorded.source, recorded.depends_on) != (wanted.source, wanted.depends_on)
     }
     return replace(looked.record, items={**looked.record.items, **moved}) if moved else looked.record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from reconciler.model.package import DEFINITIONS
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
 from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
-from reconciler.reconcile.saving import saved_packages
+from reconciler.reconcile.saving import saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
 from reconciler.sources.resolve import Resolved, resolve_package
 
@@ -33,14 +34,14 @@ def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
     scene = read_scene(env, file)
     _check_is_whole(asked.package)
-    found = resolve_package(asked.package.absolute(), limits=scene.policy.limits, name=str(asked.package))
+    found = resolve_package(_absolute(asked.package), limits=scene.policy.limits, name=str(asked.package))
     if asked.kind not in (None, found.key.kind):
         message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
         raise InputError(message, advice=f"'llamagate import {found.key.kind} {asked.package}' takes it")
+    owner = saving_owner(scene) if asked.save else None
     inputs = saved_packages(scene, [found]) if asked.save else ()
-    owner = scene.file.desired.owner if scene.file and asked.save else None
     intent = to_import(
-        replace(scene.base_intent(), notes=found.notes),
+        replace(scene.base_intent(), notes=found.notes, saves_for=owner),
         wanted_from_package(scene, found, owner=owner),
         scene.record,
         downgrade=asked.downgrade,
@@ -82,10 +83,18 @@ def _contradicted(scene: Scene, found: Resolved, *, saved: bool) -> str:
     says = spoken(scene, found.key)
     if says is None or (saved and says.file == scene.path):
         return ""
-    if says.item is not None and _absolute(says.item.source, says.file) == found.source:
+    if says.item is not None and _is_same(says.item.source, found.source, says.file.absolute().parent):
         return ""
     return str(says.file)
 
 
-def _absolute(source: Source, file: Path) -> Source:
-    return Source(source.kind, str(file.absolute().parent / source.location))
+def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
+    """Whether a file in ``folder`` takes the item from where it was taken now, whatever way that is written."""
+    there = folder / listed.location
+    return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
+
+
+def _absolute(path: Path) -> Path:
+    """``path`` without ``..``; links in it stay, as they may lead elsewhere one day, unless that is another place."""
+    plain = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows every link
+    return plain if ".." not in path.parts or (plain.exists() and plain.samefile(path)) else path.resolve()

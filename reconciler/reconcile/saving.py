@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import InputError
+from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
-from reconciler.model.desired import API_VERSION, DesiredItem, Source, SourceKind, section_of
+from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, DesiredItem, Source, SourceKind, section_of
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.version import in_range
@@ -19,6 +19,18 @@ from reconciler.sources.resolve import Resolved
 from reconciler.store.desired_file import decode_desired, lock_bytes, lock_path, read_lock
 
 _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
+
+
+def saving_owner(scene: Scene) -> str:
+    """Whose items those are that are written into the file. ``RefusedError`` where another file would remove them."""
+    owner, path = scene.file.desired.owner if scene.file else DEFAULT_OWNER, str(scene.path.absolute())
+    other = scene.record.owners.get(owner, path)
+    if owner == DEFAULT_OWNER and other != path:
+        listed = {item.key for item in scene.file.desired.items} if scene.file else set()
+        if any(item.owner == owner and key not in listed for key, item in scene.record.items.items()):
+            message = f"{other} speaks for all items without an owner, and would remove what only {scene.path} lists"
+            raise RefusedError(message, advice=f"give {scene.path} its own 'owner:', or save into that one with -f")
+    return owner
 
 
 def saved_packages(scene: Scene, packages: Iterable[Resolved]) -> tuple[Input, ...]:
@@ -71,6 +83,8 @@ def _with_package(scene: Scene, data: bytes, package: Resolved, source: Source) 
         message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
         raise InputError(message, advice="change its version there first, or leave out --save")
     entry = source.to_document()
+    if item is None and isinstance(entry, dict):
+        entry = {"source": entry}
     listed = scene.file.document[section_of(key.kind)][key.id] if scene.file and item else None  # type: ignore[index,call-overload]
     place = (*_place(key), "source") if isinstance(listed, dict) else _place(key)
     return set_entry(data, place, entry, name=name)
@@ -84,7 +98,8 @@ def _inputs(scene: Scene, data: bytes, lock: dict[ItemKey, LockItem]) -> tuple[I
     if scene.file is None or scene.file.data != data:
         found.append(Input(path=scene.path, data=data, said=f"wrote {scene.path}"))
     path = lock_path(scene.path)
-    if lock and written != read_lock(path).data:
+    before = read_lock(path).data
+    if written != before and (lock or before is not None):
         found.append(Input(path=path, data=written, said=f"wrote {path}"))
     return tuple(found)
 

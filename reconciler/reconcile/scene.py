@@ -105,7 +105,7 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     if parts.against:
         intent = replace(intent, hold=f"'{scene.env.command}' contradicts {parts.against}")
     if intent.hold and plan.changes and not plan.refusals:
-        plan = replace(plan, warnings=(*plan.warnings, *_on_hold(parts.against)))
+        plan = replace(plan, warnings=(*plan.warnings, *_on_hold(scene, parts.against)))
     only_switches = not (intent.wanted or intent.removals)
     return Looked(
         home=scene.home,
@@ -124,9 +124,10 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     )
 
 
-def _on_hold(against: str) -> Iterator[str]:
+def _on_hold(scene: Scene, against: str) -> Iterator[str]:
     if against:
-        yield f"{against} says otherwise: the next apply puts it back; --save keeps it"
+        saving = "--save" if against == str(scene.path) else f"--save with '-f {against}'"
+        yield f"{against} says otherwise: the next apply puts it back; {saving} keeps it"
     yield "on hold: a watcher leaves everything alone until its input changes, or until 'llamagate resume'"
 
 
@@ -163,7 +164,7 @@ def _name(scene: Scene, key: ItemKey) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a file says of an item. ``item`` is ``None`` where the file cannot be read, or no longer lists it."""
+    """What a file says of an item. ``item`` is ``None`` where the file cannot be read."""
 
     file: Path
     item: DesiredItem | None
@@ -177,12 +178,13 @@ def spoken(scene: Scene, key: ItemKey) -> Spoken | None:
     if recorded is None or recorded.owner is None:
         return None
     path = Path(scene.record.owners.get(recorded.owner, ""))
-    if scene.file is not None and path == scene.path.absolute():
-        return None  # it is at hand, and does not list the item any more
+    if path == scene.path.absolute() or not path.is_file():
+        return None  # it does not list the item any more
     try:
-        return Spoken(path, _listed(read_desired(path), key))
+        item = _listed(read_desired(path), key)
     except LlamagateError:
         return Spoken(path, None)
+    return Spoken(path, item) if item else None
 
 
 def _listed(file: DesiredFile, key: ItemKey) -> DesiredItem | None:
