@@ -151,6 +151,9 @@ def must_find(scene: Scene, text: str, kind: Kind | None) -> ItemKey:
 
 def not_installed(scene: Scene, text: str, kind: Kind | None) -> str:
     """That no such item is installed, and which one may have been meant."""
+    for key in scene.known if kind is not None else ():
+        if key.id == text:
+            return f"no {kind} '{text}' is installed, but an {key.kind} '{text}' is"
     known = sorted(key.id for key in scene.known if kind in (None, key.kind))
     near = difflib.get_close_matches(text, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
