@@ -57,9 +57,10 @@ class Intent:
     ``saves_for`` is whose file that is where a command writes into it.
 
     ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
-    ``removals`` (item → why) go whoever owns them. ``switches`` are only enabled or disabled. ``home`` is the home's
-    absolute path as text: registry entries hold absolute paths. ``hold`` is the reason of a hold to set, ``ends_hold``
-    lifts one. ``notes`` are warnings that the plan passes on.
+    ``removals`` (item → why) go whoever owns them; ``others`` are what something else installed, which may need them.
+    ``switches`` are only enabled or disabled. ``home`` is the home's absolute path as text: registry entries hold
+    absolute paths. ``hold`` is the reason of a hold to set, ``ends_hold`` lifts one. ``notes`` are warnings that the
+    plan passes on.
     """
 
     owner: str | None
@@ -68,6 +69,7 @@ class Intent:
     wanted: Mapping[ItemKey, Wanted]
     policy: Policy
     removals: Mapping[ItemKey, str] = field(default_factory=dict)
+    others: tuple[Manifest, ...] = ()
     switches: Mapping[ItemKey, bool] = field(default_factory=dict)
     scope: frozenset[ItemKey] | None = None
     allowances: Allowances = field(default_factory=Allowances)

@@ -12,9 +12,10 @@ from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
-from reconciler.observe import present_items
+from reconciler.observe import manifest_at, present_items
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.looking import Carried, Input, Looked, observed_for
@@ -158,6 +159,14 @@ def not_installed(scene: Scene, text: str, kind: Kind | None) -> str:
     near = difflib.get_close_matches(text, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"no {kind or 'item'} '{text}' is installed{hint}"
+
+
+def manifest_of(scene: Scene, key: ItemKey) -> Manifest | None:
+    """What an item says of itself, whoever installed it; ``None`` where there is no valid package."""
+    recorded = scene.record.items.get(key)
+    if recorded is not None:
+        return recorded.manifest
+    return manifest_at(scene.home.item(key), key.kind, key.id) if key in scene.present else None
 
 
 def _name(scene: Scene, key: ItemKey) -> str | None:
