@@ -97,7 +97,7 @@ def change(
             watch.notice(f"an interrupted change was {recovered} first")
         looked = look()
         plan = explain(looked) if explain else looked.plan
-        outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.intent.reload_required)
+        outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.gateway.reload == "required")
         if looked.plan.refusals:
             return outcome
         outcome = replace(outcome, warnings=tuple(_carry_out(env, looked, watch.progress)))
