@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import InputError
-from reconciler.model.desired import Source
+from reconciler.model.desired import DesiredItem, Source
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
 from reconciler.model.package import DEFINITIONS
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
 from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
-from reconciler.reconcile.saving import saved_packages, saving_owner
+from reconciler.reconcile.saving import check_can_be_kept, listed_item, saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
 from reconciler.sources.resolve import Resolved, resolve_package
 
@@ -39,10 +39,12 @@ def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
         message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
         raise InputError(message, advice=f"'llamagate import {found.key.kind} {asked.package}' takes it")
     owner = saving_owner(scene) if asked.save else None
+    if asked.save:
+        check_can_be_kept(scene, found)
     inputs = saved_packages(scene, [found]) if asked.save else ()
     intent = to_import(
         replace(scene.base_intent(), notes=found.notes, saves_for=owner),
-        wanted_from_package(scene, found, owner=owner),
+        wanted_from_package(scene, found, owner=owner, listed=listed_item(scene, found.key) if asked.save else None),
         scene.record,
         downgrade=asked.downgrade,
         overwrite=asked.overwrite,
@@ -57,10 +59,16 @@ def _check_is_whole(package: Path) -> None:
         raise InputError(f"{package} is one file of a package", advice=advice)
 
 
-def wanted_from_package(scene: Scene, found: Resolved, *, owner: str | None) -> Wanted:
-    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it."""
+def wanted_from_package(
+    scene: Scene, found: Resolved, *, owner: str | None, listed: DesiredItem | None = None
+) -> Wanted:
+    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it.
+
+    ``listed`` is what the file says of it, where the file is to speak for it from now on.
+    """
     recorded = scene.record.items.get(found.key)
-    config = recorded.config if recorded else {}
+    says = listed or recorded
+    config = says.config if says else {}
     missing = unset_variables(scene.env, config)
     if missing:
         raise InputError(
@@ -74,7 +82,8 @@ def wanted_from_package(scene: Scene, found: Resolved, *, owner: str | None) -> 
         limits=scene.policy.limits,
         owner=owner or (recorded.owner if recorded else None),
         config=config,
-        depends_on=recorded.depends_on if recorded else (),
+        enabled=listed.enabled if listed else None,
+        depends_on=says.depends_on if says else (),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
 from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, DesiredItem, Source, SourceKind, section_of
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.version import in_range
 from reconciler.reconcile.looking import Input
@@ -33,6 +33,15 @@ def saving_owner(scene: Scene) -> str:
     return owner
 
 
+def check_can_be_kept(scene: Scene, package: Resolved) -> None:
+    """``InputError`` where a package lies in a folder that commands change: the next one may take it away."""
+    place = Path(package.source.location).resolve()
+    changed = [scene.home.ours, *map(scene.home.installed, Kind)]
+    if any(place.is_relative_to(folder.resolve()) for folder in changed):
+        message = f"{package.name} lies among what llamagate itself writes and removes, and is no source to keep"
+        raise InputError(message, advice="copy it elsewhere first, or leave out --save")
+
+
 def saved_packages(scene: Scene, packages: Iterable[Resolved]) -> tuple[Input, ...]:
     """Desired state and lock with each of ``packages`` in them, from where it was taken."""
     data = scene.file.data if scene.file else _NEW_FILE
@@ -49,7 +58,7 @@ def saved_removal(scene: Scene, key: ItemKey) -> tuple[Input, ...]:
     """Desired state and lock without the item; nothing to write where the file does not list it."""
     from reconciler.documents.yaml_edit import remove_entry  # only --save edits
 
-    if scene.file is None or _item(scene, key) is None:
+    if scene.file is None or listed_item(scene, key) is None:
         return ()
     lock = _lock(scene)
     lock.pop(key, None)
@@ -60,7 +69,7 @@ def saved_switch(scene: Scene, key: ItemKey, *, enabled: bool) -> tuple[Input, .
     """The desired state with the item's ``enabled`` set. ``InputError`` where the file does not list it."""
     from reconciler.documents.yaml_edit import set_entry  # only --save edits
 
-    item = _item(scene, key)
+    item = listed_item(scene, key)
     if scene.file is None or item is None:
         advice = "'import --save' lists it, or leave out --save"
         raise InputError(f"{scene.path} does not list {key.id}, so that nothing can be saved there", advice=advice)
@@ -78,7 +87,7 @@ def _with_package(scene: Scene, data: bytes, package: Resolved, source: Source) 
     from reconciler.documents.yaml_edit import set_entry  # only --save edits
 
     key, name = package.key, str(scene.path)
-    item = _item(scene, key)
+    item = listed_item(scene, key)
     if item is not None and item.version and not in_range(package.manifest.version, item.version):
         message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
         raise InputError(message, advice="change its version there first, or leave out --save")
@@ -108,7 +117,8 @@ def _lock(scene: Scene) -> dict[ItemKey, LockItem]:
     return dict(read_lock(lock_path(scene.path), known=scene.record.documents).lock.by_key)
 
 
-def _item(scene: Scene, key: ItemKey) -> DesiredItem | None:
+def listed_item(scene: Scene, key: ItemKey) -> DesiredItem | None:
+    """What the file at hand says of an item."""
     items = scene.file.desired.items if scene.file else ()
     return next((item for item in items if item.key == key), None)
 

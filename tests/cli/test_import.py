@@ -413,6 +413,24 @@ def test_a_link_in_the_place_of_the_item_is_never_followed(session: Session) -> 
     assert not (session.home / "extensions/installed/foo").is_symlink()
 
 
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_took_the_place_of_an_installed_folder_gives_way_when_asked(foo: Session, kind: str) -> None:
+    precious = foo.base / "precious"
+    foo.installed("foo").rename(precious)
+    taken = foo.home / "extensions/installed/foo"
+    if kind == "link":
+        taken.symlink_to(precious)
+    else:
+        taken.write_text("mine\n")
+    before = snapshot(precious)
+    said = foo.llamagate("import", "packages/foo")
+    assert "foo: its folder was replaced by a link or another kind of file" in said.out
+    assert foo.llamagate("import", "packages/foo", "--overwrite").out.endswith("generation 2: 1 repair.\n")
+    assert foo.installed("foo", "manifest.yaml").is_file()
+    assert not taken.is_symlink()
+    assert snapshot(precious) == before
+
+
 def test_builtin_is_refused_until_the_policy_allows_it(session: Session) -> None:
     session.package("foo")
     session.edit("packages/foo/manifest.yaml", "type: workflow", "type: workflow\nbuiltin: true")

@@ -5,13 +5,14 @@ The law: after a command with ``--save`` an apply of the file has nothing to do.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.cli.parcels import formed, zipped
-from tests.cli.shell import Session, snapshot
+from tests.cli.shell import HELD, Session, snapshot
 
 FILE: Final = """\
 # Installed on every machine of the team.
@@ -130,6 +131,40 @@ def test_an_import_of_a_listed_item_keeps_the_rest_of_its_entry(team: Session) -
     assert_in_sync(team)
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_saved_import_is_as_the_file_says_the_item_should_be(team: Session, installed: bool) -> None:
+    """What was written there since the last apply counts, too."""
+    if installed:
+        team.llamagate("import", "packages/extra")
+    team.edit(
+        "llamagate.yaml",
+        "\npolicy:",
+        "  extra: {source: ./nowhere, enabled: false, config: {interval: 9}, depends_on: [zeta]}\n\npolicy:",
+    )
+    team.llamagate("import", "packages/extra", "--save")
+    assert "interval: 9" in team.installed("extra", "manifest.yaml").read_text()
+    assert team.registered()["extra"]["enabled"] is False
+    assert_in_sync(team)
+    team.llamagate("remove", "zeta", exits=5)
+
+
+@pytest.mark.parametrize("place", ["extensions/installed/extra", "reconciler/backups/extension/extra/3"])
+def test_what_lies_in_the_home_is_no_source_to_write_down(team: Session, place: str) -> None:
+    """Commands change it: the next removal would take the source along."""
+    team.llamagate("import", "packages/extra")
+    team.package("extra", version="1.1.0")
+    team.llamagate("import", "packages/extra")
+    before = team.everything()
+    said = team.llamagate("import", team.home / place, "--save", "--allow-downgrade", exits=1)
+    assert said.err == (
+        f"llamagate: {team.home / place} lies among what llamagate itself writes and removes, and is no source to "
+        "keep\n"
+        "  → copy it elsewhere first, or leave out --save\n"
+    )
+    assert team.everything() == before
+    team.llamagate("import", team.home / place, "--allow-downgrade")
+
+
 def test_an_import_out_of_the_range_in_the_file_is_refused(team: Session) -> None:
     team.edit("llamagate.yaml", "    enabled: true", '    version: "^1.0"')
     team.package("alpha", version="2.0.0")
@@ -222,6 +257,29 @@ def test_a_file_that_cannot_be_read_stops_a_command(team: Session, verb: str, bo
         said = team.llamagate(*verb.split(), *flags, exits=1)
         assert said.err.startswith("llamagate: llamagate.yaml:")
         assert team.everything() == before
+
+
+@pytest.mark.parametrize("at", ["write_journal", "roll_forward"], ids=["before", "behind-the-commit"])
+@pytest.mark.parametrize(
+    ("command", "then"),
+    [
+        ("import packages/extra", {"alpha": True, "extra": True}),
+        ("remove alpha", {}),
+        ("disable alpha", {"alpha": False}),
+    ],
+)
+def test_a_command_that_is_killed_is_what_the_file_says_after_the_next_apply(
+    team: Session, command: str, then: dict[str, bool], at: str
+) -> None:
+    with team.python(HELD.replace("roll_forward", at), *command.split(), "--save", stdin=subprocess.PIPE) as saving:
+        assert saving.stdout is not None
+        assert saving.stdout.readline() == "held\n"
+        saving.kill()
+    team.llamagate("apply")
+    assert_in_sync(team)
+    there = {item: entry["enabled"] for item, entry in team.registered().items()}
+    assert there == {"zeta": True, **then}
+    assert [path.name for path in team.project.iterdir() if "tmp" in path.name] == []
 
 
 # Remove
