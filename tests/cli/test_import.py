@@ -414,7 +414,7 @@ def test_a_link_in_the_place_of_the_item_is_never_followed(session: Session) -> 
 
 
 @pytest.mark.parametrize("kind", ["link", "file"])
-def test_what_took_the_place_of_an_installed_folder_gives_way_when_asked(foo: Session, kind: str) -> None:
+def test_what_took_the_place_of_an_installed_folder_stays_until_the_item_is_removed(foo: Session, kind: str) -> None:
     precious = foo.base / "precious"
     foo.installed("foo").rename(precious)
     taken = foo.home / "extensions/installed/foo"
@@ -425,7 +425,8 @@ def test_what_took_the_place_of_an_installed_folder_gives_way_when_asked(foo: Se
     before = snapshot(precious)
     said = foo.llamagate("import", "packages/foo")
     assert "foo: its folder was replaced by a link or another kind of file" in said.out
-    assert foo.llamagate("import", "packages/foo", "--overwrite").out.endswith("generation 2: 1 repair.\n")
+    foo.llamagate("remove", "foo")
+    foo.llamagate("import", "packages/foo")
     assert foo.installed("foo", "manifest.yaml").is_file()
     assert not taken.is_symlink()
     assert snapshot(precious) == before
