@@ -78,8 +78,6 @@ class Transaction:
         """
         moves = tuple(self._move(action) for action in actions if action.rewrites)
         self.stage.seal()
-        for path, data in documents.inputs:
-            durable.write_file(path, data, mode=durable.mode_of(path))
         journal = Journal(
             txn=self.stage.txn,
             generation=self.generation,
@@ -91,8 +89,9 @@ class Transaction:
             previous_record=documents.previous_record,
             generation_text=documents.generation_text,
         )
-        _commit(self.home, journal)
-        complete(self.home, journal)
+        with _inputs_written(documents.inputs):
+            _commit(self.home, journal)
+            complete(self.home, journal)
         return self._tidy(keeping)
 
     def _move(self, action: Action) -> Move:
@@ -121,6 +120,28 @@ class Transaction:
         except (OSError, LlamagateError) as error:
             return [f"the change is done, but could not be tidied up after: {error}"]
         return []
+
+
+@contextmanager
+def _inputs_written(inputs: tuple[tuple[Path, bytes], ...]) -> Iterator[None]:
+    """Write the inputs, and put back what they were where the change then fails. A crash leaves them as written."""
+    before = [(path, path.read_bytes() if path.exists() else None) for path, _ in inputs]
+    try:
+        for path, data in inputs:
+            durable.write_file(path, data, mode=durable.mode_of(path))
+        yield
+    except (OSError, StorageError, RolledBackError):
+        with suppress(OSError):
+            for path, was in before:
+                _put_back(path, was)
+        raise
+
+
+def _put_back(path: Path, data: bytes | None) -> None:
+    if data is None:
+        durable.unlink(path, missing_ok=True)
+    elif path.read_bytes() != data:
+        durable.write_file(path, data, mode=durable.mode_of(path))
 
 
 def _commit(home: Home, journal: Journal) -> None:

@@ -26,7 +26,7 @@ def render_error(error: LlamagateError, style: Style = PLAIN) -> str:
     """What happened, where, and what to do next. A fault that ends the line above it is not said again."""
     lines = [f"{style.paint('llamagate:', 'red')} {error.message}"]
     for fault in error.faults:
-        if not lines[-1].endswith(str(fault)):
+        if str(fault) not in error.message and not lines[-1].endswith(str(fault)):
             lines.append(f"  {fault}")
     if error.advice:
         lines.append(f"  → {error.advice}")

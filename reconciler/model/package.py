@@ -15,6 +15,8 @@ EXTENSION_MANIFEST: Final = "manifest.yaml"
 EXTENSION_PACKAGING: Final = "extension.yaml"
 MODULE_MANIFEST: Final = "agenticmodule.yaml"
 MODULE_PACKAGING: Final = "module.yaml"
+DEFINITIONS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST, MODULE_PACKAGING])
+"""The files that say what a package is."""
 
 
 class Dialect(StrEnum):

@@ -62,11 +62,13 @@ class Allowances:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """``owner`` is whose file speaks, from ``file``; ``None`` where a command speaks, which prunes nothing.
+    ``saves_for`` is whose file that is where a command writes into it.
 
     ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
-    ``removals`` (item → why) go whoever owns them. ``switches`` are only enabled or disabled. ``home`` is the home's
-    absolute path as text: registry entries hold absolute paths. ``hold`` is the reason of a hold to set, ``ends_hold``
-    lifts one. ``notes`` are warnings that the plan passes on.
+    ``removals`` (item → why) go whoever owns them; ``others`` are what something else installed, which may need them.
+    ``switches`` are only enabled or disabled. ``home`` is the home's absolute path as text: registry entries hold
+    absolute paths. ``hold`` is the reason of a hold to set, ``ends_hold`` lifts one. ``notes`` are warnings that the
+    plan passes on.
     """
 
     owner: str | None
@@ -75,13 +77,20 @@ class Intent:
     wanted: Mapping[ItemKey, Wanted]
     policy: Policy
     removals: Mapping[ItemKey, str] = field(default_factory=dict)
+    others: tuple[Manifest, ...] = ()
     switches: Mapping[ItemKey, bool] = field(default_factory=dict)
     scope: frozenset[ItemKey] | None = None
     allowances: Allowances = field(default_factory=Allowances)
     reload_required: bool = False
+    saves_for: str | None = None
     hold: str = ""
     ends_hold: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def speaks_for(self) -> str | None:
+        """The owner of ``file``, where it speaks or is written into."""
+        return self.owner or self.saves_for
 
     @property
     def owner_is_implicit(self) -> bool:

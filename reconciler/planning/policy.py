@@ -109,7 +109,10 @@ def needed(intent: Intent, record: Record) -> Iterable[Refusal]:
     for key in intent.removals:
         gone = record.items.get(key)
         names = {key.id, gone.manifest.name if gone else key.id}
-        users = sorted(item.key.id for item in staying if _uses(item, key, names))
+        users = sorted(
+            [item.key.id for item in staying if _uses(item, key, names)]
+            + [other.id for other in intent.others if key.kind is Kind.EXTENSION and names.intersection(other.requires)]
+        )
         if users:
             message = f"{', '.join(users)} {'depend' if len(users) > 1 else 'depends'} on it; --force removes it anyway"
             yield Refusal(key=key, code="needed", message=message)

@@ -97,7 +97,7 @@ def change(
             watch.notice(f"an interrupted change was {recovered} first")
         looked = look()
         plan = explain(looked) if explain else looked.plan
-        outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.intent.reload_required)
+        outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.gateway.reload == "required")
         if looked.plan.refusals:
             return outcome
         outcome = replace(outcome, warnings=tuple(_carry_out(env, looked, watch.progress)))
@@ -274,6 +274,8 @@ def _note(looked: Looked) -> None:
     for written in looked.inputs:
         _write(written.path, written.data)
     record = _with_sources(looked)
+    if looked.intent.speaks_for is not None:
+        record = replace(record, owners={**record.owners, looked.intent.speaks_for: looked.intent.file})
     if looked.intent.ends_hold:
         record = replace(record, hold=None)
     if looked.previous_record is not None and looked.documents:
@@ -283,13 +285,13 @@ def _note(looked: Looked) -> None:
 
 
 def _with_sources(looked: Looked) -> Record:
-    """The record, naming where the file takes each item from now: the same package may have moved."""
+    """The record, naming what changes no file: where the file takes an item from now, and what it depends on."""
     moved = {
-        key: replace(recorded, source=wanted.source, source_stamp=wanted.source_stamp)
+        key: replace(recorded, source=wanted.source, source_stamp=wanted.source_stamp, depends_on=wanted.depends_on)
         for key, wanted in looked.intent.wanted.items()
         if (recorded := looked.record.items.get(key)) is not None
-        and (recorded.owner, recorded.tree) == (looked.intent.owner, wanted.tree)
-        and recorded.source != wanted.source
+        and (recorded.owner, recorded.tree) == (looked.intent.speaks_for, wanted.tree)
+        and (recorded.source, recorded.depends_on) != (wanted.source, wanted.depends_on)
     }
     return replace(looked.record, items={**looked.record.items, **moved}) if moved else looked.record
 

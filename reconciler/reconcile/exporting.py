@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from reconciler.apply.transaction import storage_error
 from reconciler.errors import InputError, LlamagateError
@@ -19,6 +22,9 @@ from reconciler.reconcile.found import found_package
 from reconciler.reconcile.reading import steadily
 from reconciler.reconcile.scene import Scene, must_find, read_scene
 from reconciler.sources.resolve import Opened, open_recorded, open_resolved
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]")
+_MAX_VERSION_CHARACTERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +76,21 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
         durable.make_folders(folder)
     except OSError as error:
         raise storage_error(error, "nothing was exported") from error
-    return [_write(key, opened, folder / _archive_name(key, opened)) for key, opened in found], notes
+    names = _archive_names(found)
+    return [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)], notes
 
 
-def _archive_name(key: ItemKey, opened: Opened) -> str:
-    return f"{key.id}-{opened.package.manifest.version}.zip"
+def _archive_names(found: list[tuple[ItemKey, Opened]]) -> list[str]:
+    """A name for each archive. A version is foreign text: nothing in it may lead out of the folder."""
+    stems = [
+        f"{key.id}-{_UNSAFE.sub('_', opened.package.manifest.version)[:_MAX_VERSION_CHARACTERS]}"
+        for key, opened in found
+    ]
+    counts = Counter(stems)
+    return [
+        f"{stem}.zip" if counts[stem] == 1 else f"{stem}.{key.kind}.zip"
+        for stem, (key, _) in zip(stems, found, strict=True)
+    ]
 
 
 def _package(scene: Scene, key: ItemKey) -> Opened:

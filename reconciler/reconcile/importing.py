@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import InputError
-from reconciler.model.desired import Source
+from reconciler.model.desired import DesiredItem, Source
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
+from reconciler.model.package import DEFINITIONS
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
 from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
-from reconciler.reconcile.saving import saved_packages
+from reconciler.reconcile.saving import check_can_be_kept, listed_item, saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
 from reconciler.sources.resolve import Resolved, resolve_package
 
@@ -31,15 +33,18 @@ class Import:
 def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
     scene = read_scene(env, file)
-    found = resolve_package(asked.package.absolute(), limits=scene.policy.limits, name=str(asked.package))
+    _check_is_whole(asked.package)
+    found = resolve_package(_absolute(asked.package), limits=scene.policy.limits, name=str(asked.package))
     if asked.kind not in (None, found.key.kind):
         message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
         raise InputError(message, advice=f"'llamagate import {found.key.kind} {asked.package}' takes it")
+    owner = saving_owner(scene) if asked.save else None
+    if asked.save:
+        check_can_be_kept(scene, found)
     inputs = saved_packages(scene, [found]) if asked.save else ()
-    owner = scene.file.desired.owner if scene.file and asked.save else None
     intent = to_import(
-        scene.base_intent(),
-        wanted_from_package(scene, found, owner=owner),
+        replace(scene.base_intent(), notes=found.notes, saves_for=owner),
+        wanted_from_package(scene, found, owner=owner, listed=listed_item(scene, found.key) if asked.save else None),
         scene.record,
         downgrade=asked.downgrade,
         overwrite=asked.overwrite,
@@ -48,10 +53,22 @@ def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     return planned(scene, intent, Parts(resolved={found.key: found}, carried={}, inputs=inputs, against=against))
 
 
-def wanted_from_package(scene: Scene, found: Resolved, *, owner: str | None) -> Wanted:
-    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it."""
+def _check_is_whole(package: Path) -> None:
+    if package.name in DEFINITIONS and package.is_file():
+        advice = f"'llamagate import {package.parent}' takes all of it"
+        raise InputError(f"{package} is one file of a package", advice=advice)
+
+
+def wanted_from_package(
+    scene: Scene, found: Resolved, *, owner: str | None, listed: DesiredItem | None = None
+) -> Wanted:
+    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it.
+
+    ``listed`` is what the file says of it, where the file is to speak for it from now on.
+    """
     recorded = scene.record.items.get(found.key)
-    config = recorded.config if recorded else {}
+    says = listed or recorded
+    config = says.config if says else {}
     missing = unset_variables(scene.env, config)
     if missing:
         raise InputError(
@@ -65,7 +82,8 @@ def wanted_from_package(scene: Scene, found: Resolved, *, owner: str | None) -> 
         limits=scene.policy.limits,
         owner=owner or (recorded.owner if recorded else None),
         config=config,
-        depends_on=recorded.depends_on if recorded else (),
+        enabled=listed.enabled if listed else None,
+        depends_on=says.depends_on if says else (),
     )
 
 
@@ -74,10 +92,18 @@ def _contradicted(scene: Scene, found: Resolved, *, saved: bool) -> str:
     says = spoken(scene, found.key)
     if says is None or (saved and says.file == scene.path):
         return ""
-    if says.item is not None and _absolute(says.item.source, says.file) == found.source:
+    if says.item is not None and _is_same(says.item.source, found.source, says.file.absolute().parent):
         return ""
     return str(says.file)
 
 
-def _absolute(source: Source, file: Path) -> Source:
-    return Source(source.kind, str(file.absolute().parent / source.location))
+def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
+    """Whether a file in ``folder`` takes the item from where it was taken now, whatever way that is written."""
+    there = folder / listed.location
+    return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
+
+
+def _absolute(path: Path) -> Path:
+    """``path`` without ``..``; links in it stay, as they may lead elsewhere one day, unless that is another place."""
+    plain = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows every link
+    return plain if ".." not in path.parts or (plain.exists() and plain.samefile(path)) else path.resolve()

@@ -210,6 +210,7 @@ def _intent(
         scope=frozenset(item.key for item in wanted) if options.only else None,
         allowances=options.allowances,
         reload_required=desired.gateway.reload == "required",
+        notes=tuple(note for item in wanted for note in found[item.key].notes),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from reconciler.planning.verbs import to_migrate
 from reconciler.reconcile.changing import Explain, Outcome, Watch, change
 from reconciler.reconcile.importing import wanted_from_package
 from reconciler.reconcile.looking import Looked
-from reconciler.reconcile.saving import saved_packages
+from reconciler.reconcile.saving import saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
 from reconciler.sources.resolve import Resolved, resolve_package
 
@@ -65,12 +65,12 @@ def look_at_migration(env: Environment, file: Path, asked: Migration) -> Looked:
         message = f"{asked.folder}: {len(faults)} of {len(folders)} packages cannot be migrated"
         raise InputError(message, faults=faults, advice="mend them, or leave them out with --skip-invalid")
     new = [one for one in packages if one.key not in scene.present and one.key not in scene.record.items]
-    owner = scene.file.desired.owner if scene.file and asked.save else None
+    owner = saving_owner(scene) if asked.save else None
     inputs = saved_packages(scene, new) if asked.save and new else ()
     notes = [f"{fault} (left out)" for fault in faults]
     notes += _notes(scene, asked.folder, packages) if folders else [f"no package was found below {asked.folder}"]
     wanted = [wanted_from_package(scene, one, owner=owner) for one in new]
-    intent = to_migrate(scene.base_intent(), wanted, notes)
+    intent = to_migrate(replace(scene.base_intent(), saves_for=owner), wanted, notes)
     return planned(scene, intent, Parts(resolved={one.key: one for one in new}, carried={}, inputs=inputs))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
+from reconciler.model.package import Manifest
 from reconciler.planning.verbs import to_remove
 from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.saving import saved_removal
-from reconciler.reconcile.scene import NO_PARTS, find, not_installed, planned, read_scene, spoken
+from reconciler.reconcile.scene import NO_PARTS, Scene, find, manifest_of, not_installed, planned, read_scene, spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,5 +38,13 @@ def look_at_removal(env: Environment, file: Path, asked: Removal) -> Looked:
     says = spoken(scene, key)
     inputs = saved_removal(scene, key) if asked.save else ()
     against = "" if says is None or (asked.save and says.file == scene.path) else str(says.file)
-    intent = to_remove(scene.base_intent(), key, force=asked.force)
+    base = replace(scene.base_intent(), others=() if asked.force else tuple(_modules_of_others(scene)))
+    intent = to_remove(base, key, force=asked.force)
     return planned(scene, intent, replace(NO_PARTS, inputs=inputs, against=against))
+
+
+def _modules_of_others(scene: Scene) -> Iterator[Manifest]:
+    for key in scene.present - scene.record.items.keys():
+        manifest = manifest_of(scene, key) if key.kind is Kind.MODULE else None
+        if manifest is not None:
+            yield manifest

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import InputError
+from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
-from reconciler.model.desired import API_VERSION, DesiredItem, Source, SourceKind, section_of
-from reconciler.model.ids import ItemKey
+from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, DesiredItem, Source, SourceKind, section_of
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.version import in_range
 from reconciler.reconcile.looking import Input
@@ -19,6 +19,27 @@ from reconciler.sources.resolve import Resolved
 from reconciler.store.desired_file import decode_desired, lock_bytes, lock_path, read_lock
 
 _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
+
+
+def saving_owner(scene: Scene) -> str:
+    """Whose items those are that are written into the file. ``RefusedError`` where another file would remove them."""
+    owner, path = scene.file.desired.owner if scene.file else DEFAULT_OWNER, str(scene.path.absolute())
+    other = scene.record.owners.get(owner, path)
+    if owner == DEFAULT_OWNER and other != path:
+        listed = {item.key for item in scene.file.desired.items} if scene.file else set()
+        if any(item.owner == owner and key not in listed for key, item in scene.record.items.items()):
+            message = f"{other} speaks for all items without an owner, and would remove what only {scene.path} lists"
+            raise RefusedError(message, advice=f"give {scene.path} its own 'owner:', or save into that one with -f")
+    return owner
+
+
+def check_can_be_kept(scene: Scene, package: Resolved) -> None:
+    """``InputError`` where a package lies in a folder that commands change: the next one may take it away."""
+    place = Path(package.source.location).resolve()
+    changed = [scene.home.ours, *map(scene.home.installed, Kind)]
+    if any(place.is_relative_to(folder.resolve()) for folder in changed):
+        message = f"{package.name} lies among what llamagate itself writes and removes, and is no source to keep"
+        raise InputError(message, advice="copy it elsewhere first, or leave out --save")
 
 
 def saved_packages(scene: Scene, packages: Iterable[Resolved]) -> tuple[Input, ...]:
@@ -41,7 +62,7 @@ def saved_removal(scene: Scene, key: ItemKey) -> tuple[Input, ...]:
         return ()
     lock = _lock(scene)
     lock.pop(key, None)
-    listed = _item(scene, key) is not None
+    listed = listed_item(scene, key) is not None
     data = remove_entry(scene.file.data, _place(key), name=str(scene.path)) if listed else scene.file.data
     return _inputs(scene, data, lock)
 
@@ -50,7 +71,7 @@ def saved_switch(scene: Scene, key: ItemKey, *, enabled: bool) -> tuple[Input, .
     """The desired state with the item's ``enabled`` set. ``InputError`` where the file does not list it."""
     from reconciler.documents.yaml_edit import set_entry  # only --save edits
 
-    item = _item(scene, key)
+    item = listed_item(scene, key)
     if scene.file is None or item is None:
         advice = "'import --save' lists it, or leave out --save"
         raise InputError(f"{scene.path} does not list {key.id}, so that nothing can be saved there", advice=advice)
@@ -68,11 +89,13 @@ def _with_package(scene: Scene, data: bytes, package: Resolved, source: Source) 
     from reconciler.documents.yaml_edit import set_entry  # only --save edits
 
     key, name = package.key, str(scene.path)
-    item = _item(scene, key)
+    item = listed_item(scene, key)
     if item is not None and item.version and not in_range(package.manifest.version, item.version):
         message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
         raise InputError(message, advice="change its version there first, or leave out --save")
     entry = source.to_document()
+    if item is None and isinstance(entry, dict):
+        entry = {"source": entry}
     listed = scene.file.document[section_of(key.kind)][key.id] if scene.file and item else None  # type: ignore[index,call-overload]
     place = (*_place(key), "source") if isinstance(listed, dict) else _place(key)
     return set_entry(data, place, entry, name=name)
@@ -86,7 +109,8 @@ def _inputs(scene: Scene, data: bytes, lock: dict[ItemKey, LockItem]) -> tuple[I
     if scene.file is None or scene.file.data != data:
         found.append(Input(path=scene.path, data=data, said=f"wrote {scene.path}"))
     path = lock_path(scene.path)
-    if written != read_lock(path).data and (lock or path.exists()):
+    before = read_lock(path).data
+    if written != before and (lock or before is not None):
         found.append(Input(path=path, data=written, said=f"wrote {path}"))
     return tuple(found)
 
@@ -95,7 +119,8 @@ def _lock(scene: Scene) -> dict[ItemKey, LockItem]:
     return dict(read_lock(lock_path(scene.path), known=scene.record.documents).lock.by_key)
 
 
-def _item(scene: Scene, key: ItemKey) -> DesiredItem | None:
+def listed_item(scene: Scene, key: ItemKey) -> DesiredItem | None:
+    """What the file at hand says of an item."""
     items = scene.file.desired.items if scene.file else ()
     return next((item for item in items if item.key == key), None)
 

@@ -12,9 +12,10 @@ from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
-from reconciler.observe import present_items
+from reconciler.observe import manifest_at, present_items
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.looking import Carried, Input, Looked, observed_for, package_warnings
@@ -106,7 +107,7 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     if parts.against:
         intent = replace(intent, hold=f"'{scene.env.command}' contradicts {parts.against}")
     if intent.hold and plan.changes and not plan.refusals:
-        plan = replace(plan, warnings=(*plan.warnings, *_on_hold(parts.against)))
+        plan = replace(plan, warnings=(*plan.warnings, *_on_hold(scene, parts.against)))
     only_switches = not (intent.wanted or intent.removals)
     return Looked(
         home=scene.home,
@@ -125,9 +126,10 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     )
 
 
-def _on_hold(against: str) -> Iterator[str]:
+def _on_hold(scene: Scene, against: str) -> Iterator[str]:
     if against:
-        yield f"{against} says otherwise: the next apply puts it back; --save keeps it"
+        saving = "--save" if against == str(scene.path) else f"--save with '-f {against}'"
+        yield f"{against} says otherwise: the next apply puts it back; {saving} keeps it"
     yield "on hold: a watcher leaves everything alone until its input changes, or until 'llamagate resume'"
 
 
@@ -151,10 +153,21 @@ def must_find(scene: Scene, text: str, kind: Kind | None) -> ItemKey:
 
 def not_installed(scene: Scene, text: str, kind: Kind | None) -> str:
     """That no such item is installed, and which one may have been meant."""
+    for key in scene.known if kind is not None else ():
+        if key.id == text:
+            return f"no {kind} '{text}' is installed, but an {key.kind} '{text}' is"
     known = sorted(key.id for key in scene.known if kind in (None, key.kind))
     near = difflib.get_close_matches(text, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"no {kind or 'item'} '{text}' is installed{hint}"
+
+
+def manifest_of(scene: Scene, key: ItemKey) -> Manifest | None:
+    """What an item says of itself, whoever installed it; ``None`` where there is no valid package."""
+    recorded = scene.record.items.get(key)
+    if recorded is not None:
+        return recorded.manifest
+    return manifest_at(scene.home.item(key), key.kind, key.id) if key in scene.present else None
 
 
 def _name(scene: Scene, key: ItemKey) -> str | None:
@@ -164,7 +177,7 @@ def _name(scene: Scene, key: ItemKey) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a file says of an item. ``item`` is ``None`` where the file cannot be read, or no longer lists it."""
+    """What a file says of an item. ``item`` is ``None`` where the file cannot be read."""
 
     file: Path
     item: DesiredItem | None
@@ -178,12 +191,13 @@ def spoken(scene: Scene, key: ItemKey) -> Spoken | None:
     if recorded is None or recorded.owner is None:
         return None
     path = Path(scene.record.owners.get(recorded.owner, ""))
-    if scene.file is not None and path == scene.path.absolute():
-        return None  # it is at hand, and does not list the item any more
+    if path == scene.path.absolute() or not path.is_file():
+        return None  # it does not list the item any more
     try:
-        return Spoken(path, _listed(read_desired(path), key))
+        item = _listed(read_desired(path), key)
     except LlamagateError:
         return Spoken(path, None)
+    return Spoken(path, item) if item else None
 
 
 def _listed(file: DesiredFile, key: ItemKey) -> DesiredItem | None:

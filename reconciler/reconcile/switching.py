@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.planning.verbs import to_switch
 from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.saving import saved_switch
-from reconciler.reconcile.scene import NO_PARTS, Scene, must_find, planned, read_scene, spoken
+from reconciler.reconcile.scene import NO_PARTS, Scene, manifest_of, must_find, planned, read_scene, spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,15 @@ def look_at_switch(env: Environment, file: Path, asked: Switch) -> Looked:
             advice="'llamagate sync' registers what lies there",
         )
     inputs = saved_switch(scene, key, enabled=asked.enabled) if asked.save else ()
-    intent = to_switch(scene.base_intent(), key, enabled=asked.enabled)
+    base = replace(scene.base_intent(), notes=tuple(_notes(scene, key, enabled=asked.enabled)))
+    intent = to_switch(base, key, enabled=asked.enabled)
     return planned(scene, intent, replace(NO_PARTS, inputs=inputs, against=_contradicted(scene, key, asked)))
+
+
+def _notes(scene: Scene, key: ItemKey, *, enabled: bool) -> Iterator[str]:
+    manifest = None if enabled else manifest_of(scene, key)
+    if manifest is not None and manifest.builtin:
+        yield f"{key.id} says 'builtin: true' in its manifest: the gateway runs it all the same"
 
 
 def _contradicted(scene: Scene, key: ItemKey, asked: Switch) -> str:

@@ -40,6 +40,11 @@ class Resolved:
     name: str
     opened: Opened | None = field(default=None, repr=False)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell people of the package, where it was read."""
+        return self.opened.package.warnings if self.opened else ()
+
 
 def resolve(
     item: DesiredItem, *, base: Path, recorded: RecordItem | None, limits: Limits, fits: bool = False

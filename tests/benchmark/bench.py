@@ -130,12 +130,15 @@ ROWS: Final = (
         lambda on: _applying(on.forty_mib),
         lambda on: _applying(on.one_mib),
     ),
-    Row(
-        "status, 5,000 items / 1,000",
-        SECONDS,
-        6,
-        lambda on: _looking(on.five_thousand, "status"),
-        lambda on: _looking(on.thousand, "status"),
+    *(
+        Row(
+            f"{verb}, 5,000 items / 1,000",
+            SECONDS,
+            6,
+            partial(lambda verb, on: _looking(on.five_thousand, verb), verb),
+            partial(lambda verb, on: _looking(on.thousand, verb), verb),
+        )
+        for verb in ("status", "sync", "verify")
     ),
 )
 

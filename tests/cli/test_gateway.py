@@ -188,6 +188,77 @@ def test_a_recovery_tells_the_gateway(told: Session, gateway: Gateway) -> None:
     assert told.record()["told_generation"] == 1
 
 
+# Commands tell it too
+
+
+COMMANDS: Final = ("import packages/bar", "import packages/foo", "remove foo", "disable foo", "rollback", "sync")
+
+
+def ready_for(session: Session, command: str) -> None:
+    """Two generations, and something for ``command`` to do."""
+    session.llamagate("apply")
+    session.llamagate("disable", "foo")
+    session.llamagate("enable", "foo")
+    session.package("bar")
+    session.package("foo", version="1.1.0")
+    if command == "sync":
+        shutil.rmtree(session.installed("foo"))
+    if command == "rollback":
+        session.llamagate("disable", "foo")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_that_changes_something_is_one_refresh_call(told: Session, gateway: Gateway, command: str) -> None:
+    ready_for(told, command)
+    gateway.requests.clear()
+    said = told.llamagate(*command.split())
+    assert gateway.lines == ["POST /v1/extensions/refresh HTTP/1.1"]
+    assert f"llamagate: the gateway at {gateway.url} was reloaded\n" in said.err
+    record = told.record()
+    assert record["told_generation"] == record["generation"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_dry_run_of_a_command_makes_no_call(told: Session, gateway: Gateway, command: str) -> None:
+    ready_for(told, command)
+    gateway.requests.clear()
+    told.llamagate(*command.split(), "--dry-run")
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize("command", ["import packages/foo", "remove nothing", "enable foo", "export foo --out o.zip"])
+def test_a_command_with_nothing_to_do_makes_no_call(told: Session, gateway: Gateway, command: str) -> None:
+    told.llamagate("apply")
+    gateway.requests.clear()
+    told.llamagate(*command.split())
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize("command", ["import packages/foo", "remove foo"])
+def test_a_refused_command_makes_no_call(told: Session, gateway: Gateway, command: str) -> None:
+    told.module("flow", "foo")
+    told.llamagate("apply")
+    told.llamagate("import", "packages/flow")
+    told.package("foo", version="0.1.0")
+    gateway.requests.clear()
+    told.llamagate(*command.split(), exits=5)
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_with_a_required_gateway_that_is_down_is_done_and_ends_with_10(
+    session: Session, free_port: int, command: str
+) -> None:
+    desire(session, f"http://127.0.0.1:{free_port}")
+    ready_for(session, command)
+    generation = session.record()["generation"]
+    session.edit("llamagate.yaml", "reload: auto", "reload: required")
+    said = session.llamagate(*command.split(), "--json", exits=10)
+    assert session.record()["generation"] == generation + 1
+    assert said.json["changes"] is True
+    assert "all is applied, but the gateway was not reloaded" in said.err
+
+
 # The key
 
 

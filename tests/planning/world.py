@@ -196,6 +196,9 @@ def _of_command(given: Notation) -> Intent:
     )
     if verb in ("remove", "enable", "disable"):
         if verb == "remove":
+            others = options.get("others", {}).items()
+            modules = [_manifest(ItemKey(Kind.MODULE, name), {"requires": needs}) for name, needs in others]
+            base = replace(base, others=tuple(modules))
             return verbs.to_remove(base, key(about), force=options.get("force", False))
         return verbs.to_switch(base, key(about), enabled=verb == "enable")
     wanted = [_from_package(key(name), item or {}, record, owner) for name, item in about.items()]
