@@ -18,7 +18,7 @@ MODULE_PACKAGING: Final = "module.yaml"
 
 
 class Dialect(StrEnum):
-    """The form in which a package is written (``docs/architecture.md``, "Packages")."""
+    """The form in which a package is written (``docs/manifests.md``)."""
 
     GATEWAY = "gateway"
     """``manifest.yaml`` or ``agenticmodule.yaml`` as the gateway reads it."""

@@ -54,11 +54,10 @@ def command_in(folder: Path) -> None:
 def run_blocks(codes: list[str], folder: Path, variables: dict[str, str] | None = None) -> list[str]:
     """What each block prints, all of them run in one shell that ends at the first error."""
     steps = "\n".join(f"echo '== {number}'\n{code}" for number, code in enumerate(codes))
-    path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", steps],
         cwd=folder,
-        env={"PATH": path, "HOME": str(folder), "PYTHONPATH": str(PROJECT), **(variables or {})},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(PROJECT), **(variables or {})},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
