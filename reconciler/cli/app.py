@@ -119,7 +119,7 @@ def _run(terminal: Terminal) -> int:
 def _invoke() -> int:
     """The verb, without the framework's own handling of errors, broken pipes and Ctrl-C."""
     chosen = {name: VERBS[name] for name in sys.argv[1:2] if name in VERBS}
-    command = typer.main.get_command(_application(chosen or VERBS))
+    command = typer.main.get_command(application(chosen or VERBS))
     try:
         with command.make_context("llamagate", sys.argv[1:]) as context:
             return int(command.invoke(context) or ExitCode.OK)
@@ -127,9 +127,9 @@ def _invoke() -> int:
         return int(ended.exit_code)
 
 
-def _application(verbs: Mapping[str, Verb]) -> typer.Typer:
+def application(verbs: Mapping[str, Verb]) -> typer.Typer:
     """The command line with these verbs; typer takes a millisecond for the flags of each."""
-    application = typer.Typer(
+    made = typer.Typer(
         name="llamagate",
         invoke_without_command=True,
         add_completion=False,
@@ -137,10 +137,10 @@ def _application(verbs: Mapping[str, Verb]) -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    application.callback()(llamagate)
+    made.callback()(llamagate)
     for name, verb in verbs.items():
-        application.command(name)(verb.flagged() if isinstance(verb, ChangingVerb) else verb)
-    return application
+        made.command(name)(verb.flagged() if isinstance(verb, ChangingVerb) else verb)
+    return made
 
 
 def _prepare_streams() -> None:

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 SaveOption = Annotated[
     bool, typer.Option("--save", help="Also write it into the desired state, so that the next apply keeps it.")
 ]
-ItemArgument = Annotated[list[str], typer.Argument(metavar="[TYPE] ID", show_default=False)]
+ItemArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[TYPE] ID",
+        show_default=False,
+        help="The item, by id, else by name. TYPE: extension (ext) or agentic-module (module, am).",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

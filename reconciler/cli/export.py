@@ -14,7 +14,14 @@ from reconciler.errors import ExitCode, UsageError
 
 
 def export(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[TYPE] ID", show_default=False)] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TYPE] ID",
+            show_default=False,
+            help="The item, by id, else by name. TYPE: extension (ext) or agentic-module (module, am).",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="ZIP", help="The archive to write; a folder with --all.")
     ] = None,

@@ -15,7 +15,14 @@ from reconciler.cli.options import OverwriteOption
 @ChangingVerb
 def import_(
     command: Command,
-    words: Annotated[list[str], typer.Argument(metavar="[TYPE] ZIP|DIR", show_default=False)],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TYPE] ZIP|DIR",
+            show_default=False,
+            help="The package. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
+        ),
+    ],
     allow_downgrade: Annotated[
         bool, typer.Option("--allow-downgrade", help="Permit an older version than the installed one.")
     ] = False,

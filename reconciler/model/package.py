@@ -20,7 +20,7 @@ DEFINITIONS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_
 
 
 class Dialect(StrEnum):
-    """The form in which a package is written (``docs/architecture.md``, "Packages")."""
+    """The form in which a package is written (``docs/manifests.md``)."""
 
     GATEWAY = "gateway"
     """``manifest.yaml`` or ``agenticmodule.yaml`` as the gateway reads it."""

@@ -1,0 +1,109 @@
+"""The table of JSON documents has the keys that the commands print, and no others."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.cli.shell import Session
+from tests.docs.pages import chapter, page, rows
+
+
+def _documented(command: str) -> set[str]:
+    table = rows(chapter(page("commands.md"), "JSON"))
+    cell = next(cells[1] for cells in table if command in cells[0].replace("`", "").split(", "))
+    return set(re.findall(r'"([a-z_]+)"', cell))
+
+
+def _keys(document: Any) -> set[str]:
+    """Every key in ``document``; a plan's ``diff`` holds whatever a manifest does."""
+    if isinstance(document, list):
+        return set().union(*map(_keys, document))
+    if not isinstance(document, dict):
+        return set()
+    return {*document, *_keys([value for key, value in document.items() if key != "diff"])}
+
+
+@pytest.fixture
+def drifted(session: Session) -> Session:
+    """A home with a backup, a generation before the last, and a file that is missing."""
+    session.extensions("a")
+    session.llamagate("apply")
+    session.package("a", version="2.0.0")
+    session.llamagate("apply")
+    session.installed("a", "manifest.yaml").unlink()
+    return session
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "history",
+        "list",
+        "restore --list",
+        "export",
+        "resume",
+        "recover",
+        "validate",
+        "lock",
+        "status --diff",
+    ],
+)
+def test_a_document_is_as_the_table_says(drifted: Session, command: str) -> None:
+    arguments = {
+        "restore --list": ("restore", "a", "--list"),
+        "export": ("export", "a", "--out", "a.zip"),
+        "status --diff": ("status", "--diff", "a"),
+    }
+    document = drifted.llamagate(*arguments.get(command, (command,)), "--json").json
+    assert _keys(document) == _documented(command)
+
+
+def test_that_of_verify(drifted: Session) -> None:
+    assert _keys(drifted.llamagate("verify", "--json", exits=3).json) == _documented("verify")
+
+
+def test_that_of_a_plan(drifted: Session) -> None:
+    drifted.extensions("a", "b")
+    drifted.write(str(drifted.installed("b", "manifest.yaml")), "name: b\n")
+    assert _keys(drifted.plan()) == _documented("plan")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import", "packages/a"),
+        ("enable", "a"),
+        ("disable", "a"),
+        ("remove", "a"),
+        ("rollback",),
+        ("restore", "a"),
+        ("sync",),
+        ("migrate", "packages"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_that_of_a_command_is_that_of_a_plan(drifted: Session, arguments: tuple[str, ...]) -> None:
+    plan = set(drifted.plan())
+    assert set(drifted.llamagate(*arguments, "--dry-run", "--json").json) == plan
+    assert set(drifted.llamagate(*arguments, "--json").json) == plan
+    assert _documented(arguments[0]) == _documented("plan")
+
+
+def test_that_of_status(drifted: Session) -> None:
+    drifted.llamagate("remove", "a")
+    document = drifted.llamagate("status", "--json").json
+    assert _keys({**document, "items": [], "drift": []}) == _documented("status")
+
+
+def test_that_of_doctor(drifted: Session) -> None:
+    drifted.llamagate("remove", "a")
+    assert _keys(drifted.llamagate("doctor", "--json").json) == _documented("doctor")
+
+
+def test_that_of_a_failure(session: Session) -> None:
+    session.write("p/manifest.yaml", "name: p\n")
+    failed = session.llamagate("import", "p", "--json", exits=1).json
+    assert _keys(failed) == _documented("when it fails")

@@ -1,0 +1,37 @@
+"""The command reference is what the commands say of themselves, and the page on commands names them all."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reconciler.cli.app import VERBS
+from tests.conftest import PROJECT
+from tests.docs.pages import chapter, page, rows
+from tests.docs.reference import COMMAND, REFERENCE, reference
+
+
+def test_the_command_reference_is_up_to_date() -> None:
+    assert REFERENCE.read_text("utf-8") == reference(), f"the help of a command changed: run '{COMMAND}'"
+
+
+def test_the_tables_of_commands_name_every_verb_once() -> None:
+    tables = page("commands.md").partition("## ")[0]
+    named = [name for row in rows(tables) for name in re.findall(r"`([a-z]+)", row[0])]
+    assert sorted(named) == sorted(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "pattern"),
+    [
+        ("Refusals", "reconciler/planning/policy.py", r'code="([a-z-]+)"'),
+        ("Findings of doctor", "reconciler/reconcile/examining.py", r'(?:_problem|_note)\)?\("([a-z-]+)"'),
+    ],
+    ids=["refusals", "findings"],
+)
+def test_every_code_for_scripts_is_explained(title: str, source: str, pattern: str) -> None:
+    text = chapter(page("commands.md"), title)
+    explained = [code for row in rows(text) for code in re.findall(r"`([a-z-]+)`", row[0])]
+    used = set(re.findall(pattern, (PROJECT / source).read_text("utf-8")))
+    assert sorted(explained) == sorted(used)
