@@ -81,14 +81,17 @@ def walk(root: Path | str) -> Iterator[Node]:
 
 def _walk(name: str, parent: int | None, root: str, prefix: str) -> Iterator[Node]:
     """Below the real folder ``name`` in ``parent``. It runs for every file of a home, so ``stamp_of`` stands inline."""
+    folder = None
     try:
         folder = os.open(name, READ_FOLDER, dir_fd=parent)
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=_NAME)
     except OSError as error:
+        if folder is not None:
+            os.close(folder)
         error.filename = f"{root}/{prefix}".rstrip("/")
         raise
     try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=_NAME)
         for entry in found:
             try:
                 status = entry.stat(follow_symlinks=False)

@@ -113,6 +113,13 @@ def test_error_at_a_call(reading: Sweep) -> None:
     assert [text for fault in sample for text in verdict(reading, fault)] == []
 
 
+def test_folder_that_cannot_be_listed_is_named(reading: Sweep) -> None:
+    calls = enumerate(reading.calls, 1)
+    points = [at for at, call in calls if call.name == "scandir" and at > reading.commit]
+    faults = [Fault(at=at, error=errno.EIO, reads=True) for at in points]
+    assert [text for fault in faults for text in verdict(reading, fault)] == []
+
+
 @pytest.mark.long
 def test_death_at_every_call(every: Sweep) -> None:
     assert [fault for at in every.points for verb in ("recover", "apply") for fault in every.verdict(at, verb)] == []
