@@ -25,10 +25,19 @@ def prune(home: Home, *, backups: int, generations: int) -> None:
     documents = _by_number(home.generations)
     dropped = documents[:-generations] if generations else documents
     kept = documents[len(dropped) :]
-    if any(_trees(path) - (_trees(kept[0]) if kept else set()) for path in dropped):
+    if _name_more(dropped, kept[:1]):
         prune_cache(home, without=frozenset(dropped))
     for path in dropped:
         path.unlink()
+
+
+def _name_more(dropped: list[Path], oldest: list[Path]) -> bool:
+    """Whether any of the documents ``dropped`` may name a package that the oldest which is kept does not."""
+    try:
+        kept = {tree for path in oldest for tree in _trees(path)}
+        return any(_trees(path) - kept for path in dropped)
+    except InputError:
+        return True  # a damaged document may name anything
 
 
 def prune_cache(home: Home, *, without: frozenset[Path] = frozenset()) -> None:

@@ -14,6 +14,7 @@ from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import carry, copy_tree
 from reconciler.fs.descriptor import naming
+from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
 from reconciler.model.ids import ItemKey, Kind
@@ -21,6 +22,7 @@ from reconciler.model.package import Package
 from reconciler.model.record import RecordedFile
 from reconciler.packages.content import Content
 from reconciler.packages.pack import pack
+from reconciler.packages.packed import open_packed
 from reconciler.packages.realise import Realised
 
 _SMALL_BYTES: Final = 2**20
@@ -83,13 +85,14 @@ class Stage:
         copy_tree(folder, self.new(key))
 
     def cache(self, tree_digest: Digest, content: Content) -> None:
-        """Pack the package for the cache, so that it can come back when its source is gone."""
-        cached = self.home.cached(tree_digest)
+        """Pack the package for the cache, so that it can come back when its source is gone, and mend what is there."""
+        cached, size = self.home.cached(tree_digest), sum(entry.size for entry in content.files)
         target = self._cache_area / cached.name
-        if target.exists() or cached.exists():
+        own_limits = Limits(unpacked=size, file=size, entries=len(content.files))
+        if target.exists() or open_packed(cached, tree_digest, limits=own_limits, name=str(cached)):
             return
         with naming(str(target)), target.open("xb") as out:
-            if sum(entry.size for entry in content.files) > _SMALL_BYTES:
+            if size > _SMALL_BYTES:
                 pack(content, out)
             else:
                 small = io.BytesIO()  # packing goes back over each header, and a file would be flushed each time

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.reconcile.backups import KeptBackup
     from reconciler.reconcile.examining import Examined
     from reconciler.reconcile.listing import Listed
-    from reconciler.reconcile.remembering import History
+    from reconciler.reconcile.remembering import Entry, History
     from reconciler.reconcile.status import Status
     from reconciler.reconcile.verifying import Verified
 
@@ -94,16 +94,21 @@ def render_history(history: History, style: Style = PLAIN) -> str:
         return "Nothing was applied here yet."
     lines = []
     for entry in history.entries:
-        one = entry.generation
-        back = f"  (the list of generation {one.list_of} again)" if one.list_of != one.number else ""
-        force = "  in force" if one.number == history.generation else ""
-        head = f"{one.number:>4}  {one.applied_at[:19].replace('T', ' ')}  {one.command}{back}{force}"
-        lines.append(style.paint(head, "bold"))
+        lines.append(style.paint(_generation(entry, history.generation), "bold"))
         changes = ("what it changed is no longer known",) if entry.changes is None else entry.changes
         lines += [f"      {line}" for line in changes[:_MAX_CHANGES]]
         if len(changes) > _MAX_CHANGES:
             lines.append(f"      … and {len(changes) - _MAX_CHANGES} more (--json shows all)")
     return "\n".join(lines)
+
+
+def _generation(entry: Entry, in_force: int) -> str:
+    one = entry.generation
+    if one is None:
+        return f"{entry.number:>4}  (damaged: its document is not what was written)"
+    back = f"  (the list of generation {one.list_of} again)" if one.list_of != one.number else ""
+    force = "  in force" if one.number == in_force else ""
+    return f"{one.number:>4}  {one.applied_at[:19].replace('T', ' ')}  {one.command}{back}{force}"
 
 
 def render_backups(backups: Sequence[KeptBackup], style: Style = PLAIN) -> str:

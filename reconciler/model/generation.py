@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import Source
+from reconciler.model.desired import Source, SourceKind
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import Record
@@ -67,6 +67,12 @@ class Generation:
     applied_at: str
     command: str
     items: Mapping[ItemKey, GenerationItem]
+
+    @property
+    def list(self) -> Mapping[ItemKey, GenerationItem]:
+        """What decides whether two generations are the same: all but where the packages came from."""
+        nowhere = Source(SourceKind.DIR, "")
+        return {key: replace(item, source=nowhere) for key, item in self.items.items()}
 
     @staticmethod
     def from_document(value: JsonObject) -> Generation:

@@ -12,13 +12,13 @@ from reconciler.packages.folder import open_folder
 
 
 def open_installed(
-    folder: Path, *, limits: Limits, name: str, is_mutable: Callable[[str], bool] = lambda _: False
+    folder: Path, *, limits: Limits, name: str, leaves_out: Callable[[str], bool] = lambda _: False
 ) -> Content:
-    """The files in ``folder`` that can be the package's: all but those that programs edit.
+    """The files in ``folder`` that can be the package's: all but those that ``leaves_out`` names.
 
     The list of checksums is left out too: it is that of the package as it came, before anyone configured it. Errors as
     for ``open_folder``.
     """
     content = open_folder(folder, limits=limits, name=name)
-    files = tuple(entry for entry in content.files if entry.path != CHECKSUMS_FILE and not is_mutable(entry.path))
+    files = tuple(entry for entry in content.files if entry.path != CHECKSUMS_FILE and not leaves_out(entry.path))
     return Part(content, files, content.notes)

@@ -54,7 +54,7 @@ def _with_stamps(item: RecordItem, action: Action, staged: Mapping[str, Recorded
 def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime) -> RegistryEdits:
     """The entries that ``plan`` sets and drops."""
     edits: dict[str, RegistryEntry | None] = {}
-    for action in plan.actions:
+    for action in sorted(plan.actions, key=lambda action: not action.removes):  # an id may pass to the other kind
         before = observed.registry.get(action.key)
         if action.after is not None:
             edits[action.key.id] = _entry(action.after, before, intent.home, registry_time(now))

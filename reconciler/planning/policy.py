@@ -59,7 +59,8 @@ def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[R
     if not new:
         return
     taken: dict[str, set[ItemKey]] = {}
-    for key in (*observed.present, *record.items, *(entry.key for entry in observed.registry.entries.values())):
+    everything = {*observed.present, *record.items, *(entry.key for entry in observed.registry.entries.values())}
+    for key in everything - intent.removals.keys():
         taken.setdefault(key.id.casefold(), set()).add(key)
     for key in new:
         others = taken.get(key.id.casefold(), set()) - {key}

@@ -242,8 +242,8 @@ def _staged(env: Environment, looked: Looked, action: Action, change: Transactio
         package=opened.package,
         content=opened.content,
         realised=realised(env, opened, wanted.config),
-        keep=action.keep | (carried.keep if carried else frozenset()),
-        brought=action.brought | carried.brought if carried else action.brought,
+        keep=action.keep | carried.keep if carried else action.keep,
+        brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
         carried_from=carried.folder if carried else None,
         private=any(env_references(wanted.config)),
     )

@@ -16,13 +16,19 @@ from reconciler.reconcile.scene import Scene
 from reconciler.sources.resolve import Opened, Resolved, resolved_as
 
 
-def found_package(scene: Scene, key: ItemKey, folder: Path) -> tuple[Resolved, Wanted]:
+def found_package(
+    scene: Scene, key: ItemKey, folder: Path, *, local: frozenset[str] = frozenset()
+) -> tuple[Resolved, Wanted]:
     """The package in ``folder``, and the item ``key`` as it stands there. ``InputError`` where it is none.
 
-    It has no source of its own: it is said to come from the item's place, and the cache keeps it.
+    Files at the paths ``local`` are not the package's. It has no source of its own: it is said to come from the item's
+    place, and the cache keeps it.
     """
     is_mutable = mutable_matcher(scene.policy.mutable)
-    content = open_installed(folder, limits=scene.policy.limits, name=str(folder), is_mutable=is_mutable)
+    limits = scene.policy.limits
+    content = open_installed(
+        folder, limits=limits, name=str(folder), leaves_out=lambda path: path in local or is_mutable(path)
+    )
     package = read_package(content, name=str(folder))
     if package.manifest.kind is not key.kind:
         raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")

@@ -14,18 +14,20 @@ from reconciler.store.state_files import read_generations, read_record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One generation, and how its list differs from the one before; ``None`` where that is no longer kept."""
+    """One generation, and how its list differs from the one before; ``None`` where either is not known any more."""
 
-    generation: Generation
+    number: int
+    generation: Generation | None
     changes: tuple[str, ...] | None
 
     def to_document(self) -> JsonObject:
+        one = self.generation
         return {
-            "generation": self.generation.number,
-            "list_of": self.generation.list_of,
-            "applied_at": self.generation.applied_at,
-            "command": self.generation.command,
-            "items": len(self.generation.items),
+            "generation": self.number,
+            "list_of": one.list_of if one else None,
+            "applied_at": one.applied_at if one else None,
+            "command": one.command if one else None,
+            "items": None if one is None else len(one.items),
             "changes": None if self.changes is None else [*self.changes],
         }
 
@@ -48,19 +50,16 @@ def read_history(env: Environment) -> History:
 
 def _history(home: Home) -> History:
     generations = read_generations(home)
-    before = {generation.number + 1: generation for generation in generations}
     entries = [
-        Entry(generation=one, changes=_changes(before.get(one.number), one) if _is_known(before, one) else None)
-        for one in reversed(generations)
+        Entry(number=number, generation=one, changes=_changes(generations.get(number - 1), one))
+        for number, one in reversed(generations.items())
     ]
     return History(generation=read_record(home)[0].generation, entries=tuple(entries))
 
 
-def _is_known(before: dict[int, Generation], generation: Generation) -> bool:
-    return generation.number == 1 or generation.number in before
-
-
-def _changes(before: Generation | None, after: Generation) -> tuple[str, ...]:
+def _changes(before: Generation | None, after: Generation | None) -> tuple[str, ...] | None:
+    if after is None or (before is None and after.number > 1):
+        return None
     old = before.items if before else {}
     keys = sorted({*old, *after.items})
     return tuple(line for key in keys if (line := _change(old.get(key), after.items.get(key))))

@@ -69,21 +69,22 @@ def _judge(scene: Scene, key: ItemKey, observed: Observed, findings: _Findings) 
         if not other and not is_offered:
             findings.gone.append(key)
     elif recorded is None:
-        _adopt(scene, key, None, findings)
-    elif _may_be_another(recorded, observed) and _adopt(scene, key, recorded, findings):
+        _adopt(scene, key, observed, findings)
+    elif _may_be_another(recorded, observed) and _adopt(scene, key, observed, findings):
         pass  # another version was put there
     elif registry_drift(recorded, entry, str(scene.home.root)):
         findings.wanted[key] = as_recorded(recorded)
 
 
-def _adopt(scene: Scene, key: ItemKey, recorded: RecordItem | None, findings: _Findings) -> bool:
-    """Take the package that lies there, if it is one; what is ``recorded`` in the same version was edited only."""
+def _adopt(scene: Scene, key: ItemKey, observed: Observed, findings: _Findings) -> bool:
+    """Take the package that lies there, if it is one; what is recorded in the same version was edited only."""
+    recorded = scene.record.items.get(key)
     rival = findings.ids.setdefault(key.id.casefold(), key)
     if rival != key:
         findings.notes.append(f"the {key} is left alone: the {rival} has the same id, and a gateway keeps only one")
         return False
     try:
-        resolved, wanted = found_package(scene, key, scene.home.item(key))
+        resolved, wanted = found_package(scene, key, scene.home.item(key), local=_local(recorded, observed))
     except LlamagateError as error:
         if isinstance(error.__cause__, OSError):
             raise  # that it cannot be read says nothing about the package
@@ -98,6 +99,13 @@ def _adopt(scene: Scene, key: ItemKey, recorded: RecordItem | None, findings: _F
             f"{key.id} has the name '{wanted.manifest.name}': a gateway looks enablement up by name first"
         )
     return True
+
+
+def _local(recorded: RecordItem | None, observed: Observed) -> frozenset[str]:
+    """What we did not bring. Another version may have; but what a person has put there is not to be taken for it."""
+    if recorded is None:
+        return frozenset()
+    return frozenset(observed.item(recorded.key).files.keys() - recorded.files.keys())
 
 
 def _may_be_another(recorded: RecordItem, observed: Observed) -> bool:

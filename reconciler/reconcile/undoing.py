@@ -42,13 +42,15 @@ def look_at_rollback(env: Environment, file: Path, asked: Rollback) -> Looked:
 
 
 def _before(scene: Scene) -> Generation:
-    """The list before the one in force."""
+    """The list before the one in force: repairs make generations too, and they change no list."""
     if scene.record.generation == 0:
         raise InputError("nothing was applied here yet, so that there is nothing to go back to")
-    in_force = read_generation(scene.home, scene.record.generation).list_of
-    if in_force <= 1:
-        raise InputError(f"generation {in_force} is in force, and there was none before it")
-    return read_generation(scene.home, in_force - 1)
+    in_force = read_generation(scene.home, scene.record.generation)
+    for number in range(in_force.list_of - 1, 0, -1):
+        earlier = read_generation(scene.home, number)
+        if earlier.list != in_force.list:
+            return earlier
+    raise InputError(f"generation {in_force.list_of} is in force, and there was none before it")
 
 
 def _wanted(scene: Scene, item: GenerationItem, number: int, resolved: dict[ItemKey, Resolved]) -> Wanted:
@@ -63,8 +65,9 @@ def _wanted(scene: Scene, item: GenerationItem, number: int, resolved: dict[Item
         raise InputError(message, advice="set it and run the command again")
     found = cached(scene, item)
     if found is None:
-        message = f"generation {number} needs {item.key.id} {item.version}, which is no longer in the cache"
-        raise InputError(message, advice=f"import it again from {item.source}, or go back to a later generation")
+        what = f"{item.key.id} {item.version}, whose package in the cache is missing or damaged"
+        advice = f"import it again (it came from {item.source}), or go back to another generation"
+        raise InputError(f"generation {number} needs {what}", advice=advice)
     resolved[item.key] = found
     return wanted_as(
         scene.env,

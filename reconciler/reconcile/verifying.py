@@ -62,10 +62,14 @@ def _verify(scene: Scene) -> Verified:
 def _damaged(scene: Scene) -> list[str]:
     """The packages that generations, or the record, need and that the cache does not hold as they were."""
     needed: dict[Digest, tuple[ItemKey, str]] = {}
-    for generation in read_generations(scene.home):
-        needed |= {item.tree: (item.key, item.version) for item in generation.items.values()}
+    lost = []
+    for number, generation in read_generations(scene.home).items():
+        if generation is None:
+            lost.append(f"generation {number}: its document is damaged ({scene.home.generation(number)})")
+        else:
+            needed |= {item.tree: (item.key, item.version) for item in generation.items.values()}
     needed |= {item.tree: (item.key, item.version) for item in scene.record.items.values()}
-    return [
+    return lost + [
         f"{key.id} {version}: its package in the cache is damaged or missing ({scene.home.cached(tree)})"
         for tree, (key, version) in sorted(needed.items(), key=lambda row: row[1])
         if open_cached(tree, scene.home, scene.policy.limits, name=key.id) is None

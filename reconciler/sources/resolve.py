@@ -122,19 +122,16 @@ def recorded_as_resolved(recorded: RecordItem) -> Resolved:
 
 def open_cached(tree: Digest, home: Home, limits: Limits, *, name: str) -> Opened | None:
     """The cached package; ``None`` where there is none, or where its bytes are no longer those of its digest."""
-    from reconciler.packages.archive import open_archive
     from reconciler.packages.manifest import read_package
+    from reconciler.packages.packed import open_packed
 
-    path = home.cached(tree)
-    if not path.exists():
+    content = open_packed(home.cached(tree), tree, limits=limits, name=name)
+    if content is None:
         return None
     try:
-        content = open_archive(path, limits=limits, name=name)
-        package = read_package(content, name=name)
+        return Opened(package=read_package(content, name=name), content=content)
     except LlamagateError:
         return None
-    is_whole = package.tree == tree and content.as_packed
-    return Opened(package=package, content=content) if is_whole else None
 
 
 def _open(source: Source, limits: Limits, name: str) -> Opened:

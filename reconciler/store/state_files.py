@@ -58,9 +58,16 @@ def generation_bytes(generation: Generation) -> bytes:
     return seal(generation.to_document())
 
 
-def read_generations(home: Home) -> list[Generation]:
-    """Every generation that is kept, oldest first."""
-    return [read_generation(home, number) for number in sorted(_generation_numbers(home))]
+def read_generations(home: Home) -> dict[int, Generation | None]:
+    """Every generation that is kept, oldest first; ``None`` for one that is damaged."""
+    return {number: _generation_if_whole(home, number) for number in sorted(_generation_numbers(home))}
+
+
+def _generation_if_whole(home: Home, number: int) -> Generation | None:
+    try:
+        return read_generation(home, number)
+    except InputError:
+        return None
 
 
 def read_generation(home: Home, number: int) -> Generation:

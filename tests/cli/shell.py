@@ -16,7 +16,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -293,9 +293,9 @@ main()
 
 
 @contextmanager
-def held_apply(session: Session, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """An apply that stands just behind its commit point until a line is written to its standard input."""
-    with session.python(HELD, "apply", *arguments, stdin=subprocess.PIPE) as running:
+def held(session: Session, *command: object) -> Iterator[subprocess.Popen[str]]:
+    """A command that stands just behind its commit point until a line is written to its standard input."""
+    with session.python(HELD, *command, stdin=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "held\n", running.communicate()
         try:
@@ -304,9 +304,19 @@ def held_apply(session: Session, *arguments: object) -> Iterator[subprocess.Pope
             running.kill()
 
 
-def interrupt_apply(session: Session, *arguments: object) -> None:
-    """An apply that dies just behind its commit point."""
-    with held_apply(session, *arguments) as running:
+def held_apply(session: Session, *arguments: object) -> AbstractContextManager[subprocess.Popen[str]]:
+    """An apply that stands there."""
+    return held(session, "apply", *arguments)
+
+
+def interrupt(session: Session, *command: object) -> None:
+    """A command that dies just behind its commit point."""
+    with held(session, *command) as running:
         running.kill()
         running.communicate()
     assert session.journal.exists()
+
+
+def interrupt_apply(session: Session, *arguments: object) -> None:
+    """An apply that dies there."""
+    interrupt(session, "apply", *arguments)
