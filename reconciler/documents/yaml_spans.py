@@ -197,7 +197,7 @@ class _Reader:
 
     def _mapping(self, event: Any, inner: _Open | None) -> None:
         if self._depth == 1 and not self.step and not event.flow_style:
-            self.step = max(event.start_mark.column - self.met[0].start.start_mark.column, 0)
+            self.step = event.start_mark.column - self.met[0].start.start_mark.column
         is_next = self._open == self._depth < len(self._path)
         if is_next and (not inner or inner.key.value == self._path[self._depth - 1]):
             self.met.append(_Open(event))

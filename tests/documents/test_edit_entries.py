@@ -190,6 +190,12 @@ ADDED = {
         value={"source": "./bar"},
         after="extensions:\n    foo:\n        source: ./foo\n    bar:\n        source: ./bar\n",
     ),
+    "in-a-file-that-is-indented-as-a-whole": SetCase(
+        before="  extensions:\n     foo: ./foo\n",
+        path="modules.m",
+        value="./m",
+        after="  extensions:\n     foo: ./foo\n  modules:\n     m: ./m\n",
+    ),
     "key-of-an-entry": SetCase(
         before="extensions:\n  foo:\n    source: ./foo\n    # about its end\n\n  bar: ./bar\n",
         path="extensions.foo.enabled",
