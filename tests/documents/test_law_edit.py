@@ -176,11 +176,14 @@ def test_set_changes_only_the_value(place: tuple[Document, Keys], value: Json) -
     document, path = place
     before, result = document.written.text, set_entry(document.data, path, value)
     assert exact(loaded(result)) == exact(with_entry(document.value, path, value))
-    own = document.written.inline.get(path) or document.written.lines[path]
+    assert set_entry(result, path, value) == result
     after = result.decode()
+    if at(document.value, path) is None and path not in document.written.inline:
+        assert is_insertion(before, after)
+        return
+    own = document.written.inline.get(path) or document.written.lines[path]
     assert after.startswith(before[: own.start])
     assert after.endswith(before[own.end :])
-    assert set_entry(result, path, value) == result
 
 
 @many
