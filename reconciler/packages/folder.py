@@ -56,17 +56,17 @@ class FolderContent:
             raise _changed(self.name, path)
 
 
-def open_folder(path: Path, *, limits: Limits, name: str) -> FolderContent:
+def open_folder(path: Path, *, limits: Limits, name: str, skips_links: bool = False) -> FolderContent:
     """Check the whole folder and hash its files. ``name`` is how messages call it.
 
-    Raises ``InputError`` for the first thing that is wrong: a link, pipe or device, a bad name, a file that cannot be
-    read or changes while it is, a limit passed.
+    Raises ``InputError`` for the first thing that is wrong: a link (unless ``skips_links``), a pipe, a device, a bad
+    name, a file that cannot be read or changes while it is, a limit passed.
     """
     try:
         root = os.open(path, _ROOT)
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
-    survey = _Survey(name, limits)
+    survey = _Survey(name, limits, skips_links)
     try:
         survey.folder(root, "")
     finally:
@@ -81,6 +81,7 @@ class _Survey:
 
     name: str
     limits: Limits
+    skips_links: bool
     files: list[FileEntry] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     _names: Names = field(init=False)
@@ -127,6 +128,8 @@ class _Survey:
             os.close(descriptor)
 
     def _file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> None:
+        if self.skips_links and stat.S_ISLNK(status.st_mode):
+            return
         if not stat.S_ISREG(status.st_mode):
             raise self._not_a_file(parent, leaf, path, status)
         self._check_size(path, status.st_size)

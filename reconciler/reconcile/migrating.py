@@ -62,7 +62,7 @@ def look_at_migration(env: Environment, file: Path, asked: Migration) -> Looked:
     folders = legacy_packages(asked.folder)
     packages, faults = _read_all(scene, asked.folder, folders)
     if faults and not asked.skips_invalid:
-        message = f"{asked.folder}: {len(faults)} of {len(folders)} packages cannot be migrated"
+        message = f"{asked.folder}: {len(folders) - len(packages)} of {len(folders)} packages cannot be migrated"
         raise InputError(message, faults=faults, advice="mend them, or leave them out with --skip-invalid")
     new = [one for one in packages if one.key not in scene.present and one.key not in scene.record.items]
     owner = saving_owner(scene) if asked.save else None

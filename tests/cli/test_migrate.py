@@ -1,0 +1,104 @@
+"""``migrate``: legacy extension discovery. The old folder is read and left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import MANIFEST, Session, snapshot
+
+TASK = "name: {id}\nversion: 1.0.0\ndescription: d\ntask: {{type: model}}\nprompt: Say {{{{x}}}}\n"
+
+
+@pytest.fixture
+def legacy(session: Session) -> Session:
+    """A gateway's old folder: flat and nested, both manifest forms, a folder of another name, and ``builtin``."""
+    for path, item in (("one", "one"), ("group/two", "two"), ("Three Folder", "three"), ("builtin/core", "core")):
+        session.write(f"extensions/{path}/manifest.yaml", MANIFEST.format(id=item, version="1.0.0"))
+    session.write("extensions/one/templates/a.txt", "a\n")
+    session.write("extensions/one/sub/manifest.yaml", "no package of its own\n")
+    session.write("extensions/four/extension.yaml", TASK.format(id="four"))
+    session.write("extensions/README.md", "not a package\n")
+    return session
+
+
+def marker(session: Session) -> Path:
+    return session.home / ".migration_complete"
+
+
+def test_everything_is_found_but_builtin_and_what_lies_in_packages(legacy: Session) -> None:
+    before = snapshot(legacy.project / "extensions")
+    said = legacy.llamagate("migrate").out
+    assert sorted(legacy.registered()) == ["four", "one", "three", "two"]
+    assert legacy.installed("one", "templates/a.txt").read_text() == "a\n"
+    assert "extensions/Three Folder has the id 'three', under which it is installed" in said
+    assert "loads these again when they are removed or disabled here: four, one, three, two" in said
+    assert marker(legacy).read_text() == "migration completed"
+    assert snapshot(legacy.project / "extensions") == before
+
+
+def test_dry_run_shows_the_plan(legacy: Session) -> None:
+    before = legacy.everything()
+    assert "Plan: 4 install. Without --dry-run it is carried out." in legacy.llamagate("migrate", "--dry-run").out
+    assert legacy.everything() == before
+
+
+def test_it_can_be_run_again_and_takes_what_is_new(legacy: Session) -> None:
+    legacy.llamagate("migrate")
+    before = legacy.everything()
+    legacy.llamagate("migrate")
+    assert legacy.everything() == before
+    legacy.write("extensions/five/manifest.yaml", MANIFEST.format(id="five", version="1.0.0"))
+    legacy.llamagate("migrate")
+    assert "five" in legacy.registered()
+
+
+def test_what_is_installed_wins(legacy: Session) -> None:
+    legacy.package("one", version="2.0.0")
+    legacy.llamagate("import", "packages/one")
+    said = legacy.llamagate("migrate").out
+    assert "one is installed in version 2.0.0; the legacy 1.0.0 is left out" in said
+    assert legacy.registered()["one"]["version"] == "2.0.0"
+
+
+def test_a_folder_with_nothing_in_it_marks_nothing_as_done(session: Session) -> None:
+    (session.project / "extensions").mkdir()
+    assert "no package was found below extensions" in session.llamagate("migrate").out
+    assert not marker(session).exists()
+
+
+def test_a_folder_that_is_not_there(session: Session) -> None:
+    said = session.llamagate("migrate", "elsewhere", exits=1)
+    assert said.err == (
+        "llamagate: elsewhere: there is no such folder; "
+        "name the folder 'extensions' from which the gateway was started\n"
+    )
+    assert not marker(session).exists()
+
+
+def test_an_invalid_package_stops_it_unless_it_is_to_be_left_out(legacy: Session) -> None:
+    legacy.write("extensions/bad/manifest.yaml", "name: bad\n")
+    said = legacy.llamagate("migrate", exits=1)
+    assert said.err.startswith(
+        "llamagate: extensions: 1 of 5 packages cannot be migrated\n  extensions/bad/manifest.yaml"
+    )
+    assert "leave them out with --skip-invalid" in said.err
+    assert snapshot(legacy.home / "extensions") == {}
+    assert not marker(legacy).exists()
+    assert "(left out)" in legacy.llamagate("migrate", "--skip-invalid").out
+    assert len(legacy.registered()) == 4
+
+
+def test_two_folders_with_one_id(legacy: Session) -> None:
+    legacy.write("extensions/again/manifest.yaml", MANIFEST.format(id="ONE", version="1.0.0"))
+    said = legacy.llamagate("migrate", exits=1)
+    assert "has the id 'one' too" in said.err
+
+
+def test_save_lists_them_and_the_next_apply_has_nothing_to_do(legacy: Session) -> None:
+    legacy.llamagate("migrate", "--save")
+    text = (legacy.project / "llamagate.yaml").read_text()
+    assert "  two: ./extensions/group/two\n" in text
+    assert legacy.actions() == []
+    assert legacy.record()["items"][0]["owner"] == "default"

@@ -1,0 +1,110 @@
+"""``restore``: a kept backup's whole folder comes back, and what it replaces is backed up."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Session, interrupt, snapshot
+
+
+@pytest.fixture
+def two(session: Session) -> Session:
+    """1.0.0 in use, with files of its own, and then 2.0.0 over it. The sources are gone."""
+    session.package("foo", files={"run.sh": "#!/bin/sh\n", "text.txt": "one\n"})
+    (session.project / "packages/foo/run.sh").chmod(0o755)
+    session.extensions("foo", text="policy: {backups: 3}\n")
+    session.llamagate("apply")
+    folder = session.installed("foo")
+    (folder / "mine" / "empty").mkdir(parents=True)
+    (folder / "mine" / "notes.txt").write_text("mine\n")
+    (folder / "mine" / "notes.txt").chmod(0o600)
+    (folder / "latest").symlink_to("mine/notes.txt")
+    session.package("foo", version="2.0.0", files={"text.txt": "two\n"})
+    session.llamagate("apply")
+    shutil.rmtree(session.project / "packages")
+    return session
+
+
+def picture(session: Session) -> dict[str, object]:
+    folder = session.installed("foo")
+    return {str(Path(path).relative_to(folder)): node for path, node in snapshot(folder).items()}
+
+
+def test_the_whole_folder_comes_back_and_goes_again(two: Session) -> None:
+    newer = picture(two)
+    backup = two.ours / "backups" / "extension" / "foo" / "2"
+    older = {str(Path(path).relative_to(backup)): node for path, node in snapshot(backup).items()}
+    said = two.llamagate("restore", "foo")
+    assert (
+        "  ~ downgrade  foo  2.0.0 → 1.0.0    extension\n      put back from the backup of generation 2\n" in said.out
+    )
+    assert picture(two) == older
+    assert {"latest", "mine/empty", "mine/notes.txt", "run.sh"} <= older.keys()
+    assert two.registered()["foo"]["version"] == "1.0.0"
+    two.llamagate("restore", "foo")
+    assert picture(two) == newer
+    assert two.llamagate("verify").code == 0
+
+
+def test_what_was_edited_in_a_backup_is_drift_again(session: Session) -> None:
+    session.package("foo", files={"text.txt": "one\n"})
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.installed("foo", "text.txt").write_text("edited\n")
+    session.llamagate("remove", "foo")
+    session.llamagate("restore", "foo")
+    assert session.installed("foo", "text.txt").read_text() == "edited\n"
+    drift = session.llamagate("status", "--json").json["drift"]
+    assert [(row["path"], row["change"]) for row in drift] == [("text.txt", "edited")]
+
+
+def test_the_kept_backups_are_listed_newest_first(two: Session) -> None:
+    two.llamagate("remove", "foo")
+    found = two.llamagate("restore", "foo", "--list", "--json").json["backups"]
+    assert [(row["generation"], row["version"]) for row in found] == [(3, "2.0.0"), (2, "1.0.0")]
+    two.llamagate("restore", "foo", "--from", "2")
+    assert two.registered()["foo"]["version"] == "1.0.0"
+    said = two.llamagate("restore", "foo", "--from", "7", exits=1)
+    assert said.err == "llamagate: no backup of generation 7 is kept of foo; kept are those of 2, 3\n"
+
+
+def test_a_backup_whose_generation_and_package_are_forgotten_comes_back_as_it_is(two: Session) -> None:
+    (two.ours / "generations" / "1.json").unlink()
+    two.llamagate("restore", "foo")
+    assert two.registered()["foo"]["version"] == "1.0.0"
+    assert (two.installed("foo") / "latest").readlink() == Path("mine/notes.txt")
+    assert two.llamagate("verify").code == 0
+
+
+def test_restore_sets_a_hold_that_an_apply_ends(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.package("foo", version="2.0.0")
+    session.llamagate("apply")
+    session.llamagate("restore", "foo")
+    held = session.llamagate("status", "--json").json["hold"]
+    assert held == {"reason": "foo was restored from the backup of generation 2", "generation": 3}
+    said = session.llamagate("apply")
+    assert f"a hold is in force ({held['reason']}); an apply ends it" in said.out
+    assert session.llamagate("status", "--json").json["hold"] is None
+    assert session.llamagate("resume").out == "There was no hold.\n"
+
+
+@pytest.mark.parametrize("item", ["nope", "../foo", "bar"])
+def test_what_has_no_backup_is_refused_with_words(session: Session, item: str) -> None:
+    session.extensions("bar")
+    session.llamagate("apply")
+    before = session.everything()
+    said = session.llamagate("restore", item, exits=1)
+    assert said.err.startswith(f"llamagate: no backup of '{item}' is kept")
+    assert session.everything() == before
+
+
+def test_an_interrupted_restore_is_finished(two: Session) -> None:
+    interrupt(two, "restore", "foo")
+    assert two.llamagate("recover", "--json").json == {"recovered": "finished"}
+    assert two.registered()["foo"]["version"] == "1.0.0"
+    assert two.installed("foo", "mine/notes.txt").read_text() == "mine\n"

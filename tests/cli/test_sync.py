@@ -1,0 +1,154 @@
+"""``sync``: record, registry and disk agree again; the disk decides, and no item's file is touched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import MANIFEST, MODULE, Session, snapshot, stamps
+
+
+@pytest.fixture
+def pair(session: Session) -> Session:
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    return session
+
+
+def lay(session: Session, item: str, *, version: str = "1.0.0", kind: str = "extensions") -> Path:
+    """What another program puts there."""
+    folder = session.home / kind / "installed" / item
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "extensions":
+        (folder / "manifest.yaml").write_text(MANIFEST.format(id=item, version=version))
+    else:
+        (folder / "agenticmodule.yaml").write_text(MODULE.format(id=item, version=version, extension="x"))
+    return folder
+
+
+def test_sync_of_what_agrees_writes_nothing(pair: Session) -> None:
+    before = stamps(pair.home / "extensions", pair.home / "registry", pair.ours / "generations")
+    assert pair.llamagate("sync").out == "No changes: it is so already (generation 1).\n"
+    assert stamps(pair.home / "extensions", pair.home / "registry", pair.ours / "generations") == before
+
+
+def test_missing_entries_and_wrong_ones_come_from_the_record(pair: Session) -> None:
+    entries = json.loads(pair.registry.read_bytes())
+    wrong = {**entries[0], "version": "0.1.0", "source_path": "/elsewhere", "enabled": False}
+    pair.registry.write_text(json.dumps([wrong]))
+    said = pair.llamagate("sync")
+    assert said.out.startswith(
+        "  ! repair     bar  1.0.0            extension\n      its registry entry was missing or wrong\n"
+    )
+    assert {item: entry["version"] for item, entry in pair.registered().items()} == {"bar": "1.0.0", "foo": "1.0.0"}
+    assert pair.registered()["bar"]["enabled"] is False
+    assert pair.registered()["bar"]["source_path"] == str(pair.installed("bar"))
+
+
+def test_a_version_that_something_else_installed_is_taken_and_local_files_stay_local(pair: Session) -> None:
+    pair.installed("foo", "mine.txt").write_text("mine\n")
+    lay(pair, "foo", version="3.0.0")
+    files = snapshot(pair.home / "extensions")
+    assert "  ~ update     foo  1.0.0 → 3.0.0    extension\n" in pair.llamagate("sync").out
+    assert pair.registered()["foo"]["version"] == "3.0.0"
+    assert snapshot(pair.home / "extensions") == files
+    assert pair.actions() == ["downgrade foo"]
+    pair.llamagate("apply")
+    assert pair.installed("foo", "mine.txt").read_text() == "mine\n"
+
+
+def test_an_edit_stays_drift(pair: Session) -> None:
+    pair.edit(pair.installed("foo", "manifest.yaml"), "interval: 5", "interval: 7")
+    said = pair.llamagate("sync")
+    assert "foo: manifest.yaml was changed by hand" in said.out
+    assert pair.record()["generation"] == 1
+
+
+def test_a_moved_home(pair: Session) -> None:
+    moved = pair.base / "elsewhere"
+    pair.home.rename(moved)
+    pair.llamagate("sync", "--home", moved)
+    paths = [entry["source_path"] for entry in json.loads((moved / "registry" / "installed.json").read_bytes())]
+    assert paths == [f"{moved}/extensions/installed/{item}" for item in ("bar", "foo")]
+    assert pair.llamagate("verify", "--home", moved).code == 0
+
+
+def test_entries_without_a_folder_go(pair: Session) -> None:
+    entries = json.loads(pair.registry.read_bytes())
+    pair.registry.write_text(json.dumps([*entries, {**entries[0], "id": "ghost", "name": "ghost"}]))
+    shutil.rmtree(pair.installed("bar"))
+    said = pair.llamagate("sync")
+    assert said.out.count("its folder is gone") == 2
+    assert list(pair.registered()) == ["foo"]
+    assert pair.actions() == ["install bar"]
+
+
+@pytest.mark.parametrize("kind", ["extensions", "agentic-modules"])
+def test_folders_without_an_entry_are_registered_and_belong_to_nobody(pair: Session, kind: str) -> None:
+    lay(pair, "found", version="2.1.0", kind=kind)
+    pair.llamagate("sync")
+    assert pair.registered()["found"]["version"] == "2.1.0"
+    listed = {item["id"]: item["owner"] for item in pair.llamagate("list", "--json").json["items"]}
+    assert listed == {"foo": "default", "bar": "default", "found": None}
+    assert pair.actions() == []
+    before = pair.everything()
+    pair.llamagate("sync")
+    assert pair.everything() == before
+
+
+@pytest.mark.parametrize("broken", [b"", b"[null]", b'[{"id": "foo"', b"\xff\xfe"])
+def test_a_corrupt_registry_is_rebuilt(pair: Session, broken: bytes) -> None:
+    lay(pair, "found")
+    pair.registry.write_bytes(broken)
+    said = pair.llamagate("sync")
+    assert "registry/installed.json cannot be read" in said.out
+    assert sorted(pair.registered()) == ["bar", "foo", "found"]
+    assert pair.registry.with_name("installed.json.broken-2").read_bytes() == broken
+
+
+def test_what_an_interrupted_update_left_is_offered_and_its_entry_kept(pair: Session) -> None:
+    entry = {**json.loads(pair.registry.read_bytes())[0], "id": "lost", "name": "lost", "enabled": False}
+    pair.registry.write_text(json.dumps([*json.loads(pair.registry.read_bytes()), entry]))
+    copy = lay(pair, "lost").rename(pair.home / "extensions" / "installed" / "kept")
+    (pair.home / "extensions/installed/backups/lost").mkdir(parents=True)
+    copy = copy.rename(pair.home / "extensions/installed/backups/lost/20260101")
+    said = pair.llamagate("sync")
+    assert f"lost is gone, but an interrupted update left a copy: 'llamagate import {copy}' brings it back" in said.out
+    pair.llamagate("import", copy)
+    assert pair.registered()["lost"]["enabled"] is False
+
+
+def test_what_cannot_be_an_item_is_named_and_left(pair: Session) -> None:
+    lay(pair, "foo", kind="agentic-modules")
+    lay(pair, "BAR")
+    (pair.installed("junk")).mkdir()
+    (pair.base / "outside").mkdir()
+    (pair.home / "extensions/installed/linked").symlink_to(pair.base / "outside")
+    said = pair.llamagate("sync").out
+    assert "the agentic-module foo is left alone: the extension foo has the same id" in said
+    assert "the extension BAR is left alone: the extension bar has the same id" in said
+    assert "the extension junk is left alone, it is no valid package" in said
+    assert sorted(pair.registered()) == ["bar", "foo"]
+
+
+def test_dry_run_shows_and_does_nothing(pair: Session) -> None:
+    lay(pair, "found")
+    before = pair.everything()
+    assert "Plan: 1 adopt. Without --dry-run it is carried out.\n" in pair.llamagate("sync", "--dry-run").out
+    assert pair.everything() == before
+
+
+def test_the_work_grows_as_the_number_of_items(session: Session) -> None:
+    calls = []
+    for count in (20, 200):
+        if session.home.exists():
+            session.home.rename(session.base / "before")
+        for number in range(count):
+            lay(session, f"item{number}")
+        session.llamagate("sync")
+        calls.append(len(session.traced("sync", calls="openat,newfstatat,statx,lstat,stat,read,getdents64")))
+    per_item = (calls[1] - calls[0]) / 180
+    assert per_item < 60, calls

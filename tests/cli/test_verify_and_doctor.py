@@ -1,0 +1,145 @@
+"""``verify`` reads everything again; ``doctor`` says what is wrong and what mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from tests.cli.shell import MANIFEST, Session, interrupt_apply
+
+
+@pytest.fixture
+def pair(session: Session) -> Session:
+    session.package("foo", files={"text.txt": "text\n"})
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    return session
+
+
+def codes(session: Session, *, exits: int) -> list[str]:
+    return [row["code"] for row in session.llamagate("doctor", "--json", exits=exits).json["findings"]]
+
+
+def test_verify_of_what_is_as_it_was(pair: Session) -> None:
+    assert pair.llamagate("verify").out == "3 files of 2 items read: all as they were installed.\n"
+
+
+def test_verify_finds_what_a_stat_stamp_hides(pair: Session) -> None:
+    """A disk that rots changes no time: what is trusted by its stamp elsewhere is read here."""
+    record = pair.record()
+    path = pair.installed("foo", "text.txt")
+    path.write_text("TEXT\n")
+    status = path.stat()
+    for item in record["items"]:
+        if item["id"] == "foo":
+            facts = item["files"]["text.txt"]
+            facts[1:] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    from reconciler.documents.sealed import seal
+
+    (pair.ours / "record.json").write_bytes(seal(record))
+    assert pair.plan()["drift"] == []
+    said = pair.llamagate("verify", exits=3)
+    assert said.out == (
+        "3 files of 2 items read: 1 difference.\n  foo: text.txt was changed by hand\n"
+        "  'llamagate status --diff ID' shows what was changed\n"
+    )
+
+
+def test_verify_lists_missing_files_and_packages(pair: Session) -> None:
+    pair.installed("foo", "text.txt").unlink()
+    shutil.rmtree(pair.installed("bar"))
+    next((pair.ours / "cache").iterdir()).write_bytes(b"")
+    found = pair.llamagate("verify", "--json", exits=3).json
+    assert found["verified"] is False
+    assert [(row["id"], row["path"], row["change"]) for row in found["drift"]] == [
+        ("bar", ".", "missing"),
+        ("foo", "text.txt", "missing"),
+    ]
+    assert len(found["damaged"]) == 1
+
+
+def test_verify_leaves_out_what_programs_edit(session: Session) -> None:
+    session.package("foo", files={"var/state": "1\n"})
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.installed("foo", "var/state").write_text("2\n")
+    assert session.llamagate("verify").code == 0
+
+
+def test_doctor_of_a_healthy_home(pair: Session) -> None:
+    assert pair.llamagate("doctor").out == "Nothing is wrong that this command knows of.\n"
+    assert pair.llamagate("doctor", "--json").json == {"healthy": True, "transaction": "none", "findings": []}
+
+
+def test_doctor_before_anything_is_installed(session: Session) -> None:
+    assert codes(session, exits=0) == ["no-home"]
+
+
+def test_each_problem_is_mended_by_what_doctor_says(pair: Session) -> None:
+    entries = json.loads(pair.registry.read_bytes())
+    pair.registry.write_text(json.dumps([{**entries[1], "source_path": "/old/place"}, {**entries[0], "id": "ghost"}]))
+    found = pair.llamagate("doctor", "--json", exits=1).json["findings"]
+    assert sorted(row["code"] for row in found) == ["entry-without-folder", "folder-without-entry", "moved"]
+    assert {row["mend"] for row in found} == {"llamagate sync"}
+    pair.llamagate("sync")
+    assert codes(pair, exits=0) == []
+
+
+def test_doctor_after_a_crash_and_with_a_corrupt_registry(pair: Session) -> None:
+    pair.package("foo", version="2.0.0")
+    interrupt_apply(pair)
+    said = pair.llamagate("doctor", exits=1).out
+    assert said.startswith("problem: a change was interrupted\n  → llamagate recover\n")
+    pair.llamagate("recover")
+    pair.registry.write_text("[")
+    assert "registry-corrupt" in codes(pair, exits=1)
+    pair.llamagate("sync")
+    assert codes(pair, exits=0) == []
+
+
+def test_doctor_names_what_a_gateway_would_trip_over(pair: Session) -> None:
+    installed = pair.home / "extensions" / "installed"
+    (installed / ".hidden").mkdir()
+    (installed / "linked").symlink_to(pair.base)
+    (installed / "junk").mkdir()
+    (installed / "backups" / "old" / "1").mkdir(parents=True)
+    found = codes(pair, exits=1)
+    assert {"strange-name", "link", "folder-without-entry", "no-package", "left-copy"} <= set(found)
+
+
+def test_doctor_sees_legacy_copies(pair: Session) -> None:
+    for item in ("foo", "old"):
+        pair.write(f"extensions/{item}/manifest.yaml", MANIFEST.format(id=item, version="1.0.0"))
+    assert codes(pair, exits=0) == ["legacy"]
+    pair.llamagate("disable", "foo")
+    assert sorted(codes(pair, exits=1)) == ["legacy", "legacy-shadow"]
+
+
+def test_doctor_tells_of_a_hold_unknown_fields_and_open_doors(pair: Session) -> None:
+    entries = json.loads(pair.registry.read_bytes())
+    pair.registry.write_text(json.dumps([{**entry, "colour": "blue"} for entry in entries]))
+    pair.llamagate("remove", "bar")
+    pair.ours.chmod(0o777)
+    assert sorted(codes(pair, exits=1)) == ["hold", "unknown-fields", "world-writable"]
+    pair.llamagate("resume")
+    pair.ours.chmod(0o755)
+    assert codes(pair, exits=0) == ["unknown-fields"]
+
+
+def test_doctor_reads_on_where_a_document_is_damaged(pair: Session) -> None:
+    data = bytearray((pair.ours / "record.json").read_bytes())
+    data[-10] ^= 1
+    (pair.ours / "record.json").write_bytes(data)
+    assert codes(pair, exits=1) == ["unreadable"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_doctor_as_one_who_may_not_write(pair: Session) -> None:
+    pair.home.chmod(0o555)
+    try:
+        assert "not-writable" in codes(pair, exits=1)
+    finally:
+        pair.home.chmod(0o755)
