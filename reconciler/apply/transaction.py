@@ -13,6 +13,7 @@ from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
 from reconciler.fs import durable, tree
+from reconciler.fs.descriptor import naming
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.journal import Edits, Journal, Move
@@ -125,7 +126,7 @@ class Transaction:
 @contextmanager
 def _inputs_written(inputs: tuple[tuple[Path, bytes], ...]) -> Iterator[None]:
     """Write the inputs, and put back what they were where the change then fails. A crash leaves them as written."""
-    before = [(path, path.read_bytes() if path.exists() else None) for path, _ in inputs]
+    before = [(path, _bytes(path)) for path, _ in inputs]
     try:
         for path, data in inputs:
             durable.write_file(path, data, mode=durable.mode_of(path))
@@ -135,6 +136,11 @@ def _inputs_written(inputs: tuple[tuple[Path, bytes], ...]) -> Iterator[None]:
             for path, was in before:
                 _put_back(path, was)
         raise
+
+
+def _bytes(path: Path) -> bytes | None:
+    with naming(str(path)):
+        return path.read_bytes() if path.exists() else None
 
 
 def _put_back(path: Path, data: bytes | None) -> None:
