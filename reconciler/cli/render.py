@@ -134,7 +134,7 @@ def render_verified(found: Verified, style: Style = PLAIN) -> str:
         return style.paint(f"{head}: all as they were installed.", "green")
     rows = [*(drift_row(row) for row in found.drift), *found.damaged]
     lines = [style.paint(f"{head}: {_counted(len(rows), 'difference')}.", "yellow"), *(f"  {row}" for row in rows)]
-    if found.drift:
+    if any(row.change is Change.EDITED for row in found.drift):
         lines.append("  'llamagate status --diff ID' shows what was changed")
     return "\n".join(lines)
 

@@ -15,7 +15,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordItem
 from reconciler.packages.content import Content, read
-from reconciler.packages.folder import open_folder
+from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
 from reconciler.reconcile.listing import Listed, list_items
 from reconciler.sources.resolve import open_recorded
@@ -72,7 +72,7 @@ def _reason_to_leave_out(item: Listed, recorded: RecordItem | None) -> str:
 def _content(home: Home, item: Listed, recorded: RecordItem | None) -> Content:
     if recorded is not None:
         return open_recorded(recorded, home, Limits()).content
-    return open_folder(home.item(item.key), limits=Limits(), name=item.key.id)
+    return open_installed(home.item(item.key), limits=Limits(), name=item.key.id)
 
 
 def _entry(item: Listed, recorded: RecordItem | None, folder: Path, *, copied: bool) -> JsonObject | str:

@@ -196,7 +196,7 @@ def _legacy(scene: Scene, folder: Path) -> Iterator[Finding]:
             yield _note("legacy", message, f"llamagate migrate {folder}")
         elif entry is not None and not entry.enabled:
             message = f"{key} is disabled, but a gateway that is started here loads {package} instead"
-            yield _problem("legacy-shadow", message, f"mv '{package}' out of '{folder}'")
+            yield _problem("legacy-shadow", message, f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'")
 
 
 _CHECKS: Final[tuple[Callable[[Scene], Iterator[Finding]], ...]] = (
