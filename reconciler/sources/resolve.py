@@ -61,7 +61,7 @@ def resolve(
     name = item.source.location
     stamp = driver.stamp(location)
     if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
-        resolved = replace(recorded_as_resolved(recorded), name=name)
+        resolved = recorded_as_resolved(recorded, name=name)
         if fits:
             return resolved
     else:
@@ -108,15 +108,15 @@ def open_recorded(recorded: RecordItem, home: Home, limits: Limits) -> Opened:
     return open_resolved(recorded_as_resolved(recorded), home, limits)
 
 
-def recorded_as_resolved(recorded: RecordItem) -> Resolved:
-    """What an installed item was made from."""
+def recorded_as_resolved(recorded: RecordItem, *, name: str = "") -> Resolved:
+    """What an installed item was made from; messages call it ``name``, or by where it came from."""
     return Resolved(
         key=recorded.key,
         source=recorded.source,
         stamp=recorded.source_stamp,
         manifest=recorded.manifest,
         tree=recorded.tree,
-        name=recorded.source.location,
+        name=name or recorded.source.location,
     )
 
 
