@@ -18,7 +18,7 @@ from reconciler.errors import InputError
 from reconciler.fs.descriptor import READ, READ_FOLDER
 from reconciler.fs.tree import stamp_of
 from reconciler.model.desired import Limits
-from reconciler.model.ids import is_ignored
+from reconciler.model.ids import is_ignored, path_problem
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, executables_of, refusal, shown
 from reconciler.packages.names import Names, notes_on
@@ -56,17 +56,18 @@ class FolderContent:
             raise _changed(self.name, path)
 
 
-def open_folder(path: Path, *, limits: Limits, name: str, skips_links: bool = False) -> FolderContent:
+def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) -> FolderContent:
     """Check the whole folder and hash its files. ``name`` is how messages call it.
 
-    Raises ``InputError`` for the first thing that is wrong: a link (unless ``skips_links``), a pipe, a device, a bad
-    name, a file that cannot be read or changes while it is, a limit passed.
+    Raises ``InputError`` for the first thing that is wrong: a link, a pipe, a device, a bad name, a file that cannot be
+    read or changes while it is, a limit passed. ``in_use``: people and programs have been at work in it, so that a
+    node which no package may hold (those above, or a file that is too large) is theirs, and left out.
     """
     try:
         root = os.open(path, _ROOT)
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
-    survey = _Survey(name, limits, skips_links)
+    survey = _Survey(name, limits, in_use)
     try:
         survey.folder(root, "")
     finally:
@@ -81,7 +82,7 @@ class _Survey:
 
     name: str
     limits: Limits
-    skips_links: bool
+    in_use: bool
     files: list[FileEntry] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     _names: Names = field(init=False)
@@ -103,11 +104,18 @@ class _Survey:
             if is_ignored(f"{path}/" if is_folder else path):
                 self.ignored.append(path)
                 continue
+            if self.in_use and self._is_no_packages(path, status):
+                continue
             self._count(path, is_folder)
             if is_folder:
                 self._folder(descriptor, entry.name, path)
             else:
                 self._file(descriptor, entry.name, path, status)
+
+    def _is_no_packages(self, path: str, status: os.stat_result) -> bool:
+        is_file = stat.S_ISREG(status.st_mode)
+        is_known = is_file or stat.S_ISDIR(status.st_mode)
+        return not is_known or path_problem(path) is not None or (is_file and status.st_size > self.limits.file)
 
     def _count(self, path: str, is_folder: bool) -> None:
         self._entries += 1
@@ -128,8 +136,6 @@ class _Survey:
             os.close(descriptor)
 
     def _file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> None:
-        if self.skips_links and stat.S_ISLNK(status.st_mode):
-            return
         if not stat.S_ISREG(status.st_mode):
             raise self._not_a_file(parent, leaf, path, status)
         self._check_size(path, status.st_size)

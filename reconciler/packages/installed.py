@@ -16,9 +16,9 @@ def open_installed(
 ) -> Content:
     """The files in ``folder`` that can be the package's: all but those that ``leaves_out`` names.
 
-    Links are nobody's package: people and programs make them. The list of checksums is left out too: it is that of the
-    package as it came, before anyone configured it. Errors as for ``open_folder``.
+    Links and whatever else no package may hold is local: people and programs made it. The list of checksums is left
+    out too: it is that of the package as it came, before anyone configured it. Errors as for ``open_folder``.
     """
-    content = open_folder(folder, limits=limits, name=name, skips_links=True)
+    content = open_folder(folder, limits=limits, name=name, in_use=True)
     files = tuple(entry for entry in content.files if entry.path != CHECKSUMS_FILE and not leaves_out(entry.path))
     return Part(content, files, content.notes)

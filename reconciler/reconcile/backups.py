@@ -52,10 +52,11 @@ class KeptBackup:
 
 
 def backups_of(home: Home, key: ItemKey) -> list[int]:
-    """The generations whose backups of the item are kept, oldest first."""
+    """The generations whose backups of the item are kept, oldest first. A link that stood in its place is none."""
     if id_problem(key.id) is not None:
         return []
-    return sorted(int(path.name) for path in home.backup(key, 0).parent.glob("*") if path.name.isdecimal())
+    found = home.backup(key, 0).parent.glob("*")
+    return sorted(int(path.name) for path in found if path.name.isdecimal() and path.is_dir() and not path.is_symlink())
 
 
 def list_backups(env: Environment, file: Path, text: str, kind: Kind | None) -> tuple[KeptBackup, ...]:

@@ -79,6 +79,32 @@ def test_a_backup_whose_generation_and_package_are_forgotten_comes_back_as_it_is
     assert two.llamagate("verify").code == 0
 
 
+def test_a_forgotten_backup_with_what_no_package_may_hold_comes_back(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.installed("foo", "a: b?.log").write_text("x")
+    with session.installed("foo", "large.bin").open("wb") as large:
+        large.truncate(20 << 20)
+    session.llamagate("remove", "foo")
+    (session.ours / "generations" / "1.json").unlink()
+    session.llamagate("restore", "foo")
+    assert session.installed("foo", "a: b?.log").read_text() == "x"
+    assert session.installed("foo", "large.bin").stat().st_size == 20 << 20
+
+
+def test_a_link_that_was_removed_is_no_backup(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.installed("foo").rename(session.base / "elsewhere")
+    session.installed("foo").symlink_to(session.base / "elsewhere")
+    session.llamagate("remove", "foo")
+    said = session.llamagate("restore", "foo", exits=1)
+    assert said.err.startswith("llamagate: no backup of 'foo' is kept")
+    session.llamagate("rollback")
+    assert session.installed("foo", "manifest.yaml").is_file()
+    assert not (session.home / "extensions/installed/foo").is_symlink()
+
+
 def test_restore_sets_a_hold_that_an_apply_ends(session: Session) -> None:
     session.extensions("foo")
     session.llamagate("apply")
