@@ -46,13 +46,15 @@ class Allowances:
     """What the person who runs the command permits beyond the policy.
 
     ``take_over`` holds ids, or is ``None`` for every item that is in the way. ``downgrade``: a lower version may
-    replace a higher one. ``force``: what others depend on may go.
+    replace a higher one. ``force``: what others depend on may go. ``same_id``: an item may stand beside another of
+    its id.
     """
 
     prune: bool = False
     overwrite: bool = False
     downgrade: bool = True
     force: bool = False
+    same_id: bool = False
     take_over: frozenset[str] | None = frozenset()
 
     def takes_over(self, item_id: str) -> bool:

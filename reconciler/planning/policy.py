@@ -56,7 +56,7 @@ def downgrade(wanted: Wanted, standing: Standing, intent: Intent) -> Refusal | N
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
     """One id is one item, whatever its kind and case: gateways and some file systems keep only one."""
     new = [key for key in intent.wanted if key not in record.items]
-    if not new:
+    if not new or intent.allowances.same_id:
         return
     taken: dict[str, set[ItemKey]] = {}
     everything = {*observed.present, *record.items, *(entry.key for entry in observed.registry.entries.values())}

@@ -80,16 +80,20 @@ def to_sync(base: Intent, found: Iterable[Wanted], gone: Iterable[ItemKey], note
         removals=dict.fromkeys(gone, "its folder is gone"),
         scope=None,
         policy=rules,
-        allowances=Allowances(force=True),
+        allowances=Allowances(force=True, same_id=True),
         reload_required=False,
         notes=tuple(notes),
     )
 
 
-def to_migrate(base: Intent, found: Iterable[Wanted], notes: Iterable[str]) -> Intent:
-    """Install legacy packages that are not installed yet."""
+def to_migrate(
+    base: Intent, found: Iterable[Wanted], notes: Iterable[str], *, claims: frozenset[str] = frozenset()
+) -> Intent:
+    """Install legacy packages that are not installed yet; ``claims`` are the ids that an earlier migration brought."""
     wanted: Mapping[ItemKey, Wanted] = {one.key: one for one in found}
-    return replace(base, wanted=wanted, scope=frozenset(wanted), notes=tuple(notes))
+    return replace(
+        base, wanted=wanted, scope=frozenset(wanted), allowances=Allowances(take_over=claims), notes=tuple(notes)
+    )
 
 
 def as_recorded(recorded: RecordItem, *, enabled: bool | None = None) -> Wanted:

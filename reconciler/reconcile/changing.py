@@ -273,7 +273,7 @@ def _text(document: bytes) -> str:
 def _note(looked: Looked) -> None:
     for written in looked.inputs:
         _write(written.path, written.data)
-    record = _with_sources(looked)
+    record = _with_switches(_with_sources(looked), looked.observed.registry)
     if looked.intent.speaks_for is not None:
         record = replace(record, owners={**record.owners, looked.intent.speaks_for: looked.intent.file})
     if looked.intent.ends_hold:

@@ -18,7 +18,7 @@ from reconciler.observe import manifest_at
 from reconciler.reconcile.migrating import legacy_packages
 from reconciler.reconcile.reading import TransactionState, transaction_state
 from reconciler.reconcile.scene import Scene, read_scene
-from reconciler.reconcile.syncing import lost_copies
+from reconciler.reconcile.syncing import holders, lost_copies
 
 Level = Literal["problem", "note"]
 _LEGACY: Final = Path("extensions")
@@ -63,14 +63,23 @@ def examine(env: Environment, file: Path, folder: Path) -> Examined:
     home = Home(env.home)
     state = transaction_state(home)
     findings = [*_places(home), *_interrupted(state)]
-    try:
-        scene = read_scene(env, file)
-    except LlamagateError as error:
-        findings.append(_problem("unreadable", error.message, error.advice or "mend what the message names"))
-    else:
+    scene = _scene(env, file, findings)
+    if scene is not None:
         findings += [finding for check in _CHECKS for finding in check(scene)]
         findings += _legacy(scene, folder / _LEGACY)
     return Examined(transaction=state, findings=tuple(sorted(findings, key=lambda finding: finding.level != "problem")))
+
+
+def _scene(env: Environment, file: Path, findings: list[Finding]) -> Scene | None:
+    """The scene, if need be without a desired state: one that cannot be read hides nothing else."""
+    try:
+        return read_scene(env, file)
+    except LlamagateError as error:
+        findings.append(_problem("unreadable", error.message, error.advice or "mend what the message names"))
+    try:
+        return read_scene(env, file, with_file=False)
+    except LlamagateError:
+        return None
 
 
 def _problem(code: str, message: str, mend: str) -> Finding:
@@ -119,9 +128,9 @@ def _registry(scene: Scene) -> Iterator[Finding]:
         return
     for entry in scene.registry.entries.values():
         key, path = entry.key, str(scene.home.item(entry.key))
-        if key not in scene.present:
+        if key not in scene.present and not _is_link(scene, key):
             yield _problem("entry-without-folder", f"{key} is registered, but not installed", "llamagate sync")
-        elif entry.source_path != path:
+        elif key in scene.present and entry.source_path != path:
             message = f"{key} is registered at {entry.source_path}, and lies at {path}"
             yield _problem("moved", message, "llamagate sync")
         if entry.extra:
@@ -129,10 +138,20 @@ def _registry(scene: Scene) -> Iterator[Finding]:
             yield _note("unknown-fields", message, "nothing to do; the gateway's own tool drops them when it writes")
 
 
+def _is_link(scene: Scene, key: ItemKey) -> bool:
+    """Whether a link stands in the item's place, which is told of each link that there is."""
+    return id_problem(key.id) is None and scene.home.item(key).is_symlink()
+
+
 def _folders(scene: Scene) -> Iterator[Finding]:
+    ids = holders(scene, scene.registry)
     for key in sorted(scene.present):
         entry, recorded = scene.registry.get(key), scene.record.items.get(key)
-        if entry is None and not scene.registry_file.corrupt:
+        rival = ids.setdefault(key.id.casefold(), key)
+        if rival != key:
+            message = f"{key} has the same id as {rival}, and a gateway keeps only one"
+            yield _problem("same-id", message, f"'llamagate remove {key}' keeps a backup")
+        elif entry is None and not scene.registry_file.corrupt:
             yield _problem("folder-without-entry", f"{key} is installed, but not registered", "llamagate sync")
         manifest = recorded.manifest if recorded else manifest_at(scene.home.item(key), key.kind, key.id)
         if manifest is None:
@@ -185,7 +204,12 @@ def _watches(scene: Scene) -> Iterator[Finding]:
 
 def _legacy(scene: Scene, folder: Path) -> Iterator[Finding]:
     """Copies that a gateway started here would load where the installed item is missing or disabled."""
-    for package in legacy_packages(folder) if folder.is_dir() else ():
+    try:
+        packages = legacy_packages(folder) if folder.is_dir() else []
+    except LlamagateError as error:
+        yield _problem("unreadable", error.message, f"chown -R \"$USER\" '{folder}'")
+        return
+    for package in packages:
         found = next((one for kind in Kind if (one := manifest_at(package, kind, package.name))), None)
         if found is None:
             continue

@@ -69,8 +69,8 @@ class Scene:
         )
 
 
-def read_scene(env: Environment, path: Path) -> Scene:
-    """Read it. ``path`` need not exist."""
+def read_scene(env: Environment, path: Path, *, with_file: bool = True) -> Scene:
+    """Read it. ``path`` need not exist; without ``with_file`` it is not read."""
     home = Home(env.home)
     record, previous_record = read_record(home)
     return Scene(
@@ -81,7 +81,7 @@ def read_scene(env: Environment, path: Path) -> Scene:
         registry_file=read_registry(home),
         present=present_items(home),
         path=path,
-        file=read_desired(path, known=record.documents) if path.exists() else None,
+        file=read_desired(path, known=record.documents) if with_file and path.exists() else None,
     )
 
 

@@ -12,6 +12,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import Observed, Presence
 from reconciler.model.record import RecordItem
+from reconciler.model.registry import Registry
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import as_recorded, to_sync
 from reconciler.planning.verdict import registry_drift
@@ -36,10 +37,10 @@ class _Findings:
 def look_at_sync(env: Environment, file: Path) -> Looked:
     """Plan it: one pass over everything that record, registry or disk know of."""
     scene = read_scene(env, file)
-    everything = to_sync(scene.base_intent(), (), (), ())
+    missing = [entry.key for entry in scene.registry.entries.values() if entry.key not in scene.present]
+    everything = to_sync(scene.base_intent(), (), missing, ())
     observed = observed_for(env, scene.record, scene.registry_file, everything)
-    ids = {key.id.casefold(): key for key in scene.record.items}
-    findings = _Findings(ids=ids, copies=lost_copies(scene.home))
+    findings = _Findings(ids=holders(scene, observed.registry), copies=lost_copies(scene.home))
     for key in sorted(scene.known | {entry.key for entry in observed.registry.entries.values()}):
         _judge(scene, key, observed, findings)
     findings.notes += [
@@ -49,6 +50,16 @@ def look_at_sync(env: Environment, file: Path) -> Looked:
     ]
     intent = to_sync(scene.base_intent(), findings.wanted.values(), findings.gone, findings.notes)
     return planned(scene, intent, Parts(resolved=findings.resolved, carried={}))
+
+
+def holders(scene: Scene, registry: Registry) -> dict[str, ItemKey]:
+    """Each id, whatever its case, and the item that has it: what we recorded, else what a gateway's registry names."""
+    registered = (entry.key for entry in registry.entries.values())
+    found: dict[str, ItemKey] = {}
+    for key in (*scene.record.items, *registered):
+        if key in scene.present:
+            found.setdefault(key.id.casefold(), key)
+    return found
 
 
 def lost_copies(home: Home) -> dict[ItemKey, Path]:
@@ -64,9 +75,11 @@ def lost_copies(home: Home) -> dict[ItemKey, Path]:
 def _judge(scene: Scene, key: ItemKey, observed: Observed, findings: _Findings) -> None:
     recorded, entry = scene.record.items.get(key), observed.registry.get(key)
     if key not in scene.present:
-        other = recorded is not None and observed.item(key).presence is Presence.OTHER
         is_offered = recorded is None and key in findings.copies  # its entry knows whether it was enabled
-        if not other and not is_offered:
+        if observed.item(key).presence is Presence.OTHER:
+            if recorded is None:  # else it is drift
+                findings.notes.append(f"the {key} is left alone: no folder stands in its place, and gateways skip it")
+        elif not is_offered:
             findings.gone.append(key)
     elif recorded is None:
         _adopt(scene, key, observed, findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.model.config import JsonObject
@@ -50,7 +50,8 @@ def verify(env: Environment, file: Path) -> Verified:
 def _verify(scene: Scene) -> Verified:
     items, home = scene.record.items, scene.home
     found = observe(home, items, scene.registry, {}, corrupt=None, reads_all=True)
-    rows = (drift_of(items[key], found, scene.policy, str(home.root)) for key in sorted(items))
+    strict = replace(scene.policy, drift_edited="report", drift_missing="report")  # what else ignores it, this asks for
+    rows = (drift_of(items[key], found, strict, str(home.root)) for key in sorted(items))
     return Verified(
         items=len(items),
         files=sum(len(recorded.files) for recorded in items.values()),

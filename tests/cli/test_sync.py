@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import MANIFEST, MODULE, Session, snapshot, stamps
+from tests.cli.shell import MANIFEST, MODULE, Session, Snapshot, snapshot, stamps
 
 
 @pytest.fixture
@@ -132,6 +133,101 @@ def test_what_cannot_be_an_item_is_named_and_left(pair: Session) -> None:
     assert "the extension BAR is left alone: the extension bar has the same id" in said
     assert "the extension junk is left alone, it is no valid package" in said
     assert sorted(pair.registered()) == ["bar", "foo"]
+
+
+def register(session: Session, item: str, *, kind: str = "extension") -> None:
+    """An entry that the gateway's own tool wrote."""
+    entries = list(session.registered().values())
+    session.registry.write_text(json.dumps([*entries, {**entries[0], "id": item, "name": item, "type": kind}]))
+
+
+def installed(session: Session) -> Snapshot:
+    return {**snapshot(session.home / "extensions"), **snapshot(session.home / "agentic-modules")}
+
+
+@pytest.mark.parametrize(("kind", "other"), [("extension", "agentic-module"), ("agentic-module", "extension")])
+def test_of_two_kinds_with_one_id_the_registry_says_which_it_is(pair: Session, kind: str, other: str) -> None:
+    for folder in ("extensions", "agentic-modules"):
+        lay(pair, "twin", kind=folder)
+    register(pair, "twin", kind=kind)
+    files = installed(pair)
+    said = pair.llamagate("sync").out
+    assert f"the {other} twin is left alone: the {kind} twin has the same id, and a gateway keeps only one" in said
+    assert pair.registered()["twin"]["type"] == kind
+    assert installed(pair) == files
+    before = pair.everything()
+    pair.llamagate("sync")
+    assert pair.everything() == before
+
+
+def test_of_two_ids_that_differ_by_case_and_that_nobody_knows_one_is_taken(pair: Session) -> None:
+    lay(pair, "twin")
+    lay(pair, "Twin")
+    assert "the extension twin is left alone: the extension Twin has the same id" in pair.llamagate("sync").out
+    assert sorted(pair.registered()) == ["Twin", "bar", "foo"]
+    before = pair.everything()
+    pair.llamagate("sync")
+    assert pair.everything() == before
+
+
+def test_what_took_the_id_of_an_item_that_is_gone_is_found_at_once(pair: Session) -> None:
+    shutil.rmtree(pair.installed("bar"))
+    lay(pair, "BAR")
+    pair.llamagate("sync")
+    assert sorted(pair.registered()) == ["BAR", "foo"]
+    before = pair.everything()
+    pair.llamagate("sync")
+    assert pair.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ("bar", "bar: its folder was replaced by a link or another kind of file"),
+        ("linked", "the extension linked is left alone: no folder stands in its place, and gateways skip it"),
+    ],
+    ids=["ours", "of others"],
+)
+def test_a_link_in_the_place_of_an_item_stays_where_it_is(pair: Session, item: str, told: str) -> None:
+    if item == "linked":
+        register(pair, item)
+        lay(pair, item)
+    pair.installed(item).rename(pair.base / "elsewhere")
+    pair.installed(item).symlink_to(pair.base / "elsewhere")
+    before = pair.everything()
+    assert told in pair.llamagate("sync").out
+    assert pair.everything() == before
+
+
+def test_what_is_switched_elsewhere_is_remembered_when_the_registry_is_lost(pair: Session) -> None:
+    entries = [{**entry, "enabled": False} for entry in pair.registered().values()]
+    pair.registry.write_text(json.dumps(entries))
+    pair.llamagate("sync")
+    assert pair.record()["generation"] == 1
+    pair.registry.unlink()
+    pair.llamagate("sync")
+    assert [entry["enabled"] for entry in pair.registered().values()] == [False, False]
+
+
+def test_files_that_no_package_may_hold_are_local(pair: Session) -> None:
+    folder = lay(pair, "found")
+    (folder / "a: b?.log").write_text("x")
+    os.mkfifo(folder / "pipe")
+    with (folder / "large.bin").open("wb") as large:
+        large.truncate(20 << 20)
+    pair.llamagate("sync")
+    (found,) = (item for item in pair.record()["items"] if item["id"] == "found")
+    assert list(found["files"]) == ["manifest.yaml"]
+
+
+def test_ids_that_lead_elsewhere_touch_nothing(pair: Session) -> None:
+    (pair.home / "extensions" / "mine").mkdir()
+    for item in ("../mine", "a/b", "CON", "backups", "a b"):
+        register(pair, item)
+    before = snapshot(pair.home / "extensions")
+    pair.llamagate("sync")
+    assert sorted(pair.registered()) == ["bar", "foo"]
+    assert snapshot(pair.home / "extensions") == before
 
 
 def test_dry_run_shows_and_does_nothing(pair: Session) -> None:

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tests.cli.shell import MANIFEST, Session, interrupt_apply
+from tests.cli.shell import MANIFEST, MODULE, Session, interrupt_apply
 
 
 @pytest.fixture
@@ -67,6 +67,15 @@ def test_verify_leaves_out_what_programs_edit(session: Session) -> None:
     session.llamagate("apply")
     session.installed("foo", "var/state").write_text("2\n")
     assert session.llamagate("verify").code == 0
+
+
+def test_verify_tells_also_what_the_policy_ignores(pair: Session) -> None:
+    pair.extensions("foo", "bar", text="policy: {drift: {edited: ignore, missing: ignore}}\n")
+    pair.installed("foo", "text.txt").write_text("mine\n")
+    pair.installed("bar", "manifest.yaml").unlink()
+    assert pair.plan()["drift"] == []
+    found = pair.llamagate("verify", "--json", exits=3).json["drift"]
+    assert [(row["id"], row["path"]) for row in found] == [("bar", "manifest.yaml"), ("foo", "text.txt")]
 
 
 def test_doctor_of_a_healthy_home(pair: Session) -> None:
@@ -134,6 +143,30 @@ def test_doctor_reads_on_where_a_document_is_damaged(pair: Session) -> None:
     data[-10] ^= 1
     (pair.ours / "record.json").write_bytes(data)
     assert codes(pair, exits=1) == ["unreadable"]
+
+
+def test_doctor_reads_on_where_the_desired_state_is_malformed(pair: Session) -> None:
+    pair.write("llamagate.yaml", "apiVersion: [\n")
+    pair.registry.write_text("[")
+    assert codes(pair, exits=1) == ["unreadable", "registry-corrupt"]
+
+
+def test_doctor_of_a_link_with_an_entry_advises_what_helps(pair: Session) -> None:
+    pair.installed("foo").rename(pair.base / "elsewhere")
+    pair.installed("foo").symlink_to(pair.base / "elsewhere")
+    assert codes(pair, exits=1) == ["link"]
+
+
+def test_doctor_of_two_items_with_one_id_advises_what_helps(pair: Session) -> None:
+    text = MODULE.format(id="foo", version="1.0.0", extension="bar")
+    pair.write(str(pair.home / "agentic-modules/installed/foo/agenticmodule.yaml"), text)
+    (found,) = pair.llamagate("doctor", "--json", exits=1).json["findings"]
+    assert found["code"] == "same-id"
+    assert found["message"] == "agentic-module foo has the same id as extension foo, and a gateway keeps only one"
+    assert found["mend"] == "'llamagate remove agentic-module foo' keeps a backup"
+    pair.llamagate("remove", "agentic-module", "foo")
+    assert pair.registered()["foo"]["type"] == "extension"
+    assert codes(pair, exits=0) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
