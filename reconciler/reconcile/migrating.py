@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from reconciler.apply.transaction import storage_error
-from reconciler.errors import Fault, InputError, LlamagateError
+from reconciler.errors import Fault, InputError, LlamagateError, StorageError
 from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
@@ -18,7 +18,7 @@ from reconciler.planning.verbs import to_migrate
 from reconciler.reconcile.changing import Explain, Outcome, Watch, change
 from reconciler.reconcile.importing import wanted_from_package
 from reconciler.reconcile.looking import Looked
-from reconciler.reconcile.saving import saved_packages, saving_owner
+from reconciler.reconcile.saving import listed_item, saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
 from reconciler.sources.resolve import Resolved, resolve_package
 
@@ -39,14 +39,15 @@ class Migration:
 
 def migrate(env: Environment, file: Path, asked: Migration, watch: Watch, *, explain: Explain | None) -> Outcome:
     """Install what is found, and then mark the home as migrated, so that no gateway does it again."""
-    found: list[Looked] = []
+    seen: list[Resolved] = []
 
     def look() -> Looked:
-        found.append(look_at_migration(env, file, asked))
-        return found[-1]
+        looked, packages = _look(env, file, asked)
+        seen.extend(packages)
+        return looked
 
     outcome = change(env, file, watch, look, explain=explain)
-    if legacy_packages(asked.folder) and not outcome.plan.refusals:
+    if seen and not outcome.plan.refusals:
         marker = env.home / MARKER
         try:
             if not marker.exists():
@@ -58,6 +59,11 @@ def migrate(env: Environment, file: Path, asked: Migration, watch: Watch, *, exp
 
 def look_at_migration(env: Environment, file: Path, asked: Migration) -> Looked:
     """Plan it. ``InputError`` with the faults of every folder that is no valid package."""
+    return _look(env, file, asked)[0]
+
+
+def _look(env: Environment, file: Path, asked: Migration) -> tuple[Looked, list[Resolved]]:
+    """The plan, and every valid package that there is."""
     scene = read_scene(env, file)
     folders = legacy_packages(asked.folder)
     packages, faults = _read_all(scene, asked.folder, folders)
@@ -65,17 +71,37 @@ def look_at_migration(env: Environment, file: Path, asked: Migration) -> Looked:
         message = f"{asked.folder}: {len(folders) - len(packages)} of {len(folders)} packages cannot be migrated"
         raise InputError(message, faults=faults, advice="mend them, or leave them out with --skip-invalid")
     new = [one for one in packages if one.key not in scene.present and one.key not in scene.record.items]
+    earlier = [one for one in packages if asked.save and _is_to_be_listed(scene, one)]
     owner = saving_owner(scene) if asked.save else None
-    inputs = saved_packages(scene, new) if asked.save and new else ()
+    inputs = saved_packages(scene, [*new, *earlier]) if owner is not None and (new or earlier) else ()
     notes = [f"{fault} (left out)" for fault in faults]
-    notes += _notes(scene, asked.folder, packages) if folders else [f"no package was found below {asked.folder}"]
-    wanted = [wanted_from_package(scene, one, owner=owner) for one in new]
-    intent = to_migrate(replace(scene.base_intent(), saves_for=owner), wanted, notes)
-    return planned(scene, intent, Parts(resolved={one.key: one for one in new}, carried={}, inputs=inputs))
+    notes += _notes(scene, asked.folder, packages) if folders else [_nothing_below(asked.folder)]
+    wanted = [wanted_from_package(scene, one, owner=owner) for one in (*new, *earlier)]
+    claims = frozenset(one.key.id for one in earlier)
+    intent = to_migrate(replace(scene.base_intent(), saves_for=owner), wanted, notes, claims=claims)
+    resolved = {one.key: one for one in (*new, *earlier)}
+    return planned(scene, intent, Parts(resolved=resolved, carried={}, inputs=inputs)), packages
+
+
+def _is_to_be_listed(scene: Scene, package: Resolved) -> bool:
+    """Whether it was migrated before, without being saved: a command brought this, and the file does not list it."""
+    recorded = scene.record.items.get(package.key)
+    is_ours = recorded is not None and (recorded.owner, recorded.tree) == (None, package.tree)
+    return is_ours and listed_item(scene, package.key) is None
+
+
+def _nothing_below(folder: Path) -> str:
+    message = f"no package was found below {folder}"
+    if any((folder / manifest).is_file() for manifest in _MANIFESTS):
+        return f"{message}; it is a package itself: 'llamagate import {folder}' installs it"
+    return message
 
 
 def legacy_packages(folder: Path) -> list[Path]:
-    """The folders with a manifest below ``folder``, but for its ``builtin``; nothing inside a package is one more."""
+    """The folders with a manifest below ``folder``, but for its ``builtin``; nothing inside a package is one more.
+
+    ``InputError`` where it is no folder, ``StorageError`` where one in it cannot be read: what it holds is not known.
+    """
     if not folder.is_dir():
         message = "there is no such folder; name the folder 'extensions' from which the gateway was started"
         raise InputError(f"{folder}: {message}", faults=[Fault(file=str(folder), message=message)])
@@ -83,12 +109,16 @@ def legacy_packages(folder: Path) -> list[Path]:
 
 
 def _search(root: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(root):
+    for place, folders, files in os.walk(root, onerror=_refuse):
         folders[:] = [] if _MANIFESTS.intersection(files) else sorted(folders)
         if Path(place) == root:
             folders[:] = [name for name in folders if name != _BUILTIN]
         if _MANIFESTS.intersection(files) and Path(place) != root:
             yield Path(place)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise StorageError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _read_all(scene: Scene, root: Path, folders: list[Path]) -> tuple[list[Resolved], list[Fault]]:

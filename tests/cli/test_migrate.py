@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +93,39 @@ def test_an_invalid_package_stops_it_unless_it_is_to_be_left_out(legacy: Session
     assert len(legacy.registered()) == 4
 
 
+def test_where_nothing_is_valid_nothing_is_marked_as_done(session: Session) -> None:
+    session.write("extensions/bad/manifest.yaml", "name: bad\n")
+    session.llamagate("migrate", "--skip-invalid")
+    assert not marker(session).exists()
+
+
+def test_a_package_in_the_place_of_the_folder(session: Session) -> None:
+    session.package("foo")
+    said = session.llamagate("migrate", "packages/foo").out
+    told = (
+        "no package was found below packages/foo; it is a package itself: 'llamagate import packages/foo' installs it"
+    )
+    assert told in said
+    assert not marker(session).exists()
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_marks_nothing(
+    legacy: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if str(path).endswith("extensions/group"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    said = legacy.llamagate("migrate", exits=1)
+    assert said.err == "llamagate: extensions/group cannot be read: Permission denied\n"
+    assert legacy.llamagate("doctor", "--json", exits=1).json["findings"][-1]["code"] == "unreadable"
+    assert not marker(legacy).exists()
+
+
 def test_two_folders_with_one_id(legacy: Session) -> None:
     legacy.write("extensions/again/manifest.yaml", MANIFEST.format(id="ONE", version="1.0.0"))
     said = legacy.llamagate("migrate", exits=1)
@@ -102,3 +138,14 @@ def test_save_lists_them_and_the_next_apply_has_nothing_to_do(legacy: Session) -
     assert "  two: ./extensions/group/two\n" in text
     assert legacy.actions() == []
     assert legacy.record()["items"][0]["owner"] == "default"
+
+
+def test_what_was_migrated_before_can_be_saved_later(legacy: Session) -> None:
+    legacy.llamagate("migrate")
+    said = legacy.llamagate("migrate", "--save")
+    assert said.out.endswith("Applied as generation 2: 4 adopt.\n")
+    assert "  two: ./extensions/group/two\n" in (legacy.project / "llamagate.yaml").read_text()
+    assert legacy.actions() == []
+    before = legacy.everything()
+    legacy.llamagate("migrate", "--save")
+    assert legacy.everything() == before
