@@ -14,6 +14,7 @@ from reconciler.errors import NeedsRecoveryError, RolledBackError
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
+from reconciler.model.journal import Journal
 
 
 class Recovered(StrEnum):
@@ -57,6 +58,7 @@ def _settle(home: Home) -> Recovered:
     journal = undoing or read_journal(home.journal)
     if journal is None:
         return Recovered.NONE
+    _check_place(home, journal)
     _sync_what_was_done(home)
     if undoing is not None:
         undo(home, undoing, InterruptedError("it was interrupted while it was undone"))
@@ -66,6 +68,18 @@ def _settle(home: Home) -> Recovered:
     except RolledBackError:
         return Recovered.UNDONE
     return Recovered.FINISHED
+
+
+def _check_place(home: Home, journal: Journal) -> None:
+    """A journal names absolute paths: in a home that was moved or copied it would change another one, or nothing."""
+    for move in journal.moves:
+        there, here = Path(move.target).parent, home.installed(move.key.kind)
+        if there != here and not (there.exists() and here.exists() and there.samefile(here)):
+            raise NeedsRecoveryError(
+                f"{home.root} was moved or copied while a change was under way: its journal names {move.target}",
+                advice="nothing was touched; move it back and run 'llamagate recover', "
+                "or 'llamagate recover --abandon' keeps everything as it is",
+            )
 
 
 def _sync_what_was_done(home: Home) -> None:

@@ -9,10 +9,12 @@ import typer
 
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode, LlamagateError
+from reconciler.errors import ExitCode, InputError, LlamagateError
 
 if TYPE_CHECKING:
     from reconciler.model.desired import GatewaySettings
+    from reconciler.model.environment import Environment
+    from reconciler.reconcile.changing import Watch
 
 _SAID: Final = {
     "none": "Nothing was interrupted.",
@@ -43,14 +45,28 @@ def recover(
     abandoned = abandon and transaction_state(Home(environment.home)) != "none"
     recovered = changing.recover(environment, named, _gateway(named), watch, abandon=abandon)
     if abandoned:
-        from reconciler.reconcile.syncing import look_at_sync
-
-        changing.change(environment, named, watch, lambda: look_at_sync(environment, named))
+        _sync(environment, named, watch)
     terminal.document({"recovered": str(recovered)})
     terminal.result(
         "Everything was kept as it is; 'llamagate plan' shows what differs." if abandoned else _SAID[recovered]
     )
     return ExitCode.OK
+
+
+def _sync(environment: Environment, file: Path, watch: Watch) -> None:
+    """Make record and registry say what is on disk, and tell what that comes to."""
+    from reconciler.reconcile.changing import change
+    from reconciler.reconcile.syncing import look_at_sync
+
+    try:
+        plan = change(environment, file, watch, lambda: look_at_sync(environment, file)).plan
+    except InputError as error:
+        advice = f"{error.advice or 'mend it'}; everything was kept as it is, and 'llamagate sync' is still to be run"
+        raise InputError(error.message, faults=error.faults, advice=advice) from error
+    for action in plan.actions:
+        watch.notice(f"{action.action} {action.key}: {'; '.join(action.reasons)}")
+    for warning in plan.warnings:
+        watch.notice(warning)
 
 
 def _gateway(file: Path) -> GatewaySettings:

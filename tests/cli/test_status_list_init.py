@@ -501,5 +501,47 @@ def test_recover_abandon_keeps_everything(foo: Session) -> None:
     assert foo.actions() == ["update foo"]
 
 
+def test_recover_abandon_tells_what_its_sync_comes_to(foo: Session) -> None:
+    foo.package("foo", version="2.0.0")
+    interrupt_apply(foo)
+    shutil.rmtree(foo.installed("foo"))
+    said = foo.llamagate("recover", "--abandon", "--json")
+    assert said.json == {"recovered": "none"}
+    assert said.err.splitlines()[1:] == ["llamagate: remove extension foo: its folder is gone"]
+    assert foo.registered() == {}
+
+
+def test_recover_abandon_beside_a_malformed_file_says_what_is_left_to_do(foo: Session) -> None:
+    foo.package("foo", version="2.0.0")
+    interrupt_apply(foo)
+    foo.write("llamagate.yaml", "apiVersion: [\n")
+    said = foo.llamagate("recover", "--abandon", exits=1)
+    told = "  → mend it; everything was kept as it is, and 'llamagate sync' is still to be run\n"
+    assert said.err.endswith(told)
+    assert not foo.journal.exists()
+
+
+@pytest.mark.parametrize("is_copied", [False, True], ids=["moved", "copied"])
+def test_a_home_that_was_moved_while_it_was_changed_is_left_alone(foo: Session, is_copied: bool) -> None:
+    """The journal holds absolute paths: a copy must not change the home that it was copied from."""
+    foo.package("foo", version="2.0.0")
+    interrupt_apply(foo)
+    moved = foo.base / "moved"
+    shutil.copytree(foo.home, moved, symlinks=True)
+    if not is_copied:
+        shutil.rmtree(foo.home)
+    before = (snapshot(moved / "extensions"), snapshot(moved / "registry"), snapshot(foo.home))
+    said = foo.llamagate("recover", "--home", moved, exits=7)
+    assert said.err == (
+        f"llamagate: {moved} was moved or copied while a change was under way: "
+        f"its journal names {foo.home}/extensions/installed/foo\n"
+        "  → nothing was touched; move it back and run 'llamagate recover', "
+        "or 'llamagate recover --abandon' keeps everything as it is\n"
+    )
+    assert (snapshot(moved / "extensions"), snapshot(moved / "registry"), snapshot(foo.home)) == before
+    foo.llamagate("recover", "--abandon", "--home", moved)
+    assert foo.llamagate("verify", "--home", moved).code == 0
+
+
 def test_recover_abandon_of_nothing_says_so(foo: Session) -> None:
     assert foo.llamagate("recover", "--abandon").out == "Nothing was interrupted.\n"
