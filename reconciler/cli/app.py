@@ -28,6 +28,7 @@ from reconciler.cli.resume import resume
 from reconciler.cli.rollback import rollback
 from reconciler.cli.schema import schema
 from reconciler.cli.status import status
+from reconciler.cli.suspend import suspend
 from reconciler.cli.switch import disable, enable
 from reconciler.cli.sync import sync
 from reconciler.cli.terminal import Terminal, finish_output, silence
@@ -49,6 +50,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "rollback": rollback,
     "restore": restore,
     "recover": recover,
+    "suspend": suspend,
     "resume": resume,
     "import": import_,
     "export": export,
