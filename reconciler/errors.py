@@ -50,11 +50,15 @@ class Fault:
 
 
 class LlamagateError(Exception):
-    """Base of all expected failures: a message for people, advice, and the faults behind it."""
+    """Base of all expected failures: a message for people, advice, and the faults behind it.
+
+    ``may_pass``: the same command may succeed a while later, though nobody changed anything.
+    """
 
     exit_code: ExitCode = ExitCode.ERROR
     code: str = "error"
     advice: str = ""
+    may_pass: bool = False
 
     def __init__(self, message: str, *, advice: str = "", faults: Iterable[Fault] = ()) -> None:
         super().__init__(message)
@@ -73,6 +77,7 @@ class StorageError(LlamagateError):
     """The operating system refused to read or write a file. Nothing was changed."""
 
     code = "storage"
+    may_pass = True
 
 
 class LockStaleError(LlamagateError):
@@ -95,6 +100,7 @@ class RolledBackError(LlamagateError):
 
     exit_code = ExitCode.ROLLED_BACK
     code = "rolled-back"
+    may_pass = True
     advice = "mend the cause and run the command again"
 
 
@@ -111,6 +117,7 @@ class BusyError(LlamagateError):
 
     exit_code = ExitCode.BUSY
     code = "busy"
+    may_pass = True
     advice = "wait for it to end, or give --wait more seconds"
 
 
@@ -127,6 +134,14 @@ class NotReloadedError(LlamagateError):
 
     exit_code = ExitCode.NOT_RELOADED
     code = "not-reloaded"
+    may_pass = True
+
+
+class StandstillError(LlamagateError):
+    """A hold or a suspension tells the watcher to leave everything alone. Nothing was changed."""
+
+    exit_code = ExitCode.OK
+    code = "standstill"
 
 
 class UsageError(LlamagateError):

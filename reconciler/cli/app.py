@@ -34,6 +34,7 @@ from reconciler.cli.sync import sync
 from reconciler.cli.terminal import Terminal, finish_output, silence
 from reconciler.cli.validate import validate
 from reconciler.cli.verify import verify
+from reconciler.cli.watch import watch
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.config import JsonObject
 
@@ -46,6 +47,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "plan": plan,
     "apply": apply,
     "status": status,
+    "watch": watch,
     "history": history,
     "rollback": rollback,
     "restore": restore,

@@ -76,3 +76,13 @@ class Home:
     @property
     def lock(self) -> Path:
         return self.ours / "lock"
+
+    @property
+    def watch_lock(self) -> Path:
+        """Held by the one watcher of the home for as long as it runs."""
+        return self.ours / "watch.lock"
+
+    @property
+    def status(self) -> Path:
+        """What the watcher last did."""
+        return self.ours / "status.json"

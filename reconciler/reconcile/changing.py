@@ -231,6 +231,13 @@ def write_lock(env: Environment, file: Path, progress: Progress = no_progress) -
 @contextmanager
 def exclusive(env: Environment, watch: Watch) -> Iterator[None]:
     """One writer at a time, across processes."""
+    prepare_home(env, watch.notice)
+    with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=watch.wait, notice=watch.notice):
+        yield
+
+
+def prepare_home(env: Environment, notice: Notice) -> None:
+    """Make our folder, if it is not there yet, and tell who else could write into it."""
     home = Home(env.home)
     try:
         durable.make_folders(home.ours)
@@ -238,9 +245,7 @@ def exclusive(env: Environment, watch: Watch) -> Iterator[None]:
     except OSError as error:
         raise storage_error(error, "nothing was changed") from error
     if mode & stat.S_IWOTH:
-        watch.notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")
-    with file_lock.exclusive(home.lock, command=env.command, wait=watch.wait, notice=watch.notice):
-        yield
+        notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")
 
 
 def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str]:

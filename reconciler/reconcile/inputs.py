@@ -33,6 +33,7 @@ class Inputs:
 
         What is remote stands for itself: its pin is in the lock. ``writing`` holds what is about to be written.
         """
+        file = file.absolute()
         lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
         for location in self.sources(file):
             lines.append(f"source {location} {self._content(location)}\n")
@@ -40,6 +41,7 @@ class Inputs:
 
     def sources(self, file: Path) -> tuple[Path, ...]:
         """Where the local packages of ``file`` lie; nowhere while it cannot be read."""
+        file = file.absolute()
         data = _bytes(file)
         if not isinstance(data, bytes):
             return ()
