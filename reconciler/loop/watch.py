@@ -87,6 +87,7 @@ class Loop:
     fights: Fights = field(init=False)
     counts: Counts = field(default_factory=Counts)
     seen: Situation | None = None
+    said: tuple[Result, str] | None = None
 
     def __post_init__(self) -> None:
         order, now = self.order, self.clock.monotonic()
@@ -100,6 +101,7 @@ class Loop:
             file=str(order.options.file.absolute()),
             repository=order.repository,
             triggers="none",
+            attempted=before.attempted if before else None,
             applied=before.applied if before else None,
             conditions=before.conditions if before else {},
             outcomes=before.outcomes if before else (),
@@ -166,17 +168,17 @@ class Loop:
             commit=commit,
         )
         self.counts = self.counts.after(tried.result, now - started)
-        self._say(tried, done)
-        self._end_fights(tried, situation, now)
-        next_at = moment + timedelta(seconds=self.schedule.next[0] - now)
-        self.state = replace(reported(self.state, tried, done, after.record), next_at=registry_time(next_at))
+        before, next_at = self.state, moment + timedelta(seconds=self.schedule.next[0] - now)
+        self.state = replace(reported(before, tried, done, after.record), next_at=registry_time(next_at))
         self.reporter.state(self.state, self.counts)
+        self._say(tried, done, before.attempted)
+        self._end_fights(tried, situation, now)
         return tried
 
-    def _say(self, tried: Tried, done: Attempt) -> None:
+    def _say(self, tried: Tried, done: Attempt, last: Attempt | None) -> None:
         """What is new: not that there was nothing to do, nor a second time the same failure."""
-        last = self.state.attempted
-        is_same = last is not None and (last.result, last.message) == (done.result, done.message)
+        is_same = self.said == (done.result, done.message)
+        self.said = (done.result, done.message)
         if done.result is Result.APPLIED or not (is_same or done.result is Result.UNCHANGED):
             later = " (it is tried again)" if tried.end is End.RETRY else ""
             message = f"generation {done.generation}: {done.message}" if not tried.error else f"{done.message}{later}"

@@ -54,7 +54,8 @@ def test_an_attempt_starts_the_interval_anew() -> None:
 
 
 def test_what_may_pass_is_tried_again_later_and_later() -> None:
-    schedule, now, pauses = START, 0.0, []
+    schedule, now = START, 0.0
+    pauses: list[float] = []
     for _ in range(9):
         schedule = schedule.attempted(now, End.RETRY, 0.5)
         at, why = schedule.next
@@ -67,7 +68,7 @@ def test_what_may_pass_is_tried_again_later_and_later() -> None:
 
 def test_what_cannot_pass_waits_for_the_next_full_pass() -> None:
     schedule = START.attempted(0, End.STUCK, 0.5)
-    assert schedule.next == (600, Due.RESYNC)
+    assert schedule.due(599) is None
     assert schedule.triggered(20).next == (20.5, Due.TRIGGER)
 
 
