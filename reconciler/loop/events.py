@@ -88,7 +88,7 @@ class Events:
             self._watch(wanted)
         except OSError as error:
             return self._give_up(f"the system gives no events: {error.strerror or error}")
-        if not all(can_watch_more(place.path) for place in list(wanted)[:1]):
+        if not can_watch_more():
             return self._give_up("the system watches no more folders: raise fs.inotify.max_user_watches")
         return ""
 
