@@ -16,6 +16,9 @@ _MAX_LINKS: Final = 40
 _MANY: Final = 8
 """Packages side by side from which on their common folder is watched: each folder that is named costs a thread."""
 
+_OURS: Final = frozenset(["record.json", "journal", "journal.undo"])
+"""What of our own folder is of interest: orders to the watcher, and changes that other commands begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -40,7 +43,7 @@ def places(file: Path, sources: tuple[Path, ...], home: Home) -> frozenset[Place
         if installed.is_dir():
             found.append(_place(installed, deep=True))
     found += [_place(folder) for folder in _folders_of(home.registry)]
-    found.append(_place(_nearest(home.ours), only=frozenset([home.record.name]) if home.ours.is_dir() else frozenset()))
+    found.append(_place(_nearest(home.ours), only=_OURS if home.ours.is_dir() else frozenset()))
     return frozenset(found)
 
 

@@ -145,7 +145,7 @@ class Story:
             case 0:
                 shutil.rmtree(folder)
             case 1:
-                (folder / "manifest.yaml").unlink()
+                (folder / "manifest.yaml").unlink(missing_ok=True)
             case 2:
                 (folder / "manifest.yaml").write_text("name: nonsense\n")
             case 3:

@@ -64,10 +64,10 @@ def test_many_packages_side_by_side_are_one_folder(tmp_path: Path, home: Home) -
     assert found == {(".", False), ("packages", False), ("packages", True)}
 
 
-def test_of_our_own_folder_the_record_is_of_interest(tmp_path: Path, home: Home) -> None:
+def test_of_our_own_folder_orders_and_changes_of_others_are_of_interest(tmp_path: Path, home: Home) -> None:
     home.ours.mkdir(parents=True)
     [ours] = [place for place in places(tmp_path / "llamagate.yaml", (), home) if place.path == home.ours]
-    assert ours.only == {"record.json"}
+    assert ours.only == {"record.json", "journal", "journal.undo"}
 
 
 def test_links_are_followed_link_by_link(tmp_path: Path, home: Home) -> None:
