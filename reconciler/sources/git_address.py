@@ -20,14 +20,13 @@ class Transport(StrEnum):
 
 
 _MAX_CHARACTERS: Final = 2048
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _HELPER: Final = re.compile(r"[^/:]*::")
 _SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _HOST: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])"
 _USER: Final = r"[a-zA-Z0-9_](?:[a-zA-Z0-9_.+-]*[a-zA-Z0-9_])?"
 _NETLOC: Final = re.compile(rf"{_HOST}(?::[0-9]{{1,5}})?")
 _SSH_NETLOC: Final = re.compile(rf"(?:{_USER}@)?{_HOST}(?::[0-9]{{1,5}})?")
-_SSH_SHORT: Final = re.compile(rf"(?:{_USER}@)?{_HOST}:(?!-)[^:]+")
+_SSH_SHORT: Final = re.compile(rf"(?:{_USER}@)?{_HOST}:(?!-)[^: ]+")
 _COLON_FIRST: Final = re.compile(r"[^/]*:")
 
 _BAD_IN_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$|^[/.-]")
@@ -55,8 +54,8 @@ def git_url_problem(url: str, *, local: bool) -> str | None:
         return "a git url is missing"
     if len(url) > _MAX_CHARACTERS:
         return f"a git url has at most {_MAX_CHARACTERS} characters"
-    if _FORBIDDEN.search(url):
-        return "a git url has no spaces, control or invisible characters"
+    if not url.isprintable():
+        return "a git url has no control or invisible characters"
     if url.startswith("-"):
         return "a git url does not start with '-'"
     if _HELPER.match(url):
@@ -78,8 +77,8 @@ def _scheme_problem(scheme: str, url: str, *, local: bool) -> str | None:
         return "git urls are https or ssh; plain http and git only to this machine itself"
     if transport is Transport.FILE:
         return _file_problem(parts, local=local)
-    if "?" in url or "#" in url:
-        return "a git url has no '?' and no '#'"
+    if re.search("[?# ]", url):
+        return "a git url has no '?', no '#' and no space"
     if transport is Transport.SSH:
         return _ssh_problem(parts)
     if "@" in parts.netloc:
