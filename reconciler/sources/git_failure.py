@@ -89,7 +89,7 @@ _RULES: Final = (
     ),
     _rule(
         r"returned error: (?:404|410)\b|repository .*not found|not exported|does not appear to be a git repository"
-        r"|does not exist|no such (?:repository|file)|not a git repository|not valid: is this a git repository",
+        r"|repository .*does not exist|could not be found|not valid: is this a git repository",
         InputError,
         "there is no such repository",
         "check the url",

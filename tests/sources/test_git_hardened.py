@@ -18,7 +18,7 @@ from reconciler.model.desired import Limits
 from reconciler.packages.content import read
 from reconciler.sources.repository import Repository
 from tests.conftest import PROJECT
-from tests.sources.git_servers import GitOverHttp, Hanging, Origin, answering, demanding, git_over_http
+from tests.sources.git_servers import GitOverHttp, Hanging, Origin, answering, demanding, git, git_over_http
 
 RepositoryAt = Callable[..., Repository]
 SECRET = "tok-0123456789"  # noqa: S105 - what must not be seen
@@ -53,17 +53,20 @@ HOOKS = ("reference-transaction", "post-checkout", "post-merge", "post-index-cha
 
 
 def test_row_98_hooks_and_settings_of_a_copy_are_not_run(
-    origin: Origin, repository: Repository, tmp_path: Path, canary: Path
+    origin: Origin, served: GitOverHttp, repository: Repository, tmp_path: Path, canary: Path
 ) -> None:
     repository.bring([origin.commit({"f": "1"})])
     (copy,) = (tmp_path / "cache").glob("*.git")
     for hook in HOOKS:
         script(copy / "hooks" / hook, f"touch {canary}")
     for setting in ("core.fsmonitor", "core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper"):
-        subprocess.run(["git", f"--git-dir={copy}", "config", setting, f"!touch {canary}"], check=True)
+        git("config", setting, f"!touch {canary}", folder=copy)
+    git("config", "http.proxy", "http://127.0.0.1:1", folder=copy)
     commit = origin.commit({"f": "2", ".gitattributes": "* filter=evil\n"})
     repository.bring([commit])
     assert read(repository.open(commit, limits=Limits(), name="pkg"), "f") == b"2"
+    served.before = demanding("Basic nobody")
+    refused(lambda: repository.bring([origin.commit()]))
 
 
 def test_row_98_hooks_and_settings_of_a_folder_are_not_run(

@@ -295,6 +295,24 @@ def test_without_git_one_line_says_so(repository_at: RepositoryAt, tmp_path: Pat
     assert error.message == "https://example.org/x needs the program git, and there is none; install git 2.32 or newer"
 
 
+def test_a_commit_that_was_not_brought_comes_when_it_is_opened(
+    origin: Origin, served: GitOverHttp, repository: Repository
+) -> None:
+    first, second = origin.commit({"f": "1"}), origin.commit({"g": "2"})
+    repository.bring([first])
+    assert paths(repository, second) == ["f", "g"]
+    assert (served.fetches, repository.has(first), repository.has(second)) == (2, True, True)
+
+
+def test_a_failure_that_nobody_knows_costs_no_copy(origin: Origin, served: GitOverHttp, repository: Repository) -> None:
+    commit = origin.commit({"f": "1"})
+    repository.bring([commit])
+    served.before = answering(418)
+    error = refused(lambda: repository.bring([NOWHERE]))
+    assert error.message == f"{served.url('x')}: git failed ('The requested URL returned error: 418')"
+    assert paths(repository, commit) == ["f"]
+
+
 def test_a_cache_that_cannot_be_made_is_named(served: GitOverHttp, repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("in the way")
     assert type(refused(lambda: repository.bring([NOWHERE]))) is StorageError
