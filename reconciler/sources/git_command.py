@@ -22,9 +22,7 @@ from reconciler.sources.git_process import Command, Finished, OutputTooLargeErro
 
 _SETTINGS: Final = (
     f"core.hooksPath={os.devnull}",
-    f"core.attributesFile={os.devnull}",
     "core.fsmonitor=false",
-    "core.askPass=",
     "credential.helper=",
     "protocol.allow=never",  # but for the one in GIT_ALLOW_PROTOCOL
     "protocol.version=2",
@@ -34,10 +32,6 @@ _SETTINGS: Final = (
     "transfer.fsckObjects=true",
     "transfer.bundleURI=false",
     "fetch.unpackLimit=1",  # one pack for a fetch, not a file for each object
-    "fetch.recurseSubmodules=false",
-    "submodule.recurse=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
 )
 _SSH: Final = (
     "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ClearAllForwardings=yes -o ForwardAgent=no -o ForwardX11=no"
@@ -156,7 +150,6 @@ class Git:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_SYSTEM": os.devnull,
             "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_ATTR_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "false",
             "SSH_ASKPASS": "false",

@@ -14,6 +14,7 @@ from reconciler.errors import BusyError, StorageError
 from reconciler.fs.durable import make_folders
 from reconciler.fs.file_lock import exclusive
 from reconciler.fs.tree import remove_tree
+from reconciler.packages.content import shown
 from reconciler.sources.git_command import Git
 
 PINS: Final = "refs/pins/"
@@ -62,19 +63,22 @@ class Copy:
                 return True
         growing = self.path.with_suffix(".new")
         for old in (growing, self.path):
-            remove_from(old)
+            _remove(old)
         made = self._git.ask("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", repository=growing)
         if made.code:
-            raise StorageError(
-                f"git cannot make a repository in {growing}: {made.err.decode('utf-8', 'replace').strip()}"
-            )
+            reason = shown(made.err.decode("utf-8", "replace").strip())
+            raise StorageError(f"git cannot make a repository in {growing} ({reason})")
         with _faults(self.path):
             growing.rename(self.path)
         return False
 
     def remove(self) -> None:
         """Remove the repository, whatever state it is in."""
-        remove_from(self.path)
+        _remove(self.path)
+
+    def is_sound(self) -> bool:
+        """Whether each object in it can be read and leads on to others that are there. Reads them all."""
+        return not self._git.ask("fsck", "--no-dangling", "--no-progress", repository=self.path).code
 
     def pins(self) -> frozenset[str]:
         """The commits that are there, whole. None where the repository is not there or cannot be read."""
@@ -90,10 +94,10 @@ class Copy:
     def _tidy(self) -> None:
         for pattern in _LEFT_BEHIND:
             for path in list(self.path.glob(pattern)):
-                remove_from(path)
+                _remove(path)
 
 
-def remove_from(path: Path) -> None:
+def _remove(path: Path) -> None:
     with _faults(path):
         remove_tree(path)
 
@@ -103,6 +107,4 @@ def _faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"{error.filename or path}: {error.strerror}; the copies of git repositories lie there"
-        ) from error
+        raise StorageError(f"{error.filename or path}, a copy of a git repository: {error.strerror}") from error

@@ -51,7 +51,7 @@ def _rule(pattern: str, kind: type[LlamagateError], meaning: str, advice: str = 
 
 _RULES: Final = (
     _rule(
-        r"signal 25\b|File size limit exceeded|File too large",
+        r"File too large",
         InputError,
         "sends more than one fetch may bring",
         "use a smaller repository",
@@ -62,9 +62,10 @@ _RULES: Final = (
         "the copy of it cannot be written",
         "mend the disk and run the command again",
     ),
-    _rule(r"not our ref|want [0-9a-f]{40,64} not valid", UnknownCommitError, "has no such commit", "check the ref"),
+    _rule(r"not our ref", UnknownCommitError, "has no such commit", "check the ref"),
     _rule(
-        r"does not allow request for unadvertised|dumb http transport does not support|does not support shallow",
+        r"does not allow request for unadvertised|want [0-9a-f]{40,64} not valid"
+        r"|dumb http transport does not support|does not support shallow",
         IdsRefusedError,
         "gives out only whole branches and tags",
     ),
@@ -88,7 +89,7 @@ _RULES: Final = (
     ),
     _rule(
         r"returned error: (?:404|410)\b|repository .*not found|not exported|does not appear to be a git repository"
-        r"|does not exist|no such (?:repository|file)|not a git repository|not valid: is this a git repository",
+        r"|repository .*does not exist|could not be found|not valid: is this a git repository",
         InputError,
         "there is no such repository",
         "check the url",

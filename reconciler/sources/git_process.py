@@ -70,6 +70,7 @@ def _started(command: Command, stdin: IO[bytes]) -> Iterator[subprocess.Popen[by
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        restore_signals=False,  # SIGXFSZ stays ignored, so that git can say that a file grew too large
     )
     with process:
         try:

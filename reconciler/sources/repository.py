@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -112,28 +113,29 @@ class Repository:
         self._objects.close()
 
     def _mended(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
-        """``attempt`` again, with a new copy unless another process has mended it meanwhile."""
+        """``attempt`` again, once ``commit`` is there; if need be in a new copy."""
         self._git.check_online()
         with self._copy.exclusive(wait=self._rules.seconds):
-            try:
-                self._objects.close()
-                return attempt()
-            except DamagedError:
-                self._copy.remove()
-            try:
+            if commit not in self._copy.pins():
                 self._fetch(self._copy, [commit], _ALONE)
-                self._objects.close()
+            self._objects.close()
+            with suppress(DamagedError):
+                return attempt()  # where it was damaged, another process may have mended it meanwhile
+            self._copy.remove()
+            self._fetch(self._copy, [commit], _ALONE)
+            self._objects.close()
+            try:
                 return attempt()
             except DamagedError as error:
                 raise StorageError(f"{self._copy.path} is damaged, even when made anew; check the disk") from error
 
     def _fetch(self, copy: Copy, commits: Sequence[str], how: Sequence[str]) -> None:
-        """Fetch into ``copy``, whose lock is held. A copy for which git fails is made anew, once."""
+        """Fetch into ``copy``, whose lock is held. Where git fails and the copy is to blame, it is made anew, once."""
         was_there = copy.make(commits[0])
         try:
             self._fetch_ids(copy, commits, how)
         except GitFailedError:
-            if not was_there:
+            if not was_there or copy.is_sound():
                 raise
             copy.remove()
             copy.make(commits[0])

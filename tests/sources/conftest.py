@@ -1,16 +1,22 @@
-"""Servers on loopback, some of which pass for others."""
+"""Servers on loopback, web and git; some of them pass for others."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.sources import addresses
 from reconciler.sources.addresses import Resolver, Scope
+from reconciler.sources.git_command import GitRules
+from reconciler.sources.repository import Repository
 from tests.sources.certificates import Authority
+from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
 from tests.sources.http_server import HttpServer
 
 PUBLIC, OTHER, PRIVATE = "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -64,3 +70,31 @@ def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
     """The authority, trusted."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     return authority
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    return Origin(tmp_path / "served" / "x")
+
+
+@pytest.fixture
+def served(tmp_path: Path, origin: Origin) -> Iterator[GitOverHttp]:
+    with git_over_http(tmp_path / "served") as serving:
+        yield serving
+
+
+@pytest.fixture
+def repository_at(tmp_path: Path) -> Callable[..., Repository]:
+    """Makes a ``Repository`` for a url; the other arguments are its rules."""
+
+    def make(url: str, **rules: Any) -> Repository:
+        variables = rules.pop("variables", {"PATH": os.environ["PATH"]})
+        return Repository(url, folder=tmp_path / "cache", rules=GitRules(variables=variables, **rules))
+
+    return make
+
+
+@pytest.fixture
+def repository(served: GitOverHttp, repository_at: Callable[..., Repository]) -> Repository:
+    """The repository ``origin``, by http."""
+    return repository_at(served.url("x"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -124,9 +125,13 @@ class Request:
     """By their names in lower case."""
 
 
+Misbehaviour = Callable[[BaseHTTPRequestHandler], bool]
+"""May answer a request in the server's place, and says whether it did."""
+
+
 @dataclass(slots=True)
 class GitOverHttp:
-    """A running server. ``before`` may answer a request itself: it gets the handler and says whether it did."""
+    """A running server. ``before`` is asked first, with each request."""
 
     root: Path
     scheme: str
@@ -134,7 +139,7 @@ class GitOverHttp:
     requests: list[Request] = field(default_factory=list)
     fetches: int = 0
     """How many packs were given out."""
-    before: Callable[[BaseHTTPRequestHandler], bool] = lambda _: False
+    before: Misbehaviour = lambda _: False
     old: bool = False
     """The protocol of git before 2018, which gives out only what refs name."""
     dumb: bool = False
@@ -146,11 +151,15 @@ class GitOverHttp:
 
 
 @contextmanager
-def git_over_http(root: Path) -> Iterator[GitOverHttp]:
-    """Serve the repositories below ``root`` by http."""
+def git_over_http(root: Path, *, certificate: Path | None = None) -> Iterator[GitOverHttp]:
+    """Serve the repositories below ``root`` by http; by https with a ``certificate`` (a file with its key)."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    serving = GitOverHttp(root=root, scheme="http", port=server.server_address[1])
+    serving = GitOverHttp(root=root, scheme="https" if certificate else "http", port=server.server_address[1])
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.serving = serving
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -160,6 +169,43 @@ def git_over_http(root: Path) -> Iterator[GitOverHttp]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def answering(status: int, body: str = "", *, kind: str = "text/plain", **headers: str) -> Misbehaviour:
+    """Every request gets this answer. In names of ``headers`` stands ``_`` for ``-``."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> bool:
+        handler.send_response_only(status)
+        facts = {"Content-Type": kind, "Content-Length": str(len(body.encode())), "Connection": "close"}
+        for name, value in {**facts, **{name.replace("_", "-"): value for name, value in headers.items()}}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body.encode())
+        return True
+
+    return answer
+
+
+def demanding(authorization: str) -> Misbehaviour:
+    """Requests without this ``Authorization`` are asked for a password."""
+    refusal = answering(401, "no", WWW_Authenticate='Basic realm="git"')
+    return lambda handler: handler.headers.get("Authorization") != authorization and refusal(handler)
+
+
+class Hanging:
+    """Requests whose path ends with ``where`` are never answered; ``reached`` says that one came, ``ends`` ends it."""
+
+    def __init__(self, where: str = "") -> None:
+        self.where = where
+        self.reached = threading.Event()
+        self.ends = threading.Event()
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> bool:
+        if not handler.path.endswith(self.where):
+            return False
+        self.reached.set()
+        self.ends.wait()
+        return True
 
 
 class _Server(ThreadingHTTPServer):
