@@ -18,7 +18,7 @@ from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
 from reconciler.reconcile.listing import Listed, list_items
-from reconciler.sources.resolve import open_recorded
+from reconciler.sources.resolved import open_recorded
 from reconciler.store.state_files import read_record
 
 _HEAD = """\

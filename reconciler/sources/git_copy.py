@@ -6,7 +6,7 @@ It is only a cache. What is wrong with it is no reason to fail, but one to make 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -95,6 +95,23 @@ class Copy:
         for pattern in _LEFT_BEHIND:
             for path in list(self.path.glob(pattern)):
                 _remove(path)
+
+
+@contextmanager
+def unneeded_copies(folder: Path, needed: frozenset[str]) -> Iterator[list[Path]]:
+    """The copies in ``folder`` whose names, without suffix, are not ``needed``, held while the context lasts.
+
+    One that another process is fetching into is not among them.
+    """
+    with ExitStack() as held, _faults(folder):
+        found = []
+        for path in sorted(folder.glob("*.git")):
+            if path.stem not in needed:
+                with suppress(BusyError):
+                    lock = path.with_suffix(".lock")
+                    held.enter_context(exclusive(lock, command="llamagate cache", wait=0, notice=lambda _: None))
+                    found.append(path)
+        yield found
 
 
 def _remove(path: Path) -> None:

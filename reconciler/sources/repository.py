@@ -47,12 +47,12 @@ class Repository:
         """Nothing happens yet. ``InputError`` where git is not given this url."""
         if problem := git_url_problem(url, local=rules.local):
             raise InputError(problem)
-        name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
+        name, history = copy_names(url)
         self._url = url
         self._rules = rules
         self._git = Git(url, home=folder / "home", rules=rules)
         self._copy = Copy(self._git, folder / f"{name}.git")
-        self._history = Copy(self._git, folder / f"{name}-history.git")
+        self._history = Copy(self._git, folder / f"{history}.git")
         self._objects = Objects(self._git, self._copy.path)
 
     def refs(self) -> Refs:
@@ -157,6 +157,12 @@ class Repository:
     def _is_readable(self, commit: str) -> bool:
         """Whether the whole history of ``commit`` can be read."""
         return not self._git.ask("rev-list", "--count", commit, repository=self._history.path).code
+
+
+def copy_names(url: str) -> tuple[str, str]:
+    """The names, without suffix, of the copy of the repository at ``url`` and of that of its history."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
+    return name, f"{name}-history"
 
 
 def _check(commit: str) -> None:
