@@ -73,6 +73,11 @@ class Source:
         return self.kind in PINNED
 
     @property
+    def chooses_by_version(self) -> bool:
+        """Whether a version range chooses among several packages."""
+        return self.kind is SourceKind.CATALOG or (self.kind is SourceKind.GIT and not self.ref)
+
+    @property
     def is_address(self) -> bool:
         """Whether ``location`` is no path."""
         return bool(URL.match(self.location) or (self.kind is SourceKind.GIT and _SCP_LIKE.match(self.location)))

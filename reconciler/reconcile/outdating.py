@@ -15,6 +15,7 @@ from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
 from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
+from reconciler.model.version import tagged_versions
 from reconciler.planning.choose import choose, newest_fitting
 from reconciler.reconcile.fetching import threads
 from reconciler.reconcile.looking import lock_of
@@ -93,11 +94,17 @@ def _standing(item: DesiredItem, place: Place, lock: Mapping[ItemKey, LockItem])
     latest = newest_fitting(place.offers(replace(item, source=replace(item.source, ref=""), version="*")), None)
     return Standing(
         item=item,
-        locked=_name(Offer.of(entry), like=wanted) if entry else None,
+        locked=_name(replace(Offer.of(entry), version=_version(item, entry)), like=wanted) if entry else None,
         wanted=_name(wanted, like=wanted),
         latest=latest.version if latest else None,
         notes=_notes(item, place, entry),
     )
+
+
+def _version(item: DesiredItem, entry: LockItem) -> str:
+    """The version that chose the package: that of a tag need not be the one that the package itself says."""
+    tag = entry.pin.tag if entry.pin else ""
+    return next(iter(tagged_versions([tag], item.key.id)), entry.version)
 
 
 def _name(offer: Offer, *, like: Offer) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.desired import DesiredItem
@@ -91,5 +92,5 @@ def _rules(url: str, fetching: Fetching, reach: Reach) -> GitRules:
         seconds=reach.rules.seconds,
         headers=(f"{credentials.header}: {credentials.value}",) if credentials else (),
         variables=reach.variables,
-        offline=reach.offline,
+        offline=reach.offline and not Path(url).is_absolute(),
     )

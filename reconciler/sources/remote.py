@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -61,7 +61,19 @@ def fetch(item: DesiredItem, offer: Offer, place: Place, reach: Reach) -> Resolv
         check(item, opened.package.manifest)
         kept = keep(opened, reach.home, reach.limits, name=name)
     resolved = resolved_as(absolute(item.source, reach), kept, name=name)
-    return replace(resolved, key=item.key, pin=offer.pin, archive=delivery.archive)
+    return replace(
+        resolved,
+        key=item.key,
+        pin=offer.pin,
+        archive=delivery.archive,
+        notes=(*resolved.notes, *_notes(item, offer, resolved.manifest.version)),
+    )
+
+
+def _notes(item: DesiredItem, offer: Offer, version: str) -> Iterator[str]:
+    if not offer.is_locked and offer.version not in ("", version):
+        what = f"the tag {offer.pin.tag}" if offer.pin.tag else offer.pin.url
+        yield f"{item.key.id}: {what} holds version {version} of it, and not {offer.version}"
 
 
 def fetch_locked(item: DesiredItem, entry: LockItem, reach: Reach) -> Resolved:
