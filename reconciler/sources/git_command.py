@@ -31,6 +31,7 @@ _SETTINGS: Final = (
     "http.proxy=",
     "transfer.fsckObjects=true",
     "transfer.bundleURI=false",
+    "core.bigFileThreshold=16m",  # what is larger is streamed: a small pack may hold a huge file
     "fetch.unpackLimit=1",  # one pack for a fetch, not a file for each object
 )
 _SSH: Final = (

@@ -14,15 +14,15 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.ids import is_ignored, path_problem
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import executables_of, refusal, shown
 from reconciler.packages.names import Names, notes_on
-from reconciler.sources.git_objects import DamagedError, ObjectInfo, Objects, TooLargeError
+from reconciler.sources.git_objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
 
 _SMALLER: Final = "make the package smaller"
+_MEND: Final = "mend the repository"
 _ENTRY_BYTES: Final = 300
 """What an entry of a tree takes at most: mode, the longest good name and id."""
 _MAX_TREE_BYTES: Final = 16 << 20
@@ -64,21 +64,20 @@ class GitContent:
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...]
     _objects: Objects
-    _blobs: Mapping[str, tuple[str, int]]
-    """Path → id of its blob, and size."""
+    _ids: Mapping[str, str]
+    """Path → id of its blob."""
 
     @property
     def executables(self) -> frozenset[str]:
         return executables_of(self.files)
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        oid, size = self._blobs[path]
-        return self._read(oid, size)
+        return self._read(self._ids[path])
 
-    def _read(self, oid: str, size: int) -> Iterator[bytes]:
+    def _read(self, oid: str) -> Iterator[bytes]:
         try:
-            yield from self._objects.chunks(oid, size)
-        except DamagedError as error:
+            yield from self._objects.blob(oid).chunks
+        except (DamagedError, OtherKindError) as error:
             raise refusal(self.name, "its copy changed since it was checked", advice="run the command again") from error
 
 
@@ -90,19 +89,20 @@ def open_commit(objects: Objects, commit: str, path: str, *, limits: Limits, nam
     tree = _descend(objects, _root(objects, commit, name), path.strip("/"), name)
     survey = _Survey(objects, name, limits)
     survey.folder(tree, "")
-    infos = objects.infos({entry.oid for entry in survey.found.values()})
-    _check_sizes({path: infos[entry.oid] for path, entry in survey.found.items()}, limits, name)
-    files = [_hashed(objects, path, entry, infos[entry.oid].size, name) for path, entry in survey.found.items()]
-    blobs = {path: (entry.oid, infos[entry.oid].size) for path, entry in survey.found.items()}
-    return GitContent(name, tuple(sorted(files, key=attrgetter("path"))), notes_on(survey.ignored), objects, blobs)
+    files = tuple(sorted(survey.files, key=attrgetter("path")))
+    return GitContent(name, files, notes_on(survey.ignored), objects, survey.ids)
 
 
 def _root(objects: Objects, commit: str, name: str) -> str:
-    kind = objects.infos([commit])[commit].kind
-    if kind != "commit":
-        raise refusal(name, f"{commit} is a {kind} and no commit", advice="name a branch, a tag or a commit")
-    if not (match := _TREE_LINE.match(objects.read(commit, "commit", most=_MAX_COMMIT_BYTES))):
-        raise DamagedError
+    try:
+        data = objects.read(commit, "commit", most=_MAX_COMMIT_BYTES)
+    except OtherKindError as error:
+        rule = f"{commit} is a {error.kind} and no commit"
+        raise refusal(name, rule, advice="name a branch, a tag or a commit") from error
+    except TooLargeError as error:
+        raise refusal(name, f"the commit has {error.size} bytes", advice=_MEND) from error
+    if not (match := _TREE_LINE.match(data)):
+        raise refusal(name, "the commit is malformed", advice=_MEND)
     return match[1].decode()
 
 
@@ -125,8 +125,8 @@ def _descend(objects: Objects, tree: str, path: str, name: str) -> str:
 
 
 def _described(mode: str) -> str:
-    described = {_Mode.LINK: "a symbolic link", _Mode.SUBMODULE: "a submodule"}
-    return "a file" if mode in _FILES else described.get(_Mode(mode), "no folder")
+    described = {_Mode.LINK: "a symbolic link", _Mode.SUBMODULE: "a submodule", **dict.fromkeys(_FILES, "a file")}
+    return next((words for known, words in described.items() if known == mode), "no folder")
 
 
 @dataclass(slots=True)
@@ -136,10 +136,12 @@ class _Survey:
     objects: Objects
     name: str
     limits: Limits
-    found: dict[str, _Entry] = field(default_factory=dict)
+    files: list[FileEntry] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     _names: Names = field(init=False)
     _count: int = 0
+    _bytes: int = 0
 
     def __post_init__(self) -> None:
         self._names = Names(self.name)
@@ -164,7 +166,7 @@ class _Survey:
         if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
             raise refusal(self.name, "the name is not UTF-8", entry=path, advice="rename it")
         if "/" in leaf:
-            raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice="mend the repository")
+            raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_MEND)
         self._names.add(path, folder=is_folder)
 
     def _file(self, path: str, entry: _Entry) -> None:
@@ -173,8 +175,34 @@ class _Survey:
         if entry.mode == _Mode.SUBMODULE:
             raise refusal(self.name, "is a submodule", entry=path, advice="commit its files instead")
         if entry.mode not in _FILES:
-            raise refusal(self.name, "is no regular file or folder", entry=path, advice="mend the repository")
-        self.found[path] = entry
+            raise refusal(self.name, "is no regular file or folder", entry=path, advice=_MEND)
+        try:
+            blob = self.objects.blob(entry.oid)
+        except OtherKindError as error:
+            rule = f"is listed as a file and is a {error.kind}"
+            raise refusal(self.name, rule, entry=path, advice=_MEND) from error
+        self._check_size(path, blob.size)
+        sha256, is_executable = self._hash(path, blob), entry.mode == _Mode.EXECUTABLE
+        self.files.append(FileEntry(path=path, sha256=sha256, size=blob.size, executable=is_executable))
+        self.ids[path] = entry.oid
+
+    def _check_size(self, path: str, size: int) -> None:
+        self._bytes += size
+        if size > self.limits.file:
+            rule = f"has {size} bytes; a file has at most {self.limits.file}"
+            raise refusal(self.name, rule, entry=path, advice=_SMALLER)
+        if self._bytes > self.limits.unpacked:
+            rule = f"has more than {self.limits.unpacked} bytes"
+            raise refusal(self.name, rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
+
+    def _hash(self, path: str, blob: Blob) -> str:
+        digest = hashlib.sha256()
+        for chunk in blob.chunks:
+            if blob.size <= _MAX_POINTER_BYTES and chunk.startswith(_LFS):
+                advice = "commit the file itself, or publish the package as a zip"
+                raise refusal(self.name, "is a Git LFS pointer and not the file", entry=path, advice=advice)
+            digest.update(chunk)
+        return digest.hexdigest()
 
 
 def _entries(objects: Objects, tree: str, most: int, name: str) -> Iterator[_Entry]:
@@ -183,40 +211,13 @@ def _entries(objects: Objects, tree: str, most: int, name: str) -> Iterator[_Ent
         data = objects.read(tree, "tree", most=most)
     except TooLargeError as error:
         raise refusal(name, "a folder of it has too many entries", advice=_SMALLER) from error
+    except OtherKindError as error:
+        raise refusal(name, f"a {error.kind} is listed as a folder", advice=_MEND) from error
     id_bytes, at = len(tree) // 2, 0
     while at < len(data):
         match = _ENTRY.match(data, at)
         at = match.end() + id_bytes if match else len(data) + 1
         if match is None or at > len(data):
-            raise refusal(name, "a tree in it is malformed", advice="mend the repository")
+            raise refusal(name, "a tree in it is malformed", advice=_MEND)
         text = match[2].decode("utf-8", "surrogateescape")
         yield _Entry(match[1].decode().lstrip("0"), text, data[match.end() : at].hex())
-
-
-def _check_sizes(infos: Mapping[str, ObjectInfo], limits: Limits, name: str) -> None:
-    """Hold what git says of the files against the limits, before any of them is read."""
-    total = 0
-    for path, info in infos.items():
-        total += info.size
-        if info.kind != "blob":
-            raise refusal(name, f"is listed as a file and is a {info.kind}", entry=path, advice="mend the repository")
-        if info.size > limits.file:
-            rule = f"has {info.size} bytes; a file has at most {limits.file}"
-            raise refusal(name, rule, entry=path, advice=_SMALLER)
-    if total > limits.unpacked:
-        rule = f"has {total} bytes; at most {limits.unpacked} are taken"
-        raise refusal(name, rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
-
-
-def _hashed(objects: Objects, path: str, entry: _Entry, size: int, name: str) -> FileEntry:
-    digest = hashlib.sha256()
-    for chunk in objects.chunks(entry.oid, size):
-        if size <= _MAX_POINTER_BYTES and chunk.startswith(_LFS):
-            raise _pointer(name, path)
-        digest.update(chunk)
-    return FileEntry(path=path, sha256=digest.hexdigest(), size=size, executable=entry.mode == _Mode.EXECUTABLE)
-
-
-def _pointer(name: str, path: str) -> InputError:
-    advice = "commit the file itself, or publish the package as a zip"
-    return refusal(name, "is a Git LFS pointer and not the file", entry=path, advice=advice)

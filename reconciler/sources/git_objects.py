@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import threading
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from reconciler.packages.content import CHUNK_BYTES
 from reconciler.sources.git_command import Git
 
-MAX_WHOLE_BYTES: Final = 256 << 10
+_MAX_WHOLE_BYTES: Final = 256 << 10
 """Size up to which an object is read at once, by the process that answers for all of them."""
 _SHA1_DIGITS: Final = 40
 
@@ -23,15 +23,27 @@ class DamagedError(Exception):
     """An object is missing, or is not what its id says."""
 
 
+class OtherKindError(Exception):
+    """An object is of another ``kind`` (``blob``, ``tree``, ``commit`` or ``tag``) than it should be."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
 class TooLargeError(Exception):
-    """An object is larger than it may be."""
+    """An object has more bytes, ``size``, than it may have."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
 
 
-class ObjectInfo(NamedTuple):
-    """``kind`` is ``blob``, ``tree``, ``commit`` or ``tag``; ``size`` in bytes."""
+class Blob(NamedTuple):
+    """A file's content: its ``size`` in bytes, and the bytes in pieces; ``DamagedError`` at their end at the latest."""
 
-    kind: str
     size: int
+    chunks: Iterator[bytes]
 
 
 class Objects:
@@ -46,17 +58,11 @@ class Objects:
         self._answering: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
 
-    def infos(self, oids: Collection[str]) -> Mapping[str, ObjectInfo]:
-        """Kind and size of each. ``DamagedError`` where one is not there."""
-        asked = "".join(f"{oid}\n" for oid in oids).encode()
-        finished = self._git.ask("cat-file", "--batch-check", repository=self._repository, given=asked)
-        answers = [_info_in(line) for line in finished.out.decode("utf-8", "replace").splitlines()]
-        if finished.code or len(answers) != len(oids):
-            raise DamagedError
-        return dict(zip(oids, answers, strict=True))
+    def read(self, oid: str, kind: str, *, most: int) -> bytes:
+        """The whole content, of at most ``most`` bytes.
 
-    def read(self, oid: str, kind: str, *, most: int = MAX_WHOLE_BYTES) -> bytes:
-        """The whole content. ``DamagedError``; ``TooLargeError`` beyond ``most`` bytes."""
+        Raises ``DamagedError``, ``OtherKindError`` and ``TooLargeError``.
+        """
         with self._turn:
             try:
                 data = self._answer(oid, kind, most)
@@ -69,12 +75,16 @@ class Objects:
             raise DamagedError
         return data
 
-    def chunks(self, oid: str, size: int) -> Iterator[bytes]:
-        """The content of a blob of ``size`` bytes in pieces. ``DamagedError`` at the end at the latest."""
-        if size <= MAX_WHOLE_BYTES:
-            data = self.read(oid, "blob")
-            return (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))
-        return self._long(oid, size)
+    def blob(self, oid: str) -> Blob:
+        """A file's content. A large one is not held, and nothing of it is read before the first piece is taken.
+
+        Raises ``DamagedError`` and ``OtherKindError``.
+        """
+        try:
+            data = self.read(oid, "blob", most=_MAX_WHOLE_BYTES)
+        except TooLargeError as error:
+            return Blob(error.size, self._long(oid, error.size))
+        return Blob(len(data), (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)))
 
     def close(self) -> None:
         """End the process. Reading on starts another."""
@@ -90,13 +100,13 @@ class Objects:
             process.stdin.flush()
         except OSError as error:
             raise DamagedError from error
-        info = _info_in(process.stdout.readline().decode("utf-8", "replace").rstrip("\n"))
-        if info.kind != kind:
-            raise DamagedError
-        if info.size > most:
-            raise TooLargeError
-        data = process.stdout.read(info.size + 1)
-        if len(data) != info.size + 1:
+        found, size = _header(process.stdout.readline())
+        if found != kind:
+            raise OtherKindError(found)
+        if size > most:
+            raise TooLargeError(size)
+        data = process.stdout.read(size + 1)
+        if len(data) != size + 1:
             raise DamagedError
         return data[:-1]
 
@@ -128,11 +138,12 @@ class Objects:
             raise DamagedError
 
 
-def _info_in(line: str) -> ObjectInfo:
-    words = line.split(" ")
+def _header(line: bytes) -> tuple[str, int]:
+    """Kind and size from the line in front of an object; a missing one has another line, a dead process none."""
+    words = line.decode("ascii", "replace").split()
     if len(words) != 3 or not words[2].isdecimal():
         raise DamagedError
-    return ObjectInfo(words[1], int(words[2]))
+    return words[1], int(words[2])
 
 
 def _hash(oid: str, kind: str, size: int) -> hashlib._Hash:

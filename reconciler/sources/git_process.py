@@ -84,7 +84,7 @@ def _started(command: Command, stdin: IO[bytes]) -> Iterator[subprocess.Popen[by
 def _limit_files(process: subprocess.Popen[bytes], size: int) -> None:
     """Bound what the process and its children write into one file, where the system can do that from outside."""
     if hasattr(resource, "prlimit"):
-        with suppress(OSError):  # it has ended already
+        with suppress(OSError, ValueError):  # it has ended already, or may do even less
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
 
 

@@ -115,6 +115,17 @@ def test_row_98_settings_of_the_user_and_the_environment_do_not_count(
     ]
 
 
+def test_row_99_a_password_in_the_users_netrc_is_not_used(
+    origin: Origin, served: GitOverHttp, repository_at: RepositoryAt, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login someone password hunter2!\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    served.before = demanding("Basic " + b64encode(b"someone:hunter2!").decode())
+    repository = repository_at(served.url("x"), variables={"PATH": PATH, "HOME": str(tmp_path)})
+    assert "access is denied" in refused(repository.refs).message
+    assert {request.headers.get("authorization") for request in served.requests} == {None}
+
+
 def test_settings_of_a_repository_around_the_cache_do_not_count(
     origin: Origin, served: GitOverHttp, repository_at: RepositoryAt, tmp_path: Path
 ) -> None:
