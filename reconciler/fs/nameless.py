@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from reconciler.fs import durable
-from reconciler.fs.descriptor import naming
+from reconciler.fs.descriptor import READ_FOLDER, naming
 from reconciler.fs.sync import sync_fd, sync_folder
 
 
@@ -27,7 +28,8 @@ def give_name(file: BinaryIO, path: Path) -> None:
     file.flush()
     with naming(os.fspath(path)):
         sync_fd(file.fileno())
-        os.fchmod(file.fileno(), 0o644)
+        if sys.platform != "win32":
+            os.fchmod(file.fileno(), 0o644)
     try:
         _link(file.fileno(), path)
     except OSError:  # a system without such files, or without links to them
@@ -38,7 +40,7 @@ def give_name(file: BinaryIO, path: Path) -> None:
 
 def _link(descriptor: int, path: Path) -> None:
     origin = f"/proc/self/fd/{descriptor}"
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(path.parent, READ_FOLDER)
     try:
         # Only with a descriptor of the folder does Python call the form that follows the link below /proc.
         try:

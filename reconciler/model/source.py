@@ -12,8 +12,8 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.digest import Digest
 
 URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_SCP_LIKE: Final = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:(?!/)")
-"""``git@host:path``, as git writes an ssh address."""
+_COLON_FIRST: Final = re.compile(r"[^/]*:")
+"""What git takes for no path: a URL, or an address such as ``git@host:path``."""
 
 
 class SourceKind(StrEnum):
@@ -80,7 +80,7 @@ class Source:
     @property
     def is_address(self) -> bool:
         """Whether ``location`` is no path."""
-        return bool(URL.match(self.location) or (self.kind is SourceKind.GIT and _SCP_LIKE.match(self.location)))
+        return bool((_COLON_FIRST if self.kind is SourceKind.GIT else URL).match(self.location))
 
     def __str__(self) -> str:
         parts = [self.location, *([f"at {self.ref}"] if self.ref else []), *([f"in {self.path}"] if self.path else [])]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
 
 from reconciler.errors import LlamagateError
 from reconciler.model.desired import DesiredItem
@@ -15,13 +13,11 @@ from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
 from reconciler.planning.choose import choose
 from reconciler.reconcile.progress import Progress
+from reconciler.reconcile.side_by_side import side_by_side
 from reconciler.sources.protocol import Place
 from reconciler.sources.reach import Reach
 from reconciler.sources.remote import Remotes, fetch
 from reconciler.sources.resolved import Resolved
-
-SIDE_BY_SIDE: Final = 8
-"""Places that are asked, and packages that are fetched, at once."""
 
 Request = tuple[DesiredItem, LockItem | None]
 """An item to fetch, and the entry of the lock that says which package it is."""
@@ -51,41 +47,36 @@ def fetch_all(
     """Fetch every item: what each stands for, or what is wrong with it. A place is asked once for all its items."""
     found: dict[ItemKey, Resolved] = {}
     errors: dict[ItemKey, LlamagateError] = {}
-    by_place = _by_place(requests, Remotes(reach))
-    with threads() as pool:
-        fetching: dict[Future[Resolved], ItemKey] = {}
-        for future in as_completed([pool.submit(_ask, place, asked) for place, asked in by_place]):
-            answer = future.result()
-            errors |= answer.errors
-            fetching |= {pool.submit(_fetched, chosen, reach): chosen.item.key for chosen in answer.chosen}
-        for done, arrived in enumerate(as_completed(fetching)):
-            progress("fetching", done, len(fetching))
-            try:
-                found[fetching[arrived]] = arrived.result()
-            except LlamagateError as error:
-                errors[fetching[arrived]] = error
+    chosen: list[_Chosen] = []
+    for _, answer in side_by_side(_asking(requests, Remotes(reach), errors)):
+        if isinstance(answer, LlamagateError):
+            raise answer
+        chosen += answer.chosen
+        errors |= answer.errors
+    fetching = {one.item.key: partial(_fetched, one, reach) for one in chosen}
+    for done, (key, arrived) in enumerate(side_by_side(fetching)):
+        progress("fetching", done, len(fetching))
+        if isinstance(arrived, LlamagateError):
+            errors[key] = arrived
+        else:
+            found[key] = arrived
     progress("fetching", len(fetching), len(fetching))
     return found, errors
 
 
-def _by_place(requests: Iterable[Request], remotes: Remotes) -> list[tuple[Place, list[Request]]]:
-    found: dict[int, tuple[Place, list[Request]]] = {}
-    for request in requests:
-        place = remotes.place(request[0])
-        found.setdefault(id(place), (place, []))[1].append(request)
-    return [*found.values()]
-
-
-@contextmanager
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads that nobody waits for once something is wrong here, such as Ctrl-C."""
-    pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="fetch")
-    try:
-        yield pool
-        pool.shutdown()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
+def _asking(
+    requests: Iterable[Request], remotes: Remotes, errors: dict[ItemKey, LlamagateError]
+) -> dict[int, Callable[[], _Asked]]:
+    """A task for each place; what is no place that may be asked goes to ``errors``."""
+    by_place: dict[int, tuple[Place, list[Request]]] = {}
+    for item, entry in requests:
+        try:
+            place = remotes.place(item)
+        except LlamagateError as error:
+            errors[item.key] = error
+            continue
+        by_place.setdefault(id(place), (place, []))[1].append((item, entry))
+    return {number: partial(_ask, place, asked) for number, (place, asked) in by_place.items()}
 
 
 def _ask(place: Place, requests: Sequence[Request]) -> _Asked:

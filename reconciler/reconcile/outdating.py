@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from reconciler.errors import LlamagateError, RefusedError
@@ -17,10 +18,10 @@ from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.model.version import tagged_versions
 from reconciler.planning.choose import choose, newest_fitting
-from reconciler.reconcile.fetching import threads
 from reconciler.reconcile.looking import lock_of
 from reconciler.reconcile.progress import Progress, no_progress
 from reconciler.reconcile.resolving import reach_of, together
+from reconciler.reconcile.side_by_side import side_by_side
 from reconciler.sources.protocol import Place
 from reconciler.sources.remote import Remotes
 from reconciler.store.desired_file import read_desired
@@ -71,22 +72,21 @@ def look_at_outdated(env: Environment, path: Path, progress: Progress = no_progr
     lock, remotes = lock_of(file, Record()), Remotes(reach_of(env, file))
     found: list[Standing] = []
     errors: dict[ItemKey, LlamagateError] = {}
-    with threads() as pool:
-        asked = [(item, pool.submit(_standing, item, remotes.place(item), lock)) for item in items]
-        for done, (item, standing) in enumerate(asked):
-            progress("asking", done, len(items))
-            try:
-                found.append(standing.result())
-            except LlamagateError as error:
-                errors[item.key] = error
+    asking = {item.key: partial(_standing, item, remotes, lock) for item in items}
+    for done, (key, standing) in enumerate(side_by_side(asking)):
+        progress("asking", done, len(items))
+        if isinstance(standing, LlamagateError):
+            errors[key] = standing
+        else:
+            found.append(standing)
     progress("asking", len(items), len(items))
     if errors:
         raise together(file, errors)
     return tuple(sorted(found, key=lambda one: one.item.key))
 
 
-def _standing(item: DesiredItem, place: Place, lock: Mapping[ItemKey, LockItem]) -> Standing:
-    entry = lock.get(item.key)
+def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockItem]) -> Standing:
+    place, entry = remotes.place(item), lock.get(item.key)
     if entry is not None and (entry.source != item.source or entry.pin is None):
         entry = None
     offers = place.offers(item)
@@ -115,6 +115,7 @@ def _notes(item: DesiredItem, place: Place, entry: LockItem | None) -> tuple[str
     if entry is None:
         return ("not locked yet",)
     try:
-        return place.confirm(item, Offer.of(entry))
+        notes = place.confirm(item, Offer.of(entry))
+        return tuple(note.removeprefix(f"{item.key.id}: ") for note in notes)
     except RefusedError as error:
         return (error.message,)

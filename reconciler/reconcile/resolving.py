@@ -125,9 +125,11 @@ def _resolved_here(file: DesiredFile, item: DesiredItem, how: Resolving) -> Reso
 def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> LlamagateError:
     """One error for all. That trying again may help is only said where nothing else is wrong."""
     faults: list[Fault] = []
-    for key, error in errors.items():
+    ordered = [(item.key, errors[item.key]) for item in file.desired.items if item.key in errors]
+    for key, error in ordered:
         faults.append(file.fault((section_of(key.kind), key.id), error.message))
         faults += [fault for fault in error.faults if fault.line or fault.message not in error.message]
-    first = next((one for one in errors.values() if not isinstance(one, UnreachableError)), next(iter(errors.values())))
+    worst = [error for _, error in ordered if not isinstance(error, UnreachableError)]
+    first = (worst or [error for _, error in ordered])[0]
     message = str(faults[0]) if len(errors) == 1 else f"{file.path}: {len(errors)} items cannot be used"
     return type(first)(message, faults=faults, advice=first.advice)

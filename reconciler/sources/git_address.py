@@ -67,7 +67,7 @@ def git_url_problem(url: str, *, local: bool) -> str | None:
     return None if local else _LOCAL
 
 
-_LOCAL: Final = "a git repository on this machine is not taken unless local ones are allowed"
+_LOCAL: Final = "a git repository on this machine is taken only where policy.sources.local_git is true"
 
 
 def _scheme_problem(scheme: str, url: str, *, local: bool) -> str | None:

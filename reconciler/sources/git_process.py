@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-import resource
 import selectors
 import signal
 import subprocess
@@ -73,16 +73,36 @@ def _started(command: Command, stdin: IO[bytes]) -> Iterator[subprocess.Popen[by
         restore_signals=False,  # SIGXFSZ stays ignored, so that git can say that a file grew too large
     )
     with process:
+        _RUNNING.add(process)
         try:
             yield process
         finally:
-            if process.returncode is None:  # not waited for yet, so the number still belongs to this group
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            _RUNNING.discard(process)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:  # not waited for yet, so the number still belongs to this group
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+_RUNNING: Final[set[subprocess.Popen[bytes]]] = set()
+"""What threads that nobody waits for leave behind when this process ends."""
+
+
+@atexit.register
+def _end_all() -> None:
+    for process in [*_RUNNING]:
+        _end(process)
 
 
 def _limit_files(process: subprocess.Popen[bytes], size: int) -> None:
     """Bound what the process and its children write into one file, where the system can do that from outside."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
     if hasattr(resource, "prlimit"):
         with suppress(OSError, ValueError):  # it has ended already, or may do even less
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))

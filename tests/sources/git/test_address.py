@@ -35,7 +35,7 @@ LOCAL = {
     "row-94-file-url": ("file:///srv/x.git", Transport.FILE),
 }
 HELPERS = "git's remote helpers ('ext::' and the like) run programs; use https or ssh"
-NO_LOCAL = "a git repository on this machine is not taken unless local ones are allowed"
+NO_LOCAL = "a git repository on this machine is taken only where policy.sources.local_git is true"
 NO_SCHEME = "git urls are https or ssh; plain http and git only to this machine itself"
 OPTION = "a git url does not start with '-'"
 NO_HOST = "the host in this git url is none"

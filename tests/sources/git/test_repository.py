@@ -142,7 +142,7 @@ def test_a_folder_serves_where_that_is_allowed(origin: Origin, repository_at: Re
 
 def test_row_94_a_folder_is_refused_where_it_is_not_allowed(origin: Origin, repository_at: RepositoryAt) -> None:
     error = refused(lambda: repository_at(str(origin.path)))
-    assert error.message == "a git repository on this machine is not taken unless local ones are allowed"
+    assert error.message == "a git repository on this machine is taken only where policy.sources.local_git is true"
 
 
 def test_a_repository_with_sha256_ids(tmp_path: Path, served: GitOverHttp, repository_at: RepositoryAt) -> None:
