@@ -80,6 +80,14 @@ class StorageError(LlamagateError):
     may_pass = True
 
 
+class UnreachableError(LlamagateError):
+    """The other side or the network failed; trying again may help."""
+
+    code = "unreachable"
+    may_pass = True
+    advice = "try again later"
+
+
 class LockStaleError(LlamagateError):
     """The lock does not fit the desired state and the command was told not to re-pin."""
 

@@ -29,13 +29,13 @@ from reconciler.model.record import Record, RecordedFile
 from reconciler.model.registry import Registry, registry_time
 from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.reconcile.inputs import input_digests
-from reconciler.reconcile.looking import Looked, Options, Pins, look, look_at_pins, realised
+from reconciler.reconcile.looking import Looked, Options, look, realised
 from reconciler.reconcile.progress import Notice, Progress, no_progress
 from reconciler.reconcile.telling import Reload, tell_again, tell_gateway
 from reconciler.reconcile.undoing import look_back
 from reconciler.reconcile.writing import write, write_record
-from reconciler.sources.resolve import open_resolved
-from reconciler.store.desired_file import lock_bytes, lock_path
+from reconciler.sources.resolved import open_resolved
+from reconciler.store.desired_file import lock_path
 from reconciler.store.state_files import generation_bytes, record_bytes
 
 _NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be restarted to serve it"}
@@ -218,14 +218,6 @@ def settle(home: Home, file: Path) -> Recovered:
     except OSError as error:
         raise storage_error(error, "what an interrupted command left could not be removed") from error
     return recovery.recover(home)
-
-
-def write_lock(env: Environment, file: Path, progress: Progress = no_progress) -> Pins:
-    """Pin what is new or changed in the file. The home is not touched."""
-    pins = look_at_pins(env, file, progress)
-    if pins.changed:
-        write(lock_path(file), lock_bytes(pins.lock))
-    return pins
 
 
 @contextmanager

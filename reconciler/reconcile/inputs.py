@@ -13,10 +13,10 @@ from types import MappingProxyType
 
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
-from reconciler.model.desired import SourceKind
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import is_ignored
 from reconciler.model.record import Record
+from reconciler.model.source import SourceKind
 from reconciler.packages.stamps import archive_stamp, folder_stamp
 from reconciler.store.desired_file import decode_desired, lock_path
 

@@ -20,7 +20,7 @@ from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.inputs import input_digests
 from reconciler.reconcile.looking import Carried, Input, Looked, observed_for, package_warnings
-from reconciler.sources.resolve import Resolved
+from reconciler.sources.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
