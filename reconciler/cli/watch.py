@@ -11,10 +11,11 @@ import typer
 
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.loop.watch import Loop
+    from reconciler.loop.following import Branch
+    from reconciler.loop.watch import Loop, Order
     from reconciler.model.config import JsonObject
 
 _MIN_INTERVAL_SECONDS: Final = 1.0
@@ -41,6 +42,26 @@ def watch(
             "--poll", metavar="SECONDS", callback=_positive, help="Look this often, and do not wait for events."
         ),
     ] = None,
+    repo: Annotated[
+        str | None, typer.Option("--repo", metavar="URL", help="Follow a git repository, and not a local file.")
+    ] = None,
+    ref: Annotated[str, typer.Option("--ref", metavar="REF", help="The branch to follow.")] = "main",
+    path: Annotated[
+        str, typer.Option("--path", metavar="DIR", help="The folder of the repository that holds the file.")
+    ] = "",
+    allow_rewind: Annotated[
+        bool, typer.Option("--allow-rewind", help="Take a commit that does not descend from the last one, too.")
+    ] = False,
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(
+            "--allowed-signers", metavar="FILE", readable=False, help="Take commits that a key in this file signed."
+        ),
+    ] = None,
+    repo_header_env: Annotated[
+        str,
+        typer.Option("--repo-header-env", metavar="NAME", help="The variable with a header that the repository wants."),
+    ] = "",
     locked: options.LockedOption = False,
     event_log: Annotated[
         Path | None,
@@ -64,8 +85,23 @@ def watch(
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
     env = options.environment(home)
-    chosen = options.pass_options(file, only=None, locked=locked)
-    order = Order(env=env, options=chosen, interval=interval, poll=poll)
+    order = Order(env=env, options=options.pass_options(file, locked=locked), interval=interval, poll=poll)
+    if repo is not None:
+        from reconciler.loop.following import Branch
+
+        order = _following(
+            order,
+            Branch(
+                url=repo,
+                ref=ref,
+                path=path,
+                header_env=repo_header_env,
+                signers=allowed_signers and allowed_signers.absolute(),
+                allow_rewind=allow_rewind,
+            ),
+        )
+    elif (ref, path, allow_rewind, allowed_signers, repo_header_env) != ("main", "", False, None, ""):
+        raise UsageError("--ref, --path, --allow-rewind, --allowed-signers and --repo-header-env go with --repo")
     reporter = Reporter(
         Home(env.home),
         speak=terminal.notice,
@@ -82,6 +118,28 @@ def watch(
                 return _once(loop, terminal) if once else _forever(loop)
         finally:
             wake.close()
+
+
+def _following(order: Order, branch: Branch) -> Order:
+    """The order to follow ``branch``: its file, by its lock, after a look at the newest commit."""
+    from dataclasses import replace
+
+    from reconciler.loop.following import following
+    from reconciler.model.home import Home
+    from reconciler.model.source import Source, SourceKind
+    from reconciler.store.watched_file import read_watched
+
+    file = order.options.file
+    if file.parent != Path():
+        raise UsageError("with --repo, --file is the name of a file in --path DIR of the repository")
+    if not Source(SourceKind.GIT, branch.url).is_address:
+        branch = replace(branch, url=str(Path(branch.url).absolute()))
+    before = read_watched(Home(order.env.home))
+    taken = before.attempted if before is not None and before.repository == str(branch) else None
+    last = taken.commit if taken is not None else ""
+    follower = following(branch, Home(order.env.home), order.env.variables, last=last)
+    chosen = replace(order.options, file=follower.folder / file.name, locked=True)
+    return replace(order, options=chosen, repository=str(branch), fetch=follower.fetch)
 
 
 def _once(loop: Loop, terminal: Terminal) -> int:

@@ -134,16 +134,25 @@ class Loop:
     def attempt(self) -> Tried:
         """One attempt, whatever the time."""
         started = self.clock.monotonic()
-        try:
-            commit = self.order.fetch()
-        except LlamagateError as error:
-            return self._ended(Tried(error=error), self.lookout.look(), "", started)
+        commit, missed = self._fetch()
         situation = self.lookout.look()
-        env = replace(self.order.env, now=self.clock.now())
-        watch = Watch(wait=_LOCK_WAIT_SECONDS, notice=self._notice, progress=self._progress)
-        tried = attempt(env, self.order.options, watch, self.lookout.inputs, self.fights)
-        self.seen = situation
+        if missed is not None and not (missed.may_pass and self.order.options.file.exists()):
+            tried = Tried(error=missed)
+        else:
+            env = replace(self.order.env, now=self.clock.now())
+            watch = Watch(wait=_LOCK_WAIT_SECONDS, notice=self._notice, progress=self._progress)
+            tried = attempt(env, self.order.options, watch, self.lookout.inputs, self.fights)
+            if missed is not None and tried.error is None:
+                tried = replace(tried, error=missed)  # by what was fetched last
+            self.seen = situation
         return self._ended(tried, situation, commit, started)
+
+    def _fetch(self) -> tuple[str, LlamagateError | None]:
+        """The commit that is followed now, and why it may not be the newest."""
+        try:
+            return self.order.fetch(), None
+        except LlamagateError as error:
+            return self.state.attempted.commit if self.state.attempted else "", error
 
     def _sleep(self) -> None:
         """Until something is due, someone wakes us, or the service manager wants a sign of life."""

@@ -88,6 +88,11 @@ class Home:
         return self.ours / "watch.lock"
 
     @property
+    def followed(self) -> Path:
+        """The files of the repository that a watcher follows, as its last commit has them."""
+        return self.ours / "followed"
+
+    @property
     def status(self) -> Path:
         """What the watcher last did."""
         return self.ours / "status.json"
