@@ -15,7 +15,8 @@ from reconciler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from reconciler.loop.following import Branch
-    from reconciler.loop.watch import Loop, Order
+    from reconciler.loop.order import Order
+    from reconciler.loop.watch import Loop
     from reconciler.model.config import JsonObject
 
 _MIN_INTERVAL_SECONDS: Final = 1.0
@@ -78,9 +79,10 @@ def watch(
 ) -> int:
     """Keep the home as the file says: after every change of either, and again from time to time."""
     from reconciler.loop.notify import service_manager
+    from reconciler.loop.order import Order, only_watcher
     from reconciler.loop.reporter import Reporter
     from reconciler.loop.wake import Wake
-    from reconciler.loop.watch import Loop, Order, only_watcher
+    from reconciler.loop.watch import Loop
     from reconciler.model.home import Home
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)

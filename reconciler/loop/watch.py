@@ -3,73 +3,30 @@
 from __future__ import annotations
 
 import os
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from datetime import timedelta
+from typing import Final
 
 from reconciler.errors import LlamagateError
-from reconciler.fs import file_lock
 from reconciler.loop.attempt import Tried, attempt
 from reconciler.loop.fights import LIMIT, Fights
 from reconciler.loop.metrics import Counts
-from reconciler.loop.places import Place, places
+from reconciler.loop.order import POLL_SECONDS, Clock, Follow, Order
+from reconciler.loop.places import places
 from reconciler.loop.report import reported, said_of
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.schedule import JITTER, Due, End, Schedule
 from reconciler.loop.situation import Lookout, Situation
 from reconciler.loop.wake import Wake
-from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.registry import registry_time
 from reconciler.model.watched import Attempt, Result, Watched
-from reconciler.reconcile.changing import Watch, prepare_home
+from reconciler.reconcile.changing import Watch
 from reconciler.reconcile.holding import suspend
-from reconciler.reconcile.looking import Options
 from reconciler.store.watched_file import read_watched
 
-DEFAULT_INTERVAL_SECONDS: Final = 600.0
-POLL_SECONDS: Final = 2.0
-"""How often it is looked where there are no events."""
 _LOCK_WAIT_SECONDS: Final = 2.0
 """How long an attempt waits for another command; it is tried again anyway."""
-
-
-class Follow(Protocol):
-    """Watches folders; see ``loop.events``."""
-
-    def follow(self, places: Iterable[Place]) -> str:
-        """Watch exactly these; why that cannot be done, or nothing."""
-
-    def close(self) -> None:
-        """Watch nothing any more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """Where time and chance come from. ``monotonic`` counts seconds, ``chance`` gives numbers from 0 to 1."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    chance: Callable[[], float] = random.random
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What to watch. ``interval`` is the time between two full passes, ``poll`` that between two looks, in seconds.
-
-    ``fetch`` brings the input up to date before it is looked at and says which commit it is; see ``loop.following``.
-    """
-
-    env: Environment
-    options: Options
-    interval: float = DEFAULT_INTERVAL_SECONDS
-    poll: float | None = None
-    repository: str = ""
-    fetch: Callable[[], str] = lambda: ""
 
 
 @dataclass(slots=True)
@@ -239,11 +196,3 @@ class Loop:
 
     def _progress(self, _what: str, _done: int, _total: int) -> None:
         self.reporter.manager.alive()
-
-
-@contextmanager
-def only_watcher(env: Environment, notice: Callable[[str], None]) -> Iterator[None]:
-    """One watcher a home; ``BusyError`` where another is at work."""
-    prepare_home(env, notice)
-    with file_lock.exclusive(Home(env.home).watch_lock, command=env.command, wait=0, notice=notice):
-        yield

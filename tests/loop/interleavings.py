@@ -18,9 +18,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from reconciler.fs import file_lock
+from reconciler.loop.order import Clock, Order
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.wake import Wake
-from reconciler.loop.watch import Clock, Loop, Order
+from reconciler.loop.watch import Loop
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.watched import Aspect
