@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,14 +15,14 @@ if TYPE_CHECKING:
     from reconciler.loop.following import Branch
     from reconciler.loop.order import Order
     from reconciler.loop.watch import Loop
-    from reconciler.model.config import JsonObject
 
-_MIN_INTERVAL_SECONDS: Final = 1.0
+_INTERVALS: Final = (1.0, 7 * 24 * 3600.0)
 
 
-def _positive(value: float | None) -> float | None:
-    if value is not None and not value >= _MIN_INTERVAL_SECONDS:  # so that "nan" is none either
-        raise typer.BadParameter("expected a number of seconds, 1 or more")
+def _interval(value: float | None) -> float | None:
+    shortest, longest = _INTERVALS
+    if value is not None and not shortest <= value <= longest:  # so that "nan" is none either
+        raise typer.BadParameter("expected a number of seconds, from 1 to a week")
     return value
 
 
@@ -34,13 +32,13 @@ def watch(
     interval: Annotated[
         float,
         typer.Option(
-            "--interval", metavar="SECONDS", callback=_positive, help="Between two full passes, give or take a tenth."
+            "--interval", metavar="SECONDS", callback=_interval, help="Between two full passes, give or take a tenth."
         ),
     ] = 600.0,
     poll: Annotated[
         float | None,
         typer.Option(
-            "--poll", metavar="SECONDS", callback=_positive, help="Look this often, and do not wait for events."
+            "--poll", metavar="SECONDS", callback=_interval, help="Look this often, and do not wait for events."
         ),
     ] = None,
     repo: Annotated[
@@ -107,7 +105,7 @@ def watch(
     reporter = Reporter(
         Home(env.home),
         speak=terminal.notice,
-        emit=_line if as_json else _nothing,
+        emit=terminal.line if as_json else lambda _: None,
         manager=service_manager(env.variables),
         event_log=event_log,
         metrics_file=metrics_file,
@@ -168,12 +166,3 @@ def _forever(loop: Loop) -> int:
     finally:
         loop.follow.close()
     return ExitCode.INTERRUPTED if loop.wake.stopped_by == signal.SIGINT else ExitCode.OK
-
-
-def _line(document: JsonObject) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-def _nothing(_document: JsonObject) -> None:
-    """For those who want no events."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from reconciler.documents import yaml_text
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import InputError, LlamagateError, StorageError
 from reconciler.fs import file_lock
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
@@ -81,13 +81,19 @@ def read_status(env: Environment, file: Path) -> Status:
         if transaction_state(home) == "none":
             raise
         status = replace(_without_file(env), in_sync=False)
+    watcher = read_watched(home)
     status = replace(
-        status,
-        transaction=transaction_state(home),
-        watcher=read_watched(home),
-        is_watched=file_lock.is_held(home.watch_lock),
+        status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher)
     )
     return replace(status, gateway_reachable=status.gateway_url is not None and reachable(status.gateway_url))
+
+
+def _is_watched(home: Home, watcher: Watched | None) -> bool:
+    """Whether a watcher is at work; where its lock is another user's, whether it has not said that it ended."""
+    try:
+        return file_lock.is_held(home.watch_lock)
+    except StorageError:
+        return watcher is not None and watcher.next_at != ""
 
 
 def _status(env: Environment, file: Path) -> Status:

@@ -446,6 +446,6 @@ def test_once_locked(foo: Session) -> None:
     foo.llamagate("watch", "--once", "--locked")
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon"])
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e12", "soon"])
 def test_an_interval_that_is_none(foo: Session, seconds: str) -> None:
     foo.llamagate("watch", "--interval", seconds, exits=64)
