@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reconciler.errors import LlamagateError, RefusedError, StandstillError, StorageError
+from reconciler.errors import InputError, LlamagateError, RefusedError, StandstillError, StorageError
 from reconciler.loop.evidence import evidence
 from reconciler.loop.fights import Fights
 from reconciler.loop.schedule import End
@@ -63,6 +63,8 @@ def attempt(env: Environment, options: Options, watch: Watch, inputs: Inputs, fi
         reason = standstill(record, options.file, inputs.digest(options.file))
         if reason:
             raise StandstillError(reason)
+        if options.file.exists() and not options.file.is_file():
+            raise InputError(f"{options.file}: it is no regular file, and a watcher reads nothing else")
         looked = look(env, options, watch.progress)
         looked = leaving_out(looked, {one.item: f"suspended: {one.reason}" for one in record.suspensions})
         found.update(evidence(looked, fights))

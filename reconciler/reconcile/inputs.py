@@ -78,6 +78,8 @@ def _local_sources(data: bytes, file: Path) -> Iterator[Path]:
 
 
 def _bytes(path: Path) -> bytes | str:
+    if path.exists() and not path.is_file():
+        return "no regular file"  # a pipe would be waited for
     try:
         return path.read_bytes()
     except OSError as error:

@@ -237,6 +237,19 @@ def test_a_bad_file_removes_nothing_and_is_told_once(foo: Session, bad: str) -> 
         assert watcher.count("Failed") == 1
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_no_file_is_not_waited_for(foo: Session, make: Callable[[Path], None]) -> None:
+    file = foo.project / "llamagate.yaml"
+    with watching(foo) as watcher:
+        watcher.said("Applied", "install foo")
+        aside = file.rename(foo.base / "aside")
+        make(file)
+        watcher.said("Failed", "it is no regular file")
+        file.rmdir() if file.is_dir() else file.unlink()
+        aside.rename(file)
+        watcher.said("Recovered")
+
+
 def test_a_file_that_is_gone_removes_nothing(foo: Session) -> None:
     file = foo.project / "llamagate.yaml"
     with watching(foo) as watcher:
