@@ -23,7 +23,7 @@ def suspend(
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> int:
-    """Have the watcher leave an item alone, or everything, until 'resume'. An apply by hand does not heed it."""
+    """Have the watcher leave things alone. Until 'resume'; an apply by hand does not heed it."""
     from reconciler.reconcile.changing import Watch
     from reconciler.reconcile.holding import suspend as order
 

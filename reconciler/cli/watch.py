@@ -75,7 +75,7 @@ def watch(
     quiet: options.QuietOption = False,
     no_color: options.NoColorOption = False,
 ) -> int:
-    """Keep the home as the file says: after every change of either, and again from time to time."""
+    """Keep the home as the file says. After every change of either, and again from time to time."""
     from reconciler.loop.notify import service_manager
     from reconciler.loop.order import Order, only_watcher
     from reconciler.loop.reporter import Reporter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import PurePath
 from typing import Final
 
 from watchdog.events import (
+    EVENT_TYPE_DELETED,
     DirCreatedEvent,
     DirDeletedEvent,
     DirMovedEvent,
@@ -42,13 +44,17 @@ _CHANGES: Final[list[type[FileSystemEvent]]] = [
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, wake: Wake, only: frozenset[str]) -> None:
-        self._wake = wake
-        self._only = only
+    """Notes in ``gone`` that the folder itself was removed: another one at its path may get its inode."""
+
+    def __init__(self, wake: Wake, place: Place, gone: set[Place]) -> None:
+        self._wake, self._place, self._gone = wake, place, gone
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        names = {PurePath(str(path)).name for path in (event.src_path, event.dest_path)}
-        if not self._only or names & self._only:
+        paths = {PurePath(os.fsdecode(path)) for path in (event.src_path, event.dest_path)}
+        is_gone = event.event_type == EVENT_TYPE_DELETED and self._place.path in paths
+        if is_gone:
+            self._gone.add(self._place)
+        if is_gone or not self._place.only or self._place.only.intersection(path.name for path in paths):
             self._wake.trigger()
 
 
@@ -70,6 +76,7 @@ class Events:
     wake: Wake
     _observer: BaseObserver | None = None
     _watches: dict[Place, ObservedWatch] = field(default_factory=dict)
+    _gone: set[Place] = field(default_factory=set)
     _losses: _Losses = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,13 +108,15 @@ class Events:
         if self._observer is None:
             self._observer = Observer()
             self._observer.start()
-        for place in self._watches.keys() - wanted:
+        gone = frozenset(self._gone)
+        self._gone -= gone  # in place: the handlers go on adding to it
+        for place in self._watches.keys() - (wanted - gone):
             with suppress(KeyError, OSError):  # the folder may be gone
                 self._observer.unschedule(self._watches.pop(place))
         for place in wanted - self._watches.keys():
             with suppress(FileNotFoundError, NotADirectoryError):  # gone meanwhile; its parent tells
                 self._watches[place] = self._observer.schedule(
-                    _Handler(self.wake, place.only), str(place.path), recursive=place.deep, event_filter=_CHANGES
+                    _Handler(self.wake, place, self._gone), str(place.path), recursive=place.deep, event_filter=_CHANGES
                 )
 
     def _give_up(self, reason: str) -> str:

@@ -64,11 +64,11 @@ class Status:
             "pending": self.pending,
             "drift": [row.to_document() for row in self.drift],
             "hold": hold,
-            "suspensions": [one.to_document() for one in self.suspensions],
-            "watcher": watcher,
             "transaction": self.transaction,
             "gateway": {"url": self.gateway_url, "reachable": self.gateway_reachable},
             "items": [item.to_document() for item in self.items],
+            "suspensions": [one.to_document() for one in self.suspensions],
+            "watcher": watcher,
         }
 
 

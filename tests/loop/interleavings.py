@@ -14,24 +14,17 @@ import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from reconciler.fs import file_lock
-from reconciler.loop.order import Clock, Order
-from reconciler.loop.reporter import Reporter
 from reconciler.loop.wake import Wake
-from reconciler.loop.watch import Loop
-from reconciler.model.environment import Environment
-from reconciler.model.home import Home
 from reconciler.model.watched import Aspect
-from reconciler.reconcile.looking import Options
 from tests.cli.shell import Session
 from tests.crash.shim import Fault, Shim
+from tests.loop.loops import INTERVAL_SECONDS, Time, loop_of
 
 ITEMS: Final = ("ant", "bee", "cow", "dog")
 STEPS: Final = 12
-_INTERVAL_SECONDS: Final = 600.0
 _ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE)
 _MAX_CALLS: Final = 90
 """About as many calls as an attempt makes; a fault at a later one is none."""
@@ -47,7 +40,7 @@ class Story:
     seed: int
     wanted: dict[str, int] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
-    now: float = 1000.0
+    time: Time = field(default_factory=Time)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)  # noqa: S311 - the same story for the same seed
@@ -85,7 +78,7 @@ class Story:
         self._save()
         self.session.llamagate("resume")
         for _ in range(3):
-            self.now += _INTERVAL_SECONDS * 1.2
+            self.time.now += INTERVAL_SECONDS * 1.2
             self.loop.step()
 
     def close(self) -> None:
@@ -177,23 +170,7 @@ class Story:
     # How it is done
 
     def _begin(self) -> None:
-        home = Home(self.session.home)
-        env = Environment(
-            home=home.root,
-            is_own_home=False,
-            variables={},
-            now=datetime(2026, 1, 1, tzinfo=UTC),
-            command="llamagate watch",
-        )
-        clock = Clock(monotonic=lambda: self.now, now=self._moment, chance=self.chance.random)
-        options = Options(file=self.session.project / "llamagate.yaml")
-        reporter = Reporter(home, speak=self.told.append, emit=lambda _: None)
-        order = Order(env=env, options=options, interval=_INTERVAL_SECONDS)
-        home.ours.mkdir(parents=True, exist_ok=True)
-        self.loop = Loop(order, reporter, self.wake, clock=clock)
-
-    def _moment(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.now)
+        self.loop = loop_of(self.session, self.time.clock(self.chance.random), self.wake, self.told.append)
 
     def _save(self) -> None:
         for item, version in self.wanted.items():
@@ -203,11 +180,11 @@ class Story:
         self.is_good = True
 
     def _event(self) -> None:
-        self.loop.schedule = self.loop.schedule.triggered(self.now)
+        self.loop.schedule = self.loop.schedule.triggered(self.time.now)
 
     def _pass(self) -> None:
         before = self._there()
-        self.now += self.chance.choice([1.0, 6.0, 60.0, 400.0])
+        self.time.now += self.chance.choice([1.0, 6.0, 60.0, 400.0])
         self.loop.step()
         if not self.is_good:
             assert before <= self._there(), f"a bad file removed something: {self.told}"
