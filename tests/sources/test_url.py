@@ -48,6 +48,7 @@ def test_an_address(text: str, authority: str, target: str) -> None:
         pytest.param("http://a:x/", "http://a:x/: it is malformed", id="no port"),
         pytest.param("http://[::1/", "http://[::1/: it is malformed", id="half a bracket"),
         pytest.param("http://[fe80::1%25eth0]/", f"http://[fe80::1%25eth0]/: {HOST}", id="with an interface"),
+        pytest.param("http://[:::::]/", "http://[:::::]/: it is malformed", id="colons"),
         pytest.param("http://a..b/", f"http://a..b/: {HOST}", id="empty label"),
         pytest.param(f"http://{'a' * 64}/", f"http://{'a' * 64}/: {HOST}", id="long label"),
         pytest.param("http://a%2eb/", f"http://a%2eb/: {HOST}", id="encoded host"),
