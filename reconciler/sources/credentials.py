@@ -63,8 +63,8 @@ def _header(text: str, label: str) -> tuple[str, str]:
 
 
 def _basic(pair: str, label: str) -> str:
-    if ":" not in pair or any(category(character) == "Cc" for character in pair):
-        raise InputError(f"{label} holds no 'user:password', or a control character in it")
+    if ":" not in pair or any(category(character) in ("Cc", "Cs") for character in pair):
+        raise InputError(f"{label} holds no 'user:password', or a character that is no text")
     return f"Basic {b64encode(pair.encode()).decode()}"
 
 
