@@ -92,6 +92,6 @@ def _netrc_entry(file: str, host: str) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{file} is no text in UTF-8") from None
     for machine, (user, _, password) in entries.items():
-        if machine.lower() == host and machine != "default":
+        if machine.lower() == host:
             return f"{user}:{password}"
     raise InputError(f"{file} has no entry for the host {host}")

@@ -330,6 +330,13 @@ def test_a_full_disk_is_no_reason_to_ask_a_mirror(serving: Serving) -> None:
     assert server.count("/b") == 0
 
 
+def test_it_is_there_when_it_is_done(serving: Serving, tmp_path: Path) -> None:
+    """Not in a buffer that is written later, when nobody looks for a full disk any more."""
+    with (tmp_path / "x").open("wb") as out:
+        download(serving({"/x.zip": b"x"}).url("/x.zip"), out, bounds=BOUNDS)
+        assert (tmp_path / "x").read_bytes() == b"x"
+
+
 def test_many_at_once(serving: Serving) -> None:
     server = serving({f"/{number}": b"%d" % number for number in range(40)})
     found: dict[int, bytes] = {}

@@ -98,6 +98,12 @@ def test_what_is_shown(text: str, found: str) -> None:
 ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
+def test_what_is_printed_of_one() -> None:
+    url = parsed_url("https://example.org/x?token=geheim")
+    assert "geheim" not in f"{url!r} {url}"
+    assert url.text == "https://example.org/x?token=geheim"
+
+
 NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/?#"), max_size=20)
 
 
