@@ -17,6 +17,8 @@ _MALFORMED: Final = "it is malformed"
 _USERINFO: Final = "it holds a user or a password"
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
+_AT: Final = re.compile("[@\uff20\ufe6b]")
+"""With its look-alikes, which some programs take for it."""
 _SHOWN_CHARACTERS: Final = 300
 _KEPT: Final = "/?:@!$&'()*+,;=-._~%[]"
 """What may stand in a request line; anything else is percent-encoded, as browsers do."""
@@ -100,10 +102,10 @@ def shown(url: str) -> str:
     It need not be a valid address: what is refused is shown as well.
     """
     scheme = match.group() if (match := _SCHEME.match(url)) else ""
-    rest = url[len(scheme) :].replace("\\", "/")
+    rest = url[len(scheme) :]
     if not _AUTHORITY.fullmatch(_END_OF_AUTHORITY.split(rest, 1)[0]):
-        rest = rest.rpartition("@")[2]  # also where a password holds what ends a host
-    place, query, _ = rest.partition("#")[0].partition("?")
-    text = f"{scheme}{place}{'?…' if query else ''}"
+        rest = _AT.split(rest)[-1]  # also where a password holds what ends a host
+    place, mark, _ = rest.partition("#")[0].partition("?")
+    text = f"{scheme}{place}{'?…' if mark else ''}"
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return escaped if len(escaped) <= _SHOWN_CHARACTERS else escaped[: _SHOWN_CHARACTERS - 1] + "…"
