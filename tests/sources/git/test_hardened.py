@@ -69,6 +69,16 @@ def test_row_98_hooks_and_settings_of_a_copy_are_not_run(
     refused(lambda: repository.bring([origin.commit()]))
 
 
+def test_row_94_a_copy_whose_settings_lead_elsewhere_is_not_followed(
+    origin: Origin, served: GitOverHttp, repository: Repository, tmp_path: Path
+) -> None:
+    repository.bring([origin.commit()])
+    (copy,) = (tmp_path / "cache").glob("*.git")
+    git("config", f"url.{origin.path}.insteadOf", served.url("x"), folder=copy)
+    error = refused(lambda: repository.bring([origin.commit()]))
+    assert error.message == f"{served.url('x')}: git failed (\"transport 'file' not allowed\")"
+
+
 def test_row_98_hooks_and_settings_of_a_folder_are_not_run(
     origin: Origin, repository_at: RepositoryAt, canary: Path
 ) -> None:
@@ -333,7 +343,10 @@ def test_https_is_trusted_only_with_its_authority(
         variables = {"PATH": PATH, "SSL_CERT_FILE": str(certificate)}
         repository = repository_at(served.url("x"), headers=(HEADER,), variables=variables)
         repository.bring([commit])
-        assert repository.has(commit)
+        (copy,) = (tmp_path / "cache").glob("*.git")
+        git("config", "http.sslVerify", "false", folder=copy)
+        untrusting = repository_at(served.url("x"), headers=(HEADER,))
+        assert "its certificate is not trusted" in refused(lambda: untrusting.bring([origin.commit()])).message
         assert served.requests[0].headers["authorization"] == f"Bearer {SECRET}"
 
 
