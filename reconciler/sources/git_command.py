@@ -142,11 +142,9 @@ class Git:
         transport = transport_of(self._url)
         environment = {
             "PATH": self._rules.variables.get("PATH", os.defpath),
-            "HOME": os.fspath(self._home),  # curl reads .netrc there
-            "XDG_CONFIG_HOME": os.fspath(self._home),
+            "HOME": os.fspath(self._home),  # git and curl read settings and .netrc there
             "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_SYSTEM": os.devnull,
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "false",

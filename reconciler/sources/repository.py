@@ -57,7 +57,7 @@ class Repository:
 
     def refs(self) -> Refs:
         """What the repository offers now: one exchange."""
-        return Refs.from_listing(self._git.talk("ls-remote", "--", self._url).decode("utf-8", "surrogateescape"))
+        return Refs.from_listing(self._git.talk("ls-remote", "--", self._url).decode("utf-8", "replace"))
 
     def has(self, commit: str) -> bool:
         """Whether ``commit`` is in the copy, whole. Talks to nobody."""

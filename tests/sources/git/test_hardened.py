@@ -277,6 +277,25 @@ Repository(url, folder=Path(folder), rules=GitRules(variables=dict(os.environ)))
 """
 
 
+WEIGHING = """
+import resource
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the memory has another unit")
+def test_a_small_pack_with_a_huge_file_costs_git_no_memory(
+    origin: Origin, served: GitOverHttp, repository_at: RepositoryAt, tmp_path: Path
+) -> None:
+    commit = origin.commit({"zeros": bytes(96 << 20)})
+    bringing = [sys.executable, "-c", BRINGING + WEIGHING, served.url("x"), str(tmp_path / "cache"), commit]
+    most_kib = int(subprocess.run(bringing, cwd=PROJECT, check=True, capture_output=True).stdout)
+    assert most_kib < 64 << 10
+    repository = repository_at(served.url("x"))
+    error = refused(lambda: repository.open(commit, limits=Limits(), name="pkg"))
+    assert error.message.startswith(f"pkg: entry 'zeros': has {96 << 20} bytes; ")
+
+
 def test_a_fetch_that_was_killed_leaves_a_copy_that_can_be_used(
     origin: Origin, served: GitOverHttp, repository_at: RepositoryAt, tmp_path: Path
 ) -> None:
@@ -301,7 +320,10 @@ def test_ssh_is_the_users_but_asks_nothing(origin: Origin, repository_at: Reposi
     script(
         tmp_path / "bin" / "ssh", f'{{ printf "%s\\n" "$@"; env; }} >> {log}\nfor last; do :; done\nexec sh -c "$last"'
     )
-    variables = {"PATH": f"{tmp_path / 'bin'}:{PATH}", "HOME": "/home/me", "SSH_AUTH_SOCK": "/agent", "SECRET": "x"}
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text('[url "file:///nowhere/"]\ninsteadOf = ssh://\n')
+    variables = {"PATH": f"{tmp_path / 'bin'}:{PATH}", "HOME": str(home), "SSH_AUTH_SOCK": "/agent", "SECRET": "x"}
     repository = repository_at(f"ssh://git@example.org:2222{origin.path}", variables=variables, headers=(HEADER,))
     assert repository.refs().head == commit
     repository.bring([commit])
@@ -310,7 +332,7 @@ def test_ssh_is_the_users_but_asks_nothing(origin: Origin, repository_at: Reposi
     ]
     said = log.read_text().splitlines()
     expected = ["BatchMode=yes", "ConnectTimeout=15", "ClearAllForwardings=yes", "ForwardAgent=no", "git@example.org"]
-    assert [word for word in [*expected, "HOME=/home/me", "SSH_AUTH_SOCK=/agent"] if word not in said] == []
+    assert [word for word in [*expected, f"HOME={home}", "SSH_AUTH_SOCK=/agent"] if word not in said] == []
     assert said[said.index("-p") + 1] == "2222"
     assert [line for line in said if "SECRET" in line or SECRET in line] == []
 
