@@ -5,7 +5,8 @@ It is only a cache. What is wrong with it is no reason to fail, but one to make 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,34 @@ _LEFT_BEHIND: Final = (
     "packed-refs.new",
 )
 """What git leaves where it is killed."""
+
+
+_NAME_DIGITS: Final = 32
+_HISTORY: Final = "-history"
+
+
+def copy_path(folder: Path, url: str, *, history: bool = False) -> Path:
+    """Where the copy of the repository at ``url`` lies below ``folder``; ``history``: the one without files."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
+    return folder / f"{name}{_HISTORY if history else ''}.git"
+
+
+def discard_copies(folder: Path, *, keep: Iterable[str]) -> tuple[Path, ...]:
+    """Remove the copies below ``folder`` but those of the urls ``keep``, and say which went.
+
+    One that is being fetched into stays, as do the lock files. Raises ``StorageError``.
+    """
+    kept = {path for url in keep for path in (copy_path(folder, url), copy_path(folder, url, history=True))}
+    return tuple(path for path in sorted(folder.glob("*.git")) if path not in kept and _discarded(path))
+
+
+def _discarded(path: Path) -> bool:
+    try:
+        with exclusive(path.with_suffix(".lock"), command="llamagate", wait=0, notice=lambda _: None):
+            _remove(path)
+    except BusyError:
+        return False
+    return True
 
 
 class Copy:

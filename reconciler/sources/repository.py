@@ -6,7 +6,6 @@ adds to it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,12 +17,11 @@ from reconciler.model.desired import Limits
 from reconciler.sources.git_address import git_url_problem
 from reconciler.sources.git_command import Git, GitRules
 from reconciler.sources.git_content import GitContent, open_commit
-from reconciler.sources.git_copy import PINS, Copy
+from reconciler.sources.git_copy import PINS, Copy, copy_path
 from reconciler.sources.git_failure import GitFailedError, IdsRefusedError, UnknownCommitError
 from reconciler.sources.git_objects import DamagedError, Objects
 from reconciler.sources.git_refs import COMMIT, Refs
 
-_NAME_DIGITS: Final = 32
 _FETCH: Final = (
     *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"),
     *("--no-show-forced-updates", "--stdin"),
@@ -47,12 +45,11 @@ class Repository:
         """Nothing happens yet. ``InputError`` where git is not given this url."""
         if problem := git_url_problem(url, local=rules.local):
             raise InputError(problem)
-        name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
         self._url = url
         self._rules = rules
         self._git = Git(url, home=folder / "home", rules=rules)
-        self._copy = Copy(self._git, folder / f"{name}.git")
-        self._history = Copy(self._git, folder / f"{name}-history.git")
+        self._copy = Copy(self._git, copy_path(folder, url))
+        self._history = Copy(self._git, copy_path(folder, url, history=True))
         self._objects = Objects(self._git, self._copy.path)
 
     def refs(self) -> Refs:
