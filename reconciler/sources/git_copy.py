@@ -27,16 +27,13 @@ _LEFT_BEHIND: Final = (
     "packed-refs.new",
 )
 """What git leaves where it is killed."""
-
-
 _NAME_DIGITS: Final = 32
-_HISTORY: Final = "-history"
 
 
 def copy_path(folder: Path, url: str, *, history: bool = False) -> Path:
     """Where the copy of the repository at ``url`` lies below ``folder``; ``history``: the one without files."""
     name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
-    return folder / f"{name}{_HISTORY if history else ''}.git"
+    return folder / f"{name}-history.git" if history else folder / f"{name}.git"
 
 
 def discard_copies(folder: Path, *, keep: Iterable[str]) -> tuple[Path, ...]:
