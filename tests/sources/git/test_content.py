@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,20 @@ def test_a_large_file_comes_in_pieces_and_several_at_once(origin: Origin) -> Non
     assert [len(piece) for piece in content.chunks("middle")] == [65_536, 65_536, 65_536, 3_392]
     assert read(content, "small") == b"x"
     assert first + b"".join(pieces) == large
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_memory_is_that_of_a_piece_and_not_of_the_package(origin: Origin, count: int) -> None:
+    origin.commit({f"f{number}": bytes([number]) * 4_000_000 for number in range(count)})
+    tracemalloc.start()
+    try:
+        content = opened(origin)
+        sizes = [sum(map(len, content.chunks(entry.path))) for entry in content.files]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes == [4_000_000] * count
+    assert peak < 1_500_000
 
 
 def test_a_reader_that_stops_early_leaves_no_process(origin: Origin) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from reconciler.errors import BusyError, InputError, LlamagateError, StorageErro
 from reconciler.fs.file_lock import exclusive
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
+from reconciler.sources.git_copy import copy_path, unneeded_copies
 from reconciler.sources.git_failure import UnknownCommitError
 from reconciler.sources.repository import Repository
 from tests.sources.git_servers import GitOverHttp, Hanging, Origin, answering, git_daemon
@@ -390,6 +392,30 @@ def test_a_copy_that_is_damaged_meanwhile_is_mended_while_others_read(
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(look, range(4))) == [["f"]] * 4
+
+
+def test_copies_that_nobody_needs_are_removed(
+    tmp_path: Path, origin: Origin, served: GitOverHttp, repository_at: RepositoryAt
+) -> None:
+    commit, folder, urls = origin.package("p"), tmp_path / "cache", [served.url("x"), str(origin.path)]
+    for url in urls:
+        repository_at(url, local=True).bring([commit])
+    assert not repository_at(urls[0]).is_ancestor(NOWHERE, commit)
+    gone = copy_path(folder, urls[1])
+    taken = exclusive(gone.with_suffix(".lock"), command="x", wait=0, notice=lambda _: None)
+    with taken, unneeded_copies(folder, keep=urls[:1]) as found:
+        assert found == []
+    with unneeded_copies(folder, keep=urls[:1]) as found:
+        assert found == [gone]
+        shutil.rmtree(gone)
+    with unneeded_copies(folder, keep=urls[:1]) as found:
+        assert found == []
+    assert [repository_at(url, local=True).has(commit) for url in urls] == [True, False]
+    assert copy_path(folder, urls[0], history=True).is_dir()
+    with unneeded_copies(tmp_path / "none", keep=()) as found:
+        assert found == []
+    repository_at(urls[1], local=True).bring([commit])
+    assert paths(repository_at(urls[1], local=True), commit, "p") == ["manifest.yaml"]
 
 
 def test_history_tells_what_comes_from_what(
