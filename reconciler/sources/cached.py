@@ -40,6 +40,7 @@ def keep(opened: Opened, home: Home, limits: Limits, *, name: str) -> Opened:
         durable.make_folders(home.cache)
         with nameless.file_in(home.cache) as out:
             pack(opened.content, out)
+            home.cached(tree).unlink(missing_ok=True)  # it is damaged
             nameless.give_name(out, home.cached(tree))
     except OSError as error:
         message = f"{error.filename or home.cache}: {error.strerror}; {name} was not put into the cache"
