@@ -90,7 +90,8 @@ def asked(url: HttpUrl, place: Place, headers: Mapping[str, str], deadline: Dead
     with closing(sock):
         wire = Wire(sock, deadline, size + size // 4 + _FRAMING_BYTES)
         connection.sock = cast(socket, wire)  # it has all of a socket that a client calls
-        yield Answer(_response(connection, url, headers), wire)
+        with closing(_response(connection, url, headers)) as response:
+            yield Answer(response, wire)
 
 
 def _response(connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, str]) -> HTTPResponse:

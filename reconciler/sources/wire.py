@@ -67,6 +67,9 @@ class Incoming(io.BufferedReader):
             self.has_surplus = bool(self.peek(1))
         super().close()
 
+    def flush(self) -> None:
+        """Nothing: it is only read. A client that is collected as garbage asks for it after it was closed."""
+
 
 class _Arriving(io.RawIOBase):
     """Bytes as they arrive; none any more once it has ``ended``."""
