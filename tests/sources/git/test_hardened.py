@@ -149,7 +149,7 @@ def test_row_99_a_server_that_wants_a_password_is_left_at_once(
 ) -> None:
     served.before = demanding("Basic nobody")
     variables = {"PATH": PATH, "GIT_ASKPASS": f"touch {canary}", "SSH_ASKPASS": f"touch {canary}", "DISPLAY": ":0"}
-    repository = repository_at(served.url("x"), seconds=5, variables=variables)  # else: the time-out is another error
+    repository = repository_at(served.url("x"), seconds=60, variables=variables)  # a prompt would wait for the time-out
     for call in (repository.refs, lambda: repository.bring(["1" * 40])):
         error = refused(call)
         assert type(error) is InputError
