@@ -59,8 +59,9 @@ def test_row_98_hooks_and_settings_of_a_copy_are_not_run(
     (copy,) = (tmp_path / "cache").glob("*.git")
     for hook in HOOKS:
         script(copy / "hooks" / hook, f"touch {canary}")
+    evil = script(tmp_path / "evil", f"touch {canary}")
     for setting in ("core.fsmonitor", "core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper"):
-        git("config", setting, f"!touch {canary}", folder=copy)
+        git("config", setting, str(evil), folder=copy)
     git("config", "http.proxy", "http://127.0.0.1:1", folder=copy)
     commit = origin.commit({"f": "2", ".gitattributes": "* filter=evil\n"})
     repository.bring([commit])
