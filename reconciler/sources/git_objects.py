@@ -66,13 +66,13 @@ class Objects:
         with self._turn:
             try:
                 data = self._answer(oid, kind, most)
+                digest = _hash(oid, kind, len(data))
+                digest.update(data)
+                if digest.hexdigest() != oid:
+                    raise DamagedError
             except BaseException:
-                self._end()  # the rest of an answer would be taken for the next one
+                self._end()  # the rest of an answer would be taken for the next one, and a damaged copy kept open
                 raise
-        digest = _hash(oid, kind, len(data))
-        digest.update(data)
-        if digest.hexdigest() != oid:
-            raise DamagedError
         return data
 
     def blob(self, oid: str) -> Blob:
