@@ -115,12 +115,11 @@ class Repository:
         with self._copy.exclusive(wait=self._rules.seconds):
             if commit not in self._copy.pins():
                 self._fetch(self._copy, [commit], _ALONE)
-            self._objects.close()
             with suppress(DamagedError):
                 return attempt()  # where it was damaged, another process may have mended it meanwhile
             self._copy.remove()
             self._fetch(self._copy, [commit], _ALONE)
-            self._objects.close()
+            self._objects.close()  # which others may have begun to read meanwhile
             try:
                 return attempt()
             except DamagedError as error:
