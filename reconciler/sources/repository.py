@@ -27,8 +27,8 @@ _FETCH: Final = (
     *("--no-show-forced-updates", "--stdin"),
 )
 _ALONE: Final = ("--depth=1",)
-_COMMITS_ONLY: Final = ("--filter=tree:0",)
-"""Of the history only what the question needs; a server that does not know the filter sends all."""
+_WHOLE: Final[Sequence[str]] = ()
+"""With the history, unfiltered: in a partial copy git itself fetches what is missing, in some cases for ever."""
 _EVERYTHING: Final = "+refs/heads/*:refs/all/heads/*\n+refs/tags/*:refs/all/tags/*\n"
 
 _SSH_SIGNATURES_ONLY: Final = ("gpg.program=false", "gpg.x509.program=false", "gpg.minTrustLevel=fully")
@@ -101,10 +101,10 @@ class Repository:
             return True
         with self._history.exclusive(wait=self._rules.seconds):
             if new not in self._history.pins():
-                self._fetch(self._history, [new], _COMMITS_ONLY)
+                self._fetch(self._history, [new], _WHOLE)
             elif not self._is_readable(new):
                 self._history.remove()
-                self._fetch(self._history, [new], _COMMITS_ONLY)
+                self._fetch(self._history, [new], _WHOLE)
             told = self._git.ask("merge-base", "--is-ancestor", old, new, repository=self._history.path)
             return not told.code
 

@@ -467,16 +467,6 @@ def test_history_of_a_server_that_gives_out_only_branches(
     assert not repository.is_ancestor(second, first)
 
 
-def test_history_may_come_without_files(origin: Origin, repository: Repository, tmp_path: Path) -> None:
-    origin.git("config", "uploadpack.allowFilter", "true")
-    first, second = origin.commit({"f": "1"}), origin.commit({"f": "2"})
-    assert repository.is_ancestor(first, second)
-    third = origin.commit({"f": "3"})
-    assert repository.is_ancestor(second, third)
-    assert not repository.is_ancestor(third, second)
-    assert not repository.is_ancestor(NOWHERE, third)
-
-
 @pytest.mark.parametrize("damage", [truncate, flip, empty], ids=["cut-short", "flipped", "gone"])
 def test_a_damaged_history_is_mended(
     origin: Origin, served: GitOverHttp, repository: Repository, tmp_path: Path, damage: Callable[[Path], object]
