@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -24,7 +24,10 @@ def file_in(folder: Path) -> Iterator[BinaryIO]:
 
 
 def give_name(file: BinaryIO, path: Path) -> None:
-    """Make what ``file`` holds the content of ``path``, for good; what stands there is replaced. Raises ``OSError``."""
+    """Give what ``file`` holds the name ``path``, for good. Raises ``OSError``.
+
+    Where something has got that name meanwhile, it stays, or is replaced at once: whoever gives it writes the same.
+    """
     file.flush()
     with naming(os.fspath(path)):
         sync_fd(file.fileno())
@@ -43,10 +46,7 @@ def _link(descriptor: int, path: Path) -> None:
     folder = os.open(path.parent, READ_FOLDER)
     try:
         # Only with a descriptor of the folder does Python call the form that follows the link below /proc.
-        try:
-            os.link(origin, path.name, dst_dir_fd=folder, follow_symlinks=True)
-        except FileExistsError:
-            os.unlink(path.name, dir_fd=folder)
+        with suppress(FileExistsError):
             os.link(origin, path.name, dst_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)

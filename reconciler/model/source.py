@@ -56,7 +56,8 @@ class Source:
 
     def to_document(self) -> Json:
         """The shortest way to write it: the shorthand where that means the same."""
-        return self.location if Source.from_document(self.location) == self else self.to_full_document()
+        is_plain = not (self.ref or self.path) and _kind_of(self.location) is self.kind
+        return self.location if is_plain else self.to_full_document()
 
     def to_full_document(self) -> JsonObject:
         """As a mapping, whatever it is."""
@@ -91,7 +92,7 @@ _KINDS: Final = {str(kind): kind for kind in SourceKind}
 
 
 def _kind_of(location: str) -> SourceKind:
-    if URL.match(location):
+    if "://" in location and URL.match(location):
         is_git = location.startswith("ssh://") or location.lower().rstrip("/").endswith(".git")
         return SourceKind.GIT if is_git else SourceKind.HTTP
     return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR

@@ -17,7 +17,6 @@ from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.reconcile.changing import Watch, exclusive, settle
 from reconciler.sources.git_copy import unneeded_copies
-from reconciler.sources.repository import copy_names
 from reconciler.store.desired_file import lock_path, read_lock
 from reconciler.store.state_files import read_record
 
@@ -58,11 +57,10 @@ def collect(env: Environment, file: Path, watch: Watch, *, dry_run: bool) -> Col
         entries = [*_locked(record, file)]
         packages = {home.cached(entry.tree) for entry in entries}
         git = [entry.source.location for entry in entries if entry.source.kind is SourceKind.GIT]
-        names = frozenset(name for url in git for name in copy_names(url))
         try:
             packages_to_drop = [path for path in unneeded_packages(home) if path not in packages]
             dropped = [_drop(path, home, dry_run=dry_run) for path in packages_to_drop]
-            with unneeded_copies(home.git_cache, names) as copies:
+            with unneeded_copies(home.git_cache, keep=git) as copies:
                 dropped += [_drop(path, home, dry_run=dry_run) for path in copies]
         except OSError as error:
             raise storage_error(error, "not everything was dropped that could be") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.errors import LlamagateError, StorageError
-from reconciler.fs import durable, nameless
+from reconciler.fs import durable
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
@@ -29,6 +29,7 @@ def keep(opened: Opened, home: Home, limits: Limits, *, name: str) -> Opened:
 
     It appears there whole or not at all, whatever happens meanwhile. ``StorageError`` where it cannot be written.
     """
+    from reconciler.fs import nameless  # only what was fetched is put there
     from reconciler.packages.pack import pack
 
     tree = opened.package.tree
@@ -39,6 +40,7 @@ def keep(opened: Opened, home: Home, limits: Limits, *, name: str) -> Opened:
         durable.make_folders(home.cache)
         with nameless.file_in(home.cache) as out:
             pack(opened.content, out)
+            home.cached(tree).unlink(missing_ok=True)  # it is damaged
             nameless.give_name(out, home.cached(tree))
     except OSError as error:
         message = f"{error.filename or home.cache}: {error.strerror}; {name} was not put into the cache"

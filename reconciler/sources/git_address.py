@@ -35,7 +35,7 @@ _BAD_IN_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.loc
 def transport_of(url: str) -> Transport:
     """How git reaches ``url``, which ``git_url_problem`` accepts where paths are allowed."""
     if match := _SCHEME.match(url):
-        return Transport(match[1].lower())
+        return Transport(match[1])
     return Transport.SSH if _COLON_FIRST.match(url) else Transport.FILE
 
 
@@ -61,7 +61,7 @@ def git_url_problem(url: str, *, local: bool) -> str | None:
     if _HELPER.match(url):
         return "git's remote helpers ('ext::' and the like) run programs; use https or ssh"
     if match := _SCHEME.match(url):
-        return _scheme_problem(match[1].lower(), url, local=local)
+        return _scheme_problem(match[1], url, local=local)
     if _COLON_FIRST.match(url):
         return None if _SSH_SHORT.fullmatch(url) else "this is no git url; write 'user@host:path', or use https or ssh"
     return None if local else _LOCAL

@@ -24,13 +24,10 @@ _SETTINGS: Final = (
     f"core.hooksPath={os.devnull}",
     "core.fsmonitor=false",
     "credential.helper=",
-    "protocol.allow=never",  # but for the one in GIT_ALLOW_PROTOCOL
-    "protocol.version=2",
     "http.followRedirects=false",  # curl takes our headers along, and an https url may lead anywhere
     "http.sslVerify=true",
     "http.proxy=",
     "transfer.fsckObjects=true",
-    "transfer.bundleURI=false",
     "core.bigFileThreshold=16m",  # what is larger is streamed: a small pack may hold a huge file
     "fetch.unpackLimit=1",  # one pack for a fetch, not a file for each object
 )
@@ -111,7 +108,7 @@ class Git:
                 start_new_session=True,
             )
         except OSError as error:
-            raise StorageError(f"git does not start: {error.strerror}") from error
+            raise StorageError(f"cannot run git: {error.strerror}") from error
 
     def _run(self, command: Command, *, seconds: float, given: bytes, file_size: int | None = None) -> Finished:
         try:
@@ -121,7 +118,7 @@ class Git:
         except OutputTooLargeError as error:
             raise InputError(f"{self._url} lists more than git is listened to; use a smaller repository") from error
         except OSError as error:
-            raise StorageError(f"git does not start: {error.strerror}") from error
+            raise StorageError(f"cannot run git: {error.strerror}") from error
 
     def _command(self, arguments: tuple[str, ...], repository: Path | None, environment: Mapping[str, str]) -> Command:
         try:
@@ -145,24 +142,19 @@ class Git:
         transport = transport_of(self._url)
         environment = {
             "PATH": self._rules.variables.get("PATH", os.defpath),
-            "HOME": os.fspath(self._home),  # curl reads .netrc there
-            "XDG_CONFIG_HOME": os.fspath(self._home),
+            "HOME": os.fspath(self._home),  # git and curl read settings and .netrc there
             "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_SYSTEM": os.devnull,
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "false",
-            "SSH_ASKPASS": "false",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_ALLOW_PROTOCOL": str(transport) if talks else _NOTHING,
             "GIT_SSH_COMMAND": _SSH,
             "GIT_SSH_VARIANT": "ssh",
         }
         if talks and transport is Transport.SSH:
-            environment |= {
-                name: self._rules.variables[name] for name in _SSH_VARIABLES if name in self._rules.variables
-            }
+            environment |= {name: value for name, value in self._rules.variables.items() if name in _SSH_VARIABLES}
         if talks and transport in (Transport.HTTPS, Transport.HTTP):
             environment |= self._secrets()
         return environment

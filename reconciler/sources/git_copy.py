@@ -5,7 +5,8 @@ It is only a cache. What is wrong with it is no reason to fail, but one to make 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,30 @@ _LEFT_BEHIND: Final = (
     "packed-refs.new",
 )
 """What git leaves where it is killed."""
+_NAME_DIGITS: Final = 32
+
+
+def copy_path(folder: Path, url: str, *, history: bool = False) -> Path:
+    """Where the copy of the repository at ``url`` lies below ``folder``; ``history``: the one with its history."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
+    return folder / f"{name}-history.git" if history else folder / f"{name}.git"
+
+
+@contextmanager
+def unneeded_copies(folder: Path, *, keep: Iterable[str]) -> Iterator[list[Path]]:
+    """The copies below ``folder`` but those of the urls ``keep``, held while the context lasts.
+
+    One that is being fetched into is not among them. Raises ``StorageError``.
+    """
+    kept = {path for url in keep for path in (copy_path(folder, url), copy_path(folder, url, history=True))}
+    with ExitStack() as held:
+        found = []
+        for path in sorted(set(folder.glob("*.git")) - kept):
+            with suppress(BusyError):
+                lock = path.with_suffix(".lock")
+                held.enter_context(exclusive(lock, command="llamagate", wait=0, notice=lambda _: None))
+                found.append(path)
+        yield found
 
 
 class Copy:
@@ -95,23 +120,6 @@ class Copy:
         for pattern in _LEFT_BEHIND:
             for path in list(self.path.glob(pattern)):
                 _remove(path)
-
-
-@contextmanager
-def unneeded_copies(folder: Path, needed: frozenset[str]) -> Iterator[list[Path]]:
-    """The copies in ``folder`` whose names, without suffix, are not ``needed``, held while the context lasts.
-
-    One that another process is fetching into is not among them.
-    """
-    with ExitStack() as held, _faults(folder):
-        found = []
-        for path in sorted(folder.glob("*.git")):
-            if path.stem not in needed:
-                with suppress(BusyError):
-                    lock = path.with_suffix(".lock")
-                    held.enter_context(exclusive(lock, command="llamagate cache", wait=0, notice=lambda _: None))
-                    found.append(path)
-        yield found
 
 
 def _remove(path: Path) -> None:

@@ -12,7 +12,7 @@ COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """A whole object id, sha1 or sha256."""
 
 _SHORT: Final = re.compile(r"[0-9a-f]{7,63}")
-_LINE: Final = re.compile(rf"({COMMIT.pattern})\t(\S.*)")
+_LINE: Final = re.compile(rf"({COMMIT.pattern})\t(\S+)")
 _PEELED: Final = "^{}"
 _TAGS: Final = "refs/tags/"
 _RULES: Final = ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}")
@@ -27,10 +27,10 @@ class Refs:
 
     @staticmethod
     def from_listing(text: str) -> Refs:
-        """Decode what ``git ls-remote`` prints. Lines that are none are left out."""
-        matches = [match for line in text.split("\n") if (match := _LINE.fullmatch(line))]
-        plain = {match[2]: match[1] for match in matches if not match[2].endswith(_PEELED)}
-        peeled = {match[2].removesuffix(_PEELED): match[1] for match in matches if match[2].endswith(_PEELED)}
+        """Decode what ``git ls-remote`` prints, without lines that are none and names that no terminal should see."""
+        found = [match for line in text.split("\n") if (match := _LINE.fullmatch(line)) and match[2].isprintable()]
+        plain = {match[2]: match[1] for match in found if not match[2].endswith(_PEELED)}
+        peeled = {match[2].removesuffix(_PEELED): match[1] for match in found if match[2].endswith(_PEELED)}
         return Refs(commits=MappingProxyType({**plain, **peeled}))
 
     @property

@@ -6,7 +6,6 @@ adds to it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,19 +17,18 @@ from reconciler.model.desired import Limits
 from reconciler.sources.git_address import git_url_problem
 from reconciler.sources.git_command import Git, GitRules
 from reconciler.sources.git_content import GitContent, open_commit
-from reconciler.sources.git_copy import PINS, Copy
+from reconciler.sources.git_copy import PINS, Copy, copy_path
 from reconciler.sources.git_failure import GitFailedError, IdsRefusedError, UnknownCommitError
 from reconciler.sources.git_objects import DamagedError, Objects
 from reconciler.sources.git_refs import COMMIT, Refs
 
-_NAME_DIGITS: Final = 32
 _FETCH: Final = (
     *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"),
     *("--no-show-forced-updates", "--stdin"),
 )
 _ALONE: Final = ("--depth=1",)
-_COMMITS_ONLY: Final = ("--filter=tree:0",)
-"""Of the history only what the question needs; a server that does not know the filter sends all."""
+_WHOLE: Final[Sequence[str]] = ()
+"""With the history, unfiltered: in a partial copy git itself fetches what is missing, in some cases for ever."""
 _EVERYTHING: Final = "+refs/heads/*:refs/all/heads/*\n+refs/tags/*:refs/all/tags/*\n"
 
 _SSH_SIGNATURES_ONLY: Final = ("gpg.program=false", "gpg.x509.program=false", "gpg.minTrustLevel=fully")
@@ -50,17 +48,16 @@ class Repository:
         """Nothing happens yet. ``InputError`` where git is not given this url."""
         if problem := git_url_problem(url, local=rules.local):
             raise InputError(problem)
-        name, history = copy_names(url)
         self._url = url
         self._rules = rules
         self._git = Git(url, home=folder / "home", rules=rules)
-        self._copy = Copy(self._git, folder / f"{name}.git")
-        self._history = Copy(self._git, folder / f"{history}.git")
+        self._copy = Copy(self._git, copy_path(folder, url))
+        self._history = Copy(self._git, copy_path(folder, url, history=True))
         self._objects = Objects(self._git, self._copy.path)
 
     def refs(self) -> Refs:
         """What the repository offers now: one exchange."""
-        return Refs.from_listing(self._git.talk("ls-remote", "--", self._url).decode("utf-8", "surrogateescape"))
+        return Refs.from_listing(self._git.talk("ls-remote", "--", self._url).decode("utf-8", "replace"))
 
     def has(self, commit: str) -> bool:
         """Whether ``commit`` is in the copy, whole. Talks to nobody."""
@@ -104,10 +101,10 @@ class Repository:
             return True
         with self._history.exclusive(wait=self._rules.seconds):
             if new not in self._history.pins():
-                self._fetch(self._history, [new], _COMMITS_ONLY)
+                self._fetch(self._history, [new], _WHOLE)
             elif not self._is_readable(new):
                 self._history.remove()
-                self._fetch(self._history, [new], _COMMITS_ONLY)
+                self._fetch(self._history, [new], _WHOLE)
             told = self._git.ask("merge-base", "--is-ancestor", old, new, repository=self._history.path)
             return not told.code
 
@@ -134,12 +131,11 @@ class Repository:
         with self._copy.exclusive(wait=self._rules.seconds):
             if commit not in self._copy.pins():
                 self._fetch(self._copy, [commit], _ALONE)
-            self._objects.close()
             with suppress(DamagedError):
                 return attempt()  # where it was damaged, another process may have mended it meanwhile
             self._copy.remove()
             self._fetch(self._copy, [commit], _ALONE)
-            self._objects.close()
+            self._objects.close()  # which others may have begun to read meanwhile
             try:
                 return attempt()
             except DamagedError as error:
@@ -173,12 +169,6 @@ class Repository:
     def _is_readable(self, commit: str) -> bool:
         """Whether the whole history of ``commit`` can be read."""
         return not self._git.ask("rev-list", "--count", commit, repository=self._history.path).code
-
-
-def copy_names(url: str) -> tuple[str, str]:
-    """The names, without suffix, of the copy of the repository at ``url`` and of that of its history."""
-    name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
-    return name, f"{name}-history"
 
 
 def _check(commit: str) -> None:

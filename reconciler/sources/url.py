@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from reconciler.errors import InputError
 
 _PORTS: Final = {"http": 80, "https": 443}
-_HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+_NAME: Final = re.compile(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _AUTHORITY: Final = re.compile(r"[\w.-]+(:\d+)?|\[[\w:.%-]+\](:\d+)?")
 _ADDRESS_CHARACTERS: Final = "".join(map(chr, range(0x21, 0x7F)))
 _MALFORMED: Final = "it is malformed"
 _USERINFO: Final = "it holds a user or a password"
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
+_AT: Final = re.compile("[@\uff20\ufe6b]")
+"""With its look-alikes, which some programs take for it."""
 _SHOWN_CHARACTERS: Final = 300
 _KEPT: Final = "/?:@!$&'()*+,;=-._~%[]"
 """What may stand in a request line; anything else is percent-encoded, as browsers do."""
@@ -48,7 +51,7 @@ class HttpUrl:
         if "@" in parts.netloc:
             raise ValueError(_USERINFO)
         host = parts.hostname or ""
-        if not _HOST.fullmatch(host) or port == 0:
+        if not _is_host(host) or port == 0:
             raise ValueError("it names no valid host and port (names in other letters are written as 'xn--…')")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return HttpUrl(Origin(parts.scheme, host, port or _PORTS[parts.scheme]), quote(target, safe=_KEPT))
@@ -77,6 +80,15 @@ class HttpUrl:
         return shown(self.text)
 
 
+def _is_host(text: str) -> bool:
+    if ":" not in text:
+        return _NAME.fullmatch(text) is not None
+    try:
+        return not IPv6Address(text).scope_id
+    except ValueError:
+        return False
+
+
 def _split(text: str) -> tuple[SplitResult, int | None]:
     try:
         parts = urlsplit(text)
@@ -100,10 +112,10 @@ def shown(url: str) -> str:
     It need not be a valid address: what is refused is shown as well.
     """
     scheme = match.group() if (match := _SCHEME.match(url)) else ""
-    rest = url[len(scheme) :].replace("\\", "/")
+    rest = url[len(scheme) :]
     if not _AUTHORITY.fullmatch(_END_OF_AUTHORITY.split(rest, 1)[0]):
-        rest = rest.rpartition("@")[2]  # also where a password holds what ends a host
-    place, query, _ = rest.partition("#")[0].partition("?")
-    text = f"{scheme}{place}{'?…' if query else ''}"
+        rest = _AT.split(rest)[-1]  # also where a password holds what ends a host
+    place, mark, _ = rest.partition("#")[0].partition("?")
+    text = f"{scheme}{place}{'?…' if mark else ''}"
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return escaped if len(escaped) <= _SHOWN_CHARACTERS else escaped[: _SHOWN_CHARACTERS - 1] + "…"

@@ -261,3 +261,19 @@ def test_a_home_that_cannot_keep_it_says_so(session: Session, server: HttpServer
     session.ours.write_text("no folder")
     failed = session.llamagate("plan", exits=1)
     assert str(session.ours) in failed.err
+
+
+def test_several_commands_fetch_the_same_at_once(session: Session, server: HttpServer) -> None:
+    lines = ""
+    for number in range(6):
+        served(session, f"item{number}")
+        lines += f"  item{number}: '{server.url(f'/item{number}.zip')}'\n"
+    session.desired(f"extensions:\n{lines}")
+    running = [session.process("plan", "--json") for _ in range(6)]
+    for one in running:
+        with one:
+            assert finished(one).code == 0
+    assert len([*(session.ours / "cache").glob("*.zip")]) == 6
+    session.llamagate("apply", "--offline", exits=1)  # nothing is locked yet
+    session.llamagate("lock")
+    session.llamagate("apply", "--offline")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from reconciler.sources import addresses
+from reconciler.sources import addresses, deadline
 from reconciler.sources.addresses import Resolver, Scope
 from tests.sources.certificates import Authority
-from tests.sources.http_server import HttpServer
+from tests.sources.http_server import Behaviour, Exchange, HttpServer
 
 PUBLIC, OTHER, PRIVATE = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses of loopback that pass for public and private ones with ``internet``."""
@@ -41,6 +42,34 @@ def internet(monkeypatch: pytest.MonkeyPatch) -> Resolver:
     real = addresses.scope_of
     monkeypatch.setattr(addresses, "scope_of", lambda address: scopes.get(address) or real(address))
     return resolver
+
+
+class Clock:
+    """The clock of deadlines: the real one, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        self._added = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._added
+
+    def late(self, start: bytes, again: bytes = b"x") -> Behaviour:
+        """``start``; then an hour passes; then ``again`` for ever."""
+
+        def behave(exchange: Exchange) -> None:
+            exchange.send(start)
+            self._added += 3600
+            exchange.send_forever(again, pause=0.02)
+
+        return behave
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Deadlines by a clock that can be put forward, so that no test depends on how fast the machine is."""
+    clock = Clock()
+    monkeypatch.setattr(deadline, "time", clock)
+    return clock
 
 
 Serving = Callable[..., HttpServer]

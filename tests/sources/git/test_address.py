@@ -15,7 +15,6 @@ from tests.sources.git_servers import git
 GOOD = {
     "https": ("https://example.org/x.git", Transport.HTTPS),
     "https-port": ("https://example.org:8443/a/b", Transport.HTTPS),
-    "upper-case": ("HTTPS://example.org/x", Transport.HTTPS),
     "ssh": ("ssh://git@example.org/x.git", Transport.SSH),
     "ssh-port": ("ssh://example.org:22/~me/x", Transport.SSH),
     "ssh-ipv6": ("ssh://git@[2001:db8::1]/x", Transport.SSH),
@@ -59,7 +58,8 @@ BAD = {
     "row-93-path-is-an-option": ("host:-x", NO_URL),
     "row-93-git-host-is-an-option": ("git://-x/y", NO_HOST),
     "row-94-file-url": ("file:///srv/x.git", NO_LOCAL),
-    "row-94-file-url-in-capitals": ("FILE:///srv/x.git", NO_LOCAL),
+    "capitals": ("HTTPS://example.org/x", NO_SCHEME),
+    "file-url-in-capitals": ("FILE:///srv/x.git", NO_SCHEME),
     "row-94-path": ("/srv/x.git", NO_LOCAL),
     "row-94-relative-path": ("../x", NO_LOCAL),
     "row-94-name": ("x", NO_LOCAL),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,20 @@ def test_a_large_file_comes_in_pieces_and_several_at_once(origin: Origin) -> Non
     assert [len(piece) for piece in content.chunks("middle")] == [65_536, 65_536, 65_536, 3_392]
     assert read(content, "small") == b"x"
     assert first + b"".join(pieces) == large
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_memory_is_that_of_a_piece_and_not_of_the_package(origin: Origin, count: int) -> None:
+    origin.commit({f"f{number}": bytes([number]) * 4_000_000 for number in range(count)})
+    tracemalloc.start()
+    try:
+        content = opened(origin)
+        sizes = [sum(map(len, content.chunks(entry.path))) for entry in content.files]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes == [4_000_000] * count
+    assert peak < 1_500_000
 
 
 def test_a_reader_that_stops_early_leaves_no_process(origin: Origin) -> None:
@@ -315,16 +330,17 @@ def test_a_folder_too_large_to_be_read_is_refused(origin: Origin) -> None:
 
 
 def flipped(origin: Origin, oid: str) -> None:
-    """Another object under the name of this one, as an intruder would write it."""
-    other = origin.blob(b"evil!\n")
+    """Another object of the same size under the name of this one, as an intruder would write it."""
+    other = origin.blob(os.urandom(int(origin.git("cat-file", "-s", oid))))
     objects = origin.path / ".git" / "objects"
     victim = objects / oid[:2] / oid[2:]
     victim.chmod(0o644)
     victim.write_bytes((objects / other[:2] / other[2:]).read_bytes())
 
 
-def test_a_blob_that_is_not_what_its_id_says_is_damage(origin: Origin) -> None:
-    origin.commit({"f": "hello\n"})
+@pytest.mark.parametrize("size", [6, 700_000], ids=["small", "large"])
+def test_a_blob_that_is_not_what_its_id_says_is_damage(origin: Origin, size: int) -> None:
+    origin.commit({"f": bytes(size)})
     flipped(origin, origin.git("rev-parse", "HEAD:f"))
     with pytest.raises(DamagedError):
         opened(origin)

@@ -59,14 +59,25 @@ def test_row_98_hooks_and_settings_of_a_copy_are_not_run(
     (copy,) = (tmp_path / "cache").glob("*.git")
     for hook in HOOKS:
         script(copy / "hooks" / hook, f"touch {canary}")
+    evil = script(tmp_path / "evil", f"touch {canary}")
     for setting in ("core.fsmonitor", "core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper"):
-        git("config", setting, f"!touch {canary}", folder=copy)
+        git("config", setting, str(evil), folder=copy)
     git("config", "http.proxy", "http://127.0.0.1:1", folder=copy)
     commit = origin.commit({"f": "2", ".gitattributes": "* filter=evil\n"})
     repository.bring([commit])
     assert read(repository.open(commit, limits=Limits(), name="pkg"), "f") == b"2"
     served.before = demanding("Basic nobody")
     refused(lambda: repository.bring([origin.commit()]))
+
+
+def test_row_94_a_copy_whose_settings_lead_elsewhere_is_not_followed(
+    origin: Origin, served: GitOverHttp, repository: Repository, tmp_path: Path
+) -> None:
+    repository.bring([origin.commit()])
+    (copy,) = (tmp_path / "cache").glob("*.git")
+    git("config", f"url.{origin.path}.insteadOf", served.url("x"), folder=copy)
+    error = refused(lambda: repository.bring([origin.commit()]))
+    assert error.message == f"{served.url('x')}: git failed (\"transport 'file' not allowed\")"
 
 
 def test_row_98_hooks_and_settings_of_a_folder_are_not_run(
@@ -139,7 +150,7 @@ def test_row_99_a_server_that_wants_a_password_is_left_at_once(
 ) -> None:
     served.before = demanding("Basic nobody")
     variables = {"PATH": PATH, "GIT_ASKPASS": f"touch {canary}", "SSH_ASKPASS": f"touch {canary}", "DISPLAY": ":0"}
-    repository = repository_at(served.url("x"), seconds=5, variables=variables)  # else: the time-out is another error
+    repository = repository_at(served.url("x"), seconds=60, variables=variables)  # a prompt would wait for the time-out
     for call in (repository.refs, lambda: repository.bring(["1" * 40])):
         error = refused(call)
         assert type(error) is InputError
@@ -267,6 +278,25 @@ Repository(url, folder=Path(folder), rules=GitRules(variables=dict(os.environ)))
 """
 
 
+WEIGHING = """
+import resource
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the memory has another unit")
+def test_a_small_pack_with_a_huge_file_costs_git_no_memory(
+    origin: Origin, served: GitOverHttp, repository_at: RepositoryAt, tmp_path: Path
+) -> None:
+    commit = origin.commit({"zeros": bytes(96 << 20)})
+    bringing = [sys.executable, "-c", BRINGING + WEIGHING, served.url("x"), str(tmp_path / "cache"), commit]
+    most_kib = int(subprocess.run(bringing, cwd=PROJECT, check=True, capture_output=True).stdout)
+    assert most_kib < 64 << 10
+    repository = repository_at(served.url("x"))
+    error = refused(lambda: repository.open(commit, limits=Limits(), name="pkg"))
+    assert error.message.startswith(f"pkg: entry 'zeros': has {96 << 20} bytes; ")
+
+
 def test_a_fetch_that_was_killed_leaves_a_copy_that_can_be_used(
     origin: Origin, served: GitOverHttp, repository_at: RepositoryAt, tmp_path: Path
 ) -> None:
@@ -291,7 +321,10 @@ def test_ssh_is_the_users_but_asks_nothing(origin: Origin, repository_at: Reposi
     script(
         tmp_path / "bin" / "ssh", f'{{ printf "%s\\n" "$@"; env; }} >> {log}\nfor last; do :; done\nexec sh -c "$last"'
     )
-    variables = {"PATH": f"{tmp_path / 'bin'}:{PATH}", "HOME": "/home/me", "SSH_AUTH_SOCK": "/agent", "SECRET": "x"}
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text('[url "file:///nowhere/"]\ninsteadOf = ssh://\n')
+    variables = {"PATH": f"{tmp_path / 'bin'}:{PATH}", "HOME": str(home), "SSH_AUTH_SOCK": "/agent", "SECRET": "x"}
     repository = repository_at(f"ssh://git@example.org:2222{origin.path}", variables=variables, headers=(HEADER,))
     assert repository.refs().head == commit
     repository.bring([commit])
@@ -300,7 +333,7 @@ def test_ssh_is_the_users_but_asks_nothing(origin: Origin, repository_at: Reposi
     ]
     said = log.read_text().splitlines()
     expected = ["BatchMode=yes", "ConnectTimeout=15", "ClearAllForwardings=yes", "ForwardAgent=no", "git@example.org"]
-    assert [word for word in [*expected, "HOME=/home/me", "SSH_AUTH_SOCK=/agent"] if word not in said] == []
+    assert [word for word in [*expected, f"HOME={home}", "SSH_AUTH_SOCK=/agent"] if word not in said] == []
     assert said[said.index("-p") + 1] == "2222"
     assert [line for line in said if "SECRET" in line or SECRET in line] == []
 
@@ -333,7 +366,10 @@ def test_https_is_trusted_only_with_its_authority(
         variables = {"PATH": PATH, "SSL_CERT_FILE": str(certificate)}
         repository = repository_at(served.url("x"), headers=(HEADER,), variables=variables)
         repository.bring([commit])
-        assert repository.has(commit)
+        (copy,) = (tmp_path / "cache").glob("*.git")
+        git("config", "http.sslVerify", "false", folder=copy)
+        untrusting = repository_at(served.url("x"), headers=(HEADER,))
+        assert "its certificate is not trusted" in refused(lambda: untrusting.bring([origin.commit()])).message
         assert served.requests[0].headers["authorization"] == f"Bearer {SECRET}"
 
 

@@ -60,6 +60,6 @@ def test_an_empty_repository_has_no_head() -> None:
 
 
 def test_lines_that_are_none_are_left_out() -> None:
-    assert dict(Refs.from_listing(f"\nwarning\n{A} HEAD\n{A}\t\n{A}\trefs/heads/x\n{A[:39]}\ty").commits) == {
-        "refs/heads/x": A
-    }
+    assert dict(
+        Refs.from_listing(f"\nwarning\n{A} HEAD\n{A}\t\n{A}\trefs/heads/x\n{A[:39]}\ty\n{A}\ta\x1bb\n{A}\tc d").commits
+    ) == {"refs/heads/x": A}
