@@ -63,6 +63,22 @@ def kind_of(status: os.stat_result) -> NodeKind:
     return _KINDS.get(stat.S_IFMT(status.st_mode), NodeKind.OTHER)
 
 
+def kind_at(path: Path | str) -> NodeKind | None:
+    """What is at ``path``, links followed; ``None`` where there is nothing, or nothing that may be looked at."""
+    try:
+        return kind_of(os.stat(path))
+    except (OSError, ValueError):
+        return None
+
+
+def link_at(path: Path | str) -> str | None:
+    """Where the link ``path`` leads; ``None`` where there is none, or none that may be looked at."""
+    try:
+        return os.readlink(path)
+    except (OSError, ValueError):
+        return None
+
+
 def inode_of(path: Path | str) -> int | None:
     """The inode of ``path`` itself, or ``None`` where there is nothing."""
     try:

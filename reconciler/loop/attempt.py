@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.errors import InputError, LlamagateError, RefusedError, StandstillError, StorageError
+from reconciler.fs.tree import NodeKind, kind_at
 from reconciler.loop.evidence import evidence
 from reconciler.loop.fights import Fights
 from reconciler.loop.schedule import End
@@ -63,7 +64,7 @@ def attempt(env: Environment, options: Options, watch: Watch, inputs: Inputs, fi
         reason = standstill(record, options.file, inputs.digest(options.file))
         if reason:
             raise StandstillError(reason)
-        if options.file.exists() and not options.file.is_file():
+        if kind_at(options.file) not in (None, NodeKind.FILE):
             raise InputError(f"{options.file}: it is no regular file, and a watcher reads nothing else")
         looked = look(env, options, watch.progress)
         looked = leaving_out(looked, {one.item: f"suspended: {one.reason}" for one in record.suspensions})

@@ -17,7 +17,6 @@ from reconciler.model.home import Home
 from reconciler.reconcile.changing import prepare_home
 from reconciler.reconcile.looking import Options
 
-DEFAULT_INTERVAL_SECONDS: Final = 600.0
 POLL_SECONDS: Final = 2.0
 """How often it is looked where there are no events."""
 
@@ -50,7 +49,7 @@ class Order:
 
     env: Environment
     options: Options
-    interval: float = DEFAULT_INTERVAL_SECONDS
+    interval: float
     poll: float | None = None
     repository: str = ""
     fetch: Callable[[], str] = lambda: ""

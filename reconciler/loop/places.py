@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.fs.tree import inode_of
+from reconciler.fs.tree import NodeKind, inode_of, kind_at, link_at
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
 
@@ -40,16 +41,16 @@ def places(file: Path, sources: tuple[Path, ...], home: Home) -> frozenset[Place
     for kind in Kind:
         installed = home.installed(kind)
         found += [_place(folder) for folder in _folders_of(installed)]
-        if installed.is_dir():
+        if _is_folder(installed):
             found.append(_place(installed, deep=True))
     found += [_place(folder) for folder in _folders_of(home.registry)]
-    found.append(_place(_nearest(home.ours), only=_OURS if home.ours.is_dir() else frozenset()))
+    found.append(_place(_nearest(home.ours), only=_OURS if _is_folder(home.ours) else frozenset()))
     return frozenset(found)
 
 
 def _deep_folders(sources: Collection[Path]) -> list[Path]:
     """The folders to watch with all below them."""
-    folders = {source.resolve() for source in sources if source.is_dir()}
+    folders = {_real(source) for source in sources if _is_folder(source)}
     crowds = {parent for parent, count in Counter(folder.parent for folder in folders).items() if count >= _MANY}
     chosen = {folder for folder in folders if folder.parent not in crowds} | crowds
     return [folder for folder in chosen if not chosen.intersection(folder.parents)]
@@ -59,18 +60,27 @@ def _folders_of(path: Path) -> Iterator[Path]:
     """The folders in which ``path`` can be replaced: its own, and that of each link on the way to its content."""
     for _ in range(_MAX_LINKS):
         yield _nearest(path.parent)
-        link = next((part for part in (path, *path.parents) if part.is_symlink()), None)
-        if link is None:
+        link = next((part for part in (path, *path.parents) if link_at(part) is not None), None)
+        target = link_at(link) if link is not None else None
+        if link is None or target is None:
             return
         yield link.parent
-        path = link.parent / link.readlink() / path.relative_to(link)
+        path = link.parent / target / path.relative_to(link)
 
 
 def _nearest(folder: Path) -> Path:
     """``folder``, or the closest one above it that is there."""
-    return next((place for place in (folder, *folder.parents) if place.is_dir()), Path("/"))
+    return next((place for place in (folder, *folder.parents) if _is_folder(place)), Path("/"))
+
+
+def _is_folder(path: Path) -> bool:
+    return kind_at(path) is NodeKind.FOLDER
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))
 
 
 def _place(folder: Path, *, deep: bool = False, only: frozenset[str] = frozenset()) -> Place:
-    real = folder.resolve()
+    real = _real(folder)
     return Place(path=real, deep=deep, inode=inode_of(real), only=only)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from reconciler.errors import LlamagateError
+from reconciler.fs.tree import kind_at
 from reconciler.loop.attempt import Tried, attempt
 from reconciler.loop.fights import LIMIT, Fights
 from reconciler.loop.metrics import Counts
@@ -45,17 +46,21 @@ class Loop:
     counts: Counts = field(default_factory=Counts)
     seen: Situation | None = None
     said: tuple[Result, str] | None = None
+    said_of_gateway: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         order, now = self.order, self.clock.monotonic()
+        file = str(order.options.file.absolute())
         before = read_watched(Home(order.env.home))
+        if before is not None and (before.file, before.repository) != (file, order.repository):
+            before = None  # what became of another input is nothing to go on from
         self.schedule = Schedule(interval=order.interval, resync_at=now)
         self.lookout = Lookout(order.options.file, Home(order.env.home))
         self.fights = Fights(window=order.interval * (1 + 2 * JITTER))
         self.state = Watched(
             pid=os.getpid(),
             started_at=registry_time(self.clock.now()),
-            file=str(order.options.file.absolute()),
+            file=file,
             repository=order.repository,
             triggers="none",
             attempted=before.attempted if before else None,
@@ -93,7 +98,7 @@ class Loop:
         started = self.clock.monotonic()
         commit, missed = self._fetch()
         situation = self.lookout.look()
-        if missed is not None and not (missed.may_pass and self.order.options.file.exists()):
+        if missed is not None and not (missed.may_pass and kind_at(self.order.options.file)):
             tried = Tried(error=missed)
         else:
             env = replace(self.order.env, now=self.clock.now())
@@ -151,14 +156,21 @@ class Loop:
             self._tell(str(done.result).title().replace("-", ""), message, done.reason, done.generation)
         elif done.result is Result.UNCHANGED and last is not None and last.result not in (done.result, Result.APPLIED):
             self._tell("Recovered", f"as the input says again (generation {done.generation})", "", done.generation)
-        reload = tried.outcome.reload if tried.outcome else None
-        for line in (reload.message, *reload.notes) if reload else ():
-            self._tell("Gateway", line, str(reload.state) if reload else "")
         for warning in tried.outcome.warnings if tried.outcome else ():
             self._notice(warning)
+        self._say_of_gateway(tried)
+
+    def _say_of_gateway(self, tried: Tried) -> None:
+        """How it took a change, and what is new of one that is told again and again."""
+        reload = tried.outcome.reload if tried.outcome else None
+        lines = (reload.message, *reload.notes) if reload else ()
+        if reload and (lines != self.said_of_gateway or tried.result is Result.APPLIED):
+            for line in lines:
+                self._tell("Gateway", line, str(reload.state))
+        self.said_of_gateway = lines or self.said_of_gateway
 
     def _end_fights(self, tried: Tried, situation: Situation, now: float) -> None:
-        if tried.outcome is None:
+        if tried.outcome is None or tried.outcome.plan.refusals:
             return
         plan, generation = tried.outcome.plan, tried.outcome.generation
         self.fights = self.fights.after(now, input_digest=situation.input, plan=plan, generation=generation)

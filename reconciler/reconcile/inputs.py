@@ -51,7 +51,7 @@ class Inputs:
         return self._sources[key]
 
     def _content(self, location: Path) -> str:
-        stamp = folder_stamp(location) if location.is_dir() else archive_stamp(location)
+        stamp = folder_stamp(location) if _is_folder(location) else archive_stamp(location)
         known = self._contents.get(location)
         if known is None or known[0] != stamp:
             known = self._contents[location] = (stamp, _content(location) if stamp else "absent")
@@ -77,8 +77,12 @@ def _local_sources(data: bytes, file: Path) -> Iterator[Path]:
             yield file.parent / item.source.location
 
 
+def _is_folder(path: Path) -> bool:
+    return tree.kind_at(path) is tree.NodeKind.FOLDER
+
+
 def _bytes(path: Path) -> bytes | str:
-    if path.exists() and not path.is_file():
+    if tree.kind_at(path) not in (None, tree.NodeKind.FILE):
         return "no regular file"  # a pipe would be waited for
     try:
         return path.read_bytes()
@@ -93,7 +97,7 @@ def _named(data: bytes | str) -> str:
 def _content(location: Path) -> str:
     real = Path(os.path.realpath(location))
     try:
-        if not real.is_dir():
+        if not _is_folder(real):
             return tree.hash_file(real.parent, real.name)
         lines = [_line(real, node) for node in tree.walk(real) if not is_ignored(node.path)]
     except OSError as error:

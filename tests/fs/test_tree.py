@@ -180,3 +180,20 @@ def test_inode_is_that_of_the_node_itself(root: Path) -> None:
     assert tree.inode_of(root / "c") == os.lstat(root / "c").st_ino != tree.inode_of(root / "b")
     assert tree.inode_of(root / "absent") is None
     assert tree.inode_of(root / "a" / "below") is None
+
+
+def test_what_is_at_a_path_that_may_not_be_asked_for(tmp_path: Path) -> None:
+    """It never raises: neither for names that are too long, nor for circles or bytes that no path can have."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "circle").symlink_to("circle")
+    nowhere = [tmp_path / ("x" * 300), tmp_path / "circle", tmp_path / "file" / "below", f"{tmp_path}/\0"]
+    assert [tree.kind_at(path) for path in nowhere] == [None] * 4
+    assert tree.kind_at(tmp_path) is tree.NodeKind.FOLDER
+    assert tree.kind_at(tmp_path / "link") is tree.NodeKind.FILE
+    assert [tree.link_at(path) for path in (tmp_path / "link", tmp_path / "file", *nowhere[2:])] == [
+        "file",
+        None,
+        None,
+        None,
+    ]

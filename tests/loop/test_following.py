@@ -124,6 +124,15 @@ def test_while_a_repository_cannot_be_reached_its_last_commit_holds(session: Ses
     assert session.installed("foo").exists()  # by the commit that was taken last
 
 
+def test_another_repository_begins_anew(session: Session, origin: Origin, tmp_path: Path) -> None:
+    follow(session, origin)
+    other = Origin(tmp_path / "other")
+    follow(session, other, exits=1)
+    publish(other, bar="1.0.0")
+    follow(session, other)
+    assert list(session.registered()) == ["bar"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -97,6 +97,30 @@ def test_what_may_pass_is_tried_again_by_itself(foo: Session, watcher: Driven, m
     assert watcher.loop.counts.attempts[Result.APPLIED] == 2
 
 
+def test_a_plan_that_is_refused_again_and_again_is_no_fight(foo: Session, watcher: Driven) -> None:
+    foo.write(str(foo.installed("bar", "manifest.yaml")), "name: bar\n")
+    foo.extensions("foo", "bar")
+    watcher.trigger()
+    for _ in range(10):
+        watcher.wait(INTERVAL_SECONDS)
+    assert watcher.loop.counts.attempts[Result.REFUSED] == 11
+    assert foo.record()["suspensions"] == []
+
+
+def test_a_gateway_that_is_told_again_and_again_is_spoken_of_once(
+    foo: Session, watcher: Driven, free_port: int
+) -> None:
+    foo.extensions("foo", "bar", text=f'gateway: {{url: "http://127.0.0.1:{free_port}", reload: required}}\n')
+    watcher.trigger()
+    for _ in range(5):
+        watcher.wait(INTERVAL_SECONDS)
+    assert watcher.loop.counts.attempts[Result.FAILED] == 6
+    assert [line for line in watcher.said if "nobody listens there" in line] == [
+        f"the gateway at http://127.0.0.1:{free_port} was not reloaded: nobody listens there; it reads the change when "
+        "it starts"
+    ]
+
+
 def test_lost_triggers_are_a_full_pass(watcher: Driven) -> None:
     watcher.loop.schedule = watcher.loop.schedule.lost(watcher.time.now)
     watcher.wait(1)

@@ -216,6 +216,7 @@ BAD = {
     "empty": "",
     "unknown-key": "apiVersion: llamagate/v1\nextension: {}\n",
     "missing-package": "apiVersion: llamagate/v1\nextensions:\n  foo: ./nowhere\n",
+    "endless-name": f"apiVersion: llamagate/v1\nextensions:\n  foo: ./{'x' * 300}\n",
 }
 
 
@@ -417,6 +418,19 @@ def test_the_second_signal_ends_it_at_once_and_the_next_command_settles_it(foo: 
     assert foo.journal.exists()
     assert foo.llamagate("recover", "--json").json == {"recovered": "finished"}
     assert version(foo) == "1.0.0"
+
+
+def test_a_reader_of_its_events_that_goes_away_ends_nothing(foo: Session) -> None:
+    with watching(foo) as watcher:
+        watcher.said("Applied", "install foo")
+    read, write = os.pipe()
+    os.close(read)
+    with foo.process("watch", "--json", "-q", stdout=write) as process:
+        os.close(write)
+        foo.package("foo", version="2.0.0")
+        eventually(lambda: version(foo) == "2.0.0", "the update")
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 # One at a time, and once
