@@ -187,7 +187,7 @@ def test_what_is_at_a_path_that_may_not_be_asked_for(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "circle").symlink_to("circle")
-    nowhere = [tmp_path / ("x" * 300), tmp_path / "circle", tmp_path / "file" / "below", f"{tmp_path}/\0"]
+    nowhere = [tmp_path / name for name in ("x" * 300, "circle", "file/below", "\0")]
     assert [tree.kind_at(path) for path in nowhere] == [None] * 4
     assert tree.kind_at(tmp_path) is tree.NodeKind.FOLDER
     assert tree.kind_at(tmp_path / "link") is tree.NodeKind.FILE
