@@ -26,8 +26,8 @@ from tests.loop.loops import INTERVAL_SECONDS, Time, loop_of
 ITEMS: Final = ("ant", "bee", "cow", "dog")
 STEPS: Final = 12
 _ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE)
-_MAX_CALLS: Final = 90
-"""About as many calls as an attempt makes; a fault at a later one is none."""
+_MAX_CALLS: Final = 120
+"""About as many calls as an attempt makes that changes an item; a fault at a later one is none."""
 _POLICY: Final = "policy: {max_prune: 100%, drift: {edited: heal, missing: heal}}\n"
 _BAD: Final = ("[", "", "extensions: 5\n", "apiVersion: llamagate/v1\nextensions:\n  ant: ./nowhere\n")
 
@@ -57,8 +57,8 @@ class Story:
             self.spoils_the_file,
             self.mends_the_file,
             *[self.tampers] * 2,
-            self.dies,
-            self.fails,
+            *[self.dies] * 2,
+            *[self.fails] * 2,
             self.finds_it_busy,
             self.rolls_back,
             self.resumes,
@@ -151,9 +151,11 @@ class Story:
     # What fate does
 
     def dies(self) -> None:
+        self.wants()  # else there is hardly a call to die at
         self._in_a_fork(Fault(at=self.chance.randrange(1, _MAX_CALLS)))
 
     def fails(self) -> None:
+        self.wants()
         call = self.chance.randrange(1, _MAX_CALLS)
         error = self.chance.choice(_ERRORS)
         self._in_a_fork(Fault(at=call, error=error, forever=self.chance.random() < 0.5))
