@@ -27,6 +27,7 @@ from reconciler.cli.restore import restore
 from reconciler.cli.resume import resume
 from reconciler.cli.rollback import rollback
 from reconciler.cli.schema import schema
+from reconciler.cli.serve import serve
 from reconciler.cli.status import status
 from reconciler.cli.switch import disable, enable
 from reconciler.cli.sync import sync
@@ -61,6 +62,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "verify": verify,
     "doctor": doctor,
     "schema": schema,
+    "serve": serve,
 }
 
 
