@@ -79,7 +79,8 @@ def _run(settings: HostSettings, host: str, port: int, terminal: Terminal, *, mi
         if settings.api_key is None and not address.is_loopback:
             terminal.notice(f"everyone who reaches {host} may run and replace extensions; set API_KEY")
         terminal.notice(f"serving at http://{host}:{listener.getsockname()[1]}")
-        return ExitCode.INTERRUPTED if serve(runtime, listener, address) else ExitCode.OK
+        local_only = settings.api_key is None and address.is_loopback
+        return ExitCode.INTERRUPTED if serve(runtime, listener, local_only=local_only) else ExitCode.OK
 
 
 def _check_extra() -> None:

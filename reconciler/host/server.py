@@ -69,13 +69,13 @@ def listen(address: Address) -> socket.socket:
     return listener
 
 
-def serve(runtime: Runtime, listener: socket.socket, address: Address) -> bool:
+def serve(runtime: Runtime, listener: socket.socket, *, local_only: bool) -> bool:
     """Serve until a signal comes; whether that was Ctrl-C. A second one does not wait for requests under way."""
-    return asyncio.run(_serve(runtime, listener, address))
+    return asyncio.run(_until_a_signal(make_server(runtime, local_only=local_only), runtime, listener))
 
 
-async def _serve(runtime: Runtime, listener: socket.socket, address: Address) -> bool:
-    local_only = runtime.settings.api_key is None and address.is_loopback
+def make_server(runtime: Runtime, *, local_only: bool) -> uvicorn.Server:
+    """A server that ends once ``should_exit`` is set, and leaves signals to whoever runs it."""
     config = uvicorn.Config(
         make_app(runtime, local_only=local_only),
         log_config=None,
@@ -84,13 +84,22 @@ async def _serve(runtime: Runtime, listener: socket.socket, address: Address) ->
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server, stopping = _Server(config), _Stopping()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, server, stopping, number)
+    return _Server(config)
+
+
+async def serve_with(server: uvicorn.Server, runtime: Runtime, listener: socket.socket) -> None:
+    """Serve until ``server`` is told to end; then ``runtime`` is closed."""
     try:
         await server.serve(sockets=[listener])
     finally:
         await runtime.close()
+
+
+async def _until_a_signal(server: uvicorn.Server, runtime: Runtime, listener: socket.socket) -> bool:
+    stopping = _Stopping()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, server, stopping, number)
+    await serve_with(server, runtime, listener)
     return signal.SIGINT in stopping.signals
 
 
