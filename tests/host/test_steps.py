@@ -293,6 +293,17 @@ def test_what_cannot_be_called(host_of: Callable[..., Host], session: Session, t
     assert host_of(text).run("foo", {}, 500).endswith(f"step 1 (extension.call): {reason}")
 
 
+def test_what_an_extension_sends_to_another_is_no_mistake_of_its_caller(
+    host_of: Callable[..., Host], session: Session
+) -> None:
+    inputs = "inputs: [{id: a, type: string, required: true}]\nsteps: [{uses: x}]\n"
+    put_on_disk(session, "bar", manifest__yaml=extension(inputs, name="bar"))
+    host = host_of("steps: [{uses: extension.call, with: {extension: bar}}]\n")
+    assert host.run("foo", {}, 500) == (
+        "Extension execution failed: step 1 (extension.call): Required input 'a' is missing"
+    )
+
+
 def test_a_loop_of_calls_ends_at_ten_levels(host_of: Callable[..., Host]) -> None:
     message = host_of("steps: [{uses: extension.call, with: {extension: foo}}]\n").run("foo", {}, 500)
     assert message.endswith("extensions call each other more than 10 levels deep")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from reconciler.errors import LlamagateError, RunError, RunTimeoutError
+from reconciler.errors import RunError, RunInputError, RunTimeoutError
 from reconciler.host.items import UNGUARDED, Extension, Guardrails, Module, Origin
 from reconciler.model.config import JsonObject
 
@@ -158,6 +158,7 @@ async def within(seconds: float | None, what: str) -> AsyncIterator[None]:
         raise RunTimeoutError(f"{what} took longer than {seconds:g} seconds") from error
 
 
-def placed(error: LlamagateError, where: str) -> LlamagateError:
-    """The same error, saying where it happened."""
-    return type(error)(f"{where}: {error.message}", advice=error.advice, faults=error.faults)
+def placed(error: RunError, where: str) -> RunError:
+    """The same error, saying where it happened. What a step sends to another is no longer its caller's mistake."""
+    kind = RunError if isinstance(error, RunInputError) else type(error)
+    return kind(f"{where}: {error.message}", advice=error.advice, faults=error.faults)

@@ -58,10 +58,13 @@ async def _perform(call: Call) -> Given:
 
 async def _do(run: Run, task: Task, state: State) -> JsonObject:
     result = await _ask(run, task, state) if task.asks_model else _judge(task, state)
-    problem = task.outputs.problem(result) if task.outputs else None
+    if task.outputs is None:
+        return result
+    problem = task.outputs.problem(result)
     if problem:
         raise RunError(f"what came out does not fit 'outputs': {problem}")
-    return result
+    known = task.outputs.properties
+    return {name: value for name, value in result.items() if name in known} if known else result
 
 
 async def _ask(run: Run, task: Task, state: State) -> JsonObject:
