@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
@@ -35,13 +35,14 @@ _RULE_KEYS: Final = frozenset(["condition", "outputs"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """Where a definition was found, and whether its item is on."""
+    """Where a definition was found, what lies beside it, and whether its item is on."""
 
     id: str
     origin: Origin
     folder: Path
     enabled: bool
     digest: str
+    templates: Mapping[str, str]
 
 
 def extension_of(document: JsonObject, placed: Placed) -> Extension:
@@ -66,6 +67,7 @@ def extension_of(document: JsonObject, placed: Placed) -> Extension:
         hooks=tuple(_hooks(document)),
         endpoints=tuple(_endpoints(document)),
         guardrails=_guardrails(document),
+        templates=placed.templates,
     )
 
 

@@ -120,7 +120,10 @@ UNGUARDED = Guardrails()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """One extension. ``digest`` tells two states of its definition apart; ``raw_inputs`` are shown as written."""
+    """One extension. ``digest`` tells two states of its definition apart; ``raw_inputs`` are shown as written.
+
+    ``templates`` are its prompts by name: taken with the manifest, so that no run mixes those of two versions.
+    """
 
     name: str
     version: str
@@ -140,6 +143,7 @@ class Extension:
     hooks: tuple[Hook, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     guardrails: Guardrails = UNGUARDED
+    templates: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

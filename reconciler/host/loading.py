@@ -99,6 +99,7 @@ class _Reading:
             folder=folder,
             enabled=self._enabled(key, origin, package.manifest) is not False,
             digest=definitions.digest,
+            templates=definitions.templates,
         )
         if key.kind is Kind.EXTENSION:
             return _Seen(stamps, placed.enabled, extension_of(package.document, placed))

@@ -1,4 +1,7 @@
-"""The files that say what an installed item is, and none of the others: enough to load it, not to install it."""
+"""The files that say what an installed item is and does, and none of the others: enough to serve it.
+
+Those are its manifests, the extensions that a module brings, and its prompt templates.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ _FILES: Final = {
     Kind.EXTENSION: (EXTENSION_MANIFEST, EXTENSION_PACKAGING),
     Kind.MODULE: (MODULE_MANIFEST, MODULE_PACKAGING),
 }
-_BUNDLED: Final = "extensions"
+_BESIDE: Final = {"extensions": (".yaml", ".yml"), "templates": (".txt",)}
+"""Folders whose files with these endings belong to it; not what lies deeper."""
+_TEMPLATES: Final = "templates/"
 
 Stamps = tuple[tuple[str, Stamp], ...]
 """Each definition file with its stamp, sorted by path."""
@@ -48,6 +53,12 @@ class Definitions:
         return iter([self._data[path]])
 
     @property
+    def templates(self) -> dict[str, str]:
+        """The texts of the prompt templates, by name without ``.txt``; what is too large is left out."""
+        paths = [entry.path for entry in self.files if entry.path.startswith(_TEMPLATES) and self._data[entry.path]]
+        return {path[len(_TEMPLATES) : -len(".txt")]: self._data[path].decode("utf-8", "replace") for path in paths}
+
+    @property
     def digest(self) -> str:
         """Equal for two states exactly when all their files are."""
         lines = "".join(f"{entry.sha256}  {entry.path}\n" for entry in self.files)
@@ -59,7 +70,7 @@ def stamps_of(folder: Path, kind: Kind) -> Stamps:
     with _faults(folder):
         root = os.open(folder, READ_FOLDER)
         try:
-            found = [*_stamps(root, _FILES[kind], ""), *(_bundled(root) if kind is Kind.MODULE else ())]
+            found = [*_stamps(root, _FILES[kind], ""), *_beside(root)]
         finally:
             os.close(root)
     return tuple(sorted(found))
@@ -78,16 +89,17 @@ def open_definitions(folder: Path, stamps: Stamps) -> Definitions:
     return Definitions(tuple(files), data)
 
 
-def _bundled(root: int) -> Iterator[tuple[str, Stamp]]:
-    try:
-        folder = os.open(_BUNDLED, READ_FOLDER, dir_fd=root)
-    except OSError:
-        return  # none, or a link, which is not followed
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith((".yaml", ".yml")))  # noqa: PTH208 - a descriptor
-        yield from _stamps(folder, names, f"{_BUNDLED}/")
-    finally:
-        os.close(folder)
+def _beside(root: int) -> Iterator[tuple[str, Stamp]]:
+    for name, endings in _BESIDE.items():
+        try:
+            folder = os.open(name, READ_FOLDER, dir_fd=root)
+        except OSError:
+            continue  # none, or a link, which is not followed
+        try:
+            names = sorted(found for found in os.listdir(folder) if found.endswith(endings))  # noqa: PTH208 - open
+            yield from _stamps(folder, names, f"{name}/")
+        finally:
+            os.close(folder)
 
 
 def _stamps(folder: int, names: tuple[str, ...] | list[str], prefix: str) -> Iterator[tuple[str, Stamp]]:

@@ -22,7 +22,9 @@ _SETTINGS: Final = ("temperature", "max_tokens", "top_p", "stop", "seed")
 
 async def _template_load(call: Call) -> Given:
     template_id = call.text("template_id")
-    content = await call.with_files(lambda files: files.read(f"templates/{template_id}.txt"))
+    content = call.extension.templates.get(template_id)
+    if content is None or not call.run.guardrails.files:
+        content = await call.with_files(lambda files: files.read(f"templates/{template_id}.txt"))
     return Given({"template_content": content})
 
 
