@@ -75,6 +75,13 @@ class StorageError(LlamagateError):
     code = "storage"
 
 
+class UnreachableError(LlamagateError):
+    """The other side or the network failed; trying again may help."""
+
+    code = "unreachable"
+    advice = "try again later"
+
+
 class LockStaleError(LlamagateError):
     """The lock does not fit the desired state and the command was told not to re-pin."""
 

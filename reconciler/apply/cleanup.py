@@ -42,14 +42,18 @@ def _name_more(dropped: list[Path], oldest: list[Path]) -> bool:
 
 def prune_cache(home: Home, *, without: frozenset[Path] = frozenset()) -> None:
     """Drop packages that neither the record nor a generation (but for those in ``without``) names."""
+    for entry in unneeded_packages(home, without=without):
+        entry.unlink()
+
+
+def unneeded_packages(home: Home, *, without: frozenset[Path] = frozenset()) -> list[Path]:
+    """The packages in the cache that neither the record nor a generation (but for those in ``without``) names."""
     documents = [path for path in [home.record, *_by_number(home.generations)] if path.exists() and path not in without]
     try:
         needed = {home.cached(Digest(text)) for path in documents for text in _trees(path)}
     except InputError:
-        return  # a damaged document: what it needs cannot be known, so everything stays
-    for entry in _entries(home.cache):
-        if entry not in needed:
-            entry.unlink()
+        return []  # a damaged document: what it needs cannot be known, so everything stays
+    return [entry for entry in _entries(home.cache) if entry not in needed and entry != home.git_cache]
 
 
 def _drop(home: Home, backups: list[Path]) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Final, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from reconciler import __version__
 from reconciler.cli.apply import apply
+from reconciler.cli.cache import gc
+from reconciler.cli.catalog import build
 from reconciler.cli.command import ChangingVerb
 from reconciler.cli.doctor import doctor
 from reconciler.cli.export import export
@@ -20,6 +23,7 @@ from reconciler.cli.init import init
 from reconciler.cli.list import list_
 from reconciler.cli.lock import lock
 from reconciler.cli.migrate import migrate
+from reconciler.cli.outdated import outdated
 from reconciler.cli.plan import plan
 from reconciler.cli.recover import recover
 from reconciler.cli.remove import remove
@@ -37,7 +41,8 @@ from reconciler.cli.verify import verify
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.config import JsonObject
 
-Verb = Callable[..., int] | ChangingVerb
+Verb = Callable[..., int] | ChangingVerb | Mapping[str, Callable[..., int]]
+"""A verb, or the verbs of a group by their second word."""
 
 VERBS: Final[Mapping[str, Verb]] = {
     "init": init,
@@ -46,6 +51,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "plan": plan,
     "apply": apply,
     "status": status,
+    "outdated": outdated,
     "history": history,
     "rollback": rollback,
     "restore": restore,
@@ -63,6 +69,12 @@ VERBS: Final[Mapping[str, Verb]] = {
     "doctor": doctor,
     "schema": schema,
     "serve": serve,
+    "catalog": {"build": build},
+    "cache": {"gc": gc},
+}
+GROUPS: Final[Mapping[str, str]] = {
+    "catalog": "Make catalogs of packages.",
+    "cache": "Look after the packages that are kept.",
 }
 
 
@@ -129,10 +141,18 @@ def _invoke() -> int:
         return int(ended.exit_code)
 
 
+class _InOrder(TyperGroup):
+    """Lists verbs and groups of them in one order."""
+
+    def list_commands(self, _context: object) -> list[str]:
+        return [name for name in VERBS if name in self.commands]
+
+
 def application(verbs: Mapping[str, Verb]) -> typer.Typer:
     """The command line with these verbs; typer takes a millisecond for the flags of each."""
     made = typer.Typer(
         name="llamagate",
+        cls=_InOrder,
         invoke_without_command=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -141,7 +161,17 @@ def application(verbs: Mapping[str, Verb]) -> typer.Typer:
     )
     made.callback()(llamagate)
     for name, verb in verbs.items():
-        made.command(name)(verb.flagged() if isinstance(verb, ChangingVerb) else verb)
+        if isinstance(verb, Mapping):
+            made.add_typer(_group(verb), name=name, help=GROUPS[name])
+        else:
+            made.command(name)(verb.flagged() if isinstance(verb, ChangingVerb) else verb)
+    return made
+
+
+def _group(verbs: Mapping[str, Callable[..., int]]) -> typer.Typer:
+    made = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
+    for name, verb in verbs.items():
+        made.command(name)(verb)
     return made
 
 

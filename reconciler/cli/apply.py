@@ -20,6 +20,7 @@ def apply(
     file: options.FileOption = Path(options.DEFAULT_FILE),
     only: options.OnlyOption = None,
     locked: options.LockedOption = False,
+    offline: options.OfflineOption = False,
     allow_prune: options.AllowPruneOption = False,
     overwrite: options.OverwriteOption = False,
     take_over: options.TakeOverOption = None,
@@ -49,5 +50,5 @@ def apply(
         chosen, fingerprint = read_saved_plan(plan)
     watch = Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
     explain = explainer() if as_json or verbose else None
-    done = change(options.environment(home), chosen, watch, saved=fingerprint, explain=explain)
+    done = change(options.environment(home, offline=offline), chosen, watch, saved=fingerprint, explain=explain)
     return show_outcome(done, terminal)

@@ -18,11 +18,11 @@ apiVersion: llamagate/v1
 # Whose items these are. Only items of the same owner are ever removed; give each file its own.
 # owner: my-team
 
-# Each key is the id of an extension; its source is a folder or a .zip, relative to this file.
+# Each key is the id of an extension; its source is a folder or a .zip, relative to this file, or a URL.
 extensions:
   # meeting-notes: ./packages/meeting-notes
   # cost-analyst:
-  #   source: dist/cost-analyst-1.2.0.zip
+  #   source: dist/cost-analyst-1.2.0.zip      # or {git: URL, path: DIR}, {catalog: URL}, {http: URL}
   #   version: "^1.2"                          # the source must hold a version in this range
   #   enabled: false                           # left out: as it is now, or as the package says
   #   config:                                  # laid over the package's own config

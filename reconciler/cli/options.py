@@ -58,6 +58,9 @@ OnlyOption = Annotated[
     typer.Option("--only", metavar="ID", help="Only this item and what it depends on; may be repeated."),
 ]
 LockedOption = Annotated[bool, typer.Option("--locked", help="Fail (4) instead of renewing a stale lock.")]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", help="Fetch nothing: what is not on this machine yet is an error.")
+]
 AllowPruneOption = Annotated[bool, typer.Option("--allow-prune", help="Permit more removals than policy.max_prune.")]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Where a file was changed here and in the package, take the package's.")
@@ -113,7 +116,7 @@ def write_output(path: Path, data: bytes) -> None:
         raise StorageError(f"{path}: {error.strerror}; it was not written") from error
 
 
-def environment(home: Path | None) -> Environment:
+def environment(home: Path | None, *, offline: bool = False) -> Environment:
     """What this process was started with. Nothing else reads ``os.environ``."""
     named = home or os.environ.get("LLAMAGATE_HOME")
     own = _absolute("~/.llamagate")
@@ -124,6 +127,7 @@ def environment(home: Path | None) -> Environment:
         variables=dict(os.environ),
         now=datetime.now(UTC),
         command=" ".join(["llamagate", *sys.argv[1:2]]),
+        offline=offline,
     )
 
 

@@ -22,6 +22,7 @@ def plan(
     ] = None,
     only: options.OnlyOption = None,
     locked: options.LockedOption = False,
+    offline: options.OfflineOption = False,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="2: changes pending. 3: drift only. 5: refused.")
     ] = False,
@@ -48,7 +49,7 @@ def plan(
     )
     if out is not None:
         options.check_output(out, file)
-    looked = read_pass(options.environment(home), chosen, terminal.progress)
+    looked = read_pass(options.environment(home, offline=offline), chosen, terminal.progress)
     found = looked.plan
     if found.actions:
         from reconciler.reconcile.explaining import explained  # a plan without actions has nothing to explain

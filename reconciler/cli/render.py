@@ -13,13 +13,17 @@ from reconciler.model.plan import Change
 
 if TYPE_CHECKING:
     from reconciler.reconcile.backups import KeptBackup
+    from reconciler.reconcile.cataloguing import Built
+    from reconciler.reconcile.collecting import Collected
     from reconciler.reconcile.examining import Examined
     from reconciler.reconcile.listing import Listed
+    from reconciler.reconcile.outdating import Standing
     from reconciler.reconcile.remembering import Entry, History
     from reconciler.reconcile.status import Status
     from reconciler.reconcile.verifying import Verified
 
 _MAX_CHANGES: Final = 20
+_KIBI: Final = 1024
 
 
 def render_error(error: LlamagateError, style: Style = PLAIN) -> str:
@@ -148,6 +152,56 @@ def render_examined(found: Examined, style: Style = PLAIN) -> str:
         colour = "red" if finding.level == "problem" else "yellow"
         lines += [f"{style.paint(f'{finding.level}:', colour)} {finding.message}", f"  → {finding.mend}"]
     return "\n".join(lines)
+
+
+def render_outdated(found: Sequence[Standing], style: Style = PLAIN, *, every: bool = False) -> str:
+    """A table of what is pinned and what there is; below it what else changed at a source."""
+    shown = [one for one in found if one.is_outdated or one.notes or every]
+    if not shown:
+        return "Everything that is pinned is the newest." if found else "Nothing comes from a repository or a catalog."
+    heads = ("ID", "LOCKED", "WANTED", "LATEST", "RANGE", "SOURCE")
+    rows = [
+        (
+            one.item.key.id,
+            one.locked or "-",
+            one.wanted or "-",
+            one.latest or "-",
+            one.item.version or "-",
+            str(one.item.source),
+        )
+        for one in shown
+    ]
+    notes = [f"  {one.item.key.id}: {note}" for one in shown for note in one.notes]
+    hint = ["'llamagate lock --upgrade [ID]' moves pins to what is WANTED"] if any(o.is_outdated for o in shown) else []
+    return "\n".join([_table([heads, *rows], style), *notes, *hint])
+
+
+def render_built(built: Built) -> str:
+    """What is new in a catalog."""
+    count = sum(len(versions) for versions in built.catalog.items.values())
+    lines = [f"packed {path}" for path in built.packed]
+    lines += [f"  + {added}" for added in built.added] + [f"  - {gone}: its file is gone" for gone in built.gone]
+    return "\n".join(
+        [*lines, f"{built.index} lists {_counted(count, 'version')} of {_counted(len(built.catalog.items), 'item')}."]
+    )
+
+
+def render_collected(collected: Collected) -> str:
+    """What was dropped from the cache."""
+    lines = [f"  - {dropped.what} ({_size(dropped.size)})" for dropped in collected.dropped]
+    verb = "Would free" if collected.dry_run else "Freed"
+    total = sum(dropped.size for dropped in collected.dropped)
+    head = f"{verb} {_size(total)}:" if lines else "Everything in the cache is needed."
+    return "\n".join([head, *lines])
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < _KIBI:
+            return f"{size:.0f} {unit}"
+        size /= _KIBI
+    return f"{size:.1f} GiB"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -24,7 +24,14 @@ def serve(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option("--port", min=0, max=65535, show_default=False, help="The port.  [default: $PORT, else 11435]"),
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            show_default=False,
+            help="The port.  [default: $PORT, else 11435]",
+        ),
     ] = None,
     legacy: Annotated[
         Path | None,
@@ -34,12 +41,14 @@ def serve(
     llm_url: Annotated[
         str, typer.Option("--llm-url", metavar="URL", help="A server that speaks the OpenAI protocol.")
     ] = "http://127.0.0.1:11434",
-    model: Annotated[str, typer.Option("--model", help="The model of steps that name none.")] = "mistral",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="The model of steps that name none.")
+    ] = "mistral",
     llm_timeout: Annotated[
-        float, typer.Option("--llm-timeout", metavar="SECONDS", min=0.001, help="How long an answer may take.")
+        float, typer.Option("--llm-timeout", metavar="SECONDS", help="How long an answer may take.")
     ] = _MODEL_SECONDS,
     rate_limit: Annotated[
-        int, typer.Option("--rate-limit", min=0, help="Requests a second of one caller; 0 is no limit.")
+        int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests a second of one caller; 0 is no limit.")
     ] = _RATE,
     no_put: Annotated[bool, typer.Option("--no-put", help="Take no manifests over HTTP.")] = False,
     file: options.FileOption = Path(options.DEFAULT_FILE),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 SCHEMA_NAMES: Final = (
+    "catalog",
     "desired-state",
     "extension-manifest",
     "extension-packaging",
@@ -228,6 +229,9 @@ def _problems(validator: Any, value: Json) -> Iterator[tuple[Path, str]]:
         path = tuple(error.absolute_path)
         if "propertyNames" in list(error.absolute_schema_path)[-2:-1]:
             path = (*path, error.instance)
+            if error.validator == "enum":  # the fields that go with this one of several forms
+                yield path, _unknown(error.instance, error.validator_value)
+                continue
         failure = _Failure(path, error.instance, error.validator, error.validator_value, error.schema)
         yield from _explained(failure)
 

@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final, Literal, cast
 
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.source import NOTHING_MORE, Fetching, Source, SourceRules
 
 API_VERSION: Final = "llamagate/v1"
 DEFAULT_OWNER: Final = "default"
 DEFAULT_MUTABLE: Final = ("var/**", "output/**")
 SECTIONS: Final[Mapping[str, Kind]] = {"extensions": Kind.EXTENSION, "modules": Kind.MODULE}
-
-
-class SourceKind(StrEnum):
-    """Where a package comes from."""
-
-    DIR = "dir"
-    ZIP = "zip"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A package's origin: a kind and where to look, relative to the file that names it."""
-
-    kind: SourceKind
-    location: str
-
-    @staticmethod
-    def from_document(value: Json) -> Source:
-        """Decode ``./folder``, ``x.zip`` or ``{kind: location}``; the shape has been validated."""
-        if isinstance(value, str):
-            return Source(SourceKind.ZIP if value.lower().endswith(".zip") else SourceKind.DIR, value)
-        ((kind, location),) = cast(dict[str, str], value).items()
-        return Source(SourceKind(kind), location)
-
-    def to_document(self) -> Json:
-        """The shortest way to write it: the shorthand where that means the same."""
-        shorthand = Source.from_document(self.location)
-        return self.location if shorthand == self else {str(self.kind): self.location}
-
-    def __str__(self) -> str:
-        return self.location
 
 
 DriftRule = Literal["report", "heal", "ignore"]
@@ -78,6 +46,7 @@ class Policy:
     generations: int = 20
     allow_builtin: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
+    sources: SourceRules = field(default_factory=SourceRules)
 
     @staticmethod
     def from_document(value: JsonObject) -> Policy:
@@ -93,6 +62,7 @@ class Policy:
             generations=cast(int, value.get("generations", 20)),
             allow_builtin=frozenset(cast(list[str], value.get("allow_builtin", []))),
             limits=Limits(**limits),
+            sources=SourceRules.from_document(cast(JsonObject, value.get("sources", {}))),
         )
 
 
@@ -122,6 +92,7 @@ class DesiredItem:
 
     key: ItemKey
     source: Source
+    fetching: Fetching = NOTHING_MORE
     version: str | None = None
     enabled: bool | None = None
     config: JsonObject = field(default_factory=dict)
@@ -134,11 +105,18 @@ class DesiredItem:
         return DesiredItem(
             key=key,
             source=Source.from_document(value["source"]),
-            version=cast(str | None, value.get("version")),
+            fetching=Fetching.from_document(value["source"]),
+            version=_version(value),
             enabled=cast(bool | None, value.get("enabled")),
             config=cast(JsonObject, value.get("config", {})),
             depends_on=tuple(cast(list[str], value.get("depends_on", []))),
         )
+
+
+def _version(item: JsonObject) -> str | None:
+    """The range of an item: beside its source, or inside it."""
+    source = item["source"]
+    return cast("str | None", item.get("version", source.get("version") if isinstance(source, dict) else None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +149,3 @@ class Desired:
 def section_of(kind: Kind) -> str:
     """The key of the desired state under which items of ``kind`` stand."""
     return next(section for section, section_kind in SECTIONS.items() if section_kind is kind)
-
-
-URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")

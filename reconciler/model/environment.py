@@ -18,3 +18,5 @@ class Environment:
     now: datetime
     command: str
     """The command line, for the notice that others see while they wait."""
+    offline: bool = False
+    """Nothing that is not on this machine is asked for anything; the gateway is told all the same."""

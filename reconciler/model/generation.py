@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import Source, SourceKind
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import Record
+from reconciler.model.source import Source, SourceKind
 
 GENERATION_SCHEMA: Final = 1
 
@@ -50,7 +50,7 @@ class GenerationItem:
             "enabled": self.enabled,
             "config": self.config,
             "tree": self.tree,
-            "source": {str(self.source.kind): self.source.location},
+            "source": self.source.to_full_document(),
             "depends_on": list(self.depends_on),
         }
 

@@ -62,6 +62,11 @@ class Home:
         return self.root.joinpath(_OURS, "cache", f"{tree.removeprefix('sha256:')}.zip")
 
     @property
+    def git_cache(self) -> Path:
+        """Copies of the repositories that packages come from."""
+        return self.cache / "git"
+
+    @property
     def stage(self) -> Path:
         return self.ours / "stage"
 

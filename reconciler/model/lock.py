@@ -7,19 +7,44 @@ from dataclasses import dataclass
 from typing import cast
 
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import Source
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """Where exactly a package is that a source stands for: the ``url`` of an archive, or a git ``commit``.
+
+    ``tag`` is the git tag that a version range chose.
+    """
+
+    url: str = ""
+    commit: str = ""
+    tag: str = ""
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Pin:
+        return Pin(**cast("dict[str, str]", value))
+
+    def to_document(self) -> JsonObject:
+        parts = {"url": self.url, "commit": self.commit, "tag": self.tag}
+        return {name: part for name, part in parts.items() if part}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockItem:
-    """One pin: the version and the tree that ``source`` stood for when it was resolved."""
+    """The exact package that ``source`` stood for when it was resolved: its version and tree.
+
+    ``pin`` is where it is and ``archive`` the digest of the file that it came in, for sources that have them.
+    """
 
     key: ItemKey
     source: Source
     version: str
     tree: Digest
+    pin: Pin | None = None
+    archive: Digest | None = None
 
     @staticmethod
     def from_document(value: JsonObject) -> LockItem:
@@ -28,16 +53,22 @@ class LockItem:
             source=Source.from_document(value["source"]),
             version=str(value["version"]),
             tree=Digest(str(value["tree"])),
+            pin=Pin.from_document(cast(JsonObject, value["pin"])) if "pin" in value else None,
+            archive=Digest(str(value["archive"])) if "archive" in value else None,
         )
 
     def to_document(self) -> JsonObject:
-        return {
+        document: JsonObject = {
             "kind": str(self.key.kind),
             "id": self.key.id,
             "source": self.source.to_document(),
-            "version": self.version,
-            "tree": self.tree,
         }
+        if self.pin is not None:
+            document["pin"] = self.pin.to_document()
+        document["version"] = self.version
+        if self.archive is not None:
+            document["archive"] = self.archive
+        return document | {"tree": self.tree}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

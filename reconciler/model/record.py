@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, cast
 
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import Source
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.package import Dialect, Manifest
+from reconciler.model.source import Source
 
 RECORD_SCHEMA: Final = 1
 
@@ -71,7 +71,7 @@ class RecordItem:
             "kind": str(self.key.kind),
             "id": self.key.id,
             "owner": self.owner,
-            "source": {str(self.source.kind): self.source.location},
+            "source": self.source.to_full_document(),
             "source_stamp": self.source_stamp,
             "tree": self.tree,
             "config": self.config,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from semantic_version import NpmSpec, Version
 
 _MANIFEST_VERSION: Final = re.compile(r"([0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9})(.*)", re.DOTALL)
+_TAG_VERSION: Final = re.compile(
+    r"v?((?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)"
+)
 
 
 def range_problem(text: str) -> str | None:
@@ -31,6 +35,31 @@ def is_older(version: str, than: str) -> bool:
     if version == than:
         return False
     return bool(_parsed(version).truncate("prerelease") < _parsed(than).truncate("prerelease"))
+
+
+def newest(versions: Iterable[str]) -> str | None:
+    """The highest of ``versions``; ``None`` where there are none."""
+    return max(versions, key=_rank, default=None)
+
+
+def in_order(versions: Iterable[str]) -> list[str]:
+    """``versions``, lowest first."""
+    return sorted(versions, key=_rank)
+
+
+def _rank(version: str) -> tuple[object, str]:
+    return _parsed(version).precedence_key, version
+
+
+def tagged_versions(tags: Iterable[str], item_id: str) -> dict[str, str]:
+    """Version → tag, for git tags such as ``v1.2.3``; or ``item_id/v1.2.3``, where any tag is of that form."""
+    found: dict[bool, dict[str, str]] = {True: {}, False: {}}
+    for tag in sorted(tags):
+        name, _, version = tag.rpartition("/")
+        match = _TAG_VERSION.fullmatch(version)
+        if match and (not name or name.rpartition("/")[2] == item_id):
+            found[bool(name)][match.group(1)] = tag
+    return found[True] or found[False]
 
 
 @cache

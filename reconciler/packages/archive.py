@@ -31,9 +31,10 @@ SMALL_BYTES: Final = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContent:
-    """The files of a package in the archive at ``path``. ``Content`` says what the parts mean."""
+    """The files of a package in the archive at ``place``. ``Content`` says what the parts mean."""
 
-    path: Path
+    place: Path | int
+    """Where it is, or the descriptor of an open file."""
     name: str
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...]
@@ -58,7 +59,7 @@ class ArchiveContent:
     def _read(self, path: str) -> Iterator[bytes]:
         member, expected = self._members[path]
         digest = hashlib.sha256()
-        with opened(self.path, self.name) as archive:
+        with opened(self.place, self.name) as archive:
             if _identity(archive) != self._identity:
                 raise self._changed()
             for chunk in _contents(archive, member):
@@ -71,13 +72,13 @@ class ArchiveContent:
         return refusal(self.name, "changed since it was checked", advice="run the command again")
 
 
-def open_archive(path: Path, *, limits: Limits, name: str) -> ArchiveContent:
+def open_archive(place: Path | int, *, limits: Limits, name: str) -> ArchiveContent:
     """Check the whole archive, its data too, and hash its files. ``name`` is how messages call it.
 
     One folder around everything is looked through where no manifest stands beside it. Raises ``InputError`` for the
     first thing that is wrong.
     """
-    with opened(path, name) as archive:
+    with opened(place, name) as archive:
         _check_size(archive, limits)
         members = read_layout(archive, limits)
         _check_sizes(archive, [member.header for member in members], limits)
@@ -90,7 +91,7 @@ def open_archive(path: Path, *, limits: Limits, name: str) -> ArchiveContent:
             found[inner] = (member, _hash(archive, member, small, inner))
         identity = _identity(archive)
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
-    return ArchiveContent(path, name, files, notes, found, identity, small or {})
+    return ArchiveContent(place, name, files, notes, found, identity, small or {})
 
 
 def _check_size(archive: ArchiveFile, limits: Limits) -> None:

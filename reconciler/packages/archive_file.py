@@ -55,14 +55,17 @@ class ArchiveFile:
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[ArchiveFile]:
-    """Open ``path``, which may be a link of the user's own; a pipe does not block. ``InputError`` where that fails."""
+def opened(place: Path | int, name: str) -> Iterator[ArchiveFile]:
+    """Open a path, which may be a link of the user's own; a pipe does not block. ``InputError`` where that fails.
+
+    ``place`` may also be the descriptor of a file that has no name; it stays open.
+    """
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = os.open(place, _FLAGS) if isinstance(place, Path) else os.dup(place)
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
     try:
-        with naming(os.fspath(path)):
+        with naming(str(place)):
             status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise refusal(name, "is not a regular file", advice="name a zip archive")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import DEFAULT_OWNER, Policy, Source
+from reconciler.model.desired import DEFAULT_OWNER, Policy
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
 from reconciler.model.package import Manifest
+from reconciler.model.source import Source
 
 
 @dataclass(frozen=True, slots=True)

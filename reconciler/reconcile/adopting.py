@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.documents import yaml_text
 from reconciler.errors import InputError, StorageError
 from reconciler.fs import durable
-from reconciler.model.config import JsonObject
+from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, DEFAULT_MUTABLE, DEFAULT_OWNER, Limits, section_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -18,7 +18,7 @@ from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
 from reconciler.reconcile.listing import Listed, list_items
-from reconciler.sources.resolve import open_recorded
+from reconciler.sources.resolved import open_recorded
 from reconciler.store.state_files import read_record
 
 _HEAD = """\
@@ -50,7 +50,7 @@ def describe_installed(env: Environment, folder: Path) -> Described:
         if reason:
             notes.append(f"{item.key.id} is left out: {reason}")
             continue
-        if recorded is None or not Path(recorded.source.location).exists():
+        if recorded is None or not (recorded.source.is_pinned or Path(recorded.source.location).exists()):
             copies[item.key] = _content(home, item, recorded)
         sections[item.key.kind][item.key.id] = _entry(item, recorded, folder, copied=item.key in copies)
     _copy_all(copies, folder / "packages")
@@ -75,12 +75,15 @@ def _content(home: Home, item: Listed, recorded: RecordItem | None) -> Content:
     return open_installed(home.item(item.key), limits=Limits(), name=item.key.id)
 
 
-def _entry(item: Listed, recorded: RecordItem | None, folder: Path, *, copied: bool) -> JsonObject | str:
-    source = f"./packages/{item.key.id}"
+def _entry(item: Listed, recorded: RecordItem | None, folder: Path, *, copied: bool) -> JsonObject:
+    source: Json = f"./packages/{item.key.id}"
     if not copied and recorded is not None:
         location = Path(recorded.source.location)
-        source = f"./{location.relative_to(folder)}" if location.is_relative_to(folder) else str(location)
+        place = f"./{location.relative_to(folder)}" if location.is_relative_to(folder) else recorded.source.location
+        source = replace(recorded.source, location=place).to_document()
     entry: JsonObject = {"source": source, "enabled": item.enabled}
+    if recorded is not None and recorded.source.chooses_by_version:
+        entry["version"] = recorded.version
     if recorded is not None and recorded.config:
         entry["config"] = recorded.config
     if recorded is not None and recorded.depends_on:

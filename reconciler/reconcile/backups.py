@@ -17,7 +17,8 @@ from reconciler.planning.verbs import to_restore
 from reconciler.reconcile.found import found_package
 from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
 from reconciler.reconcile.scene import Parts, Scene, find, not_installed, planned, read_scene
-from reconciler.sources.resolve import Resolved, open_cached, resolved_as
+from reconciler.sources.cached import open_cached
+from reconciler.sources.resolved import Resolved, resolved_as
 from reconciler.store.state_files import read_generation
 
 

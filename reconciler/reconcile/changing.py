@@ -25,10 +25,10 @@ from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Hold, Record, RecordedFile
 from reconciler.model.registry import Registry, registry_time
 from reconciler.planning.outcome import next_record, registry_edits
-from reconciler.reconcile.looking import Looked, Options, Pins, look, look_at_pins, realised
+from reconciler.reconcile.looking import Looked, Options, look, realised
 from reconciler.reconcile.progress import Notice, Progress, no_progress
-from reconciler.sources.resolve import open_resolved
-from reconciler.store.desired_file import lock_bytes, lock_path
+from reconciler.sources.resolved import open_resolved
+from reconciler.store.desired_file import lock_path
 from reconciler.store.state_files import generation_bytes, read_record, record_bytes
 
 
@@ -92,7 +92,7 @@ def change(
     changed; see ``reconciler.errors``.
     """
     with exclusive(env, watch):
-        recovered = _settle(Home(env.home), file)
+        recovered = settle(Home(env.home), file)
         if recovered is not Recovered.NONE:
             watch.notice(f"an interrupted change was {recovered} first")
         looked = look()
@@ -112,7 +112,7 @@ def resume(env: Environment, file: Path, watch: Watch) -> Hold | None:
     """End the hold, if there is one; returns it."""
     home = Home(env.home)
     with exclusive(env, watch):
-        _settle(home, file)
+        settle(home, file)
         record, _ = read_record(home)
         if record.hold is not None:
             _write(home.record, record_bytes(replace(record, hold=None)))
@@ -130,14 +130,14 @@ def recover(
             if kept is not None:
                 watch.notice(f"the journal and the staged files of the interrupted change are kept in {kept}")
             return Recovered.NONE
-        recovered = _settle(home, file)
+        recovered = settle(home, file)
         reload = tell_gateway(env, gateway) if recovered is not Recovered.NONE else None
         if reload is not None:
             watch.notice(reload.message)
         return recovered
 
 
-def _settle(home: Home, file: Path) -> Recovered:
+def settle(home: Home, file: Path) -> Recovered:
     """Finish or undo what a crash left, in the home and beside ``file``."""
     try:
         for path in (lock_path(file), file):
@@ -145,14 +145,6 @@ def _settle(home: Home, file: Path) -> Recovered:
     except OSError as error:
         raise storage_error(error, "what an interrupted command left could not be removed") from error
     return recovery.recover(home)
-
-
-def write_lock(env: Environment, file: Path, progress: Progress = no_progress) -> Pins:
-    """Pin what is new or changed in the file. The home is not touched."""
-    pins = look_at_pins(env, file, progress)
-    if pins.changed:
-        _write(lock_path(file), lock_bytes(pins.lock))
-    return pins
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from reconciler.model.record import RecordItem
 from reconciler.packages.realise import configured
 from reconciler.planning.explain import manifest_diff, secret_places
 from reconciler.reconcile.looking import Looked
-from reconciler.sources.resolve import open_resolved
+from reconciler.sources.resolved import open_resolved
 
 
 def explained(looked: Looked) -> Plan:

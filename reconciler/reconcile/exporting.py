@@ -21,7 +21,8 @@ from reconciler.packages.pack import pack
 from reconciler.reconcile.found import found_package
 from reconciler.reconcile.reading import steadily
 from reconciler.reconcile.scene import Scene, must_find, read_scene
-from reconciler.sources.resolve import Opened, open_recorded, open_resolved
+from reconciler.sources.opened import Opened
+from reconciler.sources.resolved import open_recorded, open_resolved
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]")
 _MAX_VERSION_CHARACTERS: Final = 64

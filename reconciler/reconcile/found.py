@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import InputError
-from reconciler.model.desired import Source, SourceKind
 from reconciler.model.ids import ItemKey
+from reconciler.model.source import Source, SourceKind
 from reconciler.packages.installed import open_installed
 from reconciler.packages.manifest import read_package
 from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.intent import Wanted
 from reconciler.reconcile.scene import Scene
-from reconciler.sources.resolve import Opened, Resolved, resolved_as
+from reconciler.sources.opened import Opened
+from reconciler.sources.resolved import Resolved, resolved_as
 
 
 def found_package(

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import InputError
-from reconciler.model.desired import DesiredItem, Source
+from reconciler.model.desired import DesiredItem
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
 from reconciler.model.package import DEFINITIONS
+from reconciler.model.source import Source
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
 from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
 from reconciler.reconcile.saving import check_can_be_kept, listed_item, saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
-from reconciler.sources.resolve import Resolved, resolve_package
+from reconciler.sources.resolve import resolve_package
+from reconciler.sources.resolved import Resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ def look_at_found(scene: Scene, found: Resolved, asked: Import) -> Looked:
         check_can_be_kept(scene, found)
     inputs = saved_packages(scene, [found]) if asked.save else ()
     intent = to_import(
-        replace(scene.base_intent(), notes=found.notes, saves_for=owner),
+        replace(scene.base_intent(), saves_for=owner),
         wanted_from_package(scene, found, owner=owner, listed=listed_item(scene, found.key) if asked.save else None),
         scene.record,
         downgrade=asked.downgrade,

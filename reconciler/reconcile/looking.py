@@ -14,17 +14,18 @@ from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, id_problem
-from reconciler.model.lock import Lock
+from reconciler.model.lock import Lock, LockItem
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
 from reconciler.model.record import Record, RecordItem
 from reconciler.observe import observe, rebuilt_registry
 from reconciler.planning.intent import Allowances, Intent, Wanted
-from reconciler.planning.pin import Resolution, pin
+from reconciler.planning.pin import pin
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.progress import Progress, no_progress
-from reconciler.reconcile.resolving import resolve_items
-from reconciler.sources.resolve import Opened, Resolved, open_resolved
+from reconciler.reconcile.resolving import Resolving, reach_of, resolve_items
+from reconciler.sources.opened import Opened
+from reconciler.sources.resolved import Resolved, open_resolved
 from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
@@ -106,9 +107,17 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     home = Home(env.home)
     record, previous_record = read_record(home)
     file = read_desired(options.file, known=record.documents)
-    _check_named(options, file.desired)
-    found = resolve_items(file, record, progress, only=options.only)
-    pins = _pins(file, record, found)
+    check_listed(file, options.only | (options.allowances.take_over or frozenset()))
+    how = Resolving(
+        reach=reach_of(env, file),
+        record=record,
+        lock=lock_of(file, record),
+        locked=options.locked,
+        only=options.only,
+        progress=progress,
+    )
+    found = resolve_items(file, how)
+    pins = pins_of(file, record, entries_of(file, found))
     if options.locked:
         if pins.stale:
             raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
@@ -157,20 +166,27 @@ def _renewed(file: Path, pins: Pins) -> Input:
 
 def package_warnings(found: Mapping[ItemKey, Resolved]) -> tuple[str, ...]:
     """What is strange about the packages that were read."""
-    return tuple(line for one in found.values() if one.opened for line in one.opened.package.warnings)
+    return tuple(line for one in found.values() for line in one.notes)
 
 
-def look_at_sources(file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:
-    """The desired state and all its packages, each read as it is now."""
-    desired = read_desired(file)
-    return desired.desired, resolve_items(desired, Record(), no_progress)
+def look_at_sources(env: Environment, file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:
+    """The desired state and all its packages, each read as it is now, or as the lock says."""
+    desired, nothing = read_desired(file), Record()
+    how = Resolving(reach=reach_of(env, desired), record=nothing, lock=lock_of(desired, nothing))
+    return desired.desired, resolve_items(desired, how)
 
 
-def look_at_pins(env: Environment, file: Path, progress: Progress = no_progress) -> Pins:
-    """What the lock of ``file`` should say; the home is only asked what it remembers of the sources."""
-    record, _ = read_record(Home(env.home))
-    desired = read_desired(file, known=record.documents)
-    return _pins(desired, record, resolve_items(desired, record, progress))
+def lock_of(file: DesiredFile, record: Record) -> Mapping[ItemKey, LockItem]:
+    """What the lock holds that goes with ``file``, as far as it decides anything."""
+    if not any(item.source.is_pinned for item in file.desired.items):
+        return {}
+    return read_lock(lock_path(file.path), known=record.documents).lock.by_key
+
+
+def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[ItemKey, LockItem]:
+    """What the lock says of the items that were resolved."""
+    items = [item for item in file.desired.items if item.key in found]
+    return {item.key: found[item.key].locked_as(item.source) for item in items}
 
 
 def realised(env: Environment, opened: Opened, config: JsonObject) -> Realised:
@@ -180,18 +196,13 @@ def realised(env: Environment, opened: Opened, config: JsonObject) -> Realised:
     return realise(opened.package, opened.content, cast(JsonObject, resolved(config, env.variables)))
 
 
-def _pins(file: DesiredFile, record: Record, found: Mapping[ItemKey, Resolved]) -> Pins:
-    items = file.desired.items
-    resolutions = {
-        item.key: Resolution(source=item.source, version=found[item.key].manifest.version, tree=found[item.key].tree)
-        for item in items
-        if item.key in found
-    }
-    fresh = pin(items, Lock(), resolutions).lock
+def pins_of(file: DesiredFile, record: Record, entries: Mapping[ItemKey, LockItem]) -> Pins:
+    """The lock with these entries, beside the one on disk."""
+    fresh = pin(file.desired.items, Lock(), entries).lock
     old = read_lock(lock_path(file.path), known=record.documents, expected=fresh)
     if old.is_known and old.lock == fresh:
         return Pins(lock=fresh, stale=(), changed=False)
-    pinned = pin(items, old.lock, resolutions)
+    pinned = pin(file.desired.items, old.lock, entries)
     return Pins(lock=pinned.lock, stale=pinned.stale, changed=lock_bytes(pinned.lock) != old.data)
 
 
@@ -210,7 +221,6 @@ def _intent(
         scope=frozenset(item.key for item in wanted) if options.only else None,
         allowances=options.allowances,
         reload_required=desired.gateway.reload == "required",
-        notes=tuple(note for item in wanted for note in found[item.key].notes),
     )
 
 
@@ -268,14 +278,13 @@ def wanted_as(
     )
 
 
-def _check_named(options: Options, desired: Desired) -> None:
+def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
     """Ids given on the command line must be in the file: a typing error must not pass for "nothing to do"."""
-    known = {item.key.id for item in desired.items}
-    named = options.only | (options.allowances.take_over or frozenset())
+    known = {item.key.id for item in file.desired.items}
     unknown = sorted(named - known)
     if unknown:
         import difflib
 
         near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise InputError(f"{options.file} lists no item '{unknown[0]}'{hint}")
+        raise InputError(f"{file.path} lists no item '{unknown[0]}'{hint}")

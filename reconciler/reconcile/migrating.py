@@ -20,7 +20,8 @@ from reconciler.reconcile.importing import wanted_from_package
 from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.saving import listed_item, saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
-from reconciler.sources.resolve import Resolved, resolve_package
+from reconciler.sources.resolve import resolve_package
+from reconciler.sources.resolved import Resolved
 
 MARKER: Final = ".migration_complete"
 _MARKER_TEXT: Final = b"migration completed"

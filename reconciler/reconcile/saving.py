@@ -9,13 +9,14 @@ from typing import Final
 
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
-from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, DesiredItem, Source, SourceKind, section_of
+from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, DesiredItem, section_of
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import Lock, LockItem
+from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_range
 from reconciler.reconcile.looking import Input
 from reconciler.reconcile.scene import Scene
-from reconciler.sources.resolve import Resolved
+from reconciler.sources.resolved import Resolved
 from reconciler.store.desired_file import decode_desired, lock_bytes, lock_path, read_lock
 
 _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()

@@ -19,7 +19,7 @@ from reconciler.observe import manifest_at, present_items
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.looking import Carried, Input, Looked, observed_for, package_warnings
-from reconciler.sources.resolve import Resolved
+from reconciler.sources.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 

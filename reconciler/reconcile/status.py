@@ -24,7 +24,7 @@ from reconciler.planning.verdict import drift_of
 from reconciler.reconcile.listing import Listed, list_items
 from reconciler.reconcile.looking import Options, look
 from reconciler.reconcile.reading import TransactionState, steadily, transaction_state
-from reconciler.sources.resolve import open_recorded
+from reconciler.sources.resolved import open_recorded
 from reconciler.store.state_files import read_record, read_registry
 
 

@@ -19,7 +19,7 @@ from reconciler.planning.verdict import registry_drift
 from reconciler.reconcile.found import found_package
 from reconciler.reconcile.looking import Looked, observed_for
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
-from reconciler.sources.resolve import Resolved
+from reconciler.sources.resolved import Resolved
 
 
 @dataclass(slots=True)

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 
 from reconciler.documents import yaml_text
 from reconciler.errors import InputError
-from reconciler.model.desired import Source, SourceKind
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.model.package import EXTENSION_MANIFEST
+from reconciler.model.source import Source, SourceKind
 from reconciler.packages.content import Content
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher

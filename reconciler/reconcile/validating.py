@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import Fault, InputError
-from reconciler.model.desired import Limits, Source
+from reconciler.model.desired import Limits
+from reconciler.model.environment import Environment
 from reconciler.model.package import Dialect, Package
+from reconciler.model.source import Source
 from reconciler.packages.manifest import read_package
 from reconciler.reconcile.looking import look_at_sources
 from reconciler.sources.table import DRIVERS
@@ -33,9 +35,9 @@ def validate_package(path: Path) -> Checked:
     return Checked(lines=(f"{path} is valid: {_summary(package)}",), warnings=package.warnings)
 
 
-def validate_desired(path: Path) -> Checked:
+def validate_desired(env: Environment, path: Path) -> Checked:
     """Read the desired state and every package that it names."""
-    desired, found = look_at_sources(path)
+    desired, found = look_at_sources(env, path)
     count = len(desired.items)
     lines = [f"{path} is valid: {count} {'item' if count == 1 else 'items'}"]
     warnings: list[str] = []

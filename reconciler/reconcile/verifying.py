@@ -15,7 +15,7 @@ from reconciler.observe import observe
 from reconciler.planning.verdict import drift_of
 from reconciler.reconcile.reading import steadily
 from reconciler.reconcile.scene import Scene, read_scene
-from reconciler.sources.resolve import open_cached
+from reconciler.sources.cached import open_cached
 from reconciler.store.state_files import read_generations
 
 

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.model.desired import Limits
+from reconciler.model.desired import DesiredItem, Limits
+from reconciler.model.digest import Digest
+from reconciler.model.offer import Offer
+from reconciler.model.source import Source
 from reconciler.packages.content import Content
 
 
 class SourceDriver(Protocol):
-    """One kind of source. ``location`` is absolute; ``name`` is how messages name it."""
+    """A kind of source that is read as it is now. ``location`` is absolute; ``name`` is how messages name it."""
 
     def stamp(self, location: Path) -> str:
         """A cheap fingerprint: while it stays, so does the content. Empty where there is nothing to look at."""
 
     def open(self, location: Path, *, limits: Limits, name: str) -> Content:
         """The package's files, checked against ``limits``. ``InputError`` says what is wrong with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A package as it came. ``archive`` is the digest of the file that it came in, if it came in one."""
+
+    content: Content
+    archive: Digest | None = None
+
+
+class Place(Protocol):
+    """Where packages are that the lock pins: one web address, repository or catalog, asked by several threads at once.
+
+    All of it raises ``UnreachableError`` where the other side fails, ``InputError`` where it does not have what is
+    asked of it, and ``RefusedError`` for what is not what it must be.
+    """
+
+    def offers(self, item: DesiredItem) -> tuple[Offer, ...]:
+        """Every package that the item may be now."""
+
+    def holds(self, offer: Offer) -> bool:
+        """Whether it can be opened without asking anyone."""
+
+    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
+        """That what the lock pins has not been replaced at its place; what people should know of it."""
+
+    def bring(self, offers: Sequence[Offer]) -> None:
+        """Fetch together what can be fetched together."""
+
+    def open(self, source: Source, offer: Offer) -> AbstractContextManager[Delivery]:
+        """The package's files, which can be read while the context lasts."""

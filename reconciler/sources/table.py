@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reconciler.model.desired import SourceKind
+from reconciler.model.source import SourceKind
 from reconciler.sources.dir import DirSource
 from reconciler.sources.protocol import SourceDriver
 from reconciler.sources.zip import ZipSource

@@ -29,8 +29,17 @@ _REMARK: Final = re.compile(r"\s*\[(required|default: .*|x>=\d+)\]$")
 def reference() -> str:
     """The whole page."""
     command: Any = typer.main.get_command(application(VERBS))
-    chapters = [_chapter(name, verb) for name, verb in command.commands.items()]
+    chapters = [_chapter(name, verb) for name, verb in _verbs(command)]
     return "\n".join([_HEAD, *chapters])
+
+
+def _verbs(command: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every verb with its full name; of a group, those in it."""
+    for name, verb in command.commands.items():
+        if hasattr(verb, "commands"):
+            yield from _verbs(verb, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", verb
 
 
 def _chapter(name: str, verb: Any) -> str:

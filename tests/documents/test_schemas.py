@@ -12,11 +12,13 @@ from jsonschema import Draft202012Validator
 
 from reconciler.documents import schemas, yaml_text
 from reconciler.errors import InputError
+from reconciler.model.auth import AuthKind
 from reconciler.model.config import Json
-from reconciler.model.desired import Desired, DriftRule, GatewaySettings, Limits, Policy, ReloadRule, Source, SourceKind
+from reconciler.model.desired import Desired, DriftRule, GatewaySettings, Limits, Policy, ReloadRule
 from reconciler.model.ids import MAX_ID_CHARACTERS, Kind
 from reconciler.model.lock import Lock
 from reconciler.model.plan import ActionKind
+from reconciler.model.source import Source, SourceKind, SourceRules
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT.parent / "shared" / "samples" / "extensions"
@@ -107,7 +109,9 @@ def test_unknown_schema_names_read_no_file() -> None:
 def test_the_desired_state_schema_has_the_words_of_the_model() -> None:
     root = document("desired-state")
     policy, gateway = root["properties"]["policy"]["properties"], root["properties"]["gateway"]["properties"]
-    assert set(root["$defs"]["source"]["properties"]) == set(SourceKind)
+    own = {"ref", "path", "version", "sha256", "mirrors", "auth"}
+    assert set(root["$defs"]["source"]["properties"]) == set(SourceKind) | own
+    assert set(root["$defs"]["auth"]["properties"]) == set(AuthKind)
     assert tuple(policy["drift"]["properties"]["edited"]["enum"]) == get_args(DriftRule)
     assert tuple(gateway["reload"]["enum"]) == get_args(ReloadRule)
     assert root["$defs"]["id"]["maxLength"] == MAX_ID_CHARACTERS
@@ -125,6 +129,7 @@ def test_defaults_of_the_desired_state_schema_are_those_of_the_model() -> None:
 
     assert Policy.from_document(defaults(policy)) == Policy()
     assert Limits(**defaults(policy["limits"]["properties"])) == Limits()
+    assert SourceRules.from_document(defaults(policy["sources"]["properties"])) == SourceRules()
     assert GatewaySettings.from_document(defaults(gateway)) == GatewaySettings()
 
 
@@ -172,16 +177,22 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
         [f"2:11: modules.{'a' * 129}: longer than 128 characters"],
     ),
     "url": (
-        HEAD + "extensions: {a: 'https://x/y.zip'}\n",
-        ["2:14: extensions.a: expected the path of a folder or a .zip file; a URL is not supported"],
+        HEAD + "extensions: {a: 'ftp://x/y.zip'}\n",
+        [
+            "2:14: extensions.a: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
+            "password: credentials go to `auth`"
+        ],
     ),
     "url-in-source": (
         HEAD + "extensions: {a: {source: 'git://x'}}\n",
-        ["2:18: extensions.a.source: expected the path of a folder or a .zip file; a URL is not supported"],
+        [
+            "2:18: extensions.a.source: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
+            "password: credentials go to `auth`"
+        ],
     ),
     "nul-in-source": (
         HEAD + 'extensions: {a: {source: {dir: "x\\0"}}}\n',
-        ["2:27: extensions.a.source.dir: expected the path of a folder or a .zip file; a URL is not supported"],
+        ["2:27: extensions.a.source.dir: expected a path; a URL goes to `http`, `git` or `catalog`"],
     ),
     "empty-source": (HEAD + "extensions: {a: ''}\n", ["2:14: extensions.a: must not be empty"]),
     "no-source": (HEAD + "extensions: {a: {enabled: true}}\n", ["2:14: extensions.a: 'source' is missing"]),
@@ -191,15 +202,39 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     ),
     "two-sources": (
         HEAD + "extensions: {a: {source: {dir: x, zip: y}}}\n",
-        ["2:18: extensions.a.source: give exactly one of dir, zip"],
+        ["2:18: extensions.a.source: give exactly one of dir, zip, http, git, catalog"],
     ),
     "no-kind-of-source": (
         HEAD + "extensions: {a: {source: {}}}\n",
-        ["2:18: extensions.a.source: give exactly one of dir, zip"],
+        ["2:18: extensions.a.source: give exactly one of dir, zip, http, git, catalog"],
+    ),
+    "user-in-url": (
+        HEAD + "extensions: {a: 'https://u:secret@x/y.zip'}\n",
+        [
+            "2:14: extensions.a: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
+            "password: credentials go to `auth`"
+        ],
+    ),
+    "user-in-a-repository": (
+        HEAD + "extensions: {a: {source: {git: 'ssh://u:secret@x/y'}}}\n",
+        [
+            "2:27: extensions.a.source.git: expected the URL of a repository, without user and password "
+            "(credentials go to `auth`)"
+        ],
+    ),
+    "field-of-another-kind": (
+        HEAD + "extensions: {a: {source: {git: 'https://x/y', sha256: '%s'}}}\n" % ("0" * 64),
+        ["2:47: extensions.a.source.sha256: unknown field 'sha256'; known are git, ref, path, version, auth"],
+    ),
+    "every-source": (
+        HEAD + "extensions: {a: {source: {git: 'git@x:y', ref: main, path: p, auth: {netrc: true}}},"
+        " b: {source: {http: 'https://x/y', mirrors: ['https://z'], auth: {basic_env: A}}},"
+        " c: {source: {catalog: ../c, version: ^1}}, d: 'https://x/y.zip?z', e: 'ssh://git@x/y'}\n",
+        [],
     ),
     "unknown-kind-of-source": (
-        HEAD + "extensions: {a: {source: {git: x}}}\n",
-        ["2:27: extensions.a.source.git: unknown field 'git'; known are dir, zip"],
+        HEAD + "extensions: {a: {source: {svn: x}}}\n",
+        ["2:27: extensions.a.source.svn: unknown field 'svn'; known are dir, zip, http, git, catalog"],
     ),
     "version-stays-text": (HEAD + "extensions: {a: {source: x, version: 1.10}}\n", []),
     "null-config": (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.desired import Source, SourceKind
 from reconciler.model.record import RecordedFile
+from reconciler.model.source import Source, SourceKind
 from tests.planning.strategies import allowed, homes, intents
 from tests.planning.world import World, key, world
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from reconciler.model.desired import DEFAULT_OWNER, Policy, Source, SourceKind
+from reconciler.model.desired import DEFAULT_OWNER, Policy
 from reconciler.model.digest import tree_digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence
@@ -20,6 +20,7 @@ from reconciler.model.package import Dialect, Manifest
 from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
+from reconciler.model.source import Source, SourceKind
 from reconciler.planning import verbs
 from reconciler.planning.intent import Allowances, Backup, Intent, Wanted
 from reconciler.planning.outcome import next_record, registry_edits

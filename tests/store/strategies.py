@@ -6,14 +6,14 @@ import json
 
 from hypothesis import strategies as st
 
-from reconciler.model.desired import Source, SourceKind
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.journal import Journal, Move
-from reconciler.model.lock import Lock, LockItem
+from reconciler.model.lock import Lock, LockItem, Pin
 from reconciler.model.package import Dialect, Manifest
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
+from reconciler.model.source import Source, SourceKind
 from tests.documents.strategies import WORDS, objects
 
 any_text = st.sampled_from([*WORDS, "\ud800", "a\udfffb", "\ud83d\ude00"]) | st.text(max_size=8)
@@ -23,7 +23,7 @@ numbers = st.integers(0, 2**63 - 1)
 ids = st.from_regex(r"\A[a-zA-Z0-9_-]{1,8}\Z")
 keys = st.builds(ItemKey, st.sampled_from(Kind), ids)
 digests = st.binary(min_size=32, max_size=32).map(lambda data: Digest(f"sha256:{data.hex()}"))
-sources = st.builds(Source, st.sampled_from(SourceKind), texts)
+sources = st.builds(Source, st.sampled_from(SourceKind), texts, any_text, any_text)
 files = st.dictionaries(texts, st.builds(RecordedFile, texts, numbers, numbers, numbers, numbers), max_size=3)
 
 
@@ -112,13 +112,27 @@ locations = st.text(
     max_size=12,
 ) | st.sampled_from(["a\x85b", "a\u2028b", "\ufeffa", "😀.zip", "a b: c # d", '"\\', "\ufffe", " a "])
 lock_versions = st.sampled_from(["1.0.0", "1.10.0", "0.0.0-rc.1+b", "1.2.3.4", "1.0.0 é", "1.0.0\x85x"])
+paths = locations.filter(lambda text: "://" not in text)
+plain = st.text("abc/.-_é0", min_size=1, max_size=9).filter(lambda text: text[0] not in "-/" and ".." not in text)
+web_addresses = plain.map(lambda text: f"https://example.org/{text}")
+commits = st.binary(min_size=20, max_size=20).map(bytes.hex)
+pinned_sources = (
+    st.builds(Source, st.just(SourceKind.HTTP), web_addresses)
+    | st.builds(Source, st.just(SourceKind.CATALOG), web_addresses | paths)
+    | st.builds(Source, st.just(SourceKind.GIT), web_addresses | plain, plain | st.just(""), plain | st.just(""))
+)
+pins = st.builds(Pin, url=web_addresses) | st.builds(Pin, commit=commits, tag=plain | st.just(""))
+unpinned_sources = st.builds(Source, st.sampled_from([SourceKind.DIR, SourceKind.ZIP]), paths)
 locks = st.lists(
-    st.builds(
+    st.builds(LockItem, key=keys, source=unpinned_sources, version=lock_versions, tree=digests)
+    | st.builds(
         LockItem,
         key=keys,
-        source=st.builds(Source, st.sampled_from(SourceKind), locations.filter(lambda text: "://" not in text)),
+        source=pinned_sources,
         version=lock_versions,
         tree=digests,
+        pin=pins,
+        archive=digests | st.none(),
     ),
     max_size=3,
     unique_by=lambda item: item.key.id,

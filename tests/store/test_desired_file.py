@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import InputError
-from reconciler.model.desired import Policy, Source, SourceKind
+from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.source import Source, SourceKind
 from reconciler.store.desired_file import read_desired
 
 HEAD = "apiVersion: llamagate/v1\n"

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import InputError
-from reconciler.model.desired import DesiredItem, Source, SourceKind
+from reconciler.model.desired import DesiredItem
 from reconciler.model.digest import Digest, tree_digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import Lock, LockItem
-from reconciler.planning.pin import Resolution, pin
+from reconciler.model.source import Source, SourceKind
+from reconciler.planning.pin import pin
 from reconciler.store.desired_file import lock_bytes, lock_path, read_lock
 
 TREE = Digest("sha256:" + "ab" * 32)
@@ -102,8 +103,9 @@ def test_its_name(desired: str, lock: str) -> None:
         ),
         (
             'source: "./modules/intake"',
-            'source: "https://x/y"',
-            ":6:5: items[0].source: expected the path of a folder or a .zip file; a URL is not supported",
+            'source: "ftp://x/y"',
+            ":6:5: items[0].source: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
+            "password: credentials go to `auth`",
         ),
         (
             "items:",
@@ -129,10 +131,14 @@ def test_what_to_do_about_an_id_that_stands_twice(tmp_path: Path) -> None:
     assert caught.value.advice == "delete the lock and run 'llamagate lock'"
 
 
-NEW = Resolution(source=Source(SourceKind.DIR, "./a"), version="1.0.0", tree=TREE)
+def locked(source: Source, version: str = "1.0.0", tree: Digest = TREE, item_id: str = "a") -> LockItem:
+    return LockItem(key=ItemKey(Kind.EXTENSION, item_id), source=source, version=version, tree=tree)
 
 
-def pinned(old: Lock, **found: Resolution) -> tuple[list[str], list[str]]:
+NEW = locked(Source(SourceKind.DIR, "./a"))
+
+
+def pinned(old: Lock, **found: LockItem) -> tuple[list[str], list[str]]:
     """The ids of the new lock, and what of ``old`` was stale."""
     items = [DesiredItem(key=ItemKey(Kind.EXTENSION, item_id), source=NEW.source) for item_id in found]
     result = pin(items, old, {one.key: found[one.key.id] for one in items})
@@ -150,24 +156,24 @@ A = Lock(items=(item(Kind.EXTENSION, "a", NEW.source, "1.0.0"),))
         (A, {}, ["a: no longer in the desired state"]),
         (
             A,
-            {"a": Resolution(source=Source(SourceKind.ZIP, "a.zip"), version="1.0.0", tree=TREE)},
+            {"a": locked(Source(SourceKind.ZIP, "a.zip"))},
             ["a: the source changed from ./a to a.zip"],
         ),
         (
             A,
-            {"a": Resolution(source=NEW.source, version="1.1.0", tree=tree_digest({}))},
+            {"a": locked(NEW.source, "1.1.0", tree_digest({}))},
             ["a: version 1.0.0 is now 1.1.0"],
         ),
         (
             A,
-            {"a": Resolution(source=NEW.source, version="1.0.0", tree=tree_digest({}))},
+            {"a": locked(NEW.source, "1.0.0", tree_digest({}))},
             ["a: the content of ./a changed (version 1.0.0 as before)"],
         ),
-        (A, {"b": NEW, "a": NEW}, ["b: not locked yet (now 1.0.0)"]),
+        (A, {"b": locked(NEW.source, item_id="b"), "a": NEW}, ["b: not locked yet (now 1.0.0)"]),
     ],
     ids=["nothing", "new", "gone", "source", "version", "content", "sorted"],
 )
-def test_what_makes_it_stale(old: Lock, now: dict[str, Resolution], stale: list[str]) -> None:
+def test_what_makes_it_stale(old: Lock, now: dict[str, LockItem], stale: list[str]) -> None:
     assert pinned(old, **now) == (sorted(now), stale)
 
 
@@ -180,6 +186,6 @@ def test_what_was_not_resolved_keeps_its_pin() -> None:
 def test_a_narrowed_pass_drops_no_pin() -> None:
     old = Lock(items=(*A.items, item(Kind.EXTENSION, "gone", NEW.source, "1.0.0")))
     items = [DesiredItem(key=ItemKey(Kind.EXTENSION, item_id), source=NEW.source) for item_id in ("a", "b")]
-    result = pin(items, old, {items[1].key: NEW})
+    result = pin(items, old, {items[1].key: locked(NEW.source, item_id="b")})
     assert [entry.key.id for entry in result.lock.items] == ["a", "b", "gone"]
     assert result.stale == ("b: not locked yet (now 1.0.0)",)

@@ -1,0 +1,84 @@
+"""A catalog's index: which versions of which packages a folder or web server has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import API_VERSION
+from reconciler.model.digest import Digest
+from reconciler.model.ids import ItemKey, Kind
+
+INDEX_NAME: Final = "index.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One version of a package. ``url`` is relative to the index, ``size`` in bytes, ``released`` a day.
+
+    ``archive`` is the digest of the zip, ``tree`` that of the package in it. ``yanked``: taken back by its publisher.
+    """
+
+    url: str
+    archive: Digest
+    tree: Digest
+    size: int
+    released: str
+    yanked: bool = False
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Release:
+        return Release(
+            url=str(value["url"]),
+            archive=Digest(f"sha256:{value['sha256']}"),
+            tree=Digest(str(value["tree"])),
+            size=cast(int, value["size"]),
+            released=str(value["released"]),
+            yanked=bool(value["yanked"]),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "url": self.url,
+            "sha256": self.archive.removeprefix("sha256:"),
+            "tree": self.tree,
+            "size": self.size,
+            "yanked": self.yanked,
+            "released": self.released,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Item → version → release."""
+
+    items: Mapping[ItemKey, Mapping[str, Release]] = field(default_factory=dict)
+
+    def releases(self, item_id: str) -> Mapping[str, Release]:
+        """The versions of the item with this id; empty where there is no such item."""
+        return next((versions for key, versions in self.items.items() if key.id == item_id), {})
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Catalog:
+        """Decode a document that the catalog schema accepts."""
+        items: dict[ItemKey, Mapping[str, Release]] = {}
+        for item_id, item in cast("dict[str, JsonObject]", value["items"]).items():
+            versions = cast("dict[str, JsonObject]", item["versions"])
+            key = ItemKey(Kind(str(item["kind"])), item_id)
+            items[key] = {version: Release.from_document(release) for version, release in versions.items()}
+        return Catalog(items=items)
+
+    def to_document(self) -> JsonObject:
+        """Sorted by id; the versions of an item stand in the order given."""
+        return {
+            "apiVersion": API_VERSION,
+            "items": {
+                key.id: {
+                    "kind": str(key.kind),
+                    "versions": {version: release.to_document() for version, release in self.items[key].items()},
+                }
+                for key in sorted(self.items, key=lambda key: key.id)
+            },
+        }

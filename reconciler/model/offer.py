@@ -1,0 +1,31 @@
+"""What a place has of an item: one package, before or after it was fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.model.digest import Digest
+from reconciler.model.lock import LockItem, Pin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """``version`` is empty, and ``archive`` and ``tree`` are ``None``, where that shows only when it is fetched.
+
+    ``released`` is a day (``2026-11-25``). ``yanked`` says that its publisher took it back. ``is_locked``: the lock,
+    and not the place, says that it is what ``pin`` leads to.
+    """
+
+    pin: Pin
+    version: str = ""
+    archive: Digest | None = None
+    tree: Digest | None = None
+    released: str = ""
+    yanked: bool = False
+    is_locked: bool = False
+
+    @staticmethod
+    def of(entry: LockItem) -> Offer:
+        """What the lock holds an item to."""
+        pin = entry.pin or Pin()
+        return Offer(pin=pin, version=entry.version, archive=entry.archive, tree=entry.tree, is_locked=True)

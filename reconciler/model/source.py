@@ -1,0 +1,145 @@
+"""Where packages come from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, cast
+
+from reconciler.model.auth import Auth
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.digest import Digest
+
+URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_COLON_FIRST: Final = re.compile(r"[^/]*:")
+"""What git takes for no path: a URL, or an address such as ``git@host:path``."""
+
+
+class SourceKind(StrEnum):
+    """What a package is taken from."""
+
+    DIR = "dir"
+    ZIP = "zip"
+    HTTP = "http"
+    GIT = "git"
+    CATALOG = "catalog"
+
+
+PINNED: Final = frozenset([SourceKind.HTTP, SourceKind.GIT, SourceKind.CATALOG])
+"""The kinds that the lock holds to what they stood for; the others are read as they are now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A package's origin, by which it is told from others: a kind, and where to look.
+
+    ``location`` is a URL, or a path relative to the file that names it. ``ref`` and ``path`` are for git: a branch, tag
+    or commit, and the package's folder; empty where the file is silent.
+    """
+
+    kind: SourceKind
+    location: str
+    ref: str = ""
+    path: str = ""
+
+    @staticmethod
+    def from_document(value: Json) -> Source:
+        """Decode ``./folder``, ``x.zip``, a URL or ``{kind: location, …}``; the shape has been validated."""
+        if isinstance(value, str):
+            return Source(_kind_of(value), value)
+        for kind, location in cast("dict[str, str]", value).items():  # the kind is nearly always all there is
+            if kind in _KINDS:
+                ref, path = (str(cast(JsonObject, value).get(key, "")) for key in ("ref", "path"))
+                return Source(_KINDS[kind], location, ref, path)
+        raise KeyError("source")
+
+    def to_document(self) -> Json:
+        """The shortest way to write it: the shorthand where that means the same."""
+        is_plain = not (self.ref or self.path) and _kind_of(self.location) is self.kind
+        return self.location if is_plain else self.to_full_document()
+
+    def to_full_document(self) -> JsonObject:
+        """As a mapping, whatever it is."""
+        document: JsonObject = {str(self.kind): self.location}
+        if self.ref:
+            document["ref"] = self.ref
+        if self.path:
+            document["path"] = self.path
+        return document
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the lock decides which package this is."""
+        return self.kind in PINNED
+
+    @property
+    def chooses_by_version(self) -> bool:
+        """Whether a version range chooses among several packages."""
+        return self.kind is SourceKind.CATALOG or (self.kind is SourceKind.GIT and not self.ref)
+
+    @property
+    def is_address(self) -> bool:
+        """Whether ``location`` is no path."""
+        return bool((_COLON_FIRST if self.kind is SourceKind.GIT else URL).match(self.location))
+
+    def __str__(self) -> str:
+        parts = [self.location, *([f"at {self.ref}"] if self.ref else []), *([f"in {self.path}"] if self.path else [])]
+        return " ".join(parts)
+
+
+_KINDS: Final = {str(kind): kind for kind in SourceKind}
+
+
+def _kind_of(location: str) -> SourceKind:
+    if "://" in location and URL.match(location):
+        is_git = location.startswith("ssh://") or location.lower().rstrip("/").endswith(".git")
+        return SourceKind.GIT if is_git else SourceKind.HTTP
+    return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """What a file says of how to get at a source. It changes nothing about which package that is.
+
+    ``sha256`` is what the archive must have; ``mirrors`` are asked in this order where the source's own url fails.
+    """
+
+    sha256: Digest | None = None
+    mirrors: tuple[str, ...] = ()
+    auth: Auth | None = None
+
+    @staticmethod
+    def from_document(value: Json) -> Fetching:
+        if not isinstance(value, dict) or len(value) == 1:
+            return NOTHING_MORE
+        sha256, auth = value.get("sha256"), value.get("auth")
+        return Fetching(
+            sha256=Digest(f"sha256:{str(sha256).removeprefix('sha256:').lower()}") if sha256 else None,
+            mirrors=tuple(cast("list[str]", value.get("mirrors", []))),
+            auth=Auth.from_document(cast(JsonObject, auth)) if auth else None,
+        )
+
+
+NOTHING_MORE: Final = Fetching()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRules:
+    """What sources may do that they may not by default. ``seconds`` bounds one transfer, whatever it takes.
+
+    ``private_hosts`` are names that may lead from public addresses into private networks; ``local_git`` allows
+    repositories at paths of this machine.
+    """
+
+    private_hosts: frozenset[str] = frozenset()
+    local_git: bool = False
+    seconds: int = 300
+
+    @staticmethod
+    def from_document(value: JsonObject) -> SourceRules:
+        return SourceRules(
+            private_hosts=frozenset(str(host).lower() for host in cast("list[str]", value.get("private_hosts", []))),
+            local_git=bool(value.get("local_git", False)),
+            seconds=cast(int, value.get("seconds", 300)),
+        )

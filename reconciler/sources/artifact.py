@@ -1,0 +1,92 @@
+"""One archive, from wherever it lies, with the digest that it has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from reconciler.errors import InputError, RefusedError, StorageError
+from reconciler.fs import durable, nameless
+from reconciler.model.auth import Auth
+from reconciler.model.digest import Digest
+from reconciler.packages.content import CHUNK_BYTES
+from reconciler.sources.protocol import Delivery
+from reconciler.sources.reach import Reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An archive to take from the first of ``urls`` that has it. ``name`` is how messages call the package.
+
+    ``archive`` is the digest that it must have, ``because`` who says so.
+    """
+
+    urls: Sequence[str]
+    name: str
+    auth: Auth | None = None
+    archive: Digest | None = None
+    because: str = ""
+
+
+@contextmanager
+def downloaded(wanted: Wanted, reach: Reach) -> Iterator[Delivery]:
+    """The package in the archive at the urls. ``RefusedError`` where its bytes are not what they must be."""
+    from reconciler.sources.credentials import credentials_for
+    from reconciler.sources.transfer import Bounds, download_first
+
+    reach.check_may_ask(wanted.name)
+    bounds = Bounds(size=reach.limits.archive, seconds=reach.rules.seconds, private_hosts=reach.rules.private_hosts)
+    credentials = credentials_for(wanted.auth, wanted.urls[0], reach.variables) if wanted.auth else None
+    with _arriving(reach) as out:
+        _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials)
+        yield _delivery(out, digest, wanted, reach)
+
+
+@contextmanager
+def copied(path: Path, wanted: Wanted, reach: Reach) -> Iterator[Delivery]:
+    """The package in the archive at ``path``, which may change while it is read: a copy is what is looked at."""
+    with _arriving(reach) as out:
+        yield _delivery(out, _copy(path, out, reach), wanted, reach)
+
+
+@contextmanager
+def _arriving(reach: Reach) -> Iterator[BinaryIO]:
+    folder = reach.home.cache
+    try:
+        durable.make_folders(folder)
+        arriving = nameless.file_in(folder)
+        with arriving as out:
+            yield out
+    except OSError as error:
+        raise StorageError(f"{error.filename or folder}: {error.strerror}; nothing was fetched") from error
+
+
+def _copy(path: Path, out: BinaryIO, reach: Reach) -> Digest:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                size += len(chunk)
+                if size > reach.limits.archive:
+                    message = f"{path} has more than {reach.limits.archive} bytes"
+                    raise InputError(message, advice="raise policy.limits.archive if it is what it should be")
+                digest.update(chunk)
+                out.write(chunk)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    out.flush()
+    return Digest(f"sha256:{digest.hexdigest()}")
+
+
+def _delivery(out: BinaryIO, digest: Digest, wanted: Wanted, reach: Reach) -> Delivery:
+    from reconciler.packages.archive import open_archive
+
+    if wanted.archive not in (None, digest):
+        message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.because} {wanted.archive}"
+        raise RefusedError(message, advice="find out who changed it; 'llamagate lock --upgrade ID' accepts it as it is")
+    out.flush()
+    return Delivery(open_archive(out.fileno(), limits=reach.limits, name=wanted.name), digest)

@@ -1,0 +1,51 @@
+"""The packages that this home keeps: found by the digest of their tree, and verified whenever they are read."""
+
+from __future__ import annotations
+
+from reconciler.errors import LlamagateError, StorageError
+from reconciler.fs import durable
+from reconciler.model.desired import Limits
+from reconciler.model.digest import Digest
+from reconciler.model.home import Home
+from reconciler.sources.opened import Opened
+
+
+def open_cached(tree: Digest, home: Home, limits: Limits, *, name: str) -> Opened | None:
+    """The cached package; ``None`` where there is none, or where its bytes are no longer those of its digest."""
+    from reconciler.packages.manifest import read_package
+    from reconciler.packages.packed import open_packed
+
+    content = open_packed(home.cached(tree), tree, limits=limits, name=name)
+    if content is None:
+        return None
+    try:
+        return Opened(package=read_package(content, name=name), content=content)
+    except LlamagateError:
+        return None
+
+
+def keep(opened: Opened, home: Home, limits: Limits, *, name: str) -> Opened:
+    """Put a package into the cache, for good, unless it is there; it is read from there from now on.
+
+    It appears there whole or not at all, whatever happens meanwhile. ``StorageError`` where it cannot be written.
+    """
+    from reconciler.fs import nameless  # only what was fetched is put there
+    from reconciler.packages.pack import pack
+
+    tree = opened.package.tree
+    found = open_cached(tree, home, limits, name=name)
+    if found is not None:
+        return found
+    try:
+        durable.make_folders(home.cache)
+        with nameless.file_in(home.cache) as out:
+            pack(opened.content, out)
+            home.cached(tree).unlink(missing_ok=True)  # it is damaged
+            nameless.give_name(out, home.cached(tree))
+    except OSError as error:
+        message = f"{error.filename or home.cache}: {error.strerror}; {name} was not put into the cache"
+        raise StorageError(message) from error
+    found = open_cached(tree, home, limits, name=name)
+    if found is None:
+        raise StorageError(f"{home.cached(tree)} is not what was just written there", advice="check the disk")
+    return found

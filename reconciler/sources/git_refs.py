@@ -1,0 +1,60 @@
+"""What a repository offers by name: its branches, tags and head, as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""A whole object id, sha1 or sha256."""
+
+_SHORT: Final = re.compile(r"[0-9a-f]{7,63}")
+_LINE: Final = re.compile(rf"({COMMIT.pattern})\t(\S+)")
+_PEELED: Final = "^{}"
+_TAGS: Final = "refs/tags/"
+_RULES: Final = ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}")
+"""Where git itself looks for a name, in its order: of a tag and a branch that share one, the tag is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refs:
+    """Full names (``HEAD``, ``refs/heads/main``, ``refs/tags/v1``) → commit; of an annotated tag, what it is put on."""
+
+    commits: Mapping[str, str]
+
+    @staticmethod
+    def from_listing(text: str) -> Refs:
+        """Decode what ``git ls-remote`` prints, without lines that are none and names that no terminal should see."""
+        found = [match for line in text.split("\n") if (match := _LINE.fullmatch(line)) and match[2].isprintable()]
+        plain = {match[2]: match[1] for match in found if not match[2].endswith(_PEELED)}
+        peeled = {match[2].removesuffix(_PEELED): match[1] for match in found if match[2].endswith(_PEELED)}
+        return Refs(commits=MappingProxyType({**plain, **peeled}))
+
+    @property
+    def head(self) -> str | None:
+        """What is meant where no ref is named: the commit of the default branch. ``None``: it has no commit yet."""
+        return self.commits.get("HEAD")
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Short names of the tags → commit."""
+        found = {name.removeprefix(_TAGS): oid for name, oid in self.commits.items() if name.startswith(_TAGS)}
+        return MappingProxyType(found)
+
+    def resolve(self, ref: str) -> str | None:
+        """The commit that ``ref`` names: a whole commit id, a tag, a branch, a full name, or the start of a commit id.
+
+        A whole id is taken as it is: only a fetch tells whether there is such a commit. Of the start of one, at least
+        seven digits, only the commits are known that a name leads to. ``None`` where nothing, or more than one thing,
+        is meant.
+        """
+        if COMMIT.fullmatch(ref):
+            return ref
+        for rule in _RULES:
+            if (commit := self.commits.get(rule.format(ref))) is not None:
+                return commit
+        starting = {oid for oid in self.commits.values() if oid.startswith(ref)} if _SHORT.fullmatch(ref) else set()
+        return starting.pop() if len(starting) == 1 else None

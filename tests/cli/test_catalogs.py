@@ -1,0 +1,242 @@
+"""Catalogs: building one, choosing from it, and what its publisher takes back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.parcels import zipped
+from tests.cli.shell import Session, snapshot
+from tests.sources.http_server import HttpServer
+from tests.sources.routes import sha256
+
+
+@pytest.fixture
+def shop(session: Session) -> Path:
+    """The catalog's folder, with foo in two versions, as zips, and bar as a folder."""
+    folder = session.base / "shop"
+    folder.mkdir()
+    for version in ("1.0.0", "1.2.0"):
+        publish(session, folder, "foo", version)
+    session.package("bar", version="0.3.0")
+    shutil.copytree(session.project / "packages" / "bar", folder / "bar")
+    return folder
+
+
+@pytest.fixture
+def server(shop: Path) -> Iterator[HttpServer]:
+    with HttpServer(folder=shop) as serving:
+        yield serving
+
+
+def publish(session: Session, folder: Path, item: str, version: str) -> Path:
+    session.package(item, version=version)
+    return zipped(session, item, str(folder / f"{item}-{version}.zip"))
+
+
+def index(folder: Path) -> Any:
+    return json.loads((folder / "index.json").read_bytes())
+
+
+def desire(session: Session, place: object, *, version: str = "", item: str = "foo") -> None:
+    more = f", version: '{version}'" if version else ""
+    session.desired(f"extensions:\n  {item}: {{source: {{catalog: '{place}'}}{more}}}\n")
+
+
+def locked(session: Session) -> Any:
+    (entry,) = yaml.safe_load((session.project / "llamagate.lock.yaml").read_text())["items"]
+    return entry
+
+
+def yank(folder: Path, item: str, version: str) -> None:
+    document = index(folder)
+    document["items"][item]["versions"][version]["yanked"] = True
+    (folder / "index.json").write_text(json.dumps(document))
+
+
+def test_build_lists_every_version(session: Session, shop: Path) -> None:
+    built = session.llamagate("catalog", "build", shop)
+    assert built.out == (
+        f"packed {shop}/bar-0.3.0.zip\n  + bar 0.3.0\n  + foo 1.0.0\n  + foo 1.2.0\n"
+        f"{shop}/index.json lists 3 versions of 2 items.\n"
+    )
+    document = index(shop)
+    assert list(document) == ["apiVersion", "items"]
+    assert {item: [*entry["versions"]] for item, entry in document["items"].items()} == {
+        "bar": ["0.3.0"],
+        "foo": ["1.0.0", "1.2.0"],
+    }
+    release = document["items"]["foo"]["versions"]["1.2.0"]
+    assert release["url"] == "foo-1.2.0.zip"
+    assert release["sha256"] == sha256(shop / "foo-1.2.0.zip")
+    assert release["size"] == (shop / "foo-1.2.0.zip").stat().st_size
+    assert release["yanked"] is False
+    assert list(release) == ["url", "sha256", "tree", "size", "yanked", "released"]
+
+
+def test_build_is_the_same_twice(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    before = snapshot(shop)
+    again = session.llamagate("catalog", "build", shop)
+    assert again.out == f"{shop}/index.json lists 3 versions of 2 items.\n"
+    assert snapshot(shop) == before
+
+
+def test_build_keeps_what_was_said_of_a_version(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    document = index(shop)
+    document["items"]["foo"]["versions"]["1.0.0"] |= {"yanked": True, "released": "2020-01-02"}
+    (shop / "index.json").write_text(json.dumps(document))
+    publish(session, shop, "foo", "1.3.0")
+    built = session.llamagate("catalog", "build", shop, "--json").json
+    assert built["added"] == ["foo 1.3.0"]
+    kept = index(shop)["items"]["foo"]["versions"]["1.0.0"]
+    assert (kept["yanked"], kept["released"]) == (True, "2020-01-02")
+
+
+def test_build_says_what_is_gone(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    (shop / "foo-1.0.0.zip").unlink()
+    assert "  - foo 1.0.0: its file is gone\n" in session.llamagate("catalog", "build", shop).out
+    assert [*index(shop)["items"]["foo"]["versions"]] == ["1.2.0"]
+
+
+def test_a_published_version_stays_as_it_was(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    session.write(str(shop / "bar" / "more.txt"), "more")
+    before = snapshot(shop)
+    failed = session.llamagate("catalog", "build", shop, exits=5)
+    assert failed.err.splitlines()[0].endswith("are both bar 0.3.0, with different content")
+    (shop / "bar-0.3.0.zip").unlink()
+    failed = session.llamagate("catalog", "build", shop, exits=5)
+    message = f"{shop}/bar has other content than {shop}/index.json lists as bar 0.3.0, and others may have that locked"
+    assert message in failed.err
+    assert snapshot(shop) == {path: what for path, what in before.items() if not path.endswith("bar-0.3.0.zip")}
+
+
+def test_packages_that_are_none_are_all_named(session: Session, shop: Path) -> None:
+    (shop / "broken.zip").write_bytes(b"PK")
+    session.write(str(shop / "odd" / "manifest.yaml"), "name: odd\n")
+    failed = session.llamagate("catalog", "build", shop, exits=1)
+    assert "broken.zip" in failed.err
+    assert "odd/manifest.yaml" in failed.err
+    assert not (shop / "index.json").exists()
+
+
+def test_a_folder_that_is_none(session: Session) -> None:
+    failed = session.llamagate("catalog", "build", session.base / "nowhere", exits=1)
+    assert "cannot be listed: No such file or directory" in failed.err
+
+
+@pytest.mark.parametrize("place", ["folder", "relative", "url", "url/", "url/index.json"])
+def test_the_newest_that_fits_is_chosen(session: Session, shop: Path, server: HttpServer, place: str) -> None:
+    session.llamagate("catalog", "build", shop)
+    places = {"folder": str(shop), "relative": "../shop"}
+    desire(session, places.get(place, server.url() + place.removeprefix("url").lstrip("/")), version="^1.0")
+    session.llamagate("apply")
+    assert session.registered()["foo"]["version"] == "1.2.0"
+    entry = locked(session)
+    name = "foo-1.2.0.zip"
+    assert entry["pin"] == {"url": server.url(f"/{name}") if place.startswith("url") else name}
+    assert entry["archive"] == f"sha256:{sha256(shop / name)}"
+
+
+def test_a_yanked_version_is_not_chosen(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    yank(shop, "foo", "1.2.0")
+    desire(session, shop)
+    session.llamagate("apply")
+    assert session.registered()["foo"]["version"] == "1.0.0"
+    yank(shop, "foo", "1.0.0")
+    session.llamagate("lock", "--upgrade", exits=1)
+
+
+def test_a_locked_yanked_version_still_installs_with_a_warning(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    desire(session, shop)
+    session.llamagate("lock")
+    yank(shop, "foo", "1.2.0")
+    shutil.rmtree(session.home)
+    applied = session.llamagate("apply", "--json").json
+    assert applied["warnings"] == ["foo: version 1.2.0, which the lock pins, was taken back by its publisher"]
+    assert session.registered()["foo"]["version"] == "1.2.0"
+
+
+def test_a_version_that_is_not_listed_any_more_installs_with_a_warning(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    desire(session, shop)
+    session.llamagate("lock")
+    document = index(shop)
+    del document["items"]["foo"]["versions"]["1.2.0"]
+    (shop / "index.json").write_text(json.dumps(document))
+    shutil.rmtree(session.home)
+    applied = session.llamagate("apply", "--json").json
+    assert applied["warnings"] == [f"foo: {shop} does not list version 1.2.0 any more, which the lock pins"]
+
+
+def test_an_index_that_says_other_than_the_archive_is_refused(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    shutil.copy(shop / "foo-1.0.0.zip", shop / "foo-1.2.0.zip")
+    desire(session, shop)
+    failed = session.llamagate("apply", exits=5)
+    assert "the archive has the digest sha256:" in failed.err
+    assert "but the index says sha256:" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("../secret.zip", "the path leaves the package ('..')"),
+        ("/etc/passwd", "the path is absolute"),
+        ("%2e%2e/secret.zip", "the path leaves the package ('..')"),
+        ("https://evil.example/x.zip", "is no place in a catalog"),
+        ("a.zip?x", "is no place in a catalog"),
+    ],
+)
+def test_an_index_that_leads_out_of_its_folder(session: Session, shop: Path, url: str, problem: str) -> None:
+    session.llamagate("catalog", "build", shop)
+    document = index(shop)
+    document["items"]["foo"]["versions"]["1.2.0"]["url"] = url
+    (shop / "index.json").write_text(json.dumps(document))
+    desire(session, shop)
+    assert problem in session.llamagate("apply", exits=1).err
+
+
+def test_a_lock_that_leads_out_of_the_catalog_is_refused(session: Session, shop: Path, server: HttpServer) -> None:
+    session.llamagate("catalog", "build", shop)
+    desire(session, server.url("/"))
+    session.llamagate("lock")
+    session.edit("llamagate.lock.yaml", server.url("/foo"), "https://evil.example/foo")
+    shutil.rmtree(session.home)
+    failed = session.llamagate("apply", exits=5)
+    assert "the lock pins https://evil.example/foo-1.2.0.zip, which is not in the catalog" in failed.err
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"apiVersion": "llamagate/v2", "items": {}}', '{"apiVersion": "llamagate/v1"}']
+)
+def test_an_index_that_is_none(session: Session, shop: Path, text: str) -> None:
+    (shop / "index.json").write_text(text)
+    desire(session, shop)
+    failed = session.llamagate("apply", exits=1)
+    assert f"{shop}/index.json" in failed.err
+
+
+def test_the_index_is_read_once_for_all_items(session: Session, shop: Path, server: HttpServer) -> None:
+    session.llamagate("catalog", "build", shop)
+    lines = "".join(f"  {item}: {{source: {{catalog: '{server.url()}'}}}}\n" for item in ("foo", "bar"))
+    session.desired(f"extensions:\n{lines}")
+    session.llamagate("apply")
+    assert server.count("/index.json") == 1
+
+
+def test_an_item_that_the_catalog_does_not_have(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    desire(session, shop, item="baz")
+    assert f"extensions.baz: {shop} has no version of baz" in session.llamagate("apply", exits=1).err

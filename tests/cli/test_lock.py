@@ -1,0 +1,268 @@
+"""``lock``, ``outdated`` and ``cache gc``: which pins move, which do not, and what is no longer needed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.shell import Session
+from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
+from tests.sources.routes import pack
+
+
+@pytest.fixture
+def shop(session: Session) -> Path:
+    """A catalog of foo and bar, 1.0.0 each."""
+    folder = session.base / "shop"
+    folder.mkdir()
+    for item in ("foo", "bar"):
+        publish(session, folder, item, "1.0.0")
+    return folder
+
+
+@pytest.fixture
+def repository(session: Session) -> Iterator[tuple[Origin, GitOverHttp]]:
+    origin = Origin(session.base / "served" / "packages")
+    with git_over_http(session.base / "served") as serving:
+        yield origin, serving
+
+
+def publish(session: Session, folder: Path, item: str, version: str) -> None:
+    session.package(item, version=version)
+    pack(session.project / "packages" / item, folder / f"{item}-{version}.zip")
+    session.llamagate("catalog", "build", folder)
+
+
+def desire(session: Session, shop: Path, **versions: str) -> None:
+    lines = "".join(f"  {i}: {{source: {{catalog: '{shop}'}}, version: '{v}'}}\n" for i, v in versions.items())
+    session.desired(f"extensions:\n{lines}")
+
+
+def locked(session: Session) -> dict[str, str]:
+    entries = yaml.safe_load((session.project / "llamagate.lock.yaml").read_text())["items"]
+    return {entry["id"]: entry["version"] for entry in entries}
+
+
+def test_a_newer_version_moves_no_pin_by_itself(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("apply")
+    publish(session, shop, "foo", "1.1.0")
+    assert session.llamagate("lock").out == "llamagate.lock.yaml is up to date.\n"
+    assert session.actions() == []
+
+
+def test_upgrade_moves_all_pins(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("lock")
+    for item in ("foo", "bar"):
+        publish(session, shop, item, "1.1.0")
+    said = session.llamagate("lock", "--upgrade").out
+    assert said == (
+        "Wrote llamagate.lock.yaml:\n  bar: version 1.0.0 is now 1.1.0\n  foo: version 1.0.0 is now 1.1.0\n"
+    )
+    assert locked(session) == {"foo": "1.1.0", "bar": "1.1.0"}
+
+
+def test_upgrade_of_one_touches_no_other(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("lock")
+    for item in ("foo", "bar"):
+        publish(session, shop, item, "1.1.0")
+    session.llamagate("lock", "--upgrade", "foo")
+    assert locked(session) == {"foo": "1.1.0", "bar": "1.0.0"}
+
+
+def test_a_new_item_is_locked_without_touching_others(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("lock")
+    publish(session, shop, "foo", "1.1.0")
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("apply")
+    assert locked(session) == {"foo": "1.0.0", "bar": "1.0.0"}
+
+
+def test_a_narrowed_range_moves_the_pin(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("lock")
+    publish(session, shop, "foo", "1.1.0")
+    desire(session, shop, foo="^1.1")
+    failed = session.llamagate("apply", "--locked", exits=4)
+    assert "llamagate.lock.yaml does not fit: foo: version 1.0.0 is not in the range '^1.1'" in failed.err
+    session.llamagate("apply")
+    assert locked(session) == {"foo": "1.1.0"}
+
+
+def test_check_writes_nothing(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("lock", "--check", exits=4)
+    assert not (session.project / "llamagate.lock.yaml").exists()
+    session.llamagate("lock")
+    checked = session.llamagate("lock", "--check", "--json").json
+    assert checked == {"lock": "llamagate.lock.yaml", "changed": False, "stale": []}
+
+
+def test_check_sees_local_sources_too(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("lock")
+    session.package("foo", version="1.1.0")
+    failed = session.llamagate("lock", "--check", exits=4)
+    assert failed.err.startswith("llamagate: llamagate.lock.yaml does not fit: foo: version 1.0.0 is now 1.1.0\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exits", "message"),
+    [
+        (["lock", "--upgrade", "fooo"], 1, "llamagate.yaml lists no item 'fooo'; did you mean 'foo'?"),
+        (["lock", "--upgrade", "local"], 1, "local is taken from ./packages/local as it is there now, and has no pin"),
+        (["lock", "foo"], 64, "'foo' goes with --upgrade"),
+        (["lock", "--upgrade", "--check"], 64, "--check writes nothing, and --upgrade does"),
+    ],
+    ids=["unknown", "local", "no flag", "both"],
+)
+def test_what_lock_does_not_take(session: Session, shop: Path, arguments: list[str], exits: int, message: str) -> None:
+    session.package("local")
+    session.desired(f"extensions:\n  foo: {{source: {{catalog: '{shop}'}}}}\n  local: ./packages/local\n")
+    assert message in session.llamagate(*arguments, exits=exits).err
+
+
+def test_outdated_lists_what_is_newer(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("lock")
+    assert session.llamagate("outdated").out == "Everything that is pinned is the newest.\n"
+    session.llamagate("outdated", "--detailed-exitcode")
+    publish(session, shop, "foo", "1.1.0")
+    publish(session, shop, "foo", "2.0.0")
+    assert session.llamagate("outdated", "--detailed-exitcode", exits=2).out == (
+        "ID   LOCKED  WANTED  LATEST  RANGE  SOURCE\n"
+        f"foo  1.0.0   1.1.0   2.0.0   ^1     {shop}\n"
+        "'llamagate lock --upgrade [ID]' moves pins to what is WANTED\n"
+    )
+    found = {item["id"]: item for item in session.llamagate("outdated", "--json").json["items"]}
+    assert found["foo"] == {
+        "kind": "extension",
+        "id": "foo",
+        "source": {"catalog": str(shop)},
+        "range": "^1",
+        "locked": "1.0.0",
+        "wanted": "1.1.0",
+        "latest": "2.0.0",
+        "outdated": True,
+        "notes": [],
+    }
+    assert found["bar"]["outdated"] is False
+
+
+def test_outdated_says_what_else_changed(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("lock")
+    document = json.loads((shop / "index.json").read_bytes())
+    document["items"]["foo"]["versions"]["1.0.0"]["yanked"] = True
+    (shop / "index.json").write_text(json.dumps(document))
+    publish(session, shop, "foo", "1.0.1")
+    said = session.llamagate("outdated").out
+    assert "  foo: foo: version 1.0.0" not in said
+    assert "foo: version 1.0.0, which the lock pins, was taken back by its publisher\n" in said
+
+
+def test_outdated_of_refs_and_tags(session: Session, repository: tuple[Origin, GitOverHttp]) -> None:
+    origin, serving = repository
+    commit = origin.package("foo", version="1.0.0")
+    origin.tag("v1.0.0")
+    git = f"git: '{serving.url('packages')}', path: foo"
+    for rest, newer in (("ref: v1.0.0", "2.0.0"), ("ref: main", "2.0.0")):
+        session.desired(f"extensions:\n  foo: {{source: {{{git}, {rest}}}}}\n")
+        session.llamagate("lock")
+        (found,) = session.llamagate("outdated", "--json").json["items"]
+        assert (found["locked"], found["wanted"], found["latest"]) == (commit[:10], commit[:10], "1.0.0"), newer
+    newest = origin.package("foo", version="2.0.0")
+    origin.tag("v2.0.0")
+    (found,) = session.llamagate("outdated", "--json").json["items"]
+    assert (found["locked"], found["wanted"], found["latest"]) == (commit[:10], newest[:10], "2.0.0")
+
+
+def test_outdated_where_someone_cannot_be_asked(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("lock")
+    shutil.rmtree(shop)
+    failed = session.llamagate("outdated", exits=1)
+    assert failed.err.startswith(f"llamagate: llamagate.yaml:3:3: extensions.foo: {shop}/index.json cannot be read: ")
+
+
+def cache(session: Session) -> set[str]:
+    return {path.name for path in (session.ours / "cache").glob("*.zip")}
+
+
+def test_gc_keeps_what_locks_and_generations_need(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("apply")
+    publish(session, shop, "foo", "1.1.0")
+    session.llamagate("lock", "--upgrade")
+    session.llamagate("plan")
+    assert len(cache(session)) == 3
+    assert session.llamagate("cache", "gc").out == "Everything in the cache is needed.\n"
+    assert len(cache(session)) == 3
+
+
+def test_gc_drops_what_nothing_needs(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("plan")
+    desire(session, shop, foo="^1")
+    session.llamagate("apply")
+    (unneeded,) = {name for name in cache(session) if name.removesuffix(".zip") not in str(session.record())}
+    size = (session.ours / "cache" / unneeded).stat().st_size
+    dry = session.llamagate("cache", "gc", "--dry-run", "--json").json
+    assert dry == {"dry_run": True, "freed": size, "dropped": [{"path": unneeded, "size": size}]}
+    assert unneeded in cache(session)
+    assert session.llamagate("cache", "gc").out == f"Freed {size} bytes:\n  - {unneeded} ({size} bytes)\n"
+    assert unneeded not in cache(session)
+    assert session.llamagate("cache", "gc").out == "Everything in the cache is needed.\n"
+
+
+def test_gc_looks_after_repositories(session: Session, repository: tuple[Origin, GitOverHttp]) -> None:
+    origin, serving = repository
+    origin.package("foo")
+    session.desired(f"extensions:\n  foo: {{source: {{git: '{serving.url('packages')}', path: foo}}}}\n")
+    session.llamagate("apply")
+    session.llamagate("cache", "gc")
+    copies = session.ours / "cache" / "git"
+    assert len([*copies.glob("*.git")]) == 1
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.llamagate("cache", "gc")
+    assert [*copies.glob("*.git")] == []
+    assert session.actions() == []
+
+
+def test_gc_needs_to_read_the_locks(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("apply")
+    (session.project / "llamagate.lock.yaml").write_text("broken: [")
+    before = cache(session)
+    failed = session.llamagate("cache", "gc", exits=1)
+    assert "llamagate.lock.yaml:2:1: not valid YAML" in failed.err
+    assert cache(session) == before
+
+
+def test_gc_keeps_what_the_lock_of_an_owner_elsewhere_needs(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("apply")
+    session.llamagate("cache", "gc", "-f", session.base / "other.yaml")
+    assert len(cache(session)) == 1
+
+
+def test_items_of_catalogs_are_described_for_a_new_file(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("apply")
+    (session.project / "llamagate.yaml").unlink()
+    (session.project / "llamagate.lock.yaml").unlink()
+    session.llamagate("init", "--from-installed")
+    written: Any = yaml.safe_load((session.project / "llamagate.yaml").read_text())
+    assert written["extensions"]["foo"] == {"source": {"catalog": str(shop)}, "enabled": True, "version": "1.0.0"}
+    publish(session, shop, "foo", "1.1.0")
+    assert session.actions() == []

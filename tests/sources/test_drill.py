@@ -1,0 +1,209 @@
+"""What every kind of source does alike: one drill, run over each of them by the command line and real servers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.shell import Session, snapshot
+from tests.sources.routes import KINDS, PINNED, Route, route_of
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return Session(tmp_path)
+
+
+@pytest.fixture
+def route(session: Session, request: pytest.FixtureRequest) -> Iterator[Route]:
+    with route_of(request.param, session) as found:
+        session.package("foo", files={"bin/run.sh": "#!/bin/sh\n", "docs/läs mig.txt": "hej\n"})
+        found.publish("foo")
+        session.desired(f"extensions:\n  foo: {{source: {found.source('foo')}}}\n")
+        yield found
+
+
+every_kind = pytest.mark.parametrize("route", KINDS, indirect=True)
+pinned_kinds = pytest.mark.parametrize("route", PINNED, indirect=True)
+
+
+def locked(session: Session) -> Any:
+    (entry,) = yaml.safe_load((session.project / "llamagate.lock.yaml").read_text())["items"]
+    return entry
+
+
+def installed(session: Session) -> dict[str, str | bytes]:
+    folder = session.installed("foo")
+    found = snapshot(folder).items()
+    return {str(Path(path).relative_to(folder)): content for path, (_, content) in found if content}
+
+
+def test_the_same_package_has_one_tree_digest(session: Session) -> None:
+    session.package("foo", files={"docs/läs mig.txt": "hej\n"})
+    trees = set()
+    for kind in KINDS:
+        shutil.rmtree(session.base / "served", ignore_errors=True)
+        with route_of(kind, session) as route:
+            route.publish("foo")
+            session.desired(f"extensions:\n  foo: {{source: {route.source('foo')}}}\n")
+            session.llamagate("apply")
+            trees.add(locked(session)["tree"])
+    assert len(trees) == 1
+    assert session.record()["generation"] == 1, "where it comes from changes nothing that is installed"
+
+
+@every_kind
+def test_it_installs_what_was_published(session: Session, route: Route) -> None:
+    session.llamagate("apply")
+    assert installed(session) == {
+        path: (route.folder("foo") / path).read_bytes() for path in ("manifest.yaml", "bin/run.sh", "docs/läs mig.txt")
+    }
+
+
+@every_kind
+def test_what_is_installed_is_not_asked_for_again(session: Session, route: Route) -> None:
+    session.llamagate("apply")
+    asked = route.asked
+    assert session.actions() == []
+    session.llamagate("apply", "--locked", "--offline")
+    assert route.asked == asked
+
+
+@every_kind
+def test_a_plan_fetches_for_the_apply(session: Session, route: Route) -> None:
+    assert session.actions() == ["install foo"]
+    session.llamagate("lock")
+    asked = route.asked
+    session.llamagate("apply")
+    assert route.asked == asked
+
+
+@every_kind
+def test_what_is_missing_is_named_and_nothing_is_changed(session: Session, route: Route) -> None:
+    session.desired(f"extensions:\n  gone: {{source: {route.source('gone')}}}\n")
+    before = session.everything()
+    failed = session.llamagate("apply", exits=1)
+    assert failed.err.startswith("llamagate: llamagate.yaml:3:3: extensions.gone: ")
+    after = {path: what for path, what in session.everything().items() if "/cache/git" not in path}
+    assert after.keys() - before.keys() <= {str(session.home), str(session.ours), str(session.ours / "cache")}
+
+
+@pytest.mark.parametrize("route", ["dir", "zip", "http", "git"], indirect=True)  # a catalog lists what a package says
+def test_a_package_of_another_id_is_refused(session: Session, route: Route) -> None:
+    session.package("bar", files={"manifest.yaml": (route.folder("foo") / "manifest.yaml").read_text()})
+    route.publish("bar")
+    session.desired(f"extensions:\n  bar: {{source: {route.source('bar')}}}\n")
+    failed = session.llamagate("apply", exits=1)
+    assert "extensions.bar: the key is 'bar', but the package in " in failed.err
+    assert "has the id 'foo'; write 'foo'" in failed.err
+
+
+@every_kind
+def test_a_version_out_of_the_range_is_refused(session: Session, route: Route) -> None:
+    session.desired(f"extensions:\n  foo: {{source: {route.source('foo')}, version: ^2}}\n")
+    failed = session.llamagate("apply", exits=1)
+    assert "extensions.foo: " in failed.err
+    assert "in the range '^2'" in failed.err
+    assert not session.installed("foo").exists()
+
+
+@every_kind
+def test_a_range_that_was_widened_makes_no_lock_stale(session: Session, route: Route) -> None:
+    session.desired(f"extensions:\n  foo: {{source: {route.source('foo')}, version: ^1}}\n")
+    session.llamagate("apply")
+    session.desired(f"extensions:\n  foo: {{source: {route.source('foo')}, version: '>=1 <3'}}\n")
+    session.llamagate("lock", "--check")
+    assert session.actions("--locked") == []
+
+
+@every_kind
+def test_an_item_that_is_not_locked_is_stale(session: Session, route: Route) -> None:
+    asked = route.asked
+    failed = session.llamagate("plan", "--locked", exits=4)
+    assert failed.err.startswith("llamagate: llamagate.lock.yaml does not fit: foo: not locked yet")
+    session.llamagate("lock", "--check", exits=4)
+    assert route.asked == asked
+
+
+@every_kind
+def test_another_machine_installs_the_same_by_the_lock(session: Session, route: Route) -> None:
+    session.llamagate("apply")
+    first = installed(session)
+    shutil.rmtree(session.home)
+    session.llamagate("apply", "--locked")
+    assert installed(session) == first
+
+
+@pinned_kinds
+def test_without_anyone_to_ask_nothing_new_is_fetched(session: Session, route: Route) -> None:
+    session.llamagate("lock")
+    shutil.rmtree(session.home)
+    asked = route.asked
+    failed = session.llamagate("apply", "--offline", exits=1)
+    assert "--offline forbids to" in failed.err
+    assert route.asked == asked
+
+
+@pinned_kinds
+def test_the_cache_is_enough_without_anyone_to_ask(session: Session, route: Route) -> None:
+    session.llamagate("plan")
+    session.llamagate("lock")
+    asked = route.asked
+    session.llamagate("apply", "--offline")
+    assert route.asked == asked
+
+
+@pinned_kinds
+def test_what_was_replaced_at_its_place_is_refused(session: Session, route: Route) -> None:
+    """A changed zip, a moved tag, a changed index: with another version of the same number on a new machine."""
+    session.llamagate("lock")
+    lock = (session.project / "llamagate.lock.yaml").read_bytes()
+    session.package("foo", files={"manifest.yaml": (route.folder("foo") / "manifest.yaml").read_text() + "# evil\n"})
+    route.publish("foo")
+    shutil.rmtree(session.home)
+    failed = session.llamagate("apply", exits=5)
+    assert "'llamagate lock --upgrade" in failed.err
+    assert not session.installed("foo").exists()
+    assert (session.project / "llamagate.lock.yaml").read_bytes() == lock
+
+
+@pinned_kinds
+def test_what_was_replaced_is_taken_when_someone_says_so(session: Session, route: Route) -> None:
+    session.llamagate("apply")
+    session.package("foo", files={"manifest.yaml": (route.folder("foo") / "manifest.yaml").read_text() + "# good\n"})
+    route.publish("foo")
+    assert session.actions() == []
+    session.llamagate("lock", "--upgrade", "foo")
+    assert session.actions() == ["update foo"]
+    session.llamagate("apply")
+    assert installed(session)["manifest.yaml"] == (route.folder("foo") / "manifest.yaml").read_bytes()
+
+
+@pinned_kinds
+def test_a_poisoned_cache_is_noticed(session: Session, route: Route) -> None:
+    session.llamagate("lock")
+    shutil.rmtree(session.home)
+    session.llamagate("plan")
+    (cached,) = (session.ours / "cache").glob("*.zip")
+    data = bytearray(cached.read_bytes())
+    data[len(data) // 2] ^= 1
+    cached.write_bytes(data)
+    failed = session.llamagate("apply", "--offline", exits=5)
+    assert f"{cached} is damaged, or was changed: it is not the package that the lock pins" in failed.err
+    session.llamagate("apply")
+    assert (session.installed("foo") / "manifest.yaml").exists()
+
+
+@pinned_kinds
+def test_what_the_cache_lost_is_fetched_where_it_is_needed(session: Session, route: Route) -> None:
+    session.llamagate("apply")
+    for cached in (session.ours / "cache").glob("*.zip"):
+        cached.unlink()
+    session.installed("foo", "manifest.yaml").unlink()
+    session.llamagate("apply")
+    assert session.installed("foo", "manifest.yaml").exists()
