@@ -444,3 +444,29 @@ def test_the_trace_id_and_the_time_are_in_the_state(host_of: Callable[..., Host]
     assert trace_id == answer.headers["x-request-id"]
     assert len(moment) == len("2026-01-22T10-30-45Z")
     assert json.loads(answer.text)["data"] == {"llm_response": "hello"}
+
+
+# What a caller, or a model, could make take for ever
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "status"),
+    [
+        ("{{" + " " * 200_000, {}, 200),
+        ("{{" * 100_000, {}, 200),
+        ("{{range $v := .l}}" * 10_000, {"l": [1]}, 500),
+        ("{{range $v := .l}}{{.x}}{{end}}", {"l": [0] * 200_000}, 500),
+        ("{{range $v := .l}}" + "{{end}}" * 20_000, {"l": [1]}, 500),
+    ],
+    ids=["spaces", "braces", "ranges without an end", "a long list", "ends without a range"],
+)
+def test_no_template_takes_long(host_of: Callable[..., Host], content: str, given: dict[str, Any], status: int) -> None:
+    host = host_of("steps: [{uses: template.render}]\noutputs: [{id: nothing}]\n")
+    host.run("foo", {"template_content": content, **given}, status)
+
+
+@pytest.mark.parametrize("said", ["```" + "\n" * 500_000, "```\n" * 300_000, "{" * 1_000_000, '{"a":' * 200_000])
+def test_no_reply_takes_long(host_of: Callable[..., Host], model: ModelServer, said: str) -> None:
+    model.say = lambda _: said
+    host = host_of("steps: [{uses: llm.chat, with: {prompt: p}}, {uses: summary.parse}]\n")
+    host.run("foo", {}, 500)

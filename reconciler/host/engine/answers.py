@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import chain, islice
 from typing import Final, NoReturn
 
 from reconciler.host.items import Extension, Output
 from reconciler.model.config import Json, JsonObject
 
-_FENCED: Final = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
+_FENCED: Final = re.compile(r"```[a-zA-Z]*[^\S\n]*\n(.*?)```", re.DOTALL)
 _TRIES: Final = 50
-"""Places at which JSON may begin; each try reads to the end."""
+"""Fenced blocks that are looked at, and places at which JSON may begin: each try may read to the end."""
 
 _IS_TYPE: Final[Mapping[str, Callable[[Json], bool]]] = {
     "string": lambda value: isinstance(value, str),
@@ -31,7 +32,8 @@ def has_type(value: Json, name: str) -> bool:
 
 def object_in(text: str) -> JsonObject | None:
     """The JSON object that ``text`` is, or holds in a fenced block or between other words."""
-    for candidate in (text, *_FENCED.findall(text)):
+    fenced = (match[1] for match in islice(_FENCED.finditer(text), _TRIES))
+    for candidate in chain([text], fenced):
         found = _decoded(candidate.strip())
         if isinstance(found, dict):
             return found

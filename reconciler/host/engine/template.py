@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from reconciler.errors import RunError
@@ -13,12 +14,15 @@ from reconciler.model.config import Json, JsonObject
 _ACTION: Final = re.compile(
     r"\{\{-?\s*range\s+(?:\$(?P<key>\w+)\s*,\s*)?\$(?P<value>\w+)\s*:=\s*\.(?P<path>[\w.-]+)\s*-?\}\}"
     r"(?P<body>.*?)\{\{-?\s*end\s*-?\}\}"
-    r"|\{\{-?\s*(?P<action>[^{}]*?)\s*-?\}\}",
+    r"|\{\{(?P<action>[^{}]*)\}\}",
     re.DOTALL,
 )
 _LOCAL: Final = re.compile(r"\$(\w+)")
 _KEY: Final = re.compile(r"\.?((?:[A-Za-z_][\w-]*)(?:\.[\w-]+)*)")
 _WORDS: Final = frozenset(["end", "else", "break", "continue"])
+
+MAX_REPEATS: Final = 10_000
+"""Of one range: a list comes from whoever calls, and each entry costs time even where it adds no text."""
 
 _Locals = dict[str, Json]
 
@@ -40,7 +44,7 @@ def _rendered(template: str, scope: State, locals_: _Locals) -> str:
 def _one(match: re.Match[str], scope: State, locals_: _Locals) -> str:
     if match["path"] is not None:
         return _repeated(match, scope, locals_)
-    action = match["action"]
+    action = match["action"].strip("- \t\r\n")
     local, key = _LOCAL.fullmatch(action), _KEY.fullmatch(action)
     if local and local[1] in locals_:
         return text_of(locals_[local[1]])
@@ -54,7 +58,10 @@ def _one(match: re.Match[str], scope: State, locals_: _Locals) -> str:
 def _repeated(match: re.Match[str], scope: State, locals_: _Locals) -> str:
     parts: list[str] = []
     length = 0
-    for key, value in _entries(scope.find(match["path"])):
+    entries = [*islice(_entries(scope.find(match["path"])), MAX_REPEATS + 1)]
+    if len(entries) > MAX_REPEATS:
+        raise RunError(f"the range over '{match['path']}' repeats more than {MAX_REPEATS} times")
+    for key, value in entries:
         names = {match["key"]: key} if match["key"] else {}
         parts.append(_rendered(match["body"], scope, {**locals_, **names, match["value"]: value}))
         length += len(parts[-1])

@@ -50,13 +50,9 @@ class Problem(Exception):  # noqa: N818 - it is an answer
 
 def answer(document: JsonObject, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """``document`` with its keys in order, as gateways send them."""
-    return Response(encoded(document), status, headers, media_type="application/json; charset=utf-8")
-
-
-def encoded(document: JsonObject) -> bytes:
-    """The bytes of ``document``."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace")
+    body = text.encode("utf-8", "backslashreplace")  # half a surrogate pair, which a model's JSON can spell
+    return Response(body, status, headers, media_type="application/json; charset=utf-8")
 
 
 def not_found(what: str, faults: list[str] | None = None) -> Problem:

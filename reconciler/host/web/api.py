@@ -11,7 +11,7 @@ from reconciler.host.items import Endpoint, Extension, Module
 from reconciler.host.routes import Match
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
-from reconciler.host.web.answers import Problem, answer, bad_request, encoded, not_found, problem_of
+from reconciler.host.web.answers import Problem, answer, bad_request, not_found, problem_of
 from reconciler.host.web.asking import Asked, endpoint_input
 from reconciler.host.web.openapi import openapi_document
 from reconciler.model.config import JsonObject
@@ -24,6 +24,7 @@ class Api:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+        self._one_change = asyncio.Lock()  # those that wait must not hold the threads that runs need for their files
 
     async def health(self) -> Response:
         connected = await self.runtime.client.is_reachable()
@@ -69,7 +70,8 @@ class Api:
         return await self._run(asked, match.route.extension, endpoint_input(asked, match))
 
     async def refresh(self, _asked: Asked) -> Response:
-        refreshed = await asyncio.to_thread(self.runtime.refresh)
+        async with self._one_change:
+            refreshed = await asyncio.to_thread(self.runtime.refresh)
         now, changed = refreshed.snapshot, refreshed.changed
         document: JsonObject = {
             "added": [*changed.added],
@@ -87,7 +89,8 @@ class Api:
             return answer({"code": "UPSERT_NOT_CONFIGURED", "error": "Workflow upsert is not enabled"}, 501)
         if not asked.body.strip():
             raise bad_request("Request body is required (YAML or JSON manifest)")
-        path = await asyncio.to_thread(self.runtime.upsert, asked.name, asked.body)
+        async with self._one_change:
+            path = await asyncio.to_thread(self.runtime.upsert, asked.name, asked.body)
         return answer({"name": asked.name, "path": str(path), "status": "ok"})
 
     # Modules
@@ -129,10 +132,10 @@ class Api:
         return self._limited({"data": result, "success": True})
 
     def _limited(self, document: JsonObject) -> Response:
-        limit = self.runtime.settings.limits.answer
-        if len(encoded(document)) > limit:
+        limit, response = self.runtime.settings.limits.answer, answer(document)
+        if len(response.body) > limit:
             raise Problem(500, "internal_error", f"The answer has more than {limit} bytes")
-        return answer(document)
+        return response
 
 
 def _extension(asked: Asked) -> Extension:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
@@ -20,6 +19,10 @@ from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.answers import Problem, bad_request
 from reconciler.model.config import Json, JsonObject
 
+BODY_SECONDS: Final = 30
+
+_INVALID: Final = "invalid_request_error"
+_CLOSE: Final = {"Connection": "close"}
 _WITH_BODY: Final = frozenset(["POST", "PUT", "PATCH", "DELETE"])
 _EXTENSIONS: Final = "/v1/extensions/"
 _T = TypeVar("_T")
@@ -61,8 +64,7 @@ class Asked:
         finally:
             for task in (running, leaving):
                 task.cancel()
-            with suppress(asyncio.CancelledError):
-                await leaving
+            await asyncio.wait([running, leaving])
 
 
 async def _left(request: Request) -> None:
