@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.host.runtime import Runtime
@@ -11,6 +12,8 @@ from reconciler.model.home import Home
 from reconciler.model.plan import Plan
 from reconciler.reconcile.migrating import Migration, migrate
 from reconciler.reconcile.reading import steadily
+
+_SHOWN_LINES: Final = 20
 
 
 def start(runtime: Runtime, *, migrates: bool) -> None:
@@ -50,8 +53,11 @@ def _preview(runtime: Runtime) -> None:
 
 
 def _tell(runtime: Runtime, plan: Plan, what: str) -> None:
-    for line in _lines(plan):
+    lines = [*_lines(plan)]
+    for line in lines[:_SHOWN_LINES]:
         runtime.tell(f"{what}: {line}")
+    if len(lines) > _SHOWN_LINES:
+        runtime.tell(f"{what}: and {len(lines) - _SHOWN_LINES} more")
 
 
 def _lines(plan: Plan) -> Iterator[str]:
