@@ -35,7 +35,13 @@ def serve(
     ] = None,
     legacy: Annotated[
         Path | None,
-        typer.Option("--legacy", metavar="DIR", help="A gateway's old folder 'extensions', with its 'builtin'."),
+        typer.Option(
+            "--legacy",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="A gateway's old folder 'extensions', with its 'builtin'.",
+        ),
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="First install the packages of --legacy.")] = False,
     llm_url: Annotated[

@@ -198,9 +198,7 @@ def _guardrails(document: JsonObject) -> Guardrails:
         kind, value, is_on = row.get("type"), row.get("value"), row.get("enabled") is not False
         if not is_on:
             continue
-        if kind == "no_network_access":
-            found = replace(found, network=False)
-        elif kind == "no_filesystem_access":
+        if kind == "no_filesystem_access":
             found = replace(found, files=False)
         elif kind == "max_output_length" and isinstance(value, int | float):
             found = replace(found, max_output=int(value))

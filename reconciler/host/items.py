@@ -106,10 +106,9 @@ class Task:
 class Guardrails:
     """What a run may do. ``max_output`` in characters, ``max_seconds`` of run time; ``None`` is no limit of its own.
 
-    No step reaches the network but by the host's own model server, so ``network`` says nothing more.
+    That there is no network access need not be kept: no step has any but to the host's own model server.
     """
 
-    network: bool = True
     files: bool = True
     max_output: int | None = None
     max_seconds: float | None = None

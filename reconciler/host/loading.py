@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from reconciler.host.decode import Placed, extension_of, module_of
 from reconciler.host.items import Extension, ItemFault, Module, Origin
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.model.package import Manifest
+from reconciler.model.package import MODULE_MANIFEST, Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
 from reconciler.observe import present_items
@@ -77,6 +77,30 @@ class _Reading:
         except LlamagateError as error:
             self.faults.append(ItemFault(name=key.id, message=_in_one_line(error)))
 
+    def take_installed(self, home: Home) -> None:
+        """Add everything that lies in the home."""
+        try:
+            present = present_items(home)
+        except LlamagateError as error:
+            self.faults.append(ItemFault(name="the home", message=_in_one_line(error)))
+            return
+        for key in sorted(present):
+            self.take(home.item(key), key, Origin.INSTALLED)
+
+    def take_below(self, folder: Path, origin: Origin) -> None:
+        """Add the extensions in a folder that no command of ours wrote."""
+        try:
+            packages = legacy_packages(folder)
+        except LlamagateError as error:
+            self.faults.append(ItemFault(name=str(folder), message=_in_one_line(error)))
+            return
+        for place in packages:
+            if (place / MODULE_MANIFEST).is_file():
+                message = f"a module is served once it is installed: 'llamagate migrate {folder}'"
+                self.faults.append(ItemFault(name=place.name, message=message))
+            else:
+                self.take(place, ItemKey(Kind.EXTENSION, place.name), origin)
+
     def _enabled(self, key: ItemKey, origin: Origin, manifest: Manifest | None) -> bool | None:
         """Whether the item is on; ``None`` where only its manifest, not given yet, can tell."""
         if origin is Origin.BUILTIN:
@@ -114,12 +138,11 @@ def load(places: Places, before: Loaded | None = None) -> Loaded:
     """
     record, registry, faults = _state(places.home)
     reading = _Reading(before.seen if before else {}, record, registry, faults=faults)
-    for folder, key in _below(places.legacy / BUILTIN_FOLDER if places.legacy else None, reading):
-        reading.take(folder, key, Origin.BUILTIN)
-    for key in sorted(present_items(places.home)):
-        reading.take(places.home.item(key), key, Origin.INSTALLED)
-    for folder, key in _below(places.legacy, reading):
-        reading.take(folder, key, Origin.LEGACY)
+    if places.legacy is not None and (places.legacy / BUILTIN_FOLDER).is_dir():
+        reading.take_below(places.legacy / BUILTIN_FOLDER, Origin.BUILTIN)
+    reading.take_installed(places.home)
+    if places.legacy is not None:
+        reading.take_below(places.legacy, Origin.LEGACY)
     return Loaded(
         extensions=tuple(item for item in reading.items if isinstance(item, Extension)),
         modules=tuple(item for item in reading.items if isinstance(item, Module)),
@@ -136,19 +159,6 @@ def _state(home: Home) -> tuple[Record, Registry, list[ItemFault]]:
     except LlamagateError as error:
         faults.append(ItemFault(name="the home", message=_in_one_line(error)))
     return record, registry, faults
-
-
-def _below(folder: Path | None, reading: _Reading) -> Iterator[tuple[Path, ItemKey]]:
-    """The extensions in a folder that no command of ours wrote; a module there is for ``migrate``."""
-    if folder is None or not folder.is_dir():
-        return
-    try:
-        found = legacy_packages(folder)
-    except LlamagateError as error:
-        reading.faults.append(ItemFault(name=str(folder), message=_in_one_line(error)))
-        return
-    for place in found:
-        yield place, ItemKey(Kind.EXTENSION, place.name)
 
 
 def _in_one_line(error: LlamagateError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
@@ -161,6 +162,14 @@ def test_a_body_that_is_no_json_object(foo: Session, serve: Serve, body: bytes, 
 def test_a_body_beyond_the_limit(foo: Session, serve: Serve) -> None:
     answer = serve(body=100).post("/v1/extensions/foo/execute", {"a": "x" * 200})
     assert (answer.status_code, answer.json()["error"]["message"]) == (413, "The body has more than 100 bytes")
+
+
+def test_a_body_that_does_not_end(foo: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.host.web.asking.BODY_SECONDS", 0.1)
+    host = serve()
+    with socket.create_connection((host.client.base_url.host, host.client.base_url.port or 0)) as caller:
+        caller.sendall(b"POST /v1/extensions/foo/execute HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        assert caller.recv(65536).startswith(b"HTTP/1.1 408 ")
 
 
 def test_an_observer_cannot_be_executed(session: Session, serve: Serve) -> None:

@@ -40,6 +40,12 @@ def test_builtin_installed_legacy_in_this_order(session: Session, serve: Serve) 
         assert host.get("/v1/extensions/all").json()["origin"] == "builtin"
 
 
+def test_a_module_in_the_legacy_folder_is_for_migrate(session: Session, serve: Serve) -> None:
+    legacy = session.project / "extensions"
+    write(legacy / "desk", {"agenticmodule__yaml": "name: desk\nversion: 1.0.0\ndescription: d\nsteps: []\n"})
+    assert f"desk: a module is served once it is installed: 'llamagate migrate {legacy}'" in serve(legacy=legacy).told
+
+
 def test_a_disabled_item_does_not_come_back_from_the_legacy_folder(session: Session, serve: Serve) -> None:
     legacy = session.project / "extensions"
     put_legacy(legacy, "foo", "legacy")

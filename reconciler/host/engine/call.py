@@ -63,17 +63,12 @@ class Call:
 
     async def with_files(self, work: Callable[[ItemFiles], str]) -> str:
         """Do ``work`` on the item's files, beside the event loop. ``RunError`` where the guardrails forbid it."""
-        return await with_files(self.run, self.extension, work)
-
-
-async def with_files(run: Run, extension: Extension, work: Callable[[ItemFiles], str]) -> str:
-    """``Call.with_files`` for whoever is no step."""
-    if not run.guardrails.files:
-        raise RunError("the guardrail no_filesystem_access forbids it")
-    run.budget.spend()
-    services = run.services
-    files = ItemFiles(folder=extension.folder, is_mutable=services.is_mutable, limit=services.limits.file)
-    return await asyncio.to_thread(work, files)
+        if not self.run.guardrails.files:
+            raise RunError("the guardrail no_filesystem_access forbids it")
+        self.run.budget.spend()
+        services = self.run.services
+        files = ItemFiles(folder=self.extension.folder, is_mutable=services.is_mutable, limit=services.limits.file)
+        return await asyncio.to_thread(work, files)
 
 
 async def asked(run: Run, question: Question) -> str:

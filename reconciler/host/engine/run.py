@@ -134,7 +134,6 @@ Execute = Callable[[Run, Extension, JsonObject], Awaitable[JsonObject]]
 def both(one: Guardrails, other: Guardrails) -> Guardrails:
     """The guardrails of a level below, inside those of the level above."""
     return Guardrails(
-        network=one.network and other.network,
         files=one.files and other.files,
         max_output=_least(one.max_output, other.max_output),
         max_seconds=_least(one.max_seconds, other.max_seconds),

@@ -118,8 +118,7 @@ class _Gate:
         except Exception as error:
             self._tell_bug(request_id, error)
             response = Problem(500, "internal_error", "Internal error").response(request_id)
-        response.headers["X-Request-ID"] = request_id
-        return response
+        return _marked(response, request_id)
 
     def _tell_bug(self, request_id: str, error: Exception) -> None:
         """Where it happened; the message of an exception may hold what a caller sent."""
@@ -132,8 +131,12 @@ async def _no_route(_asked: Asked) -> Response:
 
 
 async def _nothing_there(_request: Request, _error: Exception) -> Response:
-    request_id = str(uuid.uuid4())
-    return not_found("Page").response(request_id)
+    return _marked(not_found("Page").response(request_id := str(uuid.uuid4())), request_id)
+
+
+def _marked(response: Response, request_id: str) -> Response:
+    response.headers["X-Request-ID"] = request_id
+    return response
 
 
 def _seen(request: Request, request_id: str, body: bytes) -> Seen:

@@ -73,15 +73,21 @@ async def _left(request: Request) -> None:
 
 
 async def body_of(request: Request, limit: int) -> bytes:
-    """The whole body. ``Problem`` where it has more than ``limit`` bytes."""
-    data = b""
+    """The whole body. ``Problem`` where it has more than ``limit`` bytes, or does not end in time."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request, limit)
+    except TimeoutError as error:
+        raise Problem(408, _INVALID, f"The body did not end within {BODY_SECONDS} seconds", _CLOSE) from error
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > limit:
-            raise Problem(
-                413, "invalid_request_error", f"The body has more than {limit} bytes", {"Connection": "close"}
-            )
-    return data
+            raise Problem(413, _INVALID, f"The body has more than {limit} bytes", _CLOSE)
+    return bytes(data)
 
 
 def path_below(request: Request) -> tuple[str, tuple[str, ...]]:
