@@ -31,6 +31,7 @@ from reconciler.cli.restore import restore
 from reconciler.cli.resume import resume
 from reconciler.cli.rollback import rollback
 from reconciler.cli.schema import schema
+from reconciler.cli.serve import serve
 from reconciler.cli.status import status
 from reconciler.cli.suspend import suspend
 from reconciler.cli.switch import disable, enable
@@ -71,6 +72,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "verify": verify,
     "doctor": doctor,
     "schema": schema,
+    "serve": serve,
     "catalog": {"build": build},
     "cache": {"gc": gc},
 }

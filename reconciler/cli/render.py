@@ -82,6 +82,8 @@ def render_status(status: Status, style: Style = PLAIN) -> str:
         lines.append("  'llamagate status --diff ID' shows what was changed")
     if status.pending:
         lines.append(f"  {_counted(status.pending, 'change')} pending; 'llamagate plan' shows what")
+    if status.unreachable:
+        lines.append(f"  what is pending is not known: {status.unreachable}")
     if status.refused:
         lines.append(f"  {_counted(status.refused, 'refusal')}; 'llamagate plan' shows why")
     if status.stale:

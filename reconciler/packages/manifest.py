@@ -124,6 +124,11 @@ def read_package(content: Content, *, name: str) -> Package:
     )
 
 
+def bundled_documents(content: Content, *, name: str) -> dict[str, JsonObject]:
+    """The documents of the extensions that a module brings, by path; for a package that ``read_package`` took."""
+    return _bundled_documents(_Reader(content, name))
+
+
 def package_error(name: str, faults: list[Fault]) -> InputError:
     """One error for everything that is wrong with a package; a single fault is said in its message."""
     if len(faults) == 1:
@@ -217,13 +222,12 @@ def _manifest(
 
 def _bundled(reader: _Reader) -> dict[str, str]:
     """The extensions that a module brings: path → name."""
+    return {path: str(document.get("name", "")) for path, document in _bundled_documents(reader).items()}
+
+
+def _bundled_documents(reader: _Reader) -> dict[str, JsonObject]:
     paths = [path for path in sorted(reader.sizes) if path.startswith("extensions/") and path.count("/") == 1]
-    found = {}
-    for path in paths:
-        if path.endswith((".yaml", ".yml")):
-            document = reader.document(path, _extension_schema)
-            found[path] = str(document.get("name", ""))
-    return found
+    return {path: reader.document(path, _extension_schema) for path in paths if path.endswith((".yaml", ".yml"))}
 
 
 def _required(reader: _Reader, document: JsonObject, bundled: dict[str, str]) -> tuple[str, ...]:

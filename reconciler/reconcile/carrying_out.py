@@ -15,8 +15,9 @@ from reconciler.model.plan import Action
 from reconciler.model.record import Record, RecordedFile
 from reconciler.model.registry import Registry, registry_time
 from reconciler.planning.outcome import next_record, registry_edits
-from reconciler.reconcile.looking import Looked, realised
+from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.progress import Progress
+from reconciler.reconcile.wanting import realised
 from reconciler.reconcile.writing import write, write_record
 from reconciler.sources.resolved import open_resolved
 from reconciler.store.state_files import generation_bytes, record_bytes

@@ -14,9 +14,10 @@ from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
-from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
+from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.saving import check_can_be_kept, listed_item, saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
+from reconciler.reconcile.wanting import unset_variables, wanted_as
 from reconciler.sources.resolve import resolve_package
 from reconciler.sources.resolved import Resolved
 
@@ -37,6 +38,11 @@ def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     scene = read_scene(env, file)
     _check_is_whole(asked.package)
     found = resolve_package(_absolute(asked.package), limits=scene.policy.limits, name=str(asked.package))
+    return look_at_found(scene, found, asked)
+
+
+def look_at_found(scene: Scene, found: Resolved, asked: Import) -> Looked:
+    """Plan an import of a package that is read already. Errors as for ``look_at_import``."""
     if asked.kind not in (None, found.key.kind):
         message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
         raise InputError(message, advice=f"'llamagate import {found.key.kind} {asked.package}' takes it")

@@ -59,7 +59,7 @@ def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, *, her
         key=key,
         name=manifest.name if manifest else entry.name if entry else key.id,
         version=manifest.version if manifest else entry.version if entry else "",
-        enabled=_enabled(entry, recorded, manifest),
+        enabled=is_enabled(entry, recorded, manifest),
         owner=recorded.owner if recorded else None,
         path=str(path),
         dialect=manifest.dialect if manifest else None,
@@ -69,7 +69,8 @@ def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, *, her
     )
 
 
-def _enabled(entry: RegistryEntry | None, recorded: RecordItem | None, manifest: Manifest | None) -> bool:
+def is_enabled(entry: RegistryEntry | None, recorded: RecordItem | None, manifest: Manifest | None) -> bool:
+    """Whether an item is on: the registry decides, else the record, else what the package says of a new item."""
     if entry is not None:
         return entry.enabled
     if recorded is not None:

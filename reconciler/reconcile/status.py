@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from reconciler.documents import yaml_text
-from reconciler.errors import InputError, LlamagateError, StorageError
+from reconciler.errors import InputError, LlamagateError, StorageError, UnreachableError
 from reconciler.fs import file_lock
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
@@ -54,6 +54,8 @@ class Status:
     watcher: Watched | None = None
     is_watched: bool = False
     """Whether a watcher is at work now."""
+    unreachable: str = ""
+    """Why it is not known what is pending: a source that would have to be asked does not answer."""
 
     def to_document(self) -> JsonObject:
         hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
@@ -69,6 +71,7 @@ class Status:
             "items": [item.to_document() for item in self.items],
             "suspensions": [one.to_document() for one in self.suspensions],
             "watcher": watcher,
+            "unreachable": self.unreachable or None,
         }
 
 
@@ -99,7 +102,10 @@ def _is_watched(home: Home, watcher: Watched | None) -> bool:
 def _status(env: Environment, file: Path) -> Status:
     if not file.exists():
         return _without_file(env)
-    looked = look(env, Options(file=file))
+    try:
+        looked = look(env, Options(file=file))
+    except UnreachableError as error:
+        return replace(_without_file(env), in_sync=False, has_file=True, unreachable=error.message)
     plan = looked.plan
     return Status(
         in_sync=not (plan.changes or plan.drift or plan.refusals or looked.stale),

@@ -16,8 +16,9 @@ from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import as_recorded, to_roll_back
 from reconciler.reconcile.backups import backups_of
-from reconciler.reconcile.looking import Carried, Looked, unset_variables, wanted_as
+from reconciler.reconcile.looking import Carried, Looked
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
+from reconciler.reconcile.wanting import unset_variables, wanted_as
 from reconciler.sources.cached import open_cached
 from reconciler.sources.resolved import Resolved, recorded_as_resolved, resolved_as
 from reconciler.store.state_files import read_generation

@@ -26,6 +26,7 @@ STATUS_KEYS = [
     "items",
     "suspensions",
     "watcher",
+    "unreachable",
 ]
 ITEM_KEYS = ["kind", "id", "name", "version", "enabled", "owner", "path", "dialect", "loadable"]
 SECRETS = {

@@ -1,0 +1,117 @@
+"""``llamagate serve``: the extension host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.cli import options
+from reconciler.cli.terminal import Terminal
+from reconciler.errors import ExitCode, LlamagateError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.host.settings import HostSettings
+
+_RATE = 50
+_MODEL_SECONDS = 120.0
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            show_default=False,
+            help="The port.  [default: $PORT, else 11435]",
+        ),
+    ] = None,
+    legacy: Annotated[
+        Path | None,
+        typer.Option(
+            "--legacy",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="A gateway's old folder 'extensions', with its 'builtin'.",
+        ),
+    ] = None,
+    migrate: Annotated[bool, typer.Option("--migrate", help="First install the packages of --legacy.")] = False,
+    llm_url: Annotated[
+        str, typer.Option("--llm-url", metavar="URL", help="A server that speaks the OpenAI protocol.")
+    ] = "http://127.0.0.1:11434",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="The model of steps that name none.")
+    ] = "mistral",
+    llm_timeout: Annotated[
+        float, typer.Option("--llm-timeout", metavar="SECONDS", help="How long an answer may take.")
+    ] = _MODEL_SECONDS,
+    rate_limit: Annotated[
+        int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests a second of one caller; 0 is no limit.")
+    ] = _RATE,
+    no_put: Annotated[bool, typer.Option("--no-put", help="Take no manifests over HTTP.")] = False,
+    file: options.FileOption = Path(options.DEFAULT_FILE),
+    home: options.HomeOption = None,
+    quiet: options.QuietOption = False,
+) -> int:
+    """Load, serve and run what is installed, over HTTP. API_KEY and LLAMAGATE_LLM_API_KEY hold the keys."""
+    _check_extra()
+    from reconciler.host.model_client import ModelServer
+    from reconciler.host.settings import HostSettings
+
+    if migrate and legacy is None:
+        raise UsageError("--migrate needs --legacy DIR", advice="name the folder 'extensions' of the gateway")
+    env = options.environment(home)
+    settings = HostSettings(
+        env=env,
+        file=options.named_file(file),
+        legacy=legacy.absolute() if legacy else None,
+        api_key=env.variables.get("API_KEY") or None,
+        rate=rate_limit,
+        takes_manifests=not no_put,
+        default_model=model,
+        model=ModelServer(url=llm_url, api_key=env.variables.get("LLAMAGATE_LLM_API_KEY"), seconds=llm_timeout),
+    )
+    return _run(settings, host, _port(port, env.variables), Terminal(quiet=quiet), migrates=migrate)
+
+
+def _run(settings: HostSettings, host: str, port: int, terminal: Terminal, *, migrates: bool) -> int:
+    from reconciler.host.runtime import Runtime
+    from reconciler.host.server import Address, listen, serve
+    from reconciler.host.startup import start
+
+    address = Address(host=host, port=port)
+    with listen(address) as listener:
+        runtime = Runtime(settings, tell=terminal.notice)
+        start(runtime, migrates=migrates)
+        if settings.api_key is None and not address.is_loopback:
+            terminal.notice(f"everyone who reaches {host} may run and replace extensions; set API_KEY")
+        terminal.notice(f"serving at http://{host}:{listener.getsockname()[1]}")
+        local_only = settings.api_key is None and address.is_loopback
+        return ExitCode.INTERRUPTED if serve(runtime, listener, local_only=local_only) else ExitCode.OK
+
+
+def _check_extra() -> None:
+    try:
+        import reconciler.host.server  # noqa: F401
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "reconciler":
+            raise
+        message = f"serve needs the package {error.name}, which is not installed"
+        raise LlamagateError(message, advice="pip install 'llamagate[host]'") from error
+
+
+def _port(port: int | None, variables: Mapping[str, str]) -> int:
+    if port is not None:
+        return port
+    text = variables.get("PORT") or "11435"
+    if not text.isdecimal() or int(text) > 65535:
+        raise UsageError(f"the variable PORT is {text!r}, which is no port", advice="unset it, or give --port")
+    return int(text)

@@ -1,0 +1,1 @@
+"""RUN: workflows, tasks and modules. Knows nothing of HTTP servers."""

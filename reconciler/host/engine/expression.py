@@ -1,0 +1,120 @@
+"""Conditions of rules. A library evaluates them: comparisons and logic over values, no calls, no attributes of objects.
+
+A placeholder in a condition stands for a value and never for a piece of the expression: what a caller sends can be
+compared, and is not evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
+
+from reconciler.errors import RunError
+from reconciler.host.engine.state import Missing, State
+from reconciler.host.items import Rule
+from reconciler.model.config import Json, JsonObject
+
+MAX_CONDITION_CHARACTERS: Final = 2_000
+
+_PLACEHOLDER: Final = re.compile(r"(?P<quote>['\"]?)\{\{\s*(?P<path>[\w.-]+)\s*\}\}(?P=quote)")
+_ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UAdd, ast.USub)
+_COMPARING: Final = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Not)
+_NODES: Final = (
+    ast.Constant,
+    ast.Name,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.Subscript,
+)
+_WORDS: Final[JsonObject] = {"true": True, "false": False, "null": None}
+
+
+def first_that_holds(rules: tuple[Rule, ...], state: State, names: JsonObject) -> JsonObject | None:
+    """The outputs of the first rule whose condition holds, filled in; ``None`` where none does.
+
+    ``names`` go before the state's values. A name that is not there is null, which equals nothing that a rule names.
+    """
+    for rule in rules:
+        if holds(rule.condition, state, names):
+            return state.mapping(rule.outputs)
+    return None
+
+
+def holds(condition: str | bool, state: State, names: JsonObject) -> bool:
+    """Whether ``condition`` is true. ``RunError`` where it is no expression, or compares what cannot be compared."""
+    if isinstance(condition, bool):
+        return condition
+    if len(condition) > MAX_CONDITION_CHARACTERS:
+        raise RunError(f"a rule's condition has more than {MAX_CONDITION_CHARACTERS} characters")
+    expression, placed = _with_names(condition, state)
+    try:
+        parsed = ast.parse(expression, mode="eval").body
+        return bool(_evaluator(_Names(state, names, placed)).eval(expression, previously_parsed=parsed))
+    except (InvalidExpression, SyntaxError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise RunError(f"the rule {condition[:80]!r} cannot be evaluated: {_reason(error)}") from error
+    except (RecursionError, MemoryError) as error:
+        raise RunError(f"the rule {condition[:80]!r} is nested too deep") from error
+
+
+class _Names:
+    """What the names in a condition stand for; called with the name's node."""
+
+    def __init__(self, state: State, names: JsonObject, placed: JsonObject) -> None:
+        self._known = {**_WORDS, "inputs": state.inputs, "steps": state.steps, **state.values, **names, **placed}
+
+    def __call__(self, node: ast.Name) -> Json:
+        return self._known.get(node.id)
+
+
+def _with_names(condition: str, state: State) -> tuple[str, JsonObject]:
+    """``condition`` with a name in the place of each placeholder, and what these names stand for."""
+    placed: JsonObject = {}
+
+    def name(match: re.Match[str]) -> str:
+        found = state.find(match["path"])
+        chosen = f"placeholder{len(placed)}"
+        placed[chosen] = None if isinstance(found, Missing) else found
+        return f" {chosen} "
+
+    return _PLACEHOLDER.sub(name, condition).strip(), placed
+
+
+def _evaluator(names: _Names) -> Any:
+    allowed = (*_ARITHMETIC, *_COMPARING)
+    operators: dict[Any, Any] = {kind: does for kind, does in DEFAULT_OPERATORS.items() if kind in allowed}
+    operators[ast.Mod] = _remainder
+    evaluator = SimpleEval(operators=operators, functions={}, names=names)
+    evaluator.nodes = {kind: does for kind, does in evaluator.nodes.items() if kind in _NODES}
+    evaluator.nodes[ast.Attribute] = _entry(evaluator)
+    return evaluator
+
+
+def _entry(evaluator: Any) -> Callable[[ast.Attribute], Json]:
+    """``summary.level`` is the entry of a mapping: nothing here is an object with attributes of its own."""
+
+    def entry(node: ast.Attribute) -> Json:
+        holder = evaluator._eval(node.value)
+        return holder.get(node.attr) if isinstance(holder, dict) else None
+
+    return entry
+
+
+def _remainder(one: Json, other: Json) -> Json:
+    """Of numbers only: for a text, ``%`` would format it, to any length."""
+    if not isinstance(one, int | float) or not isinstance(other, int | float):
+        raise TypeError("'%' takes two numbers")
+    result: Json = operator.mod(one, other)
+    return result
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, LookupError):
+        return "it uses an operator or an entry that there is not"
+    return "it is no expression" if isinstance(error, SyntaxError) else str(error)[:200]

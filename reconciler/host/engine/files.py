@@ -1,0 +1,127 @@
+"""The files of one item: read anywhere in it, write where the item's program may. No path leads out of it.
+
+Every folder on the way is opened by descriptor and no link is followed, so that what was checked is what is used.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import RunError
+from reconciler.fs.descriptor import CREATE, PLAIN, READ, READ_FOLDER, write_all
+from reconciler.model.ids import path_problem
+
+_APPEND: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN | getattr(os, "O_NONBLOCK", 0)
+_TEMPORARY: Final = ".llamagate-host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFiles:
+    """``folder`` is the item's. ``is_mutable`` says which of its paths a program may write; ``limit`` is in bytes."""
+
+    folder: Path
+    is_mutable: Callable[[str], bool]
+    limit: int
+
+    def read(self, path: str) -> str:
+        """The text of a file. ``RunError`` where it is none, is too large or lies elsewhere."""
+        return self.read_bytes(path).decode("utf-8", "replace")
+
+    def read_bytes(self, path: str) -> bytes:
+        """The bytes of a file; errors as for ``read``."""
+        path = _inside(path)
+        with self._parent(path) as (folder, name):
+            descriptor = os.open(name, READ, dir_fd=folder)
+            try:
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
+                    raise RunError(f"{path} is no regular file")
+                return self._all(descriptor, path)
+            finally:
+                os.close(descriptor)
+
+    def write(self, path: str, data: bytes) -> str:
+        """Replace the file at once, and make its folders. Returns the path within the item."""
+        path = self._writable(path, data)
+        with self._parent(path, make=True) as (folder, name):
+            temporary = f"{_TEMPORARY}-{os.urandom(8).hex()}"
+            descriptor = os.open(temporary, CREATE, 0o644, dir_fd=folder)
+            try:
+                try:
+                    write_all(descriptor, data)
+                finally:
+                    os.close(descriptor)
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+        return path
+
+    def append(self, path: str, data: bytes) -> str:
+        """Add to the end of the file, in one write; else as ``write``."""
+        path = self._writable(path, data)
+        with self._parent(path, make=True) as (folder, name):
+            descriptor = os.open(name, _APPEND, 0o644, dir_fd=folder)
+            try:
+                write_all(descriptor, data)
+            finally:
+                os.close(descriptor)
+        return path
+
+    def _all(self, descriptor: int, path: str) -> bytes:
+        with os.fdopen(os.dup(descriptor), "rb") as stream:
+            data = stream.read(self.limit + 1)
+        if len(data) > self.limit:
+            raise RunError(f"{path} has more than {self.limit} bytes")
+        return data
+
+    def _writable(self, path: str, data: bytes) -> str:
+        inside = _inside(path)
+        if not self.is_mutable(inside):
+            raise RunError(
+                f"{inside} must not be written: programs write below var/ or output/, or as policy.mutable says"
+            )
+        if len(data) > self.limit:
+            raise RunError(f"{inside} would have more than {self.limit} bytes")
+        return inside
+
+    @contextmanager
+    def _parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """The open folder that holds ``path``, and the name in it. What the system refuses is a ``RunError``."""
+        *folders, name = path.split("/")
+        try:
+            descriptor = os.open(self.folder, READ_FOLDER)
+            try:
+                for part in folders:
+                    descriptor = _entered(descriptor, part, make=make)
+                yield descriptor, name
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise RunError(f"{path} cannot be used: {error.strerror}") from error
+
+
+def _entered(descriptor: int, part: str, *, make: bool) -> int:
+    """The folder ``part`` of an open folder, which is closed."""
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(part, 0o755, dir_fd=descriptor)
+    below = os.open(part, READ_FOLDER, dir_fd=descriptor)
+    os.close(descriptor)
+    return below
+
+
+def _inside(path: str) -> str:
+    """``path`` in its plain form, below the item. ``RunError`` where it leaves it or is no good name anywhere."""
+    plain = "/".join(part for part in path.split("/") if part != ".") if path.startswith("./") else path
+    problem = path_problem(plain)
+    if problem:
+        raise RunError(f"the path {path[:100]!r}: {problem}")
+    return plain

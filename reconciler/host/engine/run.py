@@ -1,0 +1,163 @@
+"""One run: what it may use, and how much of it. Shared by everything that it calls, however deep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from reconciler.errors import RunError, RunInputError, RunTimeoutError
+from reconciler.host.items import UNGUARDED, Extension, Guardrails, Module, Origin
+from reconciler.model.config import JsonObject
+
+_Number = TypeVar("_Number", int, float)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """Bounds on one run. ``calls`` counts extensions, models and files; ``answer`` and ``file`` are in bytes."""
+
+    depth: int = 10
+    calls: int = 200
+    seconds: float = 300.0
+    answer: int = 8 * 2**20
+    file: int = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a model is asked. ``settings`` are further fields of the request, ``temperature`` for one."""
+
+    model: str
+    messages: tuple[JsonObject, ...]
+    settings: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a model said. ``usage`` counts tokens, as the server gives them."""
+
+    text: str
+    model: str
+    usage: JsonObject
+
+
+class Model(Protocol):
+    """A model server."""
+
+    async def ask(self, question: Question) -> Answer:
+        """The model's answer. ``ModelError``, or ``RunTimeoutError``, where there is none."""
+
+
+class Served(Protocol):
+    """The items that a run can call: those that were served when it began."""
+
+    @property
+    def extensions(self) -> Mapping[str, Extension]: ...
+
+    @property
+    def modules(self) -> Mapping[str, Module]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the engine is given.
+
+    ``is_mutable`` knows which paths of an item may be written; ``answered`` is told of each answer of a model, with the
+    trace id; ``execute`` runs an extension, for the steps that call others.
+    """
+
+    served: Served
+    model: Model
+    limits: RunLimits
+    default_model: str
+    is_mutable: Callable[[str], bool]
+    now: Callable[[], datetime]
+    answered: Callable[[Answer, str], Awaitable[None]]
+    execute: Execute
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many calls are left to the whole run."""
+
+    calls: int
+
+    def spend(self) -> None:
+        """One call more. ``RunError`` where none is left."""
+        if self.calls <= 0:
+            raise RunError("the run has used up its calls; a loop of extensions that call each other does that")
+        self.calls -= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One level of a run. ``own`` holds the extensions that only the module under way can call, by name and path."""
+
+    services: Services
+    trace_id: str
+    budget: Budget
+    depth: int = 0
+    guardrails: Guardrails = UNGUARDED
+    own: Mapping[str, Extension]
+
+    def inside(self, extension: Extension) -> Run:
+        """The level of an extension that is called; what a module brings stays between the module's own."""
+        own = self.own if extension.origin is Origin.BUNDLED else {}
+        return replace(self.deeper(extension.guardrails), own=own)
+
+    def deeper(self, guardrails: Guardrails) -> Run:
+        """The level below, which may do no more than this one."""
+        if self.depth >= self.services.limits.depth:
+            raise RunError(f"extensions call each other more than {self.services.limits.depth} levels deep")
+        self.budget.spend()
+        return replace(self, depth=self.depth + 1, guardrails=both(self.guardrails, guardrails))
+
+    def extension(self, name: str) -> Extension:
+        """The extension that a step calls ``name``. ``RunError`` where there is none that could run."""
+        found = self.own.get(name) or self.services.served.extensions.get(name)
+        if found is None:
+            raise RunError(f"there is no extension '{name}'")
+        if not found.enabled:
+            raise RunError(f"the extension '{name}' is disabled")
+        if found.type != "workflow":
+            raise RunError(f"the extension '{name}' is no workflow but a type {found.type}, which cannot be called")
+        return found
+
+
+Execute = Callable[[Run, Extension, JsonObject], Awaitable[JsonObject]]
+
+
+def both(one: Guardrails, other: Guardrails) -> Guardrails:
+    """The guardrails of a level below, inside those of the level above."""
+    return Guardrails(
+        files=one.files and other.files,
+        max_output=_least(one.max_output, other.max_output),
+        max_seconds=_least(one.max_seconds, other.max_seconds),
+    )
+
+
+def _least(one: _Number | None, other: _Number | None) -> _Number | None:
+    return min((value for value in (one, other) if value is not None), default=None)
+
+
+@asynccontextmanager
+async def within(seconds: float | None, what: str) -> AsyncIterator[None]:
+    """``RunTimeoutError`` where what is inside takes longer than ``seconds``; ``None`` is no limit."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise RunTimeoutError(f"{what} took longer than {seconds:g} seconds") from error
+
+
+def placed(error: RunError, where: str) -> RunError:
+    """The same error, saying where it happened. What a step sends to another is no longer its caller's mistake."""
+    kind = RunError if isinstance(error, RunInputError) else type(error)
+    return kind(f"{where}: {error.message}", advice=error.advice, faults=error.faults)

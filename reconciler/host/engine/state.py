@@ -1,0 +1,126 @@
+"""What a run holds, and how ``{{key}}`` is replaced from it: in one pass, so that no value is taken for a template."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from reconciler.errors import RunError
+from reconciler.model.config import Json, JsonObject
+
+MAX_TEXT_CHARACTERS: Final = 2**22
+"""In one text after everything is filled in: values of values would else grow without end."""
+
+_PATH: Final = r"[A-Za-z_][\w-]*(?:\.[\w-]+)*"
+PLACEHOLDER: Final = re.compile(rf"\{{\{{\s*({_PATH})\s*\}}\}}")
+REFERENCE: Final = re.compile(rf"\{{\{{\s*({_PATH})\s*\}}\}}|\$\{{\s*({_PATH})\s*\}}")
+"""A placeholder, or the ``${path}`` that ``outputs`` are written with."""
+
+
+class Missing(Enum):
+    """The one value that no state holds."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+
+
+@dataclass(slots=True)
+class State:
+    """``values`` starts as the input and collects results; ``steps`` keeps each step's own, by its name."""
+
+    values: JsonObject
+    inputs: JsonObject
+    optional: frozenset[str] = frozenset()
+    steps: JsonObject = field(default_factory=dict)
+
+    def note(self, name: str, result: JsonObject, view: JsonObject) -> None:
+        """Take over what a step gave; ``view`` is what later steps see of it under its name."""
+        self.values = {**self.values, **result}
+        if name:
+            self.steps = {**self.steps, name: {"output": view, "outputs": view}}
+
+    def find(self, path: str) -> Json | Missing:
+        """The value at ``path``: a key, ``inputs.x``, or ``steps.NAME.output.x``; dots go deeper."""
+        first, *rest = path.split(".")
+        if rest and first in ("inputs", "steps") and first not in self.values:
+            return _deeper(self.inputs if first == "inputs" else self.steps, rest)
+        return _deeper(self.values, [first, *rest])
+
+    def filled(self, value: Json, pattern: re.Pattern[str] = PLACEHOLDER) -> Json | Missing:
+        """``value`` with its placeholders replaced, at any depth.
+
+        A text that is nothing but a placeholder stands for the value itself, whatever its type, and is ``MISSING``
+        where there is none; an entry that is missing is left out.
+        """
+        if isinstance(value, dict):
+            entries = ((key, self.filled(below, pattern)) for key, below in value.items())
+            return {key: below for key, below in entries if not isinstance(below, Missing)}
+        if isinstance(value, list):
+            return [below for below in (self.filled(one, pattern) for one in value) if not isinstance(below, Missing)]
+        if not isinstance(value, str):
+            return value
+        whole = pattern.fullmatch(value)
+        return self.find(_path(whole)) if whole else self.text(value, pattern)
+
+    def mapping(self, value: JsonObject, pattern: re.Pattern[str] = PLACEHOLDER) -> JsonObject:
+        """``filled`` for a mapping."""
+        found = self.filled(value, pattern)
+        return found if isinstance(found, dict) else {}
+
+    def text(self, template: str, pattern: re.Pattern[str] = PLACEHOLDER) -> str:
+        """``template`` with its placeholders replaced by the values' text.
+
+        An input or step result that is not there is nothing; any other unknown placeholder stays as it is written.
+        """
+        return substituted(template, pattern, lambda match: self._as_text(match))
+
+    def _as_text(self, match: re.Match[str]) -> str:
+        path = _path(match)
+        value = self.find(path)
+        if not isinstance(value, Missing):
+            return text_of(value)
+        return "" if path.startswith(("inputs.", "steps.")) or path in self.optional else match[0]
+
+
+def substituted(template: str, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> str:
+    """``re.sub`` that ends where the result gets too long. ``RunError`` then."""
+    parts: list[str] = []
+    length = position = 0
+    for match in pattern.finditer(template):
+        parts += (template[position : match.start()], replace(match))
+        position = match.end()
+        length += len(parts[-2]) + len(parts[-1])
+        if length > MAX_TEXT_CHARACTERS:
+            break
+    parts.append(template[position:])
+    if length + len(parts[-1]) > MAX_TEXT_CHARACTERS:
+        raise RunError(f"a text has more than {MAX_TEXT_CHARACTERS} characters once it is filled in")
+    return "".join(parts)
+
+
+def text_of(value: Json) -> str:
+    """A value as it reads in a text: text as it is, nothing for none, else JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _path(match: re.Match[str]) -> str:
+    return next(group for group in match.groups() if group is not None)
+
+
+def _deeper(value: Json, path: list[str]) -> Json | Missing:
+    for part in path:
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return MISSING
+    return value

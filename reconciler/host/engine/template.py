@@ -1,0 +1,77 @@
+"""``template.render``: the placeholders of a template, and the one loop that templates of gateways use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from reconciler.errors import RunError
+from reconciler.host.engine.state import MAX_TEXT_CHARACTERS, State, substituted, text_of
+from reconciler.model.config import Json, JsonObject
+
+_ACTION: Final = re.compile(
+    r"\{\{-?\s*range\s+(?:\$(?P<key>\w+)\s*,\s*)?\$(?P<value>\w+)\s*:=\s*\.(?P<path>[\w.-]+)\s*-?\}\}"
+    r"(?P<body>.*?)\{\{-?\s*end\s*-?\}\}"
+    r"|\{\{(?P<action>[^{}]*)\}\}",
+    re.DOTALL,
+)
+_LOCAL: Final = re.compile(r"\$(\w+)")
+_KEY: Final = re.compile(r"\.?((?:[A-Za-z_][\w-]*)(?:\.[\w-]+)*)")
+_WORDS: Final = frozenset(["end", "else", "break", "continue"])
+
+MAX_REPEATS: Final = 10_000
+"""Of one range: a list comes from whoever calls, and each entry costs time even where it adds no text."""
+
+_Locals = dict[str, Json]
+
+
+def rendered(template: str, state: State, variables: JsonObject) -> str:
+    """``template`` with ``{{key}}`` and ``{{.key}}`` filled in, ``variables`` before the state.
+
+    ``{{range $key, $value := .name}}…{{end}}`` repeats its body, mappings sorted by key. ``RunError`` for any other
+    action of a Go template: left as text it would end up in a prompt.
+    """
+    scope = State({**state.values, "variables": variables, **variables}, state.inputs, state.optional, state.steps)
+    return _rendered(template, scope, {})
+
+
+def _rendered(template: str, scope: State, locals_: _Locals) -> str:
+    return substituted(template, _ACTION, lambda match: _one(match, scope, locals_))
+
+
+def _one(match: re.Match[str], scope: State, locals_: _Locals) -> str:
+    if match["path"] is not None:
+        return _repeated(match, scope, locals_)
+    action = match["action"].strip("- \t\r\n")
+    local, key = _LOCAL.fullmatch(action), _KEY.fullmatch(action)
+    if local and local[1] in locals_:
+        return text_of(locals_[local[1]])
+    if key is None or action in _WORDS:
+        raise RunError(
+            f"the template uses '{{{{{action[:60]}}}}}', which is not supported; use '{{{{key}}}}' or a range"
+        )
+    return scope.text("{{" + key[1] + "}}")
+
+
+def _repeated(match: re.Match[str], scope: State, locals_: _Locals) -> str:
+    parts: list[str] = []
+    length = 0
+    entries = [*islice(_entries(scope.find(match["path"])), MAX_REPEATS + 1)]
+    if len(entries) > MAX_REPEATS:
+        raise RunError(f"the range over '{match['path']}' repeats more than {MAX_REPEATS} times")
+    for key, value in entries:
+        names = {match["key"]: key} if match["key"] else {}
+        parts.append(_rendered(match["body"], scope, {**locals_, **names, match["value"]: value}))
+        length += len(parts[-1])
+        if length > MAX_TEXT_CHARACTERS:
+            break  # whoever puts it into the whole refuses it
+    return "".join(parts)
+
+
+def _entries(value: object) -> Iterator[tuple[Json, Json]]:
+    if isinstance(value, dict):
+        yield from sorted(value.items())
+    elif isinstance(value, list):
+        yield from enumerate(value)

@@ -1,0 +1,169 @@
+"""LOOK: read what a home, and a gateway's old folder, hold into items. What is unchanged is not read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError, LlamagateError
+from reconciler.host.decode import Placed, extension_of, module_of
+from reconciler.host.items import Extension, ItemFault, Module, Origin
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.package import MODULE_MANIFEST, Manifest
+from reconciler.model.record import Record
+from reconciler.model.registry import Registry
+from reconciler.observe import present_items
+from reconciler.packages.definitions import Stamps, open_definitions, stamps_of
+from reconciler.packages.manifest import bundled_documents, read_package
+from reconciler.reconcile.listing import is_enabled
+from reconciler.reconcile.migrating import legacy_packages
+from reconciler.store.state_files import read_record, read_registry
+
+BUILTIN_FOLDER: Final = "builtin"
+_SHOWN_FAULTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where items are looked for. ``legacy`` is the folder ``extensions`` from which a gateway was started."""
+
+    home: Home
+    legacy: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a folder was read as, and the stamps of what was read."""
+
+    stamps: Stamps
+    enabled: bool
+    item: Extension | Module
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Everything that could be read, in the order of loading, and what could not."""
+
+    extensions: tuple[Extension, ...] = ()
+    modules: tuple[Module, ...] = ()
+    faults: tuple[ItemFault, ...] = ()
+    seen: Mapping[Path, _Seen] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One pass over the places."""
+
+    before: Mapping[Path, _Seen]
+    record: Record
+    registry: Registry
+    items: list[Extension | Module] = field(default_factory=list)
+    faults: list[ItemFault] = field(default_factory=list)
+    seen: dict[Path, _Seen] = field(default_factory=dict)
+
+    def take(self, folder: Path, key: ItemKey, origin: Origin) -> None:
+        """Add the item in ``folder``, or the fault that keeps it out."""
+        try:
+            stamps = stamps_of(folder, key.kind)
+            enabled = self._enabled(key, origin, None)
+            seen = self.before.get(folder)
+            if seen is None or seen.stamps != stamps or enabled not in (None, seen.enabled):
+                seen = self._read(folder, key, origin, stamps)
+            self.seen[folder] = seen
+            self.items.append(seen.item)
+        except LlamagateError as error:
+            self.faults.append(ItemFault(name=key.id, message=_in_one_line(error)))
+
+    def take_installed(self, home: Home) -> None:
+        """Add everything that lies in the home."""
+        try:
+            present = present_items(home)
+        except LlamagateError as error:
+            self.faults.append(ItemFault(name="the home", message=_in_one_line(error)))
+            return
+        for key in sorted(present):
+            self.take(home.item(key), key, Origin.INSTALLED)
+
+    def take_below(self, folder: Path, origin: Origin) -> None:
+        """Add the extensions in a folder that no command of ours wrote."""
+        try:
+            packages = legacy_packages(folder)
+        except LlamagateError as error:
+            self.faults.append(ItemFault(name=str(folder), message=_in_one_line(error)))
+            return
+        for place in packages:
+            if (place / MODULE_MANIFEST).is_file():
+                message = f"a module is served once it is installed: 'llamagate migrate {folder}'"
+                self.faults.append(ItemFault(name=place.name, message=message))
+            else:
+                self.take(place, ItemKey(Kind.EXTENSION, place.name), origin)
+
+    def _enabled(self, key: ItemKey, origin: Origin, manifest: Manifest | None) -> bool | None:
+        """Whether the item is on; ``None`` where only its manifest, not given yet, can tell."""
+        if origin is Origin.BUILTIN:
+            return True
+        if origin is Origin.LEGACY:
+            return manifest.enabled_default if manifest else None
+        entry, recorded = self.registry.get(key), self.record.items.get(key)
+        if entry is None and recorded is None and manifest is None:
+            return None
+        return is_enabled(entry, recorded, manifest)
+
+    def _read(self, folder: Path, key: ItemKey, origin: Origin, stamps: Stamps) -> _Seen:
+        definitions = open_definitions(folder, stamps)
+        package = read_package(definitions, name=str(folder))
+        if package.manifest.kind is not key.kind:
+            raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")
+        placed = Placed(
+            id=package.manifest.id,
+            origin=origin,
+            folder=folder,
+            enabled=self._enabled(key, origin, package.manifest) is not False,
+            digest=definitions.digest,
+            templates=definitions.templates,
+        )
+        if key.kind is Kind.EXTENSION:
+            return _Seen(stamps, placed.enabled, extension_of(package.document, placed))
+        bundled = bundled_documents(definitions, name=str(folder))
+        return _Seen(stamps, placed.enabled, module_of(package.document, placed, bundled))
+
+
+def load(places: Places, before: Loaded | None = None) -> Loaded:
+    """Read all that is there; items whose files and switch are as ``before`` are taken from there.
+
+    Where record or registry cannot be read, that is a fault, and manifests alone decide what is enabled.
+    """
+    record, registry, faults = _state(places.home)
+    reading = _Reading(before.seen if before else {}, record, registry, faults=faults)
+    if places.legacy is not None and (places.legacy / BUILTIN_FOLDER).is_dir():
+        reading.take_below(places.legacy / BUILTIN_FOLDER, Origin.BUILTIN)
+    reading.take_installed(places.home)
+    if places.legacy is not None:
+        reading.take_below(places.legacy, Origin.LEGACY)
+    return Loaded(
+        extensions=tuple(item for item in reading.items if isinstance(item, Extension)),
+        modules=tuple(item for item in reading.items if isinstance(item, Module)),
+        faults=tuple(reading.faults),
+        seen=reading.seen,
+    )
+
+
+def _state(home: Home) -> tuple[Record, Registry, list[ItemFault]]:
+    record, registry, faults = Record(generation=0), Registry(), []
+    try:
+        registry = read_registry(home).registry
+        record = read_record(home)[0]
+    except LlamagateError as error:
+        faults.append(ItemFault(name="the home", message=_in_one_line(error)))
+    return record, registry, faults
+
+
+def _in_one_line(error: LlamagateError) -> str:
+    if len(error.faults) < 2:
+        return error.message
+    shown = "; ".join(str(fault) for fault in error.faults[:_SHOWN_FAULTS])
+    more = len(error.faults) - _SHOWN_FAULTS
+    return f"{shown}; and {more} more" if more > 0 else shown

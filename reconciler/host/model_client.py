@@ -1,0 +1,138 @@
+"""The model server: any that speaks the OpenAI protocol. The key reaches it and nobody else.
+
+The client knows no proxies, netrc or variables, and follows no redirect. An answer is read up to a limit and a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx2
+
+from reconciler.errors import InputError, ModelError, RunTimeoutError
+from reconciler.host.engine.run import Answer, Question
+from reconciler.model.config import Json, JsonObject
+
+DEFAULT_URL: Final = "http://127.0.0.1:11434"
+MAX_ANSWER_BYTES: Final = 4 * 2**20
+_PROBE_SECONDS: Final = 2.0
+_OK: Final = 200
+_SHOWN_CHARACTERS: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelServer:
+    """Where it is. ``url`` may end with ``/v1``; ``seconds`` bound one whole answer."""
+
+    url: str
+    api_key: str | None
+    seconds: float
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError("--llm-url must be an http or https address")
+        if parts.username or parts.password:
+            raise InputError("--llm-url must hold no key; give it in LLAMAGATE_LLM_API_KEY")
+
+    @property
+    def base(self) -> str:
+        return f"{self.url.rstrip('/').removesuffix('/v1')}/v1"
+
+
+class ModelClient:
+    """One pool of connections to the server."""
+
+    def __init__(self, server: ModelServer) -> None:
+        self.server = server
+        headers = {"Authorization": f"Bearer {server.api_key}"} if server.api_key else {}
+        self._client = httpx2.AsyncClient(
+            headers=headers, trust_env=False, follow_redirects=False, timeout=server.seconds
+        )
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._client.aclose()
+
+    async def ask(self, question: Question) -> Answer:
+        """One answer to one question; see ``Model``."""
+        body = {"model": question.model, "messages": list(question.messages), "stream": False, **question.settings}
+        document = await self._exchange("/chat/completions", body)
+        try:
+            text = document["choices"][0]["message"]["content"]  # type: ignore[index, call-overload]
+        except (KeyError, IndexError, TypeError) as error:
+            raise self._failed("its answer holds no message") from error
+        usage = document.get("usage")
+        return Answer(
+            text=text if isinstance(text, str) else "",
+            model=str(document.get("model") or question.model),
+            usage=usage if isinstance(usage, dict) else {},
+        )
+
+    async def is_reachable(self) -> bool:
+        """Whether a server answers there, whatever it says."""
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await self._client.get(f"{self.server.base}/models")
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError):
+            return False
+        return True
+
+    async def _exchange(self, path: str, body: object) -> JsonObject:
+        async with self._errors_in_words():
+            request = self._client.build_request("POST", self.server.base + path, json=body)
+            response = await self._client.send(request, stream=True)
+            try:
+                data = await self._read(response)
+            finally:
+                await response.aclose()
+        if response.status_code != _OK:
+            raise self._failed(f"it answered {response.status_code}{_reason(data)}")
+        document = _decoded(data)
+        if not isinstance(document, dict):
+            raise self._failed("its answer is no JSON object")
+        return document
+
+    async def _read(self, response: httpx2.Response) -> bytes:
+        data = b""
+        async for chunk in response.aiter_bytes():
+            data += chunk
+            if len(data) > MAX_ANSWER_BYTES:
+                raise self._failed(f"its answer has more than {MAX_ANSWER_BYTES} bytes")
+        return data
+
+    @asynccontextmanager
+    async def _errors_in_words(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self.server.seconds):
+                yield
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            message = f"the model server at {self.server.url} did not answer within {self.server.seconds:g} seconds"
+            raise RunTimeoutError(message) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._failed(f"it cannot be reached ({str(error) or type(error).__name__})") from error
+
+    def _failed(self, reason: str) -> ModelError:
+        return ModelError(f"the model server at {self.server.url} gave no answer: {reason}")
+
+
+def _reason(data: bytes) -> str:
+    """What the server says went wrong, in one line."""
+    document = _decoded(data)
+    error = document.get("error") if isinstance(document, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return f": {' '.join(message.split())[:_SHOWN_CHARACTERS]}" if isinstance(message, str) else ""
+
+
+def _decoded(data: bytes) -> Json:
+    try:
+        value: Json = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value

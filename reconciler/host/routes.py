@@ -1,0 +1,134 @@
+"""Which endpoint of an extension a request means. Pure; made anew with each snapshot, so a route goes with its item."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.host.items import Endpoint, Extension, ItemFault
+
+_PARAMETER: Final = re.compile(r":(?P<colon>\w+)|\{(?P<braces>\w+)\}")
+_REST: Final = re.compile(r"\*(?P<star>\w+)|\{(?P<path>\w+):path\}")
+_LITERAL, _VALUE, _RESTS = 0, 1, 2
+
+_OWN: Final = frozenset([("GET", ()), ("HEAD", ()), ("PUT", ()), ("POST", ("execute",))])
+"""Method and path below an extension's own that the host answers itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One part of a path: a literal text, a parameter for one part, or one for all that follow."""
+
+    kind: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An endpoint with its path taken apart."""
+
+    extension: Extension
+    endpoint: Endpoint
+    parts: tuple[_Part, ...]
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """Equal for two paths that no request could tell apart."""
+        return tuple(part.text if part.kind == _LITERAL else "*" * part.kind for part in self.parts)
+
+    def parameters(self, path: tuple[str, ...]) -> dict[str, str] | None:
+        """The values of the path's parameters, or ``None`` where it does not match."""
+        found: dict[str, str] = {}
+        for index, part in enumerate(self.parts):
+            if part.kind == _RESTS:
+                return {**found, part.text: "/".join(path[index:])} if index < len(path) else None
+            if index >= len(path) or (part.kind == _LITERAL and part.text != path[index]):
+                return None
+            if part.kind == _VALUE:
+                found[part.text] = path[index]
+        return found if len(path) == len(self.parts) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The route of a request and the values in its path."""
+
+    route: Route
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """All routes, by method and extension; the more a path says literally, the earlier it is tried."""
+
+    _by_name: Mapping[tuple[str, str], tuple[Route, ...]]
+
+    def match(self, method: str, name: str, path: tuple[str, ...]) -> Match | None:
+        """The endpoint at ``path`` below extension ``name``, given in parts."""
+        for route in self._by_name.get((method, name), ()):
+            parameters = route.parameters(path)
+            if parameters is not None:
+                return Match(route, parameters)
+        return None
+
+    def all(self) -> Iterator[Route]:
+        """Every route, in a fixed order."""
+        for _, routes in sorted(self._by_name.items()):
+            yield from routes
+
+
+def make_routes(extensions: Iterable[Extension]) -> tuple[Routes, tuple[ItemFault, ...]]:
+    """The routes of all enabled workflows, and an ``ItemFault`` for each endpoint that cannot be had."""
+    found: dict[tuple[str, str], list[Route]] = {}
+    faults = []
+    for extension in extensions:
+        for endpoint in extension.endpoints if extension.enabled else ():
+            route = Route(extension, endpoint, _parts(endpoint.path))
+            others = found.setdefault((endpoint.method, extension.name), [])
+            problem = _problem(route, others)
+            if problem:
+                faults.append(ItemFault(name=f"{extension.name} (routes)", message=problem))
+            else:
+                others.append(route)
+    return Routes({key: tuple(sorted(routes, key=_specificity)) for key, routes in found.items()}), tuple(faults)
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """A path in parts. A final ``/`` says nothing."""
+    return tuple(path.strip("/").split("/")) if path.strip("/") else ()
+
+
+def _parts(path: str) -> tuple[_Part, ...]:
+    return tuple(_part(text) for text in segments(path))
+
+
+def _part(text: str) -> _Part:
+    if match := _PARAMETER.fullmatch(text):
+        return _Part(_VALUE, match["colon"] or match["braces"])
+    if match := _REST.fullmatch(text):
+        return _Part(_RESTS, match["star"] or match["path"])
+    return _Part(_LITERAL, text)
+
+
+def _problem(route: Route, others: list[Route]) -> str | None:
+    endpoint = route.endpoint
+    wanted = f"{endpoint.method} {endpoint.path}"
+    if (endpoint.method, route.shape) in _OWN or (route.extension.name, endpoint.method, route.shape) == (
+        "refresh",
+        "POST",
+        (),
+    ):
+        return f"{wanted} is a route of the host itself"
+    names = [part.text for part in route.parts if part.kind != _LITERAL]
+    if len(set(names)) != len(names):
+        return f"{wanted} names a parameter twice"
+    if any(part.kind == _RESTS for part in route.parts[:-1]):
+        return f"{wanted} goes on behind a parameter that takes the rest of the path"
+    same = next((other for other in others if other.shape == route.shape), None)
+    return f"{wanted} conflicts with {same.endpoint.method} {same.endpoint.path}" if same else None
+
+
+def _specificity(route: Route) -> tuple[tuple[int, ...], str]:
+    return tuple(part.kind for part in route.parts), route.endpoint.path

@@ -1,0 +1,155 @@
+"""The host without HTTP: what is served now, how that changes, and running it. What an embedding gateway holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from reconciler.errors import LlamagateError, RefusedError
+from reconciler.host.engine.modules import ModuleRecord, run_module
+from reconciler.host.engine.run import Budget, Model, Run, Services, within
+from reconciler.host.engine.workflow import execute
+from reconciler.host.hooks import Hooks
+from reconciler.host.items import Extension, Module
+from reconciler.host.loading import Loaded, Places, load
+from reconciler.host.model_client import ModelClient
+from reconciler.host.settings import HostSettings
+from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
+from reconciler.host.synchronising import synchronise
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import DEFAULT_MUTABLE
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.package import EXTENSION_MANIFEST
+from reconciler.planning.diff import mutable_matcher
+from reconciler.reconcile.changing import Watch
+from reconciler.reconcile.upserting import upsert
+from reconciler.store.desired_file import read_desired
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """What a refresh came to."""
+
+    snapshot: Snapshot
+    changed: Difference
+
+
+def _silent(_line: str) -> None:
+    return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Runtime:
+    """Serves one home. Everything that reads or changes the home blocks: an event loop calls it in a thread.
+
+    ``refresh`` and ``sync`` return when the new state is served; requests under way end with the one they began with.
+    """
+
+    def __init__(
+        self,
+        settings: HostSettings,
+        *,
+        model: Model | None = None,
+        tell: Tell = _silent,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self.settings = settings
+        self.client = ModelClient(settings.model)
+        self.tell = tell
+        self.now = now
+        self._model: Model = model or self.client
+        self._is_mutable = mutable_matcher(_mutable(settings.file, tell))
+        self.hooks = Hooks(is_mutable=self._is_mutable, now=now, tell=tell, limit=settings.limits.file)
+        self._loaded: Loaded | None = None
+        self._snapshot = Snapshot()
+        self._one_refresh = threading.Lock()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is served now. Whoever begins something takes it once."""
+        return self._snapshot
+
+    @property
+    def env(self) -> Environment:
+        """The environment at this moment."""
+        return replace(self.settings.env, now=self.now())
+
+    def refresh(self) -> Refreshed:
+        """Look at the home again and serve what is there."""
+        with self._one_refresh:
+            before = self._snapshot
+            places = Places(home=Home(self.settings.env.home), legacy=self.settings.legacy)
+            self._loaded = load(places, self._loaded)
+            self._snapshot = make_snapshot(self._loaded)
+            return Refreshed(snapshot=self._snapshot, changed=difference(before, self._snapshot))
+
+    def sync(self) -> Refreshed:
+        """Make record, registry and disk agree, as ``llamagate sync`` does, and serve what is there.
+
+        For whoever has changed the home in this process: afterwards both registries, that on disk and the one that is
+        served, say the same. Errors are those of a change, and then nothing else is served than before.
+        """
+        synchronise(self.env, self.settings.file, self.watch)
+        return self.refresh()
+
+    def upsert(self, name: str, manifest: bytes) -> Path:
+        """Install ``manifest`` as the extension ``name`` and serve it; returns the file. ``RefusedError`` by policy."""
+        key, outcome = upsert(self.env, self.settings.file, name, manifest, self.watch)
+        if outcome.plan.refusals:
+            reasons = "; ".join(refusal.message for refusal in outcome.plan.refusals)
+            raise RefusedError(f"the extension '{name}' was not taken: {reasons}")
+        self.refresh()
+        return Home(self.settings.env.home).item(key) / EXTENSION_MANIFEST
+
+    @property
+    def watch(self) -> Watch:
+        """How long a change waits for another writer, and who is told of it."""
+        return Watch(wait=self.settings.wait, notice=self.tell)
+
+    async def run(self, snapshot: Snapshot, extension: Extension, given: JsonObject, trace_id: str) -> JsonObject:
+        """Run an extension of ``snapshot``. ``RunError`` where that fails."""
+        run = self._begin(snapshot, trace_id)
+        async with within(self.settings.limits.seconds, f"the extension '{extension.name}'"):
+            return await execute(run, extension, given)
+
+    async def run_module(self, snapshot: Snapshot, module: Module, given: JsonObject, trace_id: str) -> ModuleRecord:
+        """Run a module of ``snapshot``; how it went, a failure too, is in the record."""
+        run = self._begin(snapshot, trace_id)
+        return await run_module(run, module, given, seconds=self.settings.limits.seconds)
+
+    async def close(self) -> None:
+        """End the connections to the model."""
+        await self.client.close()
+
+    def _begin(self, snapshot: Snapshot, trace_id: str) -> Run:
+        limits = self.settings.limits
+        services = Services(
+            served=snapshot,
+            model=self._model,
+            limits=limits,
+            default_model=self.settings.default_model,
+            is_mutable=self._is_mutable,
+            now=self.now,
+            answered=partial(self.hooks.answered, snapshot),
+            execute=execute,
+        )
+        return Run(services=services, trace_id=trace_id, budget=Budget(limits.calls), own={})
+
+
+def _mutable(file: Path, tell: Tell) -> tuple[str, ...]:
+    """The patterns of what programs may write: those of the desired state, where there is one."""
+    try:
+        return read_desired(file).desired.policy.mutable if file.exists() else DEFAULT_MUTABLE
+    except LlamagateError as error:
+        tell(f"policy.mutable is taken as {', '.join(DEFAULT_MUTABLE)}: {error.message}")
+        return DEFAULT_MUTABLE

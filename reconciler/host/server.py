@@ -1,0 +1,109 @@
+"""Serve a runtime over HTTP until a signal ends it. Requests under way are finished first."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import uvicorn
+
+from reconciler.errors import StorageError
+from reconciler.host.runtime import Runtime
+from reconciler.host.web.app import make_app
+
+GRACE_SECONDS: Final = 30
+"""For requests that are under way when the host is told to stop; a second signal does not wait."""
+DEFAULT_PORT: Final = 11435
+_BACKLOG: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen. Port 0 is any free one."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(slots=True)
+class _Stopping:
+    """The signal that ended the server, if one did."""
+
+    signals: list[int] = field(default_factory=list)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(address: Address) -> socket.socket:
+    """A socket that listens there. ``StorageError`` where that cannot be had: the system refused it."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        message = f"{address.host} port {address.port}: {error.strerror or error}"
+        raise StorageError(message, advice="stop what listens there, or choose another --port") from error
+    return listener
+
+
+def serve(runtime: Runtime, listener: socket.socket, *, local_only: bool) -> bool:
+    """Serve until a signal comes; whether that was Ctrl-C. A second one does not wait for requests under way."""
+    return asyncio.run(_until_a_signal(make_server(runtime, local_only=local_only), runtime, listener))
+
+
+def make_server(runtime: Runtime, *, local_only: bool) -> uvicorn.Server:
+    """A server that ends once ``should_exit`` is set, and leaves signals to whoever runs it."""
+    config = uvicorn.Config(
+        make_app(runtime, local_only=local_only),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return _Server(config)
+
+
+async def serve_with(server: uvicorn.Server, runtime: Runtime, listener: socket.socket) -> None:
+    """Serve until ``server`` is told to end; then ``runtime`` is closed."""
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await runtime.close()
+
+
+async def _until_a_signal(server: uvicorn.Server, runtime: Runtime, listener: socket.socket) -> bool:
+    stopping = _Stopping()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, server, stopping, number)
+    await serve_with(server, runtime, listener)
+    return signal.SIGINT in stopping.signals
+
+
+def _stop(server: uvicorn.Server, stopping: _Stopping, number: int) -> None:
+    server.force_exit = bool(stopping.signals)
+    server.should_exit = True
+    stopping.signals.append(number)

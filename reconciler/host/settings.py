@@ -1,0 +1,38 @@
+"""How a host is to be run, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from reconciler.host.engine.run import RunLimits
+from reconciler.host.model_client import DEFAULT_URL, ModelServer
+from reconciler.model.environment import Environment
+
+DEFAULT_MODEL: Final = "mistral"
+DEFAULT_RATE: Final = 50
+DEFAULT_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSettings:
+    """``file`` is the desired state whose policy counts, if it is there. ``legacy`` is a gateway's old folder.
+
+    ``api_key`` is what callers must show; ``None`` asks for none. ``rate`` is in requests a second for each caller, 0
+    is no limit. ``body`` bounds a request in bytes, ``wait`` the seconds that a change waits for another writer.
+    """
+
+    env: Environment
+    file: Path
+    legacy: Path | None = None
+    api_key: str | None = field(default=None, repr=False)
+    rate: int = DEFAULT_RATE
+    body: int = 2**20
+    wait: float = 10.0
+    takes_manifests: bool = True
+    default_model: str = DEFAULT_MODEL
+    model: ModelServer = field(
+        default_factory=lambda: ModelServer(url=DEFAULT_URL, api_key=None, seconds=DEFAULT_SECONDS)
+    )
+    limits: RunLimits = field(default_factory=RunLimits)

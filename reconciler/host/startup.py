@@ -1,0 +1,67 @@
+"""Start: make registry and disk agree, load everything in a fixed order, and say in one line what is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reconciler.errors import LlamagateError, StorageError
+from reconciler.host.runtime import Runtime
+from reconciler.host.synchronising import look_at_synchronising, synchronise
+from reconciler.model.home import Home
+from reconciler.model.plan import Plan
+from reconciler.reconcile.migrating import Migration, migrate
+from reconciler.reconcile.reading import steadily
+
+_SHOWN_LINES: Final = 20
+
+
+def start(runtime: Runtime, *, migrates: bool) -> None:
+    """Bring ``runtime`` to where it can serve. Only ``migrates`` may fail: an item, or a home, that is bad is told of.
+
+    ``migrates`` first installs the packages of the legacy folder.
+    """
+    settings = runtime.settings
+    if migrates and settings.legacy is not None:
+        asked = Migration(folder=settings.legacy, skips_invalid=True)
+        _tell(runtime, migrate(runtime.env, settings.file, asked, runtime.watch, explain=None).plan, "migrated")
+    _heal(runtime)
+    found = runtime.refresh().snapshot
+    for line in (*found.warnings, *map(str, found.faults), found.summary()):
+        runtime.tell(line)
+
+
+def _heal(runtime: Runtime) -> None:
+    """Sync; where the home cannot be written, only tell what a sync would do."""
+    env, file = runtime.env, runtime.settings.file
+    try:
+        _tell(runtime, synchronise(env, file, runtime.watch).plan, "synchronised")
+    except StorageError as error:
+        runtime.tell(f"registry and disk are left as they are: {error.message}")
+        _preview(runtime)
+    except LlamagateError as error:
+        runtime.tell(f"registry and disk were not synchronised: {error.message}; {error.advice or 'see doctor'}")
+
+
+def _preview(runtime: Runtime) -> None:
+    env, file = runtime.env, runtime.settings.file
+    try:
+        looked = steadily(Home(env.home), lambda: look_at_synchronising(env, file))
+        _tell(runtime, looked.plan, "a sync would change")
+    except LlamagateError as error:
+        runtime.tell(f"what a sync would change is not known: {error.message}")
+
+
+def _tell(runtime: Runtime, plan: Plan, what: str) -> None:
+    lines = [*_lines(plan)]
+    for line in lines[:_SHOWN_LINES]:
+        runtime.tell(f"{what}: {line}")
+    if len(lines) > _SHOWN_LINES:
+        runtime.tell(f"{what}: and {len(lines) - _SHOWN_LINES} more")
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    for action in plan.actions:
+        yield f"{action.action} {action.key}" + (f" ({'; '.join(action.reasons)})" if action.reasons else "")
+    yield from plan.warnings
+    yield from (refusal.message for refusal in plan.refusals)

@@ -1,0 +1,1 @@
+"""ANSWER: the host's HTTP interface."""

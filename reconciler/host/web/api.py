@@ -1,0 +1,192 @@
+"""Every route of the host, and what each answers. ``docs/host.md`` compares them with those of gateways."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.responses import Response
+
+from reconciler.errors import RunError
+from reconciler.host.items import Endpoint, Extension, Module
+from reconciler.host.routes import Match
+from reconciler.host.runtime import Runtime
+from reconciler.host.snapshot import Snapshot
+from reconciler.host.web.answers import Problem, answer, bad_request, not_found, problem_of
+from reconciler.host.web.asking import Asked, endpoint_input
+from reconciler.host.web.openapi import openapi_document
+from reconciler.model.config import JsonObject
+
+_PARTIAL = 206
+
+
+class Api:
+    """Answers from a runtime. Each method is one route; what it raises becomes an error answer."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._one_change = asyncio.Lock()  # those that wait must not hold the threads that runs need for their files
+
+    async def health(self) -> Response:
+        connected = await self.runtime.client.is_reachable()
+        return answer(
+            {
+                "ollama": "connected" if connected else "disconnected",
+                "ollama_host": self.runtime.settings.model.url,
+                "status": "healthy" if connected else "degraded",
+            }
+        )
+
+    async def openapi(self, asked: Asked) -> Response:
+        return answer(openapi_document(asked.snapshot))
+
+    # Extensions
+
+    async def list_extensions(self, asked: Asked) -> Response:
+        found = [_in_short(extension) for extension in asked.snapshot.extensions.values()]
+        return answer({"count": len(found), "extensions": [*found]})
+
+    async def get_extension(self, asked: Asked) -> Response:
+        extension = _extension(asked)
+        return answer(
+            {
+                **_in_short(extension),
+                "inputs": extension.raw_inputs,
+                "outputs": extension.raw_outputs,
+                "origin": str(extension.origin),
+                "endpoints": [_endpoint(endpoint) for endpoint in extension.endpoints],
+                "faults": [*asked.snapshot.faults_of(extension.name)],
+            }
+        )
+
+    async def execute_extension(self, asked: Asked) -> Response:
+        extension = _extension(asked)
+        if not extension.enabled:
+            raise Problem(503, "service_unavailable", "Extension is disabled")
+        if extension.type != "workflow":
+            raise bad_request("Only workflow extensions can be executed via API")
+        return await self._run(asked, extension, asked.document())
+
+    async def call_endpoint(self, asked: Asked, match: Match) -> Response:
+        return await self._run(asked, match.route.extension, endpoint_input(asked, match))
+
+    async def refresh(self, _asked: Asked) -> Response:
+        async with self._one_change:
+            refreshed = await asyncio.to_thread(self.runtime.refresh)
+        now, changed = refreshed.snapshot, refreshed.changed
+        document: JsonObject = {
+            "added": [*changed.added],
+            "builtin": sum(extension.origin == "builtin" for extension in now.extensions.values()),
+            "removed": [*changed.removed],
+            "status": "partial" if now.faults else "refreshed",
+            "total": len(now.extensions),
+            "updated": [*changed.updated],
+        }
+        errors: JsonObject = {"errors": [str(fault) for fault in now.faults]} if now.faults else {}
+        return answer(document | errors, _PARTIAL if now.faults else 200)
+
+    async def put_extension(self, asked: Asked) -> Response:
+        if not self.runtime.settings.takes_manifests:
+            return answer({"code": "UPSERT_NOT_CONFIGURED", "error": "Workflow upsert is not enabled"}, 501)
+        if not asked.body.strip():
+            raise bad_request("Request body is required (YAML or JSON manifest)")
+        async with self._one_change:
+            path = await asyncio.to_thread(self.runtime.upsert, asked.name, asked.body)
+        return answer({"name": asked.name, "path": str(path), "status": "ok"})
+
+    # Modules
+
+    async def list_modules(self, asked: Asked) -> Response:
+        found = [_module_in_short(module) for module in asked.snapshot.modules.values()]
+        return answer({"count": len(found), "modules": [*found]})
+
+    async def get_module(self, asked: Asked) -> Response:
+        module = _module(asked)
+        return answer(
+            {
+                **_module_in_short(module),
+                "inputs": module.raw_inputs,
+                "outputs": module.raw_outputs,
+                "steps": [{"extension": step.extension, "name": step.name} for step in module.steps],
+                "faults": [*_missing(asked.snapshot, module)],
+            }
+        )
+
+    async def execute_module(self, asked: Asked) -> Response:
+        module = _module(asked)
+        if not module.enabled:
+            raise Problem(503, "service_unavailable", "Agentic module is disabled")
+        running = self.runtime.run_module(asked.snapshot, module, asked.document(), asked.request_id)
+        record = await asked.unless_left(running)
+        if record.error is not None:
+            problem = problem_of(record.error, "Module")
+            problem.more = {"run_record": record.to_document()}
+            raise problem
+        return self._limited({"data": record.to_document(), "success": True})
+
+    async def _run(self, asked: Asked, extension: Extension, given: JsonObject) -> Response:
+        try:
+            running = self.runtime.run(asked.snapshot, extension, given, asked.request_id)
+            result = await asked.unless_left(running)
+        except RunError as error:
+            raise problem_of(error, "Extension") from error
+        return self._limited({"data": result, "success": True})
+
+    def _limited(self, document: JsonObject) -> Response:
+        limit, response = self.runtime.settings.limits.answer, answer(document)
+        if len(response.body) > limit:
+            raise Problem(500, "internal_error", f"The answer has more than {limit} bytes")
+        return response
+
+
+def _extension(asked: Asked) -> Extension:
+    found = asked.snapshot.extensions.get(asked.name)
+    if found is None:
+        raise not_found("Extension", asked.snapshot.faults_of(asked.name))
+    return found
+
+
+def _module(asked: Asked) -> Module:
+    found = asked.snapshot.modules.get(asked.name)
+    if found is None:
+        raise not_found("Agentic module", asked.snapshot.faults_of(asked.name))
+    return found
+
+
+def _in_short(extension: Extension) -> JsonObject:
+    return {
+        "description": extension.description,
+        "enabled": extension.enabled,
+        "name": extension.name,
+        "type": extension.type,
+        "version": extension.version,
+    }
+
+
+def _module_in_short(module: Module) -> JsonObject:
+    return {
+        "description": module.description,
+        "enabled": module.enabled,
+        "name": module.name,
+        "version": module.version,
+    }
+
+
+def _endpoint(endpoint: Endpoint) -> JsonObject:
+    return {
+        "path": endpoint.path,
+        "method": endpoint.method,
+        "description": endpoint.description,
+        "request_schema": endpoint.request_schema,
+        "response_schema": endpoint.response_schema,
+        "requires_auth": endpoint.requires_auth,
+        "requires_rate_limit": endpoint.requires_rate_limit,
+    }
+
+
+def _missing(snapshot: Snapshot, module: Module) -> list[str]:
+    """What keeps a module from running."""
+    known = {**snapshot.extensions, **module.bundled}
+    names = dict.fromkeys(step.extension for step in module.steps)
+    absent = [f"there is no extension '{name}'" for name in names if name not in known]
+    off = [f"the extension '{name}' is disabled" for name in names if name in known and not known[name].enabled]
+    return [*snapshot.faults_of(module.name), *absent, *off]

@@ -1,0 +1,128 @@
+"""A host that really listens on loopback, and a client that really calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from reconciler.host.model_client import ModelServer as ModelAddress
+from reconciler.host.runtime import Runtime
+from reconciler.host.server import Address, listen, make_server, serve_with
+from reconciler.host.settings import HostSettings
+from reconciler.host.startup import start
+from reconciler.model.environment import Environment
+from tests.cli.shell import Session
+
+SECONDS = 30.0
+
+
+@dataclass
+class Host:
+    """``told`` is what it said to whoever started it."""
+
+    runtime: Runtime
+    client: httpx2.Client
+    told: list[str]
+
+    def get(self, path: str, **options: Any) -> httpx2.Response:
+        return self.client.get(path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> httpx2.Response:
+        content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.post(path, content=content, **options)
+
+    def put(self, path: str, content: bytes | str, **options: Any) -> httpx2.Response:
+        return self.client.put(path, content=content, **options)
+
+    def run(self, name: str, given: object, status: int = 200) -> Any:
+        """What ``execute`` gives: the data, or the error's message."""
+        answer = self.post(f"/v1/extensions/{name}/execute", given)
+        assert answer.status_code == status, answer.text
+        return answer.json()["data"] if status == 200 else answer.json()["error"]["message"]
+
+    def run_module(self, name: str, given: object, status: int = 200) -> Any:
+        """The run record of a module."""
+        answer = self.post(f"/v1/agentic-modules/{name}/execute", given)
+        assert answer.status_code == status, answer.text
+        return answer.json()["data" if status == 200 else "run_record"]
+
+    def refresh(self) -> Any:
+        return self.post("/v1/extensions/refresh").json()
+
+    @property
+    def names(self) -> list[str]:
+        return [row["name"] for row in self.get("/v1/extensions").json()["extensions"]]
+
+
+def environment(session: Session) -> Environment:
+    """What the command would be started with."""
+    return Environment(
+        home=session.home,
+        is_own_home=False,
+        variables=session.environment,
+        now=datetime.now(UTC),
+        command="llamagate serve",
+    )
+
+
+def settings_for(session: Session, model_url: str = "http://127.0.0.1:9", **options: Any) -> HostSettings:
+    """Settings of a test's host: no rate limit, and a model that answers within seconds."""
+    seconds = options.pop("model_seconds", SECONDS)
+    key = options.pop("model_key", None)
+    return replace(
+        HostSettings(
+            env=environment(session),
+            file=session.project / "llamagate.yaml",
+            rate=0,
+            model=ModelAddress(url=model_url, api_key=key, seconds=seconds),
+        ),
+        **options,
+    )
+
+
+@contextmanager
+def hosting(settings: HostSettings, *, migrates: bool = False, local_only: bool = False) -> Iterator[Host]:
+    """A host with these settings, started and serving."""
+    told: list[str] = []
+    runtime = Runtime(settings, tell=told.append)
+    start(runtime, migrates=migrates)
+    with listen(Address(host="127.0.0.1", port=0)) as listener:
+        server = make_server(runtime, local_only=local_only)
+        work = serve_with(server, runtime, listener)
+        thread = threading.Thread(target=asyncio.run, args=(work,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            with httpx2.Client(base_url=url, trust_env=False, timeout=SECONDS) as client:
+                yield Host(runtime, client, told)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=SECONDS)
+
+
+def extension(text: str, *, name: str = "foo", kind: str = "workflow", version: str = "1.0.0") -> str:
+    """A manifest in the gateway dialect; ``text`` holds what follows its head."""
+    return f"name: {name}\nversion: {version}\ndescription: A test\ntype: {kind}\n{text}"
+
+
+def put_on_disk(session: Session, name: str, **files: str) -> Path:
+    """An item that lies in the home without our doing; ``__`` in a name stands for a dot, ``___`` for a slash."""
+    folder = session.home / "extensions" / "installed" / name
+    write(folder, files)
+    return folder
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for path, content in files.items():
+        place = folder / path.replace("___", "/").replace("__", ".")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content)

@@ -1,0 +1,183 @@
+"""Middleware and observers: what they write, what they hide, and that they never fail what they watch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import RunError
+from reconciler.host.hooks import MAX_USAGE_ROWS, redacted
+from tests.cli.shell import Session
+from tests.host.conftest import Serve
+from tests.host.model_server import ModelServer
+from tests.host.served import extension, put_on_disk
+
+AUDIT = """\
+config:
+  redact: [{path: "$.messages[*].content", mode: truncate, max_len: 5}, {path: $.token}]
+hooks: [{on: http.request, match: {path_prefix: /v1/}, action: audit.log}]
+"""
+USAGE = (
+    "outputs: [{id: report, type: file, path: ./output/usage.json}]\nhooks: [{on: llm.response, action: usage.track}]\n"
+)
+CHAT = "steps: [{uses: llm.chat, with: {prompt: one two}}]\n"
+
+
+def audited(session: Session, item: str = "audit") -> list[Any]:
+    logs = sorted(session.installed(item, "var/audit").glob("audit-*.jsonl"))
+    return [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+
+
+def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    host = serve()
+    host.get("/health")
+    host.get("/v1/extensions")
+    answer = host.post(
+        "/v1/extensions/foo/execute",
+        {"messages": [{"content": "a long text"}, {"content": "short"}, {"content": 5}], "token": "t0ken", "a": 1},
+    )
+    rows = audited(session)
+    assert [(row["method"], row["path"]) for row in rows] == [
+        ("GET", "/v1/extensions"),
+        ("POST", "/v1/extensions/foo/execute"),
+    ]
+    assert rows[1]["body"] == {
+        "messages": [{"content": "a lon…"}, {"content": "short"}, {"content": "[redacted]"}],
+        "token": "[redacted]",
+        "a": 1,
+    }
+    assert (rows[1]["request_id"], rows[1]["ip"]) == (answer.headers["x-request-id"], "127.0.0.1")
+    assert rows[0]["timestamp"].endswith("Z")
+
+
+def test_without_rules_no_body_is_written(session: Session, serve: Serve) -> None:
+    text = "hooks: [{on: http.request, action: audit.log}]\n"
+    put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
+    serve().post("/v1/extensions/foo/execute", {"private": 1})
+    assert "body" not in audited(session)[0]
+
+
+def test_requests_are_sampled(session: Session, serve: Serve) -> None:
+    text = "config: {sample_rate: 0.5}\nhooks: [{on: http.request, action: audit.log}]\n"
+    put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
+    host = serve()
+    shares = iter([0.1, 0.5, 0.9, 0.4])
+    host.runtime.hooks = replace(host.runtime.hooks, share=lambda: next(shares))
+    for _ in range(4):
+        host.get("/v1/extensions")
+    assert len(audited(session)) == 2
+
+
+def test_each_answer_of_a_model_is_counted(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    host = serve()
+    answers = [host.post("/v1/extensions/foo/execute", {}) for _ in range(2)]
+    rows = json.loads(session.installed("usage", "output/usage.json").read_text())
+    assert [row.pop("request_id") for row in rows] == [answer.headers["x-request-id"] for answer in answers]
+    assert [{key: row[key] for key in row if key != "timestamp"} for row in rows] == [
+        {"model": "mistral", "prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}
+    ] * 2
+
+
+@pytest.mark.parametrize("before", ["", "{}", "nonsense", json.dumps([{}] * (MAX_USAGE_ROWS + 5))])
+def test_a_report_that_is_none_or_full(session: Session, serve: Serve, before: str) -> None:
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    session.write(str(session.installed("usage", "output/usage.json")), before)
+    serve().run("foo", {})
+    rows = json.loads(session.installed("usage", "output/usage.json").read_text())
+    assert len(rows) == (MAX_USAGE_ROWS if before.startswith("[") else 1)
+    assert rows[-1]["total_tokens"] == 3
+
+
+def test_a_disabled_hook_does_nothing(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension("enabled: false\n" + AUDIT, name="audit", kind="middleware"))
+    serve().get("/v1/extensions")
+    assert audited(session) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hooks: [{on: http.request, action: mail.send}]\n", "there is no action 'mail.send' for http.request"),
+        (
+            "config: {audit_dir: ../other/var}\nhooks: [{on: http.request, action: audit.log}]\n",
+            "the path leaves the package",
+        ),
+        ("config: {audit_dir: logs}\nhooks: [{on: http.request, action: audit.log}]\n", "must not be written"),
+        (
+            "config: {redact: [{path: '$[?'}]}\nhooks: [{on: http.request, action: audit.log}]\n",
+            "the path '$[?' of 'redact' is not understood",
+        ),
+    ],
+    ids=["unknown action", "outside", "not mutable", "bad path"],
+)
+def test_a_hook_that_fails_is_told_once_and_fails_nothing(session: Session, serve: Serve, text: str, said: str) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
+    host = serve()
+    assert {host.post("/v1/extensions/refresh", {"a": 1}).status_code for _ in range(3)} == {200}
+    told = [line for line in host.told if line.startswith("the hook http.request of audit failed: ")]
+    assert len(told) == 1
+    assert said in told[0]
+    assert audited(session) == []
+
+
+def test_a_log_that_is_a_link_or_a_pipe_is_left_alone(session: Session, serve: Serve, tmp_path: Path) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    host = serve()
+    host.runtime.hooks = replace(host.runtime.hooks, now=lambda: datetime(2026, 1, 2, tzinfo=UTC))
+    (outside := tmp_path / "outside").write_text("kept\n")
+    session.write(str(session.installed("audit", "var/audit/x")), "")
+    session.installed("audit", "var/audit/audit-2026-01-02.jsonl").symlink_to(outside)
+    assert host.get("/v1/extensions").status_code == 200
+    assert outside.read_text() == "kept\n"
+    assert any("cannot be used" in line for line in host.told)
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([{"path": "$.a.b", "mode": "remove"}], {"a": {"b": "[redacted]"}, "l": ["xy", 1]}),
+        ([{"path": "$..*"}], {"a": "[redacted]", "l": "[redacted]"}),
+        ([{"path": "$"}], "[redacted]"),
+        ([{"path": "$.l[*]", "mode": "truncate", "max_len": 1}], {"a": {"b": 1}, "l": ["x…", "[redacted]"]}),
+        ([{"path": "$.nothing"}], {"a": {"b": 1}, "l": ["xy", 1]}),
+        ([], {"a": {"b": 1}, "l": ["xy", 1]}),
+    ],
+    ids=str,
+)
+def test_redaction(rules: list[Any], expected: object) -> None:
+    body: Any = {"a": {"b": 1}, "l": ["xy", 1]}
+    assert redacted(body, rules) == expected
+    assert body == {"a": {"b": 1}, "l": ["xy", 1]}
+
+
+@pytest.mark.parametrize("rule", [{}, "x", {"path": 5}, {"path": "$["}, {"path": "$[?search(@.a, '(x+)+$')]"}], ids=str)
+def test_a_rule_that_is_not_understood_hides_everything(rule: Any) -> None:
+    with pytest.raises(RunError):
+        redacted({"a": "x"}, [rule])
+
+
+def test_many_answers_at_once_lose_no_row(session: Session, serve: Serve, model: ModelServer) -> None:
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    host = serve()
+    at_once(8, lambda: [host.run("foo", {}) for _ in range(5)])
+    assert len(json.loads(session.installed("usage", "output/usage.json").read_text())) == 40
+
+
+def at_once(count: int, work: Callable[[], object]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(work) for _ in range(count)]:
+            done.result()

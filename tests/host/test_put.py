@@ -1,0 +1,132 @@
+"""PUT: a manifest becomes an item, through the one transaction, and is served at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.shell import Session
+from tests.host.conftest import Serve
+from tests.host.served import extension, put_on_disk
+
+RULE = 'steps: [{uses: rules.evaluate, with: {rules: [{if: "true", then: {version: %s}}]}}]\n'
+
+
+def test_a_new_extension_is_installed_registered_and_served(session: Session, serve: Serve) -> None:
+    host = serve()
+    answer = host.put("/v1/extensions/foo", extension(RULE % 1))
+    path = session.installed("foo", "manifest.yaml")
+    assert answer.text == f'{{"name":"foo","path":"{path}","status":"ok"}}'
+    assert host.run("foo", {}) == {"version": 1}
+    assert session.registered()["foo"]["version"] == "1.0.0"
+    recorded = session.record()["items"][0]
+    assert (recorded["id"], recorded["owner"], recorded["source"]) == ("foo", None, {"dir": str(path.parent)})
+    assert session.llamagate("verify").code == 0
+
+
+def test_json_is_a_manifest_too(session: Session, serve: Serve) -> None:
+    rules = [{"if": "true", "then": {"version": 1}}]
+    manifest = {
+        "name": "foo",
+        "version": "1.0.0",
+        "description": "d",
+        "type": "workflow",
+        "steps": [{"uses": "rules.evaluate", "with": {"rules": rules}}],
+    }
+    host = serve()
+    assert host.put("/v1/extensions/foo", json.dumps(manifest)).status_code == 200
+    assert host.run("foo", {}) == {"version": 1}
+
+
+@pytest.mark.parametrize("head", ["name: other\n", ""], ids=["another name", "no name"])
+def test_the_name_in_the_path_is_the_manifests(session: Session, serve: Serve, head: str) -> None:
+    text = extension(RULE % 1).replace("name: foo\n", head)
+    host = serve()
+    assert host.put("/v1/extensions/foo", text).status_code == 200
+    assert host.names == ["foo"]
+    assert "name: foo" in session.installed("foo", "manifest.yaml").read_text()
+
+
+def test_an_update_keeps_what_else_there_is(session: Session, serve: Serve) -> None:
+    session.package("foo", files={"manifest.yaml": extension(RULE % 1), "templates/a.txt": "a"})
+    session.llamagate("import", "packages/foo")
+    session.write(str(session.installed("foo", "var/log")), "log")
+    session.write(str(session.installed("foo", "notes.txt")), "mine")
+    session.llamagate("disable", "foo")
+    host = serve()
+    text = "# kept\n" + extension(RULE % 2, version="0.9.0")
+    assert host.put("/v1/extensions/foo", text).status_code == 200
+    assert session.installed("foo", "manifest.yaml").read_text() == text
+    for path, content in (("templates/a.txt", "a"), ("var/log", "log"), ("notes.txt", "mine")):
+        assert session.installed("foo", path).read_text() == content
+    assert session.registered()["foo"]["enabled"] is False
+    assert "notes.txt" not in session.record()["items"][0]["files"]
+    assert session.llamagate("rollback").code == 0
+    host.refresh()
+    assert host.get("/v1/extensions/foo").json()["version"] == "1.0.0"
+
+
+def test_an_extension_that_nobody_recorded(session: Session, serve: Serve) -> None:
+    host = serve()
+    put_on_disk(session, "foo", manifest__yaml=extension(RULE % 1), templates___a__txt="a")
+    assert host.put("/v1/extensions/foo", extension(RULE % 2)).status_code == 200
+    assert host.run("foo", {}) == {"version": 2}
+    assert session.installed("foo", "templates/a.txt").read_text() == "a"
+
+
+def test_an_item_of_a_file_stays_the_files_and_a_hold_is_set(session: Session, serve: Serve) -> None:
+    session.package("foo", files={"manifest.yaml": extension(RULE % 1)})
+    session.extensions("foo")
+    session.llamagate("apply")
+    host = serve()
+    assert host.put("/v1/extensions/foo", extension(RULE % 2)).status_code == 200
+    assert session.record()["items"][0]["owner"] == "default"
+    assert session.llamagate("status", "--json").json["hold"] is not None
+    session.llamagate("apply")
+    host.refresh()
+    assert host.run("foo", {}) == {"version": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "message"),
+    [
+        ("foo", "", 400, "Request body is required (YAML or JSON manifest)"),
+        ("foo", "name: foo\n", 400, "is missing"),
+        ("foo", "- a\n", 400, "mapping"),
+        ("foo", "a: [", 400, "manifest.yaml"),
+        ("foo", "a: &x 1\nb: *x\n", 400, "manifest.yaml"),
+        ("a%2F..%2Fb", "name: x\n", 404, "Endpoint not found"),
+        ("f.o", "name: x\n", 400, "an id has only letters"),
+        ("backups", "name: x\n", 400, "the gateway uses this name for itself"),
+        ("foo", extension("builtin: true\n" + RULE % 1), 409, "was not taken"),
+    ],
+    ids=["empty", "incomplete", "list", "malformed", "alias", "slash", "dot", "reserved", "builtin"],
+)
+def test_what_is_refused_changes_nothing(
+    session: Session, serve: Serve, name: str, body: str, status: int, message: str
+) -> None:
+    host = serve()
+    before = session.everything()
+    answer = host.put(f"/v1/extensions/{name}", body)
+    assert (answer.status_code, message in answer.json()["error"]["message"]) == (status, True), answer.text
+    assert session.everything() == before
+
+
+def test_it_can_be_switched_off(session: Session, serve: Serve) -> None:
+    answer = serve(takes_manifests=False).put("/v1/extensions/foo", extension(RULE % 1))
+    assert (answer.status_code, answer.json()) == (
+        501,
+        {"code": "UPSERT_NOT_CONFIGURED", "error": "Workflow upsert is not enabled"},
+    )
+    assert not session.installed("foo").exists()
+
+
+def test_a_home_that_another_command_is_changing_is_busy(session: Session, serve: Serve) -> None:
+    from tests.cli.shell import held_apply
+
+    host = serve(wait=0.2)
+    session.extensions("bar")
+    with held_apply(session):
+        answer = host.put("/v1/extensions/foo", extension(RULE % 1))
+        assert (answer.status_code, answer.json()["error"]["type"]) == (503, "service_unavailable")
