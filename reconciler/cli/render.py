@@ -169,7 +169,7 @@ def render_outdated(found: Sequence[Standing], style: Style = PLAIN, *, every: b
         (
             one.item.key.id,
             one.locked or "-",
-            one.wanted or "-",
+            one.wanted,
             one.latest or "-",
             one.item.version or "-",
             str(one.item.source),
@@ -177,7 +177,7 @@ def render_outdated(found: Sequence[Standing], style: Style = PLAIN, *, every: b
         for one in shown
     ]
     notes = [f"  {one.item.key.id}: {note}" for one in shown for note in one.notes]
-    hint = ["'llamagate lock --upgrade [ID]' moves pins to what is WANTED"] if any(o.is_outdated for o in shown) else []
+    hint = ["'llamagate lock --upgrade [ID]' moves pins to what is WANTED"] if any(one.moves for one in shown) else []
     return "\n".join([_table([heads, *rows], style), *notes, *hint])
 
 

@@ -11,6 +11,7 @@ from typing import Final
 PLAIN: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 READ: Final[int] = os.O_RDONLY | PLAIN | getattr(os, "O_NONBLOCK", 0)
 """For what should be a file: a link is refused, a pipe does not block."""
+READ_THROUGH_LINKS: Final[int] = READ & ~getattr(os, "O_NOFOLLOW", 0)
 READ_FOLDER: Final[int] = os.O_RDONLY | PLAIN | getattr(os, "O_DIRECTORY", 0)
 CREATE: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN
 """For a file that must not be there yet."""

@@ -9,7 +9,7 @@ from typing import cast
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.model.source import Source
+from reconciler.model.source import Source, SourceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,14 @@ class LockItem:
     tree: Digest
     pin: Pin | None = None
     archive: Digest | None = None
+
+    @property
+    def says_where(self) -> bool:
+        """Whether its pin is one of a source of this kind, so that the package is found again."""
+        pin = self.pin or Pin()
+        if self.source.kind is SourceKind.GIT:
+            return bool(pin.commit)
+        return pin.url == self.source.location if self.source.kind is SourceKind.HTTP else bool(pin.url)
 
     @staticmethod
     def from_document(value: JsonObject) -> LockItem:

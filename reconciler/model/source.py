@@ -84,7 +84,10 @@ class Source:
         return bool((_COLON_FIRST if self.kind is SourceKind.GIT else URL).match(self.location))
 
     def __str__(self) -> str:
-        parts = [self.location, *([f"at {self.ref}"] if self.ref else []), *([f"in {self.path}"] if self.path else [])]
+        """For messages: the values of a url's query may be secret, as in an address that is signed."""
+        place, mark, _ = self.location.partition("?") if self.is_address else (self.location, "", "")
+        where = f"{place}?…" if mark else place
+        parts = [where, *([f"at {self.ref}"] if self.ref else []), *([f"in {self.path}"] if self.path else [])]
         return " ".join(parts)
 
 

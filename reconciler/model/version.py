@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from semantic_version import NpmSpec, Version
 
 _MANIFEST_VERSION: Final = re.compile(r"([0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9})(.*)", re.DOTALL)
+_NUMBER: Final = r"(?:0|[1-9][0-9]{0,8})"
+_PRERELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _TAG_VERSION: Final = re.compile(
-    r"v?((?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)"
+    rf"v?({_NUMBER}(?:\.{_NUMBER}){{2}}(?:-{_PRERELEASE}(?:\.{_PRERELEASE})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)"
 )
+"""Nothing but semver: what it does not know as a prerelease might pass for the release."""
 
 
 def range_problem(text: str) -> str | None:

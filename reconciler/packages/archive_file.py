@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import InputError
-from reconciler.fs.descriptor import naming
+from reconciler.fs.descriptor import READ_THROUGH_LINKS, naming
 from reconciler.fs.tree import Stamp, stamp_of
 from reconciler.packages.content import CHUNK_BYTES, refusal
 
 PACK_AGAIN: Final = "pack the archive again"
-_FLAGS: Final[int] = (
-    os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def opened(place: Path | int, name: str) -> Iterator[ArchiveFile]:
     ``place`` may also be the descriptor of a file that has no name; it stays open.
     """
     try:
-        descriptor = os.open(place, _FLAGS) if isinstance(place, Path) else os.dup(place)
+        descriptor = os.open(place, READ_THROUGH_LINKS) if isinstance(place, Path) else os.dup(place)
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
     try:

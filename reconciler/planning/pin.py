@@ -25,7 +25,7 @@ def deciding(item: DesiredItem, lock: Mapping[ItemKey, LockItem]) -> LockItem | 
     It must be of the same source and still be what the file says: a range that was widened around it changes nothing.
     """
     entry = lock.get(item.key)
-    if entry is None or entry.pin is None or entry.source != item.source:
+    if entry is None or not entry.says_where or entry.source != item.source:
         return None
     fits = item.version is None or in_range(entry.version, item.version)
     return entry if fits and item.fetching.sha256 in (None, entry.archive) else None
@@ -47,9 +47,9 @@ def _reason(item: DesiredItem, entry: LockItem | None) -> str:
         return f"the source changed from {entry.source} to {item.source}"
     if item.version is not None and not in_range(entry.version, item.version):
         return f"version {entry.version} is not in the range '{item.version}'"
-    if entry.pin is not None:
-        return f"the file says that the archive is {item.fetching.sha256}, and the lock {entry.archive}"
-    return "the lock does not say where it is"
+    if not entry.says_where:
+        return "the lock does not say where it is"
+    return f"the file says that the archive is {item.fetching.sha256}, and the lock {entry.archive}"
 
 
 def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> Pinned:

@@ -22,7 +22,7 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_order
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.pack import pack
-from reconciler.sources.catalog_index import index_bytes, read_index, url_of
+from reconciler.sources.catalog_index import index_bytes, read_index_file, url_of
 from reconciler.sources.opened import Opened
 from reconciler.sources.resolved import open_source
 
@@ -101,7 +101,7 @@ def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
 
 def _index_before(index: Path) -> Catalog:
     try:
-        return read_index(index.read_bytes(), name=str(index))
+        return read_index_file(index)
     except FileNotFoundError:
         return Catalog()
     except OSError as error:

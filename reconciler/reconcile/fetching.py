@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from reconciler.errors import LlamagateError
+from reconciler.errors import InputError, LlamagateError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import LockItem
@@ -14,6 +14,7 @@ from reconciler.model.offer import Offer
 from reconciler.planning.choose import choose
 from reconciler.reconcile.progress import Progress
 from reconciler.reconcile.side_by_side import side_by_side
+from reconciler.sources.git_failure import UnknownCommitError
 from reconciler.sources.protocol import Place
 from reconciler.sources.reach import Reach
 from reconciler.sources.remote import Remotes, fetch
@@ -87,11 +88,29 @@ def _ask(place: Place, requests: Sequence[Request]) -> _Asked:
             chosen.append(_chosen(place, item, entry))
         except LlamagateError as error:
             errors[item.key] = error
+    errors |= _bring(place, chosen)
+    return _Asked(tuple(one for one in chosen if one.item.key not in errors), errors)
+
+
+def _bring(place: Place, wanted: Sequence[_Chosen]) -> dict[ItemKey, LlamagateError]:
+    """Fetch together what can be. Where one of them is not there, halves are tried: the others are not to blame."""
     try:
-        place.bring([one.offer for one in chosen if not place.holds(one.offer)])
+        place.bring([one.offer for one in wanted])
+    except UnknownCommitError as error:
+        if len({one.offer.pin.commit for one in wanted}) > 1:
+            half = len(wanted) // 2
+            return _bring(place, wanted[:half]) | _bring(place, wanted[half:])
+        return {one.item.key: _not_there(one, error) for one in wanted}
     except LlamagateError as error:
-        return _Asked((), errors | {one.item.key: error for one in chosen})
-    return _Asked(tuple(chosen), errors)
+        return {one.item.key: error for one in wanted}
+    return {}
+
+
+def _not_there(chosen: _Chosen, error: LlamagateError) -> LlamagateError:
+    if not chosen.offer.is_locked:
+        return error
+    advice = f"'llamagate lock --upgrade {chosen.item.key.id}' pins what is there now"
+    return InputError(f"{error.message}, which the lock pins", advice=advice)
 
 
 def _chosen(place: Place, item: DesiredItem, entry: LockItem | None) -> _Chosen:

@@ -16,7 +16,7 @@ from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
 from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
-from reconciler.model.version import tagged_versions
+from reconciler.model.version import is_older, tagged_versions
 from reconciler.planning.choose import choose, newest_fitting
 from reconciler.reconcile.locking import lock_of
 from reconciler.reconcile.progress import Progress, no_progress
@@ -35,18 +35,20 @@ class Standing:
 
     ``locked``, ``wanted`` (what 'lock --upgrade' would pin) and ``latest`` (of all there are, in the range or not) are
     versions, or the beginnings of commits where a git ref decides; ``None`` where there is none. ``notes`` say what
-    else changed there.
+    else changed there. ``is_outdated``: the pin is not what is wanted, or of an older version than the latest.
     """
 
     item: DesiredItem
     locked: str | None
-    wanted: str | None
+    wanted: str
     latest: str | None
+    is_outdated: bool
     notes: tuple[str, ...] = ()
 
     @property
-    def is_outdated(self) -> bool:
-        return self.locked != self.wanted or (self.latest is not None and self.latest != self.locked)
+    def moves(self) -> bool:
+        """Whether 'lock --upgrade' would move the pin."""
+        return self.locked != self.wanted
 
     def to_document(self) -> JsonObject:
         return {
@@ -87,24 +89,28 @@ def look_at_outdated(env: Environment, path: Path, progress: Progress = no_progr
 
 def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockItem]) -> Standing:
     place, entry = remotes.place(item), lock.get(item.key)
-    if entry is not None and (entry.source != item.source or entry.pin is None):
+    if entry is not None and (entry.source != item.source or not entry.says_where):
         entry = None
     offers = place.offers(item)
     wanted = choose(offers, item.version, item_id=item.key.id, place=str(item.source))
     latest = newest_fitting(place.offers(replace(item, source=replace(item.source, ref=""), version="*")), None)
+    locked = _locked(item, entry) if entry else None
+    is_older_than_latest = locked is not None and latest is not None and is_older(locked.version, latest.version)
+    locked_name, wanted_name = _name(locked, like=wanted) if locked else None, _name(wanted, like=wanted)
     return Standing(
         item=item,
-        locked=_name(replace(Offer.of(entry), version=_version(item, entry)), like=wanted) if entry else None,
-        wanted=_name(wanted, like=wanted),
+        locked=locked_name,
+        wanted=wanted_name,
         latest=latest.version if latest else None,
+        is_outdated=locked_name != wanted_name or is_older_than_latest,
         notes=_notes(item, place, entry),
     )
 
 
-def _version(item: DesiredItem, entry: LockItem) -> str:
-    """The version that chose the package: that of a tag need not be the one that the package itself says."""
-    tag = entry.pin.tag if entry.pin else ""
-    return next(iter(tagged_versions([tag], item.key.id)), entry.version)
+def _locked(item: DesiredItem, entry: LockItem) -> Offer:
+    """With the version that chose the package: that of a tag need not be the one that the package itself says."""
+    offer = Offer.of(entry)
+    return replace(offer, version=next(iter(tagged_versions([offer.pin.tag], item.key.id)), entry.version))
 
 
 def _name(offer: Offer, *, like: Offer) -> str:

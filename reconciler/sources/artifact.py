@@ -13,7 +13,6 @@ from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
 from reconciler.model.auth import Auth
 from reconciler.model.digest import Digest
-from reconciler.packages.content import CHUNK_BYTES
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
 
@@ -73,18 +72,16 @@ def _arriving(reach: Reach) -> Iterator[BinaryIO]:
 
 
 def _copy(path: Path, out: BinaryIO, reach: Reach) -> Digest:
-    digest, size = hashlib.sha256(), 0
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                size += len(chunk)
-                if size > reach.limits.archive:
-                    message = f"{path} has more than {reach.limits.archive} bytes"
-                    raise InputError(message, advice=_RAISE_THE_LIMIT)
-                digest.update(chunk)
-                out.write(chunk)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    from reconciler.packages.archive_file import opened
+
+    digest = hashlib.sha256()
+    with opened(path, str(path)) as archive:
+        if archive.size > reach.limits.archive:
+            message = f"{path} has more than {reach.limits.archive} bytes"
+            raise InputError(message, advice=_RAISE_THE_LIMIT)
+        for chunk in archive.chunks(0, archive.size):
+            digest.update(chunk)
+            out.write(chunk)
     out.flush()
     return Digest(f"sha256:{digest.hexdigest()}")
 

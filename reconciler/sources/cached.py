@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import durable
+from reconciler.fs.tree import remove_tree
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.sources.opened import Opened
+
+_ATTEMPTS: Final = 5
 
 
 def open_cached(tree: Digest, home: Home, limits: Limits, *, name: str) -> Opened | None:
@@ -40,12 +45,13 @@ def keep(opened: Opened, home: Home, limits: Limits, *, name: str) -> Opened:
         durable.make_folders(home.cache)
         with nameless.file_in(home.cache) as out:
             pack(opened.content, out)
-            home.cached(tree).unlink(missing_ok=True)  # it is damaged
-            nameless.give_name(out, home.cached(tree))
+            for _ in range(_ATTEMPTS):
+                nameless.give_name(out, home.cached(tree))
+                found = open_cached(tree, home, limits, name=name)
+                if found is not None:
+                    return found
+                remove_tree(home.cached(tree))  # what has the name is damaged; other processes may be at it too
     except OSError as error:
         message = f"{error.filename or home.cache}: {error.strerror}; {name} was not put into the cache"
         raise StorageError(message) from error
-    found = open_cached(tree, home, limits, name=name)
-    if found is None:
-        raise StorageError(f"{home.cached(tree)} is not what was just written there", advice="check the disk")
-    return found
+    raise StorageError(f"{home.cached(tree)} is not what was just written there", advice="check the disk")

@@ -15,7 +15,7 @@ from reconciler.model.lock import Pin
 from reconciler.model.offer import Offer
 from reconciler.model.source import URL, Fetching, Source
 from reconciler.sources.artifact import Wanted, copied, downloaded
-from reconciler.sources.catalog_index import MAX_INDEX_BYTES, path_of, read_index
+from reconciler.sources.catalog_index import MAX_INDEX_BYTES, path_of, read_index, read_index_file
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
 
@@ -52,7 +52,7 @@ class CatalogFolder:
         listed = self._index().releases(item_id).get(offer.version)
         if listed is None:
             return (f"{item_id}: {source} does not list version {offer.version} any more, which the lock pins",)
-        if (listed.archive, listed.tree) != (offer.archive, offer.tree):
+        if listed.tree != offer.tree or offer.archive not in (None, listed.archive):
             message = f"{source} now lists other content as version {offer.version} of {item_id} than the lock pins"
             advice = f"find out who changed it; 'llamagate lock --upgrade {item_id}' accepts it as it is"
             raise RefusedError(message, advice=advice)
@@ -88,17 +88,18 @@ class CatalogFolder:
     def _index(self) -> Catalog:
         with self._once:
             if self._catalog is None:
-                self._catalog = read_index(self._read(), name=self._index_address)
+                self._catalog = self._downloaded() if self._is_remote else self._read()
             return self._catalog
 
-    def _read(self) -> bytes:
-        if not self._is_remote:
-            try:
-                return Path(self._index_address).read_bytes()
-            except OSError as error:
-                advice = f"'llamagate catalog build {Path(self._index_address).parent}' writes it"
-                message = f"{self._index_address} cannot be read: {error.strerror}"
-                raise InputError(message, advice=advice) from error
+    def _read(self) -> Catalog:
+        path = Path(self._index_address)
+        try:
+            return read_index_file(path)
+        except OSError as error:
+            advice = f"'llamagate catalog build {path.parent}' writes it"
+            raise InputError(f"{path} cannot be read: {error.strerror}", advice=advice) from error
+
+    def _downloaded(self) -> Catalog:
         from reconciler.sources.credentials import credentials_for
         from reconciler.sources.transfer import Bounds, read_document
 
@@ -106,7 +107,7 @@ class CatalogFolder:
         rules, auth, url = self.reach.rules, self.fetching.auth, self._index_address
         bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts)
         credentials = credentials_for(auth, url, self.reach.variables) if auth else None
-        return read_document(url, bounds=bounds, credentials=credentials)
+        return read_index(read_document(url, bounds=bounds, credentials=credentials), name=url)
 
     @property
     def _is_remote(self) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote, unquote
 
 from reconciler.documents import json_text, schemas
 from reconciler.errors import Fault, InputError
+from reconciler.fs.bounded import read_start
 from reconciler.model.catalog import Catalog
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import id_problem, path_problem
@@ -24,6 +26,11 @@ def read_index(data: bytes, *, name: str) -> Catalog:
     if faults:
         raise InputError(str(faults[0]), faults=faults)
     return Catalog.from_document(document)
+
+
+def read_index_file(path: Path) -> Catalog:
+    """The index at ``path``. ``OSError`` where it cannot be read, else as ``read_index``."""
+    return read_index(read_start(path, MAX_INDEX_BYTES + 1), name=str(path))
 
 
 def index_bytes(catalog: Catalog) -> bytes:

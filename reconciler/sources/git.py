@@ -56,6 +56,8 @@ class GitRepository:
             message = f"{self._url}: the tag {tag} was moved from {offer.pin.commit}, which the lock pins, to {now}"
             advice = f"find out who moved it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
             raise RefusedError(message, advice=advice)
+        if offer.pin.tag and now is None:
+            return (f"{item.key.id}: {self._url} does not have the tag {tag} any more, which the lock pins",)
         return ()
 
     def bring(self, offers: Sequence[Offer]) -> None:

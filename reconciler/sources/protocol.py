@@ -50,7 +50,7 @@ class Place(Protocol):
         """That what the lock pins has not been replaced at its place; what people should know of it."""
 
     def bring(self, offers: Sequence[Offer]) -> None:
-        """Fetch together what can be fetched together."""
+        """Fetch together what can be fetched together, and is not held yet."""
 
     def open(self, source: Source, offer: Offer) -> AbstractContextManager[Delivery]:
         """The package's files, which can be read while the context lasts."""

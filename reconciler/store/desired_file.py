@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, SECTIONS, Desired
+from reconciler.model.desired import API_VERSION, Desired, DesiredItem, section_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.lock import Lock, LockItem
@@ -146,17 +146,27 @@ def _check_items(file: DesiredFile) -> None:
     seen: dict[str, ItemKey] = {}
     faults = []
     for item in file.desired.items:
-        section = next(name for name, kind in SECTIONS.items() if kind is item.key.kind)
+        section = section_of(item.key.kind)
         problem = id_problem(item.key.id)
         other = seen.setdefault(item.key.id.casefold(), item.key)
         if other != item.key:
             problem = f"the id is taken by the {other}: ids are unique across both sections, also when case is ignored"
         if problem:
             faults.append(file.fault((section, item.key.id), problem))
-        if item.version is not None and (problem := range_problem(item.version)):
-            faults.append(file.fault((section, item.key.id, "version"), problem))
+        faults += [file.fault((section, item.key.id, *place), what) for place, what in _range_problems(file, item)]
     if faults:
         raise InputError(_summary(file.path, faults), faults=faults)
+
+
+def _range_problems(file: DesiredFile, item: DesiredItem) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where below the item a range stands that is none, or is another one than the item has, and what is wrong."""
+    listed = cast(JsonObject, file.document[section_of(item.key.kind)])[item.key.id]
+    source = listed.get("source") if isinstance(listed, dict) else None
+    inside = source.get("version") if isinstance(source, dict) else None
+    if item.version is not None and (problem := range_problem(item.version)):
+        yield ("source", "version") if item.version == inside else ("version",), problem
+    elif inside not in (None, item.version):
+        yield ("source", "version"), f"beside the source stands another range, '{item.version}'; keep one of them"
 
 
 def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:

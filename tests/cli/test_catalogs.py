@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -226,6 +227,37 @@ def test_an_index_that_is_none(session: Session, shop: Path, text: str) -> None:
     desire(session, shop)
     failed = session.llamagate("apply", exits=1)
     assert f"{shop}/index.json" in failed.err
+
+
+@pytest.mark.parametrize("name", ["index.json", "foo-1.2.0.zip"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(session: Session, shop: Path, name: str) -> None:
+    session.llamagate("catalog", "build", shop)
+    (shop / name).unlink()
+    os.mkfifo(shop / name)
+    desire(session, shop)
+    failed = session.llamagate("apply", exits=1)
+    assert f"{shop / name}" in failed.err
+    assert "not a regular file" in failed.err
+
+
+def test_no_more_of_an_index_is_read_than_it_may_have(session: Session, shop: Path) -> None:
+    with (shop / "index.json").open("wb") as file:
+        file.truncate(2**40)
+    desire(session, shop)
+    assert f"{shop}/index.json: larger than 16 MiB" in session.llamagate("apply", exits=1).err
+    assert f"{shop}/index.json: larger than 16 MiB" in session.llamagate("catalog", "build", shop, exits=1).err
+
+
+def test_a_lock_that_lost_the_digest_of_the_archive_still_holds_the_content(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    desire(session, shop)
+    session.llamagate("lock")
+    path = session.project / "llamagate.lock.yaml"
+    whole = path.read_bytes()
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "archive" not in line))
+    shutil.rmtree(session.home)
+    session.llamagate("apply")
+    assert path.read_bytes() == whole
 
 
 def test_the_index_is_read_once_for_all_items(session: Session, shop: Path, server: HttpServer) -> None:

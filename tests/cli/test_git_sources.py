@@ -136,6 +136,62 @@ def test_what_is_not_there_is_named(
     assert message in failed.err
 
 
+def test_a_commit_that_is_not_there_is_the_fault_of_its_item_alone(
+    session: Session, origin: Origin, served: GitOverHttp
+) -> None:
+    for item in ("foo", "bar", "baz", "tip"):
+        origin.package(item)
+        origin.tag(item)
+    refs = {"foo": "foo", "bar": "ab" * 20, "baz": "bzz", "tip": "main"}
+    lines = [
+        f"  {item}: {{source: {{git: '{served.url('packages')}', path: {item}, ref: {ref}}}}}\n"
+        for item, ref in refs.items()
+    ]
+    session.desired("extensions:\n" + "".join(lines))
+    failed = session.llamagate("apply", "--json", exits=1)
+    faults = {fault["path"]: fault["message"] for fault in failed.error["faults"]}
+    assert sorted(faults) == ["extensions.bar", "extensions.baz"]
+    assert "has no such commit" in faults["extensions.bar"]
+    assert "has no branch, tag or commit 'bzz'" in faults["extensions.baz"]
+
+
+def test_a_locked_commit_that_is_gone_says_what_to_do(session: Session, origin: Origin, served: GitOverHttp) -> None:
+    origin.package("foo")
+    desire(session, served, "path: foo")
+    session.llamagate("lock")
+    commit, gone = pinned(session)["commit"], "ab" * 20
+    session.edit("llamagate.lock.yaml", commit, gone)
+    shutil.rmtree(session.home)
+    failed = session.llamagate("apply", exits=1)
+    assert f"has no such commit ('upload-pack: not our ref {gone}'), which the lock pins\n" in failed.err
+    assert "'llamagate lock --upgrade foo' pins what is there now" in failed.err
+    session.llamagate("lock", "--upgrade", "foo")
+    assert pinned(session)["commit"] == commit
+
+
+def test_a_tag_of_a_range_that_is_gone_is_warned_of(session: Session, origin: Origin, served: GitOverHttp) -> None:
+    origin.package("foo")
+    origin.tag("v1.0.0")
+    desire(session, served, "path: foo", version="^1")
+    session.llamagate("lock")
+    origin.git("tag", "--delete", "v1.0.0")
+    shutil.rmtree(session.home)
+    warned = f"foo: {served.url('packages')} does not have the tag v1.0.0 any more, which the lock pins"
+    assert session.llamagate("apply", "--json").json["warnings"] == [warned]
+
+
+def test_what_the_copy_holds_is_not_asked_for(session: Session, origin: Origin, served: GitOverHttp) -> None:
+    origin.package("foo")
+    desire(session, served, "path: foo")
+    session.llamagate("lock")
+    for cached in (session.ours / "cache").glob("*.zip"):
+        cached.unlink()
+    asked = len(served.requests)
+    session.llamagate("apply", "--offline")
+    session.llamagate("status")
+    assert len(served.requests) == asked
+
+
 def test_200_items_of_one_repository_cost_one_fetch(session: Session, origin: Origin, served: GitOverHttp) -> None:
     manifests = {f"item{n}/manifest.yaml": MANIFEST.format(name=f"item{n}", version="1.0.0") for n in range(200)}
     origin.commit(manifests)

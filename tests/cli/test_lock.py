@@ -107,6 +107,17 @@ def test_check_writes_nothing(session: Session, shop: Path) -> None:
     assert checked == {"lock": "llamagate.lock.yaml", "changed": False, "stale": []}
 
 
+def test_what_stays_locked_is_not_needed_for_another_item(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("lock")
+    shutil.rmtree(shop)
+    shutil.rmtree(session.home)
+    session.package("local")
+    session.desired(f"extensions:\n  foo: {{source: {{catalog: '{shop}'}}}}\n  local: ./packages/local\n")
+    assert session.llamagate("lock").out == "Wrote llamagate.lock.yaml:\n  local: not locked yet (now 1.0.0)\n"
+    assert locked(session) == {"foo": "1.0.0", "local": "1.0.0"}
+
+
 def test_check_sees_local_sources_too(session: Session) -> None:
     session.extensions("foo")
     session.llamagate("lock")
@@ -170,20 +181,31 @@ def test_outdated_says_what_else_changed(session: Session, shop: Path) -> None:
     assert "foo: version 1.0.0, which the lock pins, was taken back by its publisher\n" in said
 
 
+def standing(session: Session) -> tuple[str, str, str, bool]:
+    (found,) = session.llamagate("outdated", "--json").json["items"]
+    return found["locked"], found["wanted"], found["latest"], found["outdated"]
+
+
 def test_outdated_of_refs_and_tags(session: Session, repository: tuple[Origin, GitOverHttp]) -> None:
     origin, serving = repository
     commit = origin.package("foo", version="1.0.0")
     origin.tag("v1.0.0")
     git = f"git: '{serving.url('packages')}', path: foo"
-    for rest, newer in (("ref: v1.0.0", "2.0.0"), ("ref: main", "2.0.0")):
-        session.desired(f"extensions:\n  foo: {{source: {{{git}, {rest}}}}}\n")
-        session.llamagate("lock")
-        (found,) = session.llamagate("outdated", "--json").json["items"]
-        assert (found["locked"], found["wanted"], found["latest"]) == (commit[:10], commit[:10], "1.0.0"), newer
+    session.desired(f"extensions:\n  foo: {{source: {{{git}, ref: main}}}}\n")
+    session.llamagate("lock")
+    assert standing(session) == (commit[:10], commit[:10], "1.0.0", False)
+    session.llamagate("outdated", "--detailed-exitcode")
     newest = origin.package("foo", version="2.0.0")
     origin.tag("v2.0.0")
-    (found,) = session.llamagate("outdated", "--json").json["items"]
-    assert (found["locked"], found["wanted"], found["latest"]) == (commit[:10], newest[:10], "2.0.0")
+    assert standing(session) == (commit[:10], newest[:10], "2.0.0", True)
+    session.llamagate("lock", "--upgrade")
+    origin.package("foo", version="3.0.0-dev")
+    session.llamagate("lock", "--upgrade")
+    assert standing(session)[2:] == ("2.0.0", False), "the branch is ahead of every tag"
+    session.desired(f"extensions:\n  foo: {{source: {{{git}, ref: v1.0.0}}}}\n")
+    session.llamagate("lock")
+    assert standing(session) == (commit[:10], commit[:10], "2.0.0", True)
+    assert "WANTED\n" not in session.llamagate("outdated").out.partition("\n")[2], "no upgrade brings what is newer"
 
 
 def test_outdated_where_someone_cannot_be_asked(session: Session, shop: Path) -> None:

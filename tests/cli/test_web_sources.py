@@ -191,6 +191,34 @@ def test_one_failing_source_is_named_and_nothing_is_changed(session: Session, se
     assert not session.project.joinpath("llamagate.lock.yaml").exists()
 
 
+def test_what_is_wrong_here_is_said_before_anyone_is_asked(session: Session, server: HttpServer) -> None:
+    served(session)
+    session.desired(f"extensions:\n  foo: '{server.url('/foo.zip')}'\n  gone: ./packages/gone\n")
+    assert "extensions.gone: " in session.llamagate("apply", exits=1).err
+    assert server.requests == []
+
+
+def test_that_trying_again_may_help_is_only_said_where_nothing_else_is_wrong(
+    session: Session, server: HttpServer
+) -> None:
+    server.routes |= {"/a.zip": 503, "/b.zip": 404}
+    session.desired(f"extensions:\n  a: '{server.url('/a.zip')}'\n  b: '{server.url('/b.zip')}'\n")
+    assert session.llamagate("apply", "--json", exits=1).error["code"] == "malformed"
+
+
+@pytest.mark.parametrize("command", [["apply"], ["plan", "--json"], ["lock", "--offline"], ["outdated"]], ids=" ".join)
+def test_the_query_of_an_address_is_not_shown(session: Session, server: HttpServer, command: list[str]) -> None:
+    served(session)
+    server.routes["/foo.zip"] = redirect(f"/gone.zip?key={HIDDEN}")
+    desire(session, f"'{server.url(f'/foo.zip?signature={HIDDEN}')}'")
+    ran = session.run(*command)
+    assert HIDDEN not in ran.out + ran.err
+    session.package("bar")
+    server.routes["/foo.zip"] = served(session, "bar")
+    ran = session.run(*command)
+    assert HIDDEN not in ran.out + ran.err
+
+
 def test_downloads_run_side_by_side(session: Session, server: HttpServer) -> None:
     """The server answers none of the four before all of them were asked for."""
     everyone = threading.Barrier(4, timeout=30)

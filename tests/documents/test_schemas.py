@@ -226,6 +226,17 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
         HEAD + "extensions: {a: {source: {git: 'https://x/y', sha256: '%s'}}}\n" % ("0" * 64),
         ["2:47: extensions.a.source.sha256: unknown field 'sha256'; known are git, ref, path, version, auth"],
     ),
+    "netrc-or-not": (
+        HEAD + "extensions: {a: {source: {http: 'https://x/y', auth: {netrc: false}}}}\n",
+        ["2:55: extensions.a.source.auth.netrc: expected true, found false"],
+    ),
+    "fragment": (
+        HEAD + "extensions: {a: 'https://x/y.zip#z'}\n",
+        [
+            "2:14: extensions.a: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
+            "password: credentials go to `auth`"
+        ],
+    ),
     "every-source": (
         HEAD + "extensions: {a: {source: {git: 'git@x:y', ref: main, path: p, auth: {netrc: true}}},"
         " b: {source: {http: 'https://x/y', mirrors: ['https://z'], auth: {basic_env: A}}},"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,13 +78,17 @@ def test_where_none_fits(there: list[str], wanted: str | None, message: str) -> 
     ("tags", "found"),
     [
         (["v1.2.3", "1.2.4", "v1.2", "release-1.0.0", "v01.0.0"], {"1.2.3": "v1.2.3", "1.2.4": "1.2.4"}),
+        (
+            ["v1.0.0-rc.01", "v1.0.0-", "v1.0.0-a..b", "v1.0.0+", f"v1.0.0-{'9' * 5000}", "v1.0.0-0a.0"],
+            {"1.0.0-0a.0": "v1.0.0-0a.0"},
+        ),
         (["v2.0.0", "foo/v1.0.0"], {"1.0.0": "foo/v1.0.0"}),
         (["modules/foo/v1.0.0", "bar/v2.0.0"], {"1.0.0": "modules/foo/v1.0.0"}),
         (["v1.0.0-rc.1+b.2"], {"1.0.0-rc.1+b.2": "v1.0.0-rc.1+b.2"}),
         (["bar/v1.0.0", "afoo/v1.0.0"], {}),
         (["1.0.0", "v1.0.0"], {"1.0.0": "v1.0.0"}),
     ],
-    ids=["plain", "own go first", "folders", "prerelease", "of others", "both spellings"],
+    ids=["plain", "no semver", "own go first", "folders", "prerelease", "of others", "both spellings"],
 )
 def test_tags_that_are_versions(tags: list[str], found: dict[str, str]) -> None:
     assert tagged_versions(tags, "foo") == found
@@ -124,6 +130,29 @@ def test_whether_the_lock_decides(item: DesiredItem, reason: str) -> None:
     lock = {KEY: ENTRY}
     assert deciding(item, lock) == (None if reason else ENTRY)
     assert undecided([item], lock) == ((reason,) if reason else ())
+
+
+HTTP = Source(SourceKind.HTTP, "https://example.org/foo.zip")
+GIT = Source(SourceKind.GIT, "https://example.org/x.git")
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (HTTP, None),
+        (HTTP, Pin(commit="ab" * 20)),
+        (HTTP, Pin(url="https://example.org/other.zip")),
+        (GIT, None),
+        (GIT, Pin(url="https://example.org/foo.zip", tag="v1.2.0")),
+        (CATALOG, None),
+        (CATALOG, Pin(commit="ab" * 20)),
+    ],
+    ids=["http", "http by commit", "http elsewhere", "git", "git by url", "catalog", "catalog by commit"],
+)
+def test_a_pin_of_another_kind_of_source_decides_nothing(source: Source, found: Pin | None) -> None:
+    item, lock = DesiredItem(key=KEY, source=source), {KEY: replace(ENTRY, source=source, pin=found)}
+    assert deciding(item, lock) is None
+    assert undecided([item], lock) == ("foo: the lock does not say where it is",)
 
 
 def test_local_sources_are_read_and_not_decided() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,6 +198,24 @@ def test_a_poisoned_cache_is_noticed(session: Session, route: Route) -> None:
     assert f"{cached} is damaged, or was changed: it is not the package that the lock pins" in failed.err
     session.llamagate("apply")
     assert (session.installed("foo") / "manifest.yaml").exists()
+
+
+@pinned_kinds
+@pytest.mark.parametrize("how", ["folder", "pipe", "link"])
+def test_what_is_no_file_in_the_cache_is_replaced(session: Session, route: Route, how: str) -> None:
+    session.llamagate("lock")
+    session.llamagate("plan")
+    (cached,) = (session.ours / "cache").glob("*.zip")
+    cached.unlink()
+    if how == "folder":
+        (cached / "below").mkdir(parents=True)
+    elif how == "pipe":
+        os.mkfifo(cached)
+    else:
+        cached.symlink_to("/nowhere")
+    session.llamagate("apply")
+    assert cached.is_file()
+    assert not cached.is_symlink()
 
 
 @pinned_kinds

@@ -64,6 +64,15 @@ PATTERN = "an id has only letters, digits, '_' and '-'"
             ["3:20: extensions.a.version: a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"],
         ),
         (
+            "extensions:\n  a: {source: {catalog: c, version: newest}}\n",
+            ["3:28: extensions.a.source.version: a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"],
+        ),
+        (
+            "extensions:\n  a: {source: {catalog: c, version: ^1}, version: ^2}\n"
+            "  b: {source: {catalog: c, version: ^1}, version: ^1}\n",
+            ["3:28: extensions.a.source.version: beside the source stands another range, '^2'; keep one of them"],
+        ),
+        (
             "extensions:\n  a: {source: ./a, enabled: no}\n",
             ["3:20: extensions.a.enabled: 'no' is text; use false"],
         ),
@@ -74,7 +83,7 @@ PATTERN = "an id has only letters, digits, '_' and '-'"
     ],
     ids=[
         *("dots", "slash", "device", "device in modules", "backups", "300 characters", "twin in the other section"),
-        *("twin by case", "all at once", "twice", "range", "no boolean", "typing error"),
+        *("twin by case", "all at once", "twice", "range", "range inside", "two ranges", "no boolean", "typing error"),
     ],
 )
 def test_faults(tmp_path: Path, text: str, found: list[str]) -> None:
