@@ -268,6 +268,21 @@ def test_the_index_is_read_once_for_all_items(session: Session, shop: Path, serv
     assert server.count("/index.json") == 1
 
 
+def test_items_of_one_catalog_may_have_other_credentials(session: Session, shop: Path, server: HttpServer) -> None:
+    session.llamagate("catalog", "build", shop)
+    session.variables |= {"FIRST": "Bearer first", "SECOND": "Bearer second"}
+    source = f"{{catalog: '{server.url()}', auth: {{header_env: %s}}}}"
+    session.desired(f"extensions:\n  foo: {{source: {source % 'FIRST'}}}\n  bar: {{source: {source % 'SECOND'}}}\n")
+    session.llamagate("apply")
+    shown = [(request.path, request.headers.get("authorization")) for request in server.requests]
+    assert sorted(shown) == [
+        ("/bar-0.3.0.zip", "Bearer second"),
+        ("/foo-1.2.0.zip", "Bearer first"),
+        ("/index.json", "Bearer first"),
+        ("/index.json", "Bearer second"),
+    ]
+
+
 def test_an_item_that_the_catalog_does_not_have(session: Session, shop: Path) -> None:
     session.llamagate("catalog", "build", shop)
     desire(session, shop, item="baz")
