@@ -188,6 +188,18 @@ def test_an_index_that_says_other_than_the_archive_is_refused(session: Session, 
     failed = session.llamagate("apply", exits=5)
     assert "the archive has the digest sha256:" in failed.err
     assert "but the index says sha256:" in failed.err
+    assert "find out who changed it; its publisher has to mend the catalog" in failed.err
+
+
+def test_an_index_that_says_another_tree_is_refused(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    document = index(shop)
+    document["items"]["foo"]["versions"]["1.2.0"]["tree"] = f"sha256:{'0' * 64}"
+    (shop / "index.json").write_text(json.dumps(document))
+    desire(session, shop)
+    failed = session.llamagate("apply", exits=5)
+    assert f"than the catalog lists (sha256:{'0' * 64})" in failed.err
+    assert "find out who changed it; its publisher has to mend the catalog" in failed.err
 
 
 @pytest.mark.parametrize(
