@@ -50,11 +50,15 @@ class Fault:
 
 
 class LlamagateError(Exception):
-    """Base of all expected failures: a message for people, advice, and the faults behind it."""
+    """Base of all expected failures: a message for people, advice, and the faults behind it.
+
+    ``may_pass``: the same command may succeed a while later, though nobody changed anything.
+    """
 
     exit_code: ExitCode = ExitCode.ERROR
     code: str = "error"
     advice: str = ""
+    may_pass: bool = False
 
     def __init__(self, message: str, *, advice: str = "", faults: Iterable[Fault] = ()) -> None:
         super().__init__(message)
@@ -73,12 +77,14 @@ class StorageError(LlamagateError):
     """The operating system refused to read or write a file. Nothing was changed."""
 
     code = "storage"
+    may_pass = True
 
 
 class UnreachableError(LlamagateError):
     """The other side or the network failed; trying again may help."""
 
     code = "unreachable"
+    may_pass = True
     advice = "try again later"
 
 
@@ -102,6 +108,7 @@ class RolledBackError(LlamagateError):
 
     exit_code = ExitCode.ROLLED_BACK
     code = "rolled-back"
+    may_pass = True
     advice = "mend the cause and run the command again"
 
 
@@ -118,6 +125,7 @@ class BusyError(LlamagateError):
 
     exit_code = ExitCode.BUSY
     code = "busy"
+    may_pass = True
     advice = "wait for it to end, or give --wait more seconds"
 
 
@@ -134,6 +142,14 @@ class NotReloadedError(LlamagateError):
 
     exit_code = ExitCode.NOT_RELOADED
     code = "not-reloaded"
+    may_pass = True
+
+
+class StandstillError(LlamagateError):
+    """A hold or a suspension tells the watcher to leave everything alone. Nothing was changed."""
+
+    exit_code = ExitCode.OK
+    code = "standstill"
 
 
 class RunError(LlamagateError):

@@ -54,9 +54,11 @@ def test_the_tour_does_what_it_says(checkout: Path) -> None:
     assert "No changes: what differs is left as it is (generation 4)." in said[4]
     assert "# my own note" in (checkout / "demo-home/extensions/installed/priority-rules/manifest.yaml").read_text()
     assert (checkout / "demo-home/reconciler/backups/extension/request-audit/4").is_dir()
-    assert "Wrote meeting-notes.zip: extension meeting-notes 1.2.0." in said[5]
-    assert "Plan: 1 remove. Without --dry-run it is carried out." in said[5]
-    assert "Applied as generation 5: 1 remove." in said[5]
-    assert "put back from the backup of generation 5" in said[5]
-    assert "Applied as generation 6: 1 install." in said[5]
-    assert "→ llamagate resume" in said[5]
+    assert "Suspended until 'llamagate resume': priority-rules (trying something)." in said[5]
+    assert "No longer suspended: priority-rules (trying something)." in said[5]
+    assert "Wrote meeting-notes.zip: extension meeting-notes 1.2.0." in said[6]
+    assert "Plan: 1 remove. Without --dry-run it is carried out." in said[6]
+    assert "Applied as generation 5: 1 remove." in said[6]
+    assert "put back from the backup of generation 5" in said[6]
+    assert "Applied as generation 6: 1 install." in said[6]
+    assert "→ llamagate resume" in said[6]

@@ -33,11 +33,13 @@ from reconciler.cli.rollback import rollback
 from reconciler.cli.schema import schema
 from reconciler.cli.serve import serve
 from reconciler.cli.status import status
+from reconciler.cli.suspend import suspend
 from reconciler.cli.switch import disable, enable
 from reconciler.cli.sync import sync
 from reconciler.cli.terminal import Terminal, finish_output, silence
 from reconciler.cli.validate import validate
 from reconciler.cli.verify import verify
+from reconciler.cli.watch import watch
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.config import JsonObject
 
@@ -51,11 +53,13 @@ VERBS: Final[Mapping[str, Verb]] = {
     "plan": plan,
     "apply": apply,
     "status": status,
+    "watch": watch,
     "outdated": outdated,
     "history": history,
     "rollback": rollback,
     "restore": restore,
     "recover": recover,
+    "suspend": suspend,
     "resume": resume,
     "import": import_,
     "export": export,

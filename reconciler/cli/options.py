@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -81,11 +82,14 @@ def allowances(*, prune: bool, overwrite: bool, take_over: list[str] | None, eve
     return Allowances(prune=prune, overwrite=overwrite, take_over=None if everything else frozenset(take_over or ()))
 
 
-def pass_options(file: Path, *, only: list[str] | None, locked: bool, allowances: Allowances) -> Options:
-    """How ``plan`` and ``apply`` run their pass."""
+def pass_options(
+    file: Path, *, only: list[str] | None = None, locked: bool, allowances: Allowances | None = None
+) -> Options:
+    """How ``plan``, ``apply`` and ``watch`` run their pass."""
     from reconciler.reconcile.looking import Options
 
-    return Options(file=file, only=frozenset(only or ()), locked=locked, allowances=allowances)
+    chosen = Options(file=file, only=frozenset(only or ()), locked=locked)
+    return chosen if allowances is None else replace(chosen, allowances=allowances)
 
 
 def named_file(file: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode, NotReloadedError
+from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
     from reconciler.cli.render_plan import Wording
@@ -18,18 +18,19 @@ def show_outcome(done: Outcome, terminal: Terminal, wording: Wording | None = No
 
     for warning in done.warnings:
         terminal.notice(warning)
-    if done.reload is not None:
-        terminal.notice(done.reload.message)
+    for reload in (done.reload, done.gone_back.reload if done.gone_back else None):
+        for line in (reload.message, *reload.notes) if reload else ():
+            terminal.notice(line)
     terminal.document(done.document())
     terminal.result(render_plan(done.plan, terminal.style, done=True, wording=wording or FOR_A_FILE))
     if done.plan.refusals:
         if terminal.quiet:
             terminal.error(render_refusals(done.plan, terminal.error_style))
         return ExitCode.REFUSED
-    if done.reload_failed:
+    missed = done.reload_error
+    if missed is not None:
         from reconciler.cli.render import render_error
 
-        missed = NotReloadedError("all is applied, but the gateway was not reloaded, and 'reload: required' is set")
         terminal.error(render_error(missed, terminal.error_style))
         return missed.exit_code
     return ExitCode.OK

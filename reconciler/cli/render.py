@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.render_plan import drift_row
@@ -10,6 +10,7 @@ from reconciler.cli.style import PLAIN, Style
 from reconciler.errors import LlamagateError
 from reconciler.model.config import JsonObject
 from reconciler.model.plan import Change
+from reconciler.model.watched import Aspect
 
 if TYPE_CHECKING:
     from reconciler.reconcile.backups import KeptBackup
@@ -81,6 +82,8 @@ def render_status(status: Status, style: Style = PLAIN) -> str:
         lines.append("  'llamagate status --diff ID' shows what was changed")
     if status.pending:
         lines.append(f"  {_counted(status.pending, 'change')} pending; 'llamagate plan' shows what")
+    if status.unreachable:
+        lines.append(f"  what is pending is not known: {status.unreachable}")
     if status.refused:
         lines.append(f"  {_counted(status.refused, 'refusal')}; 'llamagate plan' shows why")
     if status.stale:
@@ -88,6 +91,8 @@ def render_status(status: Status, style: Style = PLAIN) -> str:
         lines += [f"    {line}" for line in status.stale]
     if status.hold:
         lines.append(f"  on hold since generation {status.hold.generation}: {status.hold.reason}")
+    lines += [f"  suspended: {one.item or 'everything'}: {one.reason}" for one in status.suspensions]
+    lines += _watcher(status)
     lines.append(f"  {_counted(len(status.items), 'item')} installed; {_gateway(status)}")
     return "\n".join(lines)
 
@@ -218,6 +223,23 @@ def _verdict(status: Status, style: Style) -> str:
     if status.in_sync:
         return style.paint(f"In sync (generation {status.generation}).", "green")
     return style.paint(f"Not in sync (generation {status.generation}).", "yellow")
+
+
+def _watcher(status: Status) -> Iterator[str]:
+    """What the watcher last did, and each condition that is not as one wishes it."""
+    watcher = status.watcher
+    if watcher is None:
+        return
+    watched = watcher.repository or watcher.file
+    ended = "" if status.is_watched else ", but is not running now"
+    yield f"  a watcher followed {watched} ({watcher.triggers}){ended}"
+    last = watcher.attempted
+    if last is not None:
+        yield f"    last attempt {last.at[:19].replace('T', ' ')}: {last.result}, {last.message}"
+    for aspect, condition in watcher.conditions.items():
+        wished = "True" if aspect in (Aspect.READY, Aspect.GATEWAY_RELOADED) else "False"
+        if condition.status != wished:
+            yield f"    {aspect} is {condition.status.lower()} ({condition.reason}): {condition.message}"
 
 
 def _gateway(status: Status) -> str:

@@ -1,8 +1,11 @@
-"""``llamagate resume``: end a hold."""
+"""``llamagate resume``: end a hold, and what was suspended."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
@@ -10,19 +13,26 @@ from reconciler.errors import ExitCode
 
 
 def resume(
+    item: Annotated[
+        str, typer.Argument(metavar="[ID]", show_default=False, help="Only the suspension of this item.")
+    ] = "",
     file: options.FileOption = Path(options.DEFAULT_FILE),
     wait: options.WaitOption = options.DEFAULT_WAIT_SECONDS,
     home: options.HomeOption = None,
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> int:
-    """End a hold. Rollback and restore set one, and so does a command against the file."""
+    """End a hold and what was suspended. Rollback and restore set a hold, and so does a command against the file."""
     from reconciler.reconcile.changing import Watch
-    from reconciler.reconcile.changing import resume as end_hold
+    from reconciler.reconcile.holding import resume as end
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     watch = Watch(wait=wait, notice=terminal.notice)
-    hold = end_hold(options.environment(home), options.named_file(file), watch)
-    terminal.document({"resumed": hold is not None, "reason": hold.reason if hold else None})
-    terminal.result(f"The hold is ended: {hold.reason}." if hold else "There was no hold.")
+    ended = end(options.environment(home), options.named_file(file), watch, item=item)
+    reason = "; ".join(ended.reasons)
+    terminal.document({"resumed": bool(ended.reasons), "reason": reason or None})
+    lines = [f"The hold is ended: {ended.hold}."] if ended.hold is not None else []
+    lines += [f"No longer suspended: {one.item or 'everything'} ({one.reason})." for one in ended.suspensions]
+    nothing = f"{item} was not suspended." if item else "There was no hold."
+    terminal.result("\n".join(lines) or nothing)
     return ExitCode.OK

@@ -54,6 +54,11 @@ class Terminal:
             self._clear()
             _to_stdout(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
+    def line(self, document: JsonObject) -> None:
+        """Print a JSON document as one line, at once. That nobody reads it is no reason to leave what is being done."""
+        with suppress(StorageError):
+            _to_stdout(json.dumps(document, ensure_ascii=False) + "\n", flush=True)
+
     def error(self, text: str) -> None:
         """Tell a person what failed, however quiet they want it."""
         self._tell(text)

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import sys
 from pathlib import Path
 from typing import Final
 
 _WATCHES: Final = Path("/proc/sys/fs/inotify/max_user_watches")
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_NETWORK: Final = (
+    "nfs",
+    "cifs",
+    "smb",
+    "9p",
+    "afs",
+    "ceph",
+    "gluster",
+    "lustre",
+    "virtiofs",
+    "vboxsf",
+    "fuse",
+    "drvfs",
+)
+"""How the names of file systems begin on which others write without this system's knowing."""
+_IN_DELETE: Final = 0x200
 
 
 def may_write(folder: Path) -> bool:
@@ -32,3 +51,44 @@ def max_watches() -> int | None:
         return int(_WATCHES.read_text())
     except (OSError, ValueError):
         return None
+
+
+def network_filesystem(path: Path) -> str | None:
+    """The name of the file system at ``path``, links followed, where others write to it over a network."""
+    real = os.path.realpath(path)
+    found = ("", "")
+    for mount, kind in _mounts():
+        if (real == mount or real.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(found[0]):
+            found = (mount, kind)
+    return found[1] if found[1].startswith(_NETWORK) else None
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """Each mount point with the name of its file system; those of one place in the order in which they were mounted."""
+    try:
+        lines = _MOUNTS.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return []
+    halves = [line.partition(" - ") for line in lines]
+    octal = re.compile(r"\\([0-7]{3})")
+    places = [octal.sub(lambda match: chr(int(match[1], 8)), left.split(" ")[4]) for left, _, _ in halves]
+    return [(place, right.split(" ")[0]) for place, (_, _, right) in zip(places, halves, strict=True)]
+
+
+def can_watch_more() -> bool:
+    """Whether the system would tell of changes in one more folder; true where nobody can know.
+
+    A library that watches may be refused in the middle of a tree and say nothing.
+    """
+    if sys.platform != "linux":
+        return True
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    descriptor = libc.inotify_init()
+    if descriptor < 0:
+        return False
+    try:
+        return bool(libc.inotify_add_watch(descriptor, b"/", _IN_DELETE) >= 0)
+    finally:
+        os.close(descriptor)

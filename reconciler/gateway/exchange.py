@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,8 +16,17 @@ MAX_ANSWER_BYTES: Final = 2**20
 _CHUNK_BYTES: Final = 2**16
 
 
-def exchange(method: str, url: str, api_key: str | None, *, seconds: float) -> tuple[int, bytes]:
-    """Status and body of the answer, at most ``MAX_ANSWER_BYTES`` of it, all within ``seconds``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """``retry_after`` is the header of that name as it came; empty where there is none."""
+
+    status: int
+    body: bytes
+    retry_after: str = ""
+
+
+def exchange(method: str, url: str, api_key: str | None, *, seconds: float) -> Answer:
+    """The answer, at most ``MAX_ANSWER_BYTES`` of its body, all within ``seconds``.
 
     Raises ``OSError``, also for what is no HTTP, and ``ValueError`` for an address that cannot be called.
     """
@@ -34,7 +44,7 @@ def _reason(error: http.client.HTTPException) -> str:
     return "its answer was cut off"
 
 
-def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> tuple[int, bytes]:
+def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> Answer:
     parts = urlsplit(url)
     if parts.hostname is None or parts.scheme not in ("http", "https"):
         raise ValueError("gateway.url must be an http or https address")
@@ -44,7 +54,7 @@ def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> tup
     with closing(connection), _ended_after(seconds, connection):
         connection.request(method, parts.path, headers=headers)
         with closing(connection.getresponse()) as answer:
-            return answer.status, _body(answer)
+            return Answer(status=answer.status, body=_body(answer), retry_after=answer.getheader("Retry-After") or "")
 
 
 @contextmanager

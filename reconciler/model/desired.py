@@ -67,15 +67,20 @@ class Policy:
 
 
 ReloadRule = Literal["auto", "required", "off"]
+UnhealthyRule = Literal["report", "rollback"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """How to reach the running gateway; ``url`` is ``None`` where the file does not name one."""
+    """How to reach the running gateway; ``url`` is ``None`` where the file does not name one.
+
+    ``on_unhealthy`` says what becomes of a change that a required gateway does not serve.
+    """
 
     url: str | None = None
     api_key_env: str = "LLAMAGATE_API_KEY"
     reload: ReloadRule = "auto"
+    on_unhealthy: UnhealthyRule = "report"
 
     @staticmethod
     def from_document(value: JsonObject) -> GatewaySettings:
@@ -83,6 +88,7 @@ class GatewaySettings:
             url=cast(str | None, value.get("url")),
             api_key_env=str(value.get("api_key_env", "LLAMAGATE_API_KEY")),
             reload=cast(ReloadRule, value.get("reload", "auto")),
+            on_unhealthy=cast(UnhealthyRule, value.get("on_unhealthy", "report")),
         )
 
 

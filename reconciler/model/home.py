@@ -81,3 +81,18 @@ class Home:
     @property
     def lock(self) -> Path:
         return self.ours / "lock"
+
+    @property
+    def watch_lock(self) -> Path:
+        """Held by the one watcher of the home for as long as it runs."""
+        return self.ours / "watch.lock"
+
+    @property
+    def followed(self) -> Path:
+        """The files of the repository that a watcher follows, as its last commit has them."""
+        return self.ours / "followed"
+
+    @property
+    def status(self) -> Path:
+        """What the watcher last did."""
+        return self.ours / "status.json"

@@ -84,10 +84,46 @@ class RecordItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Why the watcher leaves things alone, and since which generation."""
+    """Why the watcher leaves things alone, and since which generation.
+
+    ``inputs`` maps each desired state, by its absolute path, to the digest of the input that the hold is set against:
+    a watcher of that file heeds the hold until its input is another one.
+    """
 
     reason: str
     generation: int
+    inputs: Mapping[str, Digest] = field(default_factory=dict)
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Hold:
+        inputs = cast("dict[str, str]", value.get("inputs", {}))
+        return Hold(
+            reason=str(value["reason"]),
+            generation=cast(int, value["generation"]),
+            inputs={path: Digest(digest) for path, digest in inputs.items()},
+        )
+
+    def to_document(self) -> JsonObject:
+        return {"reason": self.reason, "generation": self.generation, "inputs": dict(self.inputs)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """Someone's order to the watcher to leave one item alone, or everything where ``item`` is empty, until resumed.
+
+    ``since`` is a time as the registry writes it.
+    """
+
+    item: str
+    reason: str
+    since: str
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Suspension:
+        return Suspension(item=str(value["id"]), reason=str(value["reason"]), since=str(value["since"]))
+
+    def to_document(self) -> JsonObject:
+        return {"id": self.item, "reason": self.reason, "since": self.since}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +138,7 @@ class Record:
     generation: int = 0
     told_generation: int = 0
     hold: Hold | None = None
+    suspensions: tuple[Suspension, ...] = ()
     owners: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
     items: Mapping[ItemKey, RecordItem] = field(default_factory=dict)
@@ -113,7 +150,10 @@ class Record:
         return Record(
             generation=cast(int, value["generation"]),
             told_generation=cast(int, value["told_generation"]),
-            hold=Hold(reason=str(hold["reason"]), generation=cast(int, hold["generation"])) if hold else None,
+            hold=Hold.from_document(hold) if hold else None,
+            suspensions=tuple(
+                Suspension.from_document(one) for one in cast(list[JsonObject], value.get("suspensions", []))
+            ),
             owners=cast(dict[str, str], value["owners"]),
             documents={
                 Digest(digest): document for digest, document in cast(dict[str, JsonObject], value["documents"]).items()
@@ -126,7 +166,8 @@ class Record:
             "schema": RECORD_SCHEMA,
             "generation": self.generation,
             "told_generation": self.told_generation,
-            "hold": {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None,
+            "hold": self.hold.to_document() if self.hold else None,
+            "suspensions": [one.to_document() for one in self.suspensions],
             "owners": dict(self.owners),
             "documents": {str(digest): self.documents[digest] for digest in sorted(self.documents)},
             "items": [self.items[key].to_document() for key in sorted(self.items)],

@@ -70,7 +70,8 @@ class Intent:
     ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
     ``removals`` (item → why) go whoever owns them; ``others`` are what something else installed, which may need them.
     ``switches`` are only enabled or disabled. ``home`` is the home's absolute path as text: registry entries hold
-    absolute paths. ``hold`` is the reason of a hold to set, ``ends_hold`` lifts one. ``notes`` are warnings that the
+    absolute paths. ``hold`` is the reason of a hold to set, against the ``hold_inputs``; ``ends_hold`` lifts one.
+    ``suspended`` are ids of items that are left as they are, whatever the file says. ``notes`` are warnings that the
     plan passes on.
     """
 
@@ -87,6 +88,8 @@ class Intent:
     reload_required: bool = False
     saves_for: str | None = None
     hold: str = ""
+    hold_inputs: Mapping[str, Digest] = field(default_factory=dict)
+    suspended: frozenset[str] = frozenset()
     ends_hold: bool = False
     notes: tuple[str, ...] = ()
 

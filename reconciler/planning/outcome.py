@@ -35,11 +35,13 @@ def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> R
             items[action.key] = _with_stamps(action.after, action, staged.get(action.key, {}))
     generation = record.generation + 1
     hold = None if intent.ends_hold else record.hold
+    if intent.hold:
+        hold = Hold(reason=intent.hold, generation=generation, inputs=intent.hold_inputs)
     owner = intent.speaks_for
     return replace(
         record,
         generation=generation,
-        hold=Hold(reason=intent.hold, generation=generation) if intent.hold else hold,
+        hold=hold,
         owners=record.owners if owner is None else {**record.owners, owner: intent.file},
         items=items,
     )

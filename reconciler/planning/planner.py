@@ -54,7 +54,11 @@ def _pruned(intent: Intent, record: Record) -> list[ItemKey]:
     """Owned items that the file no longer lists; only a pass over everything may conclude that."""
     if intent.owner is None or intent.scope is not None or intent.policy.prune == "never":
         return []
-    return sorted(key for key, item in record.items.items() if item.owner == intent.owner and key not in intent.wanted)
+    return sorted(
+        key
+        for key, item in record.items.items()
+        if item.owner == intent.owner and key not in intent.wanted and key.id not in intent.suspended
+    )
 
 
 def _needs(items: Mapping[ItemKey, tuple[tuple[str, ...], Manifest]]) -> dict[ItemKey, list[ItemKey]]:

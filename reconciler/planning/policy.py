@@ -91,7 +91,7 @@ def dependencies(
     """What a file lists must find each of its ``depends_on``, desired or installed, and there must be no ``cycle``."""
     if intent.owner is None:
         return
-    there = {key.id for key in [*intent.wanted, *installed] if key not in removed}
+    there = {key.id for key in [*intent.wanted, *installed] if key not in removed} | intent.suspended
     for key, wanted in intent.wanted.items():
         for need in wanted.depends_on:
             if need not in there:

@@ -21,9 +21,14 @@ def warnings(intent: Intent, record: Record, observed: Observed, removed: frozen
         )
     if record.hold is not None and intent.ends_hold:
         yield f"a hold is in force ({record.hold.reason}); an apply ends it"
+    if intent.ends_hold and not intent.suspended:
+        for one in record.suspensions:
+            what = one.item or "everything"
+            yield f"{what} is suspended ({one.reason}): a watcher leaves it alone, an apply does not"
     yield from _what_cannot_run(intent, record, observed, removed)
     if intent.policy.prune == "never" and intent.scope is None and intent.owner is not None:
-        left = sorted(k.id for k, i in record.items.items() if i.owner == intent.owner and k not in intent.wanted)
+        staying = {key.id for key in intent.wanted} | intent.suspended
+        left = sorted(k.id for k, i in record.items.items() if i.owner == intent.owner and k.id not in staying)
         if left:
             yield f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
 

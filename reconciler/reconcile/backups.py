@@ -15,8 +15,9 @@ from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.planning.intent import Backup, Wanted
 from reconciler.planning.verbs import to_restore
 from reconciler.reconcile.found import found_package
-from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
+from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.scene import Parts, Scene, find, not_installed, planned, read_scene
+from reconciler.reconcile.wanting import unset_variables, wanted_as
 from reconciler.sources.cached import open_cached
 from reconciler.sources.resolved import Resolved, resolved_as
 from reconciler.store.state_files import read_generation

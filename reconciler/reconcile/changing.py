@@ -4,32 +4,46 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
-from reconciler.apply.stage import NewTree
-from reconciler.apply.transaction import Documents, Keeping, Transaction, storage_error, transaction
-from reconciler.errors import PlanStaleError, StorageError
+from reconciler.apply.transaction import storage_error
+from reconciler.errors import LlamagateError, NotReloadedError, PlanStaleError, RolledBackError
 from reconciler.fs import durable, file_lock
-from reconciler.gateway.refresh import Reload, address_of, refresh
-from reconciler.model.config import JsonObject, env_references
+from reconciler.gateway.call import Cause
+from reconciler.model.config import JsonObject
 from reconciler.model.desired import GatewaySettings
+from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
-from reconciler.model.generation import generation_of
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
-from reconciler.model.plan import Action, Plan
-from reconciler.model.record import Hold, Record, RecordedFile
-from reconciler.model.registry import Registry, registry_time
-from reconciler.planning.outcome import next_record, registry_edits
-from reconciler.reconcile.looking import Looked, Options, look, realised
+from reconciler.model.package import Manifest
+from reconciler.model.plan import Plan
+from reconciler.reconcile.carrying_out import carry_out
+from reconciler.reconcile.inputs import input_digests
+from reconciler.reconcile.looking import Looked, Options, look
 from reconciler.reconcile.progress import Notice, Progress, no_progress
-from reconciler.sources.resolved import open_resolved
+from reconciler.reconcile.telling import Reload, tell_again, tell_gateway
+from reconciler.reconcile.undoing import look_back
 from reconciler.store.desired_file import lock_path
-from reconciler.store.state_files import generation_bytes, read_record, record_bytes
+
+_NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be restarted to serve it"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoneBack:
+    """A change that a required gateway did not serve was taken back: the list of generation ``to`` is in force again.
+
+    It is ``generation`` now, and a hold keeps it. ``reload`` tells how the gateway took that.
+    """
+
+    to: int
+    generation: int
+    reload: Reload | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +55,39 @@ class Outcome:
     reload_required: bool = False
     warnings: tuple[str, ...] = ()
     reload: Reload | None = None
+    gone_back: GoneBack | None = None
 
     @property
     def reload_failed(self) -> bool:
-        """Whether a gateway that must be reloaded was not."""
+        """Whether a gateway that must serve the change does not."""
         return self.reload_required and self.reload is not None and not self.reload.reloaded
+
+    @property
+    def reload_error(self) -> LlamagateError | None:
+        """What to say where a gateway that must serve the change does not."""
+        if self.gone_back is not None:
+            return RolledBackError(
+                f"the gateway does not serve the change: the list of generation {self.gone_back.to} was brought back "
+                f"as generation {self.gone_back.generation}, and a hold keeps it",
+                advice="mend the cause; a new input, an apply or 'llamagate resume' ends the hold",
+            )
+        if not self.reload_failed:
+            return None
+        state = self.reload.state if self.reload else None
+        what = "was not reloaded" if isinstance(state, Cause) else _NOT_SERVED.get(state or "", "does not serve it")
+        return NotReloadedError(f"all is applied, but the gateway {what}, and 'reload: required' is set")
+
+    @property
+    def generation(self) -> int:
+        """The generation that is in force now."""
+        if self.gone_back is not None:
+            return self.gone_back.generation
+        return self.plan.generation + (self.plan.changes and not self.plan.refusals)
 
     def document(self) -> JsonObject:
         """The plan's document, with the generation that is now in force and what went wrong afterwards."""
         document = self.plan.to_document()
-        applied = self.plan.changes and not self.plan.refusals
-        document["generation"] = self.plan.generation + applied
+        document["generation"] = self.generation
         document["warnings"] = [*self.plan.warnings, *self.warnings]
         return document
 
@@ -100,23 +136,53 @@ def change(
         outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.gateway.reload == "required")
         if looked.plan.refusals:
             return outcome
-        outcome = replace(outcome, warnings=tuple(_carry_out(env, looked, watch.progress)))
+        inputs = _inputs_if_it_may_go_back(file, looked)
+        outcome = replace(outcome, warnings=tuple(carry_out(env, looked, watch.progress)))
         for written in looked.inputs:
             watch.notice(written.said)
-        if looked.plan.changes or recovered is not Recovered.NONE:
-            return replace(outcome, reload=tell_gateway(env, looked.gateway))
-        return replace(outcome, reload=_tell_again(env, looked.gateway, looked.record))
+        outcome = replace(outcome, reload=_told(env, looked, recovered))
+        if inputs and outcome.reload_failed and outcome.reload and outcome.reload.state != "RestartNeeded":
+            return replace(outcome, gone_back=_gone_back(env, file, watch, looked, inputs))
+        return outcome
 
 
-def resume(env: Environment, file: Path, watch: Watch) -> Hold | None:
-    """End the hold, if there is one; returns it."""
-    home = Home(env.home)
-    with exclusive(env, watch):
-        settle(home, file)
-        record, _ = read_record(home)
-        if record.hold is not None:
-            _write(home.record, record_bytes(replace(record, hold=None)))
-        return record.hold
+def _told(env: Environment, looked: Looked, recovered: Recovered) -> Reload | None:
+    if recovered is not Recovered.NONE:
+        return tell_gateway(env, looked.gateway)
+    if looked.plan.changes:
+        return tell_gateway(env, looked.gateway, _changed(looked))
+    return tell_again(env, looked.gateway, looked.record)
+
+
+def _inputs_if_it_may_go_back(file: Path, looked: Looked) -> Mapping[str, Digest]:
+    """What a hold is set against if the gateway does not serve this change; nothing where the change then stays."""
+    if not looked.plan.changes or (looked.gateway.reload, looked.gateway.on_unhealthy) != ("required", "rollback"):
+        return {}
+    writing = {written.path.absolute(): written.data for written in looked.inputs}
+    return input_digests(file, looked.record, writing)
+
+
+def _gone_back(
+    env: Environment, file: Path, watch: Watch, looked: Looked, inputs: Mapping[str, Digest]
+) -> GoneBack | None:
+    """Bring back the list before the change, which is still in force: the lock was held all the while."""
+    number = looked.record.generation
+    back = look_back(env, file, number, inputs)
+    if back is None or back.plan.refusals or not back.plan.changes:
+        return None
+    carry_out(env, back, watch.progress)
+    reload = tell_gateway(env, looked.gateway, _changed(back))
+    return GoneBack(to=number, generation=back.plan.generation + 1, reload=reload)
+
+
+def _changed(looked: Looked) -> dict[ItemKey, Manifest | None]:
+    """What each item that the plan touches says of itself: the old and the new must both permit a reload."""
+    changed: dict[ItemKey, Manifest | None] = {}
+    for action in looked.plan.actions:
+        before = looked.record.items.get(action.key)
+        manifests = [item.manifest for item in (action.after, before) if item is not None]
+        changed[action.key] = min(manifests, key=lambda manifest: manifest.hot_reload, default=None)
+    return changed
 
 
 def recover(
@@ -138,7 +204,7 @@ def recover(
 
 
 def settle(home: Home, file: Path) -> Recovered:
-    """Finish or undo what a crash left, in the home and beside ``file``."""
+    """Finish or undo what a crash left, in the home and beside ``file``. The caller holds the lock."""
     try:
         for path in (lock_path(file), file):
             durable.discard_temporary(path)
@@ -150,6 +216,13 @@ def settle(home: Home, file: Path) -> Recovered:
 @contextmanager
 def exclusive(env: Environment, watch: Watch) -> Iterator[None]:
     """One writer at a time, across processes."""
+    prepare_home(env, watch.notice)
+    with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=watch.wait, notice=watch.notice):
+        yield
+
+
+def prepare_home(env: Environment, notice: Notice) -> None:
+    """Make our folder, if it is not there yet, and tell who else could write into it."""
     home = Home(env.home)
     try:
         durable.make_folders(home.ours)
@@ -157,149 +230,4 @@ def exclusive(env: Environment, watch: Watch) -> Iterator[None]:
     except OSError as error:
         raise storage_error(error, "nothing was changed") from error
     if mode & stat.S_IWOTH:
-        watch.notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")
-    with file_lock.exclusive(home.lock, command=env.command, wait=watch.wait, notice=watch.notice):
-        yield
-
-
-def tell_gateway(env: Environment, settings: GatewaySettings) -> Reload | None:
-    """One refresh call where a gateway may be, and a note that it was told. The caller holds the lock.
-
-    Where the note cannot be written, the gateway is told once more another time.
-    """
-    url = address_of(settings, is_own_home=env.is_own_home)
-    if settings.reload == "off" or url is None:
-        return None
-    outcome = refresh(url, env.variables.get(settings.api_key_env), key_name=settings.api_key_env)
-    home = Home(env.home)
-    record, _ = read_record(home)
-    if outcome.reloaded and record.told_generation != record.generation:
-        with suppress(StorageError):
-            _write(home.record, record_bytes(replace(record, told_generation=record.generation)))
-    return outcome
-
-
-def _tell_again(env: Environment, settings: GatewaySettings, record: Record) -> Reload | None:
-    """For a pass that changed nothing: a gateway that did not take the last call is told now.
-
-    That nobody listens is no news then, unless a gateway is required: it will read the change when it starts.
-    """
-    if record.told_generation == record.generation:
-        return None
-    outcome = tell_gateway(env, settings)
-    return outcome if outcome is not None and (outcome.again or settings.reload == "required") else None
-
-
-def _carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str]:
-    """The transaction; or, where only our notes change, those. Returns warnings."""
-    if not looked.plan.changes:
-        _note(looked)
-        return []
-    rewriting = [action for action in looked.plan.actions if action.rewrites and action.after]
-    policy = looked.intent.policy
-    with transaction(looked.home, looked.record.generation + 1) as change:
-        staged: dict[ItemKey, Mapping[str, RecordedFile]] = {}
-        for done, action in enumerate(rewriting):
-            progress("staging", done, len(rewriting))
-            staged[action.key] = _staged(env, looked, action, change)
-        progress("staging", len(rewriting), len(rewriting))
-        for action in looked.plan.actions:
-            if _is_new_as_it_stands(action, looked.record):
-                opened = open_resolved(looked.resolved[action.key], looked.home, policy.limits)
-                change.keep_package(action.key, opened.package, opened.content)
-        before = _with_switches(_with_sources(looked), looked.observed.registry)
-        record = next_record(before, looked.plan, looked.intent, staged)
-        documents = _documents(env, looked, replace(record, documents=looked.documents))
-        return change.commit(
-            looked.plan.actions, documents, Keeping(backups=policy.backups, generations=policy.generations)
-        )
-
-
-def _is_new_as_it_stands(action: Action, record: Record) -> bool:
-    """Whether a package comes into the record without being written: one that was found there."""
-    if action.after is None or action.rewrites:
-        return False
-    recorded = record.items.get(action.key)
-    return recorded is None or recorded.tree != action.after.tree
-
-
-def _staged(env: Environment, looked: Looked, action: Action, change: Transaction) -> Mapping[str, RecordedFile]:
-    wanted = looked.intent.wanted[action.key]
-    opened = open_resolved(looked.resolved[action.key], looked.home, looked.intent.policy.limits)
-    if wanted.backup is not None:
-        change.stage_backup(action.key, wanted.backup.generation, opened.package, opened.content)
-        return {}
-    carried = looked.carried.get(action.key)
-    tree = NewTree(
-        package=opened.package,
-        content=opened.content,
-        realised=realised(env, opened, wanted.config),
-        keep=action.keep | carried.keep if carried else action.keep,
-        brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
-        carried_from=carried.folder if carried else None,
-        private=any(env_references(wanted.config)),
-    )
-    return change.stage_item(action.key, tree)
-
-
-def _documents(env: Environment, looked: Looked, record: Record) -> Documents:
-    edits = registry_edits(looked.plan, looked.intent, looked.observed, env.now)
-    applied_at = registry_time(env.now)
-    generation = generation_of(record, applied_at=applied_at, command=env.command, list_of=looked.list_of)
-    return Documents(
-        edits=edits.edits,
-        before=edits.before,
-        rebuilt=tuple(looked.observed.registry.entries.values()) if looked.observed.corrupt else None,
-        record=_text(record_bytes(record)),
-        previous_record=None if looked.previous_record is None else _text(looked.previous_record),
-        generation_text=_text(generation_bytes(generation)),
-        inputs=tuple((written.path, written.data) for written in looked.inputs),
-    )
-
-
-def _text(document: bytes) -> str:
-    """One of our documents for the journal; a path in it may hold bytes that are no UTF-8."""
-    return document.decode("utf-8", "surrogatepass")
-
-
-def _note(looked: Looked) -> None:
-    for written in looked.inputs:
-        _write(written.path, written.data)
-    record = _with_switches(_with_sources(looked), looked.observed.registry)
-    if looked.intent.speaks_for is not None:
-        record = replace(record, owners={**record.owners, looked.intent.speaks_for: looked.intent.file})
-    if looked.intent.ends_hold:
-        record = replace(record, hold=None)
-    if looked.previous_record is not None and looked.documents:
-        record = replace(record, documents=looked.documents)
-    if record != looked.record:
-        _write(looked.home.record, record_bytes(record))
-
-
-def _with_sources(looked: Looked) -> Record:
-    """The record, naming what changes no file: where the file takes an item from now, and what it depends on."""
-    moved = {
-        key: replace(recorded, source=wanted.source, source_stamp=wanted.source_stamp, depends_on=wanted.depends_on)
-        for key, wanted in looked.intent.wanted.items()
-        if (recorded := looked.record.items.get(key)) is not None
-        and (recorded.owner, recorded.tree) == (looked.intent.speaks_for, wanted.tree)
-        and (recorded.source, recorded.depends_on) != (wanted.source, wanted.depends_on)
-    }
-    return replace(looked.record, items={**looked.record.items, **moved}) if moved else looked.record
-
-
-def _with_switches(record: Record, registry: Registry) -> Record:
-    """The record, each item enabled as the registry has it now: others switch items there, and generations list it."""
-    switched = {
-        key: replace(item, enabled=entry.enabled)
-        for key, item in record.items.items()
-        if (entry := registry.get(key)) is not None and entry.enabled != item.enabled
-    }
-    return replace(record, items={**record.items, **switched}) if switched else record
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        durable.write_file(path, data, mode=durable.mode_of(path))
-    except OSError as error:
-        raise storage_error(error, "it was not written") from error
+        notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")

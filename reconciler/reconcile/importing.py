@@ -14,9 +14,10 @@ from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
-from reconciler.reconcile.looking import Looked, unset_variables, wanted_as
+from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.saving import check_can_be_kept, listed_item, saved_packages, saving_owner
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
+from reconciler.reconcile.wanting import unset_variables, wanted_as
 from reconciler.sources.resolve import resolve_package
 from reconciler.sources.resolved import Resolved
 

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.apply.transaction import storage_error
 from reconciler.errors import InputError, LockStaleError
-from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.planning.pin import deciding
-from reconciler.reconcile.looking import Pins, check_listed, entries_of, lock_of, pins_of
+from reconciler.model.ids import ItemKey
+from reconciler.model.lock import Lock, LockItem
+from reconciler.model.record import Record
+from reconciler.planning.pin import deciding, pin
 from reconciler.reconcile.progress import Progress, no_progress
 from reconciler.reconcile.resolving import Resolving, reach_of, resolve_items
-from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired
+from reconciler.reconcile.writing import write
+from reconciler.sources.resolved import Resolved
+from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
 from reconciler.store.state_files import read_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """The lock as it should be, what of the one on disk is stale in words, and whether its bytes differ."""
+
+    lock: Lock
+    stale: tuple[str, ...]
+    changed: bool
+
 
 NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -55,6 +69,41 @@ def look_at_lock(
     return pins
 
 
+def lock_of(file: DesiredFile, record: Record) -> Mapping[ItemKey, LockItem]:
+    """What the lock holds that goes with ``file``, as far as it decides anything."""
+    if not any(item.source.is_pinned for item in file.desired.items):
+        return {}
+    return read_lock(lock_path(file.path), known=record.documents).lock.by_key
+
+
+def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[ItemKey, LockItem]:
+    """What the lock says of the items that were resolved."""
+    items = [item for item in file.desired.items if item.key in found]
+    return {item.key: found[item.key].locked_as(item.source) for item in items}
+
+
+def pins_of(file: DesiredFile, record: Record, entries: Mapping[ItemKey, LockItem]) -> Pins:
+    """The lock with these entries, beside the one on disk."""
+    fresh = pin(file.desired.items, Lock(), entries).lock
+    old = read_lock(lock_path(file.path), known=record.documents, expected=fresh)
+    if old.is_known and old.lock == fresh:
+        return Pins(lock=fresh, stale=(), changed=False)
+    pinned = pin(file.desired.items, old.lock, entries)
+    return Pins(lock=pinned.lock, stale=pinned.stale, changed=lock_bytes(pinned.lock) != old.data)
+
+
+def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
+    """Ids given on the command line must be in the file: a typing error must not pass for "nothing to do"."""
+    known = {item.key.id for item in file.desired.items}
+    unknown = sorted(named - known)
+    if unknown:
+        import difflib
+
+        near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"{file.path} lists no item '{unknown[0]}'{hint}")
+
+
 def _check_named(file: DesiredFile, named: frozenset[str]) -> None:
     check_listed(file, named)
     for item in file.desired.items:
@@ -66,8 +115,4 @@ def _check_named(file: DesiredFile, named: frozenset[str]) -> None:
 def write_lock(file: Path, pins: Pins) -> None:
     """Write the lock that goes with ``file``, if it says something else than the one there."""
     if pins.changed:
-        path = lock_path(file)
-        try:
-            durable.write_file(path, lock_bytes(pins.lock), mode=durable.mode_of(path))
-        except OSError as error:
-            raise storage_error(error, "it was not written") from error
+        write(lock_path(file), lock_bytes(pins.lock))

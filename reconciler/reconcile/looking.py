@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from reconciler.errors import InputError, LockStaleError
-from reconciler.model.config import JsonObject, env_references, resolved, same
-from reconciler.model.desired import Desired, DesiredItem, GatewaySettings, Limits, section_of
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import Desired, DesiredItem, GatewaySettings, section_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, id_problem
-from reconciler.model.lock import Lock, LockItem
+from reconciler.model.lock import Lock
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
-from reconciler.model.record import Record, RecordItem
+from reconciler.model.record import Record
 from reconciler.observe import observe, rebuilt_registry
 from reconciler.planning.intent import Allowances, Intent, Wanted
-from reconciler.planning.pin import pin
 from reconciler.planning.planner import make_plan
+from reconciler.reconcile.locking import Pins, check_listed, entries_of, lock_of, pins_of
 from reconciler.reconcile.progress import Progress, no_progress
 from reconciler.reconcile.resolving import Resolving, reach_of, resolve_items
-from reconciler.sources.opened import Opened
-from reconciler.sources.resolved import Resolved, open_resolved
-from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
+from reconciler.reconcile.wanting import unset_variables, wanted_as
+from reconciler.sources.resolved import Resolved
+from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 if TYPE_CHECKING:
-    from reconciler.packages.realise import Realised
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +41,6 @@ class Options:
     only: frozenset[str] = frozenset()
     locked: bool = False
     allowances: Allowances = field(default_factory=Allowances)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pins:
-    """The lock as it should be, what of the one on disk is stale in words, and whether its bytes differ."""
-
-    lock: Lock
-    stale: tuple[str, ...]
-    changed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,36 +167,6 @@ def look_at_sources(env: Environment, file: Path) -> tuple[Desired, Mapping[Item
     return desired.desired, resolve_items(desired, how)
 
 
-def lock_of(file: DesiredFile, record: Record) -> Mapping[ItemKey, LockItem]:
-    """What the lock holds that goes with ``file``, as far as it decides anything."""
-    if not any(item.source.is_pinned for item in file.desired.items):
-        return {}
-    return read_lock(lock_path(file.path), known=record.documents).lock.by_key
-
-
-def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[ItemKey, LockItem]:
-    """What the lock says of the items that were resolved."""
-    items = [item for item in file.desired.items if item.key in found]
-    return {item.key: found[item.key].locked_as(item.source) for item in items}
-
-
-def realised(env: Environment, opened: Opened, config: JsonObject) -> Realised:
-    """The package's files for ``config``, its values from the environment filled in."""
-    from reconciler.packages.realise import realise  # a pass that changes no file needs none of it
-
-    return realise(opened.package, opened.content, cast(JsonObject, resolved(config, env.variables)))
-
-
-def pins_of(file: DesiredFile, record: Record, entries: Mapping[ItemKey, LockItem]) -> Pins:
-    """The lock with these entries, beside the one on disk."""
-    fresh = pin(file.desired.items, Lock(), entries).lock
-    old = read_lock(lock_path(file.path), known=record.documents, expected=fresh)
-    if old.is_known and old.lock == fresh:
-        return Pins(lock=fresh, stale=(), changed=False)
-    pinned = pin(file.desired.items, old.lock, entries)
-    return Pins(lock=pinned.lock, stale=pinned.stale, changed=lock_bytes(pinned.lock) != old.data)
-
-
 def _intent(
     env: Environment, options: Options, file: DesiredFile, record: Record, found: Mapping[ItemKey, Resolved]
 ) -> Intent:
@@ -240,51 +201,3 @@ def _wanted(env: Environment, file: DesiredFile, record: Record, found: Resolved
         enabled=item.enabled,
         depends_on=item.depends_on,
     )
-
-
-def unset_variables(env: Environment, config: JsonObject) -> list[tuple[tuple[str | int, ...], str]]:
-    """The places in ``config`` that name an environment variable which is not set, with its name."""
-    return [(place, name) for place, name in env_references(config) if name not in env.variables]
-
-
-def wanted_as(
-    env: Environment,
-    found: Resolved,
-    *,
-    recorded: RecordItem | None,
-    limits: Limits,
-    owner: str | None,
-    config: JsonObject,
-    enabled: bool | None = None,
-    depends_on: tuple[str, ...] = (),
-) -> Wanted:
-    """What ``found`` comes to for ``config``; its package is only opened where the record does not know the outcome."""
-    known = found.opened is None and recorded is not None and recorded.tree == found.tree
-    if known and recorded and same(recorded.config, config) and not any(env_references(config)):
-        files: Mapping[str, str] = {path: kept.sha256 for path, kept in recorded.files.items()}
-    else:
-        files = realised(env, open_resolved(found, Home(env.home), limits), config).hashes
-    return Wanted(
-        key=found.key,
-        source=found.source,
-        source_stamp=found.stamp,
-        owner=owner,
-        manifest=found.manifest,
-        tree=found.tree,
-        config=config,
-        files=files,
-        enabled=enabled,
-        depends_on=depends_on,
-    )
-
-
-def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
-    """Ids given on the command line must be in the file: a typing error must not pass for "nothing to do"."""
-    known = {item.key.id for item in file.desired.items}
-    unknown = sorted(named - known)
-    if unknown:
-        import difflib
-
-        near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise InputError(f"{file.path} lists no item '{unknown[0]}'{hint}")

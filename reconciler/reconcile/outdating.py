@@ -18,7 +18,7 @@ from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.model.version import tagged_versions
 from reconciler.planning.choose import choose, newest_fitting
-from reconciler.reconcile.looking import lock_of
+from reconciler.reconcile.locking import lock_of
 from reconciler.reconcile.progress import Progress, no_progress
 from reconciler.reconcile.resolving import reach_of, together
 from reconciler.reconcile.side_by_side import side_by_side

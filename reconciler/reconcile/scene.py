@@ -18,6 +18,7 @@ from reconciler.model.registry import Registry
 from reconciler.observe import manifest_at, present_items
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
+from reconciler.reconcile.inputs import input_digests
 from reconciler.reconcile.looking import Carried, Input, Looked, observed_for, package_warnings
 from reconciler.sources.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile, read_desired
@@ -106,6 +107,8 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     plan = replace(plan, warnings=plan.warnings + package_warnings(parts.resolved))
     if parts.against:
         intent = replace(intent, hold=f"'{scene.env.command}' contradicts {parts.against}")
+    if intent.hold:
+        intent = replace(intent, hold_inputs=input_digests(scene.path, scene.record))
     if intent.hold and plan.changes and not plan.refusals:
         plan = replace(plan, warnings=(*plan.warnings, *_on_hold(scene, parts.against)))
     only_switches = not (intent.wanted or intent.removals)

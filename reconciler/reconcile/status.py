@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import cast
 
 from reconciler.documents import yaml_text
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import InputError, LlamagateError, StorageError, UnreachableError
+from reconciler.fs import file_lock
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
 from reconciler.model.desired import GatewaySettings, Limits, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.plan import Drift
-from reconciler.model.record import Hold, RecordItem
+from reconciler.model.record import Hold, RecordItem, Suspension
+from reconciler.model.watched import Watched
 from reconciler.observe import observe
 from reconciler.packages.content import read
 from reconciler.packages.realise import realise
@@ -26,13 +28,14 @@ from reconciler.reconcile.looking import Options, look
 from reconciler.reconcile.reading import TransactionState, steadily, transaction_state
 from reconciler.sources.resolved import open_recorded
 from reconciler.store.state_files import read_record, read_registry
+from reconciler.store.watched_file import read_watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """How things stand. ``pending`` and ``refused`` count what a full apply would do and refuse.
 
-    ``stale`` says in words what of the lock does not fit.
+    ``stale`` says in words what of the lock does not fit. ``watcher`` is what the watcher last said, if one ever ran.
     """
 
     in_sync: bool
@@ -47,9 +50,16 @@ class Status:
     gateway_reachable: bool
     items: tuple[Listed, ...]
     stale: tuple[str, ...] = ()
+    suspensions: tuple[Suspension, ...] = ()
+    watcher: Watched | None = None
+    is_watched: bool = False
+    """Whether a watcher is at work now."""
+    unreachable: str = ""
+    """Why it is not known what is pending: a source that would have to be asked does not answer."""
 
     def to_document(self) -> JsonObject:
         hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
+        watcher: Json = {"running": self.is_watched, **self.watcher.to_document()} if self.watcher else None
         return {
             "in_sync": self.in_sync,
             "generation": self.generation,
@@ -59,6 +69,9 @@ class Status:
             "transaction": self.transaction,
             "gateway": {"url": self.gateway_url, "reachable": self.gateway_reachable},
             "items": [item.to_document() for item in self.items],
+            "suspensions": [one.to_document() for one in self.suspensions],
+            "watcher": watcher,
+            "unreachable": self.unreachable or None,
         }
 
 
@@ -71,14 +84,28 @@ def read_status(env: Environment, file: Path) -> Status:
         if transaction_state(home) == "none":
             raise
         status = replace(_without_file(env), in_sync=False)
-    status = replace(status, transaction=transaction_state(home))
+    watcher = read_watched(home)
+    status = replace(
+        status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher)
+    )
     return replace(status, gateway_reachable=status.gateway_url is not None and reachable(status.gateway_url))
+
+
+def _is_watched(home: Home, watcher: Watched | None) -> bool:
+    """Whether a watcher is at work; where its lock is another user's, whether it has not said that it ended."""
+    try:
+        return file_lock.is_held(home.watch_lock)
+    except StorageError:
+        return watcher is not None and watcher.next_at != ""
 
 
 def _status(env: Environment, file: Path) -> Status:
     if not file.exists():
         return _without_file(env)
-    looked = look(env, Options(file=file))
+    try:
+        looked = look(env, Options(file=file))
+    except UnreachableError as error:
+        return replace(_without_file(env), in_sync=False, has_file=True, unreachable=error.message)
     plan = looked.plan
     return Status(
         in_sync=not (plan.changes or plan.drift or plan.refusals or looked.stale),
@@ -88,6 +115,7 @@ def _status(env: Environment, file: Path) -> Status:
         refused=len(plan.refusals),
         drift=plan.drift,
         hold=looked.record.hold,
+        suspensions=looked.record.suspensions,
         transaction="none",
         gateway_url=address_of(looked.gateway, is_own_home=env.is_own_home),
         gateway_reachable=False,
@@ -111,6 +139,7 @@ def _without_file(env: Environment) -> Status:
         refused=0,
         drift=drift,
         hold=record.hold,
+        suspensions=record.suspensions,
         transaction="none",
         gateway_url=address_of(GatewaySettings(), is_own_home=env.is_own_home),
         gateway_reachable=False,

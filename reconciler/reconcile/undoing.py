@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.errors import InputError
+from reconciler.errors import InputError, LlamagateError
 from reconciler.fs import tree
+from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem
 from reconciler.model.ids import ItemKey
@@ -14,8 +16,9 @@ from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import as_recorded, to_roll_back
 from reconciler.reconcile.backups import backups_of
-from reconciler.reconcile.looking import Carried, Looked, unset_variables, wanted_as
+from reconciler.reconcile.looking import Carried, Looked
 from reconciler.reconcile.scene import Parts, Scene, planned, read_scene
+from reconciler.reconcile.wanting import unset_variables, wanted_as
 from reconciler.sources.cached import open_cached
 from reconciler.sources.resolved import Resolved, recorded_as_resolved, resolved_as
 from reconciler.store.state_files import read_generation
@@ -27,6 +30,19 @@ class Rollback:
 
     to: int | None = None
     overwrite: bool = False
+
+
+def look_back(env: Environment, file: Path, number: int, inputs: Mapping[str, Digest]) -> Looked | None:
+    """Plan to go back to generation ``number`` because of the gateway; ``None`` where that cannot be done.
+
+    The hold is set against ``inputs``: those that brought what the gateway does not serve.
+    """
+    try:
+        looked = look_at_rollback(env, file, Rollback(to=number))
+    except LlamagateError:
+        return None
+    reason = f"the gateway did not serve generation {looked.record.generation}; generation {number} was brought back"
+    return replace(looked, intent=replace(looked.intent, hold=reason, hold_inputs=inputs))
 
 
 def look_at_rollback(env: Environment, file: Path, asked: Rollback) -> Looked:

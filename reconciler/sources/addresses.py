@@ -132,4 +132,4 @@ def _embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
         return ip
     if ip in _NAT64:
         return IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
+    return ip.ipv4_mapped or ip.sixtofour or ip

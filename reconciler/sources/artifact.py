@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
@@ -16,6 +16,8 @@ from reconciler.model.digest import Digest
 from reconciler.packages.content import CHUNK_BYTES
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
+
+_RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,12 @@ def downloaded(wanted: Wanted, reach: Reach) -> Iterator[Delivery]:
     from reconciler.sources.transfer import Bounds, download_first
 
     reach.check_may_ask(wanted.name)
-    bounds = Bounds(size=reach.limits.archive, seconds=reach.rules.seconds, private_hosts=reach.rules.private_hosts)
+    bounds = Bounds(
+        size=reach.limits.archive,
+        seconds=reach.rules.seconds,
+        private_hosts=reach.rules.private_hosts,
+        advice=_RAISE_THE_LIMIT,
+    )
     credentials = credentials_for(wanted.auth, wanted.urls[0], reach.variables) if wanted.auth else None
     with _arriving(reach) as out:
         _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials)
@@ -73,7 +80,7 @@ def _copy(path: Path, out: BinaryIO, reach: Reach) -> Digest:
                 size += len(chunk)
                 if size > reach.limits.archive:
                     message = f"{path} has more than {reach.limits.archive} bytes"
-                    raise InputError(message, advice="raise policy.limits.archive if it is what it should be")
+                    raise InputError(message, advice=_RAISE_THE_LIMIT)
                 digest.update(chunk)
                 out.write(chunk)
     except OSError as error:

@@ -58,7 +58,7 @@ class Answer:
     def promised(self) -> int | None:
         """Bytes of the body, where the server says so. ``InputError`` where that is not clear, or the body encoded."""
         if self.header("Content-Encoding").lower() not in ("", "identity"):
-            raise InputError("it sends the archive compressed once more, though it was asked not to")
+            raise InputError("it sends its answer compressed, though it was asked not to")
         encoding, length = self.header("Transfer-Encoding").lower(), self.header("Content-Length")
         if encoding not in ("", "chunked") or (encoding and length):
             raise InputError("it does not say clearly how long its answer is")
@@ -72,7 +72,7 @@ class Answer:
         """The body, as it was sent. ``UnreachableError`` where it is cut off, ``InputError`` where there is more."""
         while chunk := self._read():
             yield chunk
-        if self._wire.incoming is not None and self._wire.incoming.has_surplus:
+        if self._wire.has_surplus:
             raise InputError("it sends more than it announces")
 
     def _read(self) -> bytes:
@@ -90,7 +90,8 @@ def asked(url: HttpUrl, place: Place, headers: Mapping[str, str], deadline: Dead
     with closing(sock):
         wire = Wire(sock, deadline, size + size // 4 + _FRAMING_BYTES)
         connection.sock = cast(socket, wire)  # it has all of a socket that a client calls
-        yield Answer(_response(connection, url, headers), wire)
+        with closing(_response(connection, url, headers)) as response:
+            yield Answer(response, wire)
 
 
 def _response(connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, str]) -> HTTPResponse:

@@ -63,8 +63,8 @@ def _header(text: str, label: str) -> tuple[str, str]:
 
 
 def _basic(pair: str, label: str) -> str:
-    if ":" not in pair or any(category(character) == "Cc" for character in pair):
-        raise InputError(f"{label} holds no 'user:password', or a control character in it")
+    if ":" not in pair or any(category(character) in ("Cc", "Cs") for character in pair):
+        raise InputError(f"{label} holds no 'user:password', or a character that is no text")
     return f"Basic {b64encode(pair.encode()).decode()}"
 
 
@@ -92,6 +92,6 @@ def _netrc_entry(file: str, host: str) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{file} is no text in UTF-8") from None
     for machine, (user, _, password) in entries.items():
-        if machine.lower() == host and machine != "default":
+        if machine.lower() == host:
             return f"{user}:{password}"
     raise InputError(f"{file} has no entry for the host {host}")

@@ -27,7 +27,7 @@ class GitRepository:
     def __init__(self, url: str, fetching: Fetching, reach: Reach) -> None:
         self._url = url
         self._reach = reach
-        self._repository = Repository(url, folder=reach.home.git_cache, rules=_rules(url, fetching, reach))
+        self._repository = Repository(url, folder=reach.home.git_cache, rules=git_rules(url, fetching, reach))
         self._refs: Refs | None = None
         self._one_at_a_time = threading.Lock()
 
@@ -83,7 +83,8 @@ class GitRepository:
         return f"{self._url} has no branch, tag or commit '{ref}'{hint}"
 
 
-def _rules(url: str, fetching: Fetching, reach: Reach) -> GitRules:
+def git_rules(url: str, fetching: Fetching, reach: Reach) -> GitRules:
+    """What git may do for ``url``, with the credentials that ``fetching`` names."""
     from reconciler.sources.credentials import credentials_for
 
     credentials = credentials_for(fetching.auth, url, reach.variables) if fetching.auth else None

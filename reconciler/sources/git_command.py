@@ -148,7 +148,6 @@ class Git:
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "false",
-            "SSH_ASKPASS": "false",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_ALLOW_PROTOCOL": str(transport) if talks else _NOTHING,
             "GIT_SSH_COMMAND": _SSH,

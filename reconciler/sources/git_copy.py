@@ -31,7 +31,7 @@ _NAME_DIGITS: Final = 32
 
 
 def copy_path(folder: Path, url: str, *, history: bool = False) -> Path:
-    """Where the copy of the repository at ``url`` lies below ``folder``; ``history``: the one without files."""
+    """Where the copy of the repository at ``url`` lies below ``folder``; ``history``: the one with its history."""
     name = hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]
     return folder / f"{name}-history.git" if history else folder / f"{name}.git"
 

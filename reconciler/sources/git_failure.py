@@ -76,7 +76,7 @@ _RULES: Final = (
         "mend the repository, or publish the package as a zip",
     ),
     _rule(
-        r"certificate|SSL peer|server verification failed|unknown CA",
+        r"certificate (?:verif|problem|has)|SSL (?:certificate|peer)|self.signed certificate|unknown CA",
         InputError,
         "its certificate is not trusted",
         "check the url, or name the authority's certificates in SSL_CERT_FILE",
@@ -127,8 +127,9 @@ def failure(url: str, stderr: bytes, *, secrets: Iterable[str]) -> LlamagateErro
     """
     text = _without(secrets, stderr.decode("utf-8", "replace"))
     said = _last_word(text)
+    told = text.replace(url, "")  # a url may hold any of the words
     for rule in _RULES:
-        if rule.pattern.search(text):
+        if rule.pattern.search(told):
             return rule.kind(f"{url}: {rule.meaning} ({said})", advice=rule.advice)
     return GitFailedError(f"{url}: git failed ({said})", advice="check the url and the repository")
 

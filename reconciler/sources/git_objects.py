@@ -65,15 +65,10 @@ class Objects:
         """
         with self._turn:
             try:
-                data = self._answer(oid, kind, most)
+                return self._answer(oid, kind, most)
             except BaseException:
-                self._end()  # the rest of an answer would be taken for the next one
+                self._end()  # the rest of an answer would be taken for the next one, and a damaged copy kept open
                 raise
-        digest = _hash(oid, kind, len(data))
-        digest.update(data)
-        if digest.hexdigest() != oid:
-            raise DamagedError
-        return data
 
     def blob(self, oid: str) -> Blob:
         """A file's content. A large one is not held, and nothing of it is read before the first piece is taken.
@@ -107,6 +102,10 @@ class Objects:
             raise TooLargeError(size)
         data = process.stdout.read(size + 1)
         if len(data) != size + 1:
+            raise DamagedError
+        digest = _hash(oid, kind, size)
+        digest.update(data[:-1])
+        if digest.hexdigest() != oid:
             raise DamagedError
         return data[:-1]
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import InputError, StorageError
+from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.model.desired import Limits
 from reconciler.sources.git_address import git_url_problem
 from reconciler.sources.git_command import Git, GitRules
@@ -27,9 +27,12 @@ _FETCH: Final = (
     *("--no-show-forced-updates", "--stdin"),
 )
 _ALONE: Final = ("--depth=1",)
-_COMMITS_ONLY: Final = ("--filter=tree:0",)
-"""Of the history only what the question needs; a server that does not know the filter sends all."""
+_WHOLE: Final[Sequence[str]] = ()
+"""With the history, unfiltered: in a partial copy git itself fetches what is missing, in some cases for ever."""
 _EVERYTHING: Final = "+refs/heads/*:refs/all/heads/*\n+refs/tags/*:refs/all/tags/*\n"
+
+_SSH_SIGNATURES_ONLY: Final = ("gpg.program=false", "gpg.x509.program=false", "gpg.minTrustLevel=fully")
+"""Other signatures are judged by a keyring, and there is none."""
 
 
 class Repository:
@@ -98,12 +101,25 @@ class Repository:
             return True
         with self._history.exclusive(wait=self._rules.seconds):
             if new not in self._history.pins():
-                self._fetch(self._history, [new], _COMMITS_ONLY)
+                self._fetch(self._history, [new], _WHOLE)
             elif not self._is_readable(new):
                 self._history.remove()
-                self._fetch(self._history, [new], _COMMITS_ONLY)
+                self._fetch(self._history, [new], _WHOLE)
             told = self._git.ask("merge-base", "--is-ancestor", old, new, repository=self._history.path)
             return not told.code
+
+    def check_signed(self, commit: str, signers: Path) -> None:
+        """``RefusedError`` unless a key of the file ``signers`` signed ``commit``, which is in the copy.
+
+        The file is as ``ssh-keygen`` reads it: a line for each signer, with names and a public key.
+        """
+        _check(commit)
+        settings = (f"gpg.ssh.allowedSignersFile={signers}", *_SSH_SIGNATURES_ONLY)
+        options = [part for setting in settings for part in ("-c", setting)]
+        told = self._git.ask(*options, "verify-commit", commit, repository=self._copy.path)
+        if told.code:
+            message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
+            raise RefusedError(message, advice="sign it, or add its signer's key to that file")
 
     def close(self) -> None:
         """End the process that reads objects. It ends by itself, too, once nothing is left that may read."""
@@ -115,12 +131,11 @@ class Repository:
         with self._copy.exclusive(wait=self._rules.seconds):
             if commit not in self._copy.pins():
                 self._fetch(self._copy, [commit], _ALONE)
-            self._objects.close()
             with suppress(DamagedError):
                 return attempt()  # where it was damaged, another process may have mended it meanwhile
             self._copy.remove()
             self._fetch(self._copy, [commit], _ALONE)
-            self._objects.close()
+            self._objects.close()  # which others may have begun to read meanwhile
             try:
                 return attempt()
             except DamagedError as error:

@@ -29,6 +29,8 @@ class Bounds:
     size: int
     seconds: float
     private_hosts: frozenset[str] = frozenset()
+    advice: str = ""
+    """What to do where it is larger than that."""
 
 
 Progress = Callable[[int], None]
@@ -64,7 +66,7 @@ def download(
     )
     try:
         with final_answer(address, terms) as answer:
-            return _save(answer, out, bounds.size, progress)
+            return _save(answer, out, bounds, progress)
     except LlamagateError as error:
         raise prefixed(error, f"{address} was not downloaded: ") from error
 
@@ -112,17 +114,17 @@ def _all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
     return kind(message, faults=[Fault(message=error.message) for error in failures])
 
 
-def _save(answer: Answer, out: BinaryIO, max_size: int, progress: Progress) -> Digest:
-    if (answer.promised() or 0) > max_size:
-        raise _too_large(max_size)
+def _save(answer: Answer, out: BinaryIO, bounds: Bounds, progress: Progress) -> Digest:
+    if (answer.promised() or 0) > bounds.size:
+        raise _too_large(bounds)
     digest, size = hashlib.sha256(), 0
     with _storing():
         out.seek(0)
         out.truncate()
     for chunk in answer.chunks():
         size += len(chunk)
-        if size > max_size:
-            raise _too_large(max_size)
+        if size > bounds.size:
+            raise _too_large(bounds)
         digest.update(chunk)
         with _storing():
             out.write(chunk)
@@ -134,8 +136,8 @@ def _save(answer: Answer, out: BinaryIO, max_size: int, progress: Progress) -> D
     return Digest(f"sha256:{digest.hexdigest()}")
 
 
-def _too_large(max_size: int) -> InputError:
-    return InputError(f"it has more than {max_size / 2**20:g} MiB")
+def _too_large(bounds: Bounds) -> InputError:
+    return InputError(f"it has more than {bounds.size / 2**20:g} MiB", advice=bounds.advice)
 
 
 @contextmanager

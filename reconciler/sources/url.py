@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from reconciler.errors import InputError
 
 _PORTS: Final = {"http": 80, "https": 443}
-_HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+_NAME: Final = re.compile(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _AUTHORITY: Final = re.compile(r"[\w.-]+(:\d+)?|\[[\w:.%-]+\](:\d+)?")
 _ADDRESS_CHARACTERS: Final = "".join(map(chr, range(0x21, 0x7F)))
 _MALFORMED: Final = "it is malformed"
@@ -50,7 +51,7 @@ class HttpUrl:
         if "@" in parts.netloc:
             raise ValueError(_USERINFO)
         host = parts.hostname or ""
-        if not _HOST.fullmatch(host) or port == 0:
+        if not _is_host(host) or port == 0:
             raise ValueError("it names no valid host and port (names in other letters are written as 'xn--…')")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return HttpUrl(Origin(parts.scheme, host, port or _PORTS[parts.scheme]), quote(target, safe=_KEPT))
@@ -77,6 +78,15 @@ class HttpUrl:
 
     def __str__(self) -> str:
         return shown(self.text)
+
+
+def _is_host(text: str) -> bool:
+    if ":" not in text:
+        return _NAME.fullmatch(text) is not None
+    try:
+        return not IPv6Address(text).scope_id
+    except ValueError:
+        return False
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:

@@ -25,8 +25,7 @@ class Wire:
     def __init__(self, sock: socket.socket, deadline: Deadline, max_bytes: int) -> None:
         self._sock = sock
         self._deadline = deadline
-        self._max_bytes = max_bytes
-        self.incoming: Incoming | None = None
+        self._incoming = Incoming(_Arriving(sock, deadline, max_bytes))
 
     def sendall(self, data: bytes) -> None:
         self._sock.settimeout(self._deadline.left())
@@ -39,8 +38,12 @@ class Wire:
 
     def makefile(self, _mode: str) -> Incoming:
         """The one reader of all that arrives."""
-        self.incoming = Incoming(_Arriving(self._sock, self._deadline, self._max_bytes))
-        return self.incoming
+        return self._incoming
+
+    @property
+    def has_surplus(self) -> bool:
+        """Whether more has arrived than belongs to the answer; known once that was read to its end."""
+        return self._incoming.has_surplus
 
     def settimeout(self, seconds: float | None) -> None:
         """Nothing: each step has what is left until the deadline."""
@@ -63,6 +66,9 @@ class Incoming(io.BufferedReader):
             self._arriving.ended = True
             self.has_surplus = bool(self.peek(1))
         super().close()
+
+    def flush(self) -> None:
+        """Nothing: it is only read. A client that is collected as garbage asks for it after it was closed."""
 
 
 class _Arriving(io.RawIOBase):
@@ -90,7 +96,7 @@ class _Arriving(io.RawIOBase):
             raise broken(error) from error
         self._allowed -= count
         if self._allowed < 0:
-            raise InputError("it sends far more than an archive of the size that is allowed takes")
+            raise InputError("it sends far more than an answer of the size that is allowed takes")
         return count
 
 

@@ -5,113 +5,26 @@ Tests named ``row_NNN`` belong to that row of the list of hostile inputs.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from tests.cli.shell import Session, interrupt_apply
 from tests.conftest import PROJECT
+from tests.gateway.simulator import HEALTH, LIST, NOT_FOUND, REFRESH, WRONG_KEY, Answer, Gateway, running, says
 
 KEY: Final = "k3y-of-the-gateway"
-REFRESHED: Final = {"added": [], "builtin": 0, "removed": [], "status": "refreshed", "total": 1, "updated": ["foo"]}
-HEALTHY: Final = {"ollama": "connected", "ollama_host": "http://x", "status": "healthy"}
-
-Answer = Callable[[socket.socket], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request as it arrived: its first line, and its headers by name in small letters."""
-
-    line: str
-    headers: dict[str, str]
-
-
-@dataclass
-class Gateway:
-    """A server on loopback that notes each request and gives the ``answer`` that a test wants."""
-
-    answer: Answer
-    requests: list[Request] = field(default_factory=list)
-    sent: int = 0
-
-    def __post_init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    @property
-    def lines(self) -> list[str]:
-        return [request.line for request in self.requests]
-
-    def close(self) -> None:
-        self._ended.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(timeout=10)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while not self._ended.is_set():
-            try:
-                caller, _ = self._listener.accept()
-            except OSError:
-                return
-            with caller, suppress(OSError):
-                caller.settimeout(10)
-                self.requests.append(_request(caller))
-                self.answer(caller)
-
-    def stream(self, caller: socket.socket, data: bytes, *, pause: float = 0) -> None:
-        """Send ``data`` again and again until nobody wants it any more."""
-        while not self._ended.wait(pause):
-            caller.sendall(data)
-            self.sent += len(data)
-
-
-def _request(caller: socket.socket) -> Request:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += caller.recv(65536)
-    line, *headers = data.decode().split("\r\n\r\n")[0].split("\r\n")
-    pairs = [header.split(": ", 1) for header in headers]
-    return Request(line, {name.lower(): value for name, value in pairs})
-
-
-def says(status: str, body: object = b"", *headers: str) -> Answer:
-    """An ordinary answer; anything but bytes is sent as JSON."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", *headers, "", ""])
-    return lambda caller: caller.sendall(head.encode() + data)
-
-
-def serving(answer: Answer) -> Iterator[Gateway]:
-    server = Gateway(answer)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-running = contextmanager(serving)
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    yield from serving(says("200 OK", REFRESHED))
+def gateway(session: Session) -> Iterator[Gateway]:
+    with running(session.home) as server:
+        yield server
 
 
 @pytest.fixture
@@ -131,7 +44,7 @@ def desire(session: Session, url: str, reload: str = "auto", version: str = "1.0
 
 def test_a_change_is_one_refresh_call(told: Session, gateway: Gateway) -> None:
     said = told.llamagate("apply")
-    assert gateway.lines == ["POST /v1/extensions/refresh HTTP/1.1"]
+    assert gateway.lines == [REFRESH, LIST]
     assert f"llamagate: the gateway at {gateway.url} was reloaded\n" in said.err
     assert "x-api-key" not in gateway.requests[0].headers
     assert told.record()["told_generation"] == 1
@@ -140,7 +53,7 @@ def test_a_change_is_one_refresh_call(told: Session, gateway: Gateway) -> None:
 def test_an_apply_with_nothing_to_do_makes_no_call(told: Session, gateway: Gateway) -> None:
     told.llamagate("apply")
     said = told.llamagate("apply")
-    assert len(gateway.requests) == 1
+    assert gateway.lines == [REFRESH, LIST]
     assert said.err == ""
 
 
@@ -166,7 +79,7 @@ def test_reload_off_makes_no_call(session: Session, gateway: Gateway) -> None:
 def test_a_path_in_the_address_is_kept(session: Session, gateway: Gateway) -> None:
     desire(session, f"{gateway.url}/behind/")
     session.llamagate("apply")
-    assert gateway.lines == ["POST /behind/v1/extensions/refresh HTTP/1.1"]
+    assert gateway.lines == ["POST /behind/v1/extensions/refresh HTTP/1.1", "GET /behind/v1/extensions HTTP/1.1"]
 
 
 def test_the_default_address_is_for_the_users_own_home_only(
@@ -177,13 +90,13 @@ def test_the_default_address_is_for_the_users_own_home_only(
     session.llamagate("apply")
     assert gateway.requests == []
     session.llamagate("apply", "--home", session.base / "user" / ".llamagate")
-    assert len(gateway.requests) == 1
+    assert gateway.lines == [REFRESH, LIST]
 
 
 def test_a_recovery_tells_the_gateway(told: Session, gateway: Gateway) -> None:
     interrupt_apply(told)
     said = told.llamagate("recover")
-    assert len(gateway.requests) == 1
+    assert gateway.lines == [REFRESH, LIST]
     assert said.err == f"llamagate: the gateway at {gateway.url} was reloaded\n"
     assert told.record()["told_generation"] == 1
 
@@ -212,7 +125,7 @@ def test_each_command_that_changes_something_is_one_refresh_call(told: Session, 
     ready_for(told, command)
     gateway.requests.clear()
     said = told.llamagate(*command.split())
-    assert gateway.lines == ["POST /v1/extensions/refresh HTTP/1.1"]
+    assert gateway.lines == [REFRESH, LIST]
     assert f"llamagate: the gateway at {gateway.url} was reloaded\n" in said.err
     record = told.record()
     assert record["told_generation"] == record["generation"]
@@ -265,7 +178,7 @@ def test_a_command_with_a_required_gateway_that_is_down_is_done_and_ends_with_10
 def test_the_key_is_in_one_header_and_nowhere_else(told: Session, gateway: Gateway) -> None:
     told.variables["LLAMAGATE_API_KEY"] = KEY
     said = told.llamagate("apply", "-v")
-    [request] = gateway.requests
+    request, _ = gateway.requests
     assert [name for name, value in request.headers.items() if KEY in value] == ["x-api-key"]
     assert request.headers["x-api-key"] == KEY
     assert KEY not in request.line + said.out + said.err
@@ -302,7 +215,7 @@ def test_an_empty_key_is_none(told: Session, gateway: Gateway) -> None:
 
 
 def test_row_116_the_key_never_goes_to_a_proxy(told: Session, gateway: Gateway) -> None:
-    with running(says("200 OK", REFRESHED)) as proxy:
+    with running() as proxy:
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             told.variables |= {name: proxy.url, name.upper(): proxy.url}
         told.variables["LLAMAGATE_API_KEY"] = KEY
@@ -314,7 +227,7 @@ def test_row_116_the_key_never_goes_to_a_proxy(told: Session, gateway: Gateway) 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 def test_row_117_a_redirect_is_not_followed(told: Session, gateway: Gateway, status: str) -> None:
     told.variables["LLAMAGATE_API_KEY"] = KEY
-    with running(says("200 OK", REFRESHED)) as elsewhere:
+    with running() as elsewhere:
         gateway.answer = says(status, b"", f"Location: {elsewhere.url}/v1/extensions/refresh")
         said = told.llamagate("apply")
         assert elsewhere.requests == []
@@ -340,7 +253,7 @@ def test_row_118_netrc_is_ignored(told: Session, gateway: Gateway) -> None:
     ("answer", "message"),
     [
         (
-            says("206 Partial Content", {**REFRESHED, "status": "partial", "errors": ["ep (routes): x", "y"]}),
+            says("206 Partial Content", {"status": "partial", "errors": ["ep (routes): x", "y"]}),
             "was reloaded in part: ep (routes): x; y",
         ),
         (says("206 Partial Content", b"{"), "was reloaded in part: it did not say what failed"),
@@ -354,7 +267,10 @@ def test_a_partial_reload_is_told_with_its_errors(
 ) -> None:
     gateway.answer = answer
     said = told.llamagate("apply")
-    assert said.err.endswith(f"llamagate: the gateway at {gateway.url} {message}\n")
+    assert said.err.endswith(
+        f"llamagate: the gateway at {gateway.url} {message}\n"
+        "llamagate: foo: version 1.0.0 should be served, but is not\n"
+    )
     assert told.record()["told_generation"] == 1
 
 
@@ -368,11 +284,7 @@ def test_errors_of_the_gateway_do_not_steer_the_terminal(told: Session, gateway:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (says("404 Not Found", {"error": {}}), "this gateway has no extension support"),
-        (
-            says("429 Too Many", {"error": {}}),
-            "it is being asked too often; the next apply tells it again",
-        ),
+        (NOT_FOUND, "this gateway has no extension support"),
         (says("500 Oops"), "it answered 500; the next apply tells it again"),
         (says("501 Off"), "it answered 501; the next apply tells it again"),
         (says("204 No Content"), "it answered 204; the next apply tells it again"),
@@ -386,7 +298,7 @@ def test_errors_of_the_gateway_do_not_steer_the_terminal(told: Session, gateway:
             "its answer was cut off; the next apply tells it again",
         ),
     ],
-    ids=["404", "429", "500", "501", "204", "hangs-up", "no-http", "cut-off"],
+    ids=["404", "500", "501", "204", "hangs-up", "no-http", "cut-off"],
 )
 def test_a_gateway_that_does_not_reload_is_told_and_no_failure(
     told: Session, gateway: Gateway, answer: Answer, reason: str
@@ -399,7 +311,7 @@ def test_a_gateway_that_does_not_reload_is_told_and_no_failure(
 
 
 def test_a_wrong_key_is_told_and_the_next_apply_tells_the_gateway(told: Session, gateway: Gateway) -> None:
-    gateway.answer = says("401 Unauthorized", {"error": {"message": "Invalid API key"}})
+    gateway.answer = WRONG_KEY
     advice = "set the variable that gateway.api_key_env names; the next apply tells it again"
     assert f"was not reloaded: it wants a key; {advice}\n" in told.llamagate("apply").err
     told.variables["LLAMAGATE_API_KEY"] = "wrong"
@@ -408,14 +320,14 @@ def test_a_wrong_key_is_told_and_the_next_apply_tells_the_gateway(told: Session,
     assert said.out == "No changes: everything is as the file says (generation 1).\n"
 
     told.variables["LLAMAGATE_API_KEY"] = KEY
-    gateway.answer = says("200 OK", REFRESHED)
+    gateway.answer = None
     assert told.llamagate("apply").err == f"llamagate: the gateway at {gateway.url} was reloaded\n"
     assert told.llamagate("apply").err == ""
-    assert len(gateway.requests) == 3
+    assert gateway.lines == [REFRESH, REFRESH, REFRESH, LIST]
 
 
 def test_a_gateway_without_extensions_is_not_mentioned_each_time(told: Session, gateway: Gateway) -> None:
-    gateway.answer = says("404 Not Found")
+    gateway.answer = NOT_FOUND
     told.llamagate("apply")
     assert told.llamagate("apply").err == ""
 
@@ -441,7 +353,7 @@ def test_row_119_an_endless_answer_is_cut(told: Session, gateway: Gateway) -> No
 def test_an_answer_that_drips_has_one_deadline(
     told: Session, gateway: Gateway, head: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.gateway.refresh.DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr("reconciler.gateway.call.DEADLINE_SECONDS", 0.5)
 
     def drip(caller: socket.socket) -> None:
         caller.sendall(head)
@@ -489,7 +401,7 @@ def test_a_required_gateway_is_told_once_it_is_up(session: Session, gateway: Gat
     desire(session, gateway.url, reload="required")
     session.llamagate("apply")
     session.llamagate("apply")
-    assert len(gateway.requests) == 1
+    assert gateway.lines == [REFRESH, LIST]
 
 
 def test_what_the_gateway_cannot_load_is_refused_where_it_is_required(session: Session, gateway: Gateway) -> None:
@@ -513,7 +425,7 @@ def test_told_generation_follows_the_calls_that_arrived(told: Session, gateway: 
     told.llamagate("apply")
     record = told.record()
     assert (record["generation"], record["told_generation"]) == (2, 1)
-    gateway.answer = says("200 OK", REFRESHED)
+    gateway.answer = None
     desire(told, gateway.url, version="3.0.0")
     told.llamagate("apply")
     assert told.record()["told_generation"] == 3
@@ -527,7 +439,7 @@ def test_a_note_that_cannot_be_written_is_no_failure(
     def full(*_: object) -> None:
         raise StorageError("no space left")
 
-    monkeypatch.setattr("reconciler.reconcile.changing._write", full)
+    monkeypatch.setattr("reconciler.reconcile.telling.write_record", full)
     told.llamagate("apply")
     assert told.record()["told_generation"] == 0
     monkeypatch.undo()
@@ -540,10 +452,9 @@ def test_a_note_that_cannot_be_written_is_no_failure(
 
 def test_status_asks_for_health_without_the_key(told: Session, gateway: Gateway) -> None:
     told.variables["LLAMAGATE_API_KEY"] = KEY
-    gateway.answer = says("200 OK", HEALTHY)
     assert told.llamagate("status", "--json").json["gateway"] == {"url": gateway.url, "reachable": True}
     assert f"the gateway at {gateway.url} answers\n" in told.llamagate("status").out
-    assert gateway.lines == ["GET /health HTTP/1.1"] * 2
+    assert gateway.lines == [HEALTH] * 2
     assert "x-api-key" not in gateway.requests[0].headers
 
 

@@ -22,7 +22,7 @@ import pytest
 from reconciler.fs import durable
 from tests.cli.parcels import formed, list_checksums, zipped
 from tests.cli.shell import HELD, MODULE, Session, finished, snapshot
-from tests.cli.test_gateway import Gateway, running, says
+from tests.gateway.simulator import LIST, REFRESH, Gateway, running
 from tests.hostile.zip_builder import Entry, build
 
 PROCESSES: Final = 8
@@ -341,8 +341,8 @@ def counted() -> Iterator[list[int]]:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    with running(says("200 OK", {"status": "refreshed"})) as server:
+def gateway(session: Session) -> Iterator[Gateway]:
+    with running(session.home) as server:
         yield server
 
 
@@ -352,7 +352,7 @@ def test_a_command_reloads_the_gateway(foo: Session, gateway: Gateway, command: 
         foo.llamagate("disable", "foo")
     foo.desired(f'gateway: {{url: "{gateway.url}"}}\n')
     foo.llamagate(*command.split())
-    assert gateway.lines == ["POST /v1/extensions/refresh HTTP/1.1"]
+    assert gateway.lines == [REFRESH, LIST]
 
 
 # A moved HOME breaks every item

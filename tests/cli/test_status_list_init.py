@@ -15,7 +15,19 @@ from reconciler.documents.schemas import SCHEMA_NAMES
 from tests.cli.shell import MANIFEST, Session, interrupt_apply, snapshot, stamps
 from tests.conftest import PROJECT
 
-STATUS_KEYS = ["in_sync", "generation", "pending", "drift", "hold", "transaction", "gateway", "items"]
+STATUS_KEYS = [
+    "in_sync",
+    "generation",
+    "pending",
+    "drift",
+    "hold",
+    "transaction",
+    "gateway",
+    "items",
+    "suspensions",
+    "watcher",
+    "unreachable",
+]
 ITEM_KEYS = ["kind", "id", "name", "version", "enabled", "owner", "path", "dialect", "loadable"]
 SECRETS = {
     "plain": "hunter2",

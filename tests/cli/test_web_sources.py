@@ -277,3 +277,16 @@ def test_several_commands_fetch_the_same_at_once(session: Session, server: HttpS
     session.llamagate("apply", "--offline", exits=1)  # nothing is locked yet
     session.llamagate("lock")
     session.llamagate("apply", "--offline")
+
+
+def test_status_answers_where_a_source_does_not(session: Session, server: HttpServer) -> None:
+    served(session)
+    desire(session, server.url("/foo.zip"))
+    session.llamagate("apply")
+    server.routes["/bar.zip"] = 503
+    session.desired(f"extensions:\n  foo: '{server.url('/foo.zip')}'\n  bar: '{server.url('/bar.zip')}'\n")
+    status = session.llamagate("status", "--json").json
+    assert (status["in_sync"], [item["id"] for item in status["items"]]) == (False, ["foo"])
+    assert "/bar.zip was not downloaded: " in status["unreachable"]
+    said = session.llamagate("status").out
+    assert said.startswith("Not in sync (generation 1).\n  what is pending is not known: llamagate.yaml:4:3: ")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.gateway.call import Cause
+from reconciler.model.watched import Aspect
 from tests.cli.shell import Session
-from tests.docs.pages import DOCS, chapter, page
+from tests.docs.pages import DOCS, chapter, page, rows
 
 DECISIONS = sorted((DOCS / "decisions").glob("[!R]*.md"))
 
@@ -32,6 +34,22 @@ def test_the_generation_document_is_as_it_is_shown(session: Session) -> None:
     assert list(document) == ["digest", "body"]
 
 
+def test_the_state_of_the_watcher_is_as_it_is_shown(session: Session) -> None:
+    shown = json.loads(re.findall(r"^```json\n(.*?)^```$", page("watch.md"), re.MULTILINE | re.DOTALL)[0])
+    session.extensions("a")
+    session.llamagate("watch", "--once")
+    document = json.loads((session.ours / "status.json").read_text())
+    document |= {"conditions": document["conditions"][:1], "outcomes": []}
+    assert _shape(document) == _shape(shown)
+
+
+def test_every_condition_and_reason_is_explained() -> None:
+    explained = {name for row in rows(page("watch.md")) for name in re.findall(r"`([A-Za-z]+)`", row[0])}
+    assert {str(aspect) for aspect in Aspect} <= explained
+    assert {str(cause) for cause in Cause} <= explained
+    assert {"Reloaded", "NotServed", "NotSeen", "RestartNeeded"} <= explained
+
+
 def test_the_home_holds_what_its_picture_shows(session: Session) -> None:
     picture = chapter(page("files.md"), "The home").split("```")[1]
     session.extensions("a")
@@ -39,7 +57,8 @@ def test_the_home_holds_what_its_picture_shows(session: Session) -> None:
     session.package("a", version="2.0.0")
     session.llamagate("apply")
     shown = re.findall(r"^(?:reconciler/| {11})([a-z.]+)", picture, re.MULTILINE)
-    assert sorted({*shown} - {"journal"}) == sorted(path.name for path in session.ours.iterdir())
+    expected = {*shown} - {"journal", "status.json", "followed"}
+    assert sorted(expected) == sorted(path.name for path in session.ours.iterdir())
     assert (session.ours / "backups" / "extension" / "a" / "2").is_dir()
     assert [path.suffix for path in (session.ours / "cache").iterdir()] == [".zip", ".zip"]
 

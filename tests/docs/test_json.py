@@ -44,6 +44,7 @@ def drifted(session: Session) -> Session:
         "list",
         "restore --list",
         "export",
+        "suspend",
         "resume",
         "recover",
         "validate",
@@ -56,6 +57,7 @@ def test_a_document_is_as_the_table_says(drifted: Session, command: str) -> None
         "restore --list": ("restore", "a", "--list"),
         "export": ("export", "a", "--out", "a.zip"),
         "status --diff": ("status", "--diff", "a"),
+        "suspend": ("suspend", "a", "--reason", "x"),
     }
     document = drifted.llamagate(*arguments.get(command, (command,)), "--json").json
     assert _keys(document) == _documented(command)
@@ -94,6 +96,7 @@ def test_that_of_a_command_is_that_of_a_plan(drifted: Session, arguments: tuple[
 
 def test_that_of_status(drifted: Session) -> None:
     drifted.llamagate("remove", "a")
+    drifted.llamagate("suspend", "--reason", "x")
     document = drifted.llamagate("status", "--json").json
     assert _keys({**document, "items": [], "drift": []}) == _documented("status")
 

@@ -1,4 +1,4 @@
-"""The catalogue of bad inputs that a package or a document can be: row → what it is.
+"""The catalogue of bad inputs that a package, a document or a source can be: row → what it is.
 
 A test of a row has its number in its name or id, as in ``row-07-symlink`` or ``test_row_10_…``.
 """
@@ -39,6 +39,13 @@ ROWS: Final[Mapping[int, str]] = dict(
             *("version as a number", "words for booleans", "huge integer", "huge hex", "impossible date"),
             *("NUL, latin-1, UTF-16", "byte order mark", "two documents", "nothing, or a list", "key is no text"),
             *("huge scalar", "unknown field", "catastrophic pattern"),
+            # web servers
+            *("redirect from https to http", "redirect into this machine or network", "redirect loop"),
+            *("credentials and a redirect", "endless body", "a byte at a time", "compressed body", "wrong length"),
+            *("other digest", "bad certificate", "password in a URL", "public and private at once"),
+            # git
+            *("remote helper", "leading dash", "local repository", "submodule", "link", "moved tag"),
+            *("hooks and filters", "password prompt"),
         ),
         start=1,
     )

@@ -24,3 +24,10 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
         return context
+
+    def itself(self) -> ssl.SSLContext:
+        """For a server that shows the authority's own certificate, which nobody else has signed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with self._ca.private_key_pem.tempfile() as key:
+            context.load_cert_chain(self.file, key)
+        return context

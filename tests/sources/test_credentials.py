@@ -57,13 +57,18 @@ NO_VALUE = "it is empty, or has a line break or another character that no header
         pytest.param(HEADER, "\x1b[31m", f"TOKEN holds no value of a header: {NO_VALUE}", id="escape"),
         pytest.param(HEADER, "Host: a", "TOKEN holds the header Host, which is none for credentials", id="host"),
         pytest.param(
+            BASIC, "me:\udce9", "LOGIN holds no 'user:password', or a character that is no text", id="no UTF-8"
+        ),
+        pytest.param(
             HEADER,
             "accept-encoding: gzip",
             "TOKEN holds the header accept-encoding, which is none for credentials",
             id="a header of ours",
         ),
-        pytest.param(BASIC, "geheim", "LOGIN holds no 'user:password', or a control character in it", id="no password"),
-        pytest.param(BASIC, "me:geheim\0", "LOGIN holds no 'user:password', or a control character in it", id="NUL"),
+        pytest.param(
+            BASIC, "geheim", "LOGIN holds no 'user:password', or a character that is no text", id="no password"
+        ),
+        pytest.param(BASIC, "me:geheim\0", "LOGIN holds no 'user:password', or a character that is no text", id="NUL"),
     ],
 )
 def test_a_variable_that_does_not_serve(auth: Auth, value: str | None, message: str) -> None:

@@ -189,7 +189,7 @@ def test_row_83_credentials_are_not_sent_in_the_open(serving: Serving, internet:
 
 
 TOO_LARGE = "it has more than 1 MiB"
-FAR_MORE = "it sends far more than an archive of the size that is allowed takes"
+FAR_MORE = "it sends far more than an answer of the size that is allowed takes"
 NO_HTTP = "what answers there does not speak HTTP"
 
 
@@ -269,7 +269,7 @@ def test_row_86_compressed_once_more(serving: Serving, encoding: str) -> None:
     bomb = gzip.compress(b"\0" * 2**20)
     server = serving({"/x.zip": body(bomb, Content_Encoding=encoding)})
     message = refusal(server.url("/x.zip"), InputError)
-    assert message == "it sends the archive compressed once more, though it was asked not to"
+    assert message == "it sends its answer compressed, though it was asked not to"
     assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
@@ -322,6 +322,12 @@ def test_row_89_a_bad_certificate(
     message = refusal(server.url("/x.zip"), RefusedError)
     assert message == f"the certificate of 127.0.0.1 is not accepted: {fault}"
     assert not server.requests
+
+
+def test_row_89_signed_by_itself(serving: Serving, authority: Authority) -> None:
+    server = serving({"/x.zip": ARCHIVE}, tls=authority.itself())
+    message = refusal(server.url("/x.zip"), RefusedError)
+    assert message == "the certificate of 127.0.0.1 is not accepted: it is signed by itself"
 
 
 def test_row_89_signed_by_nobody_we_know(serving: Serving, authority: Authority) -> None:

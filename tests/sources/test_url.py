@@ -48,6 +48,7 @@ def test_an_address(text: str, authority: str, target: str) -> None:
         pytest.param("http://a:x/", "http://a:x/: it is malformed", id="no port"),
         pytest.param("http://[::1/", "http://[::1/: it is malformed", id="half a bracket"),
         pytest.param("http://[fe80::1%25eth0]/", f"http://[fe80::1%25eth0]/: {HOST}", id="with an interface"),
+        pytest.param("http://[:::::]/", "http://[:::::]/: it is malformed", id="colons"),
         pytest.param("http://a..b/", f"http://a..b/: {HOST}", id="empty label"),
         pytest.param(f"http://{'a' * 64}/", f"http://{'a' * 64}/: {HOST}", id="long label"),
         pytest.param("http://a%2eb/", f"http://a%2eb/: {HOST}", id="encoded host"),
@@ -95,6 +96,12 @@ def test_what_is_shown(text: str, found: str) -> None:
 
 
 ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+def test_what_is_printed_of_one() -> None:
+    url = parsed_url("https://example.org/x?token=geheim")
+    assert "geheim" not in f"{url!r} {url}"
+    assert url.text == "https://example.org/x?token=geheim"
 
 
 NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/?#"), max_size=20)

@@ -330,16 +330,17 @@ def test_a_folder_too_large_to_be_read_is_refused(origin: Origin) -> None:
 
 
 def flipped(origin: Origin, oid: str) -> None:
-    """Another object under the name of this one, as an intruder would write it."""
-    other = origin.blob(b"evil!\n")
+    """Another object of the same size under the name of this one, as an intruder would write it."""
+    other = origin.blob(os.urandom(int(origin.git("cat-file", "-s", oid))))
     objects = origin.path / ".git" / "objects"
     victim = objects / oid[:2] / oid[2:]
     victim.chmod(0o644)
     victim.write_bytes((objects / other[:2] / other[2:]).read_bytes())
 
 
-def test_a_blob_that_is_not_what_its_id_says_is_damage(origin: Origin) -> None:
-    origin.commit({"f": "hello\n"})
+@pytest.mark.parametrize("size", [6, 700_000], ids=["small", "large"])
+def test_a_blob_that_is_not_what_its_id_says_is_damage(origin: Origin, size: int) -> None:
+    origin.commit({"f": bytes(size)})
     flipped(origin, origin.git("rev-parse", "HEAD:f"))
     with pytest.raises(DamagedError):
         opened(origin)

@@ -139,6 +139,12 @@ def test_what_git_says_becomes_one_line(said: str, kind: type[LlamagateError], m
     assert error.advice or kind is IdsRefusedError
 
 
+def test_words_in_the_url_do_not_count() -> None:
+    url = "https://example.org/access denied: SSL certificate, not our ref"
+    error = failure(url, f"fatal: repository '{url}/' not found\n".encode(), secrets=())
+    assert error.message.startswith(f"{url}: {NOTHING} (")
+
+
 BASIC = base64.b64encode(b"someone:hunter2!").decode()
 SECRETS = {
     "bearer": ("Authorization: Bearer tok-123456", ["Bearer tok-123456", "tok-123456"]),

@@ -59,8 +59,9 @@ def test_row_98_hooks_and_settings_of_a_copy_are_not_run(
     (copy,) = (tmp_path / "cache").glob("*.git")
     for hook in HOOKS:
         script(copy / "hooks" / hook, f"touch {canary}")
+    evil = script(tmp_path / "evil", f"touch {canary}")
     for setting in ("core.fsmonitor", "core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper"):
-        git("config", setting, f"!touch {canary}", folder=copy)
+        git("config", setting, str(evil), folder=copy)
     git("config", "http.proxy", "http://127.0.0.1:1", folder=copy)
     commit = origin.commit({"f": "2", ".gitattributes": "* filter=evil\n"})
     repository.bring([commit])
@@ -149,7 +150,7 @@ def test_row_99_a_server_that_wants_a_password_is_left_at_once(
 ) -> None:
     served.before = demanding("Basic nobody")
     variables = {"PATH": PATH, "GIT_ASKPASS": f"touch {canary}", "SSH_ASKPASS": f"touch {canary}", "DISPLAY": ":0"}
-    repository = repository_at(served.url("x"), seconds=5, variables=variables)  # else: the time-out is another error
+    repository = repository_at(served.url("x"), seconds=60, variables=variables)  # a prompt would wait for the time-out
     for call in (repository.refs, lambda: repository.bring(["1" * 40])):
         error = refused(call)
         assert type(error) is InputError

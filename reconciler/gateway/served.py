@@ -1,0 +1,84 @@
+"""What a running gateway serves, and how that departs from what it should serve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.gateway.call import Cause, Gateway, Missed, call
+from reconciler.model.config import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """An extension as the gateway lists it."""
+
+    version: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """An extension as the gateway should list it, by the name in its manifest.
+
+    One that is not ``loadable`` should not be listed, and one that is disabled need not be.
+    """
+
+    name: str
+    version: str
+    enabled: bool
+    loadable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """One extension that is not served as it should be, in words."""
+
+    name: str
+    message: str
+
+
+def read_served(gateway: Gateway) -> Mapping[str, Served] | Missed:
+    """What the gateway serves now, by name."""
+    answer = call(gateway, "GET", "/v1/extensions")
+    if isinstance(answer, Missed):
+        return answer
+    try:
+        return dict(_extensions(json.loads(answer.body)))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Missed(cause=Cause.BAD_ANSWER, reason="its list of extensions cannot be read")
+
+
+def _extensions(document: Json) -> Iterator[tuple[str, Served]]:
+    if not isinstance(document, dict) or not isinstance(listed := document["extensions"] or [], list):
+        raise TypeError
+    for entry in listed:
+        if not isinstance(entry, dict):
+            raise TypeError
+        yield str(entry["name"]), Served(version=str(entry["version"]), enabled=entry["enabled"] is True)
+
+
+def departures(
+    expected: Collection[Expected], gone: Collection[str], served: Mapping[str, Served]
+) -> tuple[Departure, ...]:
+    """Item by item, what is not as it should be; ``gone`` names what must not be served any more."""
+    found = [(one.name, _departure(one, served.get(one.name))) for one in expected]
+    names = {one.name for one in expected}
+    found += [(name, f"it was removed, but is still served: {_COPY}") for name in gone if name in served.keys() - names]
+    return tuple(Departure(name=name, message=f"{name}: {message}") for name, message in sorted(found) if message)
+
+
+_COPY = "a copy may lie in the folder 'extensions' from which the gateway was started"
+
+
+def _departure(expected: Expected, served: Served | None) -> str:
+    if not expected.loadable:
+        return f"this gateway cannot load it, but serves another of that name: {_COPY}" if served else ""
+    if served is None:
+        return f"version {expected.version} should be served, but is not" if expected.enabled else ""
+    if not expected.enabled:
+        return f"it is disabled, but served: {_COPY}, or it says 'builtin: true'" if served.enabled else ""
+    if served.version != expected.version:
+        return f"version {served.version} is served in place of {expected.version}"
+    return "" if served.enabled else "it is enabled, but served as disabled"

@@ -1,0 +1,1 @@
+"""REPEAT: keep a home as a file says. Triggers, schedule, attempt, report."""

@@ -1,0 +1,87 @@
+"""One attempt of the watcher: a pass that heeds holds and suspensions, and never raises for what may go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.errors import InputError, LlamagateError, RefusedError, StandstillError, StorageError
+from reconciler.loop.evidence import evidence
+from reconciler.loop.fights import Fights
+from reconciler.loop.schedule import End
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.watched import Result
+from reconciler.reconcile.changing import Outcome, Watch, change
+from reconciler.reconcile.holding import leaving_out, standstill
+from reconciler.reconcile.inputs import Inputs
+from reconciler.reconcile.looking import Looked, Options, look
+from reconciler.store.state_files import read_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """How an attempt went: ``outcome`` where a plan was made, ``error`` where it failed.
+
+    ``evidence`` tells of each item that was changed, by id, what points to who changed it before.
+    """
+
+    outcome: Outcome | None = None
+    error: LlamagateError | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def result(self) -> Result:
+        if isinstance(self.error, StandstillError):
+            return Result.LEFT_ALONE
+        if isinstance(self.error, RefusedError):
+            return Result.REFUSED
+        if self.error is not None:
+            return Result.FAILED
+        return Result.APPLIED if self.outcome is not None and self.outcome.plan.changes else Result.UNCHANGED
+
+    @property
+    def end(self) -> End:
+        if self.error is None or isinstance(self.error, StandstillError):
+            return End.SETTLED
+        went_back = self.outcome is not None and self.outcome.gone_back is not None
+        return End.RETRY if self.error.may_pass and not went_back else End.STUCK
+
+    @property
+    def reason(self) -> str:
+        """One word: the code of the error, or how the attempt ended."""
+        text = self.error.code if self.error is not None else str(self.result)
+        return "".join(part.capitalize() for part in text.split("-"))
+
+
+def attempt(env: Environment, options: Options, watch: Watch, inputs: Inputs, fights: Fights) -> Tried:
+    """Make the home match the file once, under the lock."""
+    found: dict[str, str] = {}
+
+    def look_now() -> Looked:
+        record, _ = read_record(Home(env.home))
+        reason = standstill(record, options.file, inputs.digest(options.file))
+        if reason:
+            raise StandstillError(reason)
+        if options.file.exists() and not options.file.is_file():
+            raise InputError(f"{options.file}: it is no regular file, and a watcher reads nothing else")
+        looked = look(env, options, watch.progress)
+        looked = leaving_out(looked, {one.item: f"suspended: {one.reason}" for one in record.suspensions})
+        found.update(evidence(looked, fights))
+        return looked
+
+    try:
+        outcome = change(env, options.file, watch, look_now)
+    except LlamagateError as error:
+        return Tried(error=error, evidence=found)
+    except OSError as error:
+        failure = StorageError(f"{error.filename or 'the system'}: {error.strerror or error}")
+        return Tried(error=failure, evidence=found)
+    return Tried(outcome=outcome, error=_what_is_wrong(outcome), evidence=found)
+
+
+def _what_is_wrong(outcome: Outcome) -> LlamagateError | None:
+    refusals = outcome.plan.refusals
+    if refusals:
+        return RefusedError("; ".join(f"{refusal.key.id}: {refusal.message}" for refusal in refusals))
+    return outcome.reload_error

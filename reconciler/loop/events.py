@@ -1,0 +1,127 @@
+"""Triggers from the file system, by watchdog. Where there can be none, it says why, and the loop polls instead."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Final
+
+from watchdog.events import (
+    EVENT_TYPE_DELETED,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+from reconciler.fs.probe import can_watch_more, network_filesystem
+from reconciler.loop.places import Place
+from reconciler.loop.wake import Wake
+
+_CHANGES: Final[list[type[FileSystemEvent]]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+"""Reading is none of them: a look would wake the one who looks."""
+
+
+class _Handler(FileSystemEventHandler):
+    """Notes in ``gone`` that the folder itself was removed: another one at its path may get its inode."""
+
+    def __init__(self, wake: Wake, place: Place, gone: set[Place]) -> None:
+        self._wake, self._place, self._gone = wake, place, gone
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        paths = {PurePath(os.fsdecode(path)) for path in (event.src_path, event.dest_path)}
+        is_gone = event.event_type == EVENT_TYPE_DELETED and self._place.path in paths
+        if is_gone:
+            self._gone.add(self._place)
+        if is_gone or not self._place.only or self._place.only.intersection(path.name for path in paths):
+            self._wake.trigger()
+
+
+class _Losses(logging.Handler):
+    """Watchdog says in its log alone that the system's queue ran over, or that a folder was not taken."""
+
+    def __init__(self, wake: Wake) -> None:
+        super().__init__(logging.WARNING)
+        self._wake = wake
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        self._wake.lost()
+
+
+@dataclass(slots=True)
+class Events:
+    """Watches folders and wakes the loop."""
+
+    wake: Wake
+    _observer: BaseObserver | None = None
+    _watches: dict[Place, ObservedWatch] = field(default_factory=dict)
+    _gone: set[Place] = field(default_factory=set)
+    _losses: _Losses = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._losses = _Losses(self.wake)
+        log = logging.getLogger("watchdog")
+        log.addHandler(self._losses)
+        log.propagate = False
+
+    def follow(self, places: Iterable[Place]) -> str:
+        """Watch exactly these folders from now on. Why that cannot be done, or nothing; then no folder is watched."""
+        wanted = frozenset(places)
+        network = next((kind for place in wanted if (kind := network_filesystem(place.path))), None)
+        if network is not None:
+            return self._give_up(f"{network} is a network file system, whose changes nobody tells")
+        try:
+            self._watch(wanted)
+        except OSError as error:
+            return self._give_up(f"the system gives no events: {error.strerror or error}")
+        if not can_watch_more():
+            return self._give_up("the system watches no more folders: raise fs.inotify.max_user_watches")
+        return ""
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._give_up("")
+        logging.getLogger("watchdog").removeHandler(self._losses)
+
+    def _watch(self, wanted: frozenset[Place]) -> None:
+        if self._observer is None:
+            self._observer = Observer()
+            self._observer.start()
+        gone = frozenset(self._gone)
+        self._gone -= gone  # in place: the handlers go on adding to it
+        for place in self._watches.keys() - (wanted - gone):
+            with suppress(KeyError, OSError):  # the folder may be gone
+                self._observer.unschedule(self._watches.pop(place))
+        for place in wanted - self._watches.keys():
+            with suppress(FileNotFoundError, NotADirectoryError):  # gone meanwhile; its parent tells
+                self._watches[place] = self._observer.schedule(
+                    _Handler(self.wake, place, self._gone), str(place.path), recursive=place.deep, event_filter=_CHANGES
+                )
+
+    def _give_up(self, reason: str) -> str:
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
+        self._observer, self._watches = None, {}
+        return reason

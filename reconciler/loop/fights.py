@@ -1,0 +1,61 @@
+"""Fights: someone puts an item wrong again each time it is put right. Pure: the time comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from reconciler.model.plan import Action, Plan
+
+LIMIT: Final = 5
+"""Equal repairs in a row after which the watcher stops repairing an item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streak:
+    """How often in a row the same was done to an item, and when last."""
+
+    deed: str
+    count: int
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fights:
+    """What was done to each item, by id, while the input stayed the same.
+
+    ``window`` is how many seconds may pass between two repairs in a row: whoever looked in between found it right.
+    ``generation`` is the one that was in force when the watcher looked last.
+    """
+
+    window: float
+    input: str = ""
+    generation: int = 0
+    streaks: Mapping[str, Streak] = field(default_factory=dict)
+
+    def after(self, now: float, *, input_digest: str, plan: Plan, generation: int) -> Fights:
+        """What is known after a pass that carried out ``plan``."""
+        before = self.streaks if input_digest == self.input else {}
+        streaks = {item: one for item, one in before.items() if now - one.last_at <= self.window}
+        for action in plan.actions:
+            deed, item = _deed(action, plan), action.key.id
+            old = streaks.get(item)
+            count = old.count + 1 if old is not None and old.deed == deed else 1
+            streaks[item] = Streak(deed=deed, count=count, last_at=now)
+        return Fights(window=self.window, input=input_digest, generation=generation, streaks=streaks)
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The items that are not worth another repair."""
+        return tuple(sorted(item for item, one in self.streaks.items() if one.count >= LIMIT))
+
+    def without(self, item: str) -> Fights:
+        """Someone else has taken over ``item``."""
+        streaks = {other: one for other, one in self.streaks.items() if other != item}
+        return Fights(window=self.window, input=self.input, generation=self.generation, streaks=streaks)
+
+
+def _deed(action: Action, plan: Plan) -> str:
+    drift = [f"{row.path} {row.change}" for row in plan.drift if row.key == action.key]
+    return f"{action.action} {action.from_version} {action.to_version} {drift}"

@@ -1,0 +1,198 @@
+"""THE LOOP: sleep until it is time, look, attempt what was not attempted, report. A thin shell over pure parts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from reconciler.errors import LlamagateError
+from reconciler.loop.attempt import Tried, attempt
+from reconciler.loop.fights import LIMIT, Fights
+from reconciler.loop.metrics import Counts
+from reconciler.loop.order import POLL_SECONDS, Clock, Follow, Order
+from reconciler.loop.places import places
+from reconciler.loop.report import reported, said_of
+from reconciler.loop.reporter import Reporter
+from reconciler.loop.schedule import JITTER, Due, End, Schedule
+from reconciler.loop.situation import Lookout, Situation
+from reconciler.loop.wake import Wake
+from reconciler.model.home import Home
+from reconciler.model.registry import registry_time
+from reconciler.model.watched import Attempt, Result, Watched
+from reconciler.reconcile.changing import Watch
+from reconciler.reconcile.holding import suspend
+from reconciler.store.watched_file import read_watched
+
+_LOCK_WAIT_SECONDS: Final = 2.0
+"""How long an attempt waits for another command; it is tried again anyway."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """The state of a watcher between its steps."""
+
+    order: Order
+    reporter: Reporter
+    wake: Wake
+    follow: Follow | None = None
+    clock: Clock = field(default_factory=Clock)
+    schedule: Schedule = field(init=False)
+    state: Watched = field(init=False)
+    lookout: Lookout = field(init=False)
+    fights: Fights = field(init=False)
+    counts: Counts = field(default_factory=Counts)
+    seen: Situation | None = None
+    said: tuple[Result, str] | None = None
+
+    def __post_init__(self) -> None:
+        order, now = self.order, self.clock.monotonic()
+        before = read_watched(Home(order.env.home))
+        self.schedule = Schedule(interval=order.interval, resync_at=now)
+        self.lookout = Lookout(order.options.file, Home(order.env.home))
+        self.fights = Fights(window=order.interval * (1 + 2 * JITTER))
+        self.state = Watched(
+            pid=os.getpid(),
+            started_at=registry_time(self.clock.now()),
+            file=str(order.options.file.absolute()),
+            repository=order.repository,
+            triggers="none",
+            attempted=before.attempted if before else None,
+            applied=before.applied if before else None,
+            conditions=before.conditions if before else {},
+            outcomes=before.outcomes if before else (),
+        )
+
+    def run(self) -> None:
+        """Watch until a signal asks to end."""
+        self._tell("Started", f"watching {self.state.repository or self.state.file} for {self.lookout.home.root}")
+        self.reporter.manager.tell("READY=1")
+        while self.wake.stopped_by is None:
+            self.step()
+            self._sleep()
+        self.reporter.manager.tell("STOPPING=1")
+        self.state = replace(self.state, next_at="")
+        self.reporter.state(self.state, self.counts)
+        self._tell("Stopped", "stopped watching")
+
+    def step(self) -> None:
+        """Do what is due, if anything is. A trigger is nothing to do where all is as it was at the last attempt."""
+        now = self.clock.monotonic()
+        why = self.schedule.due(now)
+        if why is None:
+            return
+        self._follow(now)  # before the look: what changes after it is a trigger
+        if why in (Due.TRIGGER, Due.POLL) and self.lookout.look() == self.seen:
+            self.schedule = self.schedule.looked(now)
+        else:
+            self.attempt()
+
+    def attempt(self) -> Tried:
+        """One attempt, whatever the time."""
+        started = self.clock.monotonic()
+        commit, missed = self._fetch()
+        situation = self.lookout.look()
+        if missed is not None and not (missed.may_pass and self.order.options.file.exists()):
+            tried = Tried(error=missed)
+        else:
+            env = replace(self.order.env, now=self.clock.now())
+            watch = Watch(wait=_LOCK_WAIT_SECONDS, notice=self._notice, progress=self._progress)
+            tried = attempt(env, self.order.options, watch, self.lookout.inputs, self.fights)
+            if missed is not None and tried.error is None:
+                tried = replace(tried, error=missed)  # by what was fetched last
+            self.seen = situation
+        return self._ended(tried, situation, commit, started)
+
+    def _fetch(self) -> tuple[str, LlamagateError | None]:
+        """The commit that is followed now, and why it may not be the newest."""
+        try:
+            return self.order.fetch(), None
+        except LlamagateError as error:
+            return self.state.attempted.commit if self.state.attempted else "", error
+
+    def _sleep(self) -> None:
+        """Until something is due, someone wakes us, or the service manager wants a sign of life."""
+        seconds = self.schedule.next[0] - self.clock.monotonic()
+        keepalive = self.reporter.manager.keepalive
+        if self.wake.sleep(seconds if keepalive is None else min(seconds, keepalive / 3)):
+            now = self.clock.monotonic()
+            self.schedule = self.schedule.lost(now) if self.wake.take_lost() else self.schedule.triggered(now)
+        self.reporter.manager.alive()
+
+    def _ended(self, tried: Tried, situation: Situation, commit: str, started: float) -> Tried:
+        now, moment = self.clock.monotonic(), self.clock.now()
+        self.schedule = self.schedule.attempted(now, tried.end, self.clock.chance())
+        after = self.lookout.look()
+        done = Attempt(
+            at=registry_time(moment),
+            result=tried.result,
+            reason=tried.reason,
+            message=said_of(tried),
+            generation=after.record.generation if after.record else 0,
+            input=situation.input,
+            commit=commit,
+        )
+        self.counts = self.counts.after(tried.result, now - started)
+        before, next_at = self.state, moment + timedelta(seconds=self.schedule.next[0] - now)
+        self.state = replace(reported(before, tried, done, after.record), next_at=registry_time(next_at))
+        self.reporter.state(self.state, self.counts)
+        self._say(tried, done, before.attempted)
+        self._end_fights(tried, situation, now)
+        return tried
+
+    def _say(self, tried: Tried, done: Attempt, last: Attempt | None) -> None:
+        """What is new: not that there was nothing to do, nor a second time the same failure."""
+        is_same = self.said == (done.result, done.message)
+        self.said = (done.result, done.message)
+        if done.result is Result.APPLIED or not (is_same or done.result is Result.UNCHANGED):
+            later = " (it is tried again)" if tried.end is End.RETRY else ""
+            message = f"generation {done.generation}: {done.message}" if not tried.error else f"{done.message}{later}"
+            self._tell(str(done.result).title().replace("-", ""), message, done.reason, done.generation)
+        elif done.result is Result.UNCHANGED and last is not None and last.result not in (done.result, Result.APPLIED):
+            self._tell("Recovered", f"as the input says again (generation {done.generation})", "", done.generation)
+        reload = tried.outcome.reload if tried.outcome else None
+        for line in (reload.message, *reload.notes) if reload else ():
+            self._tell("Gateway", line, str(reload.state) if reload else "")
+        for warning in tried.outcome.warnings if tried.outcome else ():
+            self._notice(warning)
+
+    def _end_fights(self, tried: Tried, situation: Situation, now: float) -> None:
+        if tried.outcome is None:
+            return
+        plan, generation = tried.outcome.plan, tried.outcome.generation
+        self.fights = self.fights.after(now, input_digest=situation.input, plan=plan, generation=generation)
+        for item in self.fights.lost:
+            self.fights = self.fights.without(item)
+            reason = f"put right {LIMIT} times in a row and put wrong again; {tried.evidence.get(item, 'by whom?')}"
+            env = replace(self.order.env, now=self.clock.now())
+            watch = Watch(wait=_LOCK_WAIT_SECONDS, notice=self._notice)
+            try:
+                suspend(env, self.order.options.file, watch, item=item, reason=reason)
+            except LlamagateError as error:
+                self._notice(error.message)
+            else:
+                self._tell("Fighting", f"{item} is left alone until 'llamagate resume {item}': {reason}")
+
+    def _follow(self, now: float) -> None:
+        if self.follow is None:
+            return
+        seconds, triggers = self.order.poll, "polling, as asked"
+        if seconds is None:
+            lookout = self.lookout
+            reason = self.follow.follow(places(lookout.file, lookout.inputs.sources(lookout.file), lookout.home))
+            seconds, triggers = (POLL_SECONDS, f"polling: {reason}") if reason else (None, "events")
+        self.schedule = self.schedule.polling(now, seconds)
+        if triggers != self.state.triggers:
+            self.state = replace(self.state, triggers=triggers)
+            if seconds is not None:
+                self._tell("Polling", f"looking every {seconds:g} s; {triggers}")
+
+    def _tell(self, event: str, message: str, reason: str = "", generation: int | None = None) -> None:
+        self.reporter.event(registry_time(self.clock.now()), event, message, reason=reason, generation=generation)
+
+    def _notice(self, line: str) -> None:
+        self._tell("Notice", line)
+
+    def _progress(self, _what: str, _done: int, _total: int) -> None:
+        self.reporter.manager.alive()

@@ -1,0 +1,167 @@
+"""What the watcher last did, and how things stand, as a value: the document ``status.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Literal, cast
+
+from reconciler.model.config import JsonObject
+
+WATCHED_SCHEMA: Final = 1
+KEPT_OUTCOMES: Final = 10
+
+Truth = Literal["True", "False", "Unknown"]
+
+
+class Aspect(StrEnum):
+    """What a condition is about; the words are those of Kubernetes and Flux."""
+
+    READY = "Ready"
+    """The home is as the input says."""
+    RECONCILING = "Reconciling"
+    """Something failed that may pass; it is tried again by itself."""
+    STALLED = "Stalled"
+    """Something failed that only a new input, or a person, mends."""
+    SUSPENDED = "Suspended"
+    """A hold or a suspension is in force."""
+    GATEWAY_RELOADED = "GatewayReloaded"
+    """The gateway serves what is installed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One aspect: is it so, since when, and why. ``reason`` is one word for scripts, ``message`` is for people."""
+
+    aspect: Aspect
+    status: Truth
+    reason: str
+    message: str
+    since: str
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Condition:
+        return Condition(
+            aspect=Aspect(str(value["type"])),
+            status=cast(Truth, value["status"]),
+            reason=str(value["reason"]),
+            message=str(value["message"]),
+            since=str(value["since"]),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "type": str(self.aspect),
+            "status": self.status,
+            "reason": self.reason,
+            "message": self.message,
+            "since": self.since,
+        }
+
+
+class Result(StrEnum):
+    """How an attempt ended."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    FAILED = "failed"
+    LEFT_ALONE = "left-alone"
+    """A hold or a suspension told so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt: when it ended, on which input and, where a repository is followed, which commit, and how."""
+
+    at: str
+    result: Result
+    reason: str
+    message: str
+    generation: int
+    input: str
+    commit: str = ""
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Attempt:
+        return Attempt(
+            at=str(value["at"]),
+            result=Result(str(value["result"])),
+            reason=str(value["reason"]),
+            message=str(value["message"]),
+            generation=cast(int, value["generation"]),
+            input=str(value["input"]),
+            commit=str(value["commit"]),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "at": self.at,
+            "result": str(self.result),
+            "reason": self.reason,
+            "message": self.message,
+            "generation": self.generation,
+            "input": self.input,
+            "commit": self.commit,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """``attempted`` is the last attempt, ``applied`` the last one after which the home was as the input says.
+
+    ``triggers`` tells how changes are noticed, and why not by events where they are polled. ``next_at`` is when the
+    next attempt is due by the clock, empty where the watcher has ended.
+    """
+
+    pid: int
+    started_at: str
+    file: str
+    triggers: str
+    next_at: str = ""
+    attempted: Attempt | None = None
+    applied: Attempt | None = None
+    conditions: Mapping[Aspect, Condition] = field(default_factory=dict)
+    outcomes: tuple[Attempt, ...] = ()
+    repository: str = ""
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Watched:
+        attempted, applied = (cast(JsonObject | None, value[name]) for name in ("attempted", "applied"))
+        conditions = [Condition.from_document(one) for one in cast(list[JsonObject], value["conditions"])]
+        return Watched(
+            pid=cast(int, value["pid"]),
+            started_at=str(value["started_at"]),
+            file=str(value["file"]),
+            triggers=str(value["triggers"]),
+            next_at=str(value["next_at"]),
+            attempted=Attempt.from_document(attempted) if attempted else None,
+            applied=Attempt.from_document(applied) if applied else None,
+            conditions={one.aspect: one for one in conditions},
+            outcomes=tuple(Attempt.from_document(one) for one in cast(list[JsonObject], value["outcomes"])),
+            repository=str(value["repository"]),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "schema": WATCHED_SCHEMA,
+            "pid": self.pid,
+            "started_at": self.started_at,
+            "file": self.file,
+            "repository": self.repository,
+            "triggers": self.triggers,
+            "next_at": self.next_at,
+            "attempted": self.attempted.to_document() if self.attempted else None,
+            "applied": self.applied.to_document() if self.applied else None,
+            "conditions": [self.conditions[aspect].to_document() for aspect in Aspect if aspect in self.conditions],
+            "outcomes": [one.to_document() for one in self.outcomes],
+        }
+
+
+def last_outcomes(before: Iterable[Attempt], attempt: Attempt) -> tuple[Attempt, ...]:
+    """The outcomes that are kept, newest first; one that found nothing to do takes the place of one like it."""
+    kept = list(before)
+    if kept and attempt.result is Result.UNCHANGED and kept[0].result is Result.UNCHANGED:
+        kept = kept[1:]
+    return (attempt, *kept)[:KEPT_OUTCOMES]

@@ -1,0 +1,106 @@
+"""The input of a pass as one digest: the file, its lock and what lies at its local sources, by content.
+
+A hold is set against it, and the watcher makes one attempt on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from reconciler.errors import LlamagateError
+from reconciler.fs import tree
+from reconciler.model.digest import Digest, digest_bytes
+from reconciler.model.ids import is_ignored
+from reconciler.model.record import Record
+from reconciler.model.source import SourceKind
+from reconciler.packages.stamps import archive_stamp, folder_stamp
+from reconciler.store.desired_file import decode_desired, lock_path
+
+
+@dataclass(slots=True)
+class Inputs:
+    """Reads inputs, and remembers what it has read: what is as it was costs ``stat`` calls."""
+
+    _sources: dict[tuple[Path, Digest], tuple[Path, ...]] = field(default_factory=dict)
+    _contents: dict[Path, tuple[str, str]] = field(default_factory=dict)
+
+    def digest(self, file: Path, writing: Mapping[Path, bytes] = MappingProxyType({})) -> Digest:
+        """The digest of ``file`` with its lock and its local sources. Whatever cannot be read is a content of its own.
+
+        What is remote stands for itself: its pin is in the lock. ``writing`` holds what is about to be written.
+        """
+        file = file.absolute()
+        lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
+        for location in self.sources(file):
+            lines.append(f"source {location} {self._content(location)}\n")
+        return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+
+    def sources(self, file: Path) -> tuple[Path, ...]:
+        """Where the local packages of ``file`` lie; nowhere while it cannot be read."""
+        file = file.absolute()
+        data = _bytes(file)
+        if not isinstance(data, bytes):
+            return ()
+        key = (file, digest_bytes(data))
+        if key not in self._sources:
+            self._sources = {key: tuple(_local_sources(data, file))}  # the last one is enough
+        return self._sources[key]
+
+    def _content(self, location: Path) -> str:
+        stamp = folder_stamp(location) if location.is_dir() else archive_stamp(location)
+        known = self._contents.get(location)
+        if known is None or known[0] != stamp:
+            known = self._contents[location] = (stamp, _content(location) if stamp else "absent")
+        return known[1]
+
+
+def input_digests(
+    file: Path, record: Record, writing: Mapping[Path, bytes] = MappingProxyType({})
+) -> dict[str, Digest]:
+    """The digest of the input of ``file``, and of every file that speaks for an owner, by its absolute path."""
+    inputs = Inputs()
+    files = {file.absolute(), *map(Path, record.owners.values())}
+    return {str(one): inputs.digest(one, writing) for one in sorted(files)}
+
+
+def _local_sources(data: bytes, file: Path) -> Iterator[Path]:
+    try:
+        items = decode_desired(data, file).desired.items
+    except LlamagateError:
+        return
+    for item in items:
+        if item.source.kind in (SourceKind.DIR, SourceKind.ZIP):
+            yield file.parent / item.source.location
+
+
+def _bytes(path: Path) -> bytes | str:
+    if path.exists() and not path.is_file():
+        return "no regular file"  # a pipe would be waited for
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return error.strerror or "unreadable"
+
+
+def _named(data: bytes | str) -> str:
+    return digest_bytes(data) if isinstance(data, bytes) else data
+
+
+def _content(location: Path) -> str:
+    real = Path(os.path.realpath(location))
+    try:
+        if not real.is_dir():
+            return tree.hash_file(real.parent, real.name)
+        lines = [_line(real, node) for node in tree.walk(real) if not is_ignored(node.path)]
+    except OSError as error:
+        return error.strerror or "unreadable"
+    return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def _line(folder: Path, node: tree.Node) -> str:
+    content = tree.hash_file(folder, node.path) if node.kind is tree.NodeKind.FILE else node.kind.value
+    return f"{node.path}\0{node.mode & 0o111}\0{content}\n"

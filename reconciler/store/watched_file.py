@@ -1,0 +1,17 @@
+"""``status.json``: what the watcher last did, read as a value."""
+
+from __future__ import annotations
+
+import json
+
+from reconciler.model.home import Home
+from reconciler.model.watched import WATCHED_SCHEMA, Watched
+
+
+def read_watched(home: Home) -> Watched | None:
+    """What the watcher last said; ``None`` where none ran, or where it cannot be read: nothing depends on it."""
+    try:
+        document = json.loads(home.status.read_bytes())
+        return Watched.from_document(document) if document["schema"] == WATCHED_SCHEMA else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None

@@ -1,0 +1,84 @@
+"""Suspending and resuming, and what a hold is set against."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.shell import Session
+
+
+@pytest.fixture
+def pair(session: Session) -> Session:
+    """Two extensions, applied."""
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    return session
+
+
+def test_suspending_one_item_and_everything(pair: Session) -> None:
+    said = pair.llamagate("suspend", "foo", "--reason", "a demo at noon")
+    assert said.out == "Suspended until 'llamagate resume': foo (a demo at noon).\n"
+    said = pair.llamagate("suspend", "--reason", "release freeze")
+    assert said.out == "Suspended until 'llamagate resume': everything (release freeze).\n"
+    orders = pair.record()["suspensions"]
+    assert [(order["id"], order["reason"]) for order in orders] == [("", "release freeze"), ("foo", "a demo at noon")]
+
+
+def test_a_second_order_takes_the_place_of_the_first(pair: Session) -> None:
+    pair.llamagate("suspend", "foo", "--reason", "one")
+    pair.llamagate("suspend", "foo", "--reason", "two")
+    assert [order["reason"] for order in pair.record()["suspensions"]] == ["two"]
+
+
+def test_a_typing_error_is_no_order(pair: Session) -> None:
+    said = pair.llamagate("suspend", "fooo", "--reason", "x", exits=1)
+    assert said.err == "llamagate: no item 'fooo' is installed or desired; did you mean 'foo'?\n"
+
+
+def test_resuming_one_item_leaves_the_others_suspended(pair: Session) -> None:
+    pair.llamagate("suspend", "foo", "--reason", "one")
+    pair.llamagate("suspend", "bar", "--reason", "two")
+    assert pair.llamagate("resume", "foo").out == "No longer suspended: foo (one).\n"
+    assert pair.llamagate("resume", "foo").out == "foo was not suspended.\n"
+    assert pair.llamagate("resume", "--json").json == {"resumed": True, "reason": "two"}
+    assert pair.llamagate("resume").out == "There was no hold.\n"
+
+
+def test_an_apply_by_hand_does_not_heed_it_and_says_so(pair: Session) -> None:
+    pair.llamagate("suspend", "foo", "--reason", "a demo at noon")
+    pair.package("foo", version="2.0.0")
+    said = pair.llamagate("apply", "--json").json
+    assert [action["action"] for action in said["actions"]] == ["update"]
+    assert "foo is suspended (a demo at noon): a watcher leaves it alone, an apply does not" in said["warnings"]
+    assert len(pair.record()["suspensions"]) == 1
+
+
+def test_a_hold_names_the_input_that_it_is_set_against(pair: Session) -> None:
+    pair.llamagate("disable", "bar")
+    pair.llamagate("rollback")
+    hold = pair.record()["hold"]
+    assert list(hold["inputs"]) == [str(pair.project / "llamagate.yaml")]
+
+
+@pytest.mark.parametrize("change", ["file", "package", "lock", "nothing", "touch"])
+def test_what_counts_as_another_input(pair: Session, change: str) -> None:
+    """By content: a file that is only touched is the same."""
+    before = input_of_a_hold(pair)
+    manifest = pair.project / "packages" / "foo" / "manifest.yaml"
+    match change:
+        case "file":
+            pair.edit("llamagate.yaml", "extensions:", "extensions:  # a remark")
+        case "package":
+            pair.edit(manifest, "A package", "The package")
+        case "lock":
+            pair.edit("llamagate.lock.yaml", "items:", "items:  # a remark")
+        case "touch":
+            manifest.write_bytes(manifest.read_bytes())
+    assert (input_of_a_hold(pair) == before) == (change in ("nothing", "touch"))
+
+
+def input_of_a_hold(session: Session) -> object:
+    """What a hold that is set now is set against."""
+    session.llamagate("disable", "bar")
+    session.llamagate("rollback", "--to", "1")
+    return session.record()["hold"]["inputs"]

@@ -1,0 +1,208 @@
+"""GitOps: a home that follows a branch of a real repository."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.cli.shell import MANIFEST, Result, Session
+from tests.loop.watcher import condition, state, watching
+from tests.sources.git_servers import Origin, git_over_http
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    """A repository in which ``site/llamagate.yaml`` lists one package beside it."""
+    made = Origin(tmp_path / "origin")
+    publish(made, foo="1.0.0")
+    return made
+
+
+def publish(origin: Origin, **versions: str) -> str:
+    """Commit packages with these versions, the file that lists them, and its lock."""
+    with TemporaryDirectory() as folder:
+        site = Session(Path(folder))
+        for item, version in versions.items():
+            site.package(item, version=version)
+        site.extensions(*versions)
+        site.llamagate("lock")
+        shutil.rmtree(origin.path / "site", ignore_errors=True)
+        shutil.copytree(site.project, origin.path / "site")
+    return origin.commit()
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    folder = tmp_path / "host"
+    folder.mkdir()
+    return Session(folder)
+
+
+def follow(session: Session, origin: Origin, *arguments: object, exits: int = 0) -> Result:
+    return session.llamagate("watch", "--once", "--repo", origin.path, "--path", "site", *arguments, exits=exits)
+
+
+def version(session: Session, item: str = "foo") -> str:
+    return str(session.registered()[item]["version"])
+
+
+def test_a_host_follows_each_commit(session: Session, origin: Origin) -> None:
+    first = origin.git("rev-parse", "HEAD")
+    follow(session, origin)
+    assert version(session) == "1.0.0"
+    second = publish(origin, foo="1.1.0", bar="1.0.0")
+    follow(session, origin)
+    assert (version(session), version(session, "bar")) == ("1.1.0", "1.0.0")
+    third = publish(origin, bar="1.0.0")
+    follow(session, origin)
+    assert list(session.registered()) == ["bar"]
+    assert [one["commit"] for one in state(session)["outcomes"]] == [third, second, first]
+    assert state(session)["repository"] == f"{origin.path} main site"
+
+
+def test_a_commit_that_cannot_be_applied_is_attempted_and_not_applied(session: Session, origin: Origin) -> None:
+    good = origin.git("rev-parse", "HEAD")
+    follow(session, origin)
+    bad = origin.commit({"site/llamagate.yaml": "["})
+    follow(session, origin, exits=1)
+    assert state(session)["attempted"]["commit"] == bad
+    assert state(session)["applied"]["commit"] == good
+    assert version(session) == "1.0.0"
+    publish(origin, foo="1.2.0")
+    follow(session, origin)
+    assert version(session) == "1.2.0"
+
+
+def test_the_lock_must_fit(session: Session, origin: Origin) -> None:
+    follow(session, origin)
+    origin.commit({"site/packages/foo/manifest.yaml": MANIFEST.format(id="foo", version="9.9.9")})
+    said = follow(session, origin, exits=4)
+    assert "does not fit" in said.err
+    assert version(session) == "1.0.0"
+
+
+def test_history_that_was_rewritten_is_refused(session: Session, origin: Origin) -> None:
+    first = origin.git("rev-parse", "HEAD")
+    second = publish(origin, foo="1.1.0")
+    follow(session, origin)
+    origin.git("reset", "--hard", "--quiet", first)
+    said = follow(session, origin, exits=5)
+    assert said.err == (
+        f"llamagate: {origin.path}: {first}, now main, does not descend from {second}, taken last; find out who "
+        "rewrote the history; --allow-rewind takes it as it is\n"
+    )
+    assert version(session) == "1.1.0"
+    assert condition(session, "Stalled") == ("True", "Refused")
+    follow(session, origin, exits=5)  # it is remembered
+    follow(session, origin, "--allow-rewind")
+    assert version(session) == "1.0.0"
+
+
+def test_what_someone_changed_in_the_files_that_were_laid_out_is_undone(session: Session, origin: Origin) -> None:
+    follow(session, origin)
+    laid_out = session.ours / "followed" / "tree"
+    (laid_out / "llamagate.yaml").write_text("apiVersion: llamagate/v1\nextensions: {}\n")
+    (laid_out / "extra").write_text("x")
+    follow(session, origin)
+    assert version(session) == "1.0.0"
+    assert not (laid_out / "extra").exists()
+    assert sorted(path.name for path in (session.ours / "followed").iterdir()) == ["tree"]
+
+
+def test_while_a_repository_cannot_be_reached_its_last_commit_holds(session: Session, origin: Origin) -> None:
+    with git_over_http(origin.path.parent) as served:
+        url = served.url("origin")
+        session.llamagate("watch", "--once", "--repo", url, "--path", "site")
+    session.llamagate("watch", "--once", "--repo", url, "--path", "site", exits=1)
+    assert condition(session, "Reconciling") == ("True", "Unreachable")
+    shutil.rmtree(session.installed("foo"))
+    session.llamagate("watch", "--once", "--repo", url, "--path", "site", exits=1)
+    assert session.installed("foo").exists()  # by the commit that was taken last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--ref", "nowhere"], 1, "has no branch, tag or commit 'nowhere'"),
+        (["--ref", "-x"], 1, "--ref '-x': this is no git ref: '-' cannot stand there"),
+        (["--path", "nowhere"], 1, "there is no such folder"),
+        (["--allowed-signers", "none"], 1, "there is no such file of allowed signers"),
+        (["-f", "a/b.yaml"], 64, "with --repo, --file is the name of a file in --path DIR of the repository"),
+        (["-f", "other.yaml"], 1, "there is no desired state here"),
+    ],
+)
+def test_what_cannot_be_followed(
+    session: Session, origin: Origin, arguments: list[str], code: int, message: str
+) -> None:
+    said = follow(session, origin, *arguments, exits=code)
+    assert message in said.err
+
+
+def test_urls_that_git_is_not_given(session: Session) -> None:
+    for url in ("ext::sh -c id", "-x", "https://user:pw@example.org/x.git"):
+        said = session.llamagate("watch", "--once", f"--repo={url}", exits=1)
+        assert "pw" not in said.err.replace("'user@host:path'", "")
+
+
+def test_options_of_a_repository_need_one(session: Session) -> None:
+    said = session.llamagate("watch", "--once", "--ref", "x", exits=64)
+    assert "go with --repo" in said.err
+
+
+def test_a_watcher_takes_a_new_commit_by_itself(session: Session, origin: Origin) -> None:
+    with watching(session, "--repo", origin.path, "--path", "site", "--interval", "1") as watcher:
+        watcher.said("Applied", "install foo")
+        publish(origin, foo="2.0.0")
+        watcher.said("Applied", "update foo")
+        shutil.rmtree(session.installed("foo"))
+        watcher.said("Applied", "repair foo")
+        assert watcher.end() == 0
+
+
+# Signatures
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A folder with two keys of one who signs, and of another."""
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("ssh-keygen is not installed")
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    for name in ("known", "stranger"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    public = (folder / "known.pub").read_text()
+    (folder / "signers").write_text(f"author {public}")
+    return folder
+
+
+def sign(origin: Origin, key: Path) -> None:
+    """Sign the last commit with ``key``."""
+    options = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={key}"]
+    origin.git(*options, "commit", "--quiet", "--amend", "--no-edit", "-S")
+
+
+def test_a_commit_that_is_signed_by_one_of_the_signers_is_taken(session: Session, origin: Origin, keys: Path) -> None:
+    sign(origin, keys / "known")
+    follow(session, origin, "--allowed-signers", keys / "signers")
+    assert version(session) == "1.0.0"
+
+
+@pytest.mark.parametrize("signer", ["nobody", "stranger"])
+def test_any_other_commit_is_refused(session: Session, origin: Origin, keys: Path, signer: str) -> None:
+    sign(origin, keys / "known")
+    follow(session, origin, "--allowed-signers", keys / "signers")
+    publish(origin, foo="6.6.6")
+    if signer != "nobody":
+        sign(origin, keys / signer)
+    commit = origin.git("rev-parse", "HEAD")
+    said = follow(session, origin, "--allowed-signers", keys / "signers", exits=5)
+    assert said.err == (
+        f"llamagate: {origin.path}: the commit {commit} is not signed by a key of {keys / 'signers'}; sign it, or add "
+        "its signer's key to that file\n"
+    )
+    assert version(session) == "1.0.0"

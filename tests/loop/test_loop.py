@@ -1,0 +1,115 @@
+"""Which looks are attempts. A real home and real files; the time is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler.fs import file_lock
+from reconciler.model.watched import Result
+from tests.cli.shell import Session
+from tests.loop.loops import INTERVAL_SECONDS, Driven, driven
+
+
+@pytest.fixture
+def foo(session: Session) -> Session:
+    """One extension that is desired."""
+    session.extensions("foo")
+    return session
+
+
+@pytest.fixture
+def watcher(foo: Session) -> Iterator[Driven]:
+    """A watcher that has installed it, and has looked once more."""
+    with driven(foo) as watcher:
+        watcher.loop.step()
+        watcher.trigger()
+        assert watcher.loop.counts.attempts == {Result.APPLIED: 1, Result.UNCHANGED: 1}
+        yield watcher
+
+
+def test_a_trigger_is_no_attempt_where_all_is_as_it_was(foo: Session, watcher: Driven) -> None:
+    for _ in range(5):
+        foo.installed("foo", "log.txt").write_text("what a program writes")
+        (foo.project / "llamagate.yaml").touch()
+        foo.write("notes.txt", "beside the file")
+        watcher.trigger()
+    assert watcher.attempts == 2
+
+
+@pytest.mark.parametrize("change", ["file", "package", "lock", "home", "registry", "order"])
+def test_it_is_one_where_anything_changed_that_counts(foo: Session, watcher: Driven, change: str) -> None:
+    match change:
+        case "file":
+            foo.edit("llamagate.yaml", "extensions:", "extensions:  # a remark")
+        case "package":
+            foo.package("foo", version="2.0.0")
+        case "lock":
+            foo.edit("llamagate.lock.yaml", "items:", "items:  # a remark")
+        case "home":
+            foo.installed("foo", "manifest.yaml").unlink()
+        case "registry":
+            foo.registry.write_text("[]")
+        case "order":
+            foo.llamagate("suspend", "foo", "--reason", "x")
+    watcher.trigger()
+    assert watcher.attempts == 3
+
+
+def test_a_full_pass_is_one_in_any_case(watcher: Driven) -> None:
+    watcher.wait(INTERVAL_SECONDS)
+    watcher.wait(INTERVAL_SECONDS)
+    assert watcher.attempts == 4
+
+
+def test_one_attempt_an_input(foo: Session, watcher: Driven) -> None:
+    foo.write("llamagate.yaml", "[")
+    for _ in range(5):
+        watcher.trigger()
+    assert watcher.loop.counts.attempts[Result.FAILED] == 1
+    foo.write("llamagate.yaml", "{")
+    watcher.trigger()
+    assert watcher.loop.counts.attempts[Result.FAILED] == 2
+
+
+def test_the_same_failure_is_said_once(foo: Session, watcher: Driven) -> None:
+    foo.write("llamagate.yaml", "[")
+    watcher.trigger()
+    said = len(watcher.said)
+    watcher.wait(INTERVAL_SECONDS)
+    assert len(watcher.said) == said
+    foo.extensions("foo")
+    watcher.trigger()
+    assert watcher.said[-1] == "as the input says again (generation 1)"
+
+
+def test_what_may_pass_is_tried_again_by_itself(foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.loop.watch._LOCK_WAIT_SECONDS", 0)
+    foo.package("foo", version="2.0.0")
+    with file_lock.exclusive(foo.ours / "lock", command="another", wait=0, notice=watcher.said.append):
+        watcher.trigger()
+        watcher.wait(4)
+        assert watcher.loop.counts.attempts[Result.FAILED] == 1
+        watcher.wait(1)
+        assert watcher.loop.counts.attempts[Result.FAILED] == 2
+    watcher.wait(10)
+    assert watcher.loop.counts.attempts[Result.APPLIED] == 2
+
+
+def test_lost_triggers_are_a_full_pass(watcher: Driven) -> None:
+    watcher.loop.schedule = watcher.loop.schedule.lost(watcher.time.now)
+    watcher.wait(1)
+    assert watcher.attempts == 3
+
+
+def test_a_home_that_is_left_alone_is_as_ready_as_it_was(foo: Session, watcher: Driven) -> None:
+    foo.llamagate("suspend", "--reason", "freeze")
+    foo.package("foo", version="2.0.0")
+    watcher.trigger()
+    assert {str(aspect): one.status for aspect, one in watcher.loop.state.conditions.items()} == {
+        "Ready": "True",
+        "Reconciling": "False",
+        "Stalled": "False",
+        "Suspended": "True",
+    }

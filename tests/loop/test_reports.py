@@ -1,0 +1,251 @@
+"""Where the watcher's reports go: status.json, the event log, metrics, the service manager, and ``status``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from reconciler.loop.notify import ServiceManager, service_manager
+from reconciler.loop.reporter import Reporter
+from reconciler.model.home import Home
+from reconciler.model.watched import Attempt, Result, Watched, last_outcomes
+from tests.cli.shell import Session
+from tests.gateway.simulator import Gateway
+from tests.loop.watcher import condition, state, watching
+
+VALUE: Final = "t0p-of-the-secrets"
+
+
+@pytest.fixture
+def foo(session: Session) -> Session:
+    """One extension that is desired."""
+    session.extensions("foo")
+    return session
+
+
+# status.json and status
+
+
+def test_the_state_tells_the_last_attempt_and_the_last_success(foo: Session) -> None:
+    foo.llamagate("watch", "--once")
+    foo.write("llamagate.yaml", "[")
+    foo.llamagate("watch", "--once", exits=1)
+    found = state(foo)
+    assert (found["attempted"]["result"], found["attempted"]["reason"]) == ("failed", "Malformed")
+    assert (found["applied"]["result"], found["applied"]["generation"]) == ("applied", 1)
+    assert found["attempted"]["input"] != found["applied"]["input"]
+    assert [one["result"] for one in found["outcomes"]] == ["failed", "applied"]
+
+
+def test_a_condition_tells_since_when(foo: Session) -> None:
+    foo.llamagate("watch", "--once")
+    before = {one["type"]: one["since"] for one in state(foo)["conditions"]}
+    foo.llamagate("watch", "--once")
+    assert {one["type"]: one["since"] for one in state(foo)["conditions"]} == before
+    foo.write("llamagate.yaml", "[")
+    foo.llamagate("watch", "--once", exits=1)
+    after = {one["type"]: one["since"] for one in state(foo)["conditions"]}
+    assert [name for name in after if after[name] != before[name]] == ["Ready", "Stalled"]
+
+
+def attempt(number: int, result: Result = Result.APPLIED) -> Attempt:
+    return Attempt(at="", result=result, reason="", message=str(number), generation=number, input="")
+
+
+def test_ten_outcomes_are_kept_and_looks_that_found_nothing_count_once() -> None:
+    kept: tuple[Attempt, ...] = ()
+    for number in range(20):
+        kept = last_outcomes(kept, attempt(number))
+        kept = last_outcomes(last_outcomes(kept, attempt(number, Result.UNCHANGED)), attempt(99, Result.UNCHANGED))
+    assert [one.message for one in kept] == ["99", "19", "99", "18", "99", "17", "99", "16", "99", "15"]
+
+
+def test_status_shows_the_watcher(foo: Session) -> None:
+    assert foo.llamagate("status", "--json").json["watcher"] is None
+    with watching(foo) as watcher:
+        watcher.said("Applied")
+        document = foo.llamagate("status", "--json").json["watcher"]
+        assert (document["running"], document["triggers"]) == (True, "events")
+        foo.write("llamagate.yaml", "apiVersion: llamagate/v1\nextension: {}\n")
+        watcher.said("Failed")
+        watcher.end()
+    foo.extensions("foo")
+    said = foo.llamagate("status").out
+    file = foo.project / "llamagate.yaml"
+    assert f"  a watcher followed {file} (events), but is not running now\n    last attempt 2" in said
+    assert re.search(r"^    Ready is false \(Malformed\): .*did you mean 'extensions'", said, re.MULTILINE)
+    assert re.search(r"^    Stalled is true \(Malformed\): ", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "{}", '{"schema": 2}', '{"schema": 1}'])
+def test_a_state_that_cannot_be_read_is_none(foo: Session, text: str) -> None:
+    foo.llamagate("apply")
+    (foo.ours / "status.json").write_text(text)
+    assert foo.llamagate("status", "--json").json["watcher"] is None
+    foo.llamagate("watch", "--once")
+    assert foo.llamagate("status", "--json").json["watcher"]["running"] is False
+
+
+def test_status_tells_what_is_suspended(foo: Session) -> None:
+    foo.llamagate("apply")
+    foo.llamagate("suspend", "foo", "--reason", "a demo")
+    foo.llamagate("suspend", "--reason", "freeze")
+    assert "  suspended: everything: freeze\n  suspended: foo: a demo\n" in foo.llamagate("status").out
+    assert [one["id"] for one in foo.llamagate("status", "--json").json["suspensions"]] == ["", "foo"]
+
+
+# Events and metrics
+
+
+def test_events_are_lines_of_json_that_grow(foo: Session) -> None:
+    log = foo.base / "events.jsonl"
+    foo.llamagate("watch", "--once", "--event-log", log)
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("watch", "--once", "--event-log", log)
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(one["event"], one["reason"], one["message"], one["generation"]) for one in events] == [
+        ("Notice", "Notice", "wrote llamagate.lock.yaml: 1 entry renewed", None),
+        ("Applied", "Applied", "generation 1: install foo", 1),
+        ("Notice", "Notice", "wrote llamagate.lock.yaml: 1 entry renewed", None),
+        ("Applied", "Applied", "generation 2: update foo", 2),
+    ]
+
+
+def test_metrics_are_prometheus_text(foo: Session) -> None:
+    file = foo.base / "llamagate.prom"
+    foo.llamagate("watch", "--once", "--metrics-file", file)
+    text = file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644  # node exporters run as somebody else
+    names = re.findall(r"^# TYPE (\S+) (counter|gauge)$", text, re.MULTILINE)
+    assert len(names) == text.count("# HELP ") == 6
+    samples = re.findall(r'^(\w+)(?:\{\w+="[\w-]+"\})? ([0-9.]+)$', text, re.MULTILINE)
+    assert {name for name, _ in samples} == {name for name, _ in names}
+    assert len(samples) + 2 * len(names) == len(text.splitlines())
+    assert 'llamagate_watch_attempts_total{result="applied"} 1\n' in text
+    assert 'llamagate_watch_condition{type="Ready"} 1\n' in text
+    assert "llamagate_watch_generation 1\n" in text
+
+
+def test_a_report_that_cannot_be_written_is_told_once_and_stops_nothing(foo: Session) -> None:
+    told: list[str] = []
+    home = Home(foo.home)
+    home.ours.mkdir(parents=True)
+    reporter = Reporter(home, speak=told.append, emit=lambda _: None, event_log=foo.base / "no" / "log")
+    for _ in range(3):
+        reporter.event("now", "Applied", "done")
+    log = foo.base / "no" / "log"
+    assert told == ["done", f"{log}: No such file or directory", "done", "done"]
+
+
+def test_secrets_of_the_configuration_are_in_no_report(foo: Session) -> None:
+    foo.desired("extensions:\n  foo:\n    source: ./packages/foo\n    config: {token: {env: REPORT_TOKEN}}\n")
+    foo.variables["REPORT_TOKEN"] = VALUE
+    log, metrics = foo.base / "log", foo.base / "metrics"
+    said = foo.llamagate("watch", "--once", "--json", "--event-log", log, "--metrics-file", metrics)
+    files = [log, metrics, foo.ours / "status.json"]
+    assert VALUE not in said.out + said.err + "".join(path.read_text() for path in files)
+
+
+# The service manager
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(30)
+        yield listener
+
+
+def test_the_service_manager_is_told(foo: Session, manager: socket.socket) -> None:
+    foo.variables |= {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "300000"}
+    with watching(foo) as watcher:
+        assert manager.recv(4096) == b"READY=1"
+        seen: set[bytes] = set()
+        while not {b"STATUS=applied: install foo", b"WATCHDOG=1"} <= seen:
+            seen.add(manager.recv(4096))
+        assert watcher.end() == 0
+        while b"STOPPING=1" not in seen:
+            seen.add(manager.recv(4096))
+
+
+def test_an_abstract_address(tmp_path: Path) -> None:
+    name = f"llamagate-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(f"\0{name}")
+        listener.settimeout(30)
+        ServiceManager(address=f"@{name}").tell("READY=1", "STATUS=x")
+        assert listener.recv(4096) == b"READY=1\nSTATUS=x"
+
+
+@pytest.mark.parametrize(
+    ("variables", "keepalive"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "2000000"}, 2.0),
+        ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+    ],
+    ids=["none", "wanted", "of-another", "nonsense"],
+)
+def test_whether_a_sign_of_life_is_wanted(variables: dict[str, str], keepalive: float | None) -> None:
+    assert service_manager(variables).keepalive == keepalive
+
+
+def test_a_manager_that_does_not_listen_is_no_failure(tmp_path: Path) -> None:
+    ServiceManager(address=str(tmp_path / "nobody")).tell("READY=1")
+
+
+# The gateway
+
+
+def test_the_gateway_is_told_after_a_change_and_only_then(foo: Session, gateway: Gateway) -> None:
+    foo.extensions("foo", text=f'gateway: {{url: "{gateway.url}"}}\n')
+    foo.llamagate("watch", "--once")
+    assert len(gateway.requests) == 2
+    assert condition(foo, "GatewayReloaded") == ("True", "Reloaded")
+    foo.llamagate("watch", "--once")
+    assert len(gateway.requests) == 2
+    gateway.broken = frozenset(["foo"])
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("watch", "--once")
+    assert condition(foo, "GatewayReloaded") == ("False", "NotServed")
+    assert condition(foo, "Ready") == ("True", "InSync")
+
+
+def test_a_change_that_is_not_served_is_taken_back_and_held(foo: Session, gateway: Gateway) -> None:
+    foo.extensions("foo", text=f'gateway: {{url: "{gateway.url}", reload: required, on_unhealthy: rollback}}\n')
+    with watching(foo) as watcher:
+        watcher.said("Applied", "install foo")
+        gateway.broken = frozenset(["foo"])
+        foo.package("foo", version="2.0.0")
+        watcher.said("Failed", "the list of generation 1 was brought back as generation 3")
+        watcher.said("LeftAlone", "on hold: the gateway did not serve generation 2")
+        assert condition(foo, "Ready") == ("False", "RolledBack")
+        assert foo.registered()["foo"]["version"] == "1.0.0"
+        gateway.broken = frozenset()
+        foo.package("foo", version="2.0.1")
+        watcher.said("Applied", "update foo")
+        assert condition(foo, "Ready") == ("True", "InSync")
+    assert gateway.loaded["foo"].version == "2.0.1"
+
+
+def test_a_required_gateway_that_is_down_is_told_again(foo: Session, free_port: int) -> None:
+    foo.extensions("foo", text=f'gateway: {{url: "http://127.0.0.1:{free_port}", reload: required}}\n')
+    foo.llamagate("watch", "--once", exits=10)
+    assert condition(foo, "Reconciling") == ("True", "NotReloaded")
+    assert condition(foo, "GatewayReloaded") == ("False", "GatewayUnreachable")
+
+
+def test_the_state_is_a_value_that_survives_its_document(foo: Session) -> None:
+    foo.llamagate("watch", "--once")
+    document = state(foo)
+    assert Watched.from_document(document).to_document() == document
