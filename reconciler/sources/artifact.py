@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from reconciler.model.auth import Auth
 from reconciler.model.digest import Digest
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
+
+
+_ZIP_START: Final = b"PK"
 
 
 class Claim(NamedTuple):
@@ -98,4 +102,7 @@ def _delivery(out: BinaryIO, digest: Digest, wanted: Wanted, reach: Reach) -> De
         message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
         raise RefusedError(message, advice=wanted.claim.advice)
     out.flush()
+    if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
+        advice = "name the archive itself; a repository is written {git: URL}"
+        raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
     return Delivery(open_archive(out.fileno(), limits=reach.limits, name=wanted.name), digest)
