@@ -17,7 +17,6 @@ from reconciler.model.digest import Digest
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
 
-
 _ZIP_START: Final = b"PK"
 
 
