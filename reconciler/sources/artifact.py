@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
 
 _RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
+_ZIP_START: Final = b"PK"
 
 
 class Claim(NamedTuple):
@@ -105,4 +107,7 @@ def _delivery(out: BinaryIO, digest: Digest, wanted: Wanted, reach: Reach) -> De
         message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
         raise RefusedError(message, advice=wanted.claim.advice)
     out.flush()
+    if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
+        advice = "name the archive itself; a repository is written {git: URL}"
+        raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
     return Delivery(open_archive(out.fileno(), limits=reach.limits, name=wanted.name), digest)
