@@ -17,8 +17,6 @@ from reconciler.model.digest import Digest
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
 
-_ZIP_START: Final = b"PK"
-
 
 class Claim(NamedTuple):
     """``who`` says which digest an archive has, and what to do where it has another."""
@@ -30,6 +28,7 @@ class Claim(NamedTuple):
 BY_LOCK: Final = Claim("the lock says", "find out who changed it; 'llamagate lock --upgrade ID' accepts it as it is")
 BY_FILE: Final = Claim("the file says", "find out who changed it; if it is right as it is, change its sha256 there")
 BY_INDEX: Final = Claim("the index says", "find out who changed it; its publisher has to mend the catalog")
+_ZIP_START: Final = b"PK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
