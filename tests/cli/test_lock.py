@@ -270,6 +270,14 @@ def test_gc_looks_after_repositories(session: Session, repository: tuple[Origin,
     assert session.actions() == []
 
 
+def test_gc_keeps_the_copy_of_a_repository_at_a_relative_path(session: Session) -> None:
+    Origin(session.base / "served" / "packages").package("foo")
+    source = "{git: ../served/packages, path: foo}"
+    session.desired(f"extensions:\n  foo: {{source: {source}}}\npolicy: {{sources: {{local_git: true}}}}\n")
+    session.llamagate("apply")
+    assert session.llamagate("cache", "gc").out == "Everything in the cache is needed.\n"
+
+
 def test_gc_needs_to_read_the_locks(session: Session, shop: Path) -> None:
     desire(session, shop, foo="^1")
     session.llamagate("apply")
