@@ -97,10 +97,11 @@ def test_keys_come_from_the_environment(session: Session, model: ModelServer) ->
         ),
         (["--legacy", "nope"], {}, 64, "llamagate: Invalid value for '--legacy': Directory 'nope' does not exist.\n"),
         (["--migrate"], {}, 64, "llamagate: --migrate needs --legacy DIR\n"),
+        (["--locked"], {}, 64, "llamagate: --locked goes with --watch\n"),
         ([], {"PORT": "many"}, 64, "llamagate: the variable PORT is 'many', which is no port\n"),
         (["-f", "nope.yaml"], {}, 1, "llamagate: nope.yaml"),
     ],
-    ids=["scheme", "key in the address", "no legacy folder", "migrate alone", "PORT", "no file"],
+    ids=["scheme", "key in the address", "no legacy folder", "migrate alone", "locked alone", "PORT", "no file"],
 )
 def test_what_keeps_it_from_starting(
     session: Session, arguments: list[str], variables: dict[str, str], code: int, message: str
