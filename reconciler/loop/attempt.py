@@ -12,6 +12,7 @@ from reconciler.loop.fights import Fights
 from reconciler.loop.schedule import End
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.plan import Plan
 from reconciler.model.watched import Result
 from reconciler.reconcile.changing import Outcome, Watch, change
 from reconciler.reconcile.holding import leaving_out, standstill
@@ -32,6 +33,12 @@ class Tried:
     evidence: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def carried_out(self) -> Plan | None:
+        """The plan that changed the home; ``None`` where nothing was changed."""
+        plan = self.outcome.plan if self.outcome is not None else None
+        return plan if plan is not None and plan.changes and not plan.refusals else None
+
+    @property
     def result(self) -> Result:
         if isinstance(self.error, StandstillError):
             return Result.LEFT_ALONE
@@ -39,7 +46,7 @@ class Tried:
             return Result.REFUSED
         if self.error is not None:
             return Result.FAILED
-        return Result.APPLIED if self.outcome is not None and self.outcome.plan.changes else Result.UNCHANGED
+        return Result.APPLIED if self.carried_out is not None else Result.UNCHANGED
 
     @property
     def end(self) -> End:

@@ -19,7 +19,7 @@ from reconciler.model.home import Home
 from reconciler.model.watched import Attempt, Result, Watched, last_outcomes
 from tests.cli.shell import Session
 from tests.gateway.simulator import Gateway
-from tests.loop.watcher import condition, state, watching
+from tests.loop.watcher import condition, eventually, state, watching
 
 VALUE: Final = "t0p-of-the-secrets"
 
@@ -227,14 +227,15 @@ def test_a_change_that_is_not_served_is_taken_back_and_held(foo: Session, gatewa
         watcher.said("Applied", "install foo")
         gateway.broken = frozenset(["foo"])
         foo.package("foo", version="2.0.0")
+        watcher.said("Applied", "generation 2: update foo")
         watcher.said("Failed", "the list of generation 1 was brought back as generation 3")
         watcher.said("LeftAlone", "on hold: the gateway did not serve generation 2")
         assert condition(foo, "Ready") == ("False", "RolledBack")
         assert foo.registered()["foo"]["version"] == "1.0.0"
         gateway.broken = frozenset()
         foo.package("foo", version="2.0.1")
-        watcher.said("Applied", "update foo")
-        assert condition(foo, "Ready") == ("True", "InSync")
+        watcher.said("Applied", "generation 4: update foo")
+        eventually(lambda: condition(foo, "Ready") == ("True", "InSync"), "in sync")
     assert gateway.loaded["foo"].version == "2.0.1"
 
 
