@@ -61,7 +61,7 @@ def _conditions(tried: Tried, attempt: Attempt, record: Record | None) -> Iterat
             is_so = tried.end is end
             yield aspect, "True" if is_so else "False", reason if is_so else "InSync", message if is_so else ""
     yield Aspect.SUSPENDED, *_suspended(attempt, record)
-    if tried.outcome is not None and (reload := tried.outcome.reload) is not None:
+    if (reload := tried.reload) is not None:
         status: Truth = "True" if reload.reloaded else "False"
         yield Aspect.GATEWAY_RELOADED, status, str(reload.state), "; ".join((reload.message, *reload.notes))
 

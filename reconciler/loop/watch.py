@@ -77,9 +77,14 @@ class Loop:
             self.step()
             self._sleep()
         self.reporter.manager.tell("STOPPING=1")
-        self.state = replace(self.state, next_at="")
-        self.reporter.state(self.state, self.counts)
+        self._leave()
         self._tell("Stopped", "stopped watching")
+
+    def once(self) -> Tried:
+        """One attempt, and no more."""
+        tried = self.attempt()
+        self._leave()
+        return tried
 
     def step(self) -> None:
         """Do what is due, if anything is. A trigger is nothing to do where all is as it was at the last attempt."""
@@ -165,9 +170,9 @@ class Loop:
 
     def _say_of_gateway(self, tried: Tried) -> None:
         """How it took a change, and what is new of one that is told again and again."""
-        reload = tried.outcome.reload if tried.outcome else None
+        reload = tried.reload
         lines = (reload.message, *reload.notes) if reload else ()
-        if reload and (lines != self.said_of_gateway or tried.result is Result.APPLIED):
+        if reload and (lines != self.said_of_gateway or tried.carried_out is not None):
             for line in lines:
                 self._tell("Gateway", line, str(reload.state))
         self.said_of_gateway = lines or self.said_of_gateway
@@ -202,6 +207,10 @@ class Loop:
             self.state = replace(self.state, triggers=triggers)
             if seconds is not None:
                 self._tell("Polling", f"looking every {seconds:g} s; {triggers}")
+
+    def _leave(self) -> None:
+        self.state = replace(self.state, next_at="")
+        self.reporter.state(self.state, self.counts)
 
     def _tell(self, event: str, message: str, reason: str = "", generation: int | None = None) -> None:
         self.reporter.event(registry_time(self.clock.now()), event, message, reason=reason, generation=generation)
