@@ -146,7 +146,7 @@ def _following(order: Order, branch: Branch) -> Order:
 def _once(loop: Loop, terminal: Terminal) -> int:
     from reconciler.errors import StandstillError
 
-    error = loop.attempt().error
+    error = loop.once().error
     if error is None or isinstance(error, StandstillError):
         return ExitCode.OK
     if terminal.quiet:
