@@ -15,7 +15,10 @@ Say = Callable[[Any], str]
 
 @dataclass
 class ModelServer:
-    """``say`` answers; ``status`` and ``raw`` replace the answer; ``pause`` is waited for before it."""
+    """``say`` answers; ``status`` and ``raw`` replace the answer; ``pause`` is waited for before it.
+
+    ``visits`` counts what is asked beside questions; ``left`` is set when a caller goes away while it waits.
+    """
 
     say: Say = lambda _: "hello"
     status: int = 200
@@ -24,6 +27,7 @@ class ModelServer:
     pause: threading.Event | None = None
     asked: list[Any] = field(default_factory=list)
     seen_headers: list[dict[str, str]] = field(default_factory=list)
+    visits: int = 0
     left: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -55,6 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
     model: ClassVar[ModelServer]
 
     def do_GET(self) -> None:
+        self.model.visits += 1
         self._send(b'{"data":[]}')
 
     def do_POST(self) -> None:

@@ -118,6 +118,8 @@ def test_a_caller_who_leaves_cancels_the_run(serve: Serve, model: ModelServer) -
     with pytest.raises(httpx2.ReadTimeout):
         host.post("/v1/extensions/foo/execute", {}, timeout=0.5)
     assert model.left.wait(10)
+    assert host.get("/v1/extensions").status_code == 200
+    assert len(host.told) == 2  # what it said at its start, and no word of this
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.cli.shell import Session
+from tests.cli.test_gateway import running, says
 from tests.host.conftest import Serve
 from tests.host.served import extension, put_on_disk
 
@@ -86,6 +87,16 @@ def test_an_item_of_a_file_stays_the_files_and_a_hold_is_set(session: Session, s
     session.llamagate("apply")
     host.refresh()
     assert host.run("foo", {}) == {"version": 1}
+
+
+def test_no_other_gateway_is_told(session: Session, serve: Serve) -> None:
+    with running(says("200 OK", {})) as gateway:
+        session.desired(f'gateway: {{url: "{gateway.url}"}}\n')
+        put_on_disk(session, "bar", manifest__yaml=extension(RULE % 1, name="bar"))
+        host = serve()
+        assert host.put("/v1/extensions/foo", extension(RULE % 1)).status_code == 200
+        host.runtime.sync()
+        assert gateway.requests == []
 
 
 @pytest.mark.parametrize(

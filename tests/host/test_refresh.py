@@ -129,14 +129,20 @@ def test_two_items_of_one_name(session: Session, serve: Serve) -> None:
     assert "other: the name 'foo' is already that of foo" in host.told
 
 
-def test_a_schema_that_cannot_be_used_is_a_fault(session: Session, serve: Serve) -> None:
-    put(
-        session,
-        "endpoints: [{path: /x, method: POST, request_schema: {$ref: 'http://127.0.0.1:9/x'}}]\n" + RULE % 1,
-    )
+@pytest.mark.parametrize(
+    "schema",
+    ["{$ref: 'URL/x'}", "{type: 5}", "{type: string, pattern: '^(?=x)(x+)+$'}"],
+    ids=["elsewhere", "malformed", "not linear"],
+)
+def test_a_schema_that_cannot_be_used_is_a_fault(
+    session: Session, serve: Serve, model: ModelServer, schema: str
+) -> None:
+    request = schema.replace("URL", model.url)
+    put(session, f"endpoints: [{{path: /x, method: POST, request_schema: {request}}}]\n" + RULE % 1)
     host = serve()
     assert host.names == []
-    assert any(line.startswith("foo: endpoints[0].request_schema is no JSON Schema") for line in host.told)
+    assert any(line.startswith("foo: ") and "request_schema" in line for line in host.told)
+    assert model.visits == 0
 
 
 def test_a_registry_that_cannot_be_read_stops_nothing(session: Session, serve: Serve) -> None:
