@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,33 +31,25 @@ def upsert(env: Environment, file: Path, name: str, manifest: bytes, watch: Watc
     problem = id_problem(name)
     if problem:
         raise InputError(f"the name {name[:80]!r}: {problem}")
-    scene = read_scene(env, file)
-    key = find(scene, name, Kind.EXTENSION) or ItemKey(Kind.EXTENSION, name)
+    key = find(read_scene(env, file), name, Kind.EXTENSION) or ItemKey(Kind.EXTENSION, name)
     # A gateway goes by the name in the manifest, so that is the one under which it was handed over.
     data = yaml_text.set_entry(manifest, ("name",), name, name=EXTENSION_MANIFEST)
-    with _package(scene, key, data) as folder:
-        return key, change(env, file, watch, lambda: _look(env, file, key, folder))
+    with TemporaryDirectory(prefix="llamagate-upsert-") as temporary:
+        folder = Path(temporary) / key.id
+        return key, change(env, file, watch, lambda: _look(read_scene(env, file), key, folder, data))
 
 
-def _look(env: Environment, file: Path, key: ItemKey, folder: Path) -> Looked:
-    scene = read_scene(env, file)
+def _look(scene: Scene, key: ItemKey, folder: Path, manifest: bytes) -> Looked:
+    """Plan it, under the lock: the other files are those that are there now. ``folder`` is made, for the package."""
+    folder.mkdir()
+    if key in scene.present:
+        _copy(_present(scene, key), folder)
+    (folder / EXTENSION_MANIFEST).write_bytes(manifest)
     found = resolve_package(folder, limits=scene.policy.limits, name=key.id)
     place = Source(SourceKind.DIR, str(scene.home.item(key)))
     asked = Import(package=folder, kind=Kind.EXTENSION, downgrade=True, overwrite=True)
     looked = look_at_found(scene, replace(found, source=place, key=key), asked)
     return replace(looked, gateway=replace(looked.gateway, reload="off"))
-
-
-@contextmanager
-def _package(scene: Scene, key: ItemKey, manifest: bytes) -> Iterator[Path]:
-    """A folder with the package as it will be, for as long as it is needed."""
-    with TemporaryDirectory(prefix="llamagate-upsert-") as temporary:
-        folder = Path(temporary) / key.id
-        folder.mkdir()
-        if key in scene.present:
-            _copy(_present(scene, key), folder)
-        (folder / EXTENSION_MANIFEST).write_bytes(manifest)
-        yield folder
 
 
 def _present(scene: Scene, key: ItemKey) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from itertools import chain, islice
@@ -77,7 +78,7 @@ def _unfenced(text: str) -> str:
 
 def _decoded(text: str) -> Json:
     try:
-        value: Json = json.loads(text, parse_constant=_refuse)
+        value: Json = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return value
@@ -85,9 +86,17 @@ def _decoded(text: str) -> Json:
 
 def _decoded_from(text: str, at: int) -> Json:
     try:
-        value: Json = json.JSONDecoder(parse_constant=_refuse).raw_decode(text, at)[0]
+        value: Json = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode(text, at)[0]
     except (ValueError, RecursionError):
         return None
+    return value
+
+
+def _finite(word: str) -> float:
+    """``1e999`` would be infinite, and could not be written as JSON again."""
+    value = float(word)
+    if not math.isfinite(value):
+        raise ValueError(word)
     return value
 
 
