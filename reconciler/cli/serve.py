@@ -14,6 +14,7 @@ from reconciler.errors import ExitCode, LlamagateError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.host.server import Address
     from reconciler.host.settings import HostSettings
 
 _RATE = 50
@@ -56,6 +57,9 @@ def serve(
     rate_limit: Annotated[
         int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests a second of one caller; 0 is no limit.")
     ] = _RATE,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Also keep the home as the file says, and serve each change at once.")
+    ] = False,
     no_put: Annotated[bool, typer.Option("--no-put", help="Take no manifests over HTTP.")] = False,
     file: options.FileOption = Path(options.DEFAULT_FILE),
     home: options.HomeOption = None,
@@ -64,6 +68,7 @@ def serve(
     """Load, serve and run what is installed, over HTTP. API_KEY and LLAMAGATE_LLM_API_KEY hold the keys."""
     _check_extra()
     from reconciler.host.model_client import ModelServer
+    from reconciler.host.server import Address
     from reconciler.host.settings import HostSettings
 
     if migrate and legacy is None:
@@ -71,7 +76,7 @@ def serve(
     env = options.environment(home)
     settings = HostSettings(
         env=env,
-        file=options.named_file(file),
+        file=file if watch else options.named_file(file),  # a watcher waits for it
         legacy=legacy.absolute() if legacy else None,
         api_key=_key("API_KEY", env.variables),
         rate=rate_limit,
@@ -79,23 +84,27 @@ def serve(
         default_model=model,
         model=ModelServer(url=llm_url, api_key=_key("LLAMAGATE_LLM_API_KEY", env.variables), seconds=llm_timeout),
     )
-    return _run(settings, host, _port(port, env.variables), Terminal(quiet=quiet), migrates=migrate)
+    address = Address(host=host, port=_port(port, env.variables))
+    return _run(settings, address, Terminal(quiet=quiet), migrates=migrate, watches=watch)
 
 
-def _run(settings: HostSettings, host: str, port: int, terminal: Terminal, *, migrates: bool) -> int:
+def _run(settings: HostSettings, address: Address, terminal: Terminal, *, migrates: bool, watches: bool) -> int:
+    from contextlib import nullcontext
+
     from reconciler.host.runtime import Runtime
-    from reconciler.host.server import Address, listen, serve
+    from reconciler.host.server import listen, serve
     from reconciler.host.startup import start
+    from reconciler.host.watching import watching
 
-    address = Address(host=host, port=port)
-    with listen(address) as listener:
-        runtime = Runtime(settings, tell=terminal.notice)
+    runtime = Runtime(settings, tell=terminal.notice)
+    watched = watching(runtime, options.pass_options(settings.file, locked=False)) if watches else nullcontext()
+    with listen(address) as listener, watched as beside:
         start(runtime, migrates=migrates)
-        if settings.api_key is None and not address.is_loopback:
-            terminal.notice(f"everyone who reaches {host} may run and replace extensions; set API_KEY")
-        terminal.notice(f"serving at http://{host}:{listener.getsockname()[1]}")
         local_only = settings.api_key is None and address.is_loopback
-        return ExitCode.INTERRUPTED if serve(runtime, listener, local_only=local_only) else ExitCode.OK
+        if settings.api_key is None and not local_only:
+            terminal.notice(f"everyone who reaches {address.host} may run and replace extensions; set API_KEY")
+        is_interrupted = serve(runtime, listener, local_only=local_only, beside=beside)
+    return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK
 
 
 def _check_extra() -> None:

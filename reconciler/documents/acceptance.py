@@ -88,6 +88,10 @@ def _one_of(texts: list[Json]) -> Test:
     return lambda value: isinstance(value, str) and value in known
 
 
+def _const(rule: Json) -> Test:
+    return (lambda value: value is rule) if isinstance(rule, bool) else _one_of([rule])
+
+
 def _pattern(rule: str) -> Test:
     search = compiled(rule).search
     return lambda value: not isinstance(value, str) or search(value) is not None
@@ -152,7 +156,7 @@ def _choice(condition: Test, then: Test, otherwise: Any) -> Test:
 _KEYWORDS: Final[Mapping[str, Callable[[Any], Test]]] = {
     "type": _type,
     "enum": _one_of,
-    "const": lambda rule: _one_of([rule]),
+    "const": _const,
     "pattern": _pattern,
     "minimum": _minimum,
     "minLength": lambda rule: _size(str, least=rule),

@@ -22,7 +22,7 @@ class Served:
 class Expected:
     """An extension as the gateway should list it, by the name in its manifest.
 
-    One that is not ``loadable`` should not be listed, and one that is disabled need not be.
+    One that is not ``loadable``, or is disabled, need not be listed; our own host loads what gateways cannot.
     """
 
     name: str
@@ -74,7 +74,10 @@ _COPY = "a copy may lie in the folder 'extensions' from which the gateway was st
 
 def _departure(expected: Expected, served: Served | None) -> str:
     if not expected.loadable:
-        return f"this gateway cannot load it, but serves another of that name: {_COPY}" if served else ""
+        if served is None:
+            return ""
+        if served.version != expected.version:
+            return f"this gateway cannot load it, but serves another of that name: {_COPY}"
     if served is None:
         return f"version {expected.version} should be served, but is not" if expected.enabled else ""
     if not expected.enabled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +36,18 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a folder was read as, and the stamps of what was read."""
+    """What a folder was read as, and the stamps of what was read. ``reloads``: its package allows it while it runs."""
 
     stamps: Stamps
     enabled: bool
+    reloads: bool
     item: Extension | Module
+
+    def after(self, before: _Seen | None) -> _Seen:
+        """What is served where ``before`` was: the new, unless its package wants a restart for that."""
+        if self.reloads or before is None:
+            return self
+        return replace(self, item=replace(before.item, enabled=self.enabled))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +78,7 @@ class _Reading:
             enabled = self._enabled(key, origin, None)
             seen = self.before.get(folder)
             if seen is None or seen.stamps != stamps or enabled not in (None, seen.enabled):
-                seen = self._read(folder, key, origin, stamps)
+                seen = self._read(folder, key, origin, stamps).after(seen)
             self.seen[folder] = seen
             self.items.append(seen.item)
         except LlamagateError as error:
@@ -126,9 +133,10 @@ class _Reading:
             templates=definitions.templates,
         )
         if key.kind is Kind.EXTENSION:
-            return _Seen(stamps, placed.enabled, extension_of(package.document, placed))
-        bundled = bundled_documents(definitions, name=str(folder))
-        return _Seen(stamps, placed.enabled, module_of(package.document, placed, bundled))
+            item: Extension | Module = extension_of(package.document, placed)
+        else:
+            item = module_of(package.document, placed, bundled_documents(definitions, name=str(folder)))
+        return _Seen(stamps, placed.enabled, package.manifest.hot_reload, item)
 
 
 def load(places: Places, before: Loaded | None = None) -> Loaded:

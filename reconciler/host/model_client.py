@@ -6,7 +6,6 @@ The client knows no proxies, netrc or variables, and follows no redirect. An ans
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 from reconciler.errors import InputError, ModelError, RunTimeoutError
+from reconciler.host.engine.answers import json_value
 from reconciler.host.engine.run import Answer, Question
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import JsonObject
 
 DEFAULT_URL: Final = "http://127.0.0.1:11434"
 MAX_ANSWER_BYTES: Final = 4 * 2**20
@@ -113,7 +113,7 @@ class ModelClient:
                 await response.aclose()
         if response.status_code != _OK:
             raise self._failed(f"it answered {response.status_code}{_reason(data)}")
-        document = _decoded(data)
+        document = json_value(data)
         if not isinstance(document, dict):
             raise self._failed("its answer is no JSON object")
         return document
@@ -143,15 +143,7 @@ class ModelClient:
 
 def _reason(data: bytes) -> str:
     """What the server says went wrong, in one line."""
-    document = _decoded(data)
+    document = json_value(data)
     error = document.get("error") if isinstance(document, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
     return f": {' '.join(message.split())[:_SHOWN_CHARACTERS]}" if isinstance(message, str) else ""
-
-
-def _decoded(data: bytes) -> Json:
-    try:
-        value: Json = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value

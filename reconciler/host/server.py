@@ -6,10 +6,11 @@ import asyncio
 import ipaddress
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import uvicorn
 
@@ -69,9 +70,29 @@ def listen(address: Address) -> socket.socket:
     return listener
 
 
-def serve(runtime: Runtime, listener: socket.socket, *, local_only: bool) -> bool:
-    """Serve until a signal comes; whether that was Ctrl-C. A second one does not wait for requests under way."""
-    return asyncio.run(_until_a_signal(make_server(runtime, local_only=local_only), runtime, listener))
+class Beside(Protocol):
+    """Work that goes on beside the server, in a thread of its own."""
+
+    def run(self) -> None:
+        """Do it until asked to stop."""
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+
+
+def serve(runtime: Runtime, listener: socket.socket, *, local_only: bool, beside: Beside | None = None) -> bool:
+    """Serve until a signal comes; whether that was Ctrl-C. A second one does not wait for requests under way.
+
+    Where ``beside`` ends by itself so does the server, and what it raised is raised.
+    """
+    server = make_server(runtime, local_only=local_only)
+    return asyncio.run(_until_a_signal(server, runtime, listener, beside))
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL at which a socket listens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def make_server(runtime: Runtime, *, local_only: bool) -> uvicorn.Server:
@@ -97,12 +118,31 @@ async def serve_with(server: uvicorn.Server, runtime: Runtime, listener: socket.
         await runtime.close()
 
 
-async def _until_a_signal(server: uvicorn.Server, runtime: Runtime, listener: socket.socket) -> bool:
+async def _until_a_signal(
+    server: uvicorn.Server, runtime: Runtime, listener: socket.socket, beside: Beside | None
+) -> bool:
     stopping = _Stopping()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _stop, server, stopping, number)
-    await serve_with(server, runtime, listener)
+    runtime.tell(f"serving at {address_of(listener)}")  # whoever reads it may ask it to stop, too
+    async with _going_on(server, beside):
+        await serve_with(server, runtime, listener)
     return signal.SIGINT in stopping.signals
+
+
+@asynccontextmanager
+async def _going_on(server: uvicorn.Server, beside: Beside | None) -> AsyncIterator[None]:
+    if beside is None:
+        yield
+        return
+    with ThreadPoolExecutor(1) as thread:
+        work = asyncio.get_running_loop().run_in_executor(thread, beside.run)
+        work.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        try:
+            yield
+        finally:
+            beside.stop()
+            await work
 
 
 def _stop(server: uvicorn.Server, stopping: _Stopping, number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -32,12 +33,13 @@ _LOCK_WAIT_SECONDS: Final = 2.0
 
 @dataclass(slots=True)
 class Loop:
-    """The state of a watcher between its steps."""
+    """The state of a watcher between its steps. ``looked`` is called after each look and each attempt."""
 
     order: Order
     reporter: Reporter
     wake: Wake
     follow: Follow | None = None
+    looked: Callable[[], None] = lambda: None
     clock: Clock = field(default_factory=Clock)
     schedule: Schedule = field(init=False)
     state: Watched = field(init=False)
@@ -92,6 +94,7 @@ class Loop:
             self.schedule = self.schedule.looked(now)
         else:
             self.attempt()
+        self.looked()
 
     def attempt(self) -> Tried:
         """One attempt, whatever the time."""

@@ -16,11 +16,12 @@ from reconciler.model.config import JsonObject
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
-from reconciler.model.ids import ItemKey, is_ignored
+from reconciler.model.ids import ItemKey, is_ignored, path_problem
 from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_order
 from reconciler.packages.checksums import with_checksums
+from reconciler.packages.content import shown
 from reconciler.packages.pack import pack
 from reconciler.sources.catalog_index import index_bytes, read_index_file, url_of
 from reconciler.sources.opened import Opened
@@ -65,6 +66,10 @@ class _Found:
     @property
     def is_folder(self) -> bool:
         return self.place.is_dir()
+
+    def archive(self, folder: Path) -> str:
+        """Where its zip lies, or will lie, below the catalog's folder."""
+        return f"{self.key.id}-{self.version}.zip" if self.is_folder else self.place.relative_to(folder).as_posix()
 
     def __str__(self) -> str:
         return f"{self.key.id} {self.version}"
@@ -118,6 +123,11 @@ def _packages(folder: Path, limits: Limits) -> list[_Found]:
             found.append(_Found(place, open_source(Source(kind, str(place)), limits, str(place))))
         except LlamagateError as error:
             faults += error.faults or [Fault(file=str(place), message=error.message)]
+            continue
+        archive = found[-1].archive(folder)
+        problem = "the version holds a '/'" if kind is SourceKind.DIR and "/" in archive else path_problem(archive)
+        if problem:
+            faults.append(Fault(file=str(folder), message=f"{shown(archive)} cannot be listed: {problem}"))
     if faults:
         message = str(faults[0]) if len(faults) == 1 else f"{folder}: {len(faults)} faults in its packages"
         raise InputError(message, faults=faults, advice="mend them, or move them out of the catalog's folder")
@@ -163,7 +173,7 @@ def _check_is_as_published(one: _Found, known: Release | None, index: Path) -> N
 
 
 def _packed(one: _Found, folder: Path) -> Path:
-    archive = folder / f"{one.key.id}-{one.version}.zip"
+    archive = folder / one.archive(folder)
     if archive.exists():
         raise InputError(f"{archive} exists, and is not {one}, which {one.place} holds", advice="rename it")
     try:
@@ -182,7 +192,7 @@ def _release(folder: Path, archive: Path, one: _Found, known: Release | None, to
         message = f"{archive} was packed anew: it has other bytes than the index lists for {one}"
         raise RefusedError(message, advice="put back the file that was published, or give it a new version")
     return Release(
-        url=url_of(archive.relative_to(folder).as_posix()),
+        url=url_of(one.archive(folder)),
         archive=digest,
         tree=one.opened.package.tree,
         size=size,

@@ -186,6 +186,9 @@ def _copies(scene: Scene) -> Iterator[Finding]:
 def _hold(scene: Scene) -> Iterator[Finding]:
     if scene.record.hold is not None:
         yield _note("hold", f"the watcher leaves things alone: {scene.record.hold.reason}", "llamagate resume")
+    for one in scene.record.suspensions:
+        message = f"the watcher leaves {one.item or 'everything'} alone: {one.reason}"
+        yield _note("suspended", message, f"llamagate resume {one.item}".rstrip())
 
 
 def _gateway(scene: Scene) -> Iterator[Finding]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
@@ -17,20 +18,33 @@ from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
 
 _RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
+_ZIP_START: Final = b"PK"
+
+
+class Claim(NamedTuple):
+    """``who`` says which digest an archive has, and what to do where it has another."""
+
+    who: str
+    advice: str
+
+
+BY_LOCK: Final = Claim("the lock says", "find out who changed it; 'llamagate lock --upgrade ID' accepts it as it is")
+BY_FILE: Final = Claim("the file says", "find out who changed it; if it is right as it is, change its sha256 there")
+BY_INDEX: Final = Claim("the index says", "find out who changed it; its publisher has to mend the catalog")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """An archive to take from the first of ``urls`` that has it. ``name`` is how messages call the package.
 
-    ``archive`` is the digest that it must have, ``because`` who says so.
+    ``archive`` is the digest that it must have, by the ``claim`` of someone.
     """
 
     urls: Sequence[str]
     name: str
     auth: Auth | None = None
     archive: Digest | None = None
-    because: str = ""
+    claim: Claim = BY_LOCK
 
 
 @contextmanager
@@ -90,7 +104,10 @@ def _delivery(out: BinaryIO, digest: Digest, wanted: Wanted, reach: Reach) -> De
     from reconciler.packages.archive import open_archive
 
     if wanted.archive not in (None, digest):
-        message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.because} {wanted.archive}"
-        raise RefusedError(message, advice="find out who changed it; 'llamagate lock --upgrade ID' accepts it as it is")
+        message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
+        raise RefusedError(message, advice=wanted.claim.advice)
     out.flush()
+    if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
+        advice = "name the archive itself; a repository is written {git: URL}"
+        raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
     return Delivery(open_archive(out.fileno(), limits=reach.limits, name=wanted.name), digest)

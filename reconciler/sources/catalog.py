@@ -14,7 +14,7 @@ from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
 from reconciler.model.offer import Offer
 from reconciler.model.source import URL, Fetching, Source
-from reconciler.sources.artifact import Wanted, copied, downloaded
+from reconciler.sources.artifact import BY_INDEX, BY_LOCK, Wanted, copied, downloaded
 from reconciler.sources.catalog_index import MAX_INDEX_BYTES, path_of, read_index, read_index_file
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
@@ -64,13 +64,12 @@ class CatalogFolder:
         """Nothing: each archive is taken when it is opened."""
 
     def open(self, source: Source, offer: Offer) -> AbstractContextManager[Delivery]:
-        because = "the lock says" if offer.is_locked else "the index says"
         wanted = Wanted(
             urls=(offer.pin.url,),
             name=f"{source}, {offer.pin.url}",
             auth=self.fetching.auth,
             archive=offer.archive,
-            because=because,
+            claim=BY_LOCK if offer.is_locked else BY_INDEX,
         )
         path = path_of(self._relative(source, offer.pin.url))
         return (

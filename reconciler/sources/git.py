@@ -95,5 +95,5 @@ def git_rules(url: str, fetching: Fetching, reach: Reach) -> GitRules:
         seconds=reach.rules.seconds,
         headers=(f"{credentials.header}: {credentials.value}",) if credentials else (),
         variables=reach.variables,
-        offline=reach.offline and not Path(url).is_absolute(),
+        offline=reach.offline and not (Path(url).is_absolute() or url.startswith("file:")),
     )

@@ -10,7 +10,7 @@ from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
 from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source
-from reconciler.sources.artifact import Wanted, downloaded
+from reconciler.sources.artifact import BY_FILE, BY_LOCK, Wanted, downloaded
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.reach import Reach
 
@@ -41,6 +41,6 @@ class WebAddress:
             name=str(source),
             auth=self.fetching.auth,
             archive=offer.archive,
-            because="the lock says" if offer.is_locked else "the file says",
+            claim=BY_LOCK if offer.is_locked else BY_FILE,
         )
         return downloaded(wanted, self.reach)

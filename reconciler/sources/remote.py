@@ -14,6 +14,7 @@ from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, SourceKind
 from reconciler.packages.content import Content
 from reconciler.packages.manifest import read_package
+from reconciler.sources.artifact import BY_INDEX
 from reconciler.sources.cached import keep
 from reconciler.sources.catalog import CatalogFolder
 from reconciler.sources.git import GitRepository
@@ -44,9 +45,11 @@ class Remotes:
         """Where the package of ``item`` is."""
         kind, location = item.source.kind, self.reach.location(item.source)
         with self._one_at_a_time:
-            return self._places.setdefault(
-                (kind, location, item.fetching), PLACES[kind](location, item.fetching, self.reach)
-            )
+            place = self._places.get((kind, location, item.fetching))
+            if place is None:
+                place = PLACES[kind](location, item.fetching, self.reach)
+                self._places[kind, location, item.fetching] = place
+            return place
 
 
 def fetch(item: DesiredItem, offer: Offer, place: Place, reach: Reach) -> Resolved:
@@ -90,6 +93,6 @@ def _opened(item: DesiredItem, offer: Offer, content: Content) -> Opened:
     if offer.tree not in (None, package.tree):
         who = "the lock pins" if offer.is_locked else "the catalog lists"
         message = f"{item.source} holds other content ({package.tree}) than {who} ({offer.tree})"
-        advice = f"find out who changed it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
-        raise RefusedError(message, advice=advice)
+        accept = f"find out who changed it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
+        raise RefusedError(message, advice=accept if offer.is_locked else BY_INDEX.advice)
     return Opened(package=package, content=content)

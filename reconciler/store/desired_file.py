@@ -22,6 +22,7 @@ _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
 _NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What a quoted YAML text cannot hold as it is: control characters, and what ends a line besides the line feed."""
+_CONFLICT: Final = re.compile(rb"^<{7} ", re.MULTILINE)
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 Known = Mapping[Digest, JsonObject]
@@ -126,9 +127,24 @@ def _quoted(value: Json) -> str:
 def _validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
     from reconciler.documents import schemas, yaml_text
 
-    value = yaml_text.load(data, name=str(path), text_keys=text_keys)
+    try:
+        value = yaml_text.load(data, name=str(path), text_keys=text_keys)
+    except InputError as error:
+        if conflict := _conflict(data, path):
+            raise conflict from error
+        raise
     schemas.check(value, schema, data=data, file=str(path), what=what)
     return cast(JsonObject, value)
+
+
+def _conflict(data: bytes, path: Path) -> InputError | None:
+    """The error for text in which a merge left both sides; ``None`` where it did not."""
+    if (match := _CONFLICT.search(data)) is None:
+        return None
+    line = data.count(b"\n", 0, match.start()) + 1
+    fault = Fault(message="a merge left both sides of a conflict here", file=str(path), line=line, column=1)
+    advice = "keep one side of each conflict; 'llamagate lock' adds to the lock what it lacks then"
+    return InputError(str(fault), faults=[fault], advice=advice)
 
 
 def _read(path: Path, missing: str) -> bytes:

@@ -130,6 +130,43 @@ def test_packages_that_are_none_are_all_named(session: Session, shop: Path) -> N
     assert not (shop / "index.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "shown", "problem"),
+    [
+        ("a?b.zip", "'a?b.zip'", "the name holds a character that Windows forbids"),
+        ("a\\b.zip", r"'a\\b.zip'", "the name holds a backslash"),
+        ("a\nb.zip", r"'a\nb.zip'", "the name holds a control or invisible character"),
+        ("a\udcffb.zip", r"'a\udcffb.zip'", "the name holds a control or invisible character"),
+    ],
+    ids=["question mark", "backslash", "line feed", "no UTF-8"],
+)
+def test_a_name_that_no_index_may_list(session: Session, shop: Path, name: str, shown: str, problem: str) -> None:
+    (shop / "foo-1.0.0.zip").rename(shop / name)
+    failed = session.llamagate("catalog", "build", shop, exits=1)
+    assert f"{shop}: {shown} cannot be listed: {problem}" in failed.err
+    assert not (shop / "index.json").exists()
+
+
+def test_a_version_that_leads_out_of_the_folder(session: Session, shop: Path) -> None:
+    session.edit(shop / "bar" / "manifest.yaml", "0.3.0", "0.3.0/../../escaped")
+    (shop / "bar-0.3.0").mkdir()
+    failed = session.llamagate("catalog", "build", shop, exits=1)
+    assert f"{shop}: 'bar-0.3.0/../../escaped.zip' cannot be listed: the version holds a '/'" in failed.err
+    assert not (session.base / "escaped.zip").exists()
+
+
+@pytest.mark.parametrize("name", ["a b.zip", "läs/mig#1.zip", "a%20b.zip"])
+def test_an_unusual_name_is_listed_as_a_url(session: Session, shop: Path, server: HttpServer, name: str) -> None:
+    (shop / name).parent.mkdir(exist_ok=True)
+    (shop / "foo-1.2.0.zip").rename(shop / name)
+    for place in (str(shop), server.url()):
+        session.llamagate("catalog", "build", shop)
+        shutil.rmtree(session.home, ignore_errors=True)
+        desire(session, place)
+        session.llamagate("apply")
+        assert session.registered()["foo"]["version"] == "1.2.0"
+
+
 def test_a_folder_that_is_none(session: Session) -> None:
     failed = session.llamagate("catalog", "build", session.base / "nowhere", exits=1)
     assert "cannot be listed: No such file or directory" in failed.err
@@ -188,6 +225,33 @@ def test_an_index_that_says_other_than_the_archive_is_refused(session: Session, 
     failed = session.llamagate("apply", exits=5)
     assert "the archive has the digest sha256:" in failed.err
     assert "but the index says sha256:" in failed.err
+    assert "find out who changed it; its publisher has to mend the catalog" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("sha256", "0" * 64), ("tree", f"sha256:{'0' * 64}")], ids=["sha256", "tree"]
+)
+def test_an_index_that_was_changed_is_refused(session: Session, shop: Path, field: str, value: str) -> None:
+    session.llamagate("catalog", "build", shop)
+    desire(session, shop)
+    session.llamagate("lock")
+    document = index(shop)
+    document["items"]["foo"]["versions"]["1.2.0"][field] = value
+    (shop / "index.json").write_text(json.dumps(document))
+    shutil.rmtree(session.home)
+    failed = session.llamagate("apply", exits=5)
+    assert f"{shop} now lists other content as version 1.2.0 of foo than the lock pins" in failed.err
+
+
+def test_an_index_that_says_another_tree_is_refused(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    document = index(shop)
+    document["items"]["foo"]["versions"]["1.2.0"]["tree"] = f"sha256:{'0' * 64}"
+    (shop / "index.json").write_text(json.dumps(document))
+    desire(session, shop)
+    failed = session.llamagate("apply", exits=5)
+    assert f"than the catalog lists (sha256:{'0' * 64})" in failed.err
+    assert "find out who changed it; its publisher has to mend the catalog" in failed.err
 
 
 @pytest.mark.parametrize(
@@ -266,6 +330,21 @@ def test_the_index_is_read_once_for_all_items(session: Session, shop: Path, serv
     session.desired(f"extensions:\n{lines}")
     session.llamagate("apply")
     assert server.count("/index.json") == 1
+
+
+def test_items_of_one_catalog_may_have_other_credentials(session: Session, shop: Path, server: HttpServer) -> None:
+    session.llamagate("catalog", "build", shop)
+    session.variables |= {"FIRST": "Bearer first", "SECOND": "Bearer second"}
+    source = f"{{catalog: '{server.url()}', auth: {{header_env: %s}}}}"
+    session.desired(f"extensions:\n  foo: {{source: {source % 'FIRST'}}}\n  bar: {{source: {source % 'SECOND'}}}\n")
+    session.llamagate("apply")
+    shown = [(request.path, request.headers.get("authorization")) for request in server.requests]
+    assert sorted(shown) == [
+        ("/bar-0.3.0.zip", "Bearer second"),
+        ("/foo-1.2.0.zip", "Bearer first"),
+        ("/index.json", "Bearer first"),
+        ("/index.json", "Bearer second"),
+    ]
 
 
 def test_an_item_that_the_catalog_does_not_have(session: Session, shop: Path) -> None:

@@ -241,7 +241,7 @@ def test_a_repository_of_this_machine_must_be_allowed(session: Session, origin: 
     failed = session.llamagate("apply", exits=1)
     assert "policy.sources.local_git" in failed.err
     session.desired(f"extensions:\n  foo: {{source: {source}}}\npolicy: {{sources: {{local_git: true}}}}\n")
-    session.llamagate("apply")
+    session.llamagate("apply", "--offline")
     assert session.installed("foo").is_dir()
 
 

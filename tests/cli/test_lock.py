@@ -208,6 +208,15 @@ def test_outdated_of_refs_and_tags(session: Session, repository: tuple[Origin, G
     assert "WANTED\n" not in session.llamagate("outdated").out.partition("\n")[2], "no upgrade brings what is newer"
 
 
+def test_outdated_of_another_source_than_the_locked_one(session: Session, shop: Path) -> None:
+    desire(session, shop, foo="^1")
+    session.llamagate("lock")
+    moved = shop.rename(session.base / "moved")
+    desire(session, moved, foo="^1")
+    (found,) = session.llamagate("outdated", "--json").json["items"]
+    assert (found["locked"], found["wanted"], found["notes"]) == (None, "1.0.0", ["not locked yet"])
+
+
 def test_outdated_where_someone_cannot_be_asked(session: Session, shop: Path) -> None:
     desire(session, shop, foo="^1")
     session.llamagate("lock")

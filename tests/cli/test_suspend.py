@@ -53,6 +53,16 @@ def test_an_apply_by_hand_does_not_heed_it_and_says_so(pair: Session) -> None:
     assert len(pair.record()["suspensions"]) == 1
 
 
+def test_doctor_names_what_is_suspended(pair: Session) -> None:
+    pair.llamagate("suspend", "foo", "--reason", "a demo")
+    pair.llamagate("suspend", "--reason", "freeze")
+    findings = pair.llamagate("doctor", "--json").json["findings"]
+    assert [(one["message"], one["mend"]) for one in findings if one["code"] == "suspended"] == [
+        ("the watcher leaves everything alone: freeze", "llamagate resume"),
+        ("the watcher leaves foo alone: a demo", "llamagate resume foo"),
+    ]
+
+
 def test_a_hold_names_the_input_that_it_is_set_against(pair: Session) -> None:
     pair.llamagate("disable", "bar")
     pair.llamagate("rollback")

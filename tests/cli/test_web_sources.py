@@ -152,6 +152,7 @@ def test_the_digest_in_the_file_must_be_that_of_the_archive(session: Session, se
     desire(session, f"{{http: '{server.url('/foo.zip')}', sha256: '{'0' * 64}'}}")
     failed = session.llamagate("apply", exits=5)
     assert f"the archive has the digest sha256:{right}, but the file says sha256:{'0' * 64}" in failed.err
+    assert "find out who changed it; if it is right as it is, change its sha256 there" in failed.err
     desire(session, f"{{http: '{server.url('/foo.zip')}', sha256: '{right.upper()}'}}")
     session.llamagate("apply")
     assert lock_entries(session)["foo"]["archive"] == f"sha256:{right}"
@@ -173,7 +174,8 @@ def test_what_is_no_archive_is_said_so(session: Session, server: HttpServer) -> 
     server.routes["/foo.zip"] = body(b"<!doctype html><title>Log in</title>" * 9, Content_Type="text/html")
     desire(session, server.url("/foo.zip"))
     failed = session.llamagate("apply", exits=1)
-    assert f"extensions.foo: {server.url('/foo.zip')}: " in failed.err
+    assert f"extensions.foo: {server.url('/foo.zip')}: what is there is no zip archive\n" in failed.err
+    assert "name the archive itself; a repository is written {git: URL}" in failed.err
     assert not session.home.joinpath("extensions").exists()
 
 

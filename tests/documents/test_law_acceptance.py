@@ -61,13 +61,15 @@ def test_the_quick_test_and_jsonschema_agree(name: str, data: st.DataObject) -> 
         pytest.param({"additionalProperties": {"type": "string"}, "properties": {"a": {}}}, {"a": 1}, id="known field"),
         pytest.param({"uniqueItems": True}, ["a", "a"], id="twice the same"),
         pytest.param({"propertyNames": {"maxLength": 1}}, {"ab": 1}, id="a name"),
+        pytest.param({"const": True}, True, id="true"),
+        pytest.param({"const": True}, 1, id="1 is not true"),
     ],
 )
 def test_corners(schema: Any, value: Any) -> None:
     assert acceptor(schema)(value) == schemas._extended()(schema).is_valid(value)
 
 
-@pytest.mark.parametrize("schema", [{"oneOf": [{}]}, {"enum": [1]}, {"const": True}, {"items": {"$ref": "#"}}, False])
+@pytest.mark.parametrize("schema", [{"oneOf": [{}]}, {"enum": [1]}, {"const": 1}, {"items": {"$ref": "#"}}, False])
 def test_what_is_not_known_has_no_acceptor(schema: Any) -> None:
     with pytest.raises(UnknownKeywordError):
         acceptor(schema)

@@ -11,7 +11,7 @@ import pytest
 from reconciler.fs.file_lock import exclusive
 from reconciler.model.home import Home
 from tests.cli.shell import Session
-from tests.cli.test_gateway import running, says
+from tests.gateway.simulator import running
 from tests.host.conftest import Serve
 from tests.host.served import extension, put_on_disk, write
 
@@ -94,7 +94,7 @@ def test_an_item_of_a_file_stays_the_files_and_a_hold_is_set(session: Session, s
 
 
 def test_no_other_gateway_is_told(session: Session, serve: Serve) -> None:
-    with running(says("200 OK", {})) as gateway:
+    with running(session.home) as gateway:
         session.desired(f'gateway: {{url: "{gateway.url}"}}\n')
         put_on_disk(session, "bar", manifest__yaml=extension(RULE % 1, name="bar"))
         host = serve()

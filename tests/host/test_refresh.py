@@ -48,6 +48,39 @@ def test_an_update_is_run_at_once(session: Session, serve: Serve) -> None:
     assert host.run("foo", {}) == {"version": 2}
 
 
+def test_a_package_that_wants_a_restart_gets_its_update_then(session: Session, serve: Serve) -> None:
+    cold = "id: foo\nname: foo\nversion: 1.0.0\nhot_reload: false\n"
+    put_on_disk(session, "foo", manifest__yaml=extension(RULE % 1), extension__yaml=cold)
+    host = serve()
+    put(session, RULE % 2)
+    assert changes(host.refresh()) == NOTHING
+    assert host.run("foo", {}) == {"version": 1}
+    assert serve().run("foo", {}) == {"version": 2}
+    session.llamagate("disable", "foo")
+    assert changes(host.refresh()) == {**NOTHING, "updated": ["foo"]}
+    assert host.post("/v1/extensions/foo/execute", {}).status_code == 503
+    session.llamagate("remove", "foo")
+    assert changes(host.refresh()) == {**NOTHING, "removed": ["foo"]}
+
+
+def test_a_change_is_told_and_found_served(session: Session, serve: Serve) -> None:
+    host = serve()
+    session.package("task", files={"manifest.yaml": ""})
+    (session.project / "packages/task/manifest.yaml").unlink()
+    session.write("packages/task/extension.yaml", "name: task\nversion: 1.0.0\ntask: {type: model}\nprompt: hi\n")
+    gateway = f'gateway: {{url: "{host.client.base_url}"}}\n'
+    session.extensions("foo", "bar", "task", text=gateway)
+    assert session.llamagate("apply").err.endswith(
+        f"the gateway at {str(host.client.base_url).rstrip('/')} was reloaded\n"
+    )
+    session.package("foo", version="2.0.0")
+    session.desired(gateway + "extensions:\n  foo: {source: ./packages/foo, enabled: false}\n")
+    assert session.llamagate("apply").err.endswith("was reloaded\n")
+    assert [
+        (row["name"], row["version"], row["enabled"]) for row in host.get("/v1/extensions").json()["extensions"]
+    ] == [("foo", "2.0.0", False)]
+
+
 def test_each_command_is_seen(session: Session, serve: Serve) -> None:
     session.package("foo", files={"manifest.yaml": extension(ENDPOINT % ("/x", "GET"))})
     session.extensions("foo")

@@ -194,7 +194,7 @@ def test_the_json_is_taken_out_of_a_reply(host_of: Callable[..., Host], model: M
     assert host.run("foo", {}) == {"summary": {"a": 1}}
 
 
-@pytest.mark.parametrize("said", ["no", "[1]", '{"a": NaN}', "{" * 3000, '{"a":' * 3000])
+@pytest.mark.parametrize("said", ["no", "[1]", '{"a": NaN}', '{"a": 1e999}', "{" * 3000, '{"a":' * 3000])
 def test_a_reply_without_json(host_of: Callable[..., Host], model: ModelServer, said: str) -> None:
     host = host_of("steps: [{uses: llm.chat, with: {prompt: p}}, {uses: summary.parse}]\n")
     model.say = lambda _: said

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.shell import MANIFEST, Result, Session
 from tests.loop.watcher import condition, state, watching
-from tests.sources.git_servers import Origin, git_over_http
+from tests.sources.git_servers import Origin, demanding, git_over_http
 
 
 @pytest.fixture
@@ -170,6 +170,19 @@ def test_a_watcher_takes_a_new_commit_by_itself(session: Session, origin: Origin
         shutil.rmtree(session.installed("foo"))
         watcher.said("Applied", "repair foo")
         assert watcher.end() == 0
+
+
+def test_a_repository_that_wants_a_header_gets_it_and_nobody_reads_of_it(session: Session, origin: Origin) -> None:
+    hidden = "t0k-of-the-repository"
+    with git_over_http(origin.path.parent) as served:
+        served.before = demanding(f"Bearer {hidden}")
+        arguments = ("watch", "--once", "--repo", served.url("origin"), "--path", "site")
+        session.llamagate(*arguments, exits=1)
+        session.variables["REPO_HEADER"] = f"Authorization: Bearer {hidden}"
+        said = session.llamagate(*arguments, "--repo-header-env", "REPO_HEADER")
+    assert version(session) == "1.0.0"
+    kept = [data for _, data in session.everything().values() if isinstance(data, bytes)]
+    assert not [data for data in (*kept, said.err.encode()) if hidden.encode() in data]
 
 
 # Signatures

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.events import FileSystemEvent
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
 from reconciler.fs import probe
@@ -94,18 +96,25 @@ def place(path: Path, *, deep: bool = True, only: frozenset[str] = frozenset()) 
     return Place(path=path, deep=deep, inode=path.stat().st_ino, only=only)
 
 
-def test_a_change_wakes_and_reading_does_not(tmp_path: Path, wake: Wake, events: Events) -> None:
+def test_a_change_wakes_and_reading_does_not(
+    tmp_path: Path, wake: Wake, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes first is told first: at the change, everything that reading brings has been told."""
+    seen: list[tuple[str, str]] = []
+
+    def note(_: object, event: FileSystemEvent) -> None:
+        seen.append((event.event_type, Path(os.fsdecode(event.src_path)).name))
+        wake.trigger()
+
+    monkeypatch.setattr("reconciler.loop.events._Handler.on_any_event", note)
     (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "file").write_text("x")
+    (tmp_path / "deep" / "read").write_text("x")
     assert events.follow([place(tmp_path)]) == ""
-    (tmp_path / "deep" / "file").read_text()
+    (tmp_path / "deep" / "read").read_text()
     list(tmp_path.rglob("*"))
-    (tmp_path / "deep" / "file").write_text("y")
+    (tmp_path / "deep" / "written").write_text("y")
     assert wake.sleep(30)
-    while wake.sleep(0.3):
-        pass  # what that write still brings
-    (tmp_path / "deep" / "file").read_text()
-    assert not wake.sleep(0.3)
+    assert seen[0] == ("created", "written")
 
 
 def test_names_of_no_interest_do_not_wake(tmp_path: Path, wake: Wake, events: Events) -> None:

@@ -190,24 +190,6 @@ def test_what_a_crashed_command_left_is_settled(foo: Session) -> None:
         eventually(lambda: not foo.journal.exists(), "no journal")
 
 
-def test_local_files_and_its_own_files_do_not_wake_it(foo: Session) -> None:
-    """Each attempt is counted; reading, its own writes and files of programs are no reason for another one."""
-    metrics = foo.base / "metrics.prom"
-    with watching(foo, "--metrics-file", metrics) as watcher:
-        watcher.said("Applied", "install foo")
-        foo.package("foo", version="2.0.0")
-        watcher.said("Applied", "update foo")
-        eventually(lambda: 'result="unchanged"} 1\n' in metrics.read_text(), "the look after its own change")
-        for number in range(3):
-            foo.installed("foo", f"log-{number}.txt").write_text("x")
-            foo.installed("foo", "manifest.yaml").read_bytes()
-        foo.desired("extensions: {}\n")
-        watcher.said("Applied", "remove foo")
-        text = metrics.read_text()
-    assert 'attempts_total{result="applied"} 3\n' in text
-    assert int(text.partition('attempts_total{result="unchanged"} ')[2].split("\n")[0]) <= 2
-
-
 # Faults
 
 

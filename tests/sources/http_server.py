@@ -22,6 +22,7 @@ from http import HTTPStatus
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 Behaviour = Callable[["Exchange"], None]
 Route = Behaviour | bytes | int
@@ -231,5 +232,5 @@ class HttpServer:
         for key in (path, place):
             if key in self.routes:
                 return behaviour_of(self.routes[key])
-        file = self.folder / place.lstrip("/") if self.folder else None
+        file = self.folder / unquote(place).lstrip("/") if self.folder else None
         return body(file.read_bytes()) if file and file.is_file() else behaviour_of(404)

@@ -174,6 +174,43 @@ def test_what_was_replaced_at_its_place_is_refused(session: Session, route: Rout
 
 
 @pinned_kinds
+def test_what_was_replaced_is_refused_also_where_only_the_cache_lost_it(session: Session, route: Route) -> None:
+    session.llamagate("apply")
+    session.package("foo", files={"manifest.yaml": (route.folder("foo") / "manifest.yaml").read_text() + "# evil\n"})
+    route.publish("foo")
+    shutil.rmtree(session.ours / "cache")
+    session.installed("foo", "manifest.yaml").unlink()
+    failed = session.llamagate("apply", exits=5)
+    assert "'llamagate lock --upgrade" in failed.err
+    assert not session.installed("foo", "manifest.yaml").exists()
+
+
+@pinned_kinds
+def test_a_lock_with_another_tree_is_refused(session: Session, route: Route) -> None:
+    session.llamagate("lock")
+    tree = "sha256:" + "0" * 64
+    session.edit("llamagate.lock.yaml", locked(session)["tree"], tree)
+    shutil.rmtree(session.home)
+    failed = session.llamagate("apply", exits=5)
+    assert "lock --upgrade foo' accepts it as it is" in failed.err
+    assert locked(session)["tree"] == tree
+
+
+@pinned_kinds
+def test_a_lock_with_the_tree_of_another_package_is_refused(session: Session, route: Route) -> None:
+    """What lies in the cache by that tree is no less checked than what is fetched."""
+    session.llamagate("lock")
+    session.package("bar")
+    session.write("other.yaml", "apiVersion: llamagate/v1\nextensions: {bar: ./packages/bar}\n")
+    session.llamagate("apply", "-f", "other.yaml")
+    (other,) = yaml.safe_load((session.project / "other.lock.yaml").read_text())["items"]
+    session.edit("llamagate.lock.yaml", locked(session)["tree"], other["tree"])
+    failed = session.llamagate("plan", exits=1)
+    assert "extensions.foo: the key is 'foo', but the package in " in failed.err
+    assert "has the id 'bar'" in failed.err
+
+
+@pinned_kinds
 def test_what_was_replaced_is_taken_when_someone_says_so(session: Session, route: Route) -> None:
     session.llamagate("apply")
     session.package("foo", files={"manifest.yaml": (route.folder("foo") / "manifest.yaml").read_text() + "# good\n"})

@@ -131,6 +131,15 @@ def test_what_to_do_about_an_id_that_stands_twice(tmp_path: Path) -> None:
     assert caught.value.advice == "delete the lock and run 'llamagate lock'"
 
 
+def test_a_conflict_that_a_merge_left(tmp_path: Path) -> None:
+    both = '<<<<<<< HEAD\n    version: "1.2.0"\n=======\n    version: "1.3.0"\n>>>>>>> other'
+    path = written(tmp_path, TEXT.replace('    version: "1.2.0"', both))
+    with pytest.raises(InputError) as caught:
+        read_lock(path)
+    assert str(caught.value) == f"{path}:12:1: a merge left both sides of a conflict here"
+    assert caught.value.advice == "keep one side of each conflict; 'llamagate lock' adds to the lock what it lacks then"
+
+
 def locked(source: Source, version: str = "1.0.0", tree: Digest = TREE, item_id: str = "a") -> LockItem:
     return LockItem(key=ItemKey(Kind.EXTENSION, item_id), source=source, version=version, tree=tree)
 

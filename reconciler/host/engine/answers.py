@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from itertools import chain, islice
-from typing import Final, NoReturn
+from typing import Final
 
 from reconciler.host.items import Extension, Output
 from reconciler.model.config import Json, JsonObject
@@ -35,7 +35,7 @@ def object_in(text: str) -> JsonObject | None:
     """The JSON object that ``text`` is, or holds in a fenced block or between other words."""
     fenced = (match[1] for match in islice(_FENCED.finditer(text), _TRIES))
     for candidate in chain([text], fenced):
-        found = _decoded(candidate.strip())
+        found = json_value(candidate.strip())
         if isinstance(found, dict):
             return found
     at = text.find("{")
@@ -53,7 +53,7 @@ def as_type(value: Json, name: str) -> Json:
     """``value`` as its declared type: a model gives numbers and objects as text. What cannot be read so stays text."""
     if not isinstance(value, str) or name not in _IS_TYPE or name == "string":
         return value
-    found = object_in(value) if name == "object" else _decoded(_unfenced(value))
+    found = object_in(value) if name == "object" else json_value(_unfenced(value))
     return found if found is not None and has_type(found, name) else value
 
 
@@ -76,9 +76,10 @@ def _unfenced(text: str) -> str:
     return match[1].strip() if match else text.strip()
 
 
-def _decoded(text: str) -> Json:
+def json_value(text: str | bytes) -> Json:
+    """The JSON in ``text``; ``None`` where it is none, or where a number in it is not finite."""
     try:
-        value: Json = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value: Json = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return value
@@ -86,20 +87,15 @@ def _decoded(text: str) -> Json:
 
 def _decoded_from(text: str, at: int) -> Json:
     try:
-        value: Json = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode(text, at)[0]
+        value: Json = json.JSONDecoder(parse_constant=_finite, parse_float=_finite).raw_decode(text, at)[0]
     except (ValueError, RecursionError):
         return None
     return value
 
 
 def _finite(word: str) -> float:
-    """``1e999`` would be infinite, and could not be written as JSON again."""
-    value = float(word)
-    if not math.isfinite(value):
+    """A number that can be written again; neither the words NaN and Infinity nor ``1e999`` are one."""
+    number = float(word)
+    if not math.isfinite(number):
         raise ValueError(word)
-    return value
-
-
-def _refuse(word: str) -> NoReturn:
-    """NaN and the infinities are no JSON."""
-    raise ValueError(word)
+    return number
