@@ -82,11 +82,11 @@ def serve(
         env=env,
         file=file if watch else options.named_file(file),  # a watcher waits for it
         legacy=legacy.absolute() if legacy else None,
-        api_key=env.variables.get("API_KEY") or None,
+        api_key=_key("API_KEY", env.variables),
         rate=rate_limit,
         takes_manifests=not no_put,
         default_model=model,
-        model=ModelServer(url=llm_url, api_key=env.variables.get("LLAMAGATE_LLM_API_KEY"), seconds=llm_timeout),
+        model=ModelServer(url=llm_url, api_key=_key("LLAMAGATE_LLM_API_KEY", env.variables), seconds=llm_timeout),
     )
     address = Address(host=host, port=_port(port, env.variables))
     watches = options.pass_options(settings.file, locked=locked) if watch else None
@@ -122,6 +122,17 @@ def _check_extra() -> None:
             raise
         message = f"serve needs the package {error.name}, which is not installed"
         raise LlamagateError(message, advice="pip install 'llamagate[host]'") from error
+
+
+def _key(name: str, variables: Mapping[str, str]) -> str | None:
+    """The key in a variable, without the line end that files of secrets have. ``UsageError`` where it is none."""
+    from reconciler.host.model_client import is_header_text
+
+    text = variables.get(name, "")
+    key = text.strip()
+    if text and not (key and is_header_text(key)):
+        raise UsageError(f"the variable {name} holds no key: one is printable ASCII, on one line", advice="set it anew")
+    return key or None
 
 
 def _port(port: int | None, variables: Mapping[str, str]) -> int:

@@ -30,6 +30,8 @@ MAX_USAGE_ROWS: Final = 10_000
 """Kept in a usage report, the newest: it is one JSON list, which is written anew for each row."""
 
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
+_MAX_NAME_CHARACTERS: Final = 200
+"""Of a model: callers choose it, and the report must hold many rows."""
 _REDACTED: Final = "[redacted]"
 _DEFAULT_AUDIT: Final = "./var/audit"
 _DEFAULT_REPORT: Final = "./output/usage_report.json"
@@ -107,12 +109,14 @@ class Hooks:
         row: JsonObject = {
             "timestamp": f"{self.now():%Y-%m-%dT%H:%M:%SZ}",
             "request_id": request_id,
-            "model": answer.model,
-            **{name: answer.usage.get(name) for name in _TOKENS},
+            "model": answer.model[:_MAX_NAME_CHARACTERS],
+            **{name: _count(answer.usage.get(name)) for name in _TOKENS},
         }
         with self._one_report:  # held to the end of the write, also where the run is cancelled meanwhile
             rows = [*_report(files, path), row][-MAX_USAGE_ROWS:]
-            files.write(path, json.dumps(rows, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+            while len(data := _in_bytes(rows)) > self.limit and len(rows) > 1:
+                rows = rows[len(rows) // 2 :]
+            files.write(path, data)
 
 
 def redacted(body: Json, rules: list[Json]) -> Json:
@@ -157,6 +161,14 @@ def _replaced(document: Json, place: tuple[str | int, ...], value: Json) -> Json
         holder = holder[part]  # type: ignore[index]
     holder[place[-1]] = value  # type: ignore[index]
     return document
+
+
+def _count(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _in_bytes(rows: list[Json]) -> bytes:
+    return json.dumps(rows, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _report(files: ItemFiles, path: str) -> list[Json]:

@@ -21,6 +21,7 @@ from reconciler.model.config import JsonObject
 
 DEFAULT_URL: Final = "http://127.0.0.1:11434"
 MAX_ANSWER_BYTES: Final = 4 * 2**20
+MAX_SECONDS: Final = 86_400
 _PROBE_SECONDS: Final = 2.0
 _OK: Final = 200
 _SHOWN_CHARACTERS: Final = 300
@@ -35,15 +36,28 @@ class ModelServer:
     seconds: float
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
             raise InputError("--llm-url must be an http or https address")
-        if parts.username or parts.password:
-            raise InputError("--llm-url must hold no key; give it in LLAMAGATE_LLM_API_KEY")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise InputError("--llm-url must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY")
+        if self.api_key is not None and not is_header_text(self.api_key):
+            raise InputError("the key for the model server is printable ASCII, without spaces around it")
+        if not 0 < self.seconds <= MAX_SECONDS:
+            raise InputError(f"--llm-timeout must be more than 0 and at most {MAX_SECONDS} seconds")
 
     @property
     def base(self) -> str:
         return f"{self.url.rstrip('/').removesuffix('/v1')}/v1"
+
+
+def is_header_text(key: str) -> bool:
+    """Whether ``key`` can be sent, or shown, in a header as it is. Libraries name what they refuse, secrets too."""
+    return key.isascii() and key.isprintable() and key == key.strip()
 
 
 class ModelClient:
@@ -51,7 +65,9 @@ class ModelClient:
 
     def __init__(self, server: ModelServer) -> None:
         self.server = server
-        headers = {"Authorization": f"Bearer {server.api_key}"} if server.api_key else {}
+        headers = {"Accept-Encoding": "identity"}
+        if server.api_key:
+            headers["Authorization"] = f"Bearer {server.api_key}"
         self._client = httpx2.AsyncClient(
             headers=headers, trust_env=False, follow_redirects=False, timeout=server.seconds
         )
@@ -78,8 +94,11 @@ class ModelClient:
     async def is_reachable(self) -> bool:
         """Whether a server answers there, whatever it says."""
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
-                await self._client.get(f"{self.server.base}/models")
+            async with (
+                asyncio.timeout(_PROBE_SECONDS),
+                self._client.stream("GET", f"{self.server.base}/models"),
+            ):
+                pass  # what it says, however long, is not read
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError):
             return False
         return True
@@ -101,7 +120,7 @@ class ModelClient:
 
     async def _read(self, response: httpx2.Response) -> bytes:
         data = b""
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():  # packed, a few bytes could be any number
             data += chunk
             if len(data) > MAX_ANSWER_BYTES:
                 raise self._failed(f"its answer has more than {MAX_ANSWER_BYTES} bytes")

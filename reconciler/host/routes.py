@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from reconciler.host.items import Endpoint, Extension, ItemFault
 
@@ -37,6 +38,16 @@ class Route:
     def shape(self) -> tuple[str, ...]:
         """Equal for two paths that no request could tell apart."""
         return tuple(part.text if part.kind == _LITERAL else "*" * part.kind for part in self.parts)
+
+    @property
+    def template(self) -> str:
+        """The path below the extension's own as OpenAPI writes it: parameters in braces, all else percent-encoded."""
+        return "".join(f"/{quote(part.text) if part.kind == _LITERAL else f'{{{part.text}}}'}" for part in self.parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the path's parameters, in order."""
+        return tuple(part.text for part in self.parts if part.kind != _LITERAL)
 
     def parameters(self, path: tuple[str, ...]) -> dict[str, str] | None:
         """The values of the path's parameters, or ``None`` where it does not match."""
@@ -121,8 +132,7 @@ def _problem(route: Route, others: list[Route]) -> str | None:
         (),
     ):
         return f"{wanted} is a route of the host itself"
-    names = [part.text for part in route.parts if part.kind != _LITERAL]
-    if len(set(names)) != len(names):
+    if len(set(route.names)) != len(route.names):
         return f"{wanted} names a parameter twice"
     if any(part.kind == _RESTS for part in route.parts[:-1]):
         return f"{wanted} goes on behind a parameter that takes the rest of the path"

@@ -14,7 +14,7 @@ from reconciler.host.engine.modules import ModuleRecord, run_module
 from reconciler.host.engine.run import Budget, Model, Run, Services, within
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
-from reconciler.host.items import Extension, Module
+from reconciler.host.items import Extension, Module, Origin
 from reconciler.host.loading import Loaded, Places, load
 from reconciler.host.model_client import ModelClient
 from reconciler.host.settings import HostSettings
@@ -105,6 +105,10 @@ class Runtime:
 
     def upsert(self, name: str, manifest: bytes) -> Path:
         """Install ``manifest`` as the extension ``name`` and serve it; returns the file. ``RefusedError`` by policy."""
+        served = self._snapshot.extensions.get(name)
+        if served is not None and served.origin is Origin.BUILTIN:
+            message = f"the extension '{name}' was not taken: it is builtin, and would go before an installed one"
+            raise RefusedError(message)
         key, outcome = upsert(self.env, self.settings.file, name, manifest, self.watch)
         if outcome.plan.refusals:
             reasons = "; ".join(refusal.message for refusal in outcome.plan.refusals)

@@ -100,6 +100,8 @@ def make_server(runtime: Runtime, *, local_only: bool) -> uvicorn.Server:
     config = uvicorn.Config(
         make_app(runtime, local_only=local_only),
         log_config=None,
+        log_level="error",  # else each request that is no HTTP, or no HTTP of ours, is a line that its sender wrote
+        ws="none",
         access_log=False,
         lifespan="off",
         server_header=False,

@@ -36,12 +36,11 @@ def upsert(env: Environment, file: Path, name: str, manifest: bytes, watch: Watc
     data = yaml_text.set_entry(manifest, ("name",), name, name=EXTENSION_MANIFEST)
     with TemporaryDirectory(prefix="llamagate-upsert-") as temporary:
         folder = Path(temporary) / key.id
-        return key, change(env, file, watch, lambda: _look(env, file, key, data, folder))
+        return key, change(env, file, watch, lambda: _look(read_scene(env, file), key, folder, data))
 
 
-def _look(env: Environment, file: Path, key: ItemKey, manifest: bytes, folder: Path) -> Looked:
-    """Plan it, with the package made in ``folder``: under the lock, so that its other files are those of now."""
-    scene = read_scene(env, file)
+def _look(scene: Scene, key: ItemKey, folder: Path, manifest: bytes) -> Looked:
+    """Plan it, under the lock: the other files are those that are there now. ``folder`` is made, for the package."""
     folder.mkdir()
     if key in scene.present:
         _copy(_present(scene, key), folder)

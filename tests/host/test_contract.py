@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from typing import Any
 
 import pytest
 
@@ -187,11 +188,19 @@ def test_an_observer_cannot_be_executed(session: Session, serve: Serve) -> None:
         ({"Origin": "http://localhost:3000"}, 200),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Host": "localhost.evil.example"}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Host": ""}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "localhost"}, 403),
+        ([("Origin", "http://localhost"), ("Origin", "https://evil.example")], 403),
     ],
     ids=str,
 )
-def test_without_a_key_no_page_of_another_site_gets_in(serve: Serve, headers: dict[str, str], status: int) -> None:
-    assert serve(local_only=True).get("/v1/extensions", headers=headers).status_code == status
+def test_without_a_key_no_page_of_another_site_gets_in(serve: Serve, headers: Any, status: int) -> None:
+    host = serve(local_only=True)
+    assert host.get("/v1/extensions", headers=headers).status_code == status
+    assert len(host.told) == 1  # that it has loaded
 
 
 def test_a_method_or_page_that_there_is_not(foo: Session, serve: Serve) -> None:

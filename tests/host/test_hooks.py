@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import RunError
+from reconciler.host.engine.run import RunLimits
 from reconciler.host.hooks import MAX_USAGE_ROWS, redacted
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
@@ -97,6 +98,28 @@ def test_a_report_that_is_none_or_full(session: Session, serve: Serve, before: s
     rows = json.loads(session.installed("usage", "output/usage.json").read_text())
     assert len(rows) == (MAX_USAGE_ROWS if before.startswith("[") else 1)
     assert rows[-1]["total_tokens"] == 3
+
+
+def test_no_caller_can_stop_the_count(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    host = serve(limits=RunLimits(file=2_000))
+    for number in range(20):
+        host.run("foo", {"model": f"{number} " + "m" * 10_000})
+    rows = json.loads(session.installed("usage", "output/usage.json").read_text())
+    assert rows[-1]["model"].startswith("19 mmm")
+    assert 1 < len(rows) < 20
+    assert not any("hook" in line for line in host.told)
+
+
+def test_only_numbers_count_as_tokens(session: Session, serve: Serve, model: ModelServer) -> None:
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    usage = b'{"prompt_tokens": 7, "completion_tokens": "many", "total_tokens": 1e999}'
+    model.raw = b'{"choices": [{"message": {"content": "x"}}], "usage": %s}' % usage
+    serve().run("foo", {})
+    row = json.loads(session.installed("usage", "output/usage.json").read_text())[0]
+    assert (row["prompt_tokens"], row["completion_tokens"], row["total_tokens"]) == (7, None, None)
 
 
 def test_a_disabled_hook_does_nothing(session: Session, serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 
 import pytest
@@ -61,6 +62,13 @@ def test_row_118_netrc_is_ignored(serve: Serve, model: ModelServer, pinned_home:
 def test_row_119_an_endless_answer_is_cut(serve: Serve, model: ModelServer) -> None:
     model.raw = b"x" * (4 * 2**20 + 1)
     assert "its answer has more than 4194304 bytes" in serve().run("foo", {}, 502)
+
+
+def test_row_86_a_packed_answer_is_not_unpacked(serve: Serve, model: ModelServer) -> None:
+    model.raw = gzip.compress(b" " * 2**24)
+    model.headers = {"Content-Encoding": "gzip"}
+    assert "its answer is no JSON object" in serve().run("foo", {}, 502)
+    assert model.seen_headers[0]["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize(

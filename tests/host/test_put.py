@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from reconciler.fs.file_lock import exclusive
+from reconciler.model.home import Home
 from tests.cli.shell import Session
 from tests.gateway.simulator import running
 from tests.host.conftest import Serve
-from tests.host.served import extension, put_on_disk
+from tests.host.served import extension, put_on_disk, write
 
 RULE = 'steps: [{uses: rules.evaluate, with: {rules: [{if: "true", then: {version: %s}}]}}]\n'
 
@@ -110,6 +113,34 @@ def test_no_other_gateway_is_told(session: Session, serve: Serve) -> None:
         assert host.put("/v1/extensions/foo", extension(RULE % 1)).status_code == 200
         host.runtime.sync()
         assert gateway.requests == []
+
+
+def test_a_builtin_extension_cannot_be_replaced(session: Session, serve: Serve) -> None:
+    legacy = session.project / "old"
+    write(legacy, {"builtin___foo___manifest__yaml": extension(RULE % 1)})
+    host = serve(legacy=legacy)
+    before = session.everything()
+    answer = host.put("/v1/extensions/foo", extension(RULE % 2))
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        409,
+        "the extension 'foo' was not taken: it is builtin, and would go before an installed one",
+    )
+    assert session.everything() == before
+
+
+def test_files_that_changed_while_it_waited_are_kept(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "foo", manifest__yaml=extension(RULE % 1), templates___a__txt="old")
+    host = serve()
+    home = Home(session.home)
+    template = session.installed("foo", "templates/a.txt")
+    with ThreadPoolExecutor() as pool:
+        with exclusive(home.lock, command="another", wait=0, notice=lambda _: None):
+            answer = pool.submit(host.put, "/v1/extensions/foo", extension(RULE % 2))
+            while not any("another" in line for line in host.told):
+                time.sleep(0.01)
+            template.write_text("new")
+        assert answer.result().status_code == 200
+    assert (template.read_text(), host.run("foo", {})) == ("new", {"version": 2})
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,25 @@ def test_an_endpoint_of_a_webhook_gets_the_body_as_its_one_object(
     assert host.post("/v1/extensions/foo/x").json()["error"]["message"] == "Required input 'payload' is missing"
 
 
+@pytest.mark.parametrize(
+    ("path", "shown", "names"),
+    [
+        ("/", "", []),
+        ("/:a/{b}/*c", "/{a}/{b}/{c}", ["a", "b", "c"]),
+        ("/{a:path}", "/{a}", ["a"]),
+        ("/v.{x}/{y", "/v.%7Bx%7D/%7By", []),
+        ("/a b/%2e%2e/é", "/a%20b/%252e%252e/%C3%A9", []),
+    ],
+)
+def test_openapi_writes_paths_in_its_own_way(
+    session: Session, serve: Serve, path: str, shown: str, names: list[str]
+) -> None:
+    put(session, f"endpoints: [{{path: '{path}', method: DELETE, description: d}}]\n" + RULE % 1)
+    paths = serve().get("/openapi.json").json()["paths"]
+    endpoint = paths[f"/v1/extensions/foo{shown}"]["delete"]
+    assert [one["name"] for one in endpoint["parameters"]] == names
+
+
 def test_openapi_has_every_endpoint_with_its_schemas(session: Session, serve: Serve) -> None:
     put(
         session,

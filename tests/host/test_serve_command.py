@@ -15,6 +15,8 @@ from tests.cli.shell import TIMEOUT_SECONDS, Session
 from tests.host.model_server import ModelServer
 from tests.host.served import extension, put_on_disk
 
+NO_QUERY = "--llm-url must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY"
+SECONDS = "--llm-timeout must be more than 0 and at most 86400 seconds"
 CHAT = "steps: [{uses: llm.chat, with: {prompt: p}}]\n"
 
 
@@ -93,15 +95,44 @@ def test_keys_come_from_the_environment(session: Session, model: ModelServer) ->
             ["--llm-url", "http://u:secret@x"],
             {},
             1,
-            "llamagate: --llm-url must hold no key; give it in LLAMAGATE_LLM_API_KEY\n",
+            f"llamagate: {NO_QUERY}\n",
         ),
+        (["--llm-url", "http://x/?key=secret"], {}, 1, f"llamagate: {NO_QUERY}\n"),
+        (["--llm-url", "http://["], {}, 1, "llamagate: --llm-url must be an http or https address\n"),
+        (["--llm-url", "http://x:99999"], {}, 1, "llamagate: --llm-url must be an http or https address\n"),
+        (["--llm-timeout", "0"], {}, 1, f"llamagate: {SECONDS}\n"),
+        (["--llm-timeout", "nan"], {}, 1, f"llamagate: {SECONDS}\n"),
+        (
+            [],
+            {"LLAMAGATE_LLM_API_KEY": "sécret"},
+            64,
+            "llamagate: the variable LLAMAGATE_LLM_API_KEY holds no key: one is ",
+        ),
+        ([], {"API_KEY": "a\nb"}, 64, "llamagate: the variable API_KEY holds no key: one is "),
+        ([], {"API_KEY": " \n"}, 64, "llamagate: the variable API_KEY holds no key: one is "),
         (["--legacy", "nope"], {}, 64, "llamagate: Invalid value for '--legacy': Directory 'nope' does not exist.\n"),
         (["--migrate"], {}, 64, "llamagate: --migrate needs --legacy DIR\n"),
         (["--locked"], {}, 64, "llamagate: --locked goes with --watch\n"),
         ([], {"PORT": "many"}, 64, "llamagate: the variable PORT is 'many', which is no port\n"),
         (["-f", "nope.yaml"], {}, 1, "llamagate: nope.yaml"),
     ],
-    ids=["scheme", "key in the address", "no legacy folder", "migrate alone", "locked alone", "PORT", "no file"],
+    ids=[
+        "scheme",
+        "key in the address",
+        "query in the address",
+        "broken address",
+        "port of the address",
+        "no time",
+        "time that is no number",
+        "key of no header",
+        "key of two lines",
+        "blank key",
+        "no legacy folder",
+        "migrate alone",
+        "locked alone",
+        "PORT",
+        "no file",
+    ],
 )
 def test_what_keeps_it_from_starting(
     session: Session, arguments: list[str], variables: dict[str, str], code: int, message: str

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.host.engine.run import RunLimits
+from reconciler.host.engine.template import MAX_ACTIONS
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
@@ -412,6 +414,22 @@ def test_a_file_beyond_the_limit(host_of: Callable[..., Host], session: Session)
     assert "var/big has more than 4194304 bytes" in host.run("foo", {}, 500)
 
 
+def test_nothing_beyond_the_limit_is_written(session: Session, serve: Serve) -> None:
+    text = 'steps: [{uses: file.write, with: {path: var/x, content: "{{text}}"}}]\n'
+    put_on_disk(session, "foo", manifest__yaml=extension(text))
+    host = serve(limits=RunLimits(file=10))
+    assert host.run("foo", {"text": "x" * 10}) == {"output_file": "var/x"}
+    assert "var/x would have more than 10 bytes" in host.run("foo", {"text": "y" * 11}, 500)
+    assert session.installed("foo", "var/x").read_text() == "x" * 10
+
+
+def test_a_write_that_fails_leaves_nothing(host_of: Callable[..., Host], session: Session) -> None:
+    host = host_of("steps: [{uses: file.write, with: {path: var/x, content: y}}]\n")
+    session.installed("foo", "var/x").mkdir(parents=True)
+    assert "var/x cannot be used: Is a directory" in host.run("foo", {}, 500)
+    assert [path.name for path in session.installed("foo", "var").iterdir()] == ["x"]
+
+
 def test_policy_mutable_says_where_programs_may_write(session: Session, serve: Serve) -> None:
     put_on_disk(
         session, "foo", manifest__yaml=extension('steps: [{uses: file.write, with: {path: "{{p}}", content: x}}]\n')
@@ -463,12 +481,49 @@ def test_the_trace_id_and_the_time_are_in_the_state(host_of: Callable[..., Host]
         ("{{range $v := .l}}" * 10_000, {"l": [1]}, 500),
         ("{{range $v := .l}}{{.x}}{{end}}", {"l": [0] * 200_000}, 500),
         ("{{range $v := .l}}" + "{{end}}" * 20_000, {"l": [1]}, 500),
+        ("{{range $v := .l}}{{end}}" * 1_000, {"l": [0] * 10_000}, 500),
+        ("{{range $v := .l}}" + "{{$v}}" * 300 + "{{end}}", {"l": [""] * 10_000}, 500),
+        ("{{range $v := .l}}{{$v}}{{end}}", {"l": [""] * 40_000}, 200),
     ],
-    ids=["spaces", "braces", "ranges without an end", "a long list", "ends without a range"],
+    ids=[
+        "spaces",
+        "braces",
+        "ranges without an end",
+        "a long list",
+        "ends without a range",
+        "many ranges over a list",
+        "a long body of a range",
+        "as much as may be",
+    ],
 )
 def test_no_template_takes_long(host_of: Callable[..., Host], content: str, given: dict[str, Any], status: int) -> None:
     host = host_of("steps: [{uses: template.render}]\noutputs: [{id: nothing}]\n")
     host.run("foo", {"template_content": content, **given}, status)
+
+
+@pytest.mark.parametrize("actions", [MAX_ACTIONS, MAX_ACTIONS + 1])
+def test_a_template_takes_so_many_actions_and_no_more(host_of: Callable[..., Host], actions: int) -> None:
+    host = host_of("steps: [{uses: template.render}]\noutputs: [{id: nothing}]\n")
+    given = {"template_content": "{{range $v := .l}}{{end}}", "l": [0] * (actions - 1)}
+    if actions <= MAX_ACTIONS:
+        assert host.run("foo", given) == {"prompt": "", "rendered_prompt": ""}
+    else:
+        assert host.run("foo", given, 500) == (
+            "Extension execution failed: step 1 (template.render): "
+            "the template takes more than 100000 actions, repeats of its ranges included"
+        )
+
+
+def test_no_answer_holds_a_number_that_is_not_finite(host_of: Callable[..., Host], model: ModelServer) -> None:
+    model.say = lambda _: '{"a": 1e999} {"a": 1e9}'
+    host = host_of(
+        "inputs: [{id: n, type: number}]\noutputs: [{id: summary, type: object}, {id: n, type: number}]\n"
+        "steps: [{uses: llm.chat, with: {prompt: p}}, {uses: summary.parse}]\n"
+        "endpoints: [{path: /e, method: GET, description: d}]\n"
+    )
+    assert host.run("foo", {}) == {"summary": {"a": 1e9}}
+    answer = host.get("/v1/extensions/foo/e?n=1e999")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Input 'n' must be a number")
 
 
 @pytest.mark.parametrize("said", ["```" + "\n" * 500_000, "```\n" * 300_000, "{" * 1_000_000, '{"a":' * 200_000])

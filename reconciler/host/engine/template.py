@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import RunError
@@ -21,10 +21,24 @@ _LOCAL: Final = re.compile(r"\$(\w+)")
 _KEY: Final = re.compile(r"\.?((?:[A-Za-z_][\w-]*)(?:\.[\w-]+)*)")
 _WORDS: Final = frozenset(["end", "else", "break", "continue"])
 
-MAX_REPEATS: Final = 10_000
-"""Of one range: a list comes from whoever calls, and each entry costs time even where it adds no text."""
+MAX_ACTIONS: Final = 100_000
+"""In one template, each repeat of a range counted: lists come from whoever calls, and templates may too; each action
+costs time even where it adds no text."""
 
 _Locals = dict[str, Json]
+
+
+@dataclass(slots=True)
+class _Rendering:
+    """One template under way, and how many actions it may still take."""
+
+    scope: State
+    actions: int = MAX_ACTIONS
+
+    def spend(self) -> None:
+        if self.actions <= 0:
+            raise RunError(f"the template takes more than {MAX_ACTIONS} actions, repeats of its ranges included")
+        self.actions -= 1
 
 
 def rendered(template: str, state: State, variables: JsonObject) -> str:
@@ -34,16 +48,17 @@ def rendered(template: str, state: State, variables: JsonObject) -> str:
     action of a Go template: left as text it would end up in a prompt.
     """
     scope = State({**state.values, "variables": variables, **variables}, state.inputs, state.optional, state.steps)
-    return _rendered(template, scope, {})
+    return _rendered(template, _Rendering(scope), {})
 
 
-def _rendered(template: str, scope: State, locals_: _Locals) -> str:
-    return substituted(template, _ACTION, lambda match: _one(match, scope, locals_))
+def _rendered(template: str, rendering: _Rendering, locals_: _Locals) -> str:
+    return substituted(template, _ACTION, lambda match: _one(match, rendering, locals_))
 
 
-def _one(match: re.Match[str], scope: State, locals_: _Locals) -> str:
+def _one(match: re.Match[str], rendering: _Rendering, locals_: _Locals) -> str:
+    rendering.spend()
     if match["path"] is not None:
-        return _repeated(match, scope, locals_)
+        return _repeated(match, rendering, locals_)
     action = match["action"].strip("- \t\r\n")
     local, key = _LOCAL.fullmatch(action), _KEY.fullmatch(action)
     if local and local[1] in locals_:
@@ -52,18 +67,16 @@ def _one(match: re.Match[str], scope: State, locals_: _Locals) -> str:
         raise RunError(
             f"the template uses '{{{{{action[:60]}}}}}', which is not supported; use '{{{{key}}}}' or a range"
         )
-    return scope.text("{{" + key[1] + "}}")
+    return rendering.scope.text("{{" + key[1] + "}}")
 
 
-def _repeated(match: re.Match[str], scope: State, locals_: _Locals) -> str:
+def _repeated(match: re.Match[str], rendering: _Rendering, locals_: _Locals) -> str:
     parts: list[str] = []
     length = 0
-    entries = [*islice(_entries(scope.find(match["path"])), MAX_REPEATS + 1)]
-    if len(entries) > MAX_REPEATS:
-        raise RunError(f"the range over '{match['path']}' repeats more than {MAX_REPEATS} times")
-    for key, value in entries:
+    for key, value in _entries(rendering.scope.find(match["path"])):
+        rendering.spend()
         names = {match["key"]: key} if match["key"] else {}
-        parts.append(_rendered(match["body"], scope, {**locals_, **names, match["value"]: value}))
+        parts.append(_rendered(match["body"], rendering, {**locals_, **names, match["value"]: value}))
         length += len(parts[-1])
         if length > MAX_TEXT_CHARACTERS:
             break  # whoever puts it into the whole refuses it

@@ -57,17 +57,13 @@ def address_of(request: Request) -> str:
 
 def _is_local(request: Request) -> bool:
     """Whether the request names this machine. A page of another site can make a browser ask, but not without trace."""
-    origin = request.headers.get("origin")
-    names = [urlsplit(f"//{request.headers.get('host', '')}").hostname]
-    if origin is not None:
-        names.append(urlsplit(origin).hostname)
-    return all(_is_loopback(name) for name in names)
+    named = [f"//{request.headers.get('host', '')}", *request.headers.getlist("origin")]
+    return all(_is_loopback(address) for address in named)
 
 
-def _is_loopback(name: str | None) -> bool:
-    if name == "localhost":
-        return True
+def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(name or "").is_loopback
+        name = urlsplit(address).hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False

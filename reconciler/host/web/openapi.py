@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler import __version__
 from reconciler.host.items import Extension
-from reconciler.host.routes import Route, segments
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
 
-_PARAMETER: Final = re.compile(r"[:*](\w+)|\{(\w+)(?::path)?\}")
 _TYPES: Final = frozenset(["string", "number", "boolean", "object", "array"])
 
 _OWN: Final[tuple[tuple[str, str, str], ...]] = (
@@ -47,32 +44,33 @@ def openapi_document(snapshot: Snapshot) -> JsonObject:
 
 def _own() -> Iterator[tuple[str, str, JsonObject]]:
     for method, path, summary in _OWN:
-        yield path, method, _operation(summary, path, needs_key=path != "/health")
+        names = ["name"] if "{name}" in path else []
+        yield path, method, _operation(summary, names, needs_key=path != "/health")
 
 
 def _executions(snapshot: Snapshot) -> Iterator[tuple[str, str, JsonObject]]:
     for extension in snapshot.extensions.values():
         if extension.enabled and extension.type == "workflow":
             path = f"/v1/extensions/{extension.name}/execute"
-            operation = _operation(extension.description, path, needs_key=True)
+            operation = _operation(extension.description, [], needs_key=True)
             yield path, "post", operation | _body(_input_schema(extension))
 
 
 def _endpoints(snapshot: Snapshot) -> Iterator[tuple[str, str, JsonObject]]:
     for route in snapshot.routes.all():
         endpoint = route.endpoint
-        operation = _operation(endpoint.description, _path(route), needs_key=endpoint.requires_auth)
+        operation = _operation(endpoint.description, route.names, needs_key=endpoint.requires_auth)
         if endpoint.request_schema is not None:
             operation |= _body(endpoint.request_schema)
         if endpoint.response_schema is not None:
             operation["responses"] = {"200": {"description": "OK", **_content(endpoint.response_schema)}}
-        yield _path(route), endpoint.method.lower(), operation
+        yield f"/v1/extensions/{route.extension.name}{route.template}", endpoint.method.lower(), operation
 
 
-def _operation(summary: str, path: str, *, needs_key: bool) -> JsonObject:
+def _operation(summary: str, names: Iterable[str], *, needs_key: bool) -> JsonObject:
+    """``names`` are those of the parameters in the path."""
     parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", path)
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
     ]
     return {
         "summary": summary,
@@ -80,13 +78,6 @@ def _operation(summary: str, path: str, *, needs_key: bool) -> JsonObject:
         "responses": {"200": {"description": "OK"}, "default": {"description": "An error, in its envelope"}},
         "security": [{"key": []}, {"bearer": []}] if needs_key else [],
     }
-
-
-def _path(route: Route) -> str:
-    below = "/".join(
-        _PARAMETER.sub(lambda match: f"{{{match[1] or match[2]}}}", part) for part in segments(route.endpoint.path)
-    )
-    return f"/v1/extensions/{route.extension.name}" + (f"/{below}" if below else "")
 
 
 def _input_schema(extension: Extension) -> JsonObject:
