@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import InputError, NeedsRecoveryError
 from reconciler.fs import durable, sync, tree
+from reconciler.fs.bounded import read_start
 from reconciler.model.home import Home
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def read_journal(path: Path) -> Journal | None:
     from reconciler.model.journal import JOURNAL_SCHEMA, Journal  # readers only ask whether one stands
 
     try:
-        data = path.read_bytes()
+        data = read_start(path)
     except FileNotFoundError:
         return None
     except OSError as error:

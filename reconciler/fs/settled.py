@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from reconciler.fs.bounded import read_start
+
 _LOOKS: Final = 25
 _PAUSE_SECONDS: Final = 0.02
 _FRESH_SECONDS: Final = 2.0
@@ -19,10 +21,10 @@ def read_settled(path: Path, is_whole: Callable[[bytes], bool]) -> bytes:
 
     They may still not be whole then. Raises ``OSError``.
     """
-    data = path.read_bytes()
+    data = read_start(path)
     for _ in range(_LOOKS):
         if abs(time.time() - os.stat(path).st_mtime) > _FRESH_SECONDS or is_whole(data):
             break
         time.sleep(_PAUSE_SECONDS)
-        data = path.read_bytes()
+        data = read_start(path)
     return data

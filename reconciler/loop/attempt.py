@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.errors import InputError, LlamagateError, RefusedError, StandstillError, StorageError
-from reconciler.fs.tree import NodeKind, kind_at
+from reconciler.errors import LlamagateError, RefusedError, StandstillError, StorageError
 from reconciler.loop.evidence import evidence
 from reconciler.loop.fights import Fights
 from reconciler.loop.schedule import End
@@ -80,8 +79,6 @@ def attempt(env: Environment, options: Options, watch: Watch, inputs: Inputs, fi
         if reason:
             reload = _told_all_the_same(env, options.file, record)
             raise StandstillError(reason)
-        if kind_at(options.file) not in (None, NodeKind.FILE):
-            raise InputError(f"{options.file}: it is no regular file, and a watcher reads nothing else")
         looked = look(env, options, watch.progress)
         looked = leaving_out(looked, {one.item: f"suspended: {one.reason}" for one in record.suspensions})
         found.update(evidence(looked, fights))
@@ -103,7 +100,7 @@ def _told_all_the_same(env: Environment, file: Path, record: Record) -> Reload |
     A rollback that was interrupted, or that the gateway was down for, is such a change. Where the file cannot be read,
     nobody knows the gateway.
     """
-    if record.told_generation == record.generation or kind_at(file) is not NodeKind.FILE:
+    if record.told_generation == record.generation:
         return None
     try:
         return tell_again(env, read_desired(file, known=record.documents).desired.gateway, record)

@@ -13,12 +13,13 @@ from types import MappingProxyType
 
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
+from reconciler.fs.bounded import read_start
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import is_ignored
 from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.packages.stamps import archive_stamp, folder_stamp
-from reconciler.store.desired_file import decode_desired, lock_path
+from reconciler.store.desired_file import MAX_BYTES, decode_desired, lock_path
 
 
 @dataclass(slots=True)
@@ -82,10 +83,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _bytes(path: Path) -> bytes | str:
-    if tree.kind_at(path) not in (None, tree.NodeKind.FILE):
-        return "no regular file"  # a pipe would be waited for
     try:
-        return path.read_bytes()
+        return read_start(path, MAX_BYTES + 1)
     except OSError as error:
         return error.strerror or "unreadable"
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from reconciler.errors import Fault, InputError
+from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, Desired, DesiredItem, section_of
 from reconciler.model.digest import Digest, digest_bytes
@@ -24,6 +25,9 @@ _NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What a quoted YAML text cannot hold as it is: control characters, and what ends a line besides the line feed."""
 _CONFLICT: Final = re.compile(rb"^<{7} ", re.MULTILINE)
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+MAX_BYTES: Final = 64 * 2**20
+"""How much of a file is looked at; the decoder takes less."""
 
 Known = Mapping[Digest, JsonObject]
 """Documents as they were decoded, by the digest of their text. What is known costs no YAML and no validation."""
@@ -149,7 +153,7 @@ def _conflict(data: bytes, path: Path) -> InputError | None:
 
 def _read(path: Path, missing: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_start(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise InputError(f"{path}: {missing}", faults=[Fault(file=str(path), message=missing)]) from error
     except OSError as error:

@@ -7,6 +7,7 @@ from typing import Final
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import Fault, InputError, StorageError
+from reconciler.fs.bounded import read_start
 from reconciler.fs.settled import read_settled
 from reconciler.model.generation import GENERATION_SCHEMA, Generation
 from reconciler.model.home import Home
@@ -29,7 +30,7 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
     backups are named by them.
     """
     try:
-        data = home.record.read_bytes()
+        data = read_start(home.record)
     except FileNotFoundError:
         return Record(generation=_last_generation(home)), None
     except OSError as error:
@@ -74,7 +75,7 @@ def read_generation(home: Home, number: int) -> Generation:
     """One generation. ``InputError`` where it is not kept, or damaged."""
     path = home.generation(number)
     try:
-        return Generation.from_document(unseal(path.read_bytes(), name=str(path), schema=GENERATION_SCHEMA))
+        return Generation.from_document(unseal(read_start(path), name=str(path), schema=GENERATION_SCHEMA))
     except FileNotFoundError as error:
         kept = sorted(_generation_numbers(home))
         there = f"kept are {kept[0]} to {kept[-1]}" if kept else "none is kept"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from reconciler.fs.bounded import read_start
 from reconciler.model.home import Home
 from reconciler.model.watched import WATCHED_SCHEMA, Watched
 
@@ -11,7 +12,7 @@ from reconciler.model.watched import WATCHED_SCHEMA, Watched
 def read_watched(home: Home) -> Watched | None:
     """What the watcher last said; ``None`` where none ran, or where it cannot be read: nothing depends on it."""
     try:
-        document = json.loads(home.status.read_bytes())
+        document = json.loads(read_start(home.status))
         return Watched.from_document(document) if document["schema"] == WATCHED_SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

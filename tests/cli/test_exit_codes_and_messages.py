@@ -552,3 +552,34 @@ def test_a_home_that_may_not_be_read_is_no_bug(session: Session, monkeypatch: py
 def test_a_path_that_is_no_file_is_an_error(session: Session, verb: str, file: str) -> None:
     said = session.llamagate(verb, "-f", file, exits=1)
     assert said.err.startswith(f"llamagate: {file or '.'}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("project/llamagate.yaml", 1, "llamagate.yaml: it cannot be read: not a regular file"),
+        ("project/llamagate.lock.yaml", 1, "llamagate.lock.yaml: it cannot be read: not a regular file"),
+        ("home/registry/installed.json", 1, "installed.json cannot be read: not a regular file"),
+        ("home/reconciler/record.json", 1, "record.json cannot be read: not a regular file"),
+        ("home/reconciler/journal", 7, "journal cannot be read: not a regular file"),
+        ("home/reconciler/status.json", 0, ""),
+    ],
+    ids=["file", "lock", "registry", "record", "journal", "status"],
+)
+@pytest.mark.parametrize("command", [["apply"], ["watch", "--once"]], ids=["apply", "watch"])
+def test_a_pipe_in_the_place_of_a_document_is_not_waited_for(
+    session: Session, name: str, code: int, message: str, command: list[str]
+) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    place = session.base / name
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    assert message in session.in_process(*command, exits=code).err
+
+
+def test_a_file_that_no_memory_holds_is_refused_like_any_other(session: Session) -> None:
+    session.extensions("foo")
+    os.truncate(session.project / "llamagate.yaml", 2**40)
+    for command in (["apply"], ["watch", "--once"]):
+        assert session.llamagate(*command, exits=1).err == "llamagate: llamagate.yaml: larger than 4 MiB\n"
