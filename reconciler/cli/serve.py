@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from reconciler.host.server import Address
     from reconciler.host.settings import HostSettings
+    from reconciler.reconcile.looking import Options
 
 _RATE = 50
 _MODEL_SECONDS = 120.0
@@ -60,6 +61,7 @@ def serve(
     watch: Annotated[
         bool, typer.Option("--watch", help="Also keep the home as the file says, and serve each change at once.")
     ] = False,
+    locked: options.LockedOption = False,
     no_put: Annotated[bool, typer.Option("--no-put", help="Take no manifests over HTTP.")] = False,
     file: options.FileOption = Path(options.DEFAULT_FILE),
     home: options.HomeOption = None,
@@ -73,6 +75,8 @@ def serve(
 
     if migrate and legacy is None:
         raise UsageError("--migrate needs --legacy DIR", advice="name the folder 'extensions' of the gateway")
+    if locked and not watch:
+        raise UsageError("--locked goes with --watch")
     env = options.environment(home)
     settings = HostSettings(
         env=env,
@@ -85,10 +89,13 @@ def serve(
         model=ModelServer(url=llm_url, api_key=_key("LLAMAGATE_LLM_API_KEY", env.variables), seconds=llm_timeout),
     )
     address = Address(host=host, port=_port(port, env.variables))
-    return _run(settings, address, Terminal(quiet=quiet), migrates=migrate, watches=watch)
+    watches = options.pass_options(settings.file, locked=locked) if watch else None
+    return _run(settings, address, Terminal(quiet=quiet), migrates=migrate, watches=watches)
 
 
-def _run(settings: HostSettings, address: Address, terminal: Terminal, *, migrates: bool, watches: bool) -> int:
+def _run(
+    settings: HostSettings, address: Address, terminal: Terminal, *, migrates: bool, watches: Options | None
+) -> int:
     from contextlib import nullcontext
 
     from reconciler.host.runtime import Runtime
@@ -97,7 +104,7 @@ def _run(settings: HostSettings, address: Address, terminal: Terminal, *, migrat
     from reconciler.host.watching import watching
 
     runtime = Runtime(settings, tell=terminal.notice)
-    watched = watching(runtime, options.pass_options(settings.file, locked=False)) if watches else nullcontext()
+    watched = watching(runtime, watches) if watches else nullcontext()
     with listen(address) as listener, watched as beside:
         start(runtime, migrates=migrates)
         local_only = settings.api_key is None and address.is_loopback

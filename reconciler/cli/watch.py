@@ -10,6 +10,7 @@ import typer
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
+from reconciler.model.watched import DEFAULT_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from reconciler.loop.following import Branch
@@ -34,7 +35,7 @@ def watch(
         typer.Option(
             "--interval", metavar="SECONDS", callback=_interval, help="Between two full passes, give or take a tenth."
         ),
-    ] = 600.0,
+    ] = DEFAULT_INTERVAL_SECONDS,
     poll: Annotated[
         float | None,
         typer.Option(
@@ -145,7 +146,7 @@ def _following(order: Order, branch: Branch) -> Order:
 def _once(loop: Loop, terminal: Terminal) -> int:
     from reconciler.errors import StandstillError
 
-    error = loop.attempt().error
+    error = loop.once().error
     if error is None or isinstance(error, StandstillError):
         return ExitCode.OK
     if terminal.quiet:

@@ -35,12 +35,11 @@ _RULE_KEYS: Final = frozenset(["condition", "outputs"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """Where a definition was found, what lies beside it, and whether its item is on."""
+    """Where a definition was found, and what lies beside it."""
 
     id: str
     origin: Origin
     folder: Path
-    enabled: bool
     digest: str
     templates: Mapping[str, str]
 
@@ -54,7 +53,6 @@ def extension_of(document: JsonObject, placed: Placed) -> Extension:
         description=_text(document.get("description")),
         type=cast(ExtensionType, "workflow" if is_task else _text(document.get("type")) or "workflow"),
         origin=placed.origin,
-        enabled=placed.enabled,
         folder=placed.folder,
         digest=placed.digest,
         config=_mapping(document.get("config")),
@@ -75,14 +73,13 @@ def module_of(document: JsonObject, placed: Placed, bundled: dict[str, JsonObjec
     """The module that ``document`` defines; ``bundled`` holds its extensions' documents by path."""
     own: dict[str, Extension] = {}
     for path, definition in bundled.items():
-        private = replace(placed, id=Path(path).stem, origin=Origin.BUNDLED, enabled=True)
+        private = replace(placed, id=Path(path).stem, origin=Origin.BUNDLED)
         extension = extension_of(definition, private)
         own[path] = own[extension.name] = extension
     return Module(
         name=_name(document, placed),
         version=_text(document.get("version")),
         description=_text(document.get("description")),
-        enabled=placed.enabled,
         folder=placed.folder,
         digest=placed.digest,
         steps=tuple(_module_steps(document)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ class Hooks:
     limit: int
     share: Callable[[], float] = random.random
     _told: set[str] = field(default_factory=set)
-    _one_report: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _one_report: threading.Lock = field(default_factory=threading.Lock)
 
     async def requested(self, snapshot: Snapshot, path: str, look: Callable[[], Seen]) -> None:
         """Tell every middleware whose ``match`` fits; ``look`` is asked only where there is one."""
@@ -69,8 +70,7 @@ class Hooks:
         """Tell every observer."""
         for extension, hook in _hooks(snapshot, "llm.response"):
             track = partial(self._track, extension=extension, answer=answer, request_id=request_id)
-            async with self._one_report:
-                await self._act(extension, hook, "usage.track", track)
+            await self._act(extension, hook, "usage.track", track)
 
     async def _act(self, extension: Extension, hook: Hook, known: str, work: Callable[[ItemFiles], None]) -> None:
         try:
@@ -112,10 +112,11 @@ class Hooks:
             "model": answer.model[:_MAX_NAME_CHARACTERS],
             **{name: _count(answer.usage.get(name)) for name in _TOKENS},
         }
-        rows = [*_report(files, path), row][-MAX_USAGE_ROWS:]
-        while len(data := _in_bytes(rows)) > self.limit and len(rows) > 1:
-            rows = rows[len(rows) // 2 :]
-        files.write(path, data)
+        with self._one_report:  # held to the end of the write, also where the run is cancelled meanwhile
+            rows = [*_report(files, path), row][-MAX_USAGE_ROWS:]
+            while len(data := _in_bytes(rows)) > self.limit and len(rows) > 1:
+                rows = rows[len(rows) // 2 :]
+            files.write(path, data)
 
 
 def redacted(body: Json, rules: list[Json]) -> Json:

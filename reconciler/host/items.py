@@ -129,9 +129,9 @@ class Extension:
     description: str
     type: ExtensionType
     origin: Origin
-    enabled: bool
     folder: Path
     digest: str
+    enabled: bool = True
     config: JsonObject = field(default_factory=dict)
     raw_inputs: Json = None
     raw_outputs: Json = None
@@ -162,9 +162,9 @@ class Module:
     name: str
     version: str
     description: str
-    enabled: bool
     folder: Path
     digest: str
+    enabled: bool = True
     steps: tuple[ModuleStep, ...]
     bundled: Mapping[str, Extension]
     raw_inputs: Json = None

@@ -36,18 +36,15 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a folder was read as, and the stamps of what was read. ``reloads``: its package allows it while it runs."""
+    """What a folder was read as, and the stamps of what was read. ``manifest`` has what its package says of itself."""
 
     stamps: Stamps
-    enabled: bool
-    reloads: bool
+    manifest: Manifest
     item: Extension | Module
 
     def after(self, before: _Seen | None) -> _Seen:
         """What is served where ``before`` was: the new, unless its package wants a restart for that."""
-        if self.reloads or before is None:
-            return self
-        return replace(self, item=replace(before.item, enabled=self.enabled))
+        return self if before is None or self.manifest.hot_reload else replace(self, item=before.item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +72,11 @@ class _Reading:
         """Add the item in ``folder``, or the fault that keeps it out."""
         try:
             stamps = stamps_of(folder, key.kind)
-            enabled = self._enabled(key, origin, None)
             seen = self.before.get(folder)
-            if seen is None or seen.stamps != stamps or enabled not in (None, seen.enabled):
-                seen = self._read(folder, key, origin, stamps).after(seen)
+            if seen is None or seen.stamps != stamps:
+                seen = _read(folder, key, origin, stamps).after(seen)
             self.seen[folder] = seen
-            self.items.append(seen.item)
+            self.items.append(_switched(seen.item, enabled=self._is_on(key, origin, seen.manifest)))
         except LlamagateError as error:
             self.faults.append(ItemFault(name=key.id, message=_in_one_line(error)))
 
@@ -108,35 +104,34 @@ class _Reading:
             else:
                 self.take(place, ItemKey(Kind.EXTENSION, place.name), origin)
 
-    def _enabled(self, key: ItemKey, origin: Origin, manifest: Manifest | None) -> bool | None:
-        """Whether the item is on; ``None`` where only its manifest, not given yet, can tell."""
-        if origin is Origin.BUILTIN:
-            return True
-        if origin is Origin.LEGACY:
-            return manifest.enabled_default if manifest else None
-        entry, recorded = self.registry.get(key), self.record.items.get(key)
-        if entry is None and recorded is None and manifest is None:
-            return None
-        return is_enabled(entry, recorded, manifest)
+    def _is_on(self, key: ItemKey, origin: Origin, manifest: Manifest) -> bool:
+        if origin is Origin.INSTALLED:
+            entry, recorded = self.registry.get(key), self.record.items.get(key)
+            return is_enabled(entry, recorded, default=manifest.enabled_default)
+        return origin is Origin.BUILTIN or manifest.enabled_default
 
-    def _read(self, folder: Path, key: ItemKey, origin: Origin, stamps: Stamps) -> _Seen:
-        definitions = open_definitions(folder, stamps)
-        package = read_package(definitions, name=str(folder))
-        if package.manifest.kind is not key.kind:
-            raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")
-        placed = Placed(
-            id=package.manifest.id,
-            origin=origin,
-            folder=folder,
-            enabled=self._enabled(key, origin, package.manifest) is not False,
-            digest=definitions.digest,
-            templates=definitions.templates,
-        )
-        if key.kind is Kind.EXTENSION:
-            item: Extension | Module = extension_of(package.document, placed)
-        else:
-            item = module_of(package.document, placed, bundled_documents(definitions, name=str(folder)))
-        return _Seen(stamps, placed.enabled, package.manifest.hot_reload, item)
+
+def _read(folder: Path, key: ItemKey, origin: Origin, stamps: Stamps) -> _Seen:
+    definitions = open_definitions(folder, stamps)
+    package = read_package(definitions, name=str(folder))
+    if package.manifest.kind is not key.kind:
+        raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")
+    placed = Placed(
+        id=package.manifest.id,
+        origin=origin,
+        folder=folder,
+        digest=definitions.digest,
+        templates=definitions.templates,
+    )
+    if key.kind is Kind.EXTENSION:
+        item: Extension | Module = extension_of(package.document, placed)
+    else:
+        item = module_of(package.document, placed, bundled_documents(definitions, name=str(folder)))
+    return _Seen(stamps, package.manifest, item)
+
+
+def _switched(item: Extension | Module, *, enabled: bool) -> Extension | Module:
+    return item if item.enabled == enabled else replace(item, enabled=enabled)
 
 
 def load(places: Places, before: Loaded | None = None) -> Loaded:

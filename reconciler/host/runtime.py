@@ -68,7 +68,7 @@ class Runtime:
         self.tell = tell
         self.now = now
         self._model: Model = model or self.client
-        self._is_mutable = mutable_matcher(_mutable(settings.file, tell))
+        self._matches = mutable_matcher(DEFAULT_MUTABLE)
         self.hooks = Hooks(is_mutable=self._is_mutable, now=now, tell=tell, limit=settings.limits.file)
         self._loaded: Loaded | None = None
         self._snapshot = Snapshot()
@@ -87,6 +87,7 @@ class Runtime:
     def refresh(self) -> Refreshed:
         """Look at the home again and serve what is there."""
         with self._one_refresh:
+            self._take_policy()
             before = self._snapshot
             places = Places(home=Home(self.settings.env.home), legacy=self.settings.legacy)
             self._loaded = load(places, self._loaded)
@@ -135,6 +136,21 @@ class Runtime:
         """End the connections to the model."""
         await self.client.close()
 
+    def _is_mutable(self, path: str) -> bool:
+        """Whether a program may write this path of an item."""
+        return self._matches(path)
+
+    def _take_policy(self) -> None:
+        """Take the patterns of what programs may write from the file. One that cannot be read changes nothing."""
+        file = self.settings.file
+        try:
+            patterns = read_desired(file).desired.policy.mutable if file.exists() else DEFAULT_MUTABLE
+        except LlamagateError as error:
+            if self._loaded is None:
+                self.tell(f"policy.mutable is taken as {', '.join(DEFAULT_MUTABLE)}: {error.message}")
+        else:
+            self._matches = mutable_matcher(patterns)
+
     def _begin(self, snapshot: Snapshot, trace_id: str) -> Run:
         limits = self.settings.limits
         services = Services(
@@ -148,12 +164,3 @@ class Runtime:
             execute=execute,
         )
         return Run(services=services, trace_id=trace_id, budget=Budget(limits.calls), own={})
-
-
-def _mutable(file: Path, tell: Tell) -> tuple[str, ...]:
-    """The patterns of what programs may write: those of the desired state, where there is one."""
-    try:
-        return read_desired(file).desired.policy.mutable if file.exists() else DEFAULT_MUTABLE
-    except LlamagateError as error:
-        tell(f"policy.mutable is taken as {', '.join(DEFAULT_MUTABLE)}: {error.message}")
-        return DEFAULT_MUTABLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from reconciler.errors import InputError, LlamagateError, RefusedError, StandstillError, StorageError
 from reconciler.fs.tree import NodeKind, kind_at
@@ -12,11 +13,15 @@ from reconciler.loop.fights import Fights
 from reconciler.loop.schedule import End
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.plan import Plan
+from reconciler.model.record import Record
 from reconciler.model.watched import Result
 from reconciler.reconcile.changing import Outcome, Watch, change
 from reconciler.reconcile.holding import leaving_out, standstill
 from reconciler.reconcile.inputs import Inputs
 from reconciler.reconcile.looking import Looked, Options, look
+from reconciler.reconcile.telling import Reload, tell_again
+from reconciler.store.desired_file import read_desired
 from reconciler.store.state_files import read_record
 
 
@@ -24,12 +29,20 @@ from reconciler.store.state_files import read_record
 class Tried:
     """How an attempt went: ``outcome`` where a plan was made, ``error`` where it failed.
 
-    ``evidence`` tells of each item that was changed, by id, what points to who changed it before.
+    ``evidence`` tells of each item that was changed, by id, what points to who changed it before. ``reload`` tells how
+    a gateway took the last change, where it was told of one.
     """
 
     outcome: Outcome | None = None
     error: LlamagateError | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
+    reload: Reload | None = None
+
+    @property
+    def carried_out(self) -> Plan | None:
+        """The plan that changed the home; ``None`` where nothing was changed."""
+        plan = self.outcome.plan if self.outcome is not None else None
+        return plan if plan is not None and plan.changes and not plan.refusals else None
 
     @property
     def result(self) -> Result:
@@ -39,7 +52,7 @@ class Tried:
             return Result.REFUSED
         if self.error is not None:
             return Result.FAILED
-        return Result.APPLIED if self.outcome is not None and self.outcome.plan.changes else Result.UNCHANGED
+        return Result.APPLIED if self.carried_out is not None else Result.UNCHANGED
 
     @property
     def end(self) -> End:
@@ -58,11 +71,14 @@ class Tried:
 def attempt(env: Environment, options: Options, watch: Watch, inputs: Inputs, fights: Fights) -> Tried:
     """Make the home match the file once, under the lock."""
     found: dict[str, str] = {}
+    reload: Reload | None = None
 
     def look_now() -> Looked:
+        nonlocal reload
         record, _ = read_record(Home(env.home))
         reason = standstill(record, options.file, inputs.digest(options.file))
         if reason:
+            reload = _told_all_the_same(env, options.file, record)
             raise StandstillError(reason)
         if kind_at(options.file) not in (None, NodeKind.FILE):
             raise InputError(f"{options.file}: it is no regular file, and a watcher reads nothing else")
@@ -74,11 +90,25 @@ def attempt(env: Environment, options: Options, watch: Watch, inputs: Inputs, fi
     try:
         outcome = change(env, options.file, watch, look_now)
     except LlamagateError as error:
-        return Tried(error=error, evidence=found)
+        return Tried(error=error, evidence=found, reload=reload)
     except OSError as error:
         failure = StorageError(f"{error.filename or 'the system'}: {error.strerror or error}")
         return Tried(error=failure, evidence=found)
-    return Tried(outcome=outcome, error=_what_is_wrong(outcome), evidence=found)
+    return Tried(outcome=outcome, error=_what_is_wrong(outcome), evidence=found, reload=outcome.reload)
+
+
+def _told_all_the_same(env: Environment, file: Path, record: Record) -> Reload | None:
+    """Tell a gateway that missed the last change: a home that is left alone is to be served, too.
+
+    A rollback that was interrupted, or that the gateway was down for, is such a change. Where the file cannot be read,
+    nobody knows the gateway.
+    """
+    if record.told_generation == record.generation or kind_at(file) is not NodeKind.FILE:
+        return None
+    try:
+        return tell_again(env, read_desired(file, known=record.documents).desired.gateway, record)
+    except LlamagateError:
+        return None
 
 
 def _what_is_wrong(outcome: Outcome) -> LlamagateError | None:

@@ -38,5 +38,5 @@ def service_manager(variables: Mapping[str, str]) -> ServiceManager:
     address = variables.get("NOTIFY_SOCKET", "")
     micros = variables.get("WATCHDOG_USEC", "")
     is_ours = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    keepalive = int(micros) / 1e6 if micros.isdecimal() and is_ours else None
-    return ServiceManager(address=address, keepalive=keepalive)
+    keepalive = float(micros) / 1e6 if micros.isdecimal() and is_ours else 0.0
+    return ServiceManager(address=address, keepalive=keepalive or None)

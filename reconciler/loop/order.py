@@ -14,6 +14,7 @@ from reconciler.fs import file_lock
 from reconciler.loop.places import Place
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.watched import DEFAULT_INTERVAL_SECONDS
 from reconciler.reconcile.changing import prepare_home
 from reconciler.reconcile.looking import Options
 
@@ -49,7 +50,7 @@ class Order:
 
     env: Environment
     options: Options
-    interval: float
+    interval: float = DEFAULT_INTERVAL_SECONDS
     poll: float | None = None
     repository: str = ""
     fetch: Callable[[], str] = lambda: ""

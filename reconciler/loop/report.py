@@ -38,10 +38,14 @@ def said_of(tried: Tried) -> str:
         faults = [str(fault) for fault in tried.error.faults if str(fault) not in tried.error.message]
         more = f" ({'; '.join(faults[:_MAX_NAMED])})" if faults else ""
         return f"{tried.error.message}{more}{advice}"
-    plan = tried.outcome.plan if tried.outcome else Plan(generation=0)
-    if not plan.changes:
-        drift = f"; {len(plan.drift)} left as they are by policy.drift" if plan.drift else ""
-        return f"nothing to do{drift}"
+    if tried.carried_out is not None:
+        return deeds_of(tried.carried_out)
+    drift = tried.outcome.plan.drift if tried.outcome else ()
+    return f"nothing to do{f'; {len(drift)} left as they are by policy.drift' if drift else ''}"
+
+
+def deeds_of(plan: Plan) -> str:
+    """What was done by ``plan``, in one line."""
     named = [f"{action.action} {action.key.id}" for action in plan.actions[:_MAX_NAMED]] or ["the registry rebuilt"]
     more = f" and {len(plan.actions) - _MAX_NAMED} more" if len(plan.actions) > _MAX_NAMED else ""
     return f"{', '.join(named)}{more}"
@@ -57,7 +61,7 @@ def _conditions(tried: Tried, attempt: Attempt, record: Record | None) -> Iterat
             is_so = tried.end is end
             yield aspect, "True" if is_so else "False", reason if is_so else "InSync", message if is_so else ""
     yield Aspect.SUSPENDED, *_suspended(attempt, record)
-    if tried.outcome is not None and (reload := tried.outcome.reload) is not None:
+    if (reload := tried.reload) is not None:
         status: Truth = "True" if reload.reloaded else "False"
         yield Aspect.GATEWAY_RELOADED, status, str(reload.state), "; ".join((reload.message, *reload.notes))
 

@@ -15,7 +15,7 @@ from reconciler.loop.fights import LIMIT, Fights
 from reconciler.loop.metrics import Counts
 from reconciler.loop.order import POLL_SECONDS, Clock, Follow, Order
 from reconciler.loop.places import places
-from reconciler.loop.report import reported, said_of
+from reconciler.loop.report import deeds_of, reported, said_of
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.schedule import JITTER, Due, End, Schedule
 from reconciler.loop.situation import Lookout, Situation
@@ -79,9 +79,14 @@ class Loop:
             self.step()
             self._sleep()
         self.reporter.manager.tell("STOPPING=1")
-        self.state = replace(self.state, next_at="")
-        self.reporter.state(self.state, self.counts)
+        self._leave()
         self._tell("Stopped", "stopped watching")
+
+    def once(self) -> Tried:
+        """One attempt, and no more."""
+        tried = self.attempt()
+        self._leave()
+        return tried
 
     def step(self) -> None:
         """Do what is due, if anything is. A trigger is nothing to do where all is as it was at the last attempt."""
@@ -101,7 +106,7 @@ class Loop:
         started = self.clock.monotonic()
         commit, missed = self._fetch()
         situation = self.lookout.look()
-        if missed is not None and not (missed.may_pass and kind_at(self.order.options.file)):
+        if missed is not None and not (commit and kind_at(self.order.options.file)):
             tried = Tried(error=missed)
         else:
             env = replace(self.order.env, now=self.clock.now())
@@ -109,7 +114,7 @@ class Loop:
             tried = attempt(env, self.order.options, watch, self.lookout.inputs, self.fights)
             if missed is not None and tried.error is None:
                 tried = replace(tried, error=missed)  # by what was fetched last
-            self.seen = situation
+        self.seen = situation
         return self._ended(tried, situation, commit, started)
 
     def _fetch(self) -> tuple[str, LlamagateError | None]:
@@ -151,12 +156,15 @@ class Loop:
 
     def _say(self, tried: Tried, done: Attempt, last: Attempt | None) -> None:
         """What is new: not that there was nothing to do, nor a second time the same failure."""
+        if (plan := tried.carried_out) is not None:
+            number = plan.generation + 1
+            self._tell("Applied", f"generation {number}: {deeds_of(plan)}", generation=number)
         is_same = self.said == (done.result, done.message)
         self.said = (done.result, done.message)
-        if done.result is Result.APPLIED or not (is_same or done.result is Result.UNCHANGED):
+        if tried.error is not None and not is_same:
             later = " (it is tried again)" if tried.end is End.RETRY else ""
-            message = f"generation {done.generation}: {done.message}" if not tried.error else f"{done.message}{later}"
-            self._tell(str(done.result).title().replace("-", ""), message, done.reason, done.generation)
+            event = str(done.result).title().replace("-", "")
+            self._tell(event, f"{done.message}{later}", done.reason, done.generation)
         elif done.result is Result.UNCHANGED and last is not None and last.result not in (done.result, Result.APPLIED):
             self._tell("Recovered", f"as the input says again (generation {done.generation})", "", done.generation)
         for warning in tried.outcome.warnings if tried.outcome else ():
@@ -165,9 +173,9 @@ class Loop:
 
     def _say_of_gateway(self, tried: Tried) -> None:
         """How it took a change, and what is new of one that is told again and again."""
-        reload = tried.outcome.reload if tried.outcome else None
+        reload = tried.reload
         lines = (reload.message, *reload.notes) if reload else ()
-        if reload and (lines != self.said_of_gateway or tried.result is Result.APPLIED):
+        if reload and (lines != self.said_of_gateway or tried.carried_out is not None):
             for line in lines:
                 self._tell("Gateway", line, str(reload.state))
         self.said_of_gateway = lines or self.said_of_gateway
@@ -202,6 +210,10 @@ class Loop:
             self.state = replace(self.state, triggers=triggers)
             if seconds is not None:
                 self._tell("Polling", f"looking every {seconds:g} s; {triggers}")
+
+    def _leave(self) -> None:
+        self.state = replace(self.state, next_at="")
+        self.reporter.state(self.state, self.counts)
 
     def _tell(self, event: str, message: str, reason: str = "", generation: int | None = None) -> None:
         self.reporter.event(registry_time(self.clock.now()), event, message, reason=reason, generation=generation)

@@ -12,6 +12,8 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.digest import Digest
 
 URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_SSH_SHORT: Final = re.compile(r"[\w.+-]+@[\w.-]+:")
+"""``git@host:path``, which is no path that anyone means."""
 _COLON_FIRST: Final = re.compile(r"[^/]*:")
 """What git takes for no path: a URL, or an address such as ``git@host:path``."""
 
@@ -95,6 +97,8 @@ _KINDS: Final = {str(kind): kind for kind in SourceKind}
 
 
 def _kind_of(location: str) -> SourceKind:
+    if _SSH_SHORT.match(location):
+        return SourceKind.GIT
     if "://" in location and URL.match(location):
         is_git = location.startswith("ssh://") or location.lower().rstrip("/").endswith(".git")
         return SourceKind.GIT if is_git else SourceKind.HTTP

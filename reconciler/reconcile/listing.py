@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
-from reconciler.model.package import Dialect, Manifest
+from reconciler.model.package import Dialect
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.observe import manifest_at, present_items
@@ -59,7 +59,7 @@ def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, *, her
         key=key,
         name=manifest.name if manifest else entry.name if entry else key.id,
         version=manifest.version if manifest else entry.version if entry else "",
-        enabled=is_enabled(entry, recorded, manifest),
+        enabled=is_enabled(entry, recorded, default=manifest is not None and manifest.enabled_default),
         owner=recorded.owner if recorded else None,
         path=str(path),
         dialect=manifest.dialect if manifest else None,
@@ -69,10 +69,8 @@ def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, *, her
     )
 
 
-def is_enabled(entry: RegistryEntry | None, recorded: RecordItem | None, manifest: Manifest | None) -> bool:
-    """Whether an item is on: the registry decides, else the record, else what the package says of a new item."""
+def is_enabled(entry: RegistryEntry | None, recorded: RecordItem | None, *, default: bool) -> bool:
+    """Whether an item is on: the registry decides, else the record, else what its package says of a new one."""
     if entry is not None:
         return entry.enabled
-    if recorded is not None:
-        return recorded.enabled
-    return manifest is not None and manifest.enabled_default
+    return recorded.enabled if recorded is not None else default

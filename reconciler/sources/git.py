@@ -29,6 +29,7 @@ class GitRepository:
         self._reach = reach
         self._repository = Repository(url, folder=reach.home.git_cache, rules=git_rules(url, fetching, reach))
         self._refs: Refs | None = None
+        self._held: set[str] = set()
         self._one_at_a_time = threading.Lock()
 
     def offers(self, item: DesiredItem) -> tuple[Offer, ...]:
@@ -45,7 +46,12 @@ class GitRepository:
         return (Offer(pin=Pin(commit=commit)),)
 
     def holds(self, offer: Offer) -> bool:
-        return self._repository.has(offer.pin.commit)
+        """Asked of git once for a commit: many items are of one."""
+        commit = offer.pin.commit
+        with self._one_at_a_time:
+            if commit not in self._held and self._repository.has(commit):
+                self._held.add(commit)
+            return commit in self._held
 
     def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
         """A branch moves on; a tag stays where it is, or someone has replaced what was published."""

@@ -65,6 +65,18 @@ def test_the_range_may_stand_in_the_source(session: Session, origin: Origin, ser
     assert pinned(session)["tag"] == "v1.1.0"
 
 
+def test_a_ref_goes_before_a_range(session: Session, origin: Origin, served: GitOverHttp) -> None:
+    origin.package("foo", version="1.0.0")
+    origin.tag("v1.0.0")
+    commit = origin.package("foo", version="1.1.0")
+    desire(session, served, "path: foo, ref: main", version="^1")
+    session.llamagate("apply")
+    assert pinned(session) == {"commit": commit}
+    desire(session, served, "path: foo, ref: main", version="~1.0")
+    failed = session.llamagate("apply", exits=1)
+    assert "at main in foo holds version 1.1.0, which is not in the range '~1.0'" in failed.err
+
+
 def test_no_tag_that_fits(session: Session, origin: Origin, served: GitOverHttp) -> None:
     for version in ("1.0.0", "1.1.0"):
         origin.package("foo", version=version)

@@ -270,6 +270,14 @@ def test_gc_looks_after_repositories(session: Session, repository: tuple[Origin,
     assert session.actions() == []
 
 
+def test_gc_keeps_the_copy_of_a_repository_at_a_relative_path(session: Session) -> None:
+    Origin(session.base / "served" / "packages").package("foo")
+    source = "{git: ../served/packages, path: foo}"
+    session.desired(f"extensions:\n  foo: {{source: {source}}}\npolicy: {{sources: {{local_git: true}}}}\n")
+    session.llamagate("apply")
+    assert session.llamagate("cache", "gc").out == "Everything in the cache is needed.\n"
+
+
 def test_gc_needs_to_read_the_locks(session: Session, shop: Path) -> None:
     desire(session, shop, foo="^1")
     session.llamagate("apply")
@@ -283,8 +291,10 @@ def test_gc_needs_to_read_the_locks(session: Session, shop: Path) -> None:
 def test_gc_keeps_what_the_lock_of_an_owner_elsewhere_needs(session: Session, shop: Path) -> None:
     desire(session, shop, foo="^1")
     session.llamagate("apply")
+    publish(session, shop, "foo", "1.1.0")
+    session.llamagate("lock", "--upgrade")
     session.llamagate("cache", "gc", "-f", session.base / "other.yaml")
-    assert len(cache(session)) == 1
+    assert len(cache(session)) == 2, "what is installed, and what is only locked"
 
 
 def test_items_of_catalogs_are_described_for_a_new_file(session: Session, shop: Path) -> None:

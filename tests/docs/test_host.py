@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 from starlette.routing import Route
 
+from reconciler.cli.serve import serve
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.engine.steps import STEPS
-from reconciler.host.model_client import MAX_ANSWER_BYTES
+from reconciler.host.model_client import DEFAULT_URL, MAX_ANSWER_BYTES
 from reconciler.host.runtime import Runtime
 from reconciler.host.server import DEFAULT_PORT
-from reconciler.host.settings import DEFAULT_RATE, DEFAULT_SECONDS
+from reconciler.host.settings import DEFAULT_MODEL, DEFAULT_RATE, DEFAULT_SECONDS
 from reconciler.host.web.app import make_app
 from tests.cli.shell import Session
 from tests.docs.pages import chapter, page, rows
@@ -48,3 +50,14 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert f"| {MAX_ANSWER_BYTES // 2**20} MiB |" in text
     assert f"({DEFAULT_RATE}; 0 is no limit)" in text
     assert f"is {DEFAULT_PORT}" in text
+
+
+def test_the_commands_defaults_are_those_of_the_code() -> None:
+    """Written twice, since a command's flags must not load the host."""
+    given = {name: parameter.default for name, parameter in inspect.signature(serve).parameters.items()}
+    assert {name: given[name] for name in ("llm_url", "model", "llm_timeout", "rate_limit")} == {
+        "llm_url": DEFAULT_URL,
+        "model": DEFAULT_MODEL,
+        "llm_timeout": DEFAULT_SECONDS,
+        "rate_limit": DEFAULT_RATE,
+    }

@@ -93,6 +93,18 @@ def test_an_item_of_a_file_stays_the_files_and_a_hold_is_set(session: Session, s
     assert host.run("foo", {}) == {"version": 1}
 
 
+def test_many_at_once_are_all_there(session: Session, serve: Serve) -> None:
+    host = serve()
+    names = [f"foo{number}" for number in range(12)]
+
+    def put(name: str) -> int:
+        return host.put(f"/v1/extensions/{name}", extension(RULE % 1, name=name)).status_code
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert set(pool.map(put, names)) == {200}
+    assert sorted(session.registered()) == sorted(names) == sorted(host.names)
+
+
 def test_no_other_gateway_is_told(session: Session, serve: Serve) -> None:
     with running(session.home) as gateway:
         session.desired(f'gateway: {{url: "{gateway.url}"}}\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def test_an_update_is_run_at_once(session: Session, serve: Serve) -> None:
     put(session, RULE % 2)
     assert changes(host.refresh()) == {**NOTHING, "updated": ["foo"]}
     assert host.run("foo", {}) == {"version": 2}
+
+
+def test_an_entry_that_is_gone_leaves_it_to_the_manifest(session: Session, serve: Serve) -> None:
+    host = serve()
+    put(session, RULE % 1)
+    entry = {"id": "foo", "type": "extension", "enabled": False}
+    session.write(str(session.registry), json.dumps([entry]))
+    host.refresh()
+    assert host.post("/v1/extensions/foo/execute", {}).status_code == 503
+    session.write(str(session.registry), "[]")
+    host.refresh()
+    assert host.run("foo", {}) == {"version": 1}
 
 
 def test_a_package_that_wants_a_restart_gets_its_update_then(session: Session, serve: Serve) -> None:

@@ -447,6 +447,12 @@ def test_policy_mutable_says_where_programs_may_write(session: Session, serve: S
     host = serve()
     assert host.run("foo", {"p": "data/x"}) == {"output_file": "data/x"}
     assert "must not be written" in host.run("foo", {"p": "var/x"}, 500)
+    session.desired("policy: {}\n")
+    host.refresh()
+    assert host.run("foo", {"p": "var/x"}) == {"output_file": "var/x"}
+    session.desired("policy: [\n")
+    host.refresh()
+    assert host.run("foo", {"p": "var/x"}) == {"output_file": "var/x"}
 
 
 # Answers

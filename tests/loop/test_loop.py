@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from reconciler.errors import RefusedError
 from reconciler.fs import file_lock
 from reconciler.model.watched import Result
 from tests.cli.shell import Session
@@ -119,6 +122,49 @@ def test_a_gateway_that_is_told_again_and_again_is_spoken_of_once(
         f"the gateway at http://127.0.0.1:{free_port} was not reloaded: nobody listens there; it reads the change when "
         "it starts"
     ]
+
+
+def refuses() -> str:
+    """Another fetch, whose commit may not be taken."""
+    raise RefusedError("it does not descend from the one that was taken last")
+
+
+def test_a_commit_that_is_not_taken_is_no_new_input_and_the_home_is_kept(foo: Session, watcher: Driven) -> None:
+    watcher.loop.order = replace(watcher.loop.order, fetch=lambda: "a commit")
+    watcher.wait(INTERVAL_SECONDS)
+    watcher.loop.order = replace(watcher.loop.order, fetch=refuses)
+    watcher.wait(INTERVAL_SECONDS)
+    shutil.rmtree(foo.installed("foo"))
+    watcher.trigger()
+    watcher.trigger()
+    assert watcher.loop.counts.attempts[Result.REFUSED] == 3
+    for _ in range(5):
+        watcher.trigger()
+    assert watcher.loop.counts.attempts[Result.REFUSED] == 3
+    assert foo.installed("foo", "manifest.yaml").exists()
+    assert watcher.loop.state.attempted is not None
+    assert watcher.loop.state.attempted.commit == "a commit"
+
+
+def test_where_no_commit_was_taken_nothing_is_applied_and_it_is_asked_for_once(foo: Session) -> None:
+    """What lies there may be of another repository."""
+    with driven(foo) as watcher:
+        watcher.loop.order = replace(watcher.loop.order, fetch=refuses)
+        watcher.loop.step()
+        for _ in range(5):
+            watcher.trigger()
+        assert watcher.loop.counts.attempts == {Result.REFUSED: 1}
+    assert not foo.installed("foo").exists()
+
+
+def test_what_was_changed_although_no_newer_commit_came_is_told(foo: Session, watcher: Driven) -> None:
+    watcher.loop.order = replace(watcher.loop.order, fetch=lambda: "a commit")
+    watcher.wait(INTERVAL_SECONDS)
+    watcher.loop.order = replace(watcher.loop.order, fetch=refuses)
+    watcher.wait(INTERVAL_SECONDS)
+    shutil.rmtree(foo.installed("foo"))
+    watcher.trigger()
+    assert watcher.said[-1] == "generation 2: repair foo"
 
 
 def test_lost_triggers_are_a_full_pass(watcher: Driven) -> None:

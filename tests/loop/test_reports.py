@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import socket
@@ -17,9 +18,9 @@ from reconciler.loop.notify import ServiceManager, service_manager
 from reconciler.loop.reporter import Reporter
 from reconciler.model.home import Home
 from reconciler.model.watched import Attempt, Result, Watched, last_outcomes
-from tests.cli.shell import Session
+from tests.cli.shell import Session, interrupt, interrupt_apply
 from tests.gateway.simulator import Gateway
-from tests.loop.watcher import condition, state, watching
+from tests.loop.watcher import condition, eventually, state, watching
 
 VALUE: Final = "t0p-of-the-secrets"
 
@@ -43,6 +44,7 @@ def test_the_state_tells_the_last_attempt_and_the_last_success(foo: Session) -> 
     assert (found["applied"]["result"], found["applied"]["generation"]) == ("applied", 1)
     assert found["attempted"]["input"] != found["applied"]["input"]
     assert [one["result"] for one in found["outcomes"]] == ["failed", "applied"]
+    assert found["next_at"] == ""  # nothing comes by itself
 
 
 def test_a_condition_tells_since_when(foo: Session) -> None:
@@ -193,8 +195,10 @@ def test_an_abstract_address(tmp_path: Path) -> None:
         ({"WATCHDOG_USEC": "2000000"}, 2.0),
         ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, None),
         ({"WATCHDOG_USEC": "soon"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "9" * 400}, math.inf),
     ],
-    ids=["none", "wanted", "of-another", "nonsense"],
+    ids=["none", "wanted", "of-another", "nonsense", "nothing", "endless"],
 )
 def test_whether_a_sign_of_life_is_wanted(variables: dict[str, str], keepalive: float | None) -> None:
     assert service_manager(variables).keepalive == keepalive
@@ -227,15 +231,37 @@ def test_a_change_that_is_not_served_is_taken_back_and_held(foo: Session, gatewa
         watcher.said("Applied", "install foo")
         gateway.broken = frozenset(["foo"])
         foo.package("foo", version="2.0.0")
+        watcher.said("Applied", "generation 2: update foo")
         watcher.said("Failed", "the list of generation 1 was brought back as generation 3")
         watcher.said("LeftAlone", "on hold: the gateway did not serve generation 2")
         assert condition(foo, "Ready") == ("False", "RolledBack")
         assert foo.registered()["foo"]["version"] == "1.0.0"
         gateway.broken = frozenset()
         foo.package("foo", version="2.0.1")
-        watcher.said("Applied", "update foo")
-        assert condition(foo, "Ready") == ("True", "InSync")
+        watcher.said("Applied", "generation 4: update foo")
+        eventually(lambda: condition(foo, "Ready") == ("True", "InSync"), "in sync")
     assert gateway.loaded["foo"].version == "2.0.1"
+
+
+@pytest.mark.parametrize("order", [["rollback"], ["suspend", "--reason", "freeze"]], ids=["hold", "suspension"])
+def test_a_home_that_is_left_alone_is_served_as_it_is(foo: Session, gateway: Gateway, order: list[str]) -> None:
+    """Here a rollback was interrupted, or an update was while nothing is to be changed: nobody told the gateway."""
+    foo.extensions("foo", text=f'gateway: {{url: "{gateway.url}"}}\n')
+    foo.llamagate("apply")
+    foo.package("foo", version="2.0.0")
+    if order[0] == "rollback":
+        foo.llamagate("apply")
+        interrupt(foo, *order)
+    else:
+        foo.llamagate(*order)
+        interrupt_apply(foo)
+    foo.llamagate("watch", "--once")
+    assert gateway.loaded["foo"].version == foo.registered()["foo"]["version"]
+    assert condition(foo, "Suspended")[0] == "True"
+    assert condition(foo, "GatewayReloaded") == ("True", "Reloaded")
+    calls = len(gateway.requests)
+    foo.llamagate("watch", "--once")
+    assert len(gateway.requests) == calls
 
 
 def test_a_required_gateway_that_is_down_is_told_again(foo: Session, free_port: int) -> None:
