@@ -115,7 +115,7 @@ def test_no_caller_can_stop_the_count(session: Session, serve: Serve) -> None:
 def test_only_numbers_count_as_tokens(session: Session, serve: Serve, model: ModelServer) -> None:
     put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
     put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
-    usage = b'{"prompt_tokens": 7, "completion_tokens": "many", "total_tokens": [1]}'
+    usage = b'{"prompt_tokens": 7, "completion_tokens": "many", "total_tokens": true}'
     model.raw = b'{"choices": [{"message": {"content": "x"}}], "usage": %s}' % usage
     serve().run("foo", {})
     row = json.loads(session.installed("usage", "output/usage.json").read_text())[0]

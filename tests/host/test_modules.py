@@ -98,6 +98,12 @@ def test_what_a_task_is_given_must_fit(session: Session, serve: Serve, model: Mo
     assert model.asked == []
 
 
+def test_a_task_gives_what_its_schema_names(session: Session, serve: Serve, model: ModelServer) -> None:
+    put_on_disk(session, "mood", extension__yaml=TASK.format(name="mood", more=""))
+    model.say = lambda _: '{"mood": "good", "why": "because"}'
+    assert serve().run("mood", {"text": "x"}) == {"mood": "good"}
+
+
 def test_a_task_without_schemas_gives_what_was_said(session: Session, serve: Serve, model: ModelServer) -> None:
     put_on_disk(session, "bare", extension__yaml="name: bare\nversion: 1.0.0\ntask: {type: model}\nprompt: hi\n")
     host = serve()
@@ -149,6 +155,50 @@ def test_no_filesystem_access_holds_for_what_is_called_too(session: Session, ser
     host = serve()
     assert host.run("inner", {}) == {"output_file": "var/x"}
     assert host.run("outer", {}, 500).endswith("the guardrail no_filesystem_access forbids it")
+
+
+def test_an_answer_as_long_as_the_guardrail_allows(session: Session, serve: Serve, model: ModelServer) -> None:
+    more = "guardrails: [{type: max_output_length, value: 16}]\n"
+    put_on_disk(session, "mood", extension__yaml=TASK.format(name="mood", more=more))
+    model.say = lambda _: '{"mood": "good"}'
+    assert serve().run("mood", {"text": "x"}) == {"mood": "good"}
+
+
+@pytest.mark.parametrize(("outer", "inner"), [(4, 100), (100, 4), (4, None), (None, 4)])
+def test_the_narrower_of_two_guardrails_holds(
+    session: Session, serve: Serve, outer: int | None, inner: int | None
+) -> None:
+    def guarded(longest: int | None) -> str:
+        return "" if longest is None else f"guardrails: [{{type: max_output_length, value: {longest}}}]\n"
+
+    asks = guarded(inner) + "steps: [{uses: llm.chat, with: {prompt: p}}]\n"
+    calls = guarded(outer) + "steps: [{uses: extension.call, with: {extension: inner}}]\n"
+    put_on_disk(session, "inner", manifest__yaml=extension(asks, name="inner"))
+    put_on_disk(session, "outer", manifest__yaml=extension(calls, name="outer"))
+    assert serve().run("outer", {}, 500).endswith("the model's answer has 5 characters; max_output_length allows 4")
+
+
+def test_no_filesystem_access_holds_for_templates_too(session: Session, serve: Serve) -> None:
+    guarded = "guardrails: [{type: no_filesystem_access}]\nsteps: [{uses: template.load, with: {template_id: a}}]\n"
+    put_on_disk(session, "foo", manifest__yaml=extension(guarded), templates___a__txt="a")
+    assert serve().run("foo", {}, 500).endswith("the guardrail no_filesystem_access forbids it")
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_modules_guardrails_hold_for_its_steps(session: Session, serve: Serve, model: ModelServer) -> None:
+    short = MODULE + "guardrails: [{type: max_output_length, value: 3}]\n"
+    quick = MODULE.replace("desk", "quick") + "guardrails: [{type: max_execution_time, value: 200ms}]\n"
+    put_module(session, "desk", agenticmodule__yaml=short)
+    put_module(session, "quick", agenticmodule__yaml=quick, extensions___judge__yaml=TASK.format(name="judge", more=""))
+    put_module(session, "quick", extensions___route__yaml=RULES)
+    host = serve()
+    assert "max_output_length allows 3" in host.run_module("desk", {"text": "x"}, 500)["steps"][0]["error"]
+    model.pause = threading.Event()
+    answer = host.post("/v1/agentic-modules/quick/execute", {"text": "x"})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        504,
+        "Module execution failed: the module 'quick' took longer than 0.2 seconds",
+    )
 
 
 def test_a_guardrail_that_is_off_or_not_understood(session: Session, serve: Serve) -> None:
@@ -268,7 +318,7 @@ def test_a_disabled_module_is_not_run(session: Session, serve: Serve) -> None:
 
 
 @pytest.mark.usefixtures("desk")
-def test_a_workflow_runs_a_module(session: Session, serve: Serve) -> None:
+def test_a_workflow_runs_a_module(session: Session, serve: Serve, model: ModelServer) -> None:
     steps = ", ".join(f"{{uses: module.{verb}}}" for verb in ("load", "validate", "execute", "record"))
     put_on_disk(
         session,
@@ -285,6 +335,15 @@ def test_a_workflow_runs_a_module(session: Session, serve: Serve) -> None:
     assert found["run_record"]["status"] == "success"
     asked = {"module_name": "desk", "module_input": {"text": "x"}, "max_steps": 1}
     assert "the module has 2 steps, more than it may run" in host.run("runner", asked, 500)
+    model.say = lambda _: "no"
+    failed = {"module_name": "desk", "module_input": {"text": "x"}}
+    assert host.run("runner", failed, 500).endswith(
+        "step 3 (module.execute): module step 1 (extensions/judge.yaml): the model's answer holds no JSON object"
+    )
+    model.pause = threading.Event()
+    slow = {"module_name": "desk", "module_input": {"text": "x"}, "max_runtime_seconds": 0.2}
+    assert host.run("runner", slow, 504).endswith("the module took longer than 0.2 seconds")
+    model.pause.set()
     asked = {"module_name": "nope", "module_input": {}}
     assert "step 1 (module.load): there is no agentic module 'nope'" in host.run("runner", asked, 500)
 

@@ -69,6 +69,15 @@ steps: [{uses: llm.chat, with: {prompt: "[{{a}}][{{inputs.b}}][{{unknown}}][{{ a
     assert model.prompts == ["[][][{{unknown}}][{{ a.b }}]"]
 
 
+def test_an_input_that_is_called_inputs_or_steps_is_the_value_that_was_given(
+    host_of: Callable[..., Host], model: ModelServer
+) -> None:
+    prompt = "{{inputs.a}} {{steps.b}} {{inputs.x}}|{{inputs}}"
+    host = host_of(f'steps: [{{uses: llm.chat, with: {{prompt: "{prompt}"}}}}]\n')
+    host.run("foo", {"inputs": {"a": 1}, "steps": {"b": 2}, "x": 3})
+    assert model.prompts == ['1 2 |{"a": 1}']
+
+
 def test_a_lone_placeholder_is_the_value_itself(host_of: Callable[..., Host], session: Session) -> None:
     put_on_disk(
         session,

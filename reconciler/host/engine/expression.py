@@ -93,6 +93,7 @@ def _evaluator(names: _Names) -> Any:
     evaluator = SimpleEval(operators=operators, functions={}, names=names)
     evaluator.nodes = {kind: does for kind, does in evaluator.nodes.items() if kind in _NODES}
     evaluator.nodes[ast.Attribute] = _entry(evaluator)
+    evaluator.nodes[ast.List] = lambda node: [evaluator._eval(element) for element in node.elts]
     return evaluator
 
 
