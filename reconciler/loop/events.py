@@ -12,9 +12,11 @@ from typing import Final
 
 from watchdog.events import (
     EVENT_TYPE_DELETED,
+    DirAttribEvent,
     DirCreatedEvent,
     DirDeletedEvent,
     DirMovedEvent,
+    FileAttribEvent,
     FileClosedEvent,
     FileCreatedEvent,
     FileDeletedEvent,
@@ -31,9 +33,11 @@ from reconciler.loop.places import Place
 from reconciler.loop.wake import Wake
 
 _CHANGES: Final[list[type[FileSystemEvent]]] = [
+    DirAttribEvent,
     DirCreatedEvent,
     DirDeletedEvent,
     DirMovedEvent,
+    FileAttribEvent,
     FileClosedEvent,
     FileCreatedEvent,
     FileDeletedEvent,

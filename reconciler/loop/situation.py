@@ -64,7 +64,7 @@ def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
 
     Local files are nothing to a pass, and programs write them all the time.
     """
-    yield f"{archive_stamp(home.registry)} {interrupted(home)}\n"
+    yield f"{archive_stamp(home.registry)} {_interrupted(home)}\n"
     for kind in Kind:
         yield f"{kind} {sorted(_names(home.installed(kind)))}\n"
     if record is None:
@@ -75,6 +75,13 @@ def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
         folder = home.item(key)
         for path in item.files:
             yield f"{key} {path} {_file_stamp(f'{folder}/{path}')}\n"
+
+
+def _interrupted(home: Home) -> bool | str:
+    try:
+        return interrupted(home)
+    except OSError as error:
+        return error.strerror or "unreadable"
 
 
 def _names(folder: Path) -> list[str]:

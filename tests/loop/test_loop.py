@@ -76,6 +76,18 @@ def test_one_attempt_an_input(foo: Session, watcher: Driven) -> None:
     assert watcher.loop.counts.attempts[Result.FAILED] == 2
 
 
+def test_a_home_that_cannot_be_looked_at_ends_no_watcher(foo: Session, watcher: Driven) -> None:
+    aside = foo.home / "aside"
+    foo.ours.rename(aside)
+    foo.ours.symlink_to(foo.ours)  # for root, too
+    watcher.trigger()
+    assert watcher.loop.counts.attempts[Result.FAILED] == 1
+    foo.ours.unlink()
+    aside.rename(foo.ours)
+    watcher.trigger()
+    assert watcher.said[-1] == "as the input says again (generation 1)"
+
+
 def test_the_same_failure_is_said_once(foo: Session, watcher: Driven) -> None:
     foo.write("llamagate.yaml", "[")
     watcher.trigger()

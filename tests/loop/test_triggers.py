@@ -117,6 +117,19 @@ def test_a_change_wakes_and_reading_does_not(
     assert seen[0] == ("created", "written")
 
 
+def test_new_permissions_wake(tmp_path: Path, wake: Wake, events: Events) -> None:
+    """What could not be read may be readable now."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("x")
+    assert events.follow([place(tmp_path)]) == ""
+    for path in (tmp_path / "file", tmp_path / "folder"):
+        path.chmod(0o700 if path.is_file() else 0o755)
+        path.chmod(0o711)
+        assert wake.sleep(30)
+        while wake.sleep(0.3):
+            pass
+
+
 def test_names_of_no_interest_do_not_wake(tmp_path: Path, wake: Wake, events: Events) -> None:
     events.follow([place(tmp_path, deep=False, only=frozenset(["record.json"]))])
     (tmp_path / "status.json").write_text("x")
