@@ -320,6 +320,20 @@ def test_a_loop_of_calls_ends_at_ten_levels(host_of: Callable[..., Host]) -> Non
     assert message.endswith("extensions call each other more than 10 levels deep")
 
 
+@pytest.mark.parametrize(
+    "step",
+    ["{uses: llm.chat, with: {prompt: p}}", "{uses: file.write, with: {path: var/x, content: y}}"],
+    ids=["models", "files"],
+)
+def test_each_model_and_each_file_is_one_call_of_the_budget(session: Session, serve: Serve, step: str) -> None:
+    put_on_disk(session, "foo", manifest__yaml=extension(f"steps: [{step}, {step}, {step}]\n"))
+    host = serve(limits=RunLimits(calls=3))  # the extension itself is one
+    assert "step 3" in host.run("foo", {}, 500)
+    assert "the run has used up its calls" in host.run("foo", {}, 500)
+    host = serve(limits=RunLimits(calls=4))
+    host.run("foo", {})
+
+
 def test_a_tree_of_calls_ends_with_the_budget(session: Session, serve: Serve) -> None:
     put_on_disk(session, "leaf", manifest__yaml=extension("steps: [{uses: nope, on_error: continue}]\n", name="leaf"))
     calls = "".join("  - {uses: extension.call, with: {extension: leaf}}\n" for _ in range(300))
