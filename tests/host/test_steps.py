@@ -549,6 +549,25 @@ def test_no_answer_holds_a_number_that_is_not_finite(host_of: Callable[..., Host
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Input 'n' must be a number")
 
 
+def test_half_a_character_that_a_model_spells_goes_everywhere(
+    host_of: Callable[..., Host], session: Session, model: ModelServer
+) -> None:
+    model.say = lambda _: "a\ud800b"
+    host = host_of("""\
+steps:
+  - {uses: llm.chat, with: {prompt: p}}
+  - {uses: file.write, with: {path: var/x}}
+  - {uses: llm.chat, with: {prompt: "{{llm_response}}"}}
+  - {uses: extension.call, with: {extension: "{{llm_response}}"}, on_error: continue}
+  - {uses: file.read, with: {path: "var/{{llm_response}}"}, on_error: continue}
+  - {uses: file.write, with: {path: "var/{{llm_response}}"}, on_error: continue}
+  - {uses: template.load, with: {template_id: "{{llm_response}}"}, on_error: continue}
+""")
+    assert host.run("foo", {})["llm_response"] == "a\ud800b"
+    assert session.installed("foo", "var/x").read_text() == "a\\ud800b"
+    assert model.prompts == ["p", "a\\ud800b"]
+
+
 @pytest.mark.parametrize("said", ["```" + "\n" * 500_000, "```\n" * 300_000, "{" * 1_000_000, '{"a":' * 200_000])
 def test_no_reply_takes_long(host_of: Callable[..., Host], model: ModelServer, said: str) -> None:
     model.say = lambda _: said
