@@ -197,11 +197,17 @@ def _guardrails(document: JsonObject) -> Guardrails:
             continue
         if kind == "no_filesystem_access":
             found = replace(found, files=False)
-        elif kind == "max_output_length" and isinstance(value, int | float):
-            found = replace(found, max_output=int(value))
+        elif kind == "max_output_length":
+            found = replace(found, max_output=_characters(value))
         elif kind == "max_execution_time":
             found = replace(found, max_seconds=_seconds(value))
     return found
+
+
+def _characters(value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"guardrails: the length {str(value)[:40]!r} is no number of characters")
+    return int(value)
 
 
 def _seconds(value: Json) -> float | None:

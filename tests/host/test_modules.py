@@ -206,8 +206,12 @@ def test_a_guardrail_that_is_off_or_not_understood(session: Session, serve: Serv
     put_on_disk(session, "fine", extension__yaml="name: fine\nversion: 1.0.0\nprompt: hi\n" + off)
     odd = "guardrails: [{type: max_execution_time, value: soon}]\n"
     put_on_disk(session, "odd", extension__yaml="name: odd\nversion: 1.0.0\nprompt: hi\n" + odd)
+    wide = "guardrails: [{type: max_output_length, value: '500'}]\n"
+    put_on_disk(session, "wide", extension__yaml="name: wide\nversion: 1.0.0\nprompt: hi\n" + wide)
     host = serve()
     assert host.run("fine", {}) == {"content": "hello"}
+    said = host.get("/v1/extensions/wide").json()["faults"]
+    assert said == ["guardrails: the length '500' is no number of characters"]
     assert "odd: guardrails: the time 'soon' is not understood; write 30s" in host.told
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,24 @@ def test_an_update_is_run_at_once(session: Session, serve: Serve) -> None:
     put(session, RULE % 2)
     assert changes(host.refresh()) == {**NOTHING, "updated": ["foo"]}
     assert host.run("foo", {}) == {"version": 2}
+
+
+def test_a_run_under_way_calls_what_was_served_when_it_began(
+    session: Session, serve: Serve, model: ModelServer
+) -> None:
+    put(session, "steps: [{uses: llm.chat, with: {prompt: p}}, {uses: extension.call, with: {extension: bar}}]\n")
+    put(session, RULE % 1, "bar")
+    host = serve()
+    model.pause = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(host.run, "foo", {})
+        while not model.asked:
+            time.sleep(0.01)
+        put(session, RULE % 2, "bar")
+        assert changes(host.refresh()) == {**NOTHING, "updated": ["bar"]}
+        model.pause.set()
+        assert running.result()["version"] == 1
+    assert host.run("foo", {})["version"] == 2
 
 
 def test_an_entry_that_is_gone_leaves_it_to_the_manifest(session: Session, serve: Serve) -> None:
@@ -243,6 +264,17 @@ def test_a_literal_path_goes_before_a_parameter(session: Session, serve: Serve, 
     for path in ("me", "you", "a/b"):
         host.get(f"/v1/extensions/foo/{path}")
     assert model.prompts == ["{{id}} {{all}}", "you {{all}}", "{{id}} a/b"]
+
+
+def test_no_endpoint_takes_the_route_that_refreshes(session: Session, serve: Serve) -> None:
+    rows = "{path: /, method: POST}, {path: /, method: DELETE}"
+    put(session, f"endpoints: [{rows}]\n" + RULE % 1, "refresh")
+    put(session, f"endpoints: [{rows}]\n" + RULE % 1)
+    host = serve()
+    assert host.refresh()["errors"] == ["refresh (routes): POST / is a route of the host itself"]
+    for name, method in (("refresh", "DELETE"), ("foo", "POST"), ("foo", "DELETE")):
+        answer = host.client.request(method, f"/v1/extensions/{name}")
+        assert answer.json() == {"data": {"version": 1}, "success": True}
 
 
 @pytest.mark.parametrize(

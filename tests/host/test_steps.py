@@ -320,6 +320,20 @@ def test_a_loop_of_calls_ends_at_ten_levels(host_of: Callable[..., Host]) -> Non
     assert message.endswith("extensions call each other more than 10 levels deep")
 
 
+@pytest.mark.parametrize(
+    "step",
+    ["{uses: llm.chat, with: {prompt: p}}", "{uses: file.write, with: {path: var/x, content: y}}"],
+    ids=["models", "files"],
+)
+def test_each_model_and_each_file_is_one_call_of_the_budget(session: Session, serve: Serve, step: str) -> None:
+    put_on_disk(session, "foo", manifest__yaml=extension(f"steps: [{step}, {step}, {step}]\n"))
+    host = serve(limits=RunLimits(calls=3))  # the extension itself is one
+    assert "step 3" in host.run("foo", {}, 500)
+    assert "the run has used up its calls" in host.run("foo", {}, 500)
+    host = serve(limits=RunLimits(calls=4))
+    host.run("foo", {})
+
+
 def test_a_tree_of_calls_ends_with_the_budget(session: Session, serve: Serve) -> None:
     put_on_disk(session, "leaf", manifest__yaml=extension("steps: [{uses: nope, on_error: continue}]\n", name="leaf"))
     calls = "".join("  - {uses: extension.call, with: {extension: leaf}}\n" for _ in range(300))
@@ -533,6 +547,25 @@ def test_no_answer_holds_a_number_that_is_not_finite(host_of: Callable[..., Host
     assert host.run("foo", {}) == {"summary": {"a": 1e9}}
     answer = host.get("/v1/extensions/foo/e?n=1e999")
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Input 'n' must be a number")
+
+
+def test_half_a_character_that_a_model_spells_goes_everywhere(
+    host_of: Callable[..., Host], session: Session, model: ModelServer
+) -> None:
+    model.say = lambda _: "a\ud800b"
+    host = host_of("""\
+steps:
+  - {uses: llm.chat, with: {prompt: p}}
+  - {uses: file.write, with: {path: var/x}}
+  - {uses: llm.chat, with: {prompt: "{{llm_response}}"}}
+  - {uses: extension.call, with: {extension: "{{llm_response}}"}, on_error: continue}
+  - {uses: file.read, with: {path: "var/{{llm_response}}"}, on_error: continue}
+  - {uses: file.write, with: {path: "var/{{llm_response}}"}, on_error: continue}
+  - {uses: template.load, with: {template_id: "{{llm_response}}"}, on_error: continue}
+""")
+    assert host.run("foo", {})["llm_response"] == "a\ud800b"
+    assert session.installed("foo", "var/x").read_text() == "a\\ud800b"
+    assert model.prompts == ["p", "a\\ud800b"]
 
 
 @pytest.mark.parametrize("said", ["```" + "\n" * 500_000, "```\n" * 300_000, "{" * 1_000_000, '{"a":' * 200_000])

@@ -105,10 +105,12 @@ def substituted(template: str, pattern: re.Pattern[str], replace: Callable[[re.M
 
 
 def text_of(value: Json) -> str:
-    """A value as it reads in a text: text as it is, nothing for none, else JSON."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    """A value as it reads in a text: text as it is, nothing for none, else JSON.
+
+    Half a surrogate pair, which a model's JSON can spell and no file or request can hold, stays as it was spelled.
+    """
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _path(match: re.Match[str]) -> str:

@@ -63,7 +63,7 @@ def _messages(call: Call) -> tuple[JsonObject, ...]:
 def _message(value: Json) -> JsonObject:
     if not isinstance(value, dict) or not isinstance(value.get("role"), str):
         raise RunError("'messages' is a list of mappings with 'role' and 'content'")
-    return {"role": value["role"], "content": text_of(value.get("content"))}
+    return {"role": text_of(value["role"]), "content": text_of(value.get("content"))}
 
 
 async def _file_read(call: Call) -> Given:

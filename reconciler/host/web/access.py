@@ -56,9 +56,14 @@ def address_of(request: Request) -> str:
 
 
 def _is_local(request: Request) -> bool:
-    """Whether the request names this machine. A page of another site can make a browser ask, but not without trace."""
-    named = [f"//{request.headers.get('host', '')}", *request.headers.getlist("origin")]
-    return all(_is_loopback(address) for address in named)
+    """Whether the request names this machine. A page of another site can make a browser ask, but not without trace.
+
+    A browser names no origin for what it only shows, a picture for one, and then says from how far away it was asked.
+    """
+    origins = request.headers.getlist("origin")
+    if not origins and request.headers.get("sec-fetch-site") == "cross-site":
+        return False
+    return all(_is_loopback(address) for address in (f"//{request.headers.get('host', '')}", *origins))
 
 
 def _is_loopback(address: str) -> bool:
