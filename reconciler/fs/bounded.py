@@ -12,7 +12,12 @@ from reconciler.fs.descriptor import READ_THROUGH_LINKS, naming
 
 def read_start(path: Path, most: int = -1) -> bytes:
     """The first ``most`` bytes of ``path``, or all. Raises ``OSError``: ``EINVAL`` where it is no regular file."""
-    with naming(os.fspath(path)), os.fdopen(os.open(path, READ_THROUGH_LINKS), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
-        return file.read(most)
+    with naming(os.fspath(path)):
+        descriptor = os.open(path, READ_THROUGH_LINKS)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(most)
+        finally:
+            os.close(descriptor)
