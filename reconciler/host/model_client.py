@@ -65,6 +65,7 @@ class ModelClient:
 
     def __init__(self, server: ModelServer) -> None:
         self.server = server
+        self._look: asyncio.Task[bool] | None = None
         headers = {"Accept-Encoding": "identity"}
         if server.api_key:
             headers["Authorization"] = f"Bearer {server.api_key}"
@@ -92,7 +93,15 @@ class ModelClient:
         )
 
     async def is_reachable(self) -> bool:
-        """Whether a server answers there, whatever it says."""
+        """Whether a server answers there, whatever it says.
+
+        Those who ask at one time share one look: anyone may ask after the host's health, as often as they like.
+        """
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._answers())
+        return await asyncio.shield(self._look)
+
+    async def _answers(self) -> bool:
         try:
             async with (
                 asyncio.timeout(_PROBE_SECONDS),

@@ -26,6 +26,7 @@ class ModelServer:
     headers: dict[str, str] = field(default_factory=dict)
     pause: threading.Event | None = None
     asked: list[Any] = field(default_factory=list)
+    looks: int = 0
     seen_headers: list[dict[str, str]] = field(default_factory=list)
     visits: int = 0
     left: threading.Event = field(default_factory=threading.Event)
@@ -59,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
     model: ClassVar[ModelServer]
 
     def do_GET(self) -> None:
+        self.model.looks += 1
         self.model.visits += 1
         self._send(b'{"data":[]}')
 

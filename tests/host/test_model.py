@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import threading
 
 import pytest
 
+from reconciler.host.model_client import ModelClient
+from reconciler.host.model_client import ModelServer as ModelAddress
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
-from tests.host.served import extension, put_on_disk
+from tests.host.served import SECONDS, extension, put_on_disk
 
 CHAT = "steps: [{uses: llm.chat, with: {prompt: p}}]\n"
 
@@ -62,6 +65,18 @@ def test_row_118_netrc_is_ignored(serve: Serve, model: ModelServer, pinned_home:
 def test_row_119_an_endless_answer_is_cut(serve: Serve, model: ModelServer) -> None:
     model.raw = b"x" * (4 * 2**20 + 1)
     assert "its answer has more than 4194304 bytes" in serve().run("foo", {}, 502)
+
+
+def test_those_who_ask_after_the_model_server_at_once_share_one_look(model: ModelServer) -> None:
+    async def ask() -> list[bool]:
+        client = ModelClient(ModelAddress(url=model.url, api_key=None, seconds=SECONDS))
+        try:
+            return [await client.is_reachable(), *await asyncio.gather(*[client.is_reachable() for _ in range(9)])]
+        finally:
+            await client.close()
+
+    assert asyncio.run(ask()) == [True] * 10
+    assert model.looks == 2
 
 
 def test_row_86_a_packed_answer_is_not_unpacked(serve: Serve, model: ModelServer) -> None:
