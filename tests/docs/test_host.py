@@ -47,7 +47,7 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert f"| {limits.depth} |" in text
     assert f"| {limits.seconds:g} s; {DEFAULT_SECONDS:g} s (`--llm-timeout`) |" in text
     assert f"| 1 MiB; {limits.answer // 2**20} MiB; {limits.file // 2**20} MiB; 4 Mi characters |" in text
-    assert f"| {MAX_ANSWER_BYTES // 2**20} MiB |" in text
+    assert f"| {MAX_ANSWER_BYTES // 2**20} MiB, not packed |" in text
     assert f"({DEFAULT_RATE}; 0 is no limit)" in text
     assert f"is {DEFAULT_PORT}" in text
 
