@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -15,7 +17,8 @@ Say = Callable[[Any], str]
 
 @dataclass
 class ModelServer:
-    """``say`` answers; ``status`` and ``raw`` replace the answer; ``pause`` is waited for before it.
+    """``say`` answers; ``status`` and ``raw`` replace the answer; ``pause`` is waited for before it; where it
+    ``drips``, it never ends.
 
     ``visits`` counts what is asked beside questions; ``left`` is set when a caller goes away while it waits.
     """
@@ -26,8 +29,8 @@ class ModelServer:
     headers: dict[str, str] = field(default_factory=dict)
     pause: threading.Event | None = None
     asked: list[Any] = field(default_factory=list)
-    looks: int = 0
     seen_headers: list[dict[str, str]] = field(default_factory=list)
+    drips: bool = False
     visits: int = 0
     left: threading.Event = field(default_factory=threading.Event)
 
@@ -60,7 +63,6 @@ class _Handler(BaseHTTPRequestHandler):
     model: ClassVar[ModelServer]
 
     def do_GET(self) -> None:
-        self.model.looks += 1
         self.model.visits += 1
         self._send(b'{"data":[]}')
 
@@ -71,6 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
         model.seen_headers.append({name.lower(): value for name, value in self.headers.items()})
         if model.pause is not None:
             self._wait(model.pause)
+        if model.drips:
+            self._drip()
+            return
         text = b"" if model.raw is not None else _answer(body, model.say(body))
         self._send(model.raw if model.raw is not None else text)
 
@@ -85,6 +90,16 @@ class _Handler(BaseHTTPRequestHandler):
             except TimeoutError:
                 pass
         self.connection.settimeout(None)
+
+    def _drip(self) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(0.02)
+        self.model.left.set()
 
     def _send(self, data: bytes) -> None:
         try:

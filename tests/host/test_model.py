@@ -76,7 +76,13 @@ def test_those_who_ask_after_the_model_server_at_once_share_one_look(model: Mode
             await client.close()
 
     assert asyncio.run(ask()) == [True] * 10
-    assert model.looks == 2
+    assert model.visits == 2
+
+
+def test_row_85_an_answer_that_drips_is_ended_at_the_deadline(serve: Serve, model: ModelServer) -> None:
+    model.drips = True
+    assert "did not answer within 0.5 seconds" in serve(model_seconds=0.5).run("foo", {}, 504)
+    assert model.left.wait(10)
 
 
 def test_row_86_a_packed_answer_is_not_unpacked(serve: Serve, model: ModelServer) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from reconciler.host.runtime import Refreshed, Runtime
+from reconciler.host.web.api import Api
+from reconciler.host.web.asking import Asked
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
-from tests.host.served import extension, put_on_disk
+from tests.host.served import extension, put_on_disk, settings_for
 
 RULE = 'steps: [{uses: rules.evaluate, with: {rules: [{if: "true", then: {version: %s}}]}}]\n'
 ENDPOINT = "endpoints: [{path: %s, method: %s}]\n" + RULE % 1
@@ -68,6 +74,33 @@ def test_a_run_under_way_calls_what_was_served_when_it_began(
         model.pause.set()
         assert running.result()["version"] == 1
     assert host.run("foo", {})["version"] == 2
+
+
+def test_all_who_ask_while_one_refresh_is_under_way_share_the_next(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = Runtime(settings_for(session))
+    begun, goes_on = threading.Semaphore(0), threading.Event()
+
+    def refresh(own: Callable[[], Refreshed] = runtime.refresh) -> Refreshed:
+        begun.release()
+        goes_on.wait()
+        return own()
+
+    monkeypatch.setattr(runtime, "refresh", refresh)
+
+    async def ask() -> list[int]:
+        api, asked = Api(runtime), cast(Asked, None)
+        first = asyncio.create_task(api.refresh(asked))
+        await asyncio.to_thread(begun.acquire)
+        others = [asyncio.create_task(api.refresh(asked)) for _ in range(9)]
+        await asyncio.sleep(0)
+        goes_on.set()
+        return [answer.status_code for answer in await asyncio.gather(first, *others)]
+
+    assert asyncio.run(ask()) == [200] * 10
+    assert begun.acquire(blocking=False)
+    assert not begun.acquire(blocking=False)
 
 
 def test_an_entry_that_is_gone_leaves_it_to_the_manifest(session: Session, serve: Serve) -> None:

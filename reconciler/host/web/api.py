@@ -9,7 +9,7 @@ from starlette.responses import Response
 from reconciler.errors import RunError
 from reconciler.host.items import Endpoint, Extension, Module
 from reconciler.host.routes import Match
-from reconciler.host.runtime import Runtime
+from reconciler.host.runtime import Refreshed, Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.answers import Problem, answer, bad_request, not_found, problem_of
 from reconciler.host.web.asking import Asked, endpoint_input
@@ -25,6 +25,7 @@ class Api:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._one_change = asyncio.Lock()  # those that wait must not hold the threads that runs need for their files
+        self._next_refresh: asyncio.Task[Refreshed] | None = None
 
     async def health(self) -> Response:
         connected = await self.runtime.client.is_reachable()
@@ -70,8 +71,9 @@ class Api:
         return await self._run(asked, match.route.extension, endpoint_input(asked, match))
 
     async def refresh(self, _asked: Asked) -> Response:
-        async with self._one_change:
-            refreshed = await asyncio.to_thread(self.runtime.refresh)
+        if self._next_refresh is None:  # else one that has not begun yet will see whatever this one would
+            self._next_refresh = asyncio.create_task(self._refresh())
+        refreshed = await asyncio.shield(self._next_refresh)
         now, changed = refreshed.snapshot, refreshed.changed
         document: JsonObject = {
             "added": [*changed.added],
@@ -83,6 +85,11 @@ class Api:
         }
         errors: JsonObject = {"errors": [str(fault) for fault in now.faults]} if now.faults else {}
         return answer(document | errors, _PARTIAL if now.faults else 200)
+
+    async def _refresh(self) -> Refreshed:
+        async with self._one_change:
+            self._next_refresh = None
+            return await asyncio.to_thread(self.runtime.refresh)
 
     async def put_extension(self, asked: Asked) -> Response:
         if not self.runtime.settings.takes_manifests:
