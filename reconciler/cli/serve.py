@@ -10,6 +10,7 @@ import typer
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, LlamagateError, UsageError
+from reconciler.host import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from reconciler.host.server import Address
     from reconciler.host.settings import HostSettings
     from reconciler.reconcile.looking import Options
-
-_RATE = 50
-_MODEL_SECONDS = 120.0
 
 
 def serve(
@@ -32,7 +30,7 @@ def serve(
             min=0,
             max=65535,
             show_default=False,
-            help="The port.  [default: $PORT, else 11435]",
+            help=f"The port.  [default: $PORT, else {defaults.PORT}]",
         ),
     ] = None,
     legacy: Annotated[
@@ -48,16 +46,16 @@ def serve(
     migrate: Annotated[bool, typer.Option("--migrate", help="First install the packages of --legacy.")] = False,
     llm_url: Annotated[
         str, typer.Option("--llm-url", metavar="URL", help="A server that speaks the OpenAI protocol.")
-    ] = "http://127.0.0.1:11434",
+    ] = defaults.MODEL_URL,
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="The model of steps that name none.")
-    ] = "mistral",
+    ] = defaults.MODEL,
     llm_timeout: Annotated[
         float, typer.Option("--llm-timeout", metavar="SECONDS", help="How long an answer may take.")
-    ] = _MODEL_SECONDS,
+    ] = defaults.MODEL_SECONDS,
     rate_limit: Annotated[
         int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests a second of one caller; 0 is no limit.")
-    ] = _RATE,
+    ] = defaults.RATE,
     watch: Annotated[
         bool, typer.Option("--watch", help="Also keep the home as the file says, and serve each change at once.")
     ] = False,
@@ -138,7 +136,7 @@ def _key(name: str, variables: Mapping[str, str]) -> str | None:
 def _port(port: int | None, variables: Mapping[str, str]) -> int:
     if port is not None:
         return port
-    text = variables.get("PORT") or "11435"
+    text = variables.get("PORT") or str(defaults.PORT)
     if not text.isdecimal() or int(text) > 65535:
         raise UsageError(f"the variable PORT is {text!r}, which is no port", advice="unset it, or give --port")
     return int(text)

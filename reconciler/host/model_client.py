@@ -19,7 +19,6 @@ from reconciler.host.engine.answers import json_value
 from reconciler.host.engine.run import Answer, Question
 from reconciler.model.config import JsonObject
 
-DEFAULT_URL: Final = "http://127.0.0.1:11434"
 MAX_ANSWER_BYTES: Final = 4 * 2**20
 MAX_SECONDS: Final = 86_400
 _PROBE_SECONDS: Final = 2.0

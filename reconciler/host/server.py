@@ -20,7 +20,6 @@ from reconciler.host.web.app import make_app
 
 GRACE_SECONDS: Final = 30
 """For requests that are under way when the host is told to stop; a second signal does not wait."""
-DEFAULT_PORT: Final = 11435
 _BACKLOG: Final = 2048
 
 

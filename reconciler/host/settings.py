@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
+from reconciler.host import defaults
 from reconciler.host.engine.run import RunLimits
-from reconciler.host.model_client import DEFAULT_URL, ModelServer
+from reconciler.host.model_client import ModelServer
 from reconciler.model.environment import Environment
-
-DEFAULT_MODEL: Final = "mistral"
-DEFAULT_RATE: Final = 50
-DEFAULT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +23,12 @@ class HostSettings:
     file: Path
     legacy: Path | None = None
     api_key: str | None = field(default=None, repr=False)
-    rate: int = DEFAULT_RATE
+    rate: int = defaults.RATE
     body: int = 2**20
     wait: float = 10.0
     takes_manifests: bool = True
-    default_model: str = DEFAULT_MODEL
+    default_model: str = defaults.MODEL
     model: ModelServer = field(
-        default_factory=lambda: ModelServer(url=DEFAULT_URL, api_key=None, seconds=DEFAULT_SECONDS)
+        default_factory=lambda: ModelServer(url=defaults.MODEL_URL, api_key=None, seconds=defaults.MODEL_SECONDS)
     )
     limits: RunLimits = field(default_factory=RunLimits)

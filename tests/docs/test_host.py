@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
 import pytest
 from starlette.routing import Route
 
-from reconciler.cli.serve import serve
+from reconciler.host import defaults
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.engine.steps import STEPS
-from reconciler.host.model_client import DEFAULT_URL, MAX_ANSWER_BYTES
+from reconciler.host.engine.template import MAX_ACTIONS
+from reconciler.host.model_client import MAX_ANSWER_BYTES
 from reconciler.host.runtime import Runtime
-from reconciler.host.server import DEFAULT_PORT
-from reconciler.host.settings import DEFAULT_MODEL, DEFAULT_RATE, DEFAULT_SECONDS
 from reconciler.host.web.app import make_app
 from tests.cli.shell import Session
 from tests.docs.pages import chapter, page, rows
@@ -45,19 +43,9 @@ def test_the_figures_are_those_of_the_code() -> None:
     limits = RunLimits()
     assert f"| {limits.calls} |" in text
     assert f"| {limits.depth} |" in text
-    assert f"| {limits.seconds:g} s; {DEFAULT_SECONDS:g} s (`--llm-timeout`) |" in text
+    assert f"| {limits.seconds:g} s; {defaults.MODEL_SECONDS:g} s (`--llm-timeout`) |" in text
     assert f"| 1 MiB; {limits.answer // 2**20} MiB; {limits.file // 2**20} MiB; 4 Mi characters |" in text
     assert f"| {MAX_ANSWER_BYTES // 2**20} MiB, not packed |" in text
-    assert f"({DEFAULT_RATE}; 0 is no limit)" in text
-    assert f"is {DEFAULT_PORT}" in text
-
-
-def test_the_commands_defaults_are_those_of_the_code() -> None:
-    """Written twice, since a command's flags must not load the host."""
-    given = {name: parameter.default for name, parameter in inspect.signature(serve).parameters.items()}
-    assert {name: given[name] for name in ("llm_url", "model", "llm_timeout", "rate_limit")} == {
-        "llm_url": DEFAULT_URL,
-        "model": DEFAULT_MODEL,
-        "llm_timeout": DEFAULT_SECONDS,
-        "rate_limit": DEFAULT_RATE,
-    }
+    assert f"({defaults.RATE}; 0 is no limit)" in text
+    assert f"is {defaults.PORT}" in text
+    assert f"| actions of one template, each repeat of a range counted | {MAX_ACTIONS:,} |" in text
