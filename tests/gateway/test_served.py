@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -136,18 +137,24 @@ def test_after_a_recovery_what_is_gone_since_it_was_told_is_looked_for(session: 
 
 @pytest.mark.parametrize(
     ("retry_after", "pauses"),
-    [("", [0.5, 1.0]), ("3", [3.0, 3.0]), ("soon", [0.5, 1.0]), ("Fri, 31 Dec 1999 23:59:59 GMT", [0.5, 1.0])],
-    ids=["none", "seconds", "words", "date"],
+    [
+        ("", [0.5, 1.0]),
+        ("3", [3.0, 3.0]),
+        ("1", [1.0, 1.0, 2.0]),
+        ("soon", [0.5, 1.0]),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", [0.5, 1.0]),
+    ],
+    ids=["none", "seconds", "fewer-seconds-than-it-takes", "words", "date"],
 )
 def test_a_gateway_that_is_asked_too_often_is_given_time(
     session: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, retry_after: str, pauses: list[float]
 ) -> None:
     slept = pauses_of(monkeypatch)
-    gateway.busy, gateway.retry_after = 2, retry_after
+    gateway.busy, gateway.retry_after = len(pauses), retry_after
     desire(session, gateway.url)
     said = session.llamagate("apply")
     assert said.err.endswith(f"the gateway at {gateway.url} was reloaded\n")
-    assert gateway.lines == [REFRESH, REFRESH, REFRESH, LIST]
+    assert gateway.lines == [REFRESH] * len(pauses) + [REFRESH, LIST]
     assert slept == pauses
 
 
@@ -187,6 +194,19 @@ def test_packages_that_are_not_to_be_reloaded_are_not(session: Session, gateway:
         "llamagate: restart the gateway to load foo 1.0.0: its package says 'hot_reload: false'\n"
     )
     assert session.record()["told_generation"] == 1
+
+
+@pytest.mark.parametrize("changes", [(cold, Session.package), (Session.package, cold)], ids=["old", "new"])
+def test_the_old_package_and_the_new_one_must_both_permit_it(
+    session: Session, gateway: Gateway, changes: tuple[Callable[..., object], Callable[..., object]]
+) -> None:
+    for number, package in enumerate(changes, 1):
+        shutil.rmtree(session.project / "packages", ignore_errors=True)
+        package(session, "foo", version=f"{number}.0.0")
+        desire(session, gateway.url)
+        gateway.requests.clear()
+        session.llamagate("apply")
+    assert gateway.lines == [LIST]
 
 
 def test_beside_one_that_is_the_gateway_is_reloaded(session: Session, gateway: Gateway) -> None:
