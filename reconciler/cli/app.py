@@ -5,77 +5,52 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Annotated, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from reconciler import __version__
-from reconciler.cli.apply import apply
-from reconciler.cli.cache import gc
-from reconciler.cli.catalog import build
-from reconciler.cli.command import ChangingVerb
-from reconciler.cli.doctor import doctor
-from reconciler.cli.export import export
-from reconciler.cli.history import history
-from reconciler.cli.import_ import import_
-from reconciler.cli.init import init
-from reconciler.cli.list import list_
-from reconciler.cli.lock import lock
-from reconciler.cli.migrate import migrate
-from reconciler.cli.outdated import outdated
-from reconciler.cli.plan import plan
-from reconciler.cli.recover import recover
-from reconciler.cli.remove import remove
-from reconciler.cli.restore import restore
-from reconciler.cli.resume import resume
-from reconciler.cli.rollback import rollback
-from reconciler.cli.schema import schema
-from reconciler.cli.serve import serve
-from reconciler.cli.status import status
-from reconciler.cli.suspend import suspend
-from reconciler.cli.switch import disable, enable
-from reconciler.cli.sync import sync
 from reconciler.cli.terminal import Terminal, finish_output, silence
-from reconciler.cli.validate import validate
-from reconciler.cli.verify import verify
-from reconciler.cli.watch import watch
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.config import JsonObject
 
-Verb = Callable[..., int] | ChangingVerb | Mapping[str, Callable[..., int]]
-"""A verb, or the verbs of a group by their second word."""
+Verb = str | Mapping[str, str]
+"""Where a verb is, as ``module.function`` of this room; or the verbs of a group by their second word."""
 
 VERBS: Final[Mapping[str, Verb]] = {
-    "init": init,
-    "validate": validate,
-    "lock": lock,
-    "plan": plan,
-    "apply": apply,
-    "status": status,
-    "watch": watch,
-    "outdated": outdated,
-    "history": history,
-    "rollback": rollback,
-    "restore": restore,
-    "recover": recover,
-    "suspend": suspend,
-    "resume": resume,
-    "import": import_,
-    "export": export,
-    "list": list_,
-    "remove": remove,
-    "enable": enable,
-    "disable": disable,
-    "migrate": migrate,
-    "sync": sync,
-    "verify": verify,
-    "doctor": doctor,
-    "schema": schema,
-    "serve": serve,
-    "catalog": {"build": build},
-    "cache": {"gc": gc},
+    "init": "init.init",
+    "validate": "validate.validate",
+    "lock": "lock.lock",
+    "plan": "plan.plan",
+    "apply": "apply.apply",
+    "status": "status.status",
+    "watch": "watch.watch",
+    "outdated": "outdated.outdated",
+    "history": "history.history",
+    "rollback": "rollback.rollback",
+    "restore": "restore.restore",
+    "recover": "recover.recover",
+    "suspend": "suspend.suspend",
+    "resume": "resume.resume",
+    "import": "import_.import_",
+    "export": "export.export",
+    "list": "list.list_",
+    "remove": "remove.remove",
+    "enable": "switch.enable",
+    "disable": "switch.disable",
+    "migrate": "migrate.migrate",
+    "sync": "sync.sync",
+    "verify": "verify.verify",
+    "doctor": "doctor.doctor",
+    "schema": "schema.schema",
+    "serve": "serve.serve",
+    "catalog": {"build": "catalog.build"},
+    "cache": {"gc": "cache.gc"},
 }
+"""Names and not functions: loading the flags of every verb takes longer than most of them run."""
+
 GROUPS: Final[Mapping[str, str]] = {
     "catalog": "Make catalogs of packages.",
     "cache": "Look after the packages that are kept.",
@@ -168,15 +143,23 @@ def application(verbs: Mapping[str, Verb]) -> typer.Typer:
         if isinstance(verb, Mapping):
             made.add_typer(_group(verb), name=name, help=GROUPS[name])
         else:
-            made.command(name)(verb.flagged() if isinstance(verb, ChangingVerb) else verb)
+            made.command(name)(_loaded(verb))
     return made
 
 
-def _group(verbs: Mapping[str, Callable[..., int]]) -> typer.Typer:
+def _group(verbs: Mapping[str, str]) -> typer.Typer:
     made = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
     for name, verb in verbs.items():
-        made.command(name)(verb)
+        made.command(name)(_loaded(verb))
     return made
+
+
+def _loaded(verb: str) -> Callable[..., int]:
+    """The function, with all of its flags."""
+    module, _, name = verb.partition(".")
+    function = getattr(import_module(f"reconciler.cli.{module}"), name)
+    loaded: Callable[..., int] = function.flagged() if hasattr(function, "flagged") else function
+    return loaded
 
 
 def _prepare_streams() -> None:

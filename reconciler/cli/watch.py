@@ -10,7 +10,7 @@ import typer
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
-from reconciler.model.watched import DEFAULT_INTERVAL_SECONDS
+from reconciler.loop.defaults import INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from reconciler.loop.following import Branch
@@ -35,7 +35,7 @@ def watch(
         typer.Option(
             "--interval", metavar="SECONDS", callback=_interval, help="Between two full passes, give or take a tenth."
         ),
-    ] = DEFAULT_INTERVAL_SECONDS,
+    ] = INTERVAL_SECONDS,
     poll: Annotated[
         float | None,
         typer.Option(

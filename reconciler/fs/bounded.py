@@ -15,7 +15,10 @@ def read_start(path: Path, most: int = -1) -> bytes:
     with naming(os.fspath(path)):
         descriptor = os.open(path, READ_THROUGH_LINKS)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+            if not stat.S_ISREG(mode):
                 raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 return file.read(most)

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from reconciler.fs import file_lock
+from reconciler.loop.defaults import INTERVAL_SECONDS
 from reconciler.loop.places import Place
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.watched import DEFAULT_INTERVAL_SECONDS
 from reconciler.reconcile.changing import prepare_home
 from reconciler.reconcile.looking import Options
 
@@ -50,7 +50,7 @@ class Order:
 
     env: Environment
     options: Options
-    interval: float = DEFAULT_INTERVAL_SECONDS
+    interval: float = INTERVAL_SECONDS
     poll: float | None = None
     repository: str = ""
     fetch: Callable[[], str] = lambda: ""

@@ -14,9 +14,6 @@ KEPT_OUTCOMES: Final = 10
 
 Truth = Literal["True", "False", "Unknown"]
 
-DEFAULT_INTERVAL_SECONDS: Final = 600.0
-"""Between two full passes of a watcher."""
-
 
 class Aspect(StrEnum):
     """What a condition is about; the words are those of Kubernetes and Flux."""

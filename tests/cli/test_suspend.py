@@ -44,6 +44,14 @@ def test_resuming_one_item_leaves_the_others_suspended(pair: Session) -> None:
     assert pair.llamagate("resume").out == "There was no hold.\n"
 
 
+def test_resuming_one_item_ends_no_hold(pair: Session) -> None:
+    pair.llamagate("suspend", "foo", "--reason", "one")
+    pair.llamagate("disable", "bar")
+    pair.llamagate("rollback")
+    assert pair.llamagate("resume", "foo").out == "No longer suspended: foo (one).\n"
+    assert pair.record()["hold"] is not None
+
+
 def test_an_apply_by_hand_does_not_heed_it_and_says_so(pair: Session) -> None:
     pair.llamagate("suspend", "foo", "--reason", "a demo at noon")
     pair.package("foo", version="2.0.0")
@@ -70,7 +78,7 @@ def test_a_hold_names_the_input_that_it_is_set_against(pair: Session) -> None:
     assert list(hold["inputs"]) == [str(pair.project / "llamagate.yaml")]
 
 
-@pytest.mark.parametrize("change", ["file", "package", "lock", "nothing", "touch"])
+@pytest.mark.parametrize("change", ["file", "package", "lock", "executable", "nothing", "touch", "ignored"])
 def test_what_counts_as_another_input(pair: Session, change: str) -> None:
     """By content: a file that is only touched is the same."""
     before = input_of_a_hold(pair)
@@ -82,9 +90,13 @@ def test_what_counts_as_another_input(pair: Session, change: str) -> None:
             pair.edit(manifest, "A package", "The package")
         case "lock":
             pair.edit("llamagate.lock.yaml", "items:", "items:  # a remark")
+        case "executable":
+            manifest.chmod(0o755)
         case "touch":
             manifest.write_bytes(manifest.read_bytes())
-    assert (input_of_a_hold(pair) == before) == (change in ("nothing", "touch"))
+        case "ignored":
+            manifest.with_name(".DS_Store").write_text("x")
+    assert (input_of_a_hold(pair) == before) == (change in ("nothing", "touch", "ignored"))
 
 
 def input_of_a_hold(session: Session) -> object:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+
 import pytest
 
+from reconciler.gateway.served import Expected, Served, departures
+from tests.cli.parcels import formed
 from tests.cli.shell import Session, interrupt_apply
 from tests.gateway.simulator import LIST, NOT_FOUND, REFRESH, Extension, Gateway, says
 
@@ -132,18 +137,24 @@ def test_after_a_recovery_what_is_gone_since_it_was_told_is_looked_for(session: 
 
 @pytest.mark.parametrize(
     ("retry_after", "pauses"),
-    [("", [0.5, 1.0]), ("3", [3.0, 3.0]), ("soon", [0.5, 1.0]), ("Fri, 31 Dec 1999 23:59:59 GMT", [0.5, 1.0])],
-    ids=["none", "seconds", "words", "date"],
+    [
+        ("", [0.5, 1.0]),
+        ("3", [3.0, 3.0]),
+        ("1", [1.0, 1.0, 2.0]),
+        ("soon", [0.5, 1.0]),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", [0.5, 1.0]),
+    ],
+    ids=["none", "seconds", "fewer-seconds-than-it-takes", "words", "date"],
 )
 def test_a_gateway_that_is_asked_too_often_is_given_time(
     session: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, retry_after: str, pauses: list[float]
 ) -> None:
     slept = pauses_of(monkeypatch)
-    gateway.busy, gateway.retry_after = 2, retry_after
+    gateway.busy, gateway.retry_after = len(pauses), retry_after
     desire(session, gateway.url)
     said = session.llamagate("apply")
     assert said.err.endswith(f"the gateway at {gateway.url} was reloaded\n")
-    assert gateway.lines == [REFRESH, REFRESH, REFRESH, LIST]
+    assert gateway.lines == [REFRESH] * len(pauses) + [REFRESH, LIST]
     assert slept == pauses
 
 
@@ -183,6 +194,19 @@ def test_packages_that_are_not_to_be_reloaded_are_not(session: Session, gateway:
         "llamagate: restart the gateway to load foo 1.0.0: its package says 'hot_reload: false'\n"
     )
     assert session.record()["told_generation"] == 1
+
+
+@pytest.mark.parametrize("changes", [(cold, Session.package), (Session.package, cold)], ids=["old", "new"])
+def test_the_old_package_and_the_new_one_must_both_permit_it(
+    session: Session, gateway: Gateway, changes: tuple[Callable[..., object], Callable[..., object]]
+) -> None:
+    for number, package in enumerate(changes, 1):
+        shutil.rmtree(session.project / "packages", ignore_errors=True)
+        package(session, "foo", version=f"{number}.0.0")
+        desire(session, gateway.url)
+        gateway.requests.clear()
+        session.llamagate("apply")
+    assert gateway.lines == [LIST]
 
 
 def test_beside_one_that_is_the_gateway_is_reloaded(session: Session, gateway: Gateway) -> None:
@@ -250,3 +274,57 @@ def test_a_change_of_an_earlier_command_stays(session: Session, gateway: Gateway
     desire(session, gateway.url, more=", reload: required, on_unhealthy: rollback")
     session.llamagate("apply", exits=10)
     assert session.record()["generation"] == 2
+
+
+# The comparison, as data
+
+
+LISTED = {"on": Served(version="1.0.0", enabled=True), "off": Served(version="1.0.0", enabled=False)}
+
+
+@pytest.mark.parametrize(
+    ("expected", "message"),
+    [
+        (Expected(name="on", version="1.0.0", enabled=True), ""),
+        (Expected(name="on", version="2.0.0", enabled=True), "on: version 1.0.0 is served in place of 2.0.0"),
+        (Expected(name="off", version="1.0.0", enabled=True), "off: it is enabled, but served as disabled"),
+        (Expected(name="none", version="1.0.0", enabled=True), "none: version 1.0.0 should be served, but is not"),
+        (Expected(name="off", version="1.0.0", enabled=False), ""),
+        (Expected(name="off", version="2.0.0", enabled=False), ""),
+        (Expected(name="none", version="1.0.0", enabled=False), ""),
+        (Expected(name="none", version="1.0.0", enabled=True, loadable=False), ""),
+    ],
+    ids=[
+        *("as-it-should-be", "another-version", "switched-off", "not-there", "disabled"),
+        *("disabled-in-another-version", "disabled-and-not-there", "not-loadable"),
+    ],
+)
+def test_what_departs(expected: Expected, message: str) -> None:
+    assert [one.message for one in departures([expected], [], LISTED)] == ([message] if message else [])
+
+
+def test_what_is_gone_and_still_served_departs_unless_another_has_its_name() -> None:
+    desired = Expected(name="off", version="1.0.0", enabled=False)
+    assert [one.name for one in departures([desired], ["on", "off", "none"], LISTED)] == ["on"]
+
+
+def test_what_this_gateway_cannot_load_is_not_missed(session: Session, gateway: Gateway) -> None:
+    formed(session, "task")
+    desire(session, gateway.url)
+    assert notes(session.llamagate("apply").err, gateway) == []
+    assert gateway.loaded == {}
+
+
+def test_what_someone_else_put_in_the_place_of_a_removed_item_is_no_departure(
+    session: Session, gateway: Gateway, free_port: int
+) -> None:
+    desire(session, gateway.url, "foo", "bar")
+    session.llamagate("apply")
+    desire(session, f"http://127.0.0.1:{free_port}", "foo")
+    session.llamagate("apply")
+    shutil.copytree(session.installed("foo"), session.installed("bar"))
+    session.edit(session.installed("bar", "manifest.yaml"), "name: foo", "name: bar")
+    desire(session, gateway.url, "foo")
+    said = session.llamagate("apply")
+    assert said.err.endswith(f"the gateway at {gateway.url} was reloaded\n")
+    assert list(gateway.loaded) == ["bar", "foo"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.loop.fights import LIMIT, Fights
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
@@ -10,9 +12,9 @@ KEY = ItemKey(Kind.EXTENSION, "foo")
 NONE = Fights(window=700)
 
 
-def repair(path: str = "manifest.yaml", kind: ActionKind = ActionKind.REPAIR) -> Plan:
-    """A plan that puts ``path`` right."""
-    action = Action(key=KEY, action=kind, from_version="1.0.0", to_version="1.0.0", reasons=(), after=None)
+def repair(path: str = "manifest.yaml", kind: ActionKind = ActionKind.REPAIR, version: str = "1.0.0") -> Plan:
+    """A plan that puts ``path`` right, where ``version`` was found."""
+    action = Action(key=KEY, action=kind, from_version=version, to_version="1.0.0", reasons=(), after=None)
     return Plan(generation=1, actions=(action,), drift=(Drift(key=KEY, path=path, change=Change.MISSING),))
 
 
@@ -37,6 +39,15 @@ def test_a_pause_of_an_interval_does() -> None:
 
 def test_different_repairs_are_none() -> None:
     plans = [repair(), repair("other.yaml"), repair(), repair(kind=ActionKind.UPDATE), repair()]
+    assert after(NONE, plans).lost == ()
+
+
+@pytest.mark.parametrize(
+    "plans",
+    [[repair(f"{number}.yaml") for number in range(9)], [repair(version=f"{number}.0.0") for number in range(9)]],
+    ids=["files", "versions"],
+)
+def test_repairs_of_something_else_each_time_are_none(plans: list[Plan]) -> None:
     assert after(NONE, plans).lost == ()
 
 

@@ -102,15 +102,47 @@ def test_history_that_was_rewritten_is_refused(session: Session, origin: Origin)
     assert version(session) == "1.0.0"
 
 
-def test_what_someone_changed_in_the_files_that_were_laid_out_is_undone(session: Session, origin: Origin) -> None:
+@pytest.mark.parametrize("change", ["edited", "added", "not-executable", "removed"])
+def test_what_someone_changed_in_the_files_that_were_laid_out_is_undone(
+    session: Session, origin: Origin, change: str
+) -> None:
+    script = origin.path / "site" / "run.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    origin.commit()
     follow(session, origin)
     laid_out = session.ours / "followed" / "tree"
-    (laid_out / "llamagate.yaml").write_text("apiVersion: llamagate/v1\nextensions: {}\n")
-    (laid_out / "extra").write_text("x")
+    before = tree_of(laid_out)
+    match change:
+        case "edited":
+            (laid_out / "llamagate.yaml").write_text("apiVersion: llamagate/v1\nextensions: {}\n")
+        case "added":
+            (laid_out / "extra").write_text("x")
+        case "not-executable":
+            (laid_out / "run.sh").chmod(0o644)
+        case "removed":
+            (laid_out / "run.sh").unlink()
     follow(session, origin)
     assert version(session) == "1.0.0"
-    assert not (laid_out / "extra").exists()
+    assert tree_of(laid_out) == before
     assert sorted(path.name for path in (session.ours / "followed").iterdir()) == ["tree"]
+
+
+def tree_of(folder: Path) -> dict[str, tuple[bool, bytes]]:
+    """Path → whether it is executable, and its content."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (bool(path.stat().st_mode & 0o100), path.read_bytes()) for path in files}
+
+
+def test_files_that_are_laid_out_already_are_not_written_again(session: Session, origin: Origin) -> None:
+    script = origin.path / "site" / "run.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    origin.commit()
+    follow(session, origin)
+    before = (session.ours / "followed" / "tree").stat().st_ino
+    follow(session, origin)
+    assert (session.ours / "followed" / "tree").stat().st_ino == before
 
 
 def test_while_a_repository_cannot_be_reached_its_last_commit_holds(session: Session, origin: Origin) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from reconciler.errors import RefusedError
 from reconciler.fs import file_lock
+from reconciler.loop.fights import LIMIT
 from reconciler.model.watched import Result
 from tests.cli.shell import Session
 from tests.loop.loops import INTERVAL_SECONDS, Driven, driven
+from tests.loop.watcher import state
 
 
 @pytest.fixture
@@ -179,8 +181,48 @@ def test_what_was_changed_although_no_newer_commit_came_is_told(foo: Session, wa
     assert watcher.said[-1] == "generation 2: repair foo"
 
 
+def test_what_is_wrong_again_at_each_full_pass_is_a_fight(foo: Session, watcher: Driven) -> None:
+    """Also at those that come late."""
+    path = foo.installed("foo", "manifest.yaml")
+    for _ in range(LIMIT):
+        path.unlink()
+        watcher.wait(INTERVAL_SECONDS * 1.1)
+    [order] = foo.record()["suspensions"]
+    assert order["id"] == "foo"
+    assert order["reason"].startswith(
+        f"put right 5 times in a row and put wrong again; {path} is gone; foo was changed"
+    )
+    foo.llamagate("resume", "foo")
+    path.unlink()
+    watcher.wait(INTERVAL_SECONDS)
+    assert path.exists()
+    assert foo.record()["suspensions"] == []
+
+
+def test_who_fights_by_another_file_is_told(foo: Session) -> None:
+    foo.desired("owner: team\nextensions:\n  foo: {source: ./packages/foo, enabled: true}\n")
+    foo.desired("owner: team\nextensions:\n  foo: {source: ./packages/foo, enabled: false}\n", name="other.yaml")
+    with driven(foo) as watcher:
+        watcher.loop.step()
+        for _ in range(LIMIT):
+            foo.llamagate("apply", "-f", "other.yaml")
+            watcher.trigger()
+    [order] = foo.record()["suspensions"]
+    other = foo.project / "other.yaml"
+    assert f"{other} speaks for the owner 'team' too; 'llamagate apply" in order["reason"]
+    assert "made generation 10 at" in order["reason"]
+
+
+def test_what_became_of_another_file_is_nothing_to_go_on_from(foo: Session) -> None:
+    foo.llamagate("watch", "--once")
+    foo.llamagate("watch", "--once", "-f", "none.yaml", exits=1)
+    assert state(foo)["applied"] is None
+    assert len(state(foo)["outcomes"]) == 1
+
+
 def test_lost_triggers_are_a_full_pass(watcher: Driven) -> None:
-    watcher.loop.schedule = watcher.loop.schedule.lost(watcher.time.now)
+    watcher.loop.wake.lost()
+    watcher.loop._sleep()
     watcher.wait(1)
     assert watcher.attempts == 3
 

@@ -78,6 +78,17 @@ def test_lost_triggers_are_a_full_pass_once_it_was_quiet() -> None:
     assert schedule.due(10.5) is Due.RESYNC
 
 
+def test_lost_triggers_put_no_full_pass_off() -> None:
+    assert settled().lost(599.9).next == (600, Due.RESYNC)
+
+
+def test_a_full_pass_that_comes_before_a_retry_is_not_put_off() -> None:
+    schedule = Schedule(interval=10, resync_at=0)
+    for _ in range(5):
+        schedule = schedule.attempted(0, End.RETRY, 0.5)
+    assert schedule.next == (10, Due.RESYNC)
+
+
 def test_polling_looks_from_time_to_time() -> None:
     schedule = settled().polling(0, 2)
     assert schedule.due(1.9) is None
