@@ -371,7 +371,8 @@ def test_an_endpoint_of_a_webhook_gets_the_body_as_its_one_object(
 ) -> None:
     put(
         session,
-        "endpoints: [{path: /x, method: POST}]\ninputs: [{id: payload, type: object, required: true}]\n"
+        "endpoints: [{path: /x, method: POST}]\n"
+        "inputs: [{id: payload, type: object, required: true}, {id: model, type: string}]\n"
         'steps: [{uses: llm.chat, with: {prompt: "{{inputs.payload.action}}"}}]\n',
     )
     host = serve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from reconciler.host.runtime import Runtime
@@ -134,3 +135,27 @@ def test_a_snapshot_begun_with_is_kept(session: Session) -> None:
     session.home.joinpath("extensions/installed/foo/manifest.yaml").write_text("no")
     runtime.refresh()
     assert (list(before.extensions), list(runtime.snapshot.extensions)) == (["foo"], [])
+
+
+def test_a_run_calls_what_its_own_snapshot_holds(session: Session) -> None:
+    call = "steps: [{uses: extension.call, with: {extension: bar}}]\n"
+    put_on_disk(session, "foo", manifest__yaml=extension(call))
+    put_on_disk(session, "bar", manifest__yaml=extension(WHO % "old", name="bar"))
+    runtime = Runtime(settings_for(session))
+    before = runtime.refresh().snapshot
+    put_on_disk(session, "bar", manifest__yaml=extension(WHO % "new", name="bar"))
+    after = runtime.refresh().snapshot
+
+    def who(snapshot: Snapshot) -> object:
+        return asyncio.run(runtime.run(snapshot, snapshot.extensions["foo"], {}, "trace"))["who"]
+
+    assert (who(before), who(after)) == ("old", "new")
+
+
+def test_a_builtin_extension_is_on_whatever_it_says(session: Session, serve: Serve) -> None:
+    legacy = session.project / "extensions"
+    for place, name in (("builtin/all", "all"), ("own", "own")):
+        write(legacy / place, {"manifest__yaml": extension("enabled: false\n" + WHO % "x", name=name)})
+    host = serve(legacy=legacy)
+    assert host.run("all", {}) == {"who": "x"}
+    assert host.run("own", {}, 503) == "Extension is disabled"
