@@ -10,7 +10,10 @@ from reconciler.model.watched import WATCHED_SCHEMA, Watched
 
 
 def read_watched(home: Home) -> Watched | None:
-    """What the watcher last said; ``None`` where none ran, or where it cannot be read: nothing depends on it."""
+    """What the watcher last said; ``None`` where none ran, or where it cannot be read.
+
+    Only the commit that was followed last is missed then: the next one is taken whatever it descends from.
+    """
     try:
         document = json.loads(read_start(home.status))
         return Watched.from_document(document) if document["schema"] == WATCHED_SCHEMA else None
