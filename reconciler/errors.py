@@ -73,6 +73,13 @@ class InputError(LlamagateError):
     code = "malformed"
 
 
+class NotDesiredError(InputError):
+    """The file in the place of the desired state is the gateway's own configuration, which has the same name."""
+
+    code = "not-desired-state"
+    advice = "name a desired state with -f FILE, or put it into another folder; 'llamagate init -f FILE' writes one"
+
+
 class StorageError(LlamagateError):
     """The operating system refused to read or write a file. Nothing was changed."""
 

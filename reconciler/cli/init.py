@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode, InputError
+from reconciler.errors import ExitCode, InputError, LlamagateError, NotDesiredError
 
 STARTER: Final = """\
 # What this LlamaGate installation should hold. 'llamagate plan' shows what would change, 'llamagate apply' does it.
@@ -59,7 +59,7 @@ def init(
 
     terminal = Terminal(quiet=quiet)
     if file.exists():
-        raise InputError(f"{file} exists; it is not overwritten", advice="name another one with -f")
+        raise InputError(f"{_what_is_there(file)}; it is not overwritten", advice="name another one with -f")
     text = STARTER
     if from_installed:
         described = describe_installed(options.environment(home), file.absolute().parent)
@@ -69,3 +69,15 @@ def init(
     options.write_output(file, text.encode())
     terminal.result(f"Wrote {file}. Next: 'llamagate plan' shows what an apply would do.")
     return ExitCode.OK
+
+
+def _what_is_there(file: Path) -> str:
+    from reconciler.store.desired_file import read_desired
+
+    try:
+        read_desired(file)
+    except NotDesiredError as error:
+        return error.message
+    except LlamagateError:
+        pass
+    return f"{file} exists"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
 
-from reconciler.errors import Fault, InputError
+from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, Desired, DesiredItem, section_of
+from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, section_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.lock import Lock, LockItem
@@ -23,8 +23,28 @@ _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
 _NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What a quoted YAML text cannot hold as it is: control characters, and what ends a line besides the line feed."""
+_TOP_LEVEL_KEY: Final = re.compile(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
 _CONFLICT: Final = re.compile(rb"^<{7} ", re.MULTILINE)
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+GATEWAY_KEYS: Final = frozenset(
+    [
+        "api_key",
+        "debug",
+        "extensions_upsert_enabled",
+        "health_check_timeout",
+        "log_file",
+        "mcp",
+        "ollama_host",
+        "plugins",
+        "port",
+        "rate_limit_rps",
+        "tls_cert_file",
+        "tls_enabled",
+        "tls_key_file",
+    ]
+)
+"""What the gateway reads from its configuration file ``llamagate.yaml``, in lower case: it ignores the case."""
 
 MAX_BYTES: Final = 64 * 2**20
 """How much of a file is looked at; the decoder takes less."""
@@ -53,8 +73,16 @@ class DesiredFile:
         return Fault(message=message, file=str(self.path), line=line, column=column, path=yaml_text.dotted(place))
 
 
+def is_gateway_configuration(keys: Collection[str]) -> bool:
+    """Whether a document with these top-level keys is the gateway's own configuration and not a desired state."""
+    return {"apiVersion", *SECTIONS}.isdisjoint(keys) and not GATEWAY_KEYS.isdisjoint(key.lower() for key in keys)
+
+
 def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
-    """Read and validate the desired state; text that is ``known`` was decoded and validated before."""
+    """Read and validate the desired state; text that is ``known`` was decoded and validated before.
+
+    ``InputError`` with all faults; ``NotDesiredError`` where it is the gateway's own configuration.
+    """
     data = _read(path, "there is no desired state here; 'llamagate init' writes one, or name it with -f")
     return decode_desired(data, path, known=known)
 
@@ -65,7 +93,7 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     document = known.get(digest)
     is_known = document is not None
     if document is None:
-        document = _validated(data, path, "desired-state", "desired state", _DESIRED_TEXT)
+        document = _validated_desired(data, path)
     desired = Desired.from_document(document, file=str(path))
     file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
     if not is_known:
@@ -139,6 +167,27 @@ def _validated(data: bytes, path: Path, schema: str, what: str, text_keys: froze
         raise
     schemas.check(value, schema, data=data, file=str(path), what=what)
     return cast(JsonObject, value)
+
+
+def _validated_desired(data: bytes, path: Path) -> JsonObject:
+    try:
+        return _validated(data, path, "desired-state", "desired state", _DESIRED_TEXT)
+    except InputError as error:
+        if not is_gateway_configuration(_top_level_keys(data)):
+            raise
+        message = f"{path} is the gateway's own configuration file, not a desired state"
+        raise NotDesiredError(message) from error
+
+
+def _top_level_keys(data: bytes) -> Collection[str]:
+    """The keys of a mapping; as far as its lines show them where it is not YAML as we take it."""
+    from reconciler.documents import yaml_text
+
+    try:
+        value = yaml_text.load(data, name="")
+    except InputError:
+        return _TOP_LEVEL_KEY.findall(data.decode("utf-8", "replace"))
+    return value.keys() if isinstance(value, dict) else ()
 
 
 def _conflict(data: bytes, path: Path) -> InputError | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import InputError
+from reconciler.errors import InputError, NotDesiredError
 from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.source import Source, SourceKind
@@ -167,3 +167,28 @@ def test_what_is_known_is_not_read_again(tmp_path: Path) -> None:
     again = read_desired(path, known={first.digest: first.document})
     assert (first.is_known, again.is_known) == (False, True)
     assert again.desired == first.desired
+
+
+@pytest.mark.parametrize(
+    ("text", "is_gateways"),
+    [
+        ("mcp: {enabled: true}\n", True),
+        ("MCP:\n  enabled: true\n", True),
+        ("port: 8080\nollama_host: http://localhost:11434\n", True),
+        ("{mcp: {enabled: true}}\n", True),
+        ("# YAML that we refuse\nmcp: &tools {enabled: yes}\nplugins: *tools\n", True),
+        ("mcp:\n  servers: [\n", True),
+        ("mcp: {enabled: true}\napiVersion: llamagate/v2\n", False),
+        ("mcp: {enabled: true}\nextensions: {}\n", False),
+        ("note: |\n  mcp: {}\nmodules: [\n", False),
+        ("extentions: {}\n", False),
+        ("- mcp: {}\n", False),
+        ("", False),
+    ],
+)
+def test_the_configuration_of_the_gateway_is_not_taken_for_a_broken_desired_state(
+    tmp_path: Path, text: str, is_gateways: bool
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read_desired(written(tmp_path, text))
+    assert isinstance(caught.value, NotDesiredError) is is_gateways
