@@ -45,7 +45,7 @@ def export(
         found, notes = exporting.export_all(env, options.named_file(file), out)
     else:
         kind, item = typed(words or [], "ID")
-        found, notes = [exporting.export(env, options.named_file(file), item, kind, out)], []
+        found, notes = exporting.export(env, options.named_file(file), item, kind, out)
     for note in notes:
         terminal.notice(note)
     terminal.document({"exported": [one.to_document() for one in found], "warnings": [*notes]})

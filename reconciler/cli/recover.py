@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli import options
 from reconciler.cli.terminal import Terminal
-from reconciler.errors import ExitCode, InputError, LlamagateError
+from reconciler.errors import ExitCode, InputError, LlamagateError, NotDesiredError
 
 if TYPE_CHECKING:
     from reconciler.model.desired import GatewaySettings
@@ -78,5 +78,7 @@ def _gateway(file: Path) -> GatewaySettings:
         return GatewaySettings()
     try:
         return read_desired(file).desired.gateway
+    except NotDesiredError:
+        return GatewaySettings()
     except LlamagateError:
         return GatewaySettings(reload="off")

@@ -32,6 +32,8 @@ def status(
         terminal.result(text.rstrip("\n") or f"{diff}: its files are as they were installed.")
         return ExitCode.OK
     found = read_status(options.environment(home), options.named_file(file))
+    if found.note:
+        terminal.notice(found.note)
     terminal.document(found.to_document())
     terminal.result(render_status(found, terminal.style))
     return ExitCode.OK

@@ -22,6 +22,8 @@ def verify(
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
     found = verifying.verify(options.environment(home), options.named_file(file))
+    for warning in found.warnings:
+        terminal.notice(warning)
     terminal.document(found.to_document())
     terminal.result(render_verified(found, terminal.style))
     return ExitCode.OK if found.is_good else ExitCode.DRIFT

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from reconciler.errors import LlamagateError
+from reconciler.errors import LlamagateError, NotDesiredError
 from reconciler.fs import probe, swap
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import JsonObject
@@ -71,15 +71,23 @@ def examine(env: Environment, file: Path, folder: Path) -> Examined:
 
 
 def _scene(env: Environment, file: Path, findings: list[Finding]) -> Scene | None:
-    """The scene, if need be without a desired state: one that cannot be read hides nothing else."""
     try:
         return read_scene(env, file)
     except LlamagateError as error:
-        findings.append(_problem("unreadable", error.message, error.advice or "mend what the message names"))
-    try:
-        return read_scene(env, file, with_file=False)
-    except LlamagateError:
+        findings.append(_unreadable(error))
         return None
+
+
+def _file(scene: Scene) -> Iterator[Finding]:
+    error = scene.file_error
+    if isinstance(error, NotDesiredError):
+        yield _note("gateway-file", error.message, "nothing to do; with -f FILE a command takes another file")
+    elif error is not None:
+        yield _unreadable(error)
+
+
+def _unreadable(error: LlamagateError) -> Finding:
+    return _problem("unreadable", error.message, error.advice or "correct what the message names")
 
 
 def _problem(code: str, message: str, mend: str) -> Finding:
@@ -227,6 +235,7 @@ def _legacy(scene: Scene, folder: Path) -> Iterator[Finding]:
 
 
 _CHECKS: Final[tuple[Callable[[Scene], Iterator[Finding]], ...]] = (
+    _file,
     _registry,
     _folders,
     _strange_names,

@@ -47,16 +47,19 @@ class Exported:
         }
 
 
-def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path) -> Exported:
-    """Write the package of one item to ``out``: all of it, or nothing. ``StorageError`` where that cannot be."""
+def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path) -> tuple[list[Exported], list[str]]:
+    """Write the package of one item to ``out``, all of it or nothing, and say what else there is to know.
 
-    def read() -> tuple[ItemKey, Opened]:
+    ``StorageError`` where that cannot be.
+    """
+
+    def read() -> tuple[ItemKey, Opened, list[str]]:
         scene = read_scene(env, file)
         key = must_find(scene, text, kind)
-        return key, _package(scene, key)
+        return key, _package(scene, key), [*scene.file_warnings]
 
-    key, opened = steadily(Home(env.home), read)
-    return _write(key, opened, out)
+    key, opened, notes = steadily(Home(env.home), read)
+    return [_write(key, opened, out)], notes
 
 
 def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exported], list[str]]:
@@ -64,7 +67,7 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
 
     def read() -> tuple[list[tuple[ItemKey, Opened]], list[str]]:
         scene = read_scene(env, file)
-        found, notes = [], []
+        found, notes = [], [*scene.file_warnings]
         for key in sorted(scene.present):
             try:
                 found.append((key, _package(scene, key)))

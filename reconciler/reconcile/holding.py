@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import InputError, LlamagateError, NotDesiredError
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -96,6 +96,8 @@ def _check_known(item: str, record: Record, file: Path) -> None:
     known = {key.id for key in record.items}
     try:
         known |= {one.key.id for one in read_desired(file).desired.items} if file.exists() else set()
+    except NotDesiredError:
+        pass  # it lists no item
     except LlamagateError:
         return  # it may be listed there
     if item not in known:

@@ -16,7 +16,7 @@ from reconciler.planning.intent import Wanted
 from reconciler.planning.verbs import to_import
 from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.saving import check_can_be_kept, listed_item, saved_packages, saving_owner
-from reconciler.reconcile.scene import Parts, Scene, planned, read_scene, spoken
+from reconciler.reconcile.scene import Parts, Scene, Spoken, planned, read_scene, spoken
 from reconciler.reconcile.wanting import unset_variables, wanted_as
 from reconciler.sources.resolve import resolve_package
 from reconciler.sources.resolved import Resolved
@@ -35,7 +35,7 @@ class Import:
 
 def look_at_import(env: Environment, file: Path, asked: Import) -> Looked:
     """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
-    scene = read_scene(env, file)
+    scene = read_scene(env, file, needs_file=asked.save)
     _check_is_whole(asked.package)
     found = resolve_package(_absolute(asked.package), limits=scene.policy.limits, name=str(asked.package))
     return look_at_found(scene, found, asked)
@@ -95,14 +95,14 @@ def wanted_from_package(
     )
 
 
-def _contradicted(scene: Scene, found: Resolved, *, saved: bool) -> str:
-    """The file that takes the item from elsewhere, if one does."""
+def _contradicted(scene: Scene, found: Resolved, *, saved: bool) -> Spoken | None:
+    """The file that takes the item from elsewhere, if one does or may."""
     says = spoken(scene, found.key)
     if says is None or (saved and says.file == scene.path):
-        return ""
+        return None
     if says.item is not None and _is_same(says.item.source, found.source, says.file.absolute().parent):
-        return ""
-    return str(says.file)
+        return None
+    return says
 
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:

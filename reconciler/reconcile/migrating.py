@@ -65,7 +65,7 @@ def look_at_migration(env: Environment, file: Path, asked: Migration) -> Looked:
 
 def _look(env: Environment, file: Path, asked: Migration) -> tuple[Looked, list[Resolved]]:
     """The plan, and every valid package that there is."""
-    scene = read_scene(env, file)
+    scene = read_scene(env, file, needs_file=asked.save)
     folders = legacy_packages(asked.folder)
     packages, faults = _read_all(scene, asked.folder, folders)
     if faults and not asked.skips_invalid:

@@ -27,7 +27,7 @@ class Removal:
 
 def look_at_removal(env: Environment, file: Path, asked: Removal) -> Looked:
     """Plan a removal. What is already gone is a plan without actions, and a warning that says so."""
-    scene = read_scene(env, file)
+    scene = read_scene(env, file, needs_file=asked.save)
     key = find(scene, asked.item, asked.kind)
     if key is None:
         listed = scene.file.desired.items if scene.file and asked.save else ()
@@ -37,7 +37,7 @@ def look_at_removal(env: Environment, file: Path, asked: Removal) -> Looked:
         return planned(scene, replace(scene.base_intent(), notes=(note,)), replace(NO_PARTS, inputs=inputs))
     says = spoken(scene, key)
     inputs = saved_removal(scene, key) if asked.save else ()
-    against = "" if says is None or (asked.save and says.file == scene.path) else str(says.file)
+    against = None if says is None or (asked.save and says.file == scene.path) else says
     base = replace(scene.base_intent(), others=() if asked.force else tuple(_modules_of_others(scene)))
     intent = to_remove(base, key, force=asked.force)
     return planned(scene, intent, replace(NO_PARTS, inputs=inputs, against=against))

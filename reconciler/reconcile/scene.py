@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
 from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -27,7 +27,10 @@ from reconciler.store.state_files import RegistryFile, read_record, read_registr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """``path`` is where the desired state is looked for; ``file`` is ``None`` where there is none."""
+    """``path`` is where the desired state is looked for; ``file`` is ``None`` where there is none that can be used.
+
+    ``file_error`` then says why not, if there is one.
+    """
 
     env: Environment
     home: Home
@@ -37,6 +40,7 @@ class Scene:
     present: frozenset[ItemKey]
     path: Path
     file: DesiredFile | None
+    file_error: InputError | None = None
 
     @property
     def registry(self) -> Registry:
@@ -50,6 +54,15 @@ class Scene:
     @property
     def gateway(self) -> GatewaySettings:
         return self.file.desired.gateway if self.file else GatewaySettings()
+
+    @property
+    def file_warnings(self) -> tuple[str, ...]:
+        """Why the file at hand is not used, and that the defaults are; nothing where it is used or there is none."""
+        if self.file_error is None:
+            return ()
+        if isinstance(self.file_error, NotDesiredError):
+            return (f"{self.file_error.message}; the default policy applies",)
+        return (f"{self.path} cannot be used ({_first_fault(self.file_error)}); the default policy applies",)
 
     @property
     def known(self) -> frozenset[ItemKey]:
@@ -70,10 +83,13 @@ class Scene:
         )
 
 
-def read_scene(env: Environment, path: Path, *, with_file: bool = True) -> Scene:
-    """Read it. ``path`` need not exist; without ``with_file`` it is not read."""
+def read_scene(env: Environment, path: Path, *, needs_file: bool = False) -> Scene:
+    """Read it. ``path`` need not exist; what is there must be usable only where the command ``needs_file``."""
     home = Home(env.home)
     record, previous_record = read_record(home)
+    file, error = _at_hand(path, record)
+    if needs_file and error is not None:
+        raise error
     return Scene(
         env=env,
         home=home,
@@ -82,19 +98,47 @@ def read_scene(env: Environment, path: Path, *, with_file: bool = True) -> Scene
         registry_file=read_registry(home),
         present=present_items(home),
         path=path,
-        file=read_desired(path, known=record.documents) if with_file and path.exists() else None,
+        file=file,
+        file_error=error,
     )
+
+
+def _at_hand(path: Path, record: Record) -> tuple[DesiredFile | None, InputError | None]:
+    """The desired state, if there is one, or why it cannot be used."""
+    if not path.exists():
+        return None, None
+    try:
+        return read_desired(path, known=record.documents), None
+    except InputError as error:
+        return None, error
+
+
+def _first_fault(error: InputError) -> str:
+    """What is wrong with a file, as part of a line that names it."""
+    fault = error.faults[0] if error.faults else Fault(message=error.message)
+    line = [f"line {fault.line}"] if fault.line is not None else []
+    text = ": ".join([*line, str(replace(fault, file=None, line=None, column=None))])
+    more = len(error.faults) - 1
+    return f"{text}; {more} more" if more > 0 else text
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a file says of an item. ``item`` is ``None`` where the file cannot be read."""
+
+    file: Path
+    item: DesiredItem | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the plan of a command needs besides its intent; see ``Looked``. ``against``: a file that says otherwise."""
+    """What the plan of a command needs besides its intent; see ``Looked``. ``against``: what says otherwise, or may."""
 
     resolved: Mapping[ItemKey, Resolved]
     carried: Mapping[ItemKey, Carried]
     inputs: tuple[Input, ...] = ()
     list_of: int | None = None
-    against: str = ""
+    against: Spoken | None = None
 
 
 NO_PARTS = Parts(resolved={}, carried={})
@@ -104,9 +148,10 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     """The plan of a command. One that a file contradicts is made, says so, and sets a hold."""
     observed = observed_for(scene.env, scene.record, scene.registry_file, intent)
     plan = make_plan(intent, scene.record, observed)
-    plan = replace(plan, warnings=plan.warnings + package_warnings(parts.resolved))
+    plan = replace(plan, warnings=scene.file_warnings + plan.warnings + package_warnings(parts.resolved))
     if parts.against:
-        intent = replace(intent, hold=f"'{scene.env.command}' contradicts {parts.against}")
+        contradicts = "contradicts" if parts.against.item else "may contradict"
+        intent = replace(intent, hold=f"'{scene.env.command}' {contradicts} {parts.against.file}")
     if intent.hold:
         intent = replace(intent, hold_inputs=input_digests(scene.path, scene.record))
     if intent.hold and plan.changes and not plan.refusals:
@@ -129,10 +174,12 @@ def planned(scene: Scene, intent: Intent, parts: Parts = NO_PARTS) -> Looked:
     )
 
 
-def _on_hold(scene: Scene, against: str) -> Iterator[str]:
-    if against:
-        saving = "--save" if against == str(scene.path) else f"--save with '-f {against}'"
-        yield f"{against} says otherwise: the next apply puts it back; {saving} keeps it"
+def _on_hold(scene: Scene, against: Spoken | None) -> Iterator[str]:
+    if against and against.item is None:
+        yield f"{against.file} may say otherwise; if so, the next apply puts it back"
+    elif against:
+        saving = "--save" if against.file == scene.path else f"--save with '-f {against.file}'"
+        yield f"{against.file} says otherwise: the next apply puts it back; {saving} keeps it"
     yield "on hold: a watcher leaves everything alone until its input changes, or until 'llamagate resume'"
 
 
@@ -178,14 +225,6 @@ def _name(scene: Scene, key: ItemKey) -> str | None:
     return recorded.manifest.name if recorded else entry.name if entry else None
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """What a file says of an item. ``item`` is ``None`` where the file cannot be read."""
-
-    file: Path
-    item: DesiredItem | None
-
-
 def spoken(scene: Scene, key: ItemKey) -> Spoken | None:
     """The file that lists an item: the one at hand, else the one of the owner who installed it."""
     if scene.file is not None and (item := _listed(scene.file, key)):
@@ -194,10 +233,15 @@ def spoken(scene: Scene, key: ItemKey) -> Spoken | None:
     if recorded is None or recorded.owner is None:
         return None
     path = Path(scene.record.owners.get(recorded.owner, ""))
-    if path == scene.path.absolute() or not path.is_file():
-        return None  # it does not list the item any more
+    if path == scene.path.absolute():
+        is_broken = scene.file_error is not None and not isinstance(scene.file_error, NotDesiredError)
+        return Spoken(scene.path, None) if is_broken else None  # else it does not list the item any more
+    if not path.is_file():
+        return None
     try:
         item = _listed(read_desired(path), key)
+    except NotDesiredError:
+        return None
     except LlamagateError:
         return Spoken(path, None)
     return Spoken(path, item) if item else None

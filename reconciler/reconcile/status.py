@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from reconciler.documents import yaml_text
-from reconciler.errors import InputError, LlamagateError, StorageError, UnreachableError
+from reconciler.errors import InputError, LlamagateError, NotDesiredError, StorageError, UnreachableError
 from reconciler.fs import file_lock
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
@@ -56,6 +56,8 @@ class Status:
     """Whether a watcher is at work now."""
     unreachable: str = ""
     """Why it is not known what is pending: a source that would have to be asked does not answer."""
+    note: str = ""
+    """Why the file that is there does not count, for people."""
 
     def to_document(self) -> JsonObject:
         hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
@@ -76,7 +78,7 @@ class Status:
 
 
 def read_status(env: Environment, file: Path) -> Status:
-    """Compare the home with ``file``, or only with our record where there is no such file."""
+    """Compare the home with ``file``, or only with our record where there is no desired state in that place."""
     home = Home(env.home)
     try:
         status = steadily(home, lambda: _status(env, file))
@@ -104,6 +106,8 @@ def _status(env: Environment, file: Path) -> Status:
         return _without_file(env)
     try:
         looked = look(env, Options(file=file))
+    except NotDesiredError as error:
+        return replace(_without_file(env), note=error.message)
     except UnreachableError as error:
         return replace(_without_file(env), in_sync=False, has_file=True, unreachable=error.message)
     plan = looked.plan

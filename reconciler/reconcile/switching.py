@@ -12,7 +12,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.planning.verbs import to_switch
 from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.saving import saved_switch
-from reconciler.reconcile.scene import NO_PARTS, Scene, manifest_of, must_find, planned, read_scene, spoken
+from reconciler.reconcile.scene import NO_PARTS, Scene, Spoken, manifest_of, must_find, planned, read_scene, spoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Switch:
 
 def look_at_switch(env: Environment, file: Path, asked: Switch) -> Looked:
     """Plan it. ``InputError`` where there is no such item, or none that the registry could hold."""
-    scene = read_scene(env, file)
+    scene = read_scene(env, file, needs_file=asked.save)
     key = must_find(scene, asked.item, asked.kind)
     if key not in scene.record.items and scene.registry.get(key) is None:
         raise InputError(
@@ -46,9 +46,9 @@ def _notes(scene: Scene, key: ItemKey, *, enabled: bool) -> Iterator[str]:
         yield f"{key.id} says 'builtin: true' in its manifest: the gateway runs it all the same"
 
 
-def _contradicted(scene: Scene, key: ItemKey, asked: Switch) -> str:
+def _contradicted(scene: Scene, key: ItemKey, asked: Switch) -> Spoken | None:
     """The file that sets the opposite, if one does."""
     says = spoken(scene, key)
     if says is None or says.item is None or says.item.enabled in (None, asked.enabled):
-        return ""
-    return "" if asked.save and says.file == scene.path else str(says.file)
+        return None
+    return None if asked.save and says.file == scene.path else says

@@ -21,12 +21,16 @@ from reconciler.store.state_files import read_generations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """``files`` were read. ``damaged`` names packages in the cache that are missing or no longer what they were."""
+    """``files`` were read. ``damaged`` names packages in the cache that are missing or no longer what they were.
+
+    ``warnings`` are for people.
+    """
 
     items: int
     files: int
     drift: tuple[Drift, ...]
     damaged: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -57,6 +61,7 @@ def _verify(scene: Scene) -> Verified:
         files=sum(len(recorded.files) for recorded in items.values()),
         drift=tuple(row for drift in rows for row in drift),
         damaged=tuple(_damaged(scene)),
+        warnings=scene.file_warnings,
     )
 
 

@@ -376,14 +376,6 @@ def test_a_damaged_generation_is_refused_by_name(three: Session) -> None:
     assert versions(three) == {"foo": "1.0.0"}
 
 
-def test_a_malformed_desired_state_is_told_and_nothing_changes(three: Session) -> None:
-    three.write("llamagate.yaml", "apiVersion: [\n")
-    before = three.everything()
-    said = three.llamagate("rollback", exits=1)
-    assert said.err.startswith("llamagate: llamagate.yaml:2:1: ")
-    assert three.everything() == before
-
-
 def test_without_a_desired_state_and_without_a_lock(three: Session) -> None:
     for name in ("llamagate.yaml", "llamagate.lock.yaml"):
         (three.project / name).unlink()

@@ -250,13 +250,12 @@ def test_the_mode_of_the_file_stays(team: Session) -> None:
 
 @pytest.mark.parametrize("verb", ["import packages/extra", "remove alpha", "disable alpha", "enable alpha"])
 @pytest.mark.parametrize("body", ["extensions: [\n", "apiVersion: llamagate/v2\n"], ids=["broken", "newer"])
-def test_a_file_that_cannot_be_read_stops_a_command(team: Session, verb: str, body: str) -> None:
+def test_nothing_is_saved_into_a_file_that_cannot_be_read(team: Session, verb: str, body: str) -> None:
     team.write("llamagate.yaml", body)
     before = team.everything()
-    for flags in ([], ["--save"]):
-        said = team.llamagate(*verb.split(), *flags, exits=1)
-        assert said.err.startswith("llamagate: llamagate.yaml:")
-        assert team.everything() == before
+    said = team.llamagate(*verb.split(), "--save", exits=1)
+    assert said.err.startswith("llamagate: llamagate.yaml:")
+    assert team.everything() == before
 
 
 @pytest.mark.parametrize("at", ["write_journal", "roll_forward"], ids=["before", "behind-the-commit"])

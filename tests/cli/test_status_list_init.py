@@ -523,13 +523,20 @@ def test_recover_abandon_tells_what_its_sync_comes_to(foo: Session) -> None:
     assert foo.registered() == {}
 
 
-def test_recover_abandon_beside_a_malformed_file_says_what_is_left_to_do(foo: Session) -> None:
+def test_recover_abandon_beside_a_malformed_file_goes_on(foo: Session) -> None:
     foo.package("foo", version="2.0.0")
     interrupt_apply(foo)
     foo.write("llamagate.yaml", "apiVersion: [\n")
+    assert "the default policy applies" in foo.llamagate("recover", "--abandon").err
+    assert not foo.journal.exists()
+
+
+def test_recover_abandon_beside_a_damaged_record_says_what_is_left_to_do(foo: Session) -> None:
+    foo.package("foo", version="2.0.0")
+    interrupt_apply(foo)
+    (foo.ours / "record.json").write_text("{")
     said = foo.llamagate("recover", "--abandon", exits=1)
-    told = "  → mend it; everything was kept as it is, and 'llamagate sync' is still to be run\n"
-    assert said.err.endswith(told)
+    assert said.err.endswith("; everything was kept as it is, and 'llamagate sync' is still to be run\n")
     assert not foo.journal.exists()
 
 

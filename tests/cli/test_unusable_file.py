@@ -1,0 +1,189 @@
+"""A ``llamagate.yaml`` that is broken, or that is the gateway's own configuration.
+
+Commands that do not need the file use the default policy and say so; the others say what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.shell import Session
+
+NOT_YAML = "llamagate.yaml cannot be used (line 2: not valid YAML: did not find expected node content)"
+FAULTS = (
+    "llamagate.yaml cannot be used (line 2: extentions: unknown field 'extentions'; did you mean 'extensions'?; 1 more)"
+)
+FOLDER = "llamagate.yaml cannot be used (it cannot be read: Is a directory)"
+GATEWAYS = "llamagate.yaml is the gateway's own configuration file, not a desired state"
+ADVICE = "name a desired state with -f FILE, or put it into another folder; 'llamagate init -f FILE' writes one"
+
+BODIES = {
+    NOT_YAML: "extensions: [\n",
+    FAULTS: "apiVersion: llamagate/v1\nextentions: {}\npolicy: {prune: all}\n",
+    FOLDER: None,
+    GATEWAYS: "mcp:\n  enabled: true\n  servers: []\nport: 8080\n",
+}
+IDS = {NOT_YAML: "not-yaml", FAULTS: "faults", FOLDER: "folder", GATEWAYS: "gateway"}
+BROKEN = [NOT_YAML, FAULTS, FOLDER]
+EVERY_FILE = pytest.mark.parametrize("file", BODIES, ids=IDS.get)
+BROKEN_FILE = pytest.mark.parametrize("file", BROKEN, ids=IDS.get)
+
+COMMANDS = [
+    "rollback",
+    "restore foo",
+    "remove foo",
+    "enable foo",
+    "disable foo",
+    "import packages/extra",
+    "migrate extensions",
+    "sync",
+]
+SAVING = ["remove foo", "enable foo", "disable foo", "import packages/extra", "migrate extensions"]
+
+
+@pytest.fixture
+def home(session: Session) -> Session:
+    """An extension in its second version with a backup of the first, a package to import and one to migrate."""
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.package("foo", version="2.0.0")
+    session.llamagate("apply")
+    session.package("extra")
+    session.package("old")
+    session.project.joinpath("extensions").mkdir()
+    session.project.joinpath("packages/old").rename(session.project / "extensions/old")
+    return session
+
+
+def spoil(session: Session, file: str) -> None:
+    """Put what ``file`` is the message of in the place of the desired state."""
+    body = BODIES[file]
+    (session.project / "llamagate.yaml").unlink()
+    session.write("llamagate.yaml/x" if body is None else "llamagate.yaml", body or "")
+
+
+@EVERY_FILE
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_goes_on_with_the_default_policy_and_says_so(home: Session, command: str, file: str) -> None:
+    spoil(home, file)
+    previewed = home.llamagate(*command.split(), "--dry-run", "--json").json
+    said = home.llamagate(*command.split(), "--json")
+    for document in (previewed, said.json):
+        assert document["warnings"][0] == f"{file}; the default policy applies"
+        assert str(document).count("the default policy applies") == 1
+    assert previewed["changes"] is said.json["changes"] is (command not in ("enable foo", "sync"))
+
+
+@EVERY_FILE
+def test_a_person_reads_it_in_one_line(home: Session, file: str) -> None:
+    spoil(home, file)
+    assert f"\n  {file}; the default policy applies\n" in home.llamagate("disable", "foo").out
+
+
+@EVERY_FILE
+@pytest.mark.parametrize("command", SAVING)
+def test_with_save_the_file_must_be_usable(home: Session, command: str, file: str) -> None:
+    spoil(home, file)
+    before = home.everything()
+    failed = home.llamagate(*command.split(), "--save", "--json", exits=1).error
+    assert failed["code"] == ("not-desired-state" if file == GATEWAYS else "malformed")
+    assert failed["message"].startswith("llamagate.yaml")
+    assert [*{fault["file"] for fault in failed["faults"]}] == ([] if file == GATEWAYS else ["llamagate.yaml"])
+    assert home.everything() == before
+
+
+@pytest.mark.parametrize(
+    "command", ["restore foo --list", "history", "list", "suspend --reason x", "resume", "recover"]
+)
+@EVERY_FILE
+def test_what_takes_nothing_from_the_file_does_not_mention_it(home: Session, command: str, file: str) -> None:
+    spoil(home, file)
+    assert home.llamagate(*command.split()).err == ""
+
+
+@EVERY_FILE
+@pytest.mark.parametrize("words", [["foo", "--out", "foo.zip"], ["--all", "--out", "archives"]], ids=["one", "all"])
+def test_export_says_it_among_its_warnings(home: Session, words: list[str], file: str) -> None:
+    spoil(home, file)
+    said = home.llamagate("export", *words, "--json")
+    assert said.json["warnings"] == [f"{file}; the default policy applies"]
+    assert [one["id"] for one in said.json["exported"]] == ["foo"]
+
+
+@EVERY_FILE
+def test_verify_says_it_beside_its_result(home: Session, file: str) -> None:
+    spoil(home, file)
+    said = home.llamagate("verify", "--json")
+    assert said.json["verified"] is True
+    assert said.err == f"llamagate: {file}; the default policy applies\n"
+
+
+@BROKEN_FILE
+def test_doctor_finds_a_broken_file(home: Session, file: str) -> None:
+    spoil(home, file)
+    assert "unreadable" in [one["code"] for one in home.llamagate("doctor", "--json", exits=1).json["findings"]]
+
+
+def test_doctor_only_notes_the_file_of_the_gateway(home: Session) -> None:
+    spoil(home, GATEWAYS)
+    found = home.llamagate("doctor", "--json").json["findings"]
+    assert [(one["code"], one["level"]) for one in found if "yaml" in one["message"]] == [("gateway-file", "note")]
+
+
+@pytest.mark.parametrize("command", ["apply", "plan", "lock", "validate", "outdated", "watch --once"])
+def test_what_needs_a_desired_state_says_what_this_file_is(home: Session, command: str) -> None:
+    spoil(home, GATEWAYS)
+    before = home.everything()
+    said = home.llamagate(*command.split(), exits=1)
+    if command == "watch --once":
+        assert GATEWAYS in said.err
+        return
+    assert (said.out, said.err) == ("", f"llamagate: {GATEWAYS}\n  → {ADVICE}\n")
+    failed = home.llamagate(*command.split(), "--json", exits=1).error
+    assert (failed["code"], failed["message"]) == ("not-desired-state", f"{GATEWAYS}; {ADVICE}")
+    assert home.everything() == before
+
+
+def test_init_does_not_overwrite_the_file_of_the_gateway(home: Session) -> None:
+    spoil(home, GATEWAYS)
+    said = home.llamagate("init", exits=1)
+    assert said.err == f"llamagate: {GATEWAYS}; it is not overwritten\n  → name another one with -f\n"
+    home.llamagate("init", "-f", "desired.yaml")
+    assert home.llamagate("plan", "-f", "desired.yaml").code == 0
+
+
+def test_status_beside_the_file_of_the_gateway_is_as_without_a_file(home: Session) -> None:
+    (home.project / "llamagate.yaml").rename(home.project / "kept.yaml")
+    without = home.llamagate("status", "--json")
+    (home.project / "kept.yaml").rename(home.project / "llamagate.yaml")
+    spoil(home, GATEWAYS)
+    said = home.llamagate("status", "--json")
+    assert (said.json, said.err) == (without.json, f"llamagate: {GATEWAYS}\n")
+
+
+@BROKEN_FILE
+def test_status_needs_a_file_that_is_there(home: Session, file: str) -> None:
+    spoil(home, file)
+    home.llamagate("status", exits=1)
+
+
+@BROKEN_FILE
+@pytest.mark.parametrize("command", ["remove foo", "import packages/foo"])
+def test_a_command_that_a_broken_file_may_contradict_sets_a_hold(home: Session, command: str, file: str) -> None:
+    home.package("foo", version="3.0.0")
+    spoil(home, file)
+    warnings = home.llamagate(*command.split(), "--json").json["warnings"]
+    assert "llamagate.yaml may say otherwise; if so, the next apply puts it back" in warnings
+    assert home.record()["hold"]["reason"] == f"'llamagate {command.split()[0]}' may contradict llamagate.yaml"
+
+
+def test_the_file_of_the_gateway_contradicts_nothing(home: Session) -> None:
+    spoil(home, GATEWAYS)
+    home.llamagate("remove", "foo")
+    assert home.record().get("hold") is None
+
+
+def test_a_suspension_beside_the_file_of_the_gateway_needs_a_known_item(home: Session) -> None:
+    spoil(home, GATEWAYS)
+    said = home.llamagate("suspend", "fooo", "--reason", "x", exits=1)
+    assert "did you mean 'foo'?" in said.err
