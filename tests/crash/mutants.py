@@ -135,12 +135,12 @@ def a_program_writes_meanwhile() -> None:
 
 
 def _bytes_not_synced(name: str) -> None:
-    write_new = durable._write_new
+    write_new = durable.write_new
 
     def write(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
         write_new(path, data, mode, sync=sync and name not in path.name)
 
-    _put(durable, "_write_new", write)
+    _put(durable, "write_new", write)
 
 
 def _name_not_synced(name: str) -> None:
