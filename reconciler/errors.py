@@ -144,6 +144,15 @@ class PlanStaleError(LlamagateError):
     advice = "look at a new 'llamagate plan --out FILE' and apply that one"
 
 
+class InputChangedError(LlamagateError):
+    """Another program changed the desired state or the lock while a pass used it. Nothing was changed."""
+
+    exit_code = ExitCode.PLAN_STALE
+    code = "input-changed"
+    may_pass = True
+    advice = "wait until no other program writes it, and run the command again"
+
+
 class NotReloadedError(LlamagateError):
     """The change is committed, but a gateway that was required did not reload."""
 

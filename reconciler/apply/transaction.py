@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.apply.cleanup import prune, prune_cache
+from reconciler.apply.inputs import inputs_written
 from reconciler.apply.journal import begin_undo, interrupted, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
 from reconciler.fs import durable, tree
-from reconciler.fs.descriptor import naming
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
+from reconciler.model.inputs import Input
 from reconciler.model.journal import Edits, Journal, Move
 from reconciler.model.package import Package
 from reconciler.model.plan import Action
@@ -34,8 +35,8 @@ class Documents:
     record: str
     previous_record: str | None
     generation_text: str
-    inputs: tuple[tuple[Path, bytes], ...]
-    """Files beside the home, the lock among them: written before the commit point, and inputs of the next pass."""
+    inputs: tuple[Input, ...]
+    """Written before the commit point: they are inputs of the next pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ class Transaction:
     def commit(self, actions: tuple[Action, ...], documents: Documents, keeping: Keeping) -> list[str]:
         """Do it all, or nothing. Returns warnings about what could not be tidied up afterwards.
 
-        ``StorageError``: nothing was changed. ``RolledBackError``: it was undone. ``NeedsRecoveryError``: neither.
+        ``StorageError``, ``InputChangedError``: nothing was changed. ``RolledBackError``: it was undone.
+        ``NeedsRecoveryError``: neither.
         """
         moves = tuple(self._move(action) for action in actions if action.rewrites)
         self.stage.seal()
@@ -90,7 +92,7 @@ class Transaction:
             previous_record=documents.previous_record,
             generation_text=documents.generation_text,
         )
-        with _inputs_written(documents.inputs):
+        with inputs_written(documents.inputs):
             _commit(self.home, journal)
             complete(self.home, journal)
         return self._tidy(keeping)
@@ -121,33 +123,6 @@ class Transaction:
         except (OSError, LlamagateError) as error:
             return [f"the change is done, but could not be tidied up after: {error}"]
         return []
-
-
-@contextmanager
-def _inputs_written(inputs: tuple[tuple[Path, bytes], ...]) -> Iterator[None]:
-    """Write the inputs, and put back what they were where the change then fails. A crash leaves them as written."""
-    before = [(path, _bytes(path)) for path, _ in inputs]
-    try:
-        for path, data in inputs:
-            durable.write_file(path, data, mode=durable.mode_of(path))
-        yield
-    except (OSError, StorageError, RolledBackError):
-        with suppress(OSError):
-            for path, was in before:
-                _put_back(path, was)
-        raise
-
-
-def _bytes(path: Path) -> bytes | None:
-    with naming(str(path)):
-        return path.read_bytes() if path.exists() else None
-
-
-def _put_back(path: Path, data: bytes | None) -> None:
-    if data is None:
-        durable.unlink(path, missing_ok=True)
-    elif path.read_bytes() != data:
-        durable.write_file(path, data, mode=durable.mode_of(path))
 
 
 def _commit(home: Home, journal: Journal) -> None:

@@ -29,7 +29,7 @@ def lock(
     quiet: options.QuietOption = False,
 ) -> int:
     """Write the lock: which exact package each item stands for. Entries that still fit stay as they are."""
-    from reconciler.reconcile.locking import NOTHING, look_at_lock, write_lock
+    from reconciler.reconcile.locking import NOTHING, look_at_lock, update_lock
     from reconciler.store.desired_file import lock_path
 
     if ids and not upgrade:
@@ -37,16 +37,12 @@ def lock(
     if upgrade and check:
         raise UsageError("--check writes nothing, and --upgrade does; 'llamagate outdated' shows what there is")
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    pins = look_at_lock(
-        options.environment(home, offline=offline),
-        file,
-        upgrade=(frozenset(ids) if ids else None) if upgrade else NOTHING,
-        locked=check,
-        progress=terminal.progress,
-    )
-    path = lock_path(file)
-    if not check:
-        write_lock(file, pins)
+    env, path = options.environment(home, offline=offline), lock_path(file)
+    if check:
+        pins = look_at_lock(env, file, locked=True, progress=terminal.progress)
+    else:
+        moving = (frozenset(ids) if ids else None) if upgrade else NOTHING
+        pins = update_lock(env, file, upgrade=moving, notice=terminal.notice, progress=terminal.progress)
     terminal.document({"lock": str(path), "changed": pins.changed and not check, "stale": [*pins.stale]})
     lines = [f"  {line}" for line in pins.stale]
     head = f"{path} is up to date." if check or not pins.changed else f"Wrote {path}:"

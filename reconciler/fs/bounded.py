@@ -24,3 +24,11 @@ def read_start(path: Path, most: int = -1) -> bytes:
                 return file.read(most)
         finally:
             os.close(descriptor)
+
+
+def read_if_there(path: Path, most: int = -1) -> bytes | None:
+    """``read_start``; ``None`` where there is no such file, nor its folder."""
+    try:
+        return read_start(path, most)
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -33,8 +33,8 @@ def write_file(
     with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
     """
     try:
-        with _replacing(_behind_link(path), sync=sync) as temporary:
-            _write_new(temporary, data, mode, sync=sync)
+        with _replacing(behind_link(path), sync=sync) as temporary:
+            write_new(temporary, data, mode, sync=sync)
             _check(still)
     except _ChangedError:
         return False
@@ -56,7 +56,7 @@ def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
 
     Whatever is raised inside leaves ``path`` as it was.
     """
-    with _replacing(_behind_link(path), sync=True) as temporary, naming(os.fspath(path)), temporary.open("xb") as out:
+    with _replacing(behind_link(path), sync=True) as temporary, naming(os.fspath(path)), temporary.open("xb") as out:
         yield out
         out.flush()
         if sys.platform != "win32":
@@ -68,7 +68,7 @@ def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
 def _replacing(target: Path, *, sync: bool) -> Iterator[Path]:
     """The place of a temporary that takes the name ``target`` at the end, or is removed where something is raised."""
     temporary = temporary_path(target)
-    with _one_writer(target.parent):
+    with one_writer(target.parent):
         remove_tree(temporary)
         try:
             yield temporary
@@ -90,8 +90,12 @@ def mode_of(path: Path) -> int:
 
 
 @contextmanager
-def _one_writer(folder: Path) -> Iterator[None]:
-    """Hold a lock on ``folder`` itself, where the system has such locks: two writers share the temporary's name."""
+def one_writer(folder: Path) -> Iterator[None]:
+    """Hold a lock on ``folder`` itself, where the system has such locks: two writers share the temporary's name.
+
+    So our own commands take turns at its files, with different homes too, and leave no lock file among those of the
+    user. A turn is as short as writing one file. It is the inner lock: a holder waits for no other one, nor for a home.
+    """
     if sys.platform == "win32":
         yield
         return
@@ -107,7 +111,8 @@ def _one_writer(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
+def write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
+    """Write a file that must not be there yet. Raises ``OSError``; what was written until then stays."""
     with naming(os.fspath(path)):
         descriptor = os.open(path, CREATE, mode)
         try:
@@ -120,7 +125,8 @@ def _write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
             os.close(descriptor)
 
 
-def _behind_link(path: Path) -> Path:
+def behind_link(path: Path) -> Path:
+    """What the link ``path`` leads to, or ``path`` where it is none. ``OSError`` where the link leads to itself."""
     if not path.is_symlink():
         return path
     target = Path(os.path.realpath(path))
@@ -143,7 +149,7 @@ def discard_temporary(path: Path) -> None:
     """Remove what a crash during a change of ``path`` may have left, once no one is at it. Nothing there is fine."""
     temporary = temporary_path(path)
     if os.path.lexists(temporary):
-        with _one_writer(path.parent):
+        with one_writer(path.parent):
             remove_tree(temporary)
 
 

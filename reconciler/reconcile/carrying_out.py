@@ -18,16 +18,22 @@ from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.reconcile.looking import Looked
 from reconciler.reconcile.progress import Progress
 from reconciler.reconcile.wanting import realised
-from reconciler.reconcile.writing import write, write_record
+from reconciler.reconcile.writing import look_again, write_record, writing_inputs
 from reconciler.sources.resolved import open_resolved
 from reconciler.store.state_files import generation_bytes, record_bytes
 
 
 def carry_out(env: Environment, looked: Looked, progress: Progress) -> list[str]:
-    """The transaction; or, where only our notes change, those. Returns warnings."""
+    """The transaction; or, where only our notes change, those. Returns warnings.
+
+    ``InputChangedError`` where an input is no longer what the plan was made from; then nothing was changed. That is
+    looked at before the packages are staged, too, since a failed transaction drops what was fetched for it.
+    """
     if not looked.plan.changes:
-        _note(looked)
+        with writing_inputs(looked.inputs):
+            _note(looked)
         return []
+    look_again(looked.inputs)
     rewriting = [action for action in looked.plan.actions if action.rewrites and action.after]
     policy = looked.intent.policy
     with transaction(looked.home, looked.record.generation + 1) as change:
@@ -86,7 +92,7 @@ def _documents(env: Environment, looked: Looked, record: Record) -> Documents:
         record=_text(record_bytes(record)),
         previous_record=None if looked.previous_record is None else _text(looked.previous_record),
         generation_text=_text(generation_bytes(generation)),
-        inputs=tuple((written.path, written.data) for written in looked.inputs),
+        inputs=looked.inputs,
     )
 
 
@@ -96,8 +102,6 @@ def _text(document: bytes) -> str:
 
 
 def _note(looked: Looked) -> None:
-    for written in looked.inputs:
-        write(written.path, written.data)
     record = _with_switches(_with_sources(looked), looked.observed.registry)
     if looked.intent.speaks_for is not None:
         record = replace(record, owners={**record.owners, looked.intent.speaks_for: looked.intent.file})

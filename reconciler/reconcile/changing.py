@@ -29,6 +29,7 @@ from reconciler.reconcile.looking import Looked, Options, look
 from reconciler.reconcile.progress import Notice, Progress, no_progress
 from reconciler.reconcile.telling import Reload, tell_again, tell_gateway
 from reconciler.reconcile.undoing import look_back
+from reconciler.reconcile.writing import made_again
 from reconciler.store.desired_file import lock_path
 
 _NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be restarted to serve it"}
@@ -124,26 +125,34 @@ def change(
 ) -> Outcome:
     """One pass that changes the home: what ``look`` then plans is done, all of it or nothing.
 
-    ``file`` is the desired state that the pass may read or write. Errors say by their class whether anything was
-    changed; see ``reconciler.errors``.
+    ``file`` is the desired state that the pass may read or write. Where another program changes it or its lock before
+    the change, the pass is made again. Errors say by their class whether anything was changed; see
+    ``reconciler.errors``.
     """
     with exclusive(env, watch):
         recovered = settle(Home(env.home), file)
         if recovered is not Recovered.NONE:
             watch.notice(f"an interrupted change was {recovered} first")
-        looked = look()
-        plan = explain(looked) if explain else looked.plan
-        outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.gateway.reload == "required")
-        if looked.plan.refusals:
-            return outcome
-        inputs = _inputs_if_it_may_go_back(file, looked)
-        outcome = replace(outcome, warnings=tuple(carry_out(env, looked, watch.progress)))
-        for written in looked.inputs:
+
+        def make() -> Outcome:
+            looked = look()
+            plan = explain(looked) if explain else looked.plan
+            outcome = Outcome(plan=plan, recovered=recovered, reload_required=looked.gateway.reload == "required")
+            return outcome if looked.plan.refusals else _carried_out(env, file, watch, looked, outcome)
+
+        return made_again(make, watch.notice)
+
+
+def _carried_out(env: Environment, file: Path, watch: Watch, looked: Looked, outcome: Outcome) -> Outcome:
+    inputs = _inputs_if_it_may_go_back(file, looked)
+    outcome = replace(outcome, warnings=tuple(carry_out(env, looked, watch.progress)))
+    for written in looked.inputs:
+        if written.is_written:
             watch.notice(written.said)
-        outcome = replace(outcome, reload=_told(env, looked, recovered))
-        if inputs and outcome.reload_failed and outcome.reload and outcome.reload.state != "RestartNeeded":
-            return replace(outcome, gone_back=_gone_back(env, file, watch, looked, inputs))
-        return outcome
+    outcome = replace(outcome, reload=_told(env, looked, outcome.recovered))
+    if inputs and outcome.reload_failed and outcome.reload and outcome.reload.state != "RestartNeeded":
+        return replace(outcome, gone_back=_gone_back(env, file, watch, looked, inputs))
+    return outcome
 
 
 def _told(env: Environment, looked: Looked, recovered: Recovered) -> Reload | None:
@@ -158,7 +167,7 @@ def _inputs_if_it_may_go_back(file: Path, looked: Looked) -> Mapping[str, Digest
     """What a hold is set against if the gateway does not serve this change; nothing where the change then stays."""
     if not looked.plan.changes or (looked.gateway.reload, looked.gateway.on_unhealthy) != ("required", "rollback"):
         return {}
-    writing = {written.path.absolute(): written.data for written in looked.inputs}
+    writing = {written.path.absolute(): written.data for written in looked.inputs if written.data is not None}
     return input_digests(file, looked.record, writing)
 
 

@@ -11,23 +11,44 @@ from reconciler.errors import InputError, LockStaleError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
+from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
-from reconciler.model.record import Record
 from reconciler.planning.pin import deciding, pin
-from reconciler.reconcile.progress import Progress, no_progress
+from reconciler.reconcile.progress import Notice, Progress, no_progress
 from reconciler.reconcile.resolving import Resolving, reach_of, resolve_items
 from reconciler.sources.resolved import Resolved
-from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
+from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes, lock_path, read_desired, read_lock
 from reconciler.store.state_files import read_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pins:
-    """The lock as it should be, what of the one on disk is stale in words, and whether its bytes differ."""
+    """The lock as it should be, what of the one on disk is stale in words, and the files that were read for it.
+
+    ``data`` is the text that the lock should have; that of ``old`` where nothing is to be written.
+    """
 
     lock: Lock
     stale: tuple[str, ...]
-    changed: bool
+    data: bytes | None
+    file: DesiredFile
+    old: LockFile
+
+    @property
+    def changed(self) -> bool:
+        """Whether the bytes of the lock on disk differ."""
+        return self.data != self.old.data
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The desired state, to be looked at again, and the lock, which is written where its bytes differ."""
+        path, count = self.old.path, len(self.stale)
+        entries = f"{count} {'entry' if count == 1 else 'entries'} renewed"
+        said = f"wrote {path}: {entries}" if count else f"rewrote {path}: the same entries, in the usual form"
+        return (
+            Input(path=self.file.path, before=self.file.data, data=self.file.data),
+            Input(path=path, before=self.old.data, data=self.data, said=said),
+        )
 
 
 NOTHING: Final[frozenset[str]] = frozenset()
@@ -50,9 +71,9 @@ def look_at_lock(
     record, _ = read_record(Home(env.home))
     desired = read_desired(file, known=record.documents)
     _check_named(desired, upgrade or frozenset())
-    lock = {
-        key: entry for key, entry in lock_of(desired, record).items() if upgrade is not None and key.id not in upgrade
-    }
+    old = read_lock(lock_path(file), known=record.documents)
+    pinned = lock_of(desired, old) if upgrade is not None else {}
+    lock = {key: entry for key, entry in pinned.items() if key.id not in (upgrade or ())}
     kept = {item.key: entry for item in desired.desired.items if (entry := deciding(item, lock))}
     how = Resolving(
         reach=reach_of(env, desired),
@@ -62,17 +83,36 @@ def look_at_lock(
         skip=frozenset(kept),
         progress=progress,
     )
-    pins = pins_of(desired, record, entries_of(desired, resolve_items(desired, how)) | kept)
+    pins = pins_of(desired, old, entries_of(desired, resolve_items(desired, how)) | kept)
     if locked and pins.stale:
         raise LockStaleError(f"{lock_path(file)} does not fit: " + "; ".join(pins.stale))
     return pins
 
 
-def lock_of(file: DesiredFile, record: Record) -> Mapping[ItemKey, LockItem]:
-    """What the lock holds that goes with ``file``, as far as it decides anything."""
+def update_lock(
+    env: Environment,
+    file: Path,
+    *,
+    upgrade: frozenset[str] | None = NOTHING,
+    notice: Notice,
+    progress: Progress = no_progress,
+) -> Pins:
+    """``look_at_lock``, and write what it says; looked at again where file or lock are changed meanwhile."""
+    from reconciler.reconcile.writing import made_again, writing_inputs  # whoever only looks writes nothing
+
+    def update() -> Pins:
+        pins = look_at_lock(env, file, upgrade=upgrade, progress=progress)
+        with writing_inputs(pins.inputs):
+            return pins
+
+    return made_again(update, notice)
+
+
+def lock_of(file: DesiredFile, old: LockFile | None = None) -> Mapping[ItemKey, LockItem]:
+    """What the lock that goes with ``file`` holds, as far as it decides anything. It is read, unless ``old`` is it."""
     if not any(item.source.is_pinned for item in file.desired.items):
         return {}
-    return read_lock(lock_path(file.path), known=record.documents).lock.by_key
+    return (old or read_lock(lock_path(file.path))).lock.by_key
 
 
 def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[ItemKey, LockItem]:
@@ -81,14 +121,13 @@ def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[Ite
     return {item.key: found[item.key].locked_as(item.source) for item in items}
 
 
-def pins_of(file: DesiredFile, record: Record, entries: Mapping[ItemKey, LockItem]) -> Pins:
+def pins_of(file: DesiredFile, old: LockFile, entries: Mapping[ItemKey, LockItem]) -> Pins:
     """The lock with these entries, beside the one on disk."""
     fresh = pin(file.desired.items, Lock(), entries).lock
-    old = read_lock(lock_path(file.path), known=record.documents, expected=fresh)
-    if old.is_known and old.lock == fresh:
-        return Pins(lock=fresh, stale=(), changed=False)
+    if old.is_ours(fresh):
+        return Pins(lock=fresh, stale=(), data=old.data, file=file, old=old)
     pinned = pin(file.desired.items, old.lock, entries)
-    return Pins(lock=pinned.lock, stale=pinned.stale, changed=lock_bytes(pinned.lock) != old.data)
+    return Pins(lock=pinned.lock, stale=pinned.stale, data=lock_bytes(pinned.lock), file=file, old=old)
 
 
 def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
@@ -109,11 +148,3 @@ def _check_named(file: DesiredFile, named: frozenset[str]) -> None:
         if item.key.id in named and not item.source.is_pinned:
             message = f"{item.key.id} is taken from {item.source} as it is there now, and has no pin to move"
             raise InputError(message, advice="'llamagate lock' takes what changed there")
-
-
-def write_lock(file: Path, pins: Pins) -> None:
-    """Write the lock that goes with ``file``, if it says something else than the one there."""
-    from reconciler.reconcile.writing import write  # whoever only looks writes nothing
-
-    if pins.changed:
-        write(lock_path(file), lock_bytes(pins.lock))

@@ -14,6 +14,7 @@ from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, id_problem
+from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan
@@ -21,12 +22,12 @@ from reconciler.model.record import Record
 from reconciler.observe import observe, rebuilt_registry
 from reconciler.planning.intent import Allowances, Intent, Wanted
 from reconciler.planning.planner import make_plan
-from reconciler.reconcile.locking import Pins, check_listed, entries_of, lock_of, pins_of
+from reconciler.reconcile.locking import check_listed, entries_of, lock_of, pins_of
 from reconciler.reconcile.progress import Progress, no_progress
 from reconciler.reconcile.resolving import Resolving, reach_of, resolve_items
 from reconciler.reconcile.wanting import unset_variables, wanted_as
 from reconciler.sources.resolved import Resolved
-from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired
+from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 if TYPE_CHECKING:
@@ -41,18 +42,6 @@ class Options:
     only: frozenset[str] = frozenset()
     locked: bool = False
     allowances: Allowances = field(default_factory=Allowances)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """A file beside the home that is written just before the change: the lock, or the desired state.
-
-    ``said`` tells people what was written.
-    """
-
-    path: Path
-    data: bytes
-    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +61,8 @@ class Looked:
     """Everything that a pass knows before it changes anything.
 
     ``resolved`` holds what each wanted item stands for; ``documents`` what the next pass need not parse and validate.
-    ``stale`` says in words what of the lock does not fit. ``list_of`` is the generation whose list comes back, if so.
+    ``inputs`` are written with the change, or looked at just before it. ``stale`` says in words what of the lock does
+    not fit. ``list_of`` is the generation whose list comes back, if so.
     """
 
     home: Home
@@ -99,20 +89,21 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
     record, previous_record = read_record(home)
     file = read_desired(options.file, known=record.documents)
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
+    lock = read_lock(lock_path(file.path), known=record.documents)
     how = Resolving(
         reach=reach_of(env, file),
         record=record,
-        lock=lock_of(file, record),
+        lock=lock_of(file, lock),
         locked=options.locked,
         only=options.only,
         progress=progress,
     )
     found = resolve_items(file, how)
-    pins = pins_of(file, record, entries_of(file, found))
+    pins = pins_of(file, lock, entries_of(file, found))
     if options.locked:
         if pins.stale:
             raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
-        pins = replace(pins, changed=False)  # what it says is right, and how it is written is left alone
+        pins = replace(pins, data=lock.data)  # what it says is right, and how it is written is left alone
     intent = _intent(env, options, file, record, found)
     observed = observed_for(env, record, read_registry(home), intent)
     plan = make_plan(intent, record, observed)
@@ -127,7 +118,7 @@ def look(env: Environment, options: Options, progress: Progress = no_progress) -
         resolved=found,
         # A narrowed pass does not know that every item fits.
         documents={} if options.only else _known_documents(file, pins.lock),
-        inputs=(_renewed(file.path, pins),) if pins.changed else (),
+        inputs=pins.inputs,
         stale=pins.stale,
     )
 
@@ -148,13 +139,6 @@ def _known_documents(file: DesiredFile, lock: Lock) -> Mapping[Digest, JsonObjec
     return {file.digest: file.document, digest_bytes(lock_bytes(lock)): lock.to_document()}
 
 
-def _renewed(file: Path, pins: Pins) -> Input:
-    path, count = lock_path(file), len(pins.stale)
-    entries = f"{count} {'entry' if count == 1 else 'entries'} renewed"
-    said = f"wrote {path}: {entries}" if count else f"wrote {path} anew: it said the same in other words"
-    return Input(path=path, data=lock_bytes(pins.lock), said=said)
-
-
 def package_warnings(found: Mapping[ItemKey, Resolved]) -> tuple[str, ...]:
     """What is strange about the packages that were read."""
     return tuple(line for one in found.values() for line in one.notes)
@@ -163,7 +147,7 @@ def package_warnings(found: Mapping[ItemKey, Resolved]) -> tuple[str, ...]:
 def look_at_sources(env: Environment, file: Path) -> tuple[Desired, Mapping[ItemKey, Resolved]]:
     """The desired state and all its packages, each read as it is now, or as the lock says."""
     desired, nothing = read_desired(file), Record()
-    how = Resolving(reach=reach_of(env, desired), record=nothing, lock=lock_of(desired, nothing))
+    how = Resolving(reach=reach_of(env, desired), record=nothing, lock=lock_of(desired))
     return desired.desired, resolve_items(desired, how)
 
 

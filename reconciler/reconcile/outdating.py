@@ -14,7 +14,6 @@ from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
-from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.model.version import is_older, tagged_versions
 from reconciler.planning.choose import choose, newest_fitting
@@ -71,7 +70,7 @@ def look_at_outdated(env: Environment, path: Path, progress: Progress = no_progr
     """
     file = read_desired(path)
     items = [item for item in file.desired.items if item.source.kind in (SourceKind.GIT, SourceKind.CATALOG)]
-    lock, remotes = lock_of(file, Record()), Remotes(reach_of(env, file))
+    lock, remotes = lock_of(file), Remotes(reach_of(env, file))
     found: list[Standing] = []
     errors: dict[ItemKey, LlamagateError] = {}
     asking = {item.key: partial(_standing, item, remotes, lock) for item in items}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +11,13 @@ from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
 from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, DesiredItem, section_of
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_range
-from reconciler.reconcile.looking import Input
 from reconciler.reconcile.scene import Scene
 from reconciler.sources.resolved import Resolved
-from reconciler.store.desired_file import decode_desired, lock_bytes, lock_path, read_lock
+from reconciler.store.desired_file import LockFile, decode_desired, lock_bytes, lock_path, read_lock
 
 _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 
@@ -46,13 +46,14 @@ def check_can_be_kept(scene: Scene, package: Resolved) -> None:
 def saved_packages(scene: Scene, packages: Iterable[Resolved]) -> tuple[Input, ...]:
     """Desired state and lock with each of ``packages`` in them, from where it was taken."""
     data = scene.file.data if scene.file else _NEW_FILE
-    lock = _lock(scene)
+    old = _lock(scene)
+    lock = dict(old.lock.by_key)
     for package in packages:
         source = _relative(package.source, scene.path.absolute().parent)
         data = _with_package(scene, data, package, source)
         pin = LockItem(key=package.key, source=source, version=package.manifest.version, tree=package.tree)
         lock[package.key] = pin
-    return _inputs(scene, data, lock)
+    return _inputs(scene, data, old, lock)
 
 
 def saved_removal(scene: Scene, key: ItemKey) -> tuple[Input, ...]:
@@ -61,11 +62,11 @@ def saved_removal(scene: Scene, key: ItemKey) -> tuple[Input, ...]:
 
     if scene.file is None:
         return ()
-    lock = _lock(scene)
-    lock.pop(key, None)
+    old = _lock(scene)
+    lock = {locked: entry for locked, entry in old.lock.by_key.items() if locked != key}
     listed = listed_item(scene, key) is not None
     data = remove_entry(scene.file.data, _place(key), name=str(scene.path)) if listed else scene.file.data
-    return _inputs(scene, data, lock)
+    return _inputs(scene, data, old, lock)
 
 
 def saved_switch(scene: Scene, key: ItemKey, *, enabled: bool) -> tuple[Input, ...]:
@@ -83,7 +84,8 @@ def saved_switch(scene: Scene, key: ItemKey, *, enabled: bool) -> tuple[Input, .
     else:
         entry: Json = {"source": item.source.to_document(), "enabled": enabled}
         data = set_entry(scene.file.data, _place(key), entry, name=str(scene.path))
-    return _inputs(scene, data, _lock(scene))
+    old = _lock(scene)
+    return _inputs(scene, data, old, old.lock.by_key)
 
 
 def _with_package(scene: Scene, data: bytes, package: Resolved, source: Source) -> bytes:
@@ -102,22 +104,22 @@ def _with_package(scene: Scene, data: bytes, package: Resolved, source: Source) 
     return set_entry(data, place, entry, name=name)
 
 
-def _inputs(scene: Scene, data: bytes, lock: dict[ItemKey, LockItem]) -> tuple[Input, ...]:
-    """The files that differ from what is there. What is to be written is read first, as the next command will."""
+def _inputs(scene: Scene, data: bytes, old: LockFile, lock: Mapping[ItemKey, LockItem]) -> tuple[Input, ...]:
+    """Both files, as they were read and as they shall be. What is to be written is read first, as by the next command.
+
+    No lock is made for nothing.
+    """
     decode_desired(data, scene.path)
-    written = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock))))
-    found = []
-    if scene.file is None or scene.file.data != data:
-        found.append(Input(path=scene.path, data=data, said=f"wrote {scene.path}"))
-    path = lock_path(scene.path)
-    before = read_lock(path).data
-    if written != before and (lock or before is not None):
-        found.append(Input(path=path, data=written, said=f"wrote {path}"))
-    return tuple(found)
+    locked = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock)))) if lock or old.data is not None else None
+    before = scene.file.data if scene.file else None
+    return (
+        Input(path=scene.path, before=before, data=data, said=f"wrote {scene.path}"),
+        Input(path=old.path, before=old.data, data=locked, said=f"wrote {old.path}"),
+    )
 
 
-def _lock(scene: Scene) -> dict[ItemKey, LockItem]:
-    return dict(read_lock(lock_path(scene.path), known=scene.record.documents).lock.by_key)
+def _lock(scene: Scene) -> LockFile:
+    return read_lock(lock_path(scene.path), known=scene.record.documents)
 
 
 def listed_item(scene: Scene, key: ItemKey) -> DesiredItem | None:

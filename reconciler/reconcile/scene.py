@@ -12,6 +12,7 @@ from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.inputs import Input
 from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
@@ -19,7 +20,7 @@ from reconciler.observe import manifest_at, present_items
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.inputs import input_digests
-from reconciler.reconcile.looking import Carried, Input, Looked, observed_for, package_warnings
+from reconciler.reconcile.looking import Carried, Looked, observed_for, package_warnings
 from reconciler.sources.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry

@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, TypeVar
 
+from reconciler.apply.inputs import check_inputs, inputs_written
 from reconciler.apply.transaction import storage_error
+from reconciler.errors import InputChangedError
 from reconciler.fs import durable
 from reconciler.model.home import Home
+from reconciler.model.inputs import Input
 from reconciler.model.record import Record
+from reconciler.reconcile.progress import Notice
 from reconciler.store.state_files import record_bytes
+
+_PASSES: Final = 3
+_Made = TypeVar("_Made")
 
 
 def write(path: Path, data: bytes) -> None:
     """Replace the content of ``path`` for good. ``StorageError`` where that cannot be done."""
-    try:
+    with _telling("it was not written"):
         durable.write_file(path, data, mode=durable.mode_of(path))
-    except OSError as error:
-        raise storage_error(error, "it was not written") from error
 
 
 def write_record(home: Home, record: Record) -> None:
     """Write the record. The caller holds the home's lock."""
     write(home.record, record_bytes(record))
+
+
+@contextmanager
+def writing_inputs(inputs: tuple[Input, ...]) -> Iterator[None]:
+    """``inputs_written``; ``StorageError`` where the system refuses."""
+    with _telling("it was not written"), inputs_written(inputs):
+        yield
+
+
+def look_again(inputs: tuple[Input, ...]) -> None:
+    """``InputChangedError`` where an input is no longer what was read, ``StorageError`` where it cannot be read."""
+    with _telling("nothing was changed"):
+        check_inputs(inputs)
+
+
+def made_again(make: Callable[[], _Made], notice: Notice) -> _Made:
+    """What ``make`` returns; it is called again, up to two times, where another program changed what it had read."""
+    for _ in range(_PASSES - 1):
+        try:
+            return make()
+        except InputChangedError as error:
+            notice(f"{error.message}; it starts again with what is there now")
+    try:
+        return make()
+    except InputChangedError as error:
+        raise InputChangedError(f"{error.message}, {_PASSES} times in a row; nothing was changed") from error
+
+
+@contextmanager
+def _telling(outcome: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, outcome) from error

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
 
 from reconciler.errors import Fault, InputError, NotDesiredError
-from reconciler.fs.bounded import read_start
+from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, section_of
 from reconciler.model.digest import Digest, digest_bytes
@@ -109,28 +111,43 @@ def lock_path(desired: Path) -> Path:
     return desired.with_name(f"{desired.stem}.lock.yaml")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LockFile:
-    """The lock with its text; an empty lock and ``None`` where there is none yet."""
+    """The lock, read once: its text, ``None`` where there is none yet. It is decoded when it is first asked for.
 
-    lock: Lock
+    Text that is ``known`` was decoded and validated before.
+    """
+
+    path: Path
     data: bytes | None
-    is_known: bool
+    known: Known
+
+    @cached_property
+    def lock(self) -> Lock:
+        """What it says; an empty lock where there is none. ``InputError`` with the faults."""
+        if self.data is None:
+            return Lock()
+        document = self._known_document
+        if document is None:
+            document = _validated(self.data, self.path, "lock", "lock", _LOCK_TEXT)
+            _check_lock_ids(document, self.data, self.path)
+        return Lock.from_document(document)
+
+    def is_ours(self, lock: Lock) -> bool:
+        """Whether it says ``lock``, in words that we wrote. Nothing is parsed for that."""
+        if self._known_document is not None:
+            return self.lock == lock
+        return self.data == lock_bytes(lock)
+
+    @cached_property
+    def _known_document(self) -> JsonObject | None:
+        return None if self.data is None else self.known.get(digest_bytes(self.data))
 
 
-def read_lock(path: Path, *, known: Known = MappingProxyType({}), expected: Lock | None = None) -> LockFile:
-    """Read and validate the lock. Text that is ``known``, or is that of the ``expected`` lock, was written by us."""
-    if not path.exists():
-        return LockFile(lock=Lock(), data=None, is_known=False)
-    data = _read(path, "")
-    document = known.get(digest_bytes(data))
-    if document is None and expected is not None and lock_bytes(expected) == data:
-        return LockFile(lock=expected, data=data, is_known=True)
-    is_known = document is not None
-    if document is None:
-        document = _validated(data, path, "lock", "lock", _LOCK_TEXT)
-        _check_lock_ids(document, data, path)
-    return LockFile(lock=Lock.from_document(document), data=data, is_known=is_known)
+def read_lock(path: Path, *, known: Known = MappingProxyType({})) -> LockFile:
+    """Read the lock. ``InputError`` where it is there and cannot be read."""
+    with _told(path):
+        return LockFile(path=path, data=read_if_there(path, MAX_BYTES + 1), known=known)
 
 
 def lock_bytes(lock: Lock) -> bytes:
@@ -202,9 +219,19 @@ def _conflict(data: bytes, path: Path) -> InputError | None:
 
 def _read(path: Path, missing: str) -> bytes:
     try:
-        return read_start(path, MAX_BYTES + 1)
+        with _told(path):
+            return read_start(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise InputError(f"{path}: {missing}", faults=[Fault(file=str(path), message=missing)]) from error
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """``InputError`` for what the system refuses, but for a missing file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
     except OSError as error:
         message = f"it cannot be read: {error.strerror}"
         raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)]) from error

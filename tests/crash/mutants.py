@@ -9,12 +9,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from reconciler.apply import cleanup, recovery, steps, transaction
+from reconciler.apply import cleanup, inputs, recovery, steps, transaction
 from reconciler.apply.journal import write_journal
 from reconciler.apply.recovery import Recovered
 from reconciler.apply.transaction import complete
-from reconciler.fs import durable, swap, sync, tree
+from reconciler.fs import durable, replace, swap, sync, tree
 from reconciler.fs.durable import write_file
+from reconciler.fs.replace import replace_if
 from reconciler.fs.sync import sync_folder
 from reconciler.model.home import Home
 from reconciler.model.journal import Journal, Move
@@ -135,16 +136,18 @@ def a_program_writes_meanwhile() -> None:
 
 
 def _bytes_not_synced(name: str) -> None:
-    write_new = durable._write_new
+    write_new = durable.write_new
 
     def write(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
         write_new(path, data, mode, sync=sync and name not in path.name)
 
-    _put(durable, "_write_new", write)
+    for module in (durable, replace):
+        _put(module, "write_new", write)
 
 
 def _name_not_synced(name: str) -> None:
     _around_writing(name, partial(_without_folders, write_file))
+    _around_replacing(name, partial(_without_folders, replace_if))
 
 
 def _put(module: ModuleType, name: str, value: object) -> None:
@@ -182,6 +185,15 @@ def _around_writing(name: str, write: Callable[..., None]) -> None:
     _put(durable, "write_file", replacement)
 
 
+def _around_replacing(name: str, replace: Callable[..., bool]) -> None:
+    """Let ``replace`` replace the inputs of that name."""
+
+    def replacement(path: Path, *args: Any, **kwargs: Any) -> bool:
+        return (replace if path.name == name else replace_if)(path, *args, **kwargs)
+
+    _put(inputs, "replace_if", replacement)
+
+
 def _end_before_writing(name: str) -> None:
     """End the change, and only then write the document."""
 
@@ -196,9 +208,11 @@ def _end_before_writing(name: str) -> None:
 
 def _without_folders(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The call, but the folders that it syncs are not."""
-    _put(durable, "sync_folder", _nothing)
+    for module in (durable, replace):
+        _put(module, "sync_folder", _nothing)
     result = call(*args, **kwargs)
-    _put(durable, "sync_folder", sync_folder)
+    for module in (durable, replace):
+        _put(module, "sync_folder", sync_folder)
     return result
 
 

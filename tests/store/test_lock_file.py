@@ -120,14 +120,14 @@ def test_faults(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in TEXT
     path = written(tmp_path, TEXT.replace(old, new))
     with pytest.raises(InputError) as caught:
-        read_lock(path)
+        _ = read_lock(path).lock
     assert str(caught.value) == f"{path}{message}"
     assert [str(fault) for fault in caught.value.faults] == [str(caught.value)]
 
 
 def test_what_to_do_about_an_id_that_stands_twice(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read_lock(written(tmp_path, TEXT.replace('"router"', '"intake"')))
+        _ = read_lock(written(tmp_path, TEXT.replace('"router"', '"intake"'))).lock
     assert caught.value.advice == "delete the lock and run 'llamagate lock'"
 
 
@@ -135,7 +135,7 @@ def test_a_conflict_that_a_merge_left(tmp_path: Path) -> None:
     both = '<<<<<<< HEAD\n    version: "1.2.0"\n=======\n    version: "1.3.0"\n>>>>>>> other'
     path = written(tmp_path, TEXT.replace('    version: "1.2.0"', both))
     with pytest.raises(InputError) as caught:
-        read_lock(path)
+        _ = read_lock(path).lock
     assert str(caught.value) == f"{path}:12:1: a merge left both sides of a conflict here"
     assert caught.value.advice == "keep one side of each conflict; 'llamagate lock' adds to the lock what it lacks then"
 
