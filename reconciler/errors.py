@@ -73,6 +73,12 @@ class InputError(LlamagateError):
     code = "malformed"
 
 
+class NewerDocumentError(InputError):
+    """A newer version of llamagate wrote one of our documents. Nothing was changed."""
+
+    advice = "use that version"
+
+
 class StorageError(LlamagateError):
     """The operating system refused to read or write a file. Nothing was changed."""
 
