@@ -80,6 +80,12 @@ class NotDesiredError(InputError):
     advice = "name a desired state with -f FILE, or put it into another folder; 'llamagate init -f FILE' writes one"
 
 
+class NewerDocumentError(InputError):
+    """A newer version of llamagate wrote one of our documents. Nothing was changed."""
+
+    advice = "use that version"
+
+
 class StorageError(LlamagateError):
     """The operating system refused to read or write a file. Nothing was changed."""
 

@@ -12,6 +12,7 @@ from reconciler.fs import durable, tree
 from reconciler.fs.descriptor import naming
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
+from reconciler.model.generation import GENERATION_SCHEMA
 from reconciler.model.home import Home
 from reconciler.model.record import RECORD_SCHEMA
 
@@ -73,7 +74,8 @@ def _drop(home: Home, backups: list[Path]) -> None:
 def _trees(path: Path) -> set[str]:
     with naming(str(path)):
         data = path.read_bytes()
-    body = unseal(data, name=str(path), schema=RECORD_SCHEMA)
+    schema = GENERATION_SCHEMA if path.stem.isdigit() else RECORD_SCHEMA
+    body = unseal(data, name=str(path), schema=schema)
     return {str(item["tree"]) for item in cast(list[JsonObject], body["items"])}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.documents.sealed import seal, unseal
-from reconciler.errors import InputError, NeedsRecoveryError
+from reconciler.errors import InputError, NeedsRecoveryError, NewerDocumentError
 from reconciler.fs import durable, sync, tree
 from reconciler.fs.bounded import read_start
 from reconciler.model.home import Home
@@ -32,16 +32,18 @@ def read_journal(path: Path) -> Journal | None:
         raise NeedsRecoveryError(f"{path} cannot be read: {error.strerror}") from error
     try:
         return Journal.from_document(unseal(data, name=str(path), schema=JOURNAL_SCHEMA))
+    except NewerDocumentError as error:
+        raise _untrusted(error.message, "finish it with that version; or else") from error
     except InputError as error:
         raise _untrusted(error.message) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise _untrusted(f"{path}: no version of llamagate wrote it like this") from error
 
 
-def _untrusted(why: str) -> NeedsRecoveryError:
+def _untrusted(why: str, then: str = "look at it, then") -> NeedsRecoveryError:
     return NeedsRecoveryError(
         f"a change was interrupted, and its journal cannot be trusted: {why}",
-        advice="nothing was touched; look at it, then 'llamagate recover --abandon' keeps everything as it is",
+        advice=f"nothing was touched; {then} 'llamagate recover --abandon' keeps everything as it is",
     )
 
 

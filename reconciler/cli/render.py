@@ -111,10 +111,18 @@ def render_history(history: History, style: Style = PLAIN) -> str:
     return "\n".join(lines)
 
 
+_UNREADABLE: Final = {
+    "damaged": "damaged: its document is not what was written",
+    "newer": "a newer llamagate wrote it; use that version",
+}
+
+
 def _generation(entry: Entry, in_force: int) -> str:
+    from reconciler.model.generation import Unreadable  # a history has loaded it
+
     one = entry.generation
-    if one is None:
-        return f"{entry.number:>4}  (damaged: its document is not what was written)"
+    if isinstance(one, Unreadable):
+        return f"{entry.number:>4}  ({_UNREADABLE[one]})"
     back = f"  (the list of generation {one.list_of} again)" if one.list_of != one.number else ""
     force = "  in force" if one.number == in_force else ""
     return f"{one.number:>4}  {one.applied_at[:19].replace('T', ' ')}  {one.command}{back}{force}"

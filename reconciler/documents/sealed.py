@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final, cast
 
-from reconciler.errors import Fault, InputError
-from reconciler.model.config import JsonObject
+from reconciler.errors import Fault, InputError, NewerDocumentError
+from reconciler.model.config import Json, JsonObject
 from reconciler.model.digest import digest_bytes
 
 _HEAD: Final = b'{"digest":"%s","body":'
@@ -21,14 +21,18 @@ def seal(body: JsonObject) -> bytes:
 
 
 def unseal(data: bytes, *, name: str, schema: int) -> JsonObject:
-    """The body again. ``InputError`` where a byte differs from what was written, or a newer version wrote it."""
+    """The body again. ``InputError`` where a byte differs from what was written, or ``check_schema`` raises one."""
     body = data[_HEAD_BYTES : -len(_TAIL)]
     if _HEAD % digest_bytes(body).encode() + body + _TAIL != data:
         message = "it is damaged: its content does not have the digest that it was written with"
         raise InputError(f"{name}: {message}", faults=[Fault(file=name, message=message)])
     document = cast(JsonObject, json.loads(body.decode("utf-8", "surrogatepass")))
-    found = document.get("schema")
-    if not isinstance(found, int) or found > schema:
-        message = f"a newer llamagate wrote it (schema {found}, this version knows {schema})"
-        raise InputError(f"{name}: {message}", advice="use that version", faults=[Fault(file=name, message=message)])
+    check_schema(document.get("schema"), name=name, known=schema)
     return document
+
+
+def check_schema(found: Json, *, name: str, known: int) -> None:
+    """``NewerDocumentError`` where the number of a document's form is not one that this version knows."""
+    if not isinstance(found, int) or found > known:
+        message = f"a newer llamagate wrote it (schema {found}, this version knows {known})"
+        raise NewerDocumentError(f"{name}: {message}", faults=[Fault(file=name, message=message)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final, cast
 
 from reconciler.model.config import JsonObject
@@ -13,6 +14,14 @@ from reconciler.model.record import Record
 from reconciler.model.source import Source, SourceKind
 
 GENERATION_SCHEMA: Final = 1
+
+
+class Unreadable(StrEnum):
+    """Why a generation that is kept cannot be read."""
+
+    DAMAGED = "damaged"
+    NEWER = "newer"
+    """A newer version wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

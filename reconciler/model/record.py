@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, cast
 
+from reconciler import __version__
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
@@ -132,7 +133,8 @@ class Record:
 
     ``owners`` maps each owner to the file that last spoke for it. ``documents`` holds the desired
     state and the lock of the last full pass as they were decoded, by the digest of their text: text that is the same
-    need not be parsed and validated again, and every item was found to fit it.
+    need not be parsed and validated again, and every item was found to fit it. That holds for one version only: another
+    one knows other keys, and must say so where it does not know one.
     """
 
     generation: int = 0
@@ -155,9 +157,7 @@ class Record:
                 Suspension.from_document(one) for one in cast(list[JsonObject], value.get("suspensions", []))
             ),
             owners=cast(dict[str, str], value["owners"]),
-            documents={
-                Digest(digest): document for digest, document in cast(dict[str, JsonObject], value["documents"]).items()
-            },
+            documents=_known_documents(value),
             items={item.key: item for item in items},
         )
 
@@ -169,9 +169,17 @@ class Record:
             "hold": self.hold.to_document() if self.hold else None,
             "suspensions": [one.to_document() for one in self.suspensions],
             "owners": dict(self.owners),
+            "documents_by": __version__,
             "documents": {str(digest): self.documents[digest] for digest in sorted(self.documents)},
             "items": [self.items[key].to_document() for key in sorted(self.items)],
         }
+
+
+def _known_documents(value: JsonObject) -> Mapping[Digest, JsonObject]:
+    if value.get("documents_by") != __version__:
+        return {}
+    documents = cast("dict[str, JsonObject]", value["documents"])
+    return {Digest(digest): document for digest, document in documents.items()}
 
 
 def _manifest_to_document(manifest: Manifest) -> JsonObject:

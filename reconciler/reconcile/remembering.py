@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
-from reconciler.model.generation import Generation, GenerationItem
+from reconciler.model.generation import Generation, GenerationItem, Unreadable
 from reconciler.model.home import Home
 from reconciler.reconcile.reading import steadily
 from reconciler.store.state_files import read_generations, read_record
@@ -17,11 +17,11 @@ class Entry:
     """One generation, and how its list differs from the one before; ``None`` where either is not known any more."""
 
     number: int
-    generation: Generation | None
+    generation: Generation | Unreadable
     changes: tuple[str, ...] | None
 
     def to_document(self) -> JsonObject:
-        one = self.generation
+        one = self.generation if isinstance(self.generation, Generation) else None
         return {
             "generation": self.number,
             "list_of": one.list_of if one else None,
@@ -57,10 +57,10 @@ def _history(home: Home) -> History:
     return History(generation=read_record(home)[0].generation, entries=tuple(entries))
 
 
-def _changes(before: Generation | None, after: Generation | None) -> tuple[str, ...] | None:
-    if after is None or (before is None and after.number > 1):
+def _changes(before: Generation | Unreadable | None, after: Generation | Unreadable) -> tuple[str, ...] | None:
+    if isinstance(after, Unreadable) or (not isinstance(before, Generation) and after.number > 1):
         return None
-    old = before.items if before else {}
+    old = before.items if isinstance(before, Generation) else {}
     keys = sorted({*old, *after.items})
     return tuple(line for key in keys if (line := _change(old.get(key), after.items.get(key))))
 

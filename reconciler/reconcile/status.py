@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from reconciler.documents import yaml_text
-from reconciler.errors import InputError, LlamagateError, NotDesiredError, StorageError, UnreachableError
+from reconciler.errors import (
+    InputError,
+    LlamagateError,
+    NewerDocumentError,
+    NotDesiredError,
+    StorageError,
+    UnreachableError,
+)
 from reconciler.fs import file_lock
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
@@ -86,11 +94,18 @@ def read_status(env: Environment, file: Path) -> Status:
         if transaction_state(home) == "none":
             raise
         status = replace(_without_file(env), in_sync=False)
-    watcher = read_watched(home)
+    watcher = _watcher(home)
     status = replace(
         status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher)
     )
     return replace(status, gateway_reachable=status.gateway_url is not None and reachable(status.gateway_url))
+
+
+def _watcher(home: Home) -> Watched | None:
+    """What the watcher last did; left out where only a newer version can read it."""
+    with suppress(NewerDocumentError):
+        return read_watched(home)
+    return None
 
 
 def _is_watched(home: Home, watcher: Watched | None) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
+from reconciler.model.generation import Unreadable
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Drift
@@ -65,13 +67,19 @@ def _verify(scene: Scene) -> Verified:
     )
 
 
+_UNREADABLE: Final = {
+    Unreadable.DAMAGED: "its document is damaged",
+    Unreadable.NEWER: "a newer llamagate wrote its document",
+}
+
+
 def _damaged(scene: Scene) -> list[str]:
     """The packages that generations, or the record, need and that the cache does not hold as they were."""
     needed: dict[Digest, tuple[ItemKey, str]] = {}
     lost = []
     for number, generation in read_generations(scene.home).items():
-        if generation is None:
-            lost.append(f"generation {number}: its document is damaged ({scene.home.generation(number)})")
+        if isinstance(generation, Unreadable):
+            lost.append(f"generation {number}: {_UNREADABLE[generation]} ({scene.home.generation(number)})")
         else:
             needed |= {item.tree: (item.key, item.version) for item in generation.items.values()}
     needed |= {item.tree: (item.key, item.version) for item in scene.record.items.values()}

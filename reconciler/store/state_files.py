@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.documents.sealed import seal, unseal
-from reconciler.errors import Fault, InputError, StorageError
+from reconciler.errors import Fault, InputError, NewerDocumentError, StorageError
 from reconciler.fs.bounded import read_start
 from reconciler.fs.settled import read_settled
-from reconciler.model.generation import GENERATION_SCHEMA, Generation
+from reconciler.model.generation import GENERATION_SCHEMA, Generation, Unreadable
 from reconciler.model.home import Home
 from reconciler.model.record import RECORD_SCHEMA, Record
 from reconciler.model.registry import (
@@ -59,16 +59,18 @@ def generation_bytes(generation: Generation) -> bytes:
     return seal(generation.to_document())
 
 
-def read_generations(home: Home) -> dict[int, Generation | None]:
-    """Every generation that is kept, oldest first; ``None`` for one that is damaged."""
+def read_generations(home: Home) -> dict[int, Generation | Unreadable]:
+    """Every generation that is kept, oldest first, or why it cannot be read."""
     return {number: _generation_if_whole(home, number) for number in sorted(_generation_numbers(home))}
 
 
-def _generation_if_whole(home: Home, number: int) -> Generation | None:
+def _generation_if_whole(home: Home, number: int) -> Generation | Unreadable:
     try:
         return read_generation(home, number)
+    except NewerDocumentError:
+        return Unreadable.NEWER
     except InputError:
-        return None
+        return Unreadable.DAMAGED
 
 
 def read_generation(home: Home, number: int) -> Generation:
