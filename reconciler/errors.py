@@ -174,33 +174,14 @@ class StandstillError(LlamagateError):
     code = "standstill"
 
 
-class RunError(LlamagateError):
-    """A workflow that the host runs failed. Nothing is the matter with the home."""
-
-    code = "run"
-
-
-class RunInputError(RunError):
-    """What the caller of a workflow sent does not fit it."""
-
-    code = "run-input"
-
-
-class RunTimeoutError(RunError):
-    """A workflow, or the model that it asked, took longer than it may."""
-
-    code = "run-timeout"
-
-
-class ModelError(RunError):
-    """The model server could not be reached, or did not answer as it should."""
-
-    code = "model"
-    advice = "look at the model server, and at --llm-url"
-
-
 class UsageError(LlamagateError):
     """The command line itself is wrong."""
 
     exit_code = ExitCode.USAGE
     code = "usage"
+
+
+def storage_error(error: OSError, outcome: str) -> StorageError:
+    """What the operating system refused, where, and what that means."""
+    place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
+    return StorageError(f"{place}: {error.strerror or error}; {outcome}")

@@ -9,8 +9,8 @@ from pathlib import Path
 from reconciler.apply.cleanup import prune_cache
 from reconciler.apply.journal import interrupted, read_journal
 from reconciler.apply.stage import beside_stage
-from reconciler.apply.transaction import complete, storage_error, undo
-from reconciler.errors import NeedsRecoveryError, RolledBackError
+from reconciler.apply.transaction import complete, undo
+from reconciler.errors import NeedsRecoveryError, RolledBackError, storage_error
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind

@@ -21,9 +21,9 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.package import Package
 from reconciler.model.record import RecordedFile
 from reconciler.packages.content import Content
-from reconciler.packages.pack import pack
-from reconciler.packages.packed import open_packed
 from reconciler.packages.realise import Realised
+from reconciler.packages.zip.pack import pack
+from reconciler.packages.zip.packed import open_packed
 
 _SMALL_BYTES: Final = 2**20
 

@@ -12,7 +12,7 @@ from reconciler.apply.inputs import inputs_written
 from reconciler.apply.journal import begin_undo, interrupted, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
-from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
+from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError, storage_error
 from reconciler.fs import durable, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -177,12 +177,6 @@ def transaction(home: Home, generation: int) -> Iterator[Transaction]:
         if isinstance(error, OSError):
             raise storage_error(error, "nothing was changed") from error
         raise
-
-
-def storage_error(error: OSError, outcome: str) -> StorageError:
-    """What the operating system refused, where, and what that means."""
-    place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
-    return StorageError(f"{place}: {error.strerror or error}; {outcome}")
 
 
 def _discard_quietly(failed: Transaction) -> None:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from reconciler import __version__
-from reconciler.cli.terminal import Terminal, finish_output, silence
+from reconciler.cli.ui.terminal import Terminal, finish_output, silence
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.config import JsonObject
 
@@ -178,7 +178,7 @@ def _usage_error(error: typer.TyperException) -> UsageError:
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
-    from reconciler.cli.render import error_document, render_error  # only a failure needs it
+    from reconciler.cli.ui.text import error_document, render_error  # only a failure needs it
 
     terminal.document(error_document(error))
     terminal.error(render_error(error, terminal.error_style))

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.outcome import explainer, show_outcome
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.outcome import explainer, show_outcome
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import UsageError
 
 
@@ -33,9 +33,9 @@ def apply(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Make the home match the file: all of it, or nothing."""
-    from reconciler.reconcile.changing import Watch
-    from reconciler.reconcile.changing import apply as change
-    from reconciler.reconcile.looking import Options
+    from reconciler.commands.apply import apply as change
+    from reconciler.model.listener import Listener
+    from reconciler.reconcile.proposal import Options
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
     allowances = options.allowances(
@@ -48,7 +48,7 @@ def apply(
         from reconciler.cli.saved_plan import read_saved_plan
 
         chosen, fingerprint = read_saved_plan(plan)
-    watch = Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
+    watch = Listener(wait=wait, notice=terminal.notice, progress=terminal.progress)
     explain = explainer() if as_json or verbose else None
     done = change(options.environment(home, offline=offline), chosen, watch, saved=fingerprint, explain=explain)
     return show_outcome(done, terminal)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -21,12 +21,12 @@ def gc(
     quiet: options.QuietOption = False,
 ) -> int:
     """Drop packages and copies of repositories that neither a lock nor a generation needs."""
-    from reconciler.cli.render import render_collected
-    from reconciler.reconcile.changing import Watch
-    from reconciler.reconcile.collecting import collect
+    from reconciler.cli.ui.text import render_collected
+    from reconciler.commands.cache_gc import collect
+    from reconciler.model.listener import Listener
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    watch = Watch(wait=wait, notice=terminal.notice, progress=terminal.progress)
+    watch = Listener(wait=wait, notice=terminal.notice, progress=terminal.progress)
     collected = collect(options.environment(home), file, watch, dry_run=dry_run)
     terminal.document(collected.to_document())
     terminal.result(render_collected(collected))

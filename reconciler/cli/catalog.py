@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -20,9 +20,9 @@ def build(
     quiet: options.QuietOption = False,
 ) -> int:
     """Write DIR/index.json, which any web server can serve. Versions that it lists already stay as they were."""
-    from reconciler.cli.render import render_built
+    from reconciler.cli.ui.text import render_built
+    from reconciler.commands.catalog_build import build_catalog
     from reconciler.model.desired import Limits
-    from reconciler.reconcile.cataloguing import build_catalog
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     built = build_catalog(options.environment(None), folder, Limits())

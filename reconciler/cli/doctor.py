@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -16,11 +16,11 @@ def doctor(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Look for what goes wrong in practice, and say what mends it."""
-    from reconciler.cli.render import render_examined
-    from reconciler.reconcile.examining import examine
+    from reconciler.cli.ui.text import render_examined
+    from reconciler.queries.doctor import diagnose
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
-    found = examine(options.environment(home), options.named_file(file), Path.cwd())
+    found = diagnose(options.environment(home), options.named_file(file), Path.cwd())
     terminal.document(found.to_document())
     terminal.result(render_examined(found, terminal.style))
     return ExitCode.ERROR if found.has_problems else ExitCode.OK

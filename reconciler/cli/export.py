@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.items import typed
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.item import typed
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 
 
@@ -32,7 +32,7 @@ def export(
     quiet: options.QuietOption = False,
 ) -> int:
     """Write the package of an item, as it came, into an archive."""
-    from reconciler.reconcile import exporting
+    from reconciler.queries import export as exporting
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     if out is None:

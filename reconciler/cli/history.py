@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -13,8 +13,8 @@ def history(
     no_color: options.NoColorOption = False,
 ) -> int:
     """List the generations, newest first, and what each changed."""
-    from reconciler.cli.render import render_history
-    from reconciler.reconcile.remembering import read_history
+    from reconciler.cli.ui.text import render_history
+    from reconciler.queries.history import read_history
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
     found = read_history(options.environment(home))

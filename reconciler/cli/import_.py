@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import ChangingVerb, Command, SaveOption
-from reconciler.cli.items import typed
-from reconciler.cli.options import OverwriteOption
+from reconciler.cli.flags import OverwriteOption
+from reconciler.cli.item import typed
+from reconciler.cli.verb import ChangingVerb, Invocation, SaveOption
 
 
 @ChangingVerb
 def import_(
-    command: Command,
+    command: Invocation,
     words: Annotated[
         list[str],
         typer.Argument(
@@ -30,8 +30,8 @@ def import_(
     save: SaveOption = False,
 ) -> int:
     """Install or update one package. What is enabled, and local files, stay as they are."""
-    from reconciler.reconcile.importing import Import, look_at_import
+    from reconciler.commands.import_ import Import, propose_import
 
     kind, package = typed(words, "ZIP|DIR")
     asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
-    return command.run(lambda: look_at_import(command.env, command.file, asked))
+    return command.run(lambda: propose_import(command.env, command.file, asked))

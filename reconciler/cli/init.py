@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, InputError, LlamagateError, NotDesiredError
 
 STARTER: Final = """\
@@ -55,7 +55,7 @@ def init(
     quiet: options.QuietOption = False,
 ) -> int:
     """Write a commented desired state to start from."""
-    from reconciler.reconcile.adopting import describe_installed
+    from reconciler.commands.init import describe_installed
 
     terminal = Terminal(quiet=quiet)
     if file.exists():

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.items import TYPES
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.item import TYPES
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.home import Home
 
@@ -22,8 +22,8 @@ def list_(
     no_color: options.NoColorOption = False,
 ) -> int:
     """List what is installed, whoever installed it."""
-    from reconciler.cli.render import render_list
-    from reconciler.reconcile.listing import list_items
+    from reconciler.cli.ui.text import render_list
+    from reconciler.queries.list import list_items
 
     if types is not None and types not in TYPES:
         raise UsageError(f"'{types}' is no type; use extensions or agentic-modules")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 
 
@@ -29,7 +29,7 @@ def lock(
     quiet: options.QuietOption = False,
 ) -> int:
     """Write the lock: which exact package each item stands for. Entries that still fit stay as they are."""
-    from reconciler.reconcile.locking import NOTHING, look_at_lock, update_lock
+    from reconciler.commands.lock import NOTHING, renewed_pins, update_lock
     from reconciler.store.desired_file import lock_path
 
     if ids and not upgrade:
@@ -39,7 +39,7 @@ def lock(
     terminal = Terminal(as_json=as_json, quiet=quiet)
     env, path = options.environment(home, offline=offline), lock_path(file)
     if check:
-        pins = look_at_lock(env, file, locked=True, progress=terminal.progress)
+        pins = renewed_pins(env, file, locked=True, progress=terminal.progress)
     else:
         moving = (frozenset(ids) if ids else None) if upgrade else NOTHING
         pins = update_lock(env, file, upgrade=moving, notice=terminal.notice, progress=terminal.progress)

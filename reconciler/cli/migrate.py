@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import ChangingVerb, Command, SaveOption
+from reconciler.cli.verb import ChangingVerb, Invocation, SaveOption
 
 
 @ChangingVerb
 def migrate(
-    command: Command,
+    command: Invocation,
     folder: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="The folder 'extensions' from which a gateway was started.")
     ] = Path("extensions"),
@@ -22,10 +22,10 @@ def migrate(
     save: SaveOption = False,
 ) -> int:
     """Install the packages of a legacy folder, which stays as it is. May be run again."""
-    from reconciler.reconcile.migrating import Migration, look_at_migration
-    from reconciler.reconcile.migrating import migrate as carry_out
+    from reconciler.commands.migrate import Migration, propose_migration
+    from reconciler.commands.migrate import migrate as carry_out
 
     asked = Migration(folder=folder, save=save, skips_invalid=skip_invalid)
     if command.dry_run:
-        return command.preview(lambda: look_at_migration(command.env, command.file, asked))
+        return command.preview(lambda: propose_migration(command.env, command.file, asked))
     return command.show(carry_out(command.env, command.file, asked, command.watch, explain=command.explain))

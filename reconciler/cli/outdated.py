@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -21,8 +21,8 @@ def outdated(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Show what is newer than the lock. Repositories and catalogs are asked for what they have; nothing is changed."""
-    from reconciler.cli.render import render_outdated
-    from reconciler.reconcile.outdating import look_at_outdated
+    from reconciler.cli.ui.text import render_outdated
+    from reconciler.queries.outdated import look_at_outdated
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
     found = look_at_outdated(options.environment(home), file, terminal.progress)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def plan(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Show what would change and why. Nothing is changed."""
-    from reconciler.cli.render_plan import render_plan
-    from reconciler.reconcile.reading import read_pass
+    from reconciler.cli.ui.plan import render_plan
+    from reconciler.reconcile.readers import read_proposal
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
     chosen = options.pass_options(
@@ -49,12 +49,12 @@ def plan(
     )
     if out is not None:
         options.check_output(out, file)
-    looked = read_pass(options.environment(home, offline=offline), chosen, terminal.progress)
-    found = looked.plan
+    proposal = read_proposal(options.environment(home, offline=offline), chosen, terminal.progress)
+    found = proposal.plan
     if found.actions:
-        from reconciler.reconcile.explaining import explained  # a plan without actions has nothing to explain
+        from reconciler.reconcile.explain import explained  # a plan without actions has nothing to explain
 
-        found = explained(looked)
+        found = explained(proposal)
     if out is not None:
         from reconciler.cli.saved_plan import saved_plan_bytes
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, InputError, LlamagateError, NotDesiredError
 
 if TYPE_CHECKING:
     from reconciler.model.desired import GatewaySettings
     from reconciler.model.environment import Environment
-    from reconciler.reconcile.changing import Watch
+    from reconciler.model.listener import Listener
 
 _SAID: Final = {
     "none": "Nothing was interrupted.",
@@ -34,16 +34,17 @@ def recover(
     quiet: options.QuietOption = False,
 ) -> int:
     """Finish or undo an interrupted change. Every command that writes does this first by itself."""
+    from reconciler.commands.recover import recover as settle
     from reconciler.model.home import Home
-    from reconciler.reconcile import changing
-    from reconciler.reconcile.reading import transaction_state
+    from reconciler.model.listener import Listener
+    from reconciler.reconcile.readers import transaction_state
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     named = options.named_file(file)
-    watch = changing.Watch(wait=wait, notice=terminal.notice)
+    watch = Listener(wait=wait, notice=terminal.notice)
     environment = options.environment(home)
     abandoned = abandon and transaction_state(Home(environment.home)) != "none"
-    recovered = changing.recover(environment, named, _gateway(named), watch, abandon=abandon)
+    recovered = settle(environment, named, _gateway(named), watch, abandon=abandon)
     if abandoned:
         _sync(environment, named, watch)
     terminal.document({"recovered": str(recovered)})
@@ -53,13 +54,13 @@ def recover(
     return ExitCode.OK
 
 
-def _sync(environment: Environment, file: Path, watch: Watch) -> None:
+def _sync(environment: Environment, file: Path, watch: Listener) -> None:
     """Make record and registry say what is on disk, and tell what that comes to."""
-    from reconciler.reconcile.changing import change
-    from reconciler.reconcile.syncing import look_at_sync
+    from reconciler.commands.sync import propose_sync
+    from reconciler.reconcile.change import change
 
     try:
-        plan = change(environment, file, watch, lambda: look_at_sync(environment, file)).plan
+        plan = change(environment, file, watch, lambda: propose_sync(environment, file)).plan
     except InputError as error:
         advice = f"{error.advice or 'mend it'}; everything was kept as it is, and 'llamagate sync' is still to be run"
         raise InputError(error.message, faults=error.faults, advice=advice) from error

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import ChangingVerb, Command, ItemArgument
-from reconciler.cli.items import typed
+from reconciler.cli.item import typed
+from reconciler.cli.verb import ChangingVerb, Invocation, ItemArgument
 from reconciler.errors import ExitCode, UsageError
 
 
 @ChangingVerb
 def restore(
-    command: Command,
+    command: Invocation,
     words: ItemArgument,
     show: Annotated[bool, typer.Option("--list", help="Only show which backups are kept.")] = False,
     generation: Annotated[
@@ -21,8 +21,8 @@ def restore(
     ] = None,
 ) -> int:
     """Put a backup's whole folder back, and back up what it replaces."""
-    from reconciler.cli.render import render_backups
-    from reconciler.reconcile.backups import Restore, list_backups, look_at_restore
+    from reconciler.cli.ui.text import render_backups
+    from reconciler.commands.restore import Restore, list_backups, propose_restore
 
     kind, item = typed(words, "ID")
     if show:
@@ -33,4 +33,4 @@ def restore(
         command.terminal.result(render_backups(found, command.terminal.style))
         return ExitCode.OK
     asked = Restore(item=item, kind=kind, generation=generation)
-    return command.run(lambda: look_at_restore(command.env, command.file, asked))
+    return command.run(lambda: propose_restore(command.env, command.file, asked))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -23,11 +23,11 @@ def resume(
     quiet: options.QuietOption = False,
 ) -> int:
     """End a hold and what was suspended. Rollback and restore set a hold, and so does a command against the file."""
-    from reconciler.reconcile.changing import Watch
-    from reconciler.reconcile.holding import resume as end
+    from reconciler.commands.suspend import resume as end
+    from reconciler.model.listener import Listener
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    watch = Watch(wait=wait, notice=terminal.notice)
+    watch = Listener(wait=wait, notice=terminal.notice)
     ended = end(options.environment(home), options.named_file(file), watch, item=item)
     reason = "; ".join(ended.reasons)
     terminal.document({"resumed": bool(ended.reasons), "reason": reason or None})

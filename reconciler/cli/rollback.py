@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.command import ChangingVerb, Command
-from reconciler.cli.options import OverwriteOption
+from reconciler.cli.flags import OverwriteOption
+from reconciler.cli.verb import ChangingVerb, Invocation
 
 
 @ChangingVerb
 def rollback(
-    command: Command,
+    command: Invocation,
     to: Annotated[
         int | None, typer.Option("--to", metavar="N", min=1, help="This generation, not the one before; see 'history'.")
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> int:
     """Go back to an earlier generation. A watcher then leaves things alone until 'resume'."""
-    from reconciler.reconcile.undoing import Rollback, look_at_rollback
+    from reconciler.reconcile.rollback import Rollback, propose_rollback
 
     asked = Rollback(to=to, overwrite=overwrite)
-    return command.run(lambda: look_at_rollback(command.env, command.file, asked))
+    return command.run(lambda: propose_rollback(command.env, command.file, asked))

@@ -11,7 +11,7 @@ from reconciler.errors import Fault, InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.plan import Plan
 from reconciler.planning.intent import Allowances
-from reconciler.reconcile.looking import Options
+from reconciler.reconcile.proposal import Options
 
 _API_VERSION: Final = "llamagate/v1"
 

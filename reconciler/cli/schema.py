@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.terminal import Terminal
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 
 

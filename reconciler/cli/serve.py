@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, LlamagateError, UsageError
 from reconciler.host import defaults
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reconciler.host.server import Address
     from reconciler.host.settings import HostSettings
-    from reconciler.reconcile.looking import Options
+    from reconciler.reconcile.proposal import Options
 
 
 def serve(
@@ -99,7 +99,7 @@ def _run(
     from reconciler.host.runtime import Runtime
     from reconciler.host.server import listen, serve
     from reconciler.host.startup import start
-    from reconciler.host.watching import watching
+    from reconciler.host.watch import watching
 
     runtime = Runtime(settings, tell=terminal.notice)
     watched = watching(runtime, watches) if watches else nullcontext()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -22,8 +22,9 @@ def status(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Say whether the home is as the file says. Also: drift, pending changes, the gateway."""
-    from reconciler.cli.render import render_status
-    from reconciler.reconcile.status import drift_text, read_status
+    from reconciler.cli.ui.text import render_status
+    from reconciler.queries.drift_text import drift_text
+    from reconciler.queries.status import read_status
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
     if diff is not None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -24,11 +24,11 @@ def suspend(
     quiet: options.QuietOption = False,
 ) -> int:
     """Have the watcher leave things alone. Until 'resume'; an apply by hand does not heed it."""
-    from reconciler.reconcile.changing import Watch
-    from reconciler.reconcile.holding import suspend as order
+    from reconciler.commands.suspend import suspend as order
+    from reconciler.model.listener import Listener
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    watch = Watch(wait=wait, notice=terminal.notice)
+    watch = Listener(wait=wait, notice=terminal.notice)
     given = order(options.environment(home), options.named_file(file), watch, item=item, reason=reason)
     terminal.document(given.to_document())
     terminal.result(f"Suspended until 'llamagate resume': {given.item or 'everything'} ({given.reason}).")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reconciler.cli.command import ChangingVerb, Command
+from reconciler.cli.verb import ChangingVerb, Invocation
 
 
 @ChangingVerb
-def sync(command: Command) -> int:
+def sync(command: Invocation) -> int:
     """Make record and registry say what is on disk. No item is changed."""
-    from reconciler.reconcile.syncing import look_at_sync
+    from reconciler.commands.sync import propose_sync
 
-    return command.run(lambda: look_at_sync(command.env, command.file))
+    return command.run(lambda: propose_sync(command.env, command.file))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -25,7 +25,7 @@ def validate(
     quiet: options.QuietOption = False,
 ) -> int:
     """Check a desired state and its packages, or one package. Of the home, only the cache is used."""
-    from reconciler.reconcile.validating import validate_desired, validate_package
+    from reconciler.queries.validate import validate_desired, validate_package
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     options.named_file(target)

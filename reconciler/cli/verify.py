@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 
 
@@ -17,8 +17,8 @@ def verify(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Read every installed file again. Exit 3 if any is not as it was written."""
-    from reconciler.cli.render import render_verified
-    from reconciler.reconcile import verifying
+    from reconciler.cli.ui.text import render_verified
+    from reconciler.queries import verify as verifying
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
     found = verifying.verify(options.environment(home), options.named_file(file))

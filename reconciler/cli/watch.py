@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reconciler.cli import options
-from reconciler.cli.terminal import Terminal
+from reconciler.cli import flags as options
+from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, UsageError
 from reconciler.loop.defaults import INTERVAL_SECONDS
 
 if TYPE_CHECKING:
-    from reconciler.loop.following import Branch
-    from reconciler.loop.order import Order
-    from reconciler.loop.watch import Loop
+    from reconciler.loop.git_follow import Branch
+    from reconciler.loop.loop import Loop
+    from reconciler.loop.options import LoopOptions
 
 _INTERVALS: Final = (1.0, 7 * 24 * 3600.0)
 
@@ -77,18 +77,18 @@ def watch(
     no_color: options.NoColorOption = False,
 ) -> int:
     """Keep the home as the file says. After every change of either, and again from time to time."""
-    from reconciler.loop.notify import service_manager
-    from reconciler.loop.order import Order, only_watcher
-    from reconciler.loop.reporter import Reporter
+    from reconciler.loop.loop import Loop
+    from reconciler.loop.options import LoopOptions, only_watcher
+    from reconciler.loop.outputs import Reporter
+    from reconciler.loop.systemd import service_manager
     from reconciler.loop.wake import Wake
-    from reconciler.loop.watch import Loop
     from reconciler.model.home import Home
 
     terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
     env = options.environment(home)
-    order = Order(env=env, options=options.pass_options(file, locked=locked), interval=interval, poll=poll)
+    order = LoopOptions(env=env, options=options.pass_options(file, locked=locked), interval=interval, poll=poll)
     if repo is not None:
-        from reconciler.loop.following import Branch
+        from reconciler.loop.git_follow import Branch
 
         order = _following(
             order,
@@ -121,11 +121,11 @@ def watch(
             wake.close()
 
 
-def _following(order: Order, branch: Branch) -> Order:
+def _following(order: LoopOptions, branch: Branch) -> LoopOptions:
     """The order to follow ``branch``: its file, by its lock, after a look at the newest commit."""
     from dataclasses import replace
 
-    from reconciler.loop.following import following
+    from reconciler.loop.git_follow import following
     from reconciler.model.home import Home
     from reconciler.model.source import Source, SourceKind
     from reconciler.store.watched_file import read_watched
@@ -150,7 +150,7 @@ def _once(loop: Loop, terminal: Terminal) -> int:
     if error is None or isinstance(error, StandstillError):
         return ExitCode.OK
     if terminal.quiet:
-        from reconciler.cli.render import render_error
+        from reconciler.cli.ui.text import render_error
 
         terminal.error(render_error(error, terminal.error_style))
     return error.exit_code

@@ -24,7 +24,7 @@ _ESCAPE: Final = re.compile(
 )
 
 
-class _RejectedError(Exception):
+class _RejectedJsonError(Exception):
     """A bare word that JSON, or this program, does not allow."""
 
     def __init__(self, message: str, word: str) -> None:
@@ -50,7 +50,7 @@ def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES, trusted: bool = 
         raise malformed(f"not valid JSON: {error.msg}", file=name, line=error.lineno, column=error.colno) from error
     except RecursionError as error:
         raise malformed(f"nested deeper than {MAX_DEPTH} levels", file=name) from error
-    except _RejectedError as error:
+    except _RejectedJsonError as error:
         at = next((match.start() for match in _WORD.finditer(text) if match["word"] == error.word), 0)
         line, column = _position(text, at)
         raise malformed(str(error), file=name, line=line, column=column) from error
@@ -77,19 +77,19 @@ def _loaded_strictly(text: str) -> Json:
 
 
 def _constant(word: str) -> NoReturn:
-    raise _RejectedError(f"{word} is not a finite number", word)
+    raise _RejectedJsonError(f"{word} is not a finite number", word)
 
 
 def _integer(word: str) -> int:
     if len(word) <= MAX_NUMBER_CHARACTERS and -(2**63) <= int(word) < 2**63:
         return int(word)
-    raise _RejectedError(f"{shown(word)} does not fit 64 bits", word)
+    raise _RejectedJsonError(f"{shown(word)} does not fit 64 bits", word)
 
 
 def _real(word: str) -> float:
     if len(word) <= MAX_NUMBER_CHARACTERS and not math.isinf(float(word)):
         return float(word)
-    raise _RejectedError(f"{shown(word)} is not a finite number", word)
+    raise _RejectedJsonError(f"{shown(word)} is not a finite number", word)
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

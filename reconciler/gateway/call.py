@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from reconciler.gateway.exchange import Answer
+    from reconciler.gateway.exchange import GatewayResponse
 
 DEADLINE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 10.0
@@ -49,7 +49,7 @@ class Gateway:
     key_name: str = ""
 
 
-def call(gateway: Gateway, method: str, path: str) -> Answer | Missed:
+def call(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:
     """The answer, whose status is in the 200s; or why there is none. Never raises for what a gateway may do.
 
     A gateway that is asked too often is asked again for ``RETRY_SECONDS``, not before the time that it names.
@@ -72,7 +72,7 @@ def call(gateway: Gateway, method: str, path: str) -> Answer | Missed:
         waited, pause = waited + wait, pause * 2
 
 
-def _once(gateway: Gateway, method: str, path: str) -> Answer | Missed:
+def _once(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:
     from reconciler.gateway.exchange import exchange  # most commands call no gateway
 
     url = f"{gateway.url.rstrip('/')}{path}"

@@ -17,7 +17,7 @@ _CHUNK_BYTES: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class GatewayResponse:
     """``retry_after`` is the header of that name as it came; empty where there is none."""
 
     status: int
@@ -25,7 +25,7 @@ class Answer:
     retry_after: str = ""
 
 
-def exchange(method: str, url: str, api_key: str | None, *, seconds: float) -> Answer:
+def exchange(method: str, url: str, api_key: str | None, *, seconds: float) -> GatewayResponse:
     """The answer, at most ``MAX_ANSWER_BYTES`` of its body, all within ``seconds``.
 
     Raises ``OSError``, also for what is no HTTP, and ``ValueError`` for an address that cannot be called.
@@ -44,7 +44,7 @@ def _reason(error: http.client.HTTPException) -> str:
     return "its answer was cut off"
 
 
-def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> Answer:
+def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> GatewayResponse:
     parts = urlsplit(url)
     if parts.hostname is None or parts.scheme not in ("http", "https"):
         raise ValueError("gateway.url must be an http or https address")
@@ -54,7 +54,9 @@ def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> Ans
     with closing(connection), _ended_after(seconds, connection):
         connection.request(method, parts.path, headers=headers)
         with closing(connection.getresponse()) as answer:
-            return Answer(status=answer.status, body=_body(answer), retry_after=answer.getheader("Retry-After") or "")
+            return GatewayResponse(
+                status=answer.status, body=_body(answer), retry_after=answer.getheader("Retry-After") or ""
+            )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from reconciler.model.config import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class ServedExtension:
     """An extension as the gateway lists it."""
 
     version: str
@@ -39,7 +39,7 @@ class Departure:
     message: str
 
 
-def read_served(gateway: Gateway) -> Mapping[str, Served] | Missed:
+def read_served(gateway: Gateway) -> Mapping[str, ServedExtension] | Missed:
     """What the gateway serves now, by name."""
     answer = call(gateway, "GET", "/v1/extensions")
     if isinstance(answer, Missed):
@@ -50,17 +50,17 @@ def read_served(gateway: Gateway) -> Mapping[str, Served] | Missed:
         return Missed(cause=Cause.BAD_ANSWER, reason="its list of extensions cannot be read")
 
 
-def _extensions(document: Json) -> Iterator[tuple[str, Served]]:
+def _extensions(document: Json) -> Iterator[tuple[str, ServedExtension]]:
     if not isinstance(document, dict) or not isinstance(listed := document["extensions"] or [], list):
         raise TypeError
     for entry in listed:
         if not isinstance(entry, dict):
             raise TypeError
-        yield str(entry["name"]), Served(version=str(entry["version"]), enabled=entry["enabled"] is True)
+        yield str(entry["name"]), ServedExtension(version=str(entry["version"]), enabled=entry["enabled"] is True)
 
 
 def departures(
-    expected: Collection[Expected], gone: Collection[str], served: Mapping[str, Served]
+    expected: Collection[Expected], gone: Collection[str], served: Mapping[str, ServedExtension]
 ) -> tuple[Departure, ...]:
     """Item by item, what is not as it should be; ``gone`` names what must not be served any more."""
     found = [(one.name, _departure(one, served.get(one.name))) for one in expected]
@@ -72,7 +72,7 @@ def departures(
 _COPY = "a copy may lie in the folder 'extensions' from which the gateway was started"
 
 
-def _departure(expected: Expected, served: Served | None) -> str:
+def _departure(expected: Expected, served: ServedExtension | None) -> str:
     if not expected.loadable:
         if served is None:
             return ""

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Final, cast
 
 from reconciler.errors import InputError
-from reconciler.host.items import (
+from reconciler.host.schema import Schema, compiled
+from reconciler.host.served import (
+    DeclaredInput,
+    DeclaredOutput,
     Endpoint,
     Extension,
     ExtensionType,
     Guardrails,
     Hook,
-    Input,
+    LoadedFrom,
     Module,
     ModuleStep,
-    Origin,
-    Output,
     Rule,
     Step,
     Task,
 )
-from reconciler.host.schema import Schema, compiled
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import id_problem
 
@@ -38,7 +38,7 @@ class Placed:
     """Where a definition was found, and what lies beside it."""
 
     id: str
-    origin: Origin
+    origin: LoadedFrom
     folder: Path
     digest: str
     templates: Mapping[str, str]
@@ -73,7 +73,7 @@ def module_of(document: JsonObject, placed: Placed, bundled: dict[str, JsonObjec
     """The module that ``document`` defines; ``bundled`` holds its extensions' documents by path."""
     own: dict[str, Extension] = {}
     for path, definition in bundled.items():
-        private = replace(placed, id=Path(path).stem, origin=Origin.BUNDLED)
+        private = replace(placed, id=Path(path).stem, origin=LoadedFrom.BUNDLED)
         extension = extension_of(definition, private)
         own[path] = own[extension.name] = extension
     return Module(
@@ -97,9 +97,9 @@ def _name(document: JsonObject, placed: Placed) -> str:
     return placed.id if id_problem(name) else name
 
 
-def _inputs(document: JsonObject) -> Iterator[Input]:
+def _inputs(document: JsonObject) -> Iterator[DeclaredInput]:
     for row in _rows(document.get("inputs")):
-        yield Input(
+        yield DeclaredInput(
             id=_text(row.get("id")),
             type=_text(row.get("type")),
             required=row.get("required") is True,
@@ -107,9 +107,9 @@ def _inputs(document: JsonObject) -> Iterator[Input]:
         )
 
 
-def _outputs(document: JsonObject) -> Iterator[Output]:
+def _outputs(document: JsonObject) -> Iterator[DeclaredOutput]:
     for row in _rows(document.get("outputs")):
-        yield Output(id=_text(row.get("id")), type=_text(row.get("type")), path=_text(row.get("path")))
+        yield DeclaredOutput(id=_text(row.get("id")), type=_text(row.get("type")), path=_text(row.get("path")))
 
 
 def _steps(document: JsonObject) -> Iterator[Step]:

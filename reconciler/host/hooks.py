@@ -19,10 +19,10 @@ from typing import Final
 from jsonpath import JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
 
-from reconciler.errors import RunError
 from reconciler.host.engine.files import ItemFiles
-from reconciler.host.engine.run import Answer
-from reconciler.host.items import Extension, Hook
+from reconciler.host.engine.run import Reply
+from reconciler.host.errors import RunError
+from reconciler.host.served import Extension, Hook
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
 
@@ -38,7 +38,7 @@ _DEFAULT_REPORT: Final = "./output/usage_report.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class HookEvent:
     """A request as hooks see it. ``body`` is decoded JSON, ``None`` where it is none."""
 
     method: str
@@ -60,13 +60,13 @@ class Hooks:
     _told: set[str] = field(default_factory=set)
     _one_report: threading.Lock = field(default_factory=threading.Lock)
 
-    async def requested(self, snapshot: Snapshot, path: str, look: Callable[[], Seen]) -> None:
+    async def requested(self, snapshot: Snapshot, path: str, look: Callable[[], HookEvent]) -> None:
         """Tell every middleware whose ``match`` fits; ``look`` is asked only where there is one."""
         for extension, hook in _hooks(snapshot, "http.request"):
             if path.startswith(hook.path_prefix):
                 await self._act(extension, hook, "audit.log", partial(self._audit, extension=extension, seen=look()))
 
-    async def answered(self, snapshot: Snapshot, answer: Answer, request_id: str) -> None:
+    async def answered(self, snapshot: Snapshot, answer: Reply, request_id: str) -> None:
         """Tell every observer."""
         for extension, hook in _hooks(snapshot, "llm.response"):
             track = partial(self._track, extension=extension, answer=answer, request_id=request_id)
@@ -83,7 +83,7 @@ class Hooks:
                 self._told.add(line)
                 self.tell(line)
 
-    def _audit(self, files: ItemFiles, *, extension: Extension, seen: Seen) -> None:
+    def _audit(self, files: ItemFiles, *, extension: Extension, seen: HookEvent) -> None:
         config = extension.config
         rate = config.get("sample_rate", 1.0)
         if config.get("enabled") is False or (isinstance(rate, int | float) and self.share() >= rate):
@@ -103,7 +103,7 @@ class Hooks:
         line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         files.append(f"{folder}/audit-{moment:%Y-%m-%d}.jsonl", line)
 
-    def _track(self, files: ItemFiles, *, extension: Extension, answer: Answer, request_id: str) -> None:
+    def _track(self, files: ItemFiles, *, extension: Extension, answer: Reply, request_id: str) -> None:
         declared = (output.path for output in extension.outputs if output.type == "file" and output.path)
         path = next(declared, _DEFAULT_REPORT)
         row: JsonObject = {

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from reconciler.errors import InputError, ModelError, RunTimeoutError
-from reconciler.host.engine.answers import json_value
-from reconciler.host.engine.run import Answer, Question
+from reconciler.errors import InputError
+from reconciler.host.engine.outputs import json_value
+from reconciler.host.engine.run import Question, Reply
+from reconciler.host.errors import ModelError, RunTimeoutError
 from reconciler.model.config import JsonObject
 
 MAX_ANSWER_BYTES: Final = 4 * 2**20
@@ -76,7 +77,7 @@ class ModelClient:
         """End all connections."""
         await self._client.aclose()
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         """One answer to one question; see ``Model``."""
         body = {"model": question.model, "messages": list(question.messages), "stream": False, **question.settings}
         document = await self._exchange("/chat/completions", body)
@@ -85,7 +86,7 @@ class ModelClient:
         except (KeyError, IndexError, TypeError) as error:
             raise self._failed("its answer holds no message") from error
         usage = document.get("usage")
-        return Answer(
+        return Reply(
             text=text if isinstance(text, str) else "",
             model=str(document.get("model") or question.model),
             usage=usage if isinstance(usage, dict) else {},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from reconciler.host.items import Endpoint, Extension, ItemFault
+from reconciler.host.served import Endpoint, Extension, ItemFault
 
 _PARAMETER: Final = re.compile(r":(?P<colon>\w+)|\{(?P<braces>\w+)\}")
 _REST: Final = re.compile(r"\*(?P<star>\w+)|\{(?P<path>\w+):path\}")
@@ -19,7 +19,7 @@ _OWN: Final = frozenset([("GET", ()), ("HEAD", ()), ("PUT", ()), ("POST", ("exec
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Segment:
     """One part of a path: a literal text, a parameter for one part, or one for all that follow."""
 
     kind: int
@@ -32,7 +32,7 @@ class Route:
 
     extension: Extension
     endpoint: Endpoint
-    parts: tuple[_Part, ...]
+    parts: tuple[_Segment, ...]
 
     @property
     def shape(self) -> tuple[str, ...]:
@@ -111,16 +111,16 @@ def segments(path: str) -> tuple[str, ...]:
     return tuple(path.strip("/").split("/")) if path.strip("/") else ()
 
 
-def _parts(path: str) -> tuple[_Part, ...]:
+def _parts(path: str) -> tuple[_Segment, ...]:
     return tuple(_part(text) for text in segments(path))
 
 
-def _part(text: str) -> _Part:
+def _part(text: str) -> _Segment:
     if match := _PARAMETER.fullmatch(text):
-        return _Part(_VALUE, match["colon"] or match["braces"])
+        return _Segment(_VALUE, match["colon"] or match["braces"])
     if match := _REST.fullmatch(text):
-        return _Part(_RESTS, match["star"] or match["path"])
-    return _Part(_LITERAL, text)
+        return _Segment(_RESTS, match["star"] or match["path"])
+    return _Segment(_LITERAL, text)
 
 
 def _problem(route: Route, others: list[Route]) -> str | None:

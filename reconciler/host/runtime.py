@@ -9,32 +9,35 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from reconciler.commands.sync import propose_sync
+from reconciler.commands.upsert import upsert
 from reconciler.errors import LlamagateError, RefusedError
 from reconciler.host.engine.modules import ModuleRecord, run_module
 from reconciler.host.engine.run import Budget, Model, Run, Services, within
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
-from reconciler.host.items import Extension, Module, Origin
-from reconciler.host.loading import Loaded, Places, load
+from reconciler.host.load import ItemFolders, Loaded, load
 from reconciler.host.model_client import ModelClient
+from reconciler.host.served import Extension, LoadedFrom, Module
 from reconciler.host.settings import HostSettings
 from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
-from reconciler.host.synchronising import synchronise
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import DEFAULT_MUTABLE
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.listener import Listener
 from reconciler.model.package import EXTENSION_MANIFEST
 from reconciler.planning.diff import mutable_matcher
-from reconciler.reconcile.changing import Watch
-from reconciler.reconcile.upserting import upsert
+from reconciler.reconcile.change import change
+from reconciler.reconcile.outcome import Outcome
+from reconciler.reconcile.proposal import Proposal
 from reconciler.store.desired_file import read_desired
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refreshed:
+class RefreshResult:
     """What a refresh came to."""
 
     snapshot: Snapshot
@@ -84,17 +87,17 @@ class Runtime:
         """The environment at this moment."""
         return replace(self.settings.env, now=self.now())
 
-    def refresh(self) -> Refreshed:
+    def refresh(self) -> RefreshResult:
         """Look at the home again and serve what is there."""
         with self._one_refresh:
             self._take_policy()
             before = self._snapshot
-            places = Places(home=Home(self.settings.env.home), legacy=self.settings.legacy)
+            places = ItemFolders(home=Home(self.settings.env.home), legacy=self.settings.legacy)
             self._loaded = load(places, self._loaded)
             self._snapshot = make_snapshot(self._loaded)
-            return Refreshed(snapshot=self._snapshot, changed=difference(before, self._snapshot))
+            return RefreshResult(snapshot=self._snapshot, changed=difference(before, self._snapshot))
 
-    def sync(self) -> Refreshed:
+    def sync(self) -> RefreshResult:
         """Make record, registry and disk agree, as ``llamagate sync`` does, and serve what is there.
 
         For whoever has changed the home in this process: afterwards both registries, that on disk and the one that is
@@ -106,7 +109,7 @@ class Runtime:
     def upsert(self, name: str, manifest: bytes) -> Path:
         """Install ``manifest`` as the extension ``name`` and serve it; returns the file. ``RefusedError`` by policy."""
         served = self._snapshot.extensions.get(name)
-        if served is not None and served.origin is Origin.BUILTIN:
+        if served is not None and served.origin is LoadedFrom.BUILTIN:
             message = f"the extension '{name}' was not taken: it is builtin, and would go before an installed one"
             raise RefusedError(message)
         key, outcome = upsert(self.env, self.settings.file, name, manifest, self.watch)
@@ -117,9 +120,9 @@ class Runtime:
         return Home(self.settings.env.home).item(key) / EXTENSION_MANIFEST
 
     @property
-    def watch(self) -> Watch:
+    def watch(self) -> Listener:
         """How long a change waits for another writer, and who is told of it."""
-        return Watch(wait=self.settings.wait, notice=self.tell)
+        return Listener(wait=self.settings.wait, notice=self.tell)
 
     async def run(self, snapshot: Snapshot, extension: Extension, given: JsonObject, trace_id: str) -> JsonObject:
         """Run an extension of ``snapshot``. ``RunError`` where that fails."""
@@ -164,3 +167,14 @@ class Runtime:
             execute=execute,
         )
         return Run(services=services, trace_id=trace_id, budget=Budget(limits.calls), own={})
+
+
+def synchronise(env: Environment, file: Path, watch: Listener) -> Outcome:
+    """Make record, registry and disk agree. Errors are those of ``change``."""
+    return change(env, file, watch, lambda: look_at_synchronising(env, file))
+
+
+def look_at_synchronising(env: Environment, file: Path) -> Proposal:
+    """Plan it."""
+    looked = propose_sync(env, file)
+    return replace(looked, gateway=replace(looked.gateway, reload="off"))

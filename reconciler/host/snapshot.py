@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.host.items import Extension, ItemFault, Module, Origin
-from reconciler.host.loading import Loaded
+from reconciler.host.load import Loaded
 from reconciler.host.routes import Routes, make_routes
+from reconciler.host.served import Extension, ItemFault, LoadedFrom, Module
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,8 @@ class Snapshot:
         on = Counter(extension.origin for extension in self.extensions.values() if extension.enabled)
         modules = sum(module.enabled for module in self.modules.values())
         return (
-            f"Loaded {on[Origin.BUILTIN]} builtin, {on[Origin.INSTALLED]} installed, {on[Origin.LEGACY]} legacy "
+            f"Loaded {on[LoadedFrom.BUILTIN]} builtin, {on[LoadedFrom.INSTALLED]} installed, "
+            f"{on[LoadedFrom.LEGACY]} legacy "
             f"extensions, {modules} modules; {len(self.faults)} failed"
         )
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from reconciler.commands.migrate import Migration, migrate
 from reconciler.errors import LlamagateError, StorageError
-from reconciler.host.runtime import Runtime
-from reconciler.host.synchronising import look_at_synchronising, synchronise
+from reconciler.host.runtime import Runtime, look_at_synchronising, synchronise
 from reconciler.model.home import Home
 from reconciler.model.plan import Plan
-from reconciler.reconcile.migrating import Migration, migrate
-from reconciler.reconcile.reading import steadily
+from reconciler.reconcile.readers import steadily
 
 _SHOWN_LINES: Final = 20
 

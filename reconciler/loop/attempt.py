@@ -12,14 +12,17 @@ from reconciler.loop.fights import Fights
 from reconciler.loop.schedule import End
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.listener import Listener
 from reconciler.model.plan import Plan
 from reconciler.model.record import Record
 from reconciler.model.watched import Result
-from reconciler.reconcile.changing import Outcome, Watch, change
-from reconciler.reconcile.holding import leaving_out, standstill
-from reconciler.reconcile.inputs import Inputs
-from reconciler.reconcile.looking import Looked, Options, look
-from reconciler.reconcile.telling import Reload, tell_again
+from reconciler.reconcile.change import change
+from reconciler.reconcile.gateway import Reload, reload_if_missed
+from reconciler.reconcile.holds import leaving_out, standstill
+from reconciler.reconcile.input_digest import Inputs
+from reconciler.reconcile.outcome import Outcome
+from reconciler.reconcile.proposal import Options, Proposal
+from reconciler.reconcile.propose import propose
 from reconciler.store.desired_file import read_desired
 from reconciler.store.state_files import read_record
 
@@ -67,22 +70,22 @@ class Tried:
         return "".join(part.capitalize() for part in text.split("-"))
 
 
-def attempt(env: Environment, options: Options, watch: Watch, inputs: Inputs, fights: Fights) -> Tried:
+def attempt(env: Environment, options: Options, watch: Listener, inputs: Inputs, fights: Fights) -> Tried:
     """Make the home match the file once, under the lock."""
     found: dict[str, str] = {}
     reload: Reload | None = None
 
-    def look_now() -> Looked:
+    def look_now() -> Proposal:
         nonlocal reload
         record, _ = read_record(Home(env.home))
         reason = standstill(record, options.file, inputs.digest(options.file))
         if reason:
             reload = _told_all_the_same(env, options.file, record)
             raise StandstillError(reason)
-        looked = look(env, options, watch.progress)
-        looked = leaving_out(looked, {one.item: f"suspended: {one.reason}" for one in record.suspensions})
-        found.update(evidence(looked, fights))
-        return looked
+        proposal = propose(env, options, watch.progress)
+        proposal = leaving_out(proposal, {one.item: f"suspended: {one.reason}" for one in record.suspensions})
+        found.update(evidence(proposal, fights))
+        return proposal
 
     try:
         outcome = change(env, options.file, watch, look_now)
@@ -103,7 +106,7 @@ def _told_all_the_same(env: Environment, file: Path, record: Record) -> Reload |
     if record.told_generation == record.generation:
         return None
     try:
-        return tell_again(env, read_desired(file, known=record.documents).desired.gateway, record)
+        return reload_if_missed(env, read_desired(file, known=record.documents).desired.gateway, record)
     except LlamagateError:
         return None
 

@@ -29,7 +29,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from reconciler.fs.probe import can_watch_more, network_filesystem
-from reconciler.loop.places import Place
+from reconciler.loop.folders import WatchedFolder
 from reconciler.loop.wake import Wake
 
 _CHANGES: Final[list[type[FileSystemEvent]]] = [
@@ -47,10 +47,10 @@ _CHANGES: Final[list[type[FileSystemEvent]]] = [
 """Reading is none of them: a look would wake the one who looks."""
 
 
-class _Handler(FileSystemEventHandler):
+class _EventHandler(FileSystemEventHandler):
     """Notes in ``gone`` that the folder itself was removed: another one at its path may get its inode."""
 
-    def __init__(self, wake: Wake, place: Place, gone: set[Place]) -> None:
+    def __init__(self, wake: Wake, place: WatchedFolder, gone: set[WatchedFolder]) -> None:
         self._wake, self._place, self._gone = wake, place, gone
 
     def on_any_event(self, event: FileSystemEvent) -> None:
@@ -79,8 +79,8 @@ class Events:
 
     wake: Wake
     _observer: BaseObserver | None = None
-    _watches: dict[Place, ObservedWatch] = field(default_factory=dict)
-    _gone: set[Place] = field(default_factory=set)
+    _watches: dict[WatchedFolder, ObservedWatch] = field(default_factory=dict)
+    _gone: set[WatchedFolder] = field(default_factory=set)
     _losses: _Losses = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class Events:
         log.addHandler(self._losses)
         log.propagate = False
 
-    def follow(self, places: Iterable[Place]) -> str:
+    def follow(self, places: Iterable[WatchedFolder]) -> str:
         """Watch exactly these folders from now on. Why that cannot be done, or nothing; then no folder is watched."""
         wanted = frozenset(places)
         network = next((kind for place in wanted if (kind := network_filesystem(place.path))), None)
@@ -108,7 +108,7 @@ class Events:
         self._give_up("")
         logging.getLogger("watchdog").removeHandler(self._losses)
 
-    def _watch(self, wanted: frozenset[Place]) -> None:
+    def _watch(self, wanted: frozenset[WatchedFolder]) -> None:
         if self._observer is None:
             self._observer = Observer()
             self._observer.start()
@@ -120,7 +120,10 @@ class Events:
         for place in wanted - self._watches.keys():
             with suppress(FileNotFoundError, NotADirectoryError):  # gone meanwhile; its parent tells
                 self._watches[place] = self._observer.schedule(
-                    _Handler(self.wake, place, self._gone), str(place.path), recursive=place.deep, event_filter=_CHANGES
+                    _EventHandler(self.wake, place, self._gone),
+                    str(place.path),
+                    recursive=place.deep,
+                    event_filter=_CHANGES,
                 )
 
     def _give_up(self, reason: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from reconciler.model.ids import ItemKey
-from reconciler.model.record import RecordedFile
-from reconciler.model.registry import Registry
+from reconciler.model.record import RecordedFile, RecordItem
+from reconciler.model.registry import Registry, RegistryEntry
 
 
 class Presence(Enum):
@@ -48,3 +48,10 @@ class Observed:
 
     def item(self, key: ItemKey) -> ObservedItem:
         return self.items.get(key, ABSENT)
+
+
+def is_enabled(entry: RegistryEntry | None, recorded: RecordItem | None, *, default: bool) -> bool:
+    """Whether an item is on: the registry decides, else the record, else what its package says of a new one."""
+    if entry is not None:
+        return entry.enabled
+    return recorded.enabled if recorded is not None else default

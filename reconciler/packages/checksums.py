@@ -43,7 +43,7 @@ def verify(content: Content, *, name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class _ChecksumLine:
     """A content with a list of its checksums."""
 
     content: Content
@@ -64,7 +64,7 @@ def with_checksums(content: Content) -> Content:
     others = [entry for entry in content.files if entry.path != CHECKSUMS_FILE]
     listing = "".join(f"{entry.sha256}  {entry.path}\n" for entry in others).encode()
     entry = FileEntry(path=CHECKSUMS_FILE, sha256=hashlib.sha256(listing).hexdigest(), size=len(listing))
-    return _Listed(content, listing, tuple(sorted([*others, entry], key=lambda one: one.path.encode())))
+    return _ChecksumLine(content, listing, tuple(sorted([*others, entry], key=lambda one: one.path.encode())))
 
 
 def _named(path: str) -> str:

@@ -36,7 +36,7 @@ _BESIDE: Final = {"extensions": (".yaml", ".yml"), "templates": (".txt",)}
 """Folders whose files with these endings belong to it; not what lies deeper."""
 _TEMPLATES: Final = "templates/"
 
-Stamps = tuple[tuple[str, Stamp], ...]
+FileStamps = tuple[tuple[str, Stamp], ...]
 """Each definition file with its stamp, sorted by path."""
 
 
@@ -65,7 +65,7 @@ class Definitions:
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def stamps_of(folder: Path, kind: Kind) -> Stamps:
+def stamps_of(folder: Path, kind: Kind) -> FileStamps:
     """What ``open_definitions`` would read now. Links are left out; ``InputError`` where the folder cannot be read."""
     with _faults(folder):
         root = os.open(folder, READ_FOLDER)
@@ -76,7 +76,7 @@ def stamps_of(folder: Path, kind: Kind) -> Stamps:
     return tuple(sorted(found))
 
 
-def open_definitions(folder: Path, stamps: Stamps) -> Definitions:
+def open_definitions(folder: Path, stamps: FileStamps) -> Definitions:
     """Read the files of ``stamps``. ``InputError`` where one cannot be read, or is no longer what it was.
 
     Of a file that is larger than any definition may be, only the size is taken: whoever reads the package refuses it.

@@ -67,7 +67,7 @@ def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) 
         root = os.open(path, _ROOT)
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
-    survey = _Survey(name, limits, in_use)
+    survey = _FolderWalk(name, limits, in_use)
     try:
         survey.folder(root, "")
     finally:
@@ -77,7 +77,7 @@ def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) 
 
 
 @dataclass(slots=True)
-class _Survey:
+class _FolderWalk:
     """One walk through a folder: what was found so far, and what it may still find."""
 
     name: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from reconciler.documents import schemas, yaml_text
+from reconciler.documents import schemas
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import Kind, id_problem
@@ -31,7 +32,7 @@ _TRUE_WORDS: Final = frozenset(["y", "yes", "on", "true"])
 _FALSE_WORDS: Final = frozenset(["n", "no", "off", "false"])
 
 
-class _Reader:
+class _ManifestReader:
     """Reads the YAML files of one package and collects what is wrong and what is strange."""
 
     def __init__(self, content: Content, name: str) -> None:
@@ -111,7 +112,7 @@ def _endpoint_schemas(document: JsonObject) -> Iterator[tuple[yaml_text.Path, Js
 
 def read_package(content: Content, *, name: str) -> Package:
     """Validate ``content`` as a package; ``InputError`` with every fault, each with file, line, column and rule."""
-    reader = _Reader(content, name)
+    reader = _ManifestReader(content, name)
     checksums.verify(content, name=name)
     manifest, document = _read_module(reader) if MODULE_MANIFEST in reader.sizes else _read_extension(reader)
     if reader.faults:
@@ -126,7 +127,7 @@ def read_package(content: Content, *, name: str) -> Package:
 
 def bundled_documents(content: Content, *, name: str) -> dict[str, JsonObject]:
     """The documents of the extensions that a module brings, by path; for a package that ``read_package`` took."""
-    return _bundled_documents(_Reader(content, name))
+    return _bundled_documents(_ManifestReader(content, name))
 
 
 def package_error(name: str, faults: list[Fault]) -> InputError:
@@ -136,7 +137,7 @@ def package_error(name: str, faults: list[Fault]) -> InputError:
     return InputError(f"{name} is not a valid package: {len(faults)} faults", faults=faults)
 
 
-def _read_extension(reader: _Reader) -> tuple[Manifest, JsonObject]:
+def _read_extension(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
     if EXTENSION_MANIFEST in reader.sizes:
         document = reader.document(EXTENSION_MANIFEST, "extension-manifest")
         packaging: JsonObject = {}
@@ -167,7 +168,7 @@ def _extension_schema(document: JsonObject) -> str:
     return "extension-manifest#/$defs/task" if dialect is Dialect.TASK else "extension-packaging"
 
 
-def _read_module(reader: _Reader) -> tuple[Manifest, JsonObject]:
+def _read_module(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
     for other in (EXTENSION_MANIFEST, EXTENSION_PACKAGING):
         if other in reader.sizes:
             message = f"it holds both {MODULE_MANIFEST} and {other}; a package is a module or an extension"
@@ -189,7 +190,7 @@ def _module_schema(document: JsonObject) -> str:
 
 
 def _manifest(
-    reader: _Reader, kind: Kind, document: JsonObject, packaging: JsonObject, dialect: Dialect, definition: str
+    reader: _ManifestReader, kind: Kind, document: JsonObject, packaging: JsonObject, dialect: Dialect, definition: str
 ) -> Manifest:
     name = str(document.get("name", ""))
     item_id = str(packaging.get("id") or name)
@@ -220,17 +221,17 @@ def _manifest(
     )
 
 
-def _bundled(reader: _Reader) -> dict[str, str]:
+def _bundled(reader: _ManifestReader) -> dict[str, str]:
     """The extensions that a module brings: path → name."""
     return {path: str(document.get("name", "")) for path, document in _bundled_documents(reader).items()}
 
 
-def _bundled_documents(reader: _Reader) -> dict[str, JsonObject]:
+def _bundled_documents(reader: _ManifestReader) -> dict[str, JsonObject]:
     paths = [path for path in sorted(reader.sizes) if path.startswith("extensions/") and path.count("/") == 1]
     return {path: reader.document(path, _extension_schema) for path in paths if path.endswith((".yaml", ".yml"))}
 
 
-def _required(reader: _Reader, document: JsonObject, bundled: dict[str, str]) -> tuple[str, ...]:
+def _required(reader: _ManifestReader, document: JsonObject, bundled: dict[str, str]) -> tuple[str, ...]:
     """The extensions that the steps name and the module does not bring; a named file must be there."""
     required, missing = set(), []
     for place, reference in _step_extensions(document):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from reconciler.documents import yaml_text
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.model.config import JsonObject, merged, same
 from reconciler.model.package import Dialect, Package
 from reconciler.packages.content import Content, read

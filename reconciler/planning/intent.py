@@ -22,7 +22,7 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Target:
     """One item that should be there: what its source stands for now, realised for its configuration.
 
     ``files`` maps path → sha256 hex as they are to stand on disk. ``enabled`` is ``None`` where the file is silent.
@@ -78,7 +78,7 @@ class Intent:
     owner: str | None
     file: str
     home: str
-    wanted: Mapping[ItemKey, Wanted]
+    wanted: Mapping[ItemKey, Target]
     policy: Policy
     removals: Mapping[ItemKey, str] = field(default_factory=dict)
     others: tuple[Manifest, ...] = ()

@@ -10,14 +10,14 @@ from reconciler.model.observed import Observed, Presence
 from reconciler.model.plan import Refusal
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.version import is_older
-from reconciler.planning.intent import Intent, Wanted
-from reconciler.planning.reasons import Standing
+from reconciler.planning.intent import Intent, Target
+from reconciler.planning.reasons import ItemBefore
 
 PRUNE_GUARD_FROM: Final = 3
 """Removals of one pass below which the prune guard does not look."""
 
 
-def ownership(wanted: Wanted, standing: Standing, intent: Intent, *, same: bool) -> Refusal | None:
+def ownership(wanted: Target, standing: ItemBefore, intent: Intent, *, same: bool) -> Refusal | None:
     """Something that is not this owner's stands in the way; unless it is already ``same`` as what would be written."""
     key, recorded = wanted.key, standing.recorded
     if intent.allowances.takes_over(key.id) or (recorded and recorded.owner == wanted.owner):
@@ -43,7 +43,7 @@ def conflict(key: ItemKey, path: str) -> Refusal:
     return Refusal(key=key, code="conflict", message=message)
 
 
-def downgrade(wanted: Wanted, standing: Standing, intent: Intent) -> Refusal | None:
+def downgrade(wanted: Target, standing: ItemBefore, intent: Intent) -> Refusal | None:
     if intent.allowances.downgrade or standing.version is None:
         return None
     version = wanted.manifest.version
@@ -69,7 +69,7 @@ def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[R
             yield Refusal(key=key, code="other-kind", message=message)
 
 
-def builtin(wanted: Wanted, intent: Intent) -> Refusal | None:
+def builtin(wanted: Target, intent: Intent) -> Refusal | None:
     if not wanted.manifest.builtin or wanted.key.id in intent.policy.allow_builtin:
         return None
     message = "its manifest says 'builtin: true': the gateway forces it on and cannot unload it"
@@ -78,7 +78,7 @@ def builtin(wanted: Wanted, intent: Intent) -> Refusal | None:
     )
 
 
-def not_loadable(wanted: Wanted, intent: Intent) -> Refusal | None:
+def not_loadable(wanted: Target, intent: Intent) -> Refusal | None:
     if wanted.manifest.loadable or not intent.reload_required:
         return None
     message = "this gateway cannot load a package in the task dialect, and gateway.reload is 'required'"

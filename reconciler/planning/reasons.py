@@ -15,7 +15,7 @@ from reconciler.model.version import is_older
 from reconciler.planning.diff import FileDiff
 
 
-class Standing(NamedTuple):
+class ItemBefore(NamedTuple):
     """What there is of an item before the pass: our record, its folder, the registry's entry."""
 
     recorded: RecordItem | None
@@ -31,7 +31,7 @@ class Standing(NamedTuple):
 
 
 def what_changes(
-    after: RecordItem, standing: Standing, diff: FileDiff, registry_drift: tuple[Drift, ...], *, backup: int | None
+    after: RecordItem, standing: ItemBefore, diff: FileDiff, registry_drift: tuple[Drift, ...], *, backup: int | None
 ) -> tuple[ActionKind | None, list[str]]:
     """All that changes, the most telling first; its name is the action's.
 
@@ -59,7 +59,7 @@ def what_changes(
     return changes[0][0], [reason for _, reason in changes]
 
 
-def _put_back(after: RecordItem, standing: Standing, backup: int) -> tuple[ActionKind, str]:
+def _put_back(after: RecordItem, standing: ItemBefore, backup: int) -> tuple[ActionKind, str]:
     reason = f"put back from the backup of generation {backup}"
     if standing.found.presence is Presence.ABSENT:
         return ActionKind.INSTALL, reason
@@ -79,7 +79,7 @@ def _content(recorded: RecordItem, after: RecordItem, diff: FileDiff) -> Iterato
         yield ActionKind.CONFIGURE, "a value from the environment changed"
 
 
-def _arrival(after: RecordItem, standing: Standing, diff: FileDiff) -> tuple[ActionKind, str]:
+def _arrival(after: RecordItem, standing: ItemBefore, diff: FileDiff) -> tuple[ActionKind, str]:
     if standing.found.presence is Presence.ABSENT:
         return ActionKind.INSTALL, f"new under {section_of(after.key.kind)}"
     if not diff.rewrites and not diff.conflicts:

@@ -14,8 +14,8 @@ from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
 from reconciler.planning.diff import FileDiff, compare, mutable_matcher
-from reconciler.planning.intent import Intent, Wanted
-from reconciler.planning.reasons import Standing, what_changes
+from reconciler.planning.intent import Intent, Target
+from reconciler.planning.reasons import ItemBefore, what_changes
 
 REGISTRY_PATH: Final = "registry/installed.json"
 
@@ -29,10 +29,10 @@ class Verdict:
     refusals: tuple[Refusal, ...] = ()
 
 
-def judge_wanted(wanted: Wanted, intent: Intent, record: Record, observed: Observed) -> Verdict:
+def judge_wanted(wanted: Target, intent: Intent, record: Record, observed: Observed) -> Verdict:
     """An item that should be there."""
     key = wanted.key
-    standing = Standing(record.items.get(key), observed.item(key), observed.registry.get(key))
+    standing = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
     recorded, entry = standing.recorded, standing.entry
     diff = _diff(wanted, standing, intent)
     after = _record_item(wanted, standing, enabled=_enabled(wanted, recorded, entry))
@@ -105,7 +105,7 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
     return (*diff.drift, *registry_drift(recorded, observed.registry.get(recorded.key), home))
 
 
-def _diff(wanted: Wanted, standing: Standing, intent: Intent) -> FileDiff:
+def _diff(wanted: Target, standing: ItemBefore, intent: Intent) -> FileDiff:
     found = standing.found
     if wanted.backup is not None:
         # All that either side has: nothing is carried over, and nothing comes back with what is undone.
@@ -117,7 +117,7 @@ def _diff(wanted: Wanted, standing: Standing, intent: Intent) -> FileDiff:
     return compare(wanted.key, standing.recorded, wanted.files, found, intent.policy, overwrite=overwrite)
 
 
-def _refusals(wanted: Wanted, standing: Standing, diff: FileDiff, intent: Intent) -> list[Refusal]:
+def _refusals(wanted: Target, standing: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
     same = not diff.rewrites and not diff.conflicts and not diff.drift
     not_ours = policy.ownership(wanted, standing, intent, same=same)
     found = [
@@ -130,7 +130,7 @@ def _refusals(wanted: Wanted, standing: Standing, diff: FileDiff, intent: Intent
     return [refusal for refusal in (*found, *conflicts) if refusal]
 
 
-def _brought(diff: FileDiff, standing: Standing, intent: Intent) -> frozenset[str]:
+def _brought(diff: FileDiff, standing: ItemBefore, intent: Intent) -> frozenset[str]:
     found = standing.found
     if standing.recorded is not None or found.presence is not Presence.FOLDER or intent.owner is None:
         return diff.brought
@@ -140,7 +140,7 @@ def _brought(diff: FileDiff, standing: Standing, intent: Intent) -> frozenset[st
     return diff.brought | {path for path in (*found.files, *found.links) if not is_mutable(path)}
 
 
-def _enabled(wanted: Wanted, recorded: RecordItem | None, entry: RegistryEntry | None) -> bool:
+def _enabled(wanted: Target, recorded: RecordItem | None, entry: RegistryEntry | None) -> bool:
     if wanted.enabled is not None:
         return wanted.enabled
     if entry is not None:
@@ -148,7 +148,7 @@ def _enabled(wanted: Wanted, recorded: RecordItem | None, entry: RegistryEntry |
     return recorded.enabled if recorded else wanted.manifest.enabled_default
 
 
-def _record_item(wanted: Wanted, standing: Standing, *, enabled: bool) -> RecordItem:
+def _record_item(wanted: Target, standing: ItemBefore, *, enabled: bool) -> RecordItem:
     """What the record will say; files that are already as wanted keep the stamps under which they were read."""
     return RecordItem(
         key=wanted.key,
@@ -164,7 +164,7 @@ def _record_item(wanted: Wanted, standing: Standing, *, enabled: bool) -> Record
     )
 
 
-def _stamped(wanted: Wanted, recorded: RecordItem | None, found: ObservedItem) -> Mapping[str, RecordedFile]:
+def _stamped(wanted: Target, recorded: RecordItem | None, found: ObservedItem) -> Mapping[str, RecordedFile]:
     if wanted.backup is not None:
         return {path: RecordedFile(sha) for path, sha in wanted.files.items()}
     before = recorded.files if recorded else {}

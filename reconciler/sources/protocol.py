@@ -33,7 +33,7 @@ class Delivery:
     archive: Digest | None = None
 
 
-class Place(Protocol):
+class Remote(Protocol):
     """Where packages are that the lock pins: one web address, repository or catalog, asked by several threads at once.
 
     All of it raises ``UnreachableError`` where the other side fails, ``InputError`` where it does not have what is

@@ -69,7 +69,7 @@ class DesiredFile:
 
     def fault(self, place: tuple[str | int, ...], message: str) -> Fault:
         """A fault at ``place`` in the file."""
-        from reconciler.documents import yaml_text
+        from reconciler.documents.yaml import text as yaml_text
 
         line, column = yaml_text.locate(self.data, place)
         return Fault(message=message, file=str(self.path), line=line, column=column, path=yaml_text.dotted(place))
@@ -174,7 +174,8 @@ def _quoted(value: Json) -> str:
 
 
 def _validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
-    from reconciler.documents import schemas, yaml_text
+    from reconciler.documents import schemas
+    from reconciler.documents.yaml import text as yaml_text
 
     try:
         value = yaml_text.load(data, name=str(path), text_keys=text_keys)
@@ -198,7 +199,7 @@ def _validated_desired(data: bytes, path: Path) -> JsonObject:
 
 def _top_level_keys(data: bytes) -> Collection[str]:
     """The keys of a mapping; as far as its lines show them where it is not YAML as we take it."""
-    from reconciler.documents import yaml_text
+    from reconciler.documents.yaml import text as yaml_text
 
     try:
         value = yaml_text.load(data, name="")
@@ -269,7 +270,7 @@ def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
     seen: set[Json] = set()
     for index, item in enumerate(cast(list[JsonObject], document["items"])):
         if item["id"] in seen:
-            from reconciler.documents import yaml_text
+            from reconciler.documents.yaml import text as yaml_text
 
             line, column = yaml_text.locate(data, ("items", index, "id"))
             fault = Fault(message=f"the id '{item['id']}' stands twice", file=str(path), line=line, column=column)

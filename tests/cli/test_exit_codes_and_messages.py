@@ -329,7 +329,7 @@ def buggy(session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
 
     pin = "s3cr3t-too"
 
-    monkeypatch.setattr("reconciler.reconcile.looking.make_plan", fails)
+    monkeypatch.setattr("reconciler.reconcile.propose.make_plan", fails)
     return session
 
 
@@ -380,7 +380,7 @@ def test_ctrl_c_is_one_document_with_json(session: Session, monkeypatch: pytest.
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reconciler.reconcile.looking.make_plan", interrupted)
+    monkeypatch.setattr("reconciler.reconcile.propose.make_plan", interrupted)
     session.extensions("foo")
     assert session.llamagate("plan", "--json", exits=130).error["code"] == "interrupted"
 
@@ -513,7 +513,7 @@ def test_errors_have_their_colour_too(session: Session) -> None:
 
 
 def test_progress_is_shown_on_a_terminal_and_wiped(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reconciler.cli.terminal import Terminal
+    from reconciler.cli.ui.terminal import Terminal
 
     class Screen:
         def __init__(self) -> None:
@@ -542,7 +542,7 @@ def test_a_home_that_may_not_be_read_is_no_bug(session: Session, monkeypatch: py
     def refuse(home: object) -> bool:
         raise PermissionError(13, "Permission denied", "/home/of/another/reconciler/journal")
 
-    monkeypatch.setattr("reconciler.reconcile.reading.interrupted", refuse)
+    monkeypatch.setattr("reconciler.reconcile.readers.interrupted", refuse)
     done = session.llamagate("status", exits=1)
     assert done.err == "llamagate: /home/of/another/reconciler/journal: Permission denied\n"
 

@@ -439,7 +439,7 @@ def test_a_note_that_cannot_be_written_is_no_failure(
     def full(*_: object) -> None:
         raise StorageError("no space left")
 
-    monkeypatch.setattr("reconciler.reconcile.telling.write_record", full)
+    monkeypatch.setattr("reconciler.reconcile.gateway.write_record", full)
     told.llamagate("apply")
     assert told.record()["told_generation"] == 0
     monkeypatch.undo()

@@ -17,8 +17,8 @@ from typing import Final
 import pytest
 
 from reconciler.apply.journal import read_journal
-from reconciler.documents import yaml_text
 from reconciler.documents.sealed import seal
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, NeedsRecoveryError
 from tests.cli.shell import Session, interrupt_apply, snapshot
 

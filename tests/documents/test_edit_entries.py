@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.documents import yaml_places, yaml_text
+from reconciler.documents.yaml import places as yaml_places
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.config import Json
 

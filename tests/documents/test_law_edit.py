@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.documents import yaml_text
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.model.config import Json, JsonObject
 from tests.documents.strategies import values
 

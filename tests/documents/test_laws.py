@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.documents import json_text, schemas, yaml_text
+from reconciler.documents import json_text, schemas
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.config import Json, JsonObject
 from tests.documents.strategies import objects, texts, values

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.documents import schemas, yaml_text
+from reconciler.documents import schemas
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.auth import AuthKind
 from reconciler.model.config import Json

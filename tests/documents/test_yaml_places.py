@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from reconciler.documents import yaml_text
+from reconciler.documents.yaml import text as yaml_text
 
 TEXT = b"""\
 # a comment

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.gateway.served import Expected, Served, departures
+from reconciler.gateway.served import Expected, ServedExtension, departures
 from tests.cli.parcels import formed
 from tests.cli.shell import Session, interrupt_apply
 from tests.gateway.simulator import LIST, NOT_FOUND, REFRESH, Extension, Gateway, says
@@ -279,7 +279,7 @@ def test_a_change_of_an_earlier_command_stays(session: Session, gateway: Gateway
 # The comparison, as data
 
 
-LISTED = {"on": Served(version="1.0.0", enabled=True), "off": Served(version="1.0.0", enabled=False)}
+LISTED = {"on": ServedExtension(version="1.0.0", enabled=True), "off": ServedExtension(version="1.0.0", enabled=False)}
 
 
 @pytest.mark.parametrize(

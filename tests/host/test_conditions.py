@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import RunError
 from reconciler.host.engine.expression import MAX_CONDITION_CHARACTERS, first_that_holds, holds
 from reconciler.host.engine.state import State
-from reconciler.host.items import Rule
+from reconciler.host.errors import RunError
+from reconciler.host.served import Rule
 
 VALUES: dict[str, Any] = {
     "level": "high",

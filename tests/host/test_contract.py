@@ -166,7 +166,7 @@ def test_a_body_beyond_the_limit(foo: Session, serve: Serve) -> None:
 
 
 def test_a_body_that_does_not_end(foo: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.host.web.asking.BODY_SECONDS", 0.1)
+    monkeypatch.setattr("reconciler.host.web.request.BODY_SECONDS", 0.1)
     host = serve()
     with socket.create_connection((host.client.base_url.host, host.client.base_url.port or 0)) as caller:
         caller.sendall(b"POST /v1/extensions/foo/execute HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import RunError
 from reconciler.host.engine.run import RunLimits
+from reconciler.host.errors import RunError
 from reconciler.host.hooks import MAX_USAGE_ROWS, redacted
 from tests.cli.shell import Session
 from tests.host.conftest import Serve

@@ -14,9 +14,9 @@ from typing import cast
 
 import pytest
 
-from reconciler.host.runtime import Refreshed, Runtime
+from reconciler.host.runtime import RefreshResult, Runtime
 from reconciler.host.web.api import Api
-from reconciler.host.web.asking import Asked
+from reconciler.host.web.request import Call
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
@@ -82,7 +82,7 @@ def test_all_who_ask_while_one_refresh_is_under_way_share_the_next(
     runtime = Runtime(settings_for(session))
     begun, goes_on = threading.Semaphore(0), threading.Event()
 
-    def refresh(own: Callable[[], Refreshed] = runtime.refresh) -> Refreshed:
+    def refresh(own: Callable[[], RefreshResult] = runtime.refresh) -> RefreshResult:
         begun.release()
         goes_on.wait()
         return own()
@@ -90,7 +90,7 @@ def test_all_who_ask_while_one_refresh_is_under_way_share_the_next(
     monkeypatch.setattr(runtime, "refresh", refresh)
 
     async def ask() -> list[int]:
-        api, asked = Api(runtime), cast(Asked, None)
+        api, asked = Api(runtime), cast(Call, None)
         first = asyncio.create_task(api.refresh(asked))
         await asyncio.to_thread(begun.acquire)
         others = [asyncio.create_task(api.refresh(asked)) for _ in range(9)]

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.packages.archive import ArchiveContent, open_archive
+from reconciler.packages.zip.archive import ArchiveContent, open_archive
 
 LIMITS = Limits()
 

@@ -25,7 +25,7 @@ MEASURED = """
 import time
 from reconciler.errors import LlamagateError
 from reconciler.model.desired import Limits
-from reconciler.packages.archive import open_archive
+from reconciler.packages.zip.archive import open_archive
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import realise
 

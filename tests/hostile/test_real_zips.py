@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.desired import Limits
-from reconciler.packages.archive import ArchiveContent, open_archive
 from reconciler.packages.content import read
+from reconciler.packages.zip.archive import ArchiveContent, open_archive
 from tests.hostile.archives import opened
 from tests.hostile.zip_builder import Entry, build, build64, extra, streamed
 

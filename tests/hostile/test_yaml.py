@@ -8,7 +8,8 @@ import tracemalloc
 
 import pytest
 
-from reconciler.documents import schemas, yaml_text
+from reconciler.documents import schemas
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.config import Json
 

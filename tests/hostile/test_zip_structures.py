@@ -44,7 +44,7 @@ def test_a_high_ratio_is_fine_in_a_small_file(tmp_path: Path) -> None:
 MEASURED = """
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.packages.archive import open_archive
+from reconciler.packages.zip.archive import open_archive
 
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from reconciler.documents import yaml_text
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import LlamagateError
 from reconciler.model.config import Json, JsonObject
 from reconciler.packages.manifest import read_package

@@ -19,10 +19,10 @@ from reconciler.fs.tree import remove_tree
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
-from reconciler.packages.archive import ArchiveContent, open_archive
 from reconciler.packages.content import read
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import realise
+from reconciler.packages.zip.archive import ArchiveContent, open_archive
 from tests.hostile.mutate_zip import mutant
 
 OTHERS_EVERY: Final = 20

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from reconciler.loop.order import Clock, Order
-from reconciler.loop.reporter import Reporter
+from reconciler.loop.loop import Loop
+from reconciler.loop.options import Clock, LoopOptions
+from reconciler.loop.outputs import Reporter
 from reconciler.loop.wake import Wake
-from reconciler.loop.watch import Loop
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.reconcile.looking import Options
+from reconciler.reconcile.proposal import Options
 from tests.cli.shell import Session
 
 INTERVAL_SECONDS: Final = 600.0
@@ -36,7 +36,7 @@ def loop_of(session: Session, clock: Clock, wake: Wake, speak: Callable[[str], N
     home = Home(session.home)
     home.ours.mkdir(parents=True, exist_ok=True)
     env = Environment(home=home.root, is_own_home=False, variables={}, now=START, command="llamagate watch")
-    order = Order(env=env, options=Options(file=session.project / "llamagate.yaml"), interval=INTERVAL_SECONDS)
+    order = LoopOptions(env=env, options=Options(file=session.project / "llamagate.yaml"), interval=INTERVAL_SECONDS)
     return Loop(order, Reporter(home, speak=speak, emit=lambda _: None), wake, clock=clock)
 
 

@@ -24,7 +24,7 @@ def comes_right(folder: Path, seed: int) -> None:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.loop.watch._LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr("reconciler.loop.loop._LOCK_WAIT_SECONDS", 0)
 
 
 @pytest.mark.parametrize("seed", SAMPLE)

@@ -102,7 +102,7 @@ def test_the_same_failure_is_said_once(foo: Session, watcher: Driven) -> None:
 
 
 def test_what_may_pass_is_tried_again_by_itself(foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.loop.watch._LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr("reconciler.loop.loop._LOCK_WAIT_SECONDS", 0)
     foo.package("foo", version="2.0.0")
     with file_lock.exclusive(foo.ours / "lock", command="another", wait=0, notice=watcher.said.append):
         watcher.trigger()

@@ -14,8 +14,8 @@ from typing import Final
 
 import pytest
 
-from reconciler.loop.notify import ServiceManager, service_manager
-from reconciler.loop.reporter import Reporter
+from reconciler.loop.outputs import Reporter
+from reconciler.loop.systemd import ServiceManager, service_manager
 from reconciler.model.home import Home
 from reconciler.model.watched import Attempt, Result, Watched, last_outcomes
 from tests.cli.shell import Session, interrupt, interrupt_apply

@@ -14,7 +14,7 @@ from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, Inotify
 
 from reconciler.fs import probe
 from reconciler.loop.events import Events
-from reconciler.loop.places import Place, places
+from reconciler.loop.folders import WatchedFolder, folders_to_watch
 from reconciler.loop.wake import Wake
 from reconciler.model.home import Home
 
@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Home:
 def watched(file: Path, sources: tuple[Path, ...], home: Home) -> set[tuple[str, bool]]:
     """The folders, relative to that of the file, and whether all below them is meant too."""
     base = file.parent
-    return {(str(place.path.relative_to(base)), place.deep) for place in places(file, sources, home)}
+    return {(str(place.path.relative_to(base)), place.deep) for place in folders_to_watch(file, sources, home)}
 
 
 # Places
@@ -68,7 +68,7 @@ def test_many_packages_side_by_side_are_one_folder(tmp_path: Path, home: Home) -
 
 def test_of_our_own_folder_orders_and_changes_of_others_are_of_interest(tmp_path: Path, home: Home) -> None:
     home.ours.mkdir(parents=True)
-    [ours] = [place for place in places(tmp_path / "llamagate.yaml", (), home) if place.path == home.ours]
+    [ours] = [place for place in folders_to_watch(tmp_path / "llamagate.yaml", (), home) if place.path == home.ours]
     assert ours.only == {"record.json", "journal", "journal.undo"}
 
 
@@ -92,8 +92,8 @@ def test_links_in_a_circle_have_an_end(tmp_path: Path, home: Home) -> None:
 # Events
 
 
-def place(path: Path, *, deep: bool = True, only: frozenset[str] = frozenset()) -> Place:
-    return Place(path=path, deep=deep, inode=path.stat().st_ino, only=only)
+def place(path: Path, *, deep: bool = True, only: frozenset[str] = frozenset()) -> WatchedFolder:
+    return WatchedFolder(path=path, deep=deep, inode=path.stat().st_ino, only=only)
 
 
 def test_a_change_wakes_and_reading_does_not(
@@ -106,7 +106,7 @@ def test_a_change_wakes_and_reading_does_not(
         seen.append((event.event_type, Path(os.fsdecode(event.src_path)).name))
         wake.trigger()
 
-    monkeypatch.setattr("reconciler.loop.events._Handler.on_any_event", note)
+    monkeypatch.setattr("reconciler.loop.events._EventHandler.on_any_event", note)
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "read").write_text("x")
     assert events.follow([place(tmp_path)]) == ""
@@ -153,7 +153,7 @@ def test_a_folder_that_is_made_anew_is_watched_anew(tmp_path: Path, wake: Wake, 
 
 
 def test_a_folder_that_is_gone_is_no_failure(tmp_path: Path, events: Events) -> None:
-    assert events.follow([Place(path=tmp_path / "gone", deep=True, inode=1)]) == ""
+    assert events.follow([WatchedFolder(path=tmp_path / "gone", deep=True, inode=1)]) == ""
 
 
 def test_when_the_queue_of_the_system_runs_over_triggers_are_lost(tmp_path: Path, wake: Wake, events: Events) -> None:

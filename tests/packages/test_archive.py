@@ -10,9 +10,9 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.package import FileEntry
-from reconciler.packages.archive import open_archive
 from reconciler.packages.content import read
 from reconciler.packages.stamps import archive_stamp
+from reconciler.packages.zip.archive import open_archive
 from tests.hostile.archives import LIMITS, opened
 from tests.hostile.zip_builder import Entry, build
 
@@ -81,7 +81,7 @@ CHANGED = "bad.zip: changed since it was checked; run the command again"
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every package counts as large: its content is read again from the archive."""
-    monkeypatch.setattr("reconciler.packages.archive.SMALL_BYTES", -1)
+    monkeypatch.setattr("reconciler.packages.zip.archive.SMALL_BYTES", -1)
 
 
 def test_a_small_package_is_what_it_was_when_it_was_checked(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.content import Content, read
 from reconciler.packages.folder import open_folder
-from reconciler.packages.pack import pack
+from reconciler.packages.zip.pack import pack
 from tests.hostile.archives import opened
 from tests.hostile.zip_builder import Entry, build, streamed
 

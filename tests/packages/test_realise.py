@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.documents import yaml_text
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.model.config import Json, JsonObject, env_references, resolved
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import Realised, configured, realise

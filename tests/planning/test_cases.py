@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.documents import schemas, yaml_text
+from reconciler.documents import schemas
+from reconciler.documents.yaml import text as yaml_text
 from tests.planning.world import HOME, World, key, on_disk, said, world
 
 CASES = Path(__file__).parent / "cases"

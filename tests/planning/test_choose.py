@@ -16,8 +16,8 @@ from reconciler.model.lock import LockItem, Pin
 from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source, SourceKind
 from reconciler.model.version import in_order, newest, tagged_versions
-from reconciler.planning.choose import choose
-from reconciler.planning.pin import deciding, undecided
+from reconciler.resolve.choose import choose
+from reconciler.resolve.pins import deciding, undecided
 
 KEY = ItemKey(Kind.EXTENSION, "foo")
 CATALOG = Source(SourceKind.CATALOG, "https://example.org/c")

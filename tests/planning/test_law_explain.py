@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.config import Json, JsonObject, merged, resolved
 from reconciler.packages.realise import configured
-from reconciler.planning.explain import LONG, MASK, dotted, manifest_diff, secret_places
+from reconciler.planning.manifest_diff import LONG, MASK, dotted, manifest_diff, secret_places
 
 many = settings(max_examples=50, deadline=None)
 

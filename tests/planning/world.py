@@ -21,8 +21,8 @@ from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.model.source import Source, SourceKind
-from reconciler.planning import verbs
-from reconciler.planning.intent import Allowances, Backup, Intent, Wanted
+from reconciler.planning import intents as verbs
+from reconciler.planning.intent import Allowances, Backup, Intent, Target
 from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.planning.planner import make_plan
 
@@ -212,7 +212,7 @@ def _of_command(given: Notation) -> Intent:
     }[verb]()
 
 
-def _from_package(name: ItemKey, item: Notation, record: Mapping[ItemKey, RecordItem], owner: str | None) -> Wanted:
+def _from_package(name: ItemKey, item: Notation, record: Mapping[ItemKey, RecordItem], owner: str | None) -> Target:
     """What a command wants of a package: what is recorded of the item's owner and configuration stays."""
     recorded = record.get(name)
     wanted = _wanted(name, {fact: value for fact, value in item.items() if fact != "owner"})
@@ -248,10 +248,10 @@ def _of_file(given: Notation) -> Intent:
     )
 
 
-def _wanted(name: ItemKey, item: Notation) -> Wanted:
+def _wanted(name: ItemKey, item: Notation) -> Target:
     assert set(item) <= _ITEM - {"owner"}, item
     files = item.get("files", {"manifest.yaml": "a"})
-    return Wanted(
+    return Target(
         key=name,
         source=Source(SourceKind.DIR, f"/srv/{name.id}"),
         source_stamp="",

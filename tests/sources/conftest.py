@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from reconciler.sources import addresses, deadline
-from reconciler.sources.addresses import Resolver, Scope
+from reconciler.sources.web import addresses, deadline
+from reconciler.sources.web.addresses import Resolver, Scope
 from tests.sources.certificates import Authority
 from tests.sources.http_server import Behaviour, Exchange, HttpServer
 

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from reconciler.errors import RefusedError
-from reconciler.sources.addresses import Place, Scope, look_up, scope_of, system_addresses
-from reconciler.sources.deadline import Deadline
+from reconciler.sources.web.addresses import HostAddresses, Scope, look_up, scope_of, system_addresses
+from reconciler.sources.web.deadline import Deadline
 
 PUBLIC = [
     "1.1.1.1",
@@ -70,7 +70,7 @@ def test_the_scope_of_an_address(address: str, scope: Scope) -> None:
     assert scope_of(address) is scope
 
 
-def may_lead_there(place: Place, private_hosts: frozenset[str] = frozenset()) -> tuple[bool, bool]:
+def may_lead_there(place: HostAddresses, private_hosts: frozenset[str] = frozenset()) -> tuple[bool, bool]:
     """Whether a file may, and whether a redirect may."""
 
     def passes(redirected: bool) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.auth import Auth, AuthKind
-from reconciler.sources.credentials import Credentials, credentials_for
+from reconciler.sources.web.credentials import Credentials, credentials_for
 
 URL = "https://example.org/x.zip"
 HEADER = Auth(AuthKind.HEADER_ENV, "TOKEN")

@@ -11,10 +11,10 @@ import pytest
 
 from reconciler.errors import ExitCode, InputError, LlamagateError, RefusedError, UnreachableError
 from reconciler.model.digest import digest_bytes
-from reconciler.sources.addresses import Resolver
-from reconciler.sources.credentials import Credentials
-from reconciler.sources.transfer import Bounds, download
-from reconciler.sources.url import parsed_url
+from reconciler.sources.web.addresses import Resolver
+from reconciler.sources.web.credentials import Credentials
+from reconciler.sources.web.transfer import Bounds, download
+from reconciler.sources.web.url import parsed_url
 from tests.sources.certificates import Authority
 from tests.sources.conftest import OTHER, PRIVATE, PUBLIC, Clock, Serving
 from tests.sources.http_server import Behaviour, Route, body, chunked, drip, endless, hang, head, raw, redirect

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import LlamagateError
 from reconciler.model.digest import digest_bytes
-from reconciler.sources.transfer import Bounds, download
+from reconciler.sources.web.transfer import Bounds, download
 from tests.sources.http_server import HttpServer, raw
 
 PIECES = [

@@ -20,10 +20,10 @@ import pytest
 
 from reconciler.errors import ExitCode, InputError, LlamagateError, StorageError, UnreachableError
 from reconciler.model.digest import digest_bytes
-from reconciler.sources.addresses import Resolver, system_addresses
-from reconciler.sources.credentials import Credentials
-from reconciler.sources.transfer import Bounds, download, download_first, read_document
-from reconciler.sources.url import parsed_url
+from reconciler.sources.web.addresses import Resolver, system_addresses
+from reconciler.sources.web.credentials import Credentials
+from reconciler.sources.web.transfer import Bounds, download, download_first, read_document
+from reconciler.sources.web.url import parsed_url
 from tests.conftest import PROJECT
 from tests.sources.certificates import Authority
 from tests.sources.conftest import PUBLIC, Clock, Serving
@@ -354,7 +354,7 @@ def test_many_at_once(serving: Serving) -> None:
 
 _CHILD = """
 import sys, tempfile
-from reconciler.sources.transfer import Bounds, download
+from reconciler.sources.web.transfer import Bounds, download
 with tempfile.TemporaryFile(dir=sys.argv[2]) as out:
     download(sys.argv[1], out, bounds=Bounds(size=2**30, seconds=60), progress=lambda size: print(size, flush=True))
 """

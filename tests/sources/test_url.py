@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import InputError
-from reconciler.sources.url import HttpUrl, parsed_url, shown
+from reconciler.sources.web.url import HttpUrl, parsed_url, shown
 
 HOST = "it names no valid host and port (names in other letters are written as 'xn--…')"
 SPACE = "it holds a space or a control character"

@@ -12,7 +12,7 @@ from reconciler.model.digest import Digest, tree_digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.source import Source, SourceKind
-from reconciler.planning.pin import pin
+from reconciler.resolve.pins import pin
 from reconciler.store.desired_file import lock_bytes, lock_path, read_lock
 
 TREE = Digest("sha256:" + "ab" * 32)

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
 
-from reconciler.errors import RunError
 from reconciler.host.engine.state import Missing, State
-from reconciler.host.items import Rule
+from reconciler.host.errors import RunError
+from reconciler.host.served import Rule
 from reconciler.model.config import Json, JsonObject
 
 MAX_CONDITION_CHARACTERS: Final = 2_000
@@ -56,14 +56,14 @@ def holds(condition: str | bool, state: State, names: JsonObject) -> bool:
     expression, placed = _with_names(condition, state)
     try:
         parsed = ast.parse(expression, mode="eval").body
-        return bool(_evaluator(_Names(state, names, placed)).eval(expression, previously_parsed=parsed))
+        return bool(_evaluator(_Variables(state, names, placed)).eval(expression, previously_parsed=parsed))
     except (InvalidExpression, SyntaxError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise RunError(f"the rule {condition[:80]!r} cannot be evaluated: {_reason(error)}") from error
     except (RecursionError, MemoryError) as error:
         raise RunError(f"the rule {condition[:80]!r} is nested too deep") from error
 
 
-class _Names:
+class _Variables:
     """What the names in a condition stand for; called with the name's node."""
 
     def __init__(self, state: State, names: JsonObject, placed: JsonObject) -> None:
@@ -86,7 +86,7 @@ def _with_names(condition: str, state: State) -> tuple[str, JsonObject]:
     return _PLACEHOLDER.sub(name, condition).strip(), placed
 
 
-def _evaluator(names: _Names) -> Any:
+def _evaluator(names: _Variables) -> Any:
     allowed = (*_ARITHMETIC, *_COMPARING)
     operators: dict[Any, Any] = {kind: does for kind, does in DEFAULT_OPERATORS.items() if kind in allowed}
     operators[ast.Mod] = _remainder

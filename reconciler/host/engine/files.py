@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import RunError
 from reconciler.fs.descriptor import CREATE, PLAIN, READ, READ_FOLDER, write_all
+from reconciler.host.errors import RunError
 from reconciler.model.ids import path_problem
 
 _APPEND: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN | getattr(os, "O_NONBLOCK", 0)

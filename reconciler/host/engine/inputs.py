@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.errors import RunInputError
-from reconciler.host.engine.answers import has_type
+from reconciler.host.engine.outputs import has_type
 from reconciler.host.engine.state import State
-from reconciler.host.items import Extension, Input
+from reconciler.host.errors import RunInputError
 from reconciler.host.schema import Schema
+from reconciler.host.served import DeclaredInput, Extension
 from reconciler.model.config import JsonObject
 
 _TYPE_NAMES: Final = {
@@ -44,7 +44,7 @@ def checked_by(schema: Schema | None, given: JsonObject) -> JsonObject:
     return inputs
 
 
-def _check(one: Input, inputs: JsonObject) -> None:
+def _check(one: DeclaredInput, inputs: JsonObject) -> None:
     if one.id not in inputs:
         if one.required:
             raise RunInputError(f"Required input '{one.id}' is missing")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from reconciler.errors import RunError
 from reconciler.host.engine.inputs import checked_by
 from reconciler.host.engine.run import Run, placed, within
 from reconciler.host.engine.state import State
-from reconciler.host.items import Module, ModuleStep
+from reconciler.host.errors import RunError
+from reconciler.host.served import Module, ModuleStep
 from reconciler.model.config import JsonObject
 
 _MOST_STEPS: Final = 100

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from reconciler.errors import RunError, RunInputError, RunTimeoutError
-from reconciler.host.items import UNGUARDED, Extension, Guardrails, Module, Origin
+from reconciler.host.errors import RunError, RunInputError, RunTimeoutError
+from reconciler.host.served import UNGUARDED, Extension, Guardrails, LoadedFrom, Module
 from reconciler.model.config import JsonObject
 
 _Number = TypeVar("_Number", int, float)
@@ -37,7 +37,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Reply:
     """What a model said. ``usage`` counts tokens, as the server gives them."""
 
     text: str
@@ -48,11 +48,11 @@ class Answer:
 class Model(Protocol):
     """A model server."""
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         """The model's answer. ``ModelError``, or ``RunTimeoutError``, where there is none."""
 
 
-class Served(Protocol):
+class ServedItems(Protocol):
     """The items that a run can call: those that were served when it began."""
 
     @property
@@ -70,13 +70,13 @@ class Services:
     trace id; ``execute`` runs an extension, for the steps that call others.
     """
 
-    served: Served
+    served: ServedItems
     model: Model
     limits: RunLimits
     default_model: str
     is_mutable: Callable[[str], bool]
     now: Callable[[], datetime]
-    answered: Callable[[Answer, str], Awaitable[None]]
+    answered: Callable[[Reply, str], Awaitable[None]]
     execute: Execute
 
 
@@ -106,7 +106,7 @@ class Run:
 
     def inside(self, extension: Extension) -> Run:
         """The level of an extension that is called; what a module brings stays between the module's own."""
-        own = self.own if extension.origin is Origin.BUNDLED else {}
+        own = self.own if extension.origin is LoadedFrom.BUNDLED else {}
         return replace(self.deeper(extension.guardrails), own=own)
 
     def deeper(self, guardrails: Guardrails) -> Run:

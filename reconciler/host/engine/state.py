@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from reconciler.errors import RunError
+from reconciler.host.errors import RunError
 from reconciler.model.config import Json, JsonObject
 
 MAX_TEXT_CHARACTERS: Final = 2**22

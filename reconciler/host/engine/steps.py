@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reconciler.errors import RunError
 from reconciler.host.decode import rules_of
-from reconciler.host.engine.answers import object_in
-from reconciler.host.engine.call import Call, Given, StepFunction, asked, reply_view
 from reconciler.host.engine.expression import first_that_holds
 from reconciler.host.engine.modules import module_named, run_module, validate_module
+from reconciler.host.engine.outputs import object_in
 from reconciler.host.engine.run import Question
 from reconciler.host.engine.state import PLACEHOLDER, text_of
+from reconciler.host.engine.step import Call, Given, StepFunction, asked, reply_view
 from reconciler.host.engine.template import rendered
+from reconciler.host.errors import RunError
 from reconciler.model.config import Json, JsonObject
 
 _SETTINGS: Final = ("temperature", "max_tokens", "top_p", "stop", "seed")

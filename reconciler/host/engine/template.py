@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.errors import RunError
 from reconciler.host.engine.state import MAX_TEXT_CHARACTERS, State, substituted, text_of
+from reconciler.host.errors import RunError
 from reconciler.model.config import Json, JsonObject
 
 _ACTION: Final = re.compile(

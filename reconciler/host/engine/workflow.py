@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.errors import RunError
-from reconciler.host.engine.answers import declared, object_in
-from reconciler.host.engine.call import Call, Given, asked
 from reconciler.host.engine.expression import first_that_holds
 from reconciler.host.engine.inputs import checked_state
+from reconciler.host.engine.outputs import declared, object_in
 from reconciler.host.engine.run import Question, Run, placed, within
 from reconciler.host.engine.state import REFERENCE, State, text_of
+from reconciler.host.engine.step import Call, Given, asked
 from reconciler.host.engine.steps import STEPS
-from reconciler.host.items import Extension, Task
+from reconciler.host.errors import RunError
+from reconciler.host.served import Extension, Task
 from reconciler.model.config import JsonObject
 
 _SETTINGS_NOT_SENT: Final = frozenset(["provider", "model_name", "model"])

@@ -12,7 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 
-from reconciler.host.web.answers import Problem
+from reconciler.host.web.response import Problem
 
 _BEARER: Final = "bearer "
 

@@ -6,14 +6,14 @@ import asyncio
 
 from starlette.responses import Response
 
-from reconciler.errors import RunError
-from reconciler.host.items import Endpoint, Extension, Module
+from reconciler.host.errors import RunError
 from reconciler.host.routes import Match
-from reconciler.host.runtime import Refreshed, Runtime
+from reconciler.host.runtime import RefreshResult, Runtime
+from reconciler.host.served import Endpoint, Extension, Module
 from reconciler.host.snapshot import Snapshot
-from reconciler.host.web.answers import Problem, answer, bad_request, not_found, problem_of
-from reconciler.host.web.asking import Asked, endpoint_input
 from reconciler.host.web.openapi import openapi_document
+from reconciler.host.web.request import Call, endpoint_input
+from reconciler.host.web.response import Problem, answer, bad_request, not_found, problem_of
 from reconciler.model.config import JsonObject
 
 _PARTIAL = 206
@@ -25,7 +25,7 @@ class Api:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._one_change = asyncio.Lock()  # those that wait must not hold the threads that runs need for their files
-        self._next_refresh: asyncio.Task[Refreshed] | None = None
+        self._next_refresh: asyncio.Task[RefreshResult] | None = None
 
     async def health(self) -> Response:
         connected = await self.runtime.client.is_reachable()
@@ -37,16 +37,16 @@ class Api:
             }
         )
 
-    async def openapi(self, asked: Asked) -> Response:
+    async def openapi(self, asked: Call) -> Response:
         return answer(openapi_document(asked.snapshot))
 
     # Extensions
 
-    async def list_extensions(self, asked: Asked) -> Response:
+    async def list_extensions(self, asked: Call) -> Response:
         found = [_in_short(extension) for extension in asked.snapshot.extensions.values()]
         return answer({"count": len(found), "extensions": [*found]})
 
-    async def get_extension(self, asked: Asked) -> Response:
+    async def get_extension(self, asked: Call) -> Response:
         extension = _extension(asked)
         return answer(
             {
@@ -59,7 +59,7 @@ class Api:
             }
         )
 
-    async def execute_extension(self, asked: Asked) -> Response:
+    async def execute_extension(self, asked: Call) -> Response:
         extension = _extension(asked)
         if not extension.enabled:
             raise Problem(503, "service_unavailable", "Extension is disabled")
@@ -67,10 +67,10 @@ class Api:
             raise bad_request("Only workflow extensions can be executed via API")
         return await self._run(asked, extension, asked.document())
 
-    async def call_endpoint(self, asked: Asked, match: Match) -> Response:
+    async def call_endpoint(self, asked: Call, match: Match) -> Response:
         return await self._run(asked, match.route.extension, endpoint_input(asked, match))
 
-    async def refresh(self, _asked: Asked) -> Response:
+    async def refresh(self, _asked: Call) -> Response:
         if self._next_refresh is None:  # else one that has not begun yet will see whatever this one would
             self._next_refresh = asyncio.create_task(self._refresh())
         refreshed = await asyncio.shield(self._next_refresh)
@@ -86,12 +86,12 @@ class Api:
         errors: JsonObject = {"errors": [str(fault) for fault in now.faults]} if now.faults else {}
         return answer(document | errors, _PARTIAL if now.faults else 200)
 
-    async def _refresh(self) -> Refreshed:
+    async def _refresh(self) -> RefreshResult:
         async with self._one_change:
             self._next_refresh = None
             return await asyncio.to_thread(self.runtime.refresh)
 
-    async def put_extension(self, asked: Asked) -> Response:
+    async def put_extension(self, asked: Call) -> Response:
         if not self.runtime.settings.takes_manifests:
             return answer({"code": "UPSERT_NOT_CONFIGURED", "error": "Workflow upsert is not enabled"}, 501)
         if not asked.body.strip():
@@ -102,11 +102,11 @@ class Api:
 
     # Modules
 
-    async def list_modules(self, asked: Asked) -> Response:
+    async def list_modules(self, asked: Call) -> Response:
         found = [_module_in_short(module) for module in asked.snapshot.modules.values()]
         return answer({"count": len(found), "modules": [*found]})
 
-    async def get_module(self, asked: Asked) -> Response:
+    async def get_module(self, asked: Call) -> Response:
         module = _module(asked)
         return answer(
             {
@@ -118,7 +118,7 @@ class Api:
             }
         )
 
-    async def execute_module(self, asked: Asked) -> Response:
+    async def execute_module(self, asked: Call) -> Response:
         module = _module(asked)
         if not module.enabled:
             raise Problem(503, "service_unavailable", "Agentic module is disabled")
@@ -130,7 +130,7 @@ class Api:
             raise problem
         return self._limited({"data": record.to_document(), "success": True})
 
-    async def _run(self, asked: Asked, extension: Extension, given: JsonObject) -> Response:
+    async def _run(self, asked: Call, extension: Extension, given: JsonObject) -> Response:
         try:
             running = self.runtime.run(asked.snapshot, extension, given, asked.request_id)
             result = await asked.unless_left(running)
@@ -145,14 +145,14 @@ class Api:
         return response
 
 
-def _extension(asked: Asked) -> Extension:
+def _extension(asked: Call) -> Extension:
     found = asked.snapshot.extensions.get(asked.name)
     if found is None:
         raise not_found("Extension", asked.snapshot.faults_of(asked.name))
     return found
 
 
-def _module(asked: Asked) -> Module:
+def _module(asked: Call) -> Module:
     found = asked.snapshot.modules.get(asked.name)
     if found is None:
         raise not_found("Agentic module", asked.snapshot.faults_of(asked.name))

@@ -15,20 +15,20 @@ from starlette.routing import Route
 
 from reconciler.documents import json_text
 from reconciler.errors import InputError, LlamagateError
-from reconciler.host.hooks import Seen
+from reconciler.host.hooks import HookEvent
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.access import Access, address_of
-from reconciler.host.web.answers import Problem, not_found, problem_of
 from reconciler.host.web.api import Api
-from reconciler.host.web.asking import Asked, body_of, path_below
+from reconciler.host.web.request import Call, body_of, path_below
+from reconciler.host.web.response import Problem, not_found, problem_of
 from reconciler.model.config import Json
 
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _GONE: Final = 499
 """For a caller who left; nobody reads it."""
 
-Handler = Callable[[Asked], Awaitable[Response]]
+Handler = Callable[[Call], Awaitable[Response]]
 
 
 def make_app(runtime: Runtime, *, local_only: bool = False) -> Starlette:
@@ -102,7 +102,7 @@ class _Gate:
             self._access.check(request, needs_key=needs_key, counts=counts)
             body = await body_of(request, self._runtime.settings.body)
             await self._runtime.hooks.requested(snapshot, request.url.path, partial(_seen, request, request_id, body))
-            return await handler(Asked(request=request, request_id=request_id, snapshot=snapshot, body=body))
+            return await handler(Call(request=request, request_id=request_id, snapshot=snapshot, body=body))
 
         return await self._answered(request_id, work())
 
@@ -126,7 +126,7 @@ class _Gate:
         self._runtime.tell(f"request {request_id} met a bug ({type(error).__name__}):\n{trace}")
 
 
-async def _no_route(_asked: Asked) -> Response:
+async def _no_route(_asked: Call) -> Response:
     raise not_found("Endpoint")
 
 
@@ -139,8 +139,8 @@ def _marked(response: Response, request_id: str) -> Response:
     return response
 
 
-def _seen(request: Request, request_id: str, body: bytes) -> Seen:
-    return Seen(
+def _seen(request: Request, request_id: str, body: bytes) -> HookEvent:
+    return HookEvent(
         method=request.method,
         path=request.url.path,
         request_id=request_id,

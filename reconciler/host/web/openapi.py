@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler import __version__
-from reconciler.host.items import Extension
+from reconciler.host.served import Extension
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
 

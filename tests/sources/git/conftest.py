@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.sources.git_command import GitRules
-from reconciler.sources.repository import Repository
+from reconciler.sources.git.command import GitRules
+from reconciler.sources.git.repository import Repository
 from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.sources.git_address import Transport, git_url_problem, origin_of, ref_problem, transport_of
+from reconciler.sources.git.address import Transport, git_url_problem, origin_of, ref_problem, transport_of
 from tests.sources.git_servers import git
 
 GOOD = {

@@ -17,9 +17,9 @@ from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
 from reconciler.packages.folder import open_folder
-from reconciler.sources.git_command import Git, GitRules
-from reconciler.sources.git_content import GitContent, open_commit
-from reconciler.sources.git_objects import DamagedError, Objects
+from reconciler.sources.git.command import Git, GitRules
+from reconciler.sources.git.content import GitContent, open_commit
+from reconciler.sources.git.objects import DamagedError, Objects
 from tests.sources.git_servers import Origin
 
 SMALLER = "make the package smaller"

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from reconciler.errors import InputError, LlamagateError, StorageError, UnreachableError
-from reconciler.sources.git_failure import GitFailedError, IdsRefusedError, UnknownCommitError, failure
+from reconciler.sources.git.failure import GitFailedError, IdsRefusedError, UnknownCommitError, failure
 
 URL = "https://example.org/x"
 DENIED = "access is denied"

@@ -16,7 +16,7 @@ import pytest
 from reconciler.errors import InputError, LlamagateError, UnreachableError
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
-from reconciler.sources.repository import Repository
+from reconciler.sources.git.repository import Repository
 from tests.conftest import PROJECT
 from tests.sources.git_servers import GitOverHttp, Hanging, Origin, answering, demanding, git, git_over_http
 
@@ -212,8 +212,8 @@ def test_row_90_a_secret_is_on_no_command_line_and_in_no_text(served: GitOverHtt
 ASKING = """
 import os, tempfile
 from pathlib import Path
-from reconciler.sources.repository import Repository
-from reconciler.sources.git_command import GitRules
+from reconciler.sources.git.repository import Repository
+from reconciler.sources.git.command import GitRules
 
 rules = GitRules(variables=dict(os.environ), headers=({header!r},), seconds=600)
 with tempfile.TemporaryDirectory() as folder:
@@ -270,8 +270,8 @@ def test_git_ends_at_the_deadline_with_all_that_it_started(served: GitOverHttp, 
 BRINGING = """
 import os, sys
 from pathlib import Path
-from reconciler.sources.repository import Repository
-from reconciler.sources.git_command import GitRules
+from reconciler.sources.git.repository import Repository
+from reconciler.sources.git.command import GitRules
 
 url, folder, commit = sys.argv[1:]
 Repository(url, folder=Path(folder), rules=GitRules(variables=dict(os.environ))).bring([commit])

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sources import git_process
-from reconciler.sources.git_process import Command, OutputTooLargeError, run
+from reconciler.sources.git import process as git_process
+from reconciler.sources.git.process import GitCommand, OutputTooLargeError, run
 
 
-def python(code: str, folder: Path) -> Command:
-    return Command(arguments=[sys.executable, "-c", code], environment={"ONLY": "this"}, folder=folder)
+def python(code: str, folder: Path) -> GitCommand:
+    return GitCommand(arguments=[sys.executable, "-c", code], environment={"ONLY": "this"}, folder=folder)
 
 
 def test_input_output_and_exit_code(tmp_path: Path) -> None:
@@ -49,4 +49,4 @@ def test_a_child_that_stays_behind_is_ended_at_the_deadline(tmp_path: Path) -> N
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        run(Command(arguments=[str(tmp_path / "none")], environment={}, folder=tmp_path), seconds=60)
+        run(GitCommand(arguments=[str(tmp_path / "none")], environment={}, folder=tmp_path), seconds=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.sources.git_refs import Refs
+from reconciler.sources.git.refs import Refs
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "abc" + "d" * 37)
 LISTING = f"""\

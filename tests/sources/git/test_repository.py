@@ -15,9 +15,9 @@ from reconciler.errors import BusyError, InputError, LlamagateError, StorageErro
 from reconciler.fs.file_lock import exclusive
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
-from reconciler.sources.git_copy import copy_path, unneeded_copies
-from reconciler.sources.git_failure import UnknownCommitError
-from reconciler.sources.repository import Repository
+from reconciler.sources.git.copy import copy_path, unneeded_copies
+from reconciler.sources.git.failure import UnknownCommitError
+from reconciler.sources.git.repository import Repository
 from tests.sources.git_servers import GitOverHttp, Hanging, Origin, answering, git, git_daemon
 
 RepositoryAt = Callable[..., Repository]

@@ -1,0 +1,138 @@
+"""A plan as a page for people: what, why, and what changes inside."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from reconciler.cli.ui.style import PLAIN, Style
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
+
+_MAX_VALUE_CHARACTERS: Final = 70
+_MAX_ROWS: Final = 20
+_INDENT: Final = " " * 6
+
+_LOOKS: Final = {
+    ActionKind.INSTALL: ("+", "green"),
+    ActionKind.REMOVE: ("-", "red"),
+    ActionKind.UPDATE: ("~", "yellow"),
+    ActionKind.DOWNGRADE: ("~", "red"),
+    ActionKind.ADOPT: ("=", "cyan"),
+    ActionKind.REPAIR: ("!", "yellow"),
+    ActionKind.CONFIGURE: ("~", "yellow"),
+    ActionKind.ENABLE: ("~", "green"),
+    ActionKind.DISABLE: ("~", "yellow"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What the last line says where nothing changes, and how a plan that is only shown is carried out."""
+
+    nothing: str = "everything is as the file says"
+    next_step: str = "'llamagate apply' carries it out."
+
+
+FOR_A_FILE: Final = Wording()
+FOR_A_COMMAND: Final = Wording(nothing="it is so already", next_step="Without --dry-run it is carried out.")
+
+
+def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording: Wording = FOR_A_FILE) -> str:
+    """The whole plan. ``done``: it has been carried out, and the last line says so."""
+    parts = [
+        "\n".join(_actions(plan.actions, style)),
+        _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
+        render_refusals(plan, style),
+        _section("Warnings", list(plan.warnings), "yellow", style),
+        style.paint(_summary(plan, wording, done=done), "bold"),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def render_refusals(plan: Plan, style: Style = PLAIN) -> str:
+    """Why the plan is not applied."""
+    return _section("Refused", [f"{refusal.key.id}: {refusal.message}" for refusal in plan.refusals], "red", style)
+
+
+def _actions(actions: Sequence[Action], style: Style) -> Iterator[str]:
+    width = max((len(action.key.id) for action in actions), default=0)
+    for action in actions:
+        yield from _action(action, style, width)
+
+
+def _action(action: Action, style: Style, width: int) -> Iterator[str]:
+    sign, colour = _LOOKS[action.action]
+    head = f"{sign} {action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
+    yield f"  {style.paint(head, colour)}"
+    for reason in action.reasons:
+        yield f"{_INDENT}{style.paint(reason, 'dim')}"
+    yield from (f"{_INDENT}{line}" for line in _diff(action.diff, style))
+
+
+def _versions(action: Action) -> str:
+    versions = [version for version in (action.from_version, action.to_version) if version]
+    return " → ".join(dict.fromkeys(versions))
+
+
+def _diff(diff: JsonObject, style: Style) -> Iterator[str]:
+    rows = list(_rows(cast(JsonObject, diff.get("manifest", {})), style))
+    yield from rows[:_MAX_ROWS]
+    if len(rows) > _MAX_ROWS:
+        yield style.paint(f"… and {len(rows) - _MAX_ROWS} more changes in the manifest (--json shows all)", "dim")
+    files = cast(dict[str, list[str]], diff.get("files", {}))
+    for part, sign, colour in (("added", "+", "green"), ("changed", "~", "yellow"), ("removed", "-", "red")):
+        paths = files.get(part, [])
+        yield from (style.paint(f"{sign} {path} ({part} file)", colour) for path in paths[:_MAX_ROWS])
+        if len(paths) > _MAX_ROWS:
+            yield style.paint(f"… and {len(paths) - _MAX_ROWS} more {part} files", "dim")
+
+
+def _rows(manifest: JsonObject, style: Style) -> Iterator[str]:
+    for path, pair in cast(dict[str, list[Json]], manifest.get("changed", {})).items():
+        yield style.paint(f"~ {path}: {_value(pair[0])} → {_value(pair[1])}", "yellow")
+    for path, value in cast(JsonObject, manifest.get("added", {})).items():
+        yield style.paint(f"+ {path}: {_value(value)}", "green")
+    for path, value in cast(JsonObject, manifest.get("removed", {})).items():
+        yield style.paint(f"- {path}: {_value(value)}", "red")
+
+
+def _value(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"
+
+
+def drift_row(row: Drift) -> str:
+    """One departure in words: ``foo: manifest.yaml was changed by hand``."""
+    if row.change is Change.REGISTRY:
+        return f"{row.key.id}: its entry in {row.path} is missing or wrong"
+    words = {
+        Change.EDITED: "was changed by hand",
+        Change.MISSING: "is missing",
+        Change.REPLACED: "was replaced by a link or another kind of file",
+    }
+    return f"{row.key.id}: {'its folder' if row.path == '.' else row.path} {words[row.change]}"
+
+
+def _section(title: str, rows: list[str], colour: str, style: Style) -> str:
+    if not rows:
+        return ""
+    return "\n".join([style.paint(title, colour), *(f"  {row}" for row in rows)])
+
+
+def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
+    if plan.refusals:
+        count = len(plan.refusals)
+        return f"Nothing is done: {count} {'refusal' if count == 1 else 'refusals'} in the plan."
+    if not plan.changes:
+        if plan.drift:
+            return f"No changes: what differs is left as it is (generation {plan.generation})."
+        return f"No changes: {wording.nothing} (generation {plan.generation})."
+    counts = Counter(action.action for action in plan.actions)
+    words = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "1 registry rebuild"
+    if done:
+        return f"Applied as generation {plan.generation + 1}: {words}."
+    return f"Plan: {words}. {wording.next_step}"

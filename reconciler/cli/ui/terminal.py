@@ -1,0 +1,131 @@
+"""Where output goes: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, TextIO
+
+from reconciler.cli.ui.style import Style
+from reconciler.errors import StorageError
+from reconciler.model.config import JsonObject
+
+_PROGRESS_AFTER_SECONDS: Final = 0.5
+_PROGRESS_EVERY_SECONDS: Final = 0.1
+_UNSAFE: Final = re.compile(
+    "(?!\x1b\\[\\d{1,2}m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""Characters by which text of others, a registry or a manifest, could steer the terminal. Colours are our own."""
+
+
+@dataclass(slots=True)
+class Terminal:
+    """One command's output. With ``as_json`` only ``document`` writes to standard output."""
+
+    as_json: bool = False
+    quiet: bool = False
+    no_color: bool = False
+    _started: float = field(default_factory=time.monotonic)
+    _shown_at: float = 0.0
+
+    @property
+    def style(self) -> Style:
+        """Colours for standard output, if it is a terminal."""
+        return _style(sys.stdout, self.no_color)
+
+    @property
+    def error_style(self) -> Style:
+        return _style(sys.stderr, self.no_color)
+
+    def result(self, text: str) -> None:
+        """Show a result to a person."""
+        if text and not self.as_json and not self.quiet:
+            self._clear()
+            _to_stdout(_harmless(text) + "\n")
+
+    def document(self, document: JsonObject) -> None:
+        """Print the one JSON document, where it is wanted."""
+        if self.as_json:
+            self._clear()
+            _to_stdout(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+    def line(self, document: JsonObject) -> None:
+        """Print a JSON document as one line, at once. That nobody reads it is no reason to leave what is being done."""
+        with suppress(StorageError):
+            _to_stdout(json.dumps(document, ensure_ascii=False) + "\n", flush=True)
+
+    def error(self, text: str) -> None:
+        """Tell a person what failed, however quiet they want it."""
+        self._tell(text)
+
+    def notice(self, line: str) -> None:
+        """Tell a person something in passing."""
+        if not self.quiet:
+            self._tell(f"llamagate: {line}")
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Show how far long work is, on a terminal only."""
+        now = time.monotonic()
+        if self.quiet or not sys.stderr.isatty() or now - self._started < _PROGRESS_AFTER_SECONDS:
+            return
+        if done == total:
+            self._clear()
+        elif now - self._shown_at >= _PROGRESS_EVERY_SECONDS:
+            self._shown_at = now
+            _to_stderr(f"\r\x1b[K{what} {done} of {total}")
+
+    def _tell(self, text: str) -> None:
+        self._clear()
+        _to_stderr(_harmless(text) + "\n")
+
+    def _clear(self) -> None:
+        if self._shown_at:
+            self._shown_at = 0.0
+            _to_stderr("\r\x1b[K")
+
+
+def finish_output() -> None:
+    """Write what is still buffered. ``StorageError`` where that cannot be done."""
+    _to_stdout("", flush=True)
+
+
+def silence(stream: TextIO) -> None:
+    """From now on nothing arrives, and nothing fails, not even when the interpreter ends and writes what is left."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _to_stdout(text: str, *, flush: bool = False) -> None:
+    try:
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)  # whoever read our output had enough: that is no failure
+    except OSError as error:
+        silence(sys.stdout)
+        message = f"standard output: {error.strerror}; the command itself was carried out"
+        raise StorageError(message) from error
+
+
+def _to_stderr(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        silence(sys.stderr)  # nobody listens: no reason to leave what is being done
+
+
+def _harmless(text: str) -> str:
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def _style(stream: TextIO, no_color: bool) -> Style:
+    return Style(colours=stream.isatty() and not no_color)

@@ -1,0 +1,90 @@
+"""Collect: drop from the cache what neither a lock nor a generation needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.apply.cleanup import unneeded_packages
+from reconciler.errors import storage_error
+from reconciler.fs import tree
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.listener import Listener
+from reconciler.model.lock import LockItem
+from reconciler.model.record import Record
+from reconciler.model.source import SourceKind
+from reconciler.reconcile.exclusive import exclusive, settle
+from reconciler.sources.git.copy import unneeded_copies
+from reconciler.store.desired_file import lock_path, read_lock
+from reconciler.store.state_files import read_record
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What nobody needs: its name in the cache, and its size in bytes."""
+
+    what: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """``dropped`` is still there where it was a dry run."""
+
+    dropped: tuple[Dropped, ...]
+    dry_run: bool
+
+    def to_document(self) -> JsonObject:
+        return {
+            "dry_run": self.dry_run,
+            "freed": sum(one.size for one in self.dropped),
+            "dropped": [{"path": one.what, "size": one.size} for one in self.dropped],
+        }
+
+
+def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) -> Collected:
+    """Drop packages that neither the record, a generation nor a lock names, and repositories that no lock names.
+
+    The locks are that of ``file`` and those of the files whose items are installed; one that cannot be read is an
+    error, since what it needs cannot be known.
+    """
+    home = Home(env.home)
+    with exclusive(env, listener):
+        settle(home, file)
+        record, _ = read_record(home)
+        entries = [*_locked(record, file)]
+        packages = {home.cached(entry.tree) for entry in entries}
+        git = [entry.source.location for entry in entries if entry.source.kind is SourceKind.GIT]
+        try:
+            packages_to_drop = [path for path in unneeded_packages(home) if path not in packages]
+            dropped = [_drop(path, home, dry_run=dry_run) for path in packages_to_drop]
+            with unneeded_copies(home.git_cache, keep=git) as copies:
+                dropped += [_drop(path, home, dry_run=dry_run) for path in copies]
+        except OSError as error:
+            raise storage_error(error, "not everything was dropped that could be") from error
+    return Collected(dropped=tuple(dropped), dry_run=dry_run)
+
+
+def _locked(record: Record, file: Path) -> Iterator[LockItem]:
+    """The entries of every lock, sources with absolute locations."""
+    files = {file.absolute(), *map(Path, record.owners.values())}
+    for path in sorted(lock_path(one) for one in files):
+        for entry in read_lock(path).lock.items:
+            source = entry.source
+            location = source.location if source.is_address else str(path.parent / source.location)
+            yield replace(entry, source=replace(source, location=location))
+
+
+def _drop(path: Path, home: Home, *, dry_run: bool) -> Dropped:
+    dropped = Dropped(path.relative_to(home.cache).as_posix(), _size(path))
+    if not dry_run:
+        tree.remove_tree(path)
+    return dropped
+
+
+def _size(path: Path) -> int:
+    below: Iterable[Path] = path.rglob("*") if path.is_dir() else ()
+    return sum(one.lstat().st_size for one in (path, *below) if not one.is_dir())

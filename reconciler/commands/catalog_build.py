@@ -1,0 +1,218 @@
+"""Catalog: an index of the packages in a folder, which any web server can then serve."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, storage_error
+from reconciler.fs import durable
+from reconciler.model.catalog import INDEX_NAME, Catalog, Release
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import Limits
+from reconciler.model.digest import Digest
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey, is_ignored, path_problem
+from reconciler.model.package import DEFINITIONS
+from reconciler.model.source import Source, SourceKind
+from reconciler.model.version import in_order
+from reconciler.packages.checksums import with_checksums
+from reconciler.packages.content import shown
+from reconciler.packages.open_package import OpenPackage
+from reconciler.packages.zip.pack import pack
+from reconciler.resolve.resolved import open_source
+from reconciler.sources.catalog.index import index_bytes, read_index_file, url_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """The catalog as it is now. ``packed`` are archives made of folders; ``added`` and ``gone`` name versions."""
+
+    index: Path
+    catalog: Catalog
+    packed: tuple[Path, ...]
+    added: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    def to_document(self) -> JsonObject:
+        return {
+            "index": str(self.index),
+            "added": [*self.added],
+            "gone": [*self.gone],
+            "packed": [str(path) for path in self.packed],
+            "items": {key.id: [*versions] for key, versions in sorted(self.catalog.items.items())},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A package in the folder of a catalog, as a zip or as a folder."""
+
+    place: Path
+    opened: OpenPackage
+
+    @property
+    def key(self) -> ItemKey:
+        return ItemKey(self.opened.package.manifest.kind, self.opened.package.manifest.id)
+
+    @property
+    def version(self) -> str:
+        return self.opened.package.manifest.version
+
+    @property
+    def is_folder(self) -> bool:
+        return self.place.is_dir()
+
+    def archive(self, folder: Path) -> str:
+        """Where its zip lies, or will lie, below the catalog's folder."""
+        return f"{self.key.id}-{self.version}.zip" if self.is_folder else self.place.relative_to(folder).as_posix()
+
+    def __str__(self) -> str:
+        return f"{self.key.id} {self.version}"
+
+
+def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
+    """Write the index of every package below ``folder``; one that lies there as a folder is packed first.
+
+    What was published stays as it was: ``RefusedError`` where a version that the index lists has other content now.
+    ``InputError`` with everything that is no valid package.
+    """
+    index = folder / INDEX_NAME
+    before, today = _index_before(index), env.now.date().isoformat()
+    found = _one_each(_packages(folder, limits))
+    for one in found:
+        _check_is_as_published(one, before.items.get(one.key, {}).get(one.version), index)
+    items: dict[ItemKey, dict[str, Release]] = {}
+    packed = []
+    for one in found:
+        archive = _packed(one, folder) if one.is_folder else one.place
+        packed += [archive] if one.is_folder else []
+        known = before.items.get(one.key, {}).get(one.version)
+        items.setdefault(one.key, {})[one.version] = _release(folder, archive, one, known, today)
+    catalog = Catalog(items={key: {v: items[key][v] for v in in_order(items[key])} for key in items})
+    _write(index, index_bytes(catalog))
+    return Built(
+        index=index,
+        catalog=catalog,
+        packed=tuple(packed),
+        added=_more(catalog, before),
+        gone=_more(before, catalog),
+    )
+
+
+def _index_before(index: Path) -> Catalog:
+    try:
+        return read_index_file(index)
+    except FileNotFoundError:
+        return Catalog()
+    except OSError as error:
+        raise InputError(f"{index} cannot be read: {error.strerror}") from error
+
+
+def _packages(folder: Path, limits: Limits) -> list[_Found]:
+    """Every package below ``folder``. One error with the faults of all that are none."""
+    found: list[_Found] = []
+    faults: list[Fault] = []
+    for place in _places(folder):
+        kind = SourceKind.DIR if place.is_dir() else SourceKind.ZIP
+        try:
+            found.append(_Found(place, open_source(Source(kind, str(place)), limits, str(place))))
+        except LlamagateError as error:
+            faults += error.faults or [Fault(file=str(place), message=error.message)]
+            continue
+        archive = found[-1].archive(folder)
+        problem = "the version holds a '/'" if kind is SourceKind.DIR and "/" in archive else path_problem(archive)
+        if problem:
+            faults.append(Fault(file=str(folder), message=f"{shown(archive)} cannot be listed: {problem}"))
+    if faults:
+        message = str(faults[0]) if len(faults) == 1 else f"{folder}: {len(faults)} faults in its packages"
+        raise InputError(message, faults=faults, advice="mend them, or move them out of the catalog's folder")
+    return found
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    """Where packages lie. A folder with a definition in it is one, and nothing in it is proposal at."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be listed: {error.strerror}", advice="name a folder of packages") from error
+    for entry in entries:
+        if is_ignored(entry.name) or entry.is_symlink():
+            continue
+        if (entry.is_file() and entry.suffix.lower() == ".zip") or (
+            entry.is_dir() and any((entry / name).is_file() for name in DEFINITIONS)
+        ):
+            yield entry
+        elif entry.is_dir():
+            yield from _places(entry)
+
+
+def _one_each(found: Iterable[_Found]) -> list[_Found]:
+    """Each version once: as a zip, where there is one. Ids are unique, also when case is ignored."""
+    chosen: dict[tuple[ItemKey, str], _Found] = {}
+    spelled: dict[str, ItemKey] = {}
+    for one in sorted(found, key=lambda one: one.is_folder):
+        key = spelled.setdefault(one.key.id.casefold(), one.key)
+        if key != one.key:
+            raise InputError(f"{one.place} holds the {one.key}, but the {key} has the same id")
+        other = chosen.setdefault((one.key, one.version), one)
+        if other.opened.package.tree != one.opened.package.tree:
+            message = f"{one.place} and {other.place} are both {one}, with different content"
+            raise RefusedError(message, advice="give one of them another version")
+    return [chosen[place] for place in sorted(chosen)]
+
+
+def _check_is_as_published(one: _Found, known: Release | None, index: Path) -> None:
+    if known is not None and known.tree != one.opened.package.tree:
+        message = f"{one.place} has other content than {index} lists as {one}, and others may have that locked"
+        raise RefusedError(message, advice="give it a new version; what was published stays as it is")
+
+
+def _packed(one: _Found, folder: Path) -> Path:
+    archive = folder / one.archive(folder)
+    if archive.exists():
+        raise InputError(f"{archive} exists, and is not {one}, which {one.place} holds", advice="rename it")
+    try:
+        with durable.new_file(archive) as out:
+            pack(with_checksums(one.opened.content), out)
+    except OSError as error:
+        raise storage_error(error, f"{archive} was not written") from error
+    return archive
+
+
+def _release(folder: Path, archive: Path, one: _Found, known: Release | None, today: str) -> Release:
+    with archive.open("rb") as file:
+        digest = Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
+        size = os.fstat(file.fileno()).st_size
+    if known is not None and known.archive != digest:
+        message = f"{archive} was packed anew: it has other bytes than the index lists for {one}"
+        raise RefusedError(message, advice="put back the file that was published, or give it a new version")
+    return Release(
+        url=url_of(one.archive(folder)),
+        archive=digest,
+        tree=one.opened.package.tree,
+        size=size,
+        released=known.released if known else today,
+        yanked=known.yanked if known else False,
+    )
+
+
+def _more(catalog: Catalog, than: Catalog) -> tuple[str, ...]:
+    """The versions that the other one does not list."""
+    return tuple(
+        f"{key.id} {version}"
+        for key in sorted(catalog.items)
+        for version in catalog.items[key]
+        if version not in than.items.get(key, {})
+    )
+
+
+def _write(index: Path, data: bytes) -> None:
+    try:
+        if not index.exists() or index.read_bytes() != data:
+            durable.write_file(index, data)
+    except OSError as error:
+        raise storage_error(error, f"{index} was not written") from error

@@ -1,0 +1,118 @@
+"""Import: one package from a zip or a folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
+from reconciler.errors import InputError
+from reconciler.model.desired import DesiredItem
+from reconciler.model.environment import Environment
+from reconciler.model.ids import Kind
+from reconciler.model.package import DEFINITIONS
+from reconciler.model.source import Source
+from reconciler.planning.intent import Target
+from reconciler.planning.intents import to_import
+from reconciler.reconcile.home_state import HomeState, Spoken, listed_item, read_home_state, spoken
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.propose import Parts, planned
+from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.resolve.here import resolve_package
+from reconciler.resolve.resolved import Resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What is asked for. ``kind`` is ``None`` where any will do; ``save`` writes the item into the desired state."""
+
+    package: Path
+    kind: Kind | None = None
+    downgrade: bool = False
+    overwrite: bool = False
+    save: bool = False
+
+
+def propose_import(env: Environment, file: Path, asked: Import) -> Proposal:
+    """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
+    state = read_home_state(env, file, needs_file=asked.save)
+    _check_is_whole(asked.package)
+    found = resolve_package(_absolute(asked.package), limits=state.policy.limits, name=str(asked.package))
+    return propose_package(state, found, asked)
+
+
+def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposal:
+    """Plan an import of a package that is read already. Errors as for ``propose_import``."""
+    if asked.kind not in (None, found.key.kind):
+        message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
+        raise InputError(message, advice=f"'llamagate import {found.key.kind} {asked.package}' takes it")
+    owner = saving_owner(state) if asked.save else None
+    if asked.save:
+        check_can_be_kept(state, found)
+    inputs = saved_packages(state, [found]) if asked.save else ()
+    intent = to_import(
+        replace(state.base_intent(), saves_for=owner),
+        target_from_package(state, found, owner=owner, listed=listed_item(state, found.key) if asked.save else None),
+        state.record,
+        downgrade=asked.downgrade,
+        overwrite=asked.overwrite,
+    )
+    against = _contradicted(state, found, saved=asked.save)
+    return planned(state, intent, Parts(resolved={found.key: found}, carried={}, inputs=inputs, against=against))
+
+
+def _check_is_whole(package: Path) -> None:
+    if package.name in DEFINITIONS and package.is_file():
+        advice = f"'llamagate import {package.parent}' takes all of it"
+        raise InputError(f"{package} is one file of a package", advice=advice)
+
+
+def target_from_package(
+    state: HomeState, found: Resolved, *, owner: str | None, listed: DesiredItem | None = None
+) -> Target:
+    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it.
+
+    ``listed`` is what the file says of it, where the file is to speak for it from now on.
+    """
+    recorded = state.record.items.get(found.key)
+    says = listed or recorded
+    config = says.config if says else {}
+    missing = unset_variables(state.env, config)
+    if missing:
+        raise InputError(
+            f"{found.key.id} is configured with the environment variable {missing[0][1]}, which is not set",
+            advice="set it and run the command again",
+        )
+    return target_for(
+        state.env,
+        found,
+        recorded=recorded,
+        limits=state.policy.limits,
+        owner=owner or (recorded.owner if recorded else None),
+        config=config,
+        enabled=listed.enabled if listed else None,
+        depends_on=says.depends_on if says else (),
+    )
+
+
+def _contradicted(state: HomeState, found: Resolved, *, saved: bool) -> Spoken | None:
+    """The file that takes the item from elsewhere, if one does or may."""
+    says = spoken(state, found.key)
+    if says is None or (saved and says.file == state.path):
+        return None
+    if says.item is not None and _is_same(says.item.source, found.source, says.file.absolute().parent):
+        return None
+    return says
+
+
+def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
+    """Whether a file in ``folder`` takes the item from where it was taken now, whatever way that is written."""
+    there = folder / listed.location
+    return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
+
+
+def _absolute(path: Path) -> Path:
+    """``path`` without ``..``; links in it stay, as they may lead elsewhere one day, unless that is another place."""
+    plain = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows every link
+    return plain if ".." not in path.parts or (plain.exists() and plain.samefile(path)) else path.resolve()

@@ -1,0 +1,110 @@
+"""A desired state for what is already there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.errors import InputError, StorageError
+from reconciler.fs import durable
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.desired import API_VERSION, DEFAULT_MUTABLE, DEFAULT_OWNER, Limits, section_of
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.record import RecordItem
+from reconciler.packages.content import Content, read
+from reconciler.packages.installed import open_installed
+from reconciler.planning.diff import mutable_matcher
+from reconciler.queries.list import ListedItem, list_items
+from reconciler.resolve.resolved import open_recorded
+from reconciler.store.state_files import read_record
+
+_HEAD = """\
+# What this LlamaGate installation holds, as it was found. 'llamagate apply' adopts it: nothing is rewritten.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """The file's text, and what could not be taken into it."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def describe_installed(env: Environment, folder: Path) -> Described:
+    """Describe every valid item; packages that have no source of their own are copied to ``folder/packages``.
+
+    ``InputError`` where a package folder to write exists already; then nothing is written.
+    """
+    home = Home(env.home)
+    record, _ = read_record(home)
+    sections: dict[Kind, JsonObject] = {kind: {} for kind in Kind}
+    copies: dict[ItemKey, Content] = {}
+    notes = []
+    for item in list_items(home):
+        recorded = record.items.get(item.key)
+        reason = _reason_to_leave_out(item, recorded)
+        if reason:
+            notes.append(f"{item.key.id} is left out: {reason}")
+            continue
+        if recorded is None or not (recorded.source.is_pinned or Path(recorded.source.location).exists()):
+            copies[item.key] = _content(home, item, recorded)
+        sections[item.key.kind][item.key.id] = _entry(item, recorded, folder, copied=item.key in copies)
+    _copy_all(copies, folder / "packages")
+    document: JsonObject = {"apiVersion": API_VERSION}
+    document |= {section_of(kind): section for kind, section in sections.items() if section}
+    return Described(text=_HEAD + yaml_text.dump(document), notes=tuple(notes))
+
+
+def _reason_to_leave_out(item: ListedItem, recorded: RecordItem | None) -> str:
+    if item.state == "missing":
+        return "its folder is missing"
+    if item.dialect is None:
+        return "it is no valid package; 'llamagate validate' on its folder says why"
+    if recorded is not None and recorded.owner not in (None, DEFAULT_OWNER):
+        return f"it belongs to the owner '{recorded.owner}'"
+    return ""
+
+
+def _content(home: Home, item: ListedItem, recorded: RecordItem | None) -> Content:
+    if recorded is not None:
+        return open_recorded(recorded, home, Limits()).content
+    return open_installed(home.item(item.key), limits=Limits(), name=item.key.id)
+
+
+def _entry(item: ListedItem, recorded: RecordItem | None, folder: Path, *, copied: bool) -> JsonObject:
+    source: Json = f"./packages/{item.key.id}"
+    if not copied and recorded is not None:
+        location = Path(recorded.source.location)
+        place = f"./{location.relative_to(folder)}" if location.is_relative_to(folder) else recorded.source.location
+        source = replace(recorded.source, location=place).to_document()
+    entry: JsonObject = {"source": source, "enabled": item.enabled}
+    if recorded is not None and recorded.source.chooses_by_version:
+        entry["version"] = recorded.version
+    if recorded is not None and recorded.config:
+        entry["config"] = recorded.config
+    if recorded is not None and recorded.depends_on:
+        entry["depends_on"] = [*recorded.depends_on]
+    return entry
+
+
+def _copy_all(copies: dict[ItemKey, Content], packages: Path) -> None:
+    for key in copies:
+        if (packages / key.id).exists():
+            raise InputError(f"{packages / key.id} exists; it is not overwritten", advice="move it aside")
+    is_mutable = mutable_matcher(DEFAULT_MUTABLE)
+    for key, content in copies.items():
+        for entry in content.files:
+            if not is_mutable(entry.path):
+                _copy(packages / key.id / entry.path, read(content, entry.path), executable=entry.executable)
+
+
+def _copy(target: Path, data: bytes, *, executable: bool) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        durable.write_file(target, data, mode=0o755 if executable else 0o644, sync=False)
+    except OSError as error:
+        raise StorageError(f"{target}: {error.strerror}; it was not written") from error

@@ -1,0 +1,132 @@
+"""Migrate: packages of a gateway's old ``./extensions`` folder become installed items. The old folder is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from reconciler.commands.import_ import target_from_package
+from reconciler.commands.save import saved_packages, saving_owner
+from reconciler.errors import Fault, InputError, LlamagateError, storage_error
+from reconciler.fs import durable
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey
+from reconciler.model.listener import Listener
+from reconciler.observe.legacy import _MANIFESTS, legacy_packages
+from reconciler.planning.intents import to_migrate
+from reconciler.reconcile.change import Explain, change
+from reconciler.reconcile.home_state import HomeState, listed_item, read_home_state
+from reconciler.reconcile.outcome import Outcome
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.propose import Parts, planned
+from reconciler.resolve.here import resolve_package
+from reconciler.resolve.resolved import Resolved
+
+MARKER: Final = ".migration_complete"
+_MARKER_TEXT: Final = b"migration completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """What is asked for. ``skips_invalid``: a folder that is no valid package is named and left, not refused."""
+
+    folder: Path
+    save: bool = False
+    skips_invalid: bool = False
+
+
+def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, *, explain: Explain | None) -> Outcome:
+    """Install what is found, and then mark the home as migrated, so that no gateway does it again."""
+    seen: list[Resolved] = []
+
+    def look() -> Proposal:
+        proposal, packages = _look(env, file, asked)
+        seen.extend(packages)
+        return proposal
+
+    outcome = change(env, file, listener, look, explain=explain)
+    if seen and not outcome.plan.refusals:
+        marker = env.home / MARKER
+        try:
+            if not marker.exists():
+                durable.write_file(marker, _MARKER_TEXT)
+        except OSError as error:
+            raise storage_error(error, "all is migrated, but the gateway may migrate again") from error
+    return outcome
+
+
+def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposal:
+    """Plan it. ``InputError`` with the faults of every folder that is no valid package."""
+    return _look(env, file, asked)[0]
+
+
+def _look(env: Environment, file: Path, asked: Migration) -> tuple[Proposal, list[Resolved]]:
+    """The plan, and every valid package that there is."""
+    state = read_home_state(env, file, needs_file=asked.save)
+    folders = legacy_packages(asked.folder)
+    packages, faults = _read_all(state, asked.folder, folders)
+    if faults and not asked.skips_invalid:
+        message = f"{asked.folder}: {len(folders) - len(packages)} of {len(folders)} packages cannot be migrated"
+        raise InputError(message, faults=faults, advice="mend them, or leave them out with --skip-invalid")
+    new = [one for one in packages if one.key not in state.present and one.key not in state.record.items]
+    earlier = [one for one in packages if asked.save and _is_to_be_listed(state, one)]
+    owner = saving_owner(state) if asked.save else None
+    inputs = saved_packages(state, [*new, *earlier]) if owner is not None and (new or earlier) else ()
+    notes = [f"{fault} (left out)" for fault in faults]
+    notes += _notes(state, asked.folder, packages) if folders else [_nothing_below(asked.folder)]
+    wanted = [target_from_package(state, one, owner=owner) for one in (*new, *earlier)]
+    claims = frozenset(one.key.id for one in earlier)
+    intent = to_migrate(replace(state.base_intent(), saves_for=owner), wanted, notes, claims=claims)
+    resolved = {one.key: one for one in (*new, *earlier)}
+    return planned(state, intent, Parts(resolved=resolved, carried={}, inputs=inputs)), packages
+
+
+def _is_to_be_listed(state: HomeState, package: Resolved) -> bool:
+    """Whether it was migrated before, without being saved: a command brought this, and the file does not list it."""
+    recorded = state.record.items.get(package.key)
+    is_ours = recorded is not None and (recorded.owner, recorded.tree) == (None, package.tree)
+    return is_ours and listed_item(state, package.key) is None
+
+
+def _nothing_below(folder: Path) -> str:
+    message = f"no package was found below {folder}"
+    if any((folder / manifest).is_file() for manifest in _MANIFESTS):
+        return f"{message}; it is a package itself: 'llamagate import {folder}' installs it"
+    return message
+
+
+def _read_all(state: HomeState, root: Path, folders: list[Path]) -> tuple[list[Resolved], list[Fault]]:
+    packages: dict[ItemKey, Resolved] = {}
+    faults: list[Fault] = []
+    taken: dict[str, Path] = {}
+    for folder in folders:
+        name = f"{root.name}/{folder.relative_to(root).as_posix()}"
+        try:
+            found = resolve_package(folder.absolute(), limits=state.policy.limits, name=name)
+        except LlamagateError as error:
+            faults += error.faults or [Fault(file=name, message=error.message)]
+            continue
+        other = taken.setdefault(found.key.id.casefold(), folder)
+        if other != folder:
+            faults.append(Fault(file=name, message=f"{other} has the id '{found.key.id}' too"))
+        else:
+            packages[found.key] = found
+    return list(packages.values()), faults
+
+
+def _notes(state: HomeState, root: Path, packages: list[Resolved]) -> Iterator[str]:
+    for found in packages:
+        recorded = state.record.items.get(found.key)
+        installed = recorded.version if recorded else None
+        if installed not in (None, found.manifest.version):
+            yield f"{found.key.id} is installed in version {installed}; the legacy {found.manifest.version} is left out"
+        if found.name.rpartition("/")[2] != found.key.id:
+            yield f"{found.name} has the id '{found.key.id}', under which it is installed"
+    if packages:
+        ids = ", ".join(sorted(found.key.id for found in packages))
+        yield (
+            f"{root} is left as it is: a gateway started beside it loads these again when they are removed or "
+            f"disabled here: {ids}"
+        )

@@ -1,0 +1,52 @@
+"""Remove one item: its files go to the backup, its registry entry goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.commands.save import saved_removal
+from reconciler.model.environment import Environment
+from reconciler.model.ids import Kind
+from reconciler.model.package import Manifest
+from reconciler.planning.intents import to_remove
+from reconciler.reconcile.home_state import HomeState, manifest_of, read_home_state, spoken
+from reconciler.reconcile.naming import find, not_installed
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.propose import NO_PARTS, planned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What is asked for. ``force`` also removes what others depend on; ``save`` takes it out of the desired state."""
+
+    item: str
+    kind: Kind | None = None
+    force: bool = False
+    save: bool = False
+
+
+def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
+    """Plan a removal. What is already gone is a plan without actions, and a warning that says so."""
+    state = read_home_state(env, file, needs_file=asked.save)
+    key = find(state, asked.item, asked.kind)
+    if key is None:
+        listed = state.file.desired.items if state.file and asked.save else ()
+        key = next((item.key for item in listed if item.key.id == asked.item), None)
+        inputs = saved_removal(state, key) if key else ()
+        note = f"nothing to remove: {not_installed(state, asked.item, asked.kind)}"
+        return planned(state, replace(state.base_intent(), notes=(note,)), replace(NO_PARTS, inputs=inputs))
+    says = spoken(state, key)
+    inputs = saved_removal(state, key) if asked.save else ()
+    against = None if says is None or (asked.save and says.file == state.path) else says
+    base = replace(state.base_intent(), others=() if asked.force else tuple(_modules_of_others(state)))
+    intent = to_remove(base, key, force=asked.force)
+    return planned(state, intent, replace(NO_PARTS, inputs=inputs, against=against))
+
+
+def _modules_of_others(state: HomeState) -> Iterator[Manifest]:
+    for key in state.present - state.record.items.keys():
+        manifest = manifest_of(state, key) if key.kind is Kind.MODULE else None
+        if manifest is not None:
+            yield manifest

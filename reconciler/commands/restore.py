@@ -1,0 +1,136 @@
+"""Restore: a kept backup's whole folder takes the item's place again, local files and all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.errors import InputError
+from reconciler.fs import tree
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.generation import GenerationItem
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.observe.kept import backups_of
+from reconciler.planning.intent import Backup, Target
+from reconciler.planning.intents import to_restore
+from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.reconcile.naming import find, not_installed
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.propose import Parts, planned
+from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.reconcile.unmanaged import unmanaged_package
+from reconciler.resolve.cache import open_cached
+from reconciler.resolve.resolved import Resolved, resolved_as
+from reconciler.store.state_files import read_generation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """What is asked for. ``generation`` names the backup; ``None`` is the newest."""
+
+    item: str
+    kind: Kind | None = None
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBackup:
+    """One kept backup: what the change to ``generation`` replaced. What is no longer known is empty."""
+
+    key: ItemKey
+    generation: int
+    version: str
+    replaced_at: str
+    path: Path
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.key.kind),
+            "id": self.key.id,
+            "generation": self.generation,
+            "version": self.version,
+            "replaced_at": self.replaced_at,
+            "path": str(self.path),
+        }
+
+
+def list_backups(env: Environment, file: Path, text: str, kind: Kind | None) -> tuple[KeptBackup, ...]:
+    """The kept backups of one item, newest first."""
+    state = read_home_state(env, file)
+    key = _backed_up(state, text, kind)
+    return tuple(_described(state, key, number) for number in reversed(backups_of(state.home, key)))
+
+
+def propose_restore(env: Environment, file: Path, asked: Restore) -> Proposal:
+    """Plan it. ``InputError`` where no such backup is kept."""
+    state = read_home_state(env, file)
+    key = _backed_up(state, asked.item, asked.kind)
+    kept = backups_of(state.home, key)
+    number = kept[-1] if asked.generation is None else asked.generation
+    if number not in kept:
+        there = ", ".join(map(str, kept))
+        raise InputError(f"no backup of generation {number} is kept of {key.id}; kept are those of {there}")
+    found, wanted = _package(state, key, number)
+    paths = frozenset(node.path for node in tree.walk(state.home.backup(key, number)))
+    intent = to_restore(state.base_intent(), replace(wanted, backup=Backup(number, paths)))
+    return planned(state, intent, Parts(resolved={key: found}, carried={}))
+
+
+def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
+    """The item that ``text`` names; it need not be installed any more."""
+    key = find(state, text, kind)
+    candidates = [key] if key else [ItemKey(one, text) for one in Kind if kind in (None, one)]
+    for candidate in candidates:
+        if backups_of(state.home, candidate):
+            return candidate
+    message = f"no backup of '{text}' is kept" if key else f"no backup of '{text}' is kept, and {_missing(state, text)}"
+    raise InputError(message, advice="policy.backups says how many are kept of each item")
+
+
+def _missing(state: HomeState, text: str) -> str:
+    return not_installed(state, text, None)
+
+
+def _described(state: HomeState, key: ItemKey, number: int) -> KeptBackup:
+    item = _remembered(state, key, number)
+    try:
+        replaced_at = read_generation(state.home, number).applied_at
+    except InputError:
+        replaced_at = ""
+    return KeptBackup(
+        key=key,
+        generation=number,
+        version=item.version if item else "",
+        replaced_at=replaced_at,
+        path=state.home.backup(key, number),
+    )
+
+
+def _remembered(state: HomeState, key: ItemKey, number: int) -> GenerationItem | None:
+    """What the item was before the change that made the backup, if that is still known."""
+    try:
+        return read_generation(state.home, number - 1).items.get(key)
+    except InputError:
+        return None
+
+
+def _package(state: HomeState, key: ItemKey, number: int) -> tuple[Resolved, Target]:
+    """The package behind a backup, so that what was edited in it stays drift; else the folder as it is."""
+    item = _remembered(state, key, number)
+    opened = open_cached(item.tree, state.home, state.policy.limits, name=key.id) if item else None
+    entry = state.registry.get(key)
+    if item is None or opened is None or unset_variables(state.env, item.config):
+        return unmanaged_package(state, key, state.home.backup(key, number))
+    found = replace(resolved_as(item.source, opened, name=key.id), key=key)
+    wanted = target_for(
+        state.env,
+        found,
+        recorded=None,
+        limits=state.policy.limits,
+        owner=item.owner,
+        config=item.config,
+        enabled=None if entry else item.enabled,
+        depends_on=item.depends_on,
+    )
+    return found, wanted

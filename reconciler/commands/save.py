@@ -1,0 +1,135 @@
+"""``--save``: what a command did is written into the desired state and the lock, and nothing else of them changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError, RefusedError
+from reconciler.model.config import Json
+from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, section_of
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.inputs import Input
+from reconciler.model.lock import Lock, LockItem
+from reconciler.model.source import Source, SourceKind
+from reconciler.model.version import in_range
+from reconciler.reconcile.home_state import HomeState, listed_item
+from reconciler.resolve.resolved import Resolved
+from reconciler.store.desired_file import LockFile, decode_desired, lock_bytes, lock_path, read_lock
+
+_NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
+
+
+def saving_owner(state: HomeState) -> str:
+    """Whose items those are that are written into the file. ``RefusedError`` where another file would remove them."""
+    owner, path = state.file.desired.owner if state.file else DEFAULT_OWNER, str(state.path.absolute())
+    other = state.record.owners.get(owner, path)
+    if owner == DEFAULT_OWNER and other != path:
+        listed = {item.key for item in state.file.desired.items} if state.file else set()
+        if any(item.owner == owner and key not in listed for key, item in state.record.items.items()):
+            message = f"{other} speaks for all items without an owner, and would remove what only {state.path} lists"
+            raise RefusedError(message, advice=f"give {state.path} its own 'owner:', or save into that one with -f")
+    return owner
+
+
+def check_can_be_kept(state: HomeState, package: Resolved) -> None:
+    """``InputError`` where a package lies in a folder that commands change: the next one may take it away."""
+    place = Path(package.source.location).resolve()
+    changed = [state.home.ours, *map(state.home.installed, Kind)]
+    if any(place.is_relative_to(folder.resolve()) for folder in changed):
+        message = f"{package.name} lies among what llamagate itself writes and removes, and is no source to keep"
+        raise InputError(message, advice="copy it elsewhere first, or leave out --save")
+
+
+def saved_packages(state: HomeState, packages: Iterable[Resolved]) -> tuple[Input, ...]:
+    """Desired state and lock with each of ``packages`` in them, from where it was taken."""
+    data = state.file.data if state.file else _NEW_FILE
+    old = _lock(state)
+    lock = dict(old.lock.by_key)
+    for package in packages:
+        source = _relative(package.source, state.path.absolute().parent)
+        data = _with_package(state, data, package, source)
+        pin = LockItem(key=package.key, source=source, version=package.manifest.version, tree=package.tree)
+        lock[package.key] = pin
+    return _inputs(state, data, old, lock)
+
+
+def saved_removal(state: HomeState, key: ItemKey) -> tuple[Input, ...]:
+    """Desired state and lock without the item, as far as they have it."""
+    from reconciler.documents.yaml.edit import remove_entry  # only --save edits
+
+    if state.file is None:
+        return ()
+    old = _lock(state)
+    lock = {locked: entry for locked, entry in old.lock.by_key.items() if locked != key}
+    listed = listed_item(state, key) is not None
+    data = remove_entry(state.file.data, _place(key), name=str(state.path)) if listed else state.file.data
+    return _inputs(state, data, old, lock)
+
+
+def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Input, ...]:
+    """The desired state with the item's ``enabled`` set. ``InputError`` where the file does not list it."""
+    from reconciler.documents.yaml.edit import set_entry  # only --save edits
+
+    item = listed_item(state, key)
+    if state.file is None or item is None:
+        advice = "'import --save' lists it, or leave out --save"
+        raise InputError(f"{state.path} does not list {key.id}, so that nothing can be saved there", advice=advice)
+    if item.enabled is enabled:
+        return ()
+    if isinstance(state.file.document[section_of(key.kind)][key.id], dict):  # type: ignore[index,call-overload]
+        data = set_entry(state.file.data, (*_place(key), "enabled"), enabled, name=str(state.path))
+    else:
+        entry: Json = {"source": item.source.to_document(), "enabled": enabled}
+        data = set_entry(state.file.data, _place(key), entry, name=str(state.path))
+    old = _lock(state)
+    return _inputs(state, data, old, old.lock.by_key)
+
+
+def _with_package(state: HomeState, data: bytes, package: Resolved, source: Source) -> bytes:
+    from reconciler.documents.yaml.edit import set_entry  # only --save edits
+
+    key, name = package.key, str(state.path)
+    item = listed_item(state, key)
+    if item is not None and item.version and not in_range(package.manifest.version, item.version):
+        message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
+        raise InputError(message, advice="change its version there first, or leave out --save")
+    entry = source.to_document()
+    if item is None and isinstance(entry, dict):
+        entry = {"source": entry}
+    listed = state.file.document[section_of(key.kind)][key.id] if state.file and item else None  # type: ignore[index,call-overload]
+    place = (*_place(key), "source") if isinstance(listed, dict) else _place(key)
+    return set_entry(data, place, entry, name=name)
+
+
+def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey, LockItem]) -> tuple[Input, ...]:
+    """Both files, as they were read and as they shall be. What is to be written is read first, as by the next command.
+
+    No lock is made for nothing.
+    """
+    decode_desired(data, state.path)
+    locked = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock)))) if lock or old.data is not None else None
+    before = state.file.data if state.file else None
+    return (
+        Input(path=state.path, before=before, data=data, said=f"wrote {state.path}"),
+        Input(path=old.path, before=old.data, data=locked, said=f"wrote {old.path}"),
+    )
+
+
+def _lock(state: HomeState) -> LockFile:
+    return read_lock(lock_path(state.path), known=state.record.documents)
+
+
+def _place(key: ItemKey) -> tuple[str, ...]:
+    return section_of(key.kind), key.id
+
+
+def _relative(source: Source, folder: Path) -> Source:
+    """``source`` as a file in ``folder`` writes it: relative where it lies below."""
+    location = Path(source.location)
+    if location.is_relative_to(folder):
+        below = location.relative_to(folder).as_posix()
+        return Source(source.kind, f"./{below}" if source.kind is SourceKind.DIR else below)
+    return Source(source.kind, os.fspath(location))

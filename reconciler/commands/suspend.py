@@ -1,0 +1,59 @@
+"""Holds and suspensions: when a watcher leaves things alone, and how a person orders and ends that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.listener import Listener
+from reconciler.model.record import Suspension
+from reconciler.model.registry import registry_time
+from reconciler.reconcile.exclusive import exclusive, settle
+from reconciler.reconcile.naming import _check_known
+from reconciler.store.state_files import read_record
+from reconciler.store.write import write_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """What a ``resume`` ended: the reasons of the hold and of the suspensions, by item; all of them where ``""``."""
+
+    hold: str | None
+    suspensions: tuple[Suspension, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return (*([self.hold] if self.hold is not None else []), *(one.reason for one in self.suspensions))
+
+
+def suspend(env: Environment, file: Path, listener: Listener, *, item: str = "", reason: str) -> Suspension:
+    """Order a watcher to leave ``item`` alone, or everything. A second order for the same takes the first one's place.
+
+    ``InputError`` where nobody knows of such an item.
+    """
+    home = Home(env.home)
+    with exclusive(env, listener):
+        settle(home, file)
+        record, _ = read_record(home)
+        if item:
+            _check_known(item, record, file)
+        order = Suspension(item=item, reason=reason, since=registry_time(env.now))
+        others = [one for one in record.suspensions if one.item != item]
+        write_record(home, replace(record, suspensions=tuple(sorted([*others, order], key=lambda one: one.item))))
+        return order
+
+
+def resume(env: Environment, file: Path, listener: Listener, *, item: str = "") -> Resumed:
+    """End the hold and every suspension; or, with ``item``, the suspension of that one alone."""
+    home = Home(env.home)
+    with exclusive(env, listener):
+        settle(home, file)
+        record, _ = read_record(home)
+        ended = tuple(one for one in record.suspensions if item in ("", one.item))
+        hold = record.hold if not item else None
+        if hold or ended:
+            left = tuple(one for one in record.suspensions if one not in ended)
+            write_record(home, replace(record, hold=record.hold if item else None, suspensions=left))
+        return Resumed(hold=hold.reason if hold else None, suspensions=ended)

@@ -1,0 +1,56 @@
+"""Enable or disable one item: the registry entry, and our record of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.commands.save import saved_switch
+from reconciler.errors import InputError
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.planning.intents import to_switch
+from reconciler.reconcile.home_state import HomeState, Spoken, manifest_of, read_home_state, spoken
+from reconciler.reconcile.naming import must_find
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.propose import NO_PARTS, planned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """What is asked for. ``save`` writes it into the desired state."""
+
+    item: str
+    enabled: bool
+    kind: Kind | None = None
+    save: bool = False
+
+
+def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
+    """Plan it. ``InputError`` where there is no such item, or none that the registry could hold."""
+    state = read_home_state(env, file, needs_file=asked.save)
+    key = must_find(state, asked.item, asked.kind)
+    if key not in state.record.items and state.registry.get(key) is None:
+        raise InputError(
+            f"{key} has no entry in the registry, and was not installed by us",
+            advice="'llamagate sync' registers what lies there",
+        )
+    inputs = saved_switch(state, key, enabled=asked.enabled) if asked.save else ()
+    base = replace(state.base_intent(), notes=tuple(_notes(state, key, enabled=asked.enabled)))
+    intent = to_switch(base, key, enabled=asked.enabled)
+    return planned(state, intent, replace(NO_PARTS, inputs=inputs, against=_contradicted(state, key, asked)))
+
+
+def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[str]:
+    manifest = None if enabled else manifest_of(state, key)
+    if manifest is not None and manifest.builtin:
+        yield f"{key.id} says 'builtin: true' in its manifest: the gateway runs it all the same"
+
+
+def _contradicted(state: HomeState, key: ItemKey, asked: Switch) -> Spoken | None:
+    """The file that sets the opposite, if one does."""
+    says = spoken(state, key)
+    if says is None or says.item is None or says.item.enabled in (None, asked.enabled):
+        return None
+    return None if asked.save and says.file == state.path else says

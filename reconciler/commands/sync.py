@@ -1,0 +1,108 @@
+"""Sync: record, registry and disk agree again. The disk decides what is there and in which version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import LlamagateError
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey
+from reconciler.model.observed import Observed, Presence
+from reconciler.model.record import RecordItem
+from reconciler.observe.kept import lost_copies
+from reconciler.planning.intent import Target
+from reconciler.planning.intents import as_recorded, to_sync
+from reconciler.planning.verdict import registry_drift
+from reconciler.reconcile.home_state import HomeState, holders, read_home_state
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.propose import Parts, observed_for, planned
+from reconciler.reconcile.unmanaged import unmanaged_package
+from reconciler.resolve.resolved import Resolved
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What one walk over everything that is known comes to. ``ids`` maps each id, whatever its case, to its item."""
+
+    ids: dict[str, ItemKey]
+    copies: Mapping[ItemKey, Path]
+    wanted: dict[ItemKey, Target] = field(default_factory=dict)
+    resolved: dict[ItemKey, Resolved] = field(default_factory=dict)
+    gone: list[ItemKey] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def propose_sync(env: Environment, file: Path) -> Proposal:
+    """Plan it: one pass over everything that record, registry or disk know of."""
+    state = read_home_state(env, file)
+    missing = [entry.key for entry in state.registry.entries.values() if entry.key not in state.present]
+    everything = to_sync(state.base_intent(), (), missing, ())
+    observed = observed_for(env, state.record, state.registry_file, everything)
+    findings = _Findings(ids=holders(state, observed.registry), copies=lost_copies(state.home))
+    for key in sorted(state.known | {entry.key for entry in observed.registry.entries.values()}):
+        _judge(state, key, observed, findings)
+    findings.notes += [
+        f"{key.id} is gone, but an interrupted update left a copy: 'llamagate import {copy}' brings it back"
+        for key, copy in findings.copies.items()
+        if key not in state.present
+    ]
+    intent = to_sync(state.base_intent(), findings.wanted.values(), findings.gone, findings.notes)
+    return planned(state, intent, Parts(resolved=findings.resolved, carried={}))
+
+
+def _judge(state: HomeState, key: ItemKey, observed: Observed, findings: _Findings) -> None:
+    recorded, entry = state.record.items.get(key), observed.registry.get(key)
+    if key not in state.present:
+        is_offered = recorded is None and key in findings.copies  # its entry knows whether it was enabled
+        if observed.item(key).presence is Presence.OTHER:
+            if recorded is None:  # else it is drift
+                findings.notes.append(f"the {key} is left alone: no folder stands in its place, and gateways skip it")
+        elif not is_offered:
+            findings.gone.append(key)
+    elif recorded is None:
+        _adopt(state, key, observed, findings)
+    elif _may_be_another(recorded, observed) and _adopt(state, key, observed, findings):
+        pass  # another version was put there
+    elif registry_drift(recorded, entry, str(state.home.root)):
+        findings.wanted[key] = as_recorded(recorded)
+
+
+def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findings) -> bool:
+    """Take the package that lies there, if it is one; what is recorded in the same version was edited only."""
+    recorded = state.record.items.get(key)
+    rival = findings.ids.setdefault(key.id.casefold(), key)
+    if rival != key:
+        findings.notes.append(f"the {key} is left alone: the {rival} has the same id, and a gateway keeps only one")
+        return False
+    try:
+        resolved, wanted = unmanaged_package(state, key, state.home.item(key), local=_local(recorded, observed))
+    except LlamagateError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # that it cannot be read says nothing about the package
+        if recorded is None:
+            findings.notes.append(f"the {key} is left alone, it is no valid package: {error.message}")
+        return False
+    if recorded is not None and recorded.version == wanted.manifest.version:
+        return False
+    findings.resolved[key], findings.wanted[key] = resolved, wanted
+    if wanted.manifest.name != key.id:
+        findings.notes.append(
+            f"{key.id} has the name '{wanted.manifest.name}': a gateway looks enablement up by name first"
+        )
+    return True
+
+
+def _local(recorded: RecordItem | None, observed: Observed) -> frozenset[str]:
+    """What we did not bring. Another version may have; but what a person has put there is not to be taken for it."""
+    if recorded is None:
+        return frozenset()
+    return frozenset(observed.item(recorded.key).files.keys() - recorded.files.keys())
+
+
+def _may_be_another(recorded: RecordItem, observed: Observed) -> bool:
+    """Whether something else may have put another version there: only an edited manifest is read."""
+    path = recorded.manifest.installed_definition
+    before, now = recorded.files.get(path), observed.item(recorded.key).files.get(path)
+    return before is not None and now is not None and before.sha256 != now.sha256

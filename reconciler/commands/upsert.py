@@ -1,0 +1,77 @@
+"""Upsert: one manifest, handed over as text, becomes an extension or that of the extension it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.commands.import_ import Import, propose_package
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.errors import InputError
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.model.listener import Listener
+from reconciler.model.package import EXTENSION_MANIFEST
+from reconciler.model.source import Source, SourceKind
+from reconciler.packages.content import Content
+from reconciler.packages.installed import open_installed
+from reconciler.planning.diff import mutable_matcher
+from reconciler.reconcile.change import change
+from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.reconcile.naming import find
+from reconciler.reconcile.outcome import Outcome
+from reconciler.reconcile.proposal import Proposal
+from reconciler.resolve.here import resolve_package
+
+
+def upsert(env: Environment, file: Path, name: str, manifest: bytes, listener: Listener) -> tuple[ItemKey, Outcome]:
+    """Make the extension ``name`` have this ``manifest``, which is YAML or JSON; its other files stay.
+
+    What is new belongs to nobody. ``InputError`` where the manifest is not valid; a refusal is in the outcome's plan.
+    No gateway is told: whoever takes manifests over HTTP is one.
+    """
+    problem = id_problem(name)
+    if problem:
+        raise InputError(f"the name {name[:80]!r}: {problem}")
+    key = find(read_home_state(env, file), name, Kind.EXTENSION) or ItemKey(Kind.EXTENSION, name)
+    # A gateway goes by the name in the manifest, so that is the one under which it was handed over.
+    data = yaml_text.set_entry(manifest, ("name",), name, name=EXTENSION_MANIFEST)
+    with TemporaryDirectory(prefix="llamagate-upsert-") as temporary:
+        folder = Path(temporary) / key.id
+        return key, change(env, file, listener, lambda: _look(read_home_state(env, file), key, folder, data))
+
+
+def _look(state: HomeState, key: ItemKey, folder: Path, manifest: bytes) -> Proposal:
+    """Plan it, under the lock: the other files are those that are there now. ``folder`` is made, for the package."""
+    folder.mkdir()
+    if key in state.present:
+        _copy(_present(state, key), folder)
+    (folder / EXTENSION_MANIFEST).write_bytes(manifest)
+    found = resolve_package(folder, limits=state.policy.limits, name=key.id)
+    place = Source(SourceKind.DIR, str(state.home.item(key)))
+    asked = Import(package=folder, kind=Kind.EXTENSION, downgrade=True, overwrite=True)
+    proposal = propose_package(state, replace(found, source=place, key=key), asked)
+    return replace(proposal, gateway=replace(proposal.gateway, reload="off"))
+
+
+def _present(state: HomeState, key: ItemKey) -> Content:
+    """The files of the installed package: those recorded, else all that no program may have written."""
+    recorded = state.record.items.get(key)
+    is_mutable = mutable_matcher(state.policy.mutable)
+    return open_installed(
+        state.home.item(key),
+        limits=state.policy.limits,
+        name=key.id,
+        leaves_out=lambda path: is_mutable(path) if recorded is None else path not in recorded.files,
+    )
+
+
+def _copy(content: Content, folder: Path) -> None:
+    for entry in content.files:
+        target = folder / entry.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as out:
+            out.writelines(content.chunks(entry.path))
+        if entry.executable:
+            target.chmod(0o755)

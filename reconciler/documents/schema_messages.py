@@ -1,0 +1,116 @@
+"""What a fault of a schema says to people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.documents.text import shown
+from reconciler.documents.yaml.places import Path
+from reconciler.model.config import Json
+
+_SUGGESTED_CHARACTERS: Final = 64
+"""Longer unknown keys are not compared with the known ones, which takes quadratic time."""
+
+
+_TYPE_NAMES: Final = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "nothing",
+}
+
+
+_TRUE_WORDS: Final = frozenset(["yes", "on", "y", "true"])
+
+
+_FALSE_WORDS: Final = frozenset(["no", "off", "n", "false"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A ``value`` at ``path`` that does not satisfy ``keyword``, whose value in ``schema`` is ``rule``."""
+
+    path: Path
+    value: Any
+    keyword: str
+    rule: Any
+    schema: Mapping[str, Any]
+
+
+def _explained(failure: _Failure) -> Iterator[tuple[Path, str]]:
+    path, value, rule = failure.path, failure.value, failure.rule
+    own = "patternErrorMessage" if failure.keyword == "pattern" else "errorMessage"
+    if own in failure.schema:
+        yield path, failure.schema[own]
+    elif failure.keyword == "additionalProperties":
+        known = list(failure.schema["properties"])
+        yield from (((*path, key), _unknown(key, known)) for key in value if key not in known)
+    elif failure.keyword == "required":
+        yield from ((path, f"{shown(key)} is missing") for key in rule if key not in value)
+    else:
+        yield path, _MESSAGES.get(failure.keyword, _invalid)(failure)
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    import difflib  # only a fault needs it
+
+    near = difflib.get_close_matches(key.lower(), known, n=1) if len(key) <= _SUGGESTED_CHARACTERS else []
+    if near:
+        return f"unknown field {shown(key)}; did you mean '{near[0]}'?"
+    return f"unknown field {shown(key)}; known are {', '.join(known)}"
+
+
+def _wrong_type(failure: _Failure) -> str:
+    value = failure.value
+    expected = failure.rule if isinstance(failure.rule, list) else [failure.rule]
+    if isinstance(value, str) and "boolean" in expected and value.lower() in _TRUE_WORDS | _FALSE_WORDS:
+        return f"{shown(value)} is text; use {'true' if value.lower() in _TRUE_WORDS else 'false'}"
+    names = " or ".join(_TYPE_NAMES[name] for name in expected if name != "null" or len(expected) == 1)
+    is_unquoted = "string" in expected and isinstance(value, bool | int | float)
+    return f"expected {names}, found {_type_name(value)}" + ("; quote it" if is_unquoted else "")
+
+
+def _type_name(value: Json) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return "a whole number"
+    if isinstance(value, float):
+        return "a number with a decimal point"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _literal(value: Json) -> str:
+    return shown(value) if isinstance(value, str) else _type_name(value)
+
+
+def _wrong_count(failure: _Failure) -> str:
+    """For ``minProperties`` and ``maxProperties``, which the schemas use for "exactly one of"."""
+    return f"give exactly one of {', '.join(failure.schema['properties'])}"
+
+
+def _invalid(_failure: _Failure) -> str:
+    return "this is not valid here"
+
+
+_MESSAGES: Final[Mapping[str, Callable[[_Failure], str]]] = {
+    "type": _wrong_type,
+    "enum": lambda failure: f"expected one of {', '.join(failure.rule)}; found {_literal(failure.value)}",
+    "const": lambda failure: f"expected {_literal(failure.rule)}, found {_literal(failure.value)}",
+    "minLength": lambda _: "must not be empty",
+    "maxLength": lambda failure: f"longer than {failure.rule} characters",
+    "minimum": lambda failure: f"must be at least {failure.rule}",
+    "minItems": lambda _: "needs at least one entry",
+    "uniqueItems": lambda _: "holds an entry twice",
+    "minProperties": _wrong_count,
+    "maxProperties": _wrong_count,
+}

@@ -1,0 +1,1 @@
+"""Guarded YAML: limits, positions, edits in place."""

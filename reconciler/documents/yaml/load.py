@@ -1,0 +1,233 @@
+"""Guarded YAML: plain values built from parser events in one pass, without recursion.
+
+The dialect is the core schema of YAML 1.2 without what has no place in a configuration: anchors, aliases, tags, merge
+keys, several documents, and numbers that JSON cannot hold. Limits are checked before anything is built from an event,
+so that a hostile text costs no more than its size.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Final
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from reconciler.documents.text import decoded, malformed, shown
+from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, events, locate, position_of
+from reconciler.errors import InputError
+from reconciler.model.config import Json
+
+MAX_BYTES: Final = 4 * 2**20
+MAX_EVENTS: Final = 300_000
+"""What one document may consist of: keys, values, beginnings and ends. A lock of 10,000 items has 160,000; without a
+bound, 4 MiB of ``[[],[],…`` would take 0.6 GiB and a quarter of a minute to be a valid manifest."""
+MAX_NUMBER_CHARACTERS: Final = 100
+
+_WORDS: Final[dict[str, Json]] = (
+    dict.fromkeys(["", "~", "null", "Null", "NULL"])
+    | dict.fromkeys(["true", "True", "TRUE"], True)
+    | dict.fromkeys(["false", "False", "FALSE"], False)
+)
+_NUMBER: Final = re.compile(
+    r"(?P<decimal>[-+]?[0-9]+)|0o(?P<octal>[0-7]+)|0x(?P<hexadecimal>[0-9a-fA-F]+)"
+    r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
+    r"|(?P<special>[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"
+)
+_BASES: Final = {"decimal": 10, "octal": 8, "hexadecimal": 16}
+_FIRST: Final = frozenset("~nNtTfF+-.0123456789")
+"""The characters with which a plain scalar that is not text starts."""
+_CONTROL: Final = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""Not compiled here: that takes longer than loading a manifest, and only a fault needs it."""
+
+
+class _RejectedYamlError(Exception):
+    """The event at hand is not allowed; the message says why."""
+
+
+def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = frozenset()) -> Json:
+    """Decode the one YAML document ``data``; an empty one is ``None``.
+
+    ``text_keys`` holds pairs of (depth, key): the plain scalar that stands under ``key`` in a mapping with ``depth``
+    mappings around it, itself included, stays text as written, so that ``version: 1.10`` is "1.10". The root's keys
+    have depth 1. Raises ``InputError``; its fault names the file ``name``, line, column and path.
+    """
+    text = decoded(data, name=name, max_bytes=MAX_BYTES)
+    try:
+        return _Builder(data, name, text_keys).build(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise malformed(_problem(error), file=name, line=line, column=column) from error
+    except yaml.YAMLError as error:
+        raise _control_character(text, name) from error
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """What the parser could not read. Its own bound on depth is higher than ours, and differs between versions."""
+    if "nesting depth" in str(error.problem):
+        return f"nested deeper than {MAX_DEPTH} levels"
+    return f"not valid YAML: {error.problem}"
+
+
+def _control_character(text: str, name: str) -> InputError:
+    match = re.search(_CONTROL, text)
+    start = match.start() if match else 0
+    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+    return malformed(f"control character {shown(text[start])}", file=name, line=line, column=column)
+
+
+class _Builder:
+    """The collections that are open, the innermost on top, and what to do with each kind of event."""
+
+    def __init__(self, data: bytes, name: str, text_keys: frozenset[tuple[int, str]]) -> None:
+        self._data = data
+        self._name = name
+        self._text_keys = text_keys
+        self._documents: list[Json] = []
+        self._top: dict[str, Json] | list[Json] = self._documents
+        self._key: str | None = None
+        self._stack: list[tuple[dict[str, Json] | list[Json], str | None]] = []
+        self._mappings = 0
+
+    def build(self, text: str) -> Json:
+        handlers: dict[type, Callable[[Any], None]] = {
+            ScalarEvent: self._scalar,
+            MappingStartEvent: self._mapping,
+            SequenceStartEvent: self._sequence,
+            MappingEndEvent: self._end,
+            SequenceEndEvent: self._end,
+            AliasEvent: self._alias,
+            DocumentStartEvent: self._document,
+            DocumentEndEvent: _ignored,
+            StreamStartEvent: _ignored,
+            StreamEndEvent: _ignored,
+        }
+        event: Any = None
+        for event in islice(events(text), MAX_EVENTS):
+            try:
+                handlers[event.__class__](event)
+            except _RejectedYamlError as problem:
+                line, column = position_of(event)
+                path = dotted(self._path())
+                raise malformed(str(problem), file=self._name, line=line, column=column, path=path) from None
+        if event.__class__ is not StreamEndEvent:
+            line, column = position_of(event)
+            raise malformed(f"more than {MAX_EVENTS} keys and values", file=self._name, line=line, column=column)
+        return self._documents[0] if self._documents else None
+
+    def _scalar(self, event: ScalarEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise _decorated(event)
+        text = event.value
+        top = self._top
+        special = not event.style and (not text or text[0] in _FIRST)
+        if isinstance(top, list):
+            top.append(_resolved(text) if special else text)
+        elif self._key is None:
+            self._key = self._new_key(event, special)
+        else:
+            if special and text and (self._mappings, self._key) in self._text_keys:
+                special = False
+            top[self._key] = _resolved(text) if special else text
+            self._key = None
+
+    def _new_key(self, event: ScalarEvent, special: bool) -> str:
+        key = event.value
+        if not event.style and key == "<<":
+            raise _RejectedYamlError("merge keys are not allowed")
+        if special and not isinstance(_resolved(key), str):
+            raise _RejectedYamlError(f"the key {key or 'null'} is not text; quote it")
+        if key in self._top:
+            line, _ = locate(self._data, (*self._path(), key))
+            raise _RejectedYamlError(f"duplicate key {shown(key)}; the first is in line {line}")
+        return key
+
+    def _mapping(self, event: MappingStartEvent) -> None:
+        self._open({}, event)
+        self._mappings += 1
+
+    def _sequence(self, event: SequenceStartEvent) -> None:
+        self._open([], event)
+
+    def _open(self, collection: dict[str, Json] | list[Json], event: MappingStartEvent | SequenceStartEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise _decorated(event)
+        if len(self._stack) >= MAX_DEPTH:
+            raise _RejectedYamlError(f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(self._top, list):
+            self._top.append(collection)
+        elif self._key is None:
+            raise _RejectedYamlError("a key must be text")
+        else:
+            self._top[self._key] = collection
+        self._stack.append((self._top, self._key))
+        self._top, self._key = collection, None
+
+    def _end(self, event: MappingEndEvent | SequenceEndEvent) -> None:
+        if event.__class__ is MappingEndEvent:
+            self._mappings -= 1
+        self._top, self._key = self._stack.pop()[0], None
+
+    def _alias(self, event: AliasEvent) -> None:
+        raise _RejectedYamlError(f"aliases are not allowed: *{event.anchor}")
+
+    def _document(self, _event: DocumentStartEvent) -> None:
+        if self._documents:
+            raise _RejectedYamlError("a second document; only one is allowed")
+
+    def _path(self) -> Path:
+        """The place of the event at hand; while a key is due, the mapping's."""
+        opened = [len(top) - 1 if isinstance(top, list) else str(key) for top, key in self._stack[1:]]
+        if self._top is self._documents:
+            return ()
+        if isinstance(self._top, list):
+            return (*opened, len(self._top))
+        return (*opened, self._key) if self._key is not None else tuple(opened)
+
+
+def _ignored(event: object) -> None:
+    """What frames a document says nothing."""
+
+
+def _decorated(event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> _RejectedYamlError:
+    if event.anchor is not None:
+        return _RejectedYamlError(f"anchors are not allowed: &{event.anchor}")
+    return _RejectedYamlError(f"tags are not allowed: {shown(str(event.tag))}")
+
+
+def _resolved(text: str) -> Json:
+    """The value of a plain scalar by the core schema of YAML 1.2.
+
+    Refused is what JSON readers would lose: integers beyond 64 bits, infinities, NaN.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return text
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise _RejectedYamlError(f"a number of {len(text)} characters; quote it if it is text")
+    kind = str(match.lastgroup)
+    if kind in _BASES:
+        number = int(match[kind], _BASES[kind])
+        if -(2**63) <= number < 2**63:
+            return number
+        raise _RejectedYamlError(f"{text} does not fit 64 bits; quote it if it is text")
+    if kind == "special" or math.isinf(float(text)):
+        raise _RejectedYamlError(f"{text} is not a finite number; quote it if it is text")
+    return float(text)

@@ -1,0 +1,101 @@
+"""The JSON in what a model says, and declared outputs out of what a run came to. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from itertools import chain, islice
+from typing import Final
+
+from reconciler.host.served import DeclaredOutput, Extension
+from reconciler.model.config import Json, JsonObject
+
+_FENCED: Final = re.compile(r"```[a-zA-Z]*[^\S\n]*\n(.*?)```", re.DOTALL)
+_TRIES: Final = 50
+"""Fenced blocks that are looked at, and places at which JSON may begin: each try may read to the end."""
+
+_IS_TYPE: Final[Mapping[str, Callable[[Json], bool]]] = {
+    "string": lambda value: isinstance(value, str),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+}
+
+
+def has_type(value: Json, name: str) -> bool:
+    """Whether ``value`` has the type ``name`` of the gateway dialect; any has a type that is not known."""
+    test = _IS_TYPE.get(name)
+    return test is None or test(value)
+
+
+def object_in(text: str) -> JsonObject | None:
+    """The JSON object that ``text`` is, or holds in a fenced block or between other words."""
+    fenced = (match[1] for match in islice(_FENCED.finditer(text), _TRIES))
+    for candidate in chain([text], fenced):
+        found = json_value(candidate.strip())
+        if isinstance(found, dict):
+            return found
+    at = text.find("{")
+    for _ in range(_TRIES):
+        if at < 0:
+            break
+        found = _decoded_from(text, at)
+        if isinstance(found, dict):
+            return found
+        at = text.find("{", at + 1)
+    return None
+
+
+def as_type(value: Json, name: str) -> Json:
+    """``value`` as its declared type: a model gives numbers and objects as text. What cannot be read so stays text."""
+    if not isinstance(value, str) or name not in _IS_TYPE or name == "string":
+        return value
+    found = object_in(value) if name == "object" else json_value(_unfenced(value))
+    return found if found is not None and has_type(found, name) else value
+
+
+def declared(extension: Extension, values: JsonObject, steps_gave: JsonObject) -> JsonObject:
+    """The extension's outputs as far as they came out; where none did, what the steps gave."""
+    found = {
+        output.id: as_type(value, output.type)
+        for output in extension.outputs
+        if (value := _value_of(output, values)) is not None
+    }
+    return found or steps_gave
+
+
+def _value_of(output: DeclaredOutput, values: JsonObject) -> Json:
+    return values.get(output.id, values.get("output_file") if output.type == "file" else None)
+
+
+def _unfenced(text: str) -> str:
+    match = _FENCED.search(text)
+    return match[1].strip() if match else text.strip()
+
+
+def json_value(text: str | bytes) -> Json:
+    """The JSON in ``text``; ``None`` where it is none, or where a number in it is not finite."""
+    try:
+        value: Json = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _decoded_from(text: str, at: int) -> Json:
+    try:
+        value: Json = json.JSONDecoder(parse_constant=_finite, parse_float=_finite).raw_decode(text, at)[0]
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _finite(word: str) -> float:
+    """A number that can be written again; neither the words NaN and Infinity nor ``1e999`` are one."""
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(word)
+    return number

@@ -1,0 +1,184 @@
+"""What the host serves: extensions and modules as values, made once from their manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.model.config import Json, JsonObject
+
+if TYPE_CHECKING:
+    from reconciler.host.schema import Schema
+
+
+class LoadedFrom(StrEnum):
+    """Where an item comes from, in the order in which they are loaded: an earlier one wins."""
+
+    BUILTIN = "builtin"
+    INSTALLED = "installed"
+    LEGACY = "legacy"
+    BUNDLED = "bundled"
+    """Part of a module, and known to nobody else."""
+
+
+ExtensionType = Literal["workflow", "middleware", "observer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredInput:
+    """An input of the gateway dialect. ``default`` is ``None`` where there is none."""
+
+    id: str
+    type: str
+    required: bool
+    default: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredOutput:
+    """A declared result; ``path`` is the file that a ``file`` output is written to."""
+
+    id: str
+    type: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a workflow. ``arguments`` are its ``with``, ``config`` and ``outputs`` those of the longer form."""
+
+    uses: str
+    name: str
+    arguments: JsonObject
+    config: JsonObject
+    outputs: JsonObject
+    goes_on: bool
+    """Whether the workflow goes on when the step fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """Where a middleware or observer comes in. Without a ``path_prefix`` every event counts."""
+
+    on: str
+    action: str
+    path_prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An HTTP route of an extension; ``path`` is below the extension's own."""
+
+    method: str
+    path: str
+    description: str
+    request_schema: JsonObject | None
+    response_schema: JsonObject | None
+    request: Schema | None
+    requires_auth: bool
+    requires_rate_limit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """``condition`` is an expression, or a boolean. The first rule that holds gives ``outputs``."""
+
+    condition: str | bool
+    outputs: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """The one thing that an extension of the task dialect does. ``rules`` is empty where a model is asked."""
+
+    asks_model: bool
+    prompt: str
+    settings: JsonObject
+    rules: tuple[Rule, ...]
+    inputs: Schema | None
+    outputs: Schema | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrails:
+    """What a run may do. ``max_output`` in characters, ``max_seconds`` of run time; ``None`` is no limit of its own.
+
+    That there is no network access need not be kept: no step has any but to the host's own model server.
+    """
+
+    files: bool = True
+    max_output: int | None = None
+    max_seconds: float | None = None
+
+
+UNGUARDED = Guardrails()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """One extension. ``digest`` tells two states of its definition apart; ``raw_inputs`` are shown as written.
+
+    ``templates`` are its prompts by name: taken with the manifest, so that no run mixes those of two versions.
+    """
+
+    name: str
+    version: str
+    description: str
+    type: ExtensionType
+    origin: LoadedFrom
+    folder: Path
+    digest: str
+    enabled: bool = True
+    config: JsonObject = field(default_factory=dict)
+    raw_inputs: Json = None
+    raw_outputs: Json = None
+    inputs: tuple[DeclaredInput, ...] = ()
+    outputs: tuple[DeclaredOutput, ...] = ()
+    steps: tuple[Step, ...] = ()
+    task: Task | None = None
+    hooks: tuple[Hook, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    guardrails: Guardrails = UNGUARDED
+    templates: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleStep:
+    """One step of a module. ``extension`` is a name, or a file of the module; no ``input`` is the whole state."""
+
+    name: str
+    extension: str
+    input: JsonObject | None
+    goes_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One agentic module. ``bundled`` holds its own extensions by name and by path."""
+
+    name: str
+    version: str
+    description: str
+    folder: Path
+    digest: str
+    enabled: bool = True
+    steps: tuple[ModuleStep, ...]
+    bundled: Mapping[str, Extension]
+    raw_inputs: Json = None
+    raw_outputs: Json = None
+    inputs: Schema | None = None
+    guardrails: Guardrails = UNGUARDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFault:
+    """Why an item, or a part of it, is not served."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"

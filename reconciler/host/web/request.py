@@ -1,0 +1,122 @@
+"""A request on its way in: its id, its body, and what it asks to be run with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+
+from reconciler.documents import json_text
+from reconciler.errors import InputError
+from reconciler.host.engine.outputs import as_type
+from reconciler.host.routes import Match
+from reconciler.host.served import Extension
+from reconciler.host.snapshot import Snapshot
+from reconciler.host.web.response import Problem, bad_request
+from reconciler.model.config import Json, JsonObject
+
+BODY_SECONDS: Final = 30
+
+_INVALID: Final = "invalid_request_error"
+_CLOSE: Final = {"Connection": "close"}
+_WITH_BODY: Final = frozenset(["POST", "PUT", "PATCH", "DELETE"])
+_EXTENSIONS: Final = "/v1/extensions/"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request that was let in, and the snapshot that it is answered from."""
+
+    request: Request
+    request_id: str
+    snapshot: Snapshot
+    body: bytes
+
+    @property
+    def name(self) -> str:
+        """The item in the path."""
+        return str(self.request.path_params["name"])
+
+    def document(self) -> JsonObject:
+        """The body as a JSON object. ``Problem`` where it is none."""
+        try:
+            value = json_text.load(self.body, name="the body")
+        except InputError as error:
+            raise bad_request(f"Invalid request body: {error.message}") from error
+        if not isinstance(value, dict):
+            raise bad_request("Invalid request body: expected a JSON object")
+        return value
+
+    async def unless_left(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """The result of ``work``, which is cancelled when the caller goes away. ``ClientDisconnect`` then."""
+        running = asyncio.ensure_future(work)
+        leaving = asyncio.ensure_future(_left(self.request))
+        try:
+            await asyncio.wait([running, leaving], return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                raise ClientDisconnect
+            return running.result()
+        finally:
+            for task in (running, leaving):
+                task.cancel()
+            await asyncio.wait([running, leaving])
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """The whole body. ``Problem`` where it has more than ``limit`` bytes, or does not end in time."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request, limit)
+    except TimeoutError as error:
+        raise Problem(408, _INVALID, f"The body did not end within {BODY_SECONDS} seconds", _CLOSE) from error
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > limit:
+            raise Problem(413, _INVALID, f"The body has more than {limit} bytes", _CLOSE)
+    return bytes(data)
+
+
+def path_below(request: Request) -> tuple[str, tuple[str, ...]]:
+    """The extension's name and the parts of the path below it; ``%2F`` is no separator."""
+    raw = bytes(request.scope.get("raw_path") or request.url.path.encode()).decode("ascii", "replace")
+    name, *parts = raw.partition(_EXTENSIONS)[2].rstrip("/").split("/")
+    return unquote(name), tuple(unquote(part) for part in parts)
+
+
+def endpoint_input(asked: Call, match: Match) -> JsonObject:
+    """What an endpoint's workflow is given: body, then query, then the values in the path, which count most.
+
+    A single object that the workflow requires and the body does not name is the body itself: that is how webhooks,
+    whose senders know nothing of our inputs, are written. ``Problem`` where the endpoint's schema forbids the request.
+    """
+    extension, endpoint = match.route.extension, match.route.endpoint
+    body = asked.document() if asked.body.strip() else {}
+    texts: Mapping[str, str] = {**dict(asked.request.query_params), **match.parameters}
+    types = {one.id: one.type for one in extension.inputs}
+    read: JsonObject = {name: as_type(text, types.get(name, "string")) for name, text in texts.items()}
+    given = {**read, **body, **{name: read[name] for name in match.parameters}}
+    if endpoint.request is not None:
+        problem = endpoint.request.problem(body if endpoint.method in _WITH_BODY else given)
+        if problem:
+            raise bad_request(f"Invalid request body: {problem}")
+    return {**_as_one_input(extension, body), **given}
+
+
+def _as_one_input(extension: Extension, body: JsonObject) -> JsonObject:
+    missing = [one for one in extension.inputs if one.required and one.id not in body]
+    whole: Json = body
+    return {missing[0].id: whole} if body and len(missing) == 1 and missing[0].type == "object" else {}

@@ -1,0 +1,99 @@
+"""What an attempt would start from, as a value: while it is the same, a second attempt would end as the first did."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.apply.journal import interrupted
+from reconciler.errors import LlamagateError
+from reconciler.model.digest import Digest
+from reconciler.model.home import Home
+from reconciler.model.ids import Kind
+from reconciler.model.record import Record
+from reconciler.packages.stamps import archive_stamp
+from reconciler.reconcile.input_digest import Inputs
+from reconciler.store.state_files import read_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """``input`` is the digest of file, lock and local sources; ``home`` changes with everything that we installed.
+
+    ``record`` is ``None`` where it cannot be read.
+    """
+
+    input: Digest
+    home: str
+    record: Record | None = field(compare=False, repr=False, default=None)
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Looks at the situation; what is as it was costs ``stat`` calls."""
+
+    file: Path
+    home: Home
+    inputs: Inputs = field(default_factory=Inputs)
+    _record: Record | None = None
+    _record_stamp: str = "unread"
+
+    def look(self) -> Fingerprint:
+        """The situation now. What cannot be read is a situation of its own."""
+        stamp = archive_stamp(self.home.record)
+        if stamp != self._record_stamp:
+            self._record, self._record_stamp = _record(self.home), stamp
+        record = self._record
+        lines = "".join(_lines(self.home, record, stamp))
+        mark = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+        return Fingerprint(input=self.inputs.digest(self.file), home=mark, record=record)
+
+
+def _record(home: Home) -> Record | None:
+    try:
+        return read_record(home)[0]
+    except LlamagateError:
+        return None
+
+
+def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
+    """What is looked at: orders to the watcher, the registry, which items there are, and their recorded files.
+
+    Local files are nothing to a pass, and programs write them all the time.
+    """
+    yield f"{archive_stamp(home.registry)} {_interrupted(home)}\n"
+    for kind in Kind:
+        yield f"{kind} {sorted(_names(home.installed(kind)))}\n"
+    if record is None:
+        yield f"a record that cannot be read {stamp}\n"
+        return
+    yield f"{record.generation} {record.hold} {record.suspensions}\n"
+    for key, item in sorted(record.items.items()):
+        folder = home.item(key)
+        for path in item.files:
+            yield f"{key} {path} {_file_stamp(f'{folder}/{path}')}\n"
+
+
+def _interrupted(home: Home) -> bool | str:
+    try:
+        return interrupted(home)
+    except OSError as error:
+        return error.strerror or "unreadable"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are enough
+    except OSError:
+        return []
+
+
+def _file_stamp(path: str) -> str:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"

@@ -1,0 +1,86 @@
+"""Which folders to watch. Folders, not files: a file that is replaced takes its watch with it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.fs.tree import NodeKind, inode_of, kind_at, link_at
+from reconciler.model.home import Home
+from reconciler.model.ids import Kind
+
+_MAX_LINKS: Final = 40
+_MANY: Final = 8
+"""Packages side by side from which on their common folder is watched: each folder that is named costs a thread."""
+
+_OURS: Final = frozenset(["record.json", "journal", "journal.undo"])
+"""What of our own folder is of interest: orders to the watcher, and changes that other commands begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFolder:
+    """A folder that is there, ``deep`` with all below it. ``inode`` tells it from another one at its path.
+
+    ``only`` are the names of interest in it; empty for all.
+    """
+
+    path: Path
+    deep: bool
+    inode: int | None
+    only: frozenset[str] = frozenset()
+
+
+def folders_to_watch(file: Path, sources: tuple[Path, ...], home: Home) -> frozenset[WatchedFolder]:
+    """What to watch for a pass over ``file``: its folder, its local sources, and the home."""
+    found = [_place(folder) for path in (file, *sources) for folder in _folders_of(path)]
+    found += [_place(folder, deep=True) for folder in _deep_folders(sources)]
+    for kind in Kind:
+        installed = home.installed(kind)
+        found += [_place(folder) for folder in _folders_of(installed)]
+        if _is_folder(installed):
+            found.append(_place(installed, deep=True))
+    found += [_place(folder) for folder in _folders_of(home.registry)]
+    found.append(_place(_nearest(home.ours), only=_OURS if _is_folder(home.ours) else frozenset()))
+    return frozenset(found)
+
+
+def _deep_folders(sources: Collection[Path]) -> list[Path]:
+    """The folders to watch with all below them."""
+    folders = {_real(source) for source in sources if _is_folder(source)}
+    crowds = {parent for parent, count in Counter(folder.parent for folder in folders).items() if count >= _MANY}
+    chosen = {folder for folder in folders if folder.parent not in crowds} | crowds
+    return [folder for folder in chosen if not chosen.intersection(folder.parents)]
+
+
+def _folders_of(path: Path) -> Iterator[Path]:
+    """The folders in which ``path`` can be replaced: its own, and that of each link on the way to its content."""
+    for _ in range(_MAX_LINKS):
+        yield _nearest(path.parent)
+        link = next((part for part in (path, *path.parents) if link_at(part) is not None), None)
+        target = link_at(link) if link is not None else None
+        if link is None or target is None:
+            return
+        yield link.parent
+        path = link.parent / target / path.relative_to(link)
+
+
+def _nearest(folder: Path) -> Path:
+    """``folder``, or the closest one above it that is there."""
+    return next((place for place in (folder, *folder.parents) if _is_folder(place)), Path("/"))
+
+
+def _is_folder(path: Path) -> bool:
+    return kind_at(path) is NodeKind.FOLDER
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))
+
+
+def _place(folder: Path, *, deep: bool = False, only: frozenset[str] = frozenset()) -> WatchedFolder:
+    real = _real(folder)
+    return WatchedFolder(path=real, deep=deep, inode=inode_of(real), only=only)

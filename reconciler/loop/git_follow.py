@@ -1,0 +1,140 @@
+"""GitOps: follow a branch of a repository. Its files are laid out from git's objects; nothing is checked out or run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError, RefusedError, StorageError
+from reconciler.fs import tree
+from reconciler.fs.durable import make_folders
+from reconciler.fs.swap import exchange
+from reconciler.model.auth import Auth, AuthKind
+from reconciler.model.desired import Limits
+from reconciler.model.home import Home
+from reconciler.model.source import Fetching, SourceRules
+from reconciler.packages.content import Content
+from reconciler.sources.context import SourceContext
+from reconciler.sources.git.address import ref_problem
+from reconciler.sources.git.remote import git_rules
+from reconciler.sources.git.repository import Repository
+
+_LIMITS: Final = Limits(unpacked=512 * 2**20, entries=20_000)
+"""Of the folder that is followed; packages in it have the usual ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """What is followed: the folder ``path`` of ``ref`` in the repository at ``url``.
+
+    ``header_env`` names the variable that holds a header with credentials. ``signers`` is the file of those whose
+    commits are taken; ``None`` takes all. ``allow_rewind`` also takes a commit that does not descend from the last.
+    """
+
+    url: str
+    ref: str = "main"
+    path: str = ""
+    header_env: str = ""
+    signers: Path | None = None
+    allow_rewind: bool = False
+
+    def __str__(self) -> str:
+        return " ".join([self.url, self.ref, *([self.path] if self.path else [])])
+
+
+@dataclass(slots=True)
+class Following:
+    """Brings the folder ``home.followed`` to the newest commit. ``last`` is the commit that was taken last, if any."""
+
+    branch: Branch
+    home: Home
+    repository: Repository
+    last: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the followed folder lies on this machine, commit after commit."""
+        return self.home.followed / "tree"
+
+    def fetch(self) -> str:
+        """Take the newest commit, if it may be taken; the answer is its id.
+
+        ``RefusedError`` where it may not, and whatever a ``Repository`` raises; then the files stay as they were.
+        """
+        commit = self._newest()
+        self.repository.bring([commit])
+        if self.branch.signers is not None:
+            self.repository.check_signed(commit, self.branch.signers)
+        self._check_descends(commit)
+        name = f"{self.branch} at {commit[:12]}"
+        content = self.repository.open(commit, self.branch.path, limits=_LIMITS, name=name)
+        _lay_out(content, self.folder)
+        self.last = commit
+        return commit
+
+    def _newest(self) -> str:
+        commit = self.repository.refs().resolve(self.branch.ref)
+        if commit is None:
+            raise InputError(f"{self.branch.url} has no branch, tag or commit '{self.branch.ref}'")
+        return commit
+
+    def _check_descends(self, commit: str) -> None:
+        if not self.last or self.branch.allow_rewind or self.repository.is_ancestor(self.last, commit):
+            return
+        message = f"{self.branch.url}: {commit}, now {self.branch.ref}, does not descend from {self.last}, taken last"
+        raise RefusedError(message, advice="find out who rewrote the history; --allow-rewind takes it as it is")
+
+
+def following(branch: Branch, home: Home, variables: Mapping[str, str], *, last: str = "") -> Following:
+    """Ready to follow ``branch``. Nothing is asked yet. ``InputError`` where git is not given such a url or ref."""
+    if problem := ref_problem(branch.ref):
+        raise InputError(f"--ref {branch.ref!r}: {problem}")
+    if branch.signers is not None and not branch.signers.is_file():
+        raise InputError(f"{branch.signers}: there is no such file of allowed signers")
+    rules = SourceRules(local_git=True)  # whoever starts the watcher named the repository
+    reach = SourceContext(home=home, base=Path(), variables=variables, rules=rules, limits=_LIMITS)
+    fetching = Fetching(auth=Auth(AuthKind.HEADER_ENV, branch.header_env) if branch.header_env else None)
+    repository = Repository(branch.url, folder=home.git_cache, rules=git_rules(branch.url, fetching, reach))
+    return Following(branch, home, repository, last)
+
+
+def _lay_out(content: Content, folder: Path) -> None:
+    """Make ``folder`` hold exactly the files of ``content``: at once, and not at all where it does already."""
+    try:
+        if _holds(folder, content):
+            return
+        growing = folder.with_name("new")
+        tree.remove_tree(growing)
+        make_folders(growing)
+        for entry in content.files:
+            _write(growing / entry.path, content, entry.path, 0o755 if entry.executable else 0o644)
+        if not (folder.is_dir() and exchange(growing, folder)):
+            tree.remove_tree(folder)
+            growing.rename(folder)
+        tree.remove_tree(growing)
+    except OSError as error:
+        raise StorageError(f"{error.filename or folder}: {error.strerror}; the commit was not laid out") from error
+
+
+def _write(place: Path, content: Content, path: str, mode: int) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    parent = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        tree.create_file(parent, place.name, content.chunks(path), mode)
+    finally:
+        os.close(parent)
+
+
+def _holds(folder: Path, content: Content) -> bool:
+    """Whether exactly these files lie there, and nothing else."""
+    wanted = {entry.path: (entry.sha256, entry.executable) for entry in content.files}
+    with suppress(FileNotFoundError, NotADirectoryError):
+        nodes = [node for node in tree.walk(folder) if node.kind is not tree.NodeKind.FOLDER]
+        if all(node.kind is tree.NodeKind.FILE for node in nodes):
+            found = {node.path: (tree.hash_file(folder, node.path), bool(node.mode & 0o100)) for node in nodes}
+            return found == wanted
+    return False

@@ -1,0 +1,64 @@
+"""What a watcher is told, and what it is given to run with."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from reconciler.fs import file_lock
+from reconciler.loop.defaults import INTERVAL_SECONDS
+from reconciler.loop.folders import WatchedFolder
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.reconcile.exclusive import prepare_home
+from reconciler.reconcile.proposal import Options
+
+POLL_SECONDS: Final = 2.0
+"""How often it is looked where there are no events."""
+
+
+class Follow(Protocol):
+    """Watches folders; see ``loop.events``."""
+
+    def follow(self, places: Iterable[WatchedFolder]) -> str:
+        """Watch exactly these; why that cannot be done, or nothing."""
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Where time and chance come from. ``monotonic`` counts seconds, ``chance`` gives numbers from 0 to 1."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopOptions:
+    """What to watch. ``interval`` is the time between two full passes, ``poll`` that between two looks, in seconds.
+
+    ``fetch`` brings the input up to date before it is looked at and says which commit it is; see ``loop.following``.
+    """
+
+    env: Environment
+    options: Options
+    interval: float = INTERVAL_SECONDS
+    poll: float | None = None
+    repository: str = ""
+    fetch: Callable[[], str] = lambda: ""
+
+
+@contextmanager
+def only_watcher(env: Environment, notice: Callable[[str], None]) -> Iterator[None]:
+    """One watcher a home; ``BusyError`` where another is at work."""
+    prepare_home(env, notice)
+    with file_lock.exclusive(Home(env.home).watch_lock, command=env.command, wait=0, notice=notice):
+        yield

@@ -1,0 +1,73 @@
+"""Where the watcher's reports go: people, an event log, ``status.json``, metrics, the service manager."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import LlamagateError, StorageError
+from reconciler.fs import durable
+from reconciler.loop.metrics import Counts, metrics_text
+from reconciler.loop.systemd import ServiceManager
+from reconciler.model.config import JsonObject
+from reconciler.model.home import Home
+from reconciler.model.watched import Watched
+from reconciler.store.write import write
+
+
+@dataclass(slots=True)
+class Reporter:
+    """``speak`` tells a person one line, ``emit`` gives a program one event. Nothing here stops the loop.
+
+    ``event_log`` gets each event as a line of JSON; ``metrics_file`` is replaced after each attempt.
+    """
+
+    home: Home
+    speak: Callable[[str], None]
+    emit: Callable[[JsonObject], None]
+    manager: ServiceManager = field(default_factory=ServiceManager)
+    event_log: Path | None = None
+    metrics_file: Path | None = None
+    _complained: set[str] = field(default_factory=set)
+
+    def event(self, at: str, event: str, message: str, *, reason: str = "", generation: int | None = None) -> None:
+        """Something happened that people may want to know of; ``at`` is a time as the registry writes it."""
+        document: JsonObject = {
+            "at": at,
+            "event": event,
+            "reason": reason or event,
+            "message": message,
+            "generation": generation,
+        }
+        self.speak(message)
+        self.emit(document)
+        if self.event_log is not None:
+            self._try(self.event_log, lambda log: _append(log, document))
+
+    def state(self, state: Watched, counts: Counts) -> None:
+        """How things stand now."""
+        text = json.dumps(state.to_document(), indent=2, ensure_ascii=False) + "\n"
+        self._try(self.home.status, lambda path: write(path, text.encode("utf-8", "backslashreplace")))
+        if self.metrics_file is not None:
+            metrics = metrics_text(state, counts).encode()
+            self._try(self.metrics_file, lambda path: durable.write_file(path, metrics, sync=False))
+        if state.attempted is not None:
+            self.manager.tell(f"STATUS={state.attempted.result}: {state.attempted.message}".replace("\n", " "))
+
+    def _try(self, path: Path, do: Callable[[Path], object]) -> None:
+        """Do it; where that fails, say so once for each way in which it fails."""
+        try:
+            do(path)
+        except (OSError, StorageError) as error:
+            why = error.message if isinstance(error, LlamagateError) else f"{path}: {error.strerror or error}"
+            if why not in self._complained:
+                self._complained.add(why)
+                self.speak(why)
+
+
+def _append(log: Path, document: JsonObject) -> None:
+    """Opened anew each time: a log that was moved away begins again."""
+    with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -1,0 +1,25 @@
+"""How long work tells about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done and how many there are."""
+
+Notice = Callable[[str], None]
+"""Called with one line for the person who waits."""
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """For callers that show none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """How a pass speaks to whoever waits for it. ``wait``: seconds that it waits for another writer."""
+
+    wait: float
+    notice: Notice
+    progress: Progress = no_progress

@@ -1,0 +1,1 @@
+"""LOOK. Read-only; registry and record come in as values."""

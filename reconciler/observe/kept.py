@@ -1,0 +1,26 @@
+"""What a home keeps of items: backups, and copies that the gateway's own tool left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind, id_problem
+
+
+def backups_of(home: Home, key: ItemKey) -> list[int]:
+    """The generations whose backups of the item are kept, oldest first. A link that stood in its place is none."""
+    if id_problem(key.id) is not None:
+        return []
+    found = home.backup(key, 0).parent.glob("*")
+    return sorted(int(path.name) for path in found if path.name.isdecimal() and path.is_dir() and not path.is_symlink())
+
+
+def lost_copies(home: Home) -> dict[ItemKey, Path]:
+    """Item → the newest copy that the gateway's own tool keeps of it while it updates it."""
+    found = {}
+    for kind in Kind:
+        for copy in sorted(home.installed(kind).glob("backups/*/*")):
+            if copy.is_dir() and not copy.is_symlink():
+                found[ItemKey(kind, copy.parent.name)] = copy
+    return found

@@ -1,0 +1,40 @@
+"""The packages of a gateway's old folder ``./extensions``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NoReturn
+
+from reconciler.errors import Fault, InputError, StorageError
+from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST
+
+_MANIFESTS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST])
+
+
+_BUILTIN: Final = "builtin"
+
+
+def legacy_packages(folder: Path) -> list[Path]:
+    """The folders with a manifest below ``folder``, but for its ``builtin``; nothing inside a package is one more.
+
+    ``InputError`` where it is no folder, ``StorageError`` where one in it cannot be read: what it holds is not known.
+    """
+    if not folder.is_dir():
+        message = "there is no such folder; name the folder 'extensions' from which the gateway was started"
+        raise InputError(f"{folder}: {message}", faults=[Fault(file=str(folder), message=message)])
+    return sorted(_search(folder))
+
+
+def _search(root: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(root, onerror=_refuse):
+        folders[:] = [] if _MANIFESTS.intersection(files) else sorted(folders)
+        if Path(place) == root:
+            folders[:] = [name for name in folders if name != _BUILTIN]
+        if _MANIFESTS.intersection(files) and Path(place) != root:
+            yield Path(place)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise StorageError(f"{error.filename} cannot be read: {error.strerror}") from error

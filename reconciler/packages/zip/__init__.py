@@ -1,0 +1,1 @@
+"""Archives, read by our own strict reader, and packed."""

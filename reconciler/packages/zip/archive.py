@@ -1,0 +1,203 @@
+"""Packages in zip archives: opened by our own reader, never by one that accepts what it should not.
+
+An archive is read in pieces, so its size does not show in memory. Nothing that it declares is believed: a declared
+size is a bound, and what does not come out exactly as declared is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError
+from reconciler.model.desired import Limits
+from reconciler.model.ids import is_ignored
+from reconciler.model.package import FileEntry
+from reconciler.packages.content import CHUNK_BYTES, executables_of, refusal
+from reconciler.packages.names import Names, notes_on
+from reconciler.packages.zip.archive_file import ArchiveFile, opened
+from reconciler.packages.zip.layout import Header, Member, read_layout
+from reconciler.packages.zip.records import DEFLATED
+
+_SMALLER: Final = "make the package smaller"
+_RAW_DEFLATE: Final = -15
+SMALL_BYTES: Final = 16 << 10
+"""Unpacked size up to which a package's content is kept in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveContent:
+    """The files of a package in the archive at ``place``. ``Content`` says what the parts mean."""
+
+    place: Path | int
+    """Where it is, or the descriptor of an open file."""
+    name: str
+    files: tuple[FileEntry, ...]
+    notes: tuple[str, ...]
+    _members: Mapping[str, tuple[Member, str]]
+    """Path → where its data lies, and its sha256."""
+    _identity: tuple[int, ...]
+    _kept: Mapping[str, bytes]
+    """The content of a small package as it was hashed, so that the archive need not be opened for each file."""
+
+    @property
+    def executables(self) -> frozenset[str]:
+        return executables_of(self.files)
+
+    @property
+    def as_packed(self) -> bool:
+        """Whether all modes are as ``pack`` writes them: in the cache, others are damage."""
+        return all(member.header.as_packed for member, _ in self._members.values())
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        return iter([self._kept[path]]) if path in self._kept else self._read(path)
+
+    def _read(self, path: str) -> Iterator[bytes]:
+        member, expected = self._members[path]
+        digest = hashlib.sha256()
+        with opened(self.place, self.name) as archive:
+            if _identity(archive) != self._identity:
+                raise self._changed()
+            for chunk in _contents(archive, member):
+                digest.update(chunk)
+                yield chunk
+        if digest.hexdigest() != expected:
+            raise self._changed()
+
+    def _changed(self) -> InputError:
+        return refusal(self.name, "changed since it was checked", advice="run the command again")
+
+
+def open_archive(place: Path | int, *, limits: Limits, name: str) -> ArchiveContent:
+    """Check the whole archive, its data too, and hash its files. ``name`` is how messages call it.
+
+    One folder around everything is looked through where no manifest stands beside it. Raises ``InputError`` for the
+    first thing that is wrong.
+    """
+    with opened(place, name) as archive:
+        _check_size(archive, limits)
+        members = read_layout(archive, limits)
+        _check_sizes(archive, [member.header for member in members], limits)
+        kept, notes = _chosen(archive, members)
+        prefix = _common_folder(kept)
+        found: dict[str, tuple[Member, str]] = {}
+        small: dict[str, bytes] | None = {} if sum(member.header.size for member in kept) <= SMALL_BYTES else None
+        for member in kept:
+            inner = member.header.name[len(prefix) :]
+            found[inner] = (member, _hash(archive, member, small, inner))
+        identity = _identity(archive)
+    files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
+    return ArchiveContent(place, name, files, notes, found, identity, small or {})
+
+
+def _check_size(archive: ArchiveFile, limits: Limits) -> None:
+    if archive.size > limits.archive:
+        rule = f"has {archive.size} bytes; at most {limits.archive} are read"
+        raise archive.refuse(rule, advice=f"{_SMALLER}, or raise policy.limits.archive")
+
+
+def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits) -> None:
+    """Hold the declared sizes against the limits; unpacking holds the data against the declared sizes."""
+    total = 0
+    for header in headers:
+        total += header.size
+        if header.size and header.name.endswith("/"):
+            raise archive.refuse("is a folder with content", entry=header.name)
+        if header.size > limits.file:
+            rule = f"has {header.size} bytes; a file has at most {limits.file}"
+            raise archive.refuse(rule, entry=header.name, advice=_SMALLER)
+        if header.size > max(limits.ratio_floor, limits.ratio * header.packed):
+            rule = f"unpacks to more than {limits.ratio} times its {header.packed} bytes"
+            raise archive.refuse(rule, entry=header.name, advice="store it uncompressed if it is what it should be")
+    if total > limits.unpacked:
+        rule = f"unpacks to {total} bytes; at most {limits.unpacked} are"
+        raise archive.refuse(rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
+
+
+def _chosen(archive: ArchiveFile, members: Iterable[Member]) -> tuple[list[Member], tuple[str, ...]]:
+    """The files that belong to the package, and notes on what does not. All names are checked, also those left out."""
+    names, chosen, ignored = Names(archive.name), [], []
+    for member in members:
+        name = member.header.name
+        is_folder = name.endswith("/")
+        names.add(name[:-1] if is_folder else name, folder=is_folder)
+        if is_folder or is_ignored(name):
+            _hash(archive, member)  # what is not taken is not damaged either
+        if is_ignored(name):
+            ignored.append(name)
+        elif not is_folder:
+            chosen.append(member)
+    return chosen, notes_on(ignored)
+
+
+def _common_folder(members: Iterable[Member]) -> str:
+    """``folder/`` where it holds every file, else nothing: a package with its manifest at the root stays as it is."""
+    names = [member.header.name for member in members]
+    tops = {name.partition("/")[0] for name in names}
+    if len(tops) != 1 or not all("/" in name for name in names):
+        return ""
+    return tops.pop() + "/"
+
+
+def _entry(path: str, member: Member, sha256: str) -> FileEntry:
+    return FileEntry(path=path, sha256=sha256, size=member.header.size, executable=member.header.executable)
+
+
+def _identity(archive: ArchiveFile) -> tuple[int, ...]:
+    return archive.stamp.size, archive.stamp.mtime_ns, archive.stamp.inode
+
+
+def _hash(archive: ArchiveFile, member: Member, keep: dict[str, bytes] | None = None, path: str = "") -> str:
+    """The sha256 of the entry's data, as hex, once all that its header says of it was found true.
+
+    With ``keep`` the data is put there too, at ``path``.
+    """
+    if keep is not None:
+        keep[path] = b"".join(_contents(archive, member))
+        return hashlib.sha256(keep[path]).hexdigest()
+    digest = hashlib.sha256()
+    for chunk in _contents(archive, member):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _contents(archive: ArchiveFile, member: Member) -> Iterator[bytes]:
+    """The entry's data, unpacked; ``InputError`` at the end at the latest unless size and CRC are as declared."""
+    header = member.header
+    packed = archive.chunks(member.start, header.packed)
+    crc = size = 0
+    for chunk in _inflated(archive, header, packed) if header.method == DEFLATED else packed:
+        crc = zlib.crc32(chunk, crc)
+        size += len(chunk)
+        yield chunk
+    if size != header.size:
+        raise archive.refuse(f"unpacks to {size} bytes, not to the declared {header.size}", entry=header.name)
+    if crc != header.crc:
+        raise archive.refuse("its data does not fit its CRC: it is damaged", entry=header.name)
+
+
+def _inflated(archive: ArchiveFile, header: Header, packed: Iterable[bytes]) -> Iterator[bytes]:
+    """Inflate ``packed``, which must be one deflate stream and nothing else, to no more than the declared size."""
+    inflater = zlib.decompressobj(_RAW_DEFLATE)
+    room = header.size + 1
+    try:
+        for data in packed:
+            full = True
+            while full:
+                limit = min(room, CHUNK_BYTES)
+                chunk = inflater.decompress(data, limit)
+                data, full = inflater.unconsumed_tail, len(chunk) == limit
+                room -= len(chunk)
+                if not room:
+                    raise archive.refuse(f"unpacks to more than the declared {header.size} bytes", entry=header.name)
+                if inflater.unused_data:
+                    raise archive.refuse("has data behind the end of its deflate stream", entry=header.name)
+                yield chunk
+    except zlib.error as error:
+        raise archive.refuse(f"its deflate data is broken ({error})", entry=header.name) from error
+    if not inflater.eof:
+        raise archive.refuse("its deflate data is cut short", entry=header.name)

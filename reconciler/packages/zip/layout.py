@@ -1,0 +1,203 @@
+"""The structure of a zip file, checked before anything in it is used.
+
+A zip names every file twice, in a header before the data and in the central directory, and readers differ in which
+they believe. Only what reads the same in every way is accepted: both agree, and headers, data and directory follow
+each other from the first byte to the last, without a gap and without an overlap.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from reconciler.model.desired import Limits
+from reconciler.packages.zip.archive_file import ArchiveFile
+from reconciler.packages.zip.end import Directory, find_directory
+from reconciler.packages.zip.extra import widened
+from reconciler.packages.zip.records import (
+    CENTRAL,
+    CENTRAL_SIGNATURE,
+    DEFLATED,
+    DESCRIPTOR,
+    DESCRIPTOR64,
+    DESCRIPTOR_SIGNATURE,
+    EXECUTABLE_FILE,
+    FLAG_DESCRIPTOR,
+    FLAG_ENCRYPTED,
+    FLAG_LEVEL,
+    FLAG_UTF8,
+    LOCAL,
+    LOCAL_SIGNATURE,
+    PLAIN_FILE,
+    STORED,
+    SYSTEM_DARWIN,
+    SYSTEM_UNIX,
+    VERSION_KNOWN,
+)
+
+MAX_DIRECTORY_BYTES: Final = 4 << 20
+_KNOWN_FLAGS: Final = FLAG_LEVEL | FLAG_DESCRIPTOR | FLAG_UTF8
+_DESCRIPTORS: Final = {form.size + extra: form for form in (DESCRIPTOR, DESCRIPTOR64) for extra in (0, 4)}
+_DOS_FOLDER: Final = 0x10
+_NOT_FILES: Final[Mapping[int, str]] = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class Header(NamedTuple):
+    """An entry as the central directory has it. Sizes and offsets in bytes; the name of a folder ends with ``/``."""
+
+    name: str
+    raw_name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    offset: int
+    executable: bool
+    as_packed: bool
+    """Whether we write modes like this one, which no digest covers."""
+
+
+class Member(NamedTuple):
+    """An entry whose headers agree. Its ``header.packed`` bytes of data begin at ``start``."""
+
+    header: Header
+    start: int
+
+
+def read_layout(archive: ArchiveFile, limits: Limits) -> list[Member]:
+    """Every entry, in the order of the file. ``InputError`` for the first thing that is not as it must be."""
+    directory = find_directory(archive)
+    if not directory.count:
+        raise archive.refuse("holds no files")
+    if directory.count > limits.entries or directory.size > MAX_DIRECTORY_BYTES:
+        most = f"at most {limits.entries} in {MAX_DIRECTORY_BYTES} are read"
+        rule = f"has {directory.count} entries in a directory of {directory.size} bytes; {most}"
+        raise archive.refuse(rule, advice="make the package smaller")
+    headers = sorted(_headers(archive, directory), key=lambda header: header.offset)
+    if headers[0].offset:
+        raise archive.refuse(f"has {headers[0].offset} bytes before its first entry")
+    ends = [header.offset for header in headers[1:]] + [directory.start]
+    return [_member(archive, header, end) for header, end in zip(headers, ends, strict=True)]
+
+
+def _headers(archive: ArchiveFile, directory: Directory) -> Iterator[Header]:
+    data = archive.read(directory.start, directory.size)
+    at = 0
+    for _ in range(directory.count):
+        header, at = _header(archive, data, at)
+        yield header
+    if at != len(data):
+        raise archive.refuse("lists more entries than its end record counts")
+
+
+def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
+    """The record at ``at`` of the central directory, and where the next begins."""
+    name_at = at + CENTRAL.size
+    if name_at > len(data) or not data.startswith(CENTRAL_SIGNATURE, at):
+        raise archive.refuse("lists fewer entries than its end record counts")
+    fields = CENTRAL.unpack_from(data, at)
+    system, needed, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length, disk = fields[
+        2:15
+    ]
+    extra_at = name_at + name_length
+    end = extra_at + extra_length + comment_length
+    if end > len(data):
+        raise archive.refuse("has a central directory that is cut short")
+    raw_name = data[name_at:extra_at]
+    name = _decoded(archive, raw_name)
+    offset = fields[17]
+    if extra_length:
+        extra = data[extra_at : extra_at + extra_length]
+        size, packed, offset = widened(archive, name, extra, (size, packed, offset))
+    if disk:
+        raise archive.refuse("lies on another part of an archive in several", entry=name)
+    _check_readable(archive, name, needed, flags, method)
+    executable = _is_executable(archive, name, system, fields[16])
+    as_packed = system == SYSTEM_UNIX and fields[16] in (PLAIN_FILE, EXECUTABLE_FILE)
+    return Header(name, raw_name, flags, method, crc, packed, size, offset, executable, as_packed), end
+
+
+def _decoded(archive: ArchiveFile, raw: bytes) -> str:
+    """Names are UTF-8 whether the flag for that is set or not: Finder and ``zip`` write them so and do not set it."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        shown = raw.decode("utf-8", "backslashreplace")
+        raise archive.refuse("the name is not UTF-8", entry=shown, advice="rename it") from error
+
+
+def _check_readable(archive: ArchiveFile, name: str, needed: int, flags: int, method: int) -> None:
+    version = needed & 0xFF  # some writers tell their system in the upper half
+    if version > VERSION_KNOWN:
+        rule = f"needs version {version // 10}.{version % 10} of the zip format, which no reader knows"
+        raise archive.refuse(rule, entry=name)
+    if flags & FLAG_ENCRYPTED:
+        raise archive.refuse("is encrypted", entry=name, advice="pack the archive without a password")
+    if flags & ~_KNOWN_FLAGS:
+        raise archive.refuse(f"has unknown flags ({flags:#06x})", entry=name)
+    if method not in (STORED, DEFLATED):
+        rule = f"is compressed by method {method}; only stored and deflated are read"
+        raise archive.refuse(rule, entry=name, advice="pack the archive with plain zip compression")
+
+
+def _is_executable(archive: ArchiveFile, name: str, system: int, attributes: int) -> bool:
+    """Whether a unix mode lets anyone execute the file. ``InputError`` for what is neither a file nor a folder."""
+    mode = attributes >> 16
+    kind = stat.S_IFMT(mode)
+    is_folder = name.endswith("/")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        rule = f"is {_NOT_FILES.get(kind, 'no regular file')}"
+        raise archive.refuse(rule, entry=name, advice="pack a plain file instead")
+    if kind == (stat.S_IFREG if is_folder else stat.S_IFDIR) or (attributes & _DOS_FOLDER and not is_folder):
+        raise archive.refuse("is a folder by its name or by its mode, but not by both", entry=name)
+    return not is_folder and system in (SYSTEM_UNIX, SYSTEM_DARWIN) and mode & 0o111 != 0
+
+
+def _member(archive: ArchiveFile, header: Header, end: int) -> Member:
+    """``header`` with its local twin checked; ``end`` is where the next thing in the file begins."""
+    start = _data_start(archive, header)
+    gap = end - start - header.packed
+    if gap < 0:
+        raise archive.refuse("overlaps what stands behind it", entry=header.name)
+    if header.flags & FLAG_DESCRIPTOR:
+        _check_descriptor(archive, header, start + header.packed, gap)
+    elif gap:
+        raise archive.refuse(f"{gap} bytes that belong to no entry stand behind it", entry=header.name)
+    return Member(header, start)
+
+
+def _data_start(archive: ArchiveFile, header: Header) -> int:
+    """Compare the local header and return where the data begins."""
+    fields = LOCAL.unpack(archive.read(header.offset, LOCAL.size))
+    signature, _, flags, method, _, _, crc, packed, size, name_length, extra_length = fields
+    name_at = header.offset + LOCAL.size
+    if signature != LOCAL_SIGNATURE:
+        raise archive.refuse("has no header before its data", entry=header.name)
+    variable = archive.read(name_at, name_length + extra_length)
+    if extra_length:
+        size, packed = widened(archive, header.name, variable[name_length:], (size, packed))
+    same = (flags, method) == (header.flags, header.method) and variable[:name_length] == header.raw_name
+    values = zip((crc, packed, size), (header.crc, header.packed, header.size), strict=True)
+    late = bool(flags & FLAG_DESCRIPTOR)
+    if not same or not all(here == there or (late and not here) for here, there in values):
+        raise archive.refuse("its header and the central directory disagree", entry=header.name)
+    return name_at + len(variable)
+
+
+def _check_descriptor(archive: ArchiveFile, header: Header, at: int, length: int) -> None:
+    """Compare what stands between this entry's data and the next: one of four forms, told apart by its length."""
+    form = _DESCRIPTORS.get(length)
+    if form is not None:
+        data = archive.read(at, length)
+        signed = length == form.size or data.startswith(DESCRIPTOR_SIGNATURE)
+        if signed and form.unpack(data[-form.size :]) == (header.crc, header.packed, header.size):
+            return
+    raise archive.refuse("has no data descriptor that fits it", entry=header.name)

@@ -1,0 +1,67 @@
+"""Packages as the archives that we write: stored, sorted, without times, the same bytes for the same files."""
+
+from __future__ import annotations
+
+import zlib
+from typing import BinaryIO, Final
+
+from reconciler.model.package import FileEntry
+from reconciler.packages.content import Content, refusal
+from reconciler.packages.zip.records import (
+    CENTRAL,
+    CENTRAL_SIGNATURE,
+    END,
+    END_SIGNATURE,
+    EXECUTABLE_FILE,
+    FLAG_UTF8,
+    LOCAL,
+    LOCAL_SIGNATURE,
+    PLAIN_FILE,
+    SATURATED,
+    SATURATED_COUNT,
+    STORED,
+    SYSTEM_UNIX,
+)
+
+_VERSION: Final = 20
+_TIME: Final = 0
+_DATE: Final = 1 << 5 | 1
+"""1980-01-01, the first day that the format knows."""
+
+
+def pack(content: Content, out: BinaryIO) -> None:
+    """Write the files of ``content`` to ``out``, which is empty and can seek. Errors as for ``Content.chunks``.
+
+    Also ``InputError`` for more than a zip without its 64-bit extension holds: the package limits lie far below.
+    """
+    if len(content.files) >= SATURATED_COUNT or sum(entry.size + 4096 for entry in content.files) >= SATURATED:
+        raise refusal("the package", "is too large for a zip archive", advice="make the package smaller")
+    directory = b"".join([_write_file(content, entry, out) for entry in content.files])
+    start, count = out.tell(), len(content.files)
+    out.write(directory)
+    out.write(END.pack(END_SIGNATURE, 0, 0, count, count, len(directory), start, 0))
+
+
+def _write_file(content: Content, entry: FileEntry, out: BinaryIO) -> bytes:
+    """Write one header and its data; the record for the central directory is returned."""
+    name, offset = entry.path.encode(), out.tell()
+    out.write(_local_header(entry, name, crc=0))
+    crc = 0
+    for chunk in content.chunks(entry.path):
+        crc = zlib.crc32(chunk, crc)
+        out.write(chunk)
+    out.seek(offset)
+    out.write(_local_header(entry, name, crc=crc))
+    out.seek(0, 2)
+    return _central_record(entry, name, crc=crc, offset=offset)
+
+
+def _local_header(entry: FileEntry, name: bytes, *, crc: int) -> bytes:
+    values = (_VERSION, FLAG_UTF8, STORED, _TIME, _DATE, crc, entry.size, entry.size, len(name), 0)
+    return LOCAL.pack(LOCAL_SIGNATURE, *values) + name
+
+
+def _central_record(entry: FileEntry, name: bytes, *, crc: int, offset: int) -> bytes:
+    described = (_VERSION, SYSTEM_UNIX, _VERSION, FLAG_UTF8, STORED, _TIME, _DATE, crc, entry.size, entry.size)
+    attributes = EXECUTABLE_FILE if entry.executable else PLAIN_FILE
+    return CENTRAL.pack(CENTRAL_SIGNATURE, *described, len(name), 0, 0, 0, 0, attributes, offset) + name

@@ -1,0 +1,31 @@
+"""Packages in archives that we packed ourselves, found again by the digest of their tree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError
+from reconciler.model.desired import Limits
+from reconciler.model.digest import Digest, tree_digest
+from reconciler.packages.zip.archive import ArchiveContent, open_archive
+
+_HEADER_BYTES: Final = 4096
+"""More than what an archive holds for each entry besides its content: both headers, and the name in each."""
+
+
+def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> ArchiveContent | None:
+    """The archive at ``path``; ``None`` where there is none, or where it is not what was packed from ``tree``.
+
+    It is stored and not compressed, and so may be larger than an archive that others bring.
+    """
+    if not path.exists():
+        return None
+    room = replace(limits, archive=limits.unpacked + limits.entries * _HEADER_BYTES)
+    try:
+        content = open_archive(path, limits=room, name=name)
+    except InputError:
+        return None
+    is_whole = tree_digest({entry.path: entry.sha256 for entry in content.files}) == tree and content.as_packed
+    return content if is_whole else None

@@ -1,0 +1,112 @@
+"""One function a verb: what a command is to bring about. Each fills in a plain intent of a command, ``base``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.model.ids import ItemKey
+from reconciler.model.record import Record, RecordItem
+from reconciler.planning.intent import Allowances, Intent, Target
+
+
+def to_import(base: Intent, wanted: Target, record: Record, *, downgrade: bool, overwrite: bool) -> Intent:
+    """Install or update one item. What something else, or an earlier command, installed under its id gives way."""
+    recorded = record.items.get(wanted.key)
+    gives_way = recorded is None or recorded.owner is None
+    allowances = Allowances(
+        downgrade=downgrade,
+        overwrite=overwrite,
+        take_over=frozenset([wanted.key.id] if gives_way else []),
+    )
+    return replace(base, wanted={wanted.key: wanted}, scope=frozenset([wanted.key]), allowances=allowances)
+
+
+def to_remove(base: Intent, key: ItemKey, *, force: bool) -> Intent:
+    """Remove one item, whoever installed it."""
+    allowances = Allowances(force=force)
+    return replace(base, removals={key: "removed by a command"}, scope=frozenset([key]), allowances=allowances)
+
+
+def to_switch(base: Intent, key: ItemKey, *, enabled: bool) -> Intent:
+    """Enable or disable one item and leave its files alone."""
+    return replace(base, switches={key: enabled}, scope=frozenset([key]))
+
+
+def to_roll_back(base: Intent, wanted: Iterable[Target], record: Record, *, number: int, overwrite: bool) -> Intent:
+    """Bring back the list of generation ``number``: whatever is recorded and not in it goes."""
+    listed = {one.key: one for one in wanted}
+    going = {key: f"not in generation {number}" for key in record.items if key not in listed}
+    allowances = Allowances(
+        overwrite=overwrite, force=True, take_over=frozenset(key.id for key in record.items if key in listed)
+    )
+    return replace(
+        base,
+        wanted=listed,
+        removals=going,
+        scope=frozenset([*listed, *going]),
+        allowances=allowances,
+        hold=f"rolled back to generation {number}",
+    )
+
+
+def to_restore(base: Intent, wanted: Target) -> Intent:
+    """Put the whole folder of ``wanted.backup`` back."""
+    number = wanted.backup.generation if wanted.backup else 0
+    return replace(
+        base,
+        wanted={wanted.key: wanted},
+        scope=frozenset([wanted.key]),
+        allowances=Allowances(take_over=frozenset([wanted.key.id])),
+        hold=f"{wanted.key.id} was restored from the backup of generation {number}",
+    )
+
+
+def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], notes: Iterable[str]) -> Intent:
+    """Take ``found`` into the record as it stands on disk, and forget what is ``gone`` from there.
+
+    Nothing is healed or refused: the disk decides.
+    """
+    wanted = {one.key: one for one in found}
+    rules = replace(
+        base.policy,
+        drift_edited="report",
+        drift_missing="report",
+        allow_builtin=frozenset(key.id for key in wanted),
+    )
+    return replace(
+        base,
+        wanted=wanted,
+        removals=dict.fromkeys(gone, "its folder is gone"),
+        scope=None,
+        policy=rules,
+        allowances=Allowances(force=True, same_id=True),
+        reload_required=False,
+        notes=tuple(notes),
+    )
+
+
+def to_migrate(
+    base: Intent, found: Iterable[Target], notes: Iterable[str], *, claims: frozenset[str] = frozenset()
+) -> Intent:
+    """Install legacy packages that are not installed yet; ``claims`` are the ids that an earlier migration brought."""
+    wanted: Mapping[ItemKey, Target] = {one.key: one for one in found}
+    return replace(
+        base, wanted=wanted, scope=frozenset(wanted), allowances=Allowances(take_over=claims), notes=tuple(notes)
+    )
+
+
+def as_recorded(recorded: RecordItem, *, enabled: bool | None = None) -> Target:
+    """An item that shall stay what the record says it is."""
+    return Target(
+        key=recorded.key,
+        source=recorded.source,
+        source_stamp=recorded.source_stamp,
+        owner=recorded.owner,
+        manifest=recorded.manifest,
+        tree=recorded.tree,
+        config=recorded.config,
+        files={path: file.sha256 for path, file in recorded.files.items()},
+        enabled=enabled,
+        depends_on=recorded.depends_on,
+    )

@@ -1,0 +1,248 @@
+"""Doctor: what goes wrong in practice, each with the command that mends it. Looks and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from reconciler.errors import LlamagateError, NotDesiredError
+from reconciler.fs import probe, swap
+from reconciler.gateway.refresh import address_of, reachable
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.observe.home import manifest_at
+from reconciler.observe.kept import lost_copies
+from reconciler.observe.legacy import legacy_packages
+from reconciler.reconcile.home_state import HomeState, holders, read_home_state
+from reconciler.reconcile.readers import TransactionState, transaction_state
+
+Level = Literal["problem", "note"]
+_LEGACY: Final = Path("extensions")
+_SPARE_WATCHES: Final = 100
+"""Folders that other programs of the same user listener, at the least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing. A ``problem`` stands in the way of a command or of the gateway; a ``note`` may be as it should."""
+
+    code: str
+    level: Level
+    message: str
+    mend: str
+
+    def to_document(self) -> JsonObject:
+        return {"code": self.code, "level": self.level, "message": self.message, "mend": self.mend}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """All findings, problems first."""
+
+    transaction: TransactionState
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_problems(self) -> bool:
+        return any(finding.level == "problem" for finding in self.findings)
+
+    def to_document(self) -> JsonObject:
+        return {
+            "healthy": not self.has_problems,
+            "transaction": self.transaction,
+            "findings": [finding.to_document() for finding in self.findings],
+        }
+
+
+def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
+    """Look at the home, at the gateway, and at ``folder``, from which a gateway may have been started."""
+    home = Home(env.home)
+    transaction = transaction_state(home)
+    findings = [*_places(home), *_interrupted(transaction)]
+    state = _scene(env, file, findings)
+    if state is not None:
+        findings += [finding for check in _CHECKS for finding in check(state)]
+        findings += _legacy(state, folder / _LEGACY)
+    return Diagnosis(
+        transaction=transaction, findings=tuple(sorted(findings, key=lambda finding: finding.level != "problem"))
+    )
+
+
+def _scene(env: Environment, file: Path, findings: list[Finding]) -> HomeState | None:
+    try:
+        return read_home_state(env, file)
+    except LlamagateError as error:
+        findings.append(_unreadable(error))
+        return None
+
+
+def _file(state: HomeState) -> Iterator[Finding]:
+    error = state.file_error
+    if isinstance(error, NotDesiredError):
+        yield _note("gateway-file", error.message, "nothing to do; with -f FILE a command takes another file")
+    elif error is not None:
+        yield _unreadable(error)
+
+
+def _unreadable(error: LlamagateError) -> Finding:
+    return _problem("unreadable", error.message, error.advice or "correct what the message names")
+
+
+def _problem(code: str, message: str, mend: str) -> Finding:
+    return Finding(code=code, level="problem", message=message, mend=mend)
+
+
+def _note(code: str, message: str, mend: str) -> Finding:
+    return Finding(code=code, level="note", message=message, mend=mend)
+
+
+def _places(home: Home) -> Iterator[Finding]:
+    if not home.root.is_dir():
+        yield _note("no-home", f"{home.root} is not there yet", "'llamagate apply' makes it")
+        return
+    for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in Kind)):
+        if folder.is_dir() and not probe.may_write(folder):
+            yield _problem("not-writable", f"{folder} cannot be written to", f"chown -R \"$USER\" '{folder}'")
+    if home.ours.is_dir() and probe.everyone_may_write(home.ours):
+        yield _problem("world-writable", f"everyone can write to {home.ours}", f"chmod o-w '{home.ours}'")
+    for kind in Kind:
+        yield from _mounts(home, home.installed(kind))
+
+
+def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
+    if not installed.is_dir():
+        return
+    if probe.is_mount_point(installed):
+        message = f"{installed} is a mount point, so that nothing can be renamed into it from beside it"
+        yield _problem("mount-point", message, f"mount the file system at {installed.parent} instead")
+    elif not swap.same_filesystem(home.root, installed):
+        message = f"{installed} lies on another file system; new trees are staged beside it"
+        yield _note("other-filesystem", message, "nothing to do, as long as there is room on both")
+
+
+def _interrupted(state: TransactionState) -> Iterator[Finding]:
+    if state == "interrupted":
+        yield _problem("interrupted", "a change was interrupted", "llamagate recover")
+    elif state == "running":
+        yield _note("running", "a change is under way; what follows may be half of it", "look again when it is done")
+
+
+def _registry(state: HomeState) -> Iterator[Finding]:
+    if state.registry_file.corrupt:
+        message = f"{state.home.registry} cannot be read: {state.registry_file.corrupt}"
+        yield _problem("registry-corrupt", message, "llamagate sync")
+        return
+    for entry in state.registry.entries.values():
+        key, path = entry.key, str(state.home.item(entry.key))
+        if key not in state.present and not _is_link(state, key):
+            yield _problem("entry-without-folder", f"{key} is registered, but not installed", "llamagate sync")
+        elif key in state.present and entry.source_path != path:
+            message = f"{key} is registered at {entry.source_path}, and lies at {path}"
+            yield _problem("moved", message, "llamagate sync")
+        if entry.extra:
+            message = f"{key}: the registry holds unknown fields ({', '.join(sorted(entry.extra))})"
+            yield _note("unknown-fields", message, "nothing to do; the gateway's own tool drops them when it writes")
+
+
+def _is_link(state: HomeState, key: ItemKey) -> bool:
+    """Whether a link stands in the item's place, which is told of each link that there is."""
+    return id_problem(key.id) is None and state.home.item(key).is_symlink()
+
+
+def _folders(state: HomeState) -> Iterator[Finding]:
+    ids = holders(state, state.registry)
+    for key in sorted(state.present):
+        entry, recorded = state.registry.get(key), state.record.items.get(key)
+        rival = ids.setdefault(key.id.casefold(), key)
+        if rival != key:
+            message = f"{key} has the same id as {rival}, and a gateway keeps only one"
+            yield _problem("same-id", message, f"'llamagate remove {key}' keeps a backup")
+        elif entry is None and not state.registry_file.corrupt:
+            yield _problem("folder-without-entry", f"{key} is installed, but not registered", "llamagate sync")
+        manifest = recorded.manifest if recorded else manifest_at(state.home.item(key), key.kind, key.id)
+        if manifest is None:
+            mend = f"'llamagate validate {state.home.item(key)}' says why"
+            yield _problem("no-package", f"{key} is no valid package", mend)
+        elif manifest.name != key.id:
+            message = f"{key} has the name '{manifest.name}': a gateway looks enablement up by name first"
+            yield _note("id-and-name", message, "give the package one name for both")
+        if recorded is None and entry is not None:
+            yield _note("unmanaged", f"{key} was installed by something else", "llamagate sync, to keep watch over it")
+
+
+def _strange_names(state: HomeState) -> Iterator[Finding]:
+    for kind in Kind:
+        installed = state.home.installed(kind)
+        for path in sorted(installed.iterdir()) if installed.is_dir() else ():
+            if path.is_symlink():
+                message = f"{path} is a link, which gateways skip"
+                yield _problem("link", message, "move what it leads to there")
+            elif path.is_dir() and id_problem(path.name) and path.name != "backups":
+                message = f"{path} is no item's name, but a gateway loads a manifest in it all the same"
+                yield _problem("strange-name", message, "move it out of there")
+
+
+def _copies(state: HomeState) -> Iterator[Finding]:
+    for key, copy in lost_copies(state.home).items():
+        message = f"an update of {key} by the gateway's own tool left a copy at {copy}"
+        mend = f"rm -r '{copy}'" if key in state.present else f"llamagate import '{copy}'"
+        yield (_note if key in state.present else _problem)("left-copy", message, mend)
+
+
+def _hold(state: HomeState) -> Iterator[Finding]:
+    if state.record.hold is not None:
+        yield _note("hold", f"the watcher leaves things alone: {state.record.hold.reason}", "llamagate resume")
+    for one in state.record.suspensions:
+        message = f"the watcher leaves {one.item or 'everything'} alone: {one.reason}"
+        yield _note("suspended", message, f"llamagate resume {one.item}".rstrip())
+
+
+def _gateway(state: HomeState) -> Iterator[Finding]:
+    url = address_of(state.gateway, is_own_home=state.env.is_own_home)
+    if url is not None and state.gateway.reload != "off" and not reachable(url):
+        message = f"no gateway answers at {url}"
+        yield _note("gateway", message, "start it, or set gateway.url; it reads what is installed when it starts")
+
+
+def _watches(state: HomeState) -> Iterator[Finding]:
+    limit, wanted = probe.max_watches(), 3 * len(state.present) + _SPARE_WATCHES
+    if limit is not None and limit < wanted:
+        message = f"this system watches {limit} folders at most, and a watcher may want {wanted}"
+        yield _note("watch-limit", message, f"sysctl fs.inotify.max_user_watches={2 * wanted}")
+
+
+def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
+    """Copies that a gateway started here would load where the installed item is missing or disabled."""
+    try:
+        packages = legacy_packages(folder) if folder.is_dir() else []
+    except LlamagateError as error:
+        yield _problem("unreadable", error.message, f"chown -R \"$USER\" '{folder}'")
+        return
+    for package in packages:
+        found = next((one for kind in Kind if (one := manifest_at(package, kind, package.name))), None)
+        if found is None:
+            continue
+        key = ItemKey(found.kind, found.id)
+        entry = state.registry.get(key)
+        if key not in state.present:
+            message = f"{package} is loaded by a gateway that is started here, and is not installed"
+            yield _note("legacy", message, f"llamagate migrate {folder}")
+        elif entry is not None and not entry.enabled:
+            message = f"{key} is disabled, but a gateway that is started here loads {package} instead"
+            yield _problem("legacy-shadow", message, f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'")
+
+
+_CHECKS: Final[tuple[Callable[[HomeState], Iterator[Finding]], ...]] = (
+    _file,
+    _registry,
+    _folders,
+    _strange_names,
+    _copies,
+    _hold,
+    _gateway,
+    _watches,
+)

@@ -1,0 +1,125 @@
+"""Export: the package behind an installed item, as an archive with a list of checksums."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError, LlamagateError, storage_error
+from reconciler.fs import durable
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.packages.checksums import with_checksums
+from reconciler.packages.content import Content
+from reconciler.packages.open_package import OpenPackage
+from reconciler.packages.zip.pack import pack
+from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.reconcile.naming import must_find
+from reconciler.reconcile.readers import steadily
+from reconciler.reconcile.unmanaged import unmanaged_package
+from reconciler.resolve.resolved import open_recorded, open_resolved
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]")
+_MAX_VERSION_CHARACTERS: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """One archive that was written."""
+
+    key: ItemKey
+    version: str
+    tree: str
+    path: Path
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.key.kind),
+            "id": self.key.id,
+            "version": self.version,
+            "tree": self.tree,
+            "path": str(self.path),
+        }
+
+
+def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path) -> tuple[list[Exported], list[str]]:
+    """Write the package of one item to ``out``, all of it or nothing, and say what else there is to know.
+
+    ``StorageError`` where that cannot be.
+    """
+
+    def read() -> tuple[ItemKey, OpenPackage, list[str]]:
+        state = read_home_state(env, file)
+        key = must_find(state, text, kind)
+        return key, _package(state, key), [*state.file_warnings]
+
+    key, opened, notes = steadily(Home(env.home), read)
+    return [_write(key, opened, out)], notes
+
+
+def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exported], list[str]]:
+    """Write every item's package into ``folder``; what has none is said, and left out."""
+
+    def read() -> tuple[list[tuple[ItemKey, OpenPackage]], list[str]]:
+        state = read_home_state(env, file)
+        found, notes = [], [*state.file_warnings]
+        for key in sorted(state.present):
+            try:
+                found.append((key, _package(state, key)))
+            except LlamagateError as error:
+                notes.append(f"{key} is left out: {error.message}")
+        return found, notes
+
+    found, notes = steadily(Home(env.home), read)
+    try:
+        durable.make_folders(folder)
+    except OSError as error:
+        raise storage_error(error, "nothing was exported") from error
+    names = _archive_names(found)
+    return [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)], notes
+
+
+def _archive_names(found: list[tuple[ItemKey, OpenPackage]]) -> list[str]:
+    """A name for each archive. A version is foreign text: nothing in it may lead out of the folder."""
+    stems = [
+        f"{key.id}-{_UNSAFE.sub('_', opened.package.manifest.version)[:_MAX_VERSION_CHARACTERS]}"
+        for key, opened in found
+    ]
+    counts = Counter(stems)
+    return [
+        f"{stem}.zip" if counts[stem] == 1 else f"{stem}.{key.kind}.zip"
+        for stem, (key, _) in zip(stems, found, strict=True)
+    ]
+
+
+def _package(state: HomeState, key: ItemKey) -> OpenPackage:
+    """The package form: without the configuration, and without what was edited since."""
+    recorded = state.record.items.get(key)
+    if recorded is not None:
+        try:
+            return open_recorded(recorded, state.home, state.policy.limits)
+        except LlamagateError as error:
+            message = f"the package of {key.id} is neither in the cache nor, unchanged, at {recorded.source}"
+            raise InputError(message, advice="import it again") from error
+    if key not in state.present:
+        message = f"{key.id} is in the registry, but its folder is missing"
+        raise InputError(message, advice="'llamagate sync' mends that")
+    found, _ = unmanaged_package(state, key, state.home.item(key))
+    return open_resolved(found, state.home, state.policy.limits)
+
+
+def _write(key: ItemKey, opened: OpenPackage, out: Path) -> Exported:
+    content: Content = with_checksums(opened.content)
+    if out.exists() and not out.is_file():
+        raise InputError(f"{out} is no regular file; name another one")
+    try:
+        with durable.new_file(out) as stream:
+            pack(content, stream)
+    except OSError as error:
+        raise storage_error(error, f"{out} was not written") from error
+    return Exported(key=key, version=opened.package.manifest.version, tree=opened.package.tree, path=out)

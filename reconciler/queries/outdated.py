@@ -1,0 +1,126 @@
+"""Outdated: what newer versions the sources have than the lock pins. Nothing is fetched but what they offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from reconciler.errors import LlamagateError, RefusedError
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import DesiredItem
+from reconciler.model.environment import Environment
+from reconciler.model.ids import ItemKey
+from reconciler.model.listener import Progress, no_progress
+from reconciler.model.lock import LockItem
+from reconciler.model.offer import Offer
+from reconciler.model.source import SourceKind
+from reconciler.model.version import is_older, tagged_versions
+from reconciler.resolve.choose import choose, newest_fitting
+from reconciler.resolve.parallel import side_by_side
+from reconciler.resolve.pins import lock_of
+from reconciler.resolve.remotes import Remotes
+from reconciler.resolve.resolve import reach_of, together
+from reconciler.sources.protocol import Remote
+from reconciler.store.desired_file import read_desired
+
+_COMMIT_DIGITS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutdatedItem:
+    """How an item's pin compares with what its source has.
+
+    ``locked``, ``wanted`` (what 'lock --upgrade' would pin) and ``latest`` (of all there are, in the range or not) are
+    versions, or the beginnings of commits where a git ref decides; ``None`` where there is none. ``notes`` say what
+    else changed there. ``is_outdated``: the pin is not what is wanted, or of an older version than the latest.
+    """
+
+    item: DesiredItem
+    locked: str | None
+    wanted: str
+    latest: str | None
+    is_outdated: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether 'lock --upgrade' would move the pin."""
+        return self.locked != self.wanted
+
+    def to_document(self) -> JsonObject:
+        return {
+            "kind": str(self.item.key.kind),
+            "id": self.item.key.id,
+            "source": self.item.source.to_full_document(),
+            "range": self.item.version,
+            "locked": self.locked,
+            "wanted": self.wanted,
+            "latest": self.latest,
+            "outdated": self.is_outdated,
+            "notes": [*self.notes],
+        }
+
+
+def look_at_outdated(env: Environment, path: Path, progress: Progress = no_progress) -> tuple[OutdatedItem, ...]:
+    """Ask each repository and catalog once. One error for all that cannot be asked.
+
+    An archive on a web server has no versions to ask for, and a local source is read as it is: neither is listed.
+    """
+    file = read_desired(path)
+    items = [item for item in file.desired.items if item.source.kind in (SourceKind.GIT, SourceKind.CATALOG)]
+    lock, remotes = lock_of(file), Remotes(reach_of(env, file))
+    found: list[OutdatedItem] = []
+    errors: dict[ItemKey, LlamagateError] = {}
+    asking = {item.key: partial(_standing, item, remotes, lock) for item in items}
+    for done, (key, standing) in enumerate(side_by_side(asking)):
+        progress("asking", done, len(items))
+        if isinstance(standing, LlamagateError):
+            errors[key] = standing
+        else:
+            found.append(standing)
+    progress("asking", len(items), len(items))
+    if errors:
+        raise together(file, errors)
+    return tuple(sorted(found, key=lambda one: one.item.key))
+
+
+def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockItem]) -> OutdatedItem:
+    place, entry = remotes.place(item), lock.get(item.key)
+    if entry is not None and (entry.source != item.source or not entry.says_where):
+        entry = None
+    offers = place.offers(item)
+    wanted = choose(offers, item.version, item_id=item.key.id, place=str(item.source))
+    latest = newest_fitting(place.offers(replace(item, source=replace(item.source, ref=""), version="*")), None)
+    locked = _locked(item, entry) if entry else None
+    is_older_than_latest = locked is not None and latest is not None and is_older(locked.version, latest.version)
+    locked_name, wanted_name = _name(locked, like=wanted) if locked else None, _name(wanted, like=wanted)
+    return OutdatedItem(
+        item=item,
+        locked=locked_name,
+        wanted=wanted_name,
+        latest=latest.version if latest else None,
+        is_outdated=locked_name != wanted_name or is_older_than_latest,
+        notes=_notes(item, place, entry),
+    )
+
+
+def _locked(item: DesiredItem, entry: LockItem) -> Offer:
+    """With the version that chose the package: that of a tag need not be the one that the package itself says."""
+    offer = Offer.of(entry)
+    return replace(offer, version=next(iter(tagged_versions([offer.pin.tag], item.key.id)), entry.version))
+
+
+def _name(offer: Offer, *, like: Offer) -> str:
+    return offer.version if like.version else offer.pin.commit[:_COMMIT_DIGITS]
+
+
+def _notes(item: DesiredItem, place: Remote, entry: LockItem | None) -> tuple[str, ...]:
+    if entry is None:
+        return ("not locked yet",)
+    try:
+        notes = place.confirm(item, Offer.of(entry))
+        return tuple(note.removeprefix(f"{item.key.id}: ") for note in notes)
+    except RefusedError as error:
+        return (error.message,)

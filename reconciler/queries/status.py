@@ -1,0 +1,159 @@
+"""Status: is the home as it should be. Answers always, also while a change is under way or after a crash."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.errors import (
+    LlamagateError,
+    NewerDocumentError,
+    NotDesiredError,
+    StorageError,
+    UnreachableError,
+)
+from reconciler.fs import file_lock
+from reconciler.gateway.refresh import address_of, reachable
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.desired import GatewaySettings, Policy
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.plan import Drift
+from reconciler.model.record import Hold, Suspension
+from reconciler.model.watched import Watched
+from reconciler.observe.home import observe
+from reconciler.planning.verdict import drift_of
+from reconciler.queries.list import ListedItem, list_items
+from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.propose import propose
+from reconciler.reconcile.readers import TransactionState, steadily, transaction_state
+from reconciler.store.state_files import read_record, read_registry
+from reconciler.store.watched_file import read_watched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How things stand. ``pending`` and ``refused`` count what a full apply would do and refuse.
+
+    ``stale`` says in words what of the lock does not fit. ``watcher`` is what the watcher last said, if one ever ran.
+    """
+
+    in_sync: bool
+    has_file: bool
+    generation: int
+    pending: int
+    refused: int
+    drift: tuple[Drift, ...]
+    hold: Hold | None
+    transaction: TransactionState
+    gateway_url: str | None
+    gateway_reachable: bool
+    items: tuple[ListedItem, ...]
+    stale: tuple[str, ...] = ()
+    suspensions: tuple[Suspension, ...] = ()
+    watcher: Watched | None = None
+    is_watched: bool = False
+    """Whether a watcher is at work now."""
+    unreachable: str = ""
+    """Why it is not known what is pending: a source that would have to be asked does not answer."""
+    note: str = ""
+    """Why the file that is there does not count, for people."""
+
+    def to_document(self) -> JsonObject:
+        hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
+        watcher: Json = {"running": self.is_watched, **self.watcher.to_document()} if self.watcher else None
+        return {
+            "in_sync": self.in_sync,
+            "generation": self.generation,
+            "pending": self.pending,
+            "drift": [row.to_document() for row in self.drift],
+            "hold": hold,
+            "transaction": self.transaction,
+            "gateway": {"url": self.gateway_url, "reachable": self.gateway_reachable},
+            "items": [item.to_document() for item in self.items],
+            "suspensions": [one.to_document() for one in self.suspensions],
+            "watcher": watcher,
+            "unreachable": self.unreachable or None,
+        }
+
+
+def read_status(env: Environment, file: Path) -> Status:
+    """Compare the home with ``file``, or only with our record where there is no desired state in that place."""
+    home = Home(env.home)
+    try:
+        status = steadily(home, lambda: _status(env, file))
+    except LlamagateError:
+        if transaction_state(home) == "none":
+            raise
+        status = replace(_without_file(env), in_sync=False)
+    watcher = _watcher(home)
+    status = replace(
+        status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher)
+    )
+    return replace(status, gateway_reachable=status.gateway_url is not None and reachable(status.gateway_url))
+
+
+def _watcher(home: Home) -> Watched | None:
+    """What the watcher last did; left out where only a newer version can read it."""
+    with suppress(NewerDocumentError):
+        return read_watched(home)
+    return None
+
+
+def _is_watched(home: Home, watcher: Watched | None) -> bool:
+    """Whether a watcher is at work; where its lock is another user's, whether it has not said that it ended."""
+    try:
+        return file_lock.is_held(home.watch_lock)
+    except StorageError:
+        return watcher is not None and watcher.next_at != ""
+
+
+def _status(env: Environment, file: Path) -> Status:
+    if not file.exists():
+        return _without_file(env)
+    try:
+        proposal = propose(env, Options(file=file))
+    except NotDesiredError as error:
+        return replace(_without_file(env), note=error.message)
+    except UnreachableError as error:
+        return replace(_without_file(env), in_sync=False, has_file=True, unreachable=error.message)
+    plan = proposal.plan
+    return Status(
+        in_sync=not (plan.changes or plan.drift or plan.refusals or proposal.stale),
+        has_file=True,
+        generation=plan.generation,
+        pending=len(plan.actions) + plan.rebuilds_registry,
+        refused=len(plan.refusals),
+        drift=plan.drift,
+        hold=proposal.record.hold,
+        suspensions=proposal.record.suspensions,
+        transaction="none",
+        gateway_url=address_of(proposal.gateway, is_own_home=env.is_own_home),
+        gateway_reachable=False,
+        items=list_items(proposal.home),
+        stale=proposal.stale,
+    )
+
+
+def _without_file(env: Environment) -> Status:
+    home = Home(env.home)
+    record, _ = read_record(home)
+    registry = read_registry(home)
+    observed = observe(home, record.items, registry.registry, {}, corrupt=registry.corrupt)
+    items = [record.items[key] for key in sorted(record.items)]
+    drift = tuple(row for item in items for row in drift_of(item, observed, Policy(), str(home.root)))
+    return Status(
+        in_sync=not drift and registry.corrupt is None,
+        has_file=False,
+        generation=record.generation,
+        pending=0,
+        refused=0,
+        drift=drift,
+        hold=record.hold,
+        suspensions=record.suspensions,
+        transaction="none",
+        gateway_url=address_of(GatewaySettings(), is_own_home=env.is_own_home),
+        gateway_reachable=False,
+        items=list_items(home),
+    )

@@ -1,0 +1,47 @@
+"""One writer at a time, and what a crash left is settled first."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler.apply import recovery
+from reconciler.apply.recovery import Recovered
+from reconciler.errors import storage_error
+from reconciler.fs import durable, file_lock
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.listener import Listener, Notice
+from reconciler.store.desired_file import lock_path
+
+
+def settle(home: Home, file: Path) -> Recovered:
+    """Finish or undo what a crash left, in the home and beside ``file``. The caller holds the lock."""
+    try:
+        for path in (lock_path(file), file):
+            durable.discard_temporary(path)
+    except OSError as error:
+        raise storage_error(error, "what an interrupted command left could not be removed") from error
+    return recovery.recover(home)
+
+
+@contextmanager
+def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
+    """One writer at a time, across processes."""
+    prepare_home(env, listener.notice)
+    with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=listener.wait, notice=listener.notice):
+        yield
+
+
+def prepare_home(env: Environment, notice: Notice) -> None:
+    """Make our folder, if it is not there yet, and tell who else could write into it."""
+    home = Home(env.home)
+    try:
+        durable.make_folders(home.ours)
+        mode = home.ours.stat().st_mode
+    except OSError as error:
+        raise storage_error(error, "nothing was changed") from error
+    if mode & stat.S_IWOTH:
+        notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")

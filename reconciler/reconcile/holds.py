@@ -1,0 +1,39 @@
+"""When a watcher leaves things alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.model.digest import Digest
+from reconciler.model.record import Record
+from reconciler.planning.planner import make_plan
+from reconciler.reconcile.proposal import Proposal, package_warnings
+
+
+def standstill(record: Record, file: Path, digest: Digest) -> str:
+    """Why a watcher of ``file``, whose input has ``digest``, leaves everything alone; empty where it does not.
+
+    A hold ends with a new input. One that knows nothing of the file was not set against it, and stays until it is
+    ended.
+    """
+    for one in record.suspensions:
+        if not one.item:
+            return f"suspended: {one.reason}"
+    hold = record.hold
+    if hold is not None and hold.inputs.get(str(file.absolute()), digest) == digest:
+        return f"on hold: {hold.reason}"
+    return ""
+
+
+def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
+    """The pass without some items, which stay as they are; ``items`` maps each id to the reason."""
+    if not items:
+        return proposal
+    wanted = {key: one for key, one in proposal.intent.wanted.items() if key.id not in items}
+    notes = (*proposal.intent.notes, *(f"{item} is left as it is: {reason}" for item, reason in sorted(items.items())))
+    intent = replace(proposal.intent, wanted=wanted, suspended=frozenset(items), notes=notes)
+    plan = make_plan(intent, proposal.record, proposal.observed)
+    plan = replace(plan, warnings=plan.warnings + package_warnings(proposal.resolved))
+    return replace(proposal, intent=intent, plan=plan)

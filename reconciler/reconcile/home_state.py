@@ -1,0 +1,177 @@
+"""What a command starts from: the record, the registry, what is installed, and the desired state at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
+from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
+from reconciler.model.package import Manifest
+from reconciler.model.record import Record
+from reconciler.model.registry import Registry
+from reconciler.observe.home import manifest_at, present_items
+from reconciler.planning.intent import Intent
+from reconciler.store.desired_file import (
+    DesiredFile,
+    read_desired,
+)
+from reconciler.store.state_files import RegistryFile, read_record, read_registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeState:
+    """``path`` is where the desired state is proposal for; ``file`` is ``None`` where there is none that can be used.
+
+    ``file_error`` then says why not, if there is one.
+    """
+
+    env: Environment
+    home: Home
+    record: Record
+    previous_record: bytes | None
+    registry_file: RegistryFile
+    present: frozenset[ItemKey]
+    path: Path
+    file: DesiredFile | None
+    file_error: InputError | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """The registry; empty where its bytes cannot be read."""
+        return self.registry_file.registry
+
+    @property
+    def policy(self) -> Policy:
+        return self.file.desired.policy if self.file else Policy()
+
+    @property
+    def gateway(self) -> GatewaySettings:
+        return self.file.desired.gateway if self.file else GatewaySettings()
+
+    @property
+    def file_warnings(self) -> tuple[str, ...]:
+        """Why the file at hand is not used, and that the defaults are; nothing where it is used or there is none."""
+        if self.file_error is None:
+            return ()
+        if isinstance(self.file_error, NotDesiredError):
+            return (f"{self.file_error.message}; the default policy applies",)
+        return (f"{self.path} cannot be used ({_first_fault(self.file_error)}); the default policy applies",)
+
+    @property
+    def known(self) -> frozenset[ItemKey]:
+        """Every item that anyone knows of."""
+        entries = (entry.key for entry in self.registry.entries.values())
+        return frozenset((*self.record.items, *self.present, *entries))
+
+    def base_intent(self) -> Intent:
+        """The intent of a command that wants nothing yet."""
+        return Intent(
+            owner=None,
+            file=str(self.path.absolute()),
+            home=str(self.home.root),
+            wanted={},
+            policy=self.policy,
+            scope=frozenset(),
+            reload_required=self.gateway.reload == "required",
+        )
+
+
+def read_home_state(env: Environment, path: Path, *, needs_file: bool = False) -> HomeState:
+    """Read it. ``path`` need not exist; what is there must be usable only where the command ``needs_file``."""
+    home = Home(env.home)
+    record, previous_record = read_record(home)
+    file, error = _at_hand(path, record)
+    if needs_file and error is not None:
+        raise error
+    return HomeState(
+        env=env,
+        home=home,
+        record=record,
+        previous_record=previous_record,
+        registry_file=read_registry(home),
+        present=present_items(home),
+        path=path,
+        file=file,
+        file_error=error,
+    )
+
+
+def _at_hand(path: Path, record: Record) -> tuple[DesiredFile | None, InputError | None]:
+    """The desired state, if there is one, or why it cannot be used."""
+    if not path.exists():
+        return None, None
+    try:
+        return read_desired(path, known=record.documents), None
+    except InputError as error:
+        return None, error
+
+
+def _first_fault(error: InputError) -> str:
+    """What is wrong with a file, as part of a line that names it."""
+    fault = error.faults[0] if error.faults else Fault(message=error.message)
+    line = [f"line {fault.line}"] if fault.line is not None else []
+    text = ": ".join([*line, str(replace(fault, file=None, line=None, column=None))])
+    more = len(error.faults) - 1
+    return f"{text}; {more} more" if more > 0 else text
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a file says of an item. ``item`` is ``None`` where the file cannot be read."""
+
+    file: Path
+    item: DesiredItem | None
+
+
+def manifest_of(state: HomeState, key: ItemKey) -> Manifest | None:
+    """What an item says of itself, whoever installed it; ``None`` where there is no valid package."""
+    recorded = state.record.items.get(key)
+    if recorded is not None:
+        return recorded.manifest
+    return manifest_at(state.home.item(key), key.kind, key.id) if key in state.present else None
+
+
+def spoken(state: HomeState, key: ItemKey) -> Spoken | None:
+    """The file that lists an item: the one at hand, else the one of the owner who installed it."""
+    if state.file is not None and (item := _listed(state.file, key)):
+        return Spoken(state.path, item)
+    recorded = state.record.items.get(key)
+    if recorded is None or recorded.owner is None:
+        return None
+    path = Path(state.record.owners.get(recorded.owner, ""))
+    if path == state.path.absolute():
+        is_broken = state.file_error is not None and not isinstance(state.file_error, NotDesiredError)
+        return Spoken(state.path, None) if is_broken else None  # else it does not list the item any more
+    if not path.is_file():
+        return None
+    try:
+        item = _listed(read_desired(path), key)
+    except NotDesiredError:
+        return None
+    except LlamagateError:
+        return Spoken(path, None)
+    return Spoken(path, item) if item else None
+
+
+def _listed(file: DesiredFile, key: ItemKey) -> DesiredItem | None:
+    return next((item for item in file.desired.items if item.key == key), None)
+
+
+def holders(state: HomeState, registry: Registry) -> dict[str, ItemKey]:
+    """Each id, whatever its case, and the item that has it: what we recorded, else what a gateway's registry names."""
+    registered = (entry.key for entry in registry.entries.values())
+    found: dict[str, ItemKey] = {}
+    for key in (*state.record.items, *registered):
+        if key in state.present:
+            found.setdefault(key.id.casefold(), key)
+    return found
+
+
+def listed_item(state: HomeState, key: ItemKey) -> DesiredItem | None:
+    """What the file at hand says of an item."""
+    items = state.file.desired.items if state.file else ()
+    return next((item for item in items if item.key == key), None)

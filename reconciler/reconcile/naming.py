@@ -1,0 +1,73 @@
+"""Which item a word on the command line names."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from reconciler.errors import InputError, LlamagateError, NotDesiredError
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.record import Record
+from reconciler.reconcile.home_state import HomeState
+from reconciler.store.desired_file import DesiredFile, read_desired
+
+
+def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
+    """Ids given on the command line must be in the file: a typing error must not pass for "nothing to do"."""
+    known = {item.key.id for item in file.desired.items}
+    unknown = sorted(named - known)
+    if unknown:
+        import difflib
+
+        near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"{file.path} lists no item '{unknown[0]}'{hint}")
+
+
+def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
+    """The item that ``text`` names, by id, else by name. ``InputError`` with the candidates where there are several."""
+    known = sorted(key for key in state.known if kind in (None, key.kind))
+    named = [key for key in known if key.id == text] or [key for key in known if _name(state, key) == text]
+    if len(named) > 1:
+        candidates = ", ".join(str(key) for key in named)
+        raise InputError(f"'{text}' may be any of: {candidates}", advice="name the type and the id")
+    return named[0] if named else None
+
+
+def must_find(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
+    """``find``; ``InputError`` with the nearest id where there is no such item."""
+    key = find(state, text, kind)
+    if key is None:
+        raise InputError(not_installed(state, text, kind))
+    return key
+
+
+def not_installed(state: HomeState, text: str, kind: Kind | None) -> str:
+    """That no such item is installed, and which one may have been meant."""
+    for key in state.known if kind is not None else ():
+        if key.id == text:
+            return f"no {kind} '{text}' is installed, but an {key.kind} '{text}' is"
+    known = sorted(key.id for key in state.known if kind in (None, key.kind))
+    near = difflib.get_close_matches(text, known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"no {kind or 'item'} '{text}' is installed{hint}"
+
+
+def _name(state: HomeState, key: ItemKey) -> str | None:
+    recorded, entry = state.record.items.get(key), state.registry.get(key)
+    return recorded.manifest.name if recorded else entry.name if entry else None
+
+
+def _check_known(item: str, record: Record, file: Path) -> None:
+    """A typing error must not pass for an order."""
+    known = {key.id for key in record.items}
+    try:
+        known |= {one.key.id for one in read_desired(file).desired.items} if file.exists() else set()
+    except NotDesiredError:
+        pass  # it lists no item
+    except LlamagateError:
+        return  # it may be listed there
+    if item not in known:
+        near = difflib.get_close_matches(item, sorted(known), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"no item '{item}' is installed or desired{hint}")

@@ -1,0 +1,73 @@
+"""What a pass did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.apply.recovery import Recovered
+from reconciler.errors import LlamagateError, NotReloadedError, RolledBackError
+from reconciler.gateway.call import Cause
+from reconciler.model.config import JsonObject
+from reconciler.model.plan import Plan
+from reconciler.reconcile.gateway import Reload
+
+_NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be restarted to serve it"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoneBack:
+    """A change that a required gateway did not serve was taken back: the list of generation ``to`` is in force again.
+
+    It is ``generation`` now, and a hold keeps it. ``reload`` tells how the gateway took that.
+    """
+
+    to: int
+    generation: int
+    reload: Reload | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an apply did; nothing where the plan holds refusals. ``reload`` is ``None`` where no gateway was told."""
+
+    plan: Plan
+    recovered: Recovered
+    reload_required: bool = False
+    warnings: tuple[str, ...] = ()
+    reload: Reload | None = None
+    gone_back: GoneBack | None = None
+
+    @property
+    def reload_failed(self) -> bool:
+        """Whether a gateway that must serve the change does not."""
+        return self.reload_required and self.reload is not None and not self.reload.reloaded
+
+    @property
+    def reload_error(self) -> LlamagateError | None:
+        """What to say where a gateway that must serve the change does not."""
+        if self.gone_back is not None:
+            return RolledBackError(
+                f"the gateway does not serve the change: the list of generation {self.gone_back.to} was brought back "
+                f"as generation {self.gone_back.generation}, and a hold keeps it",
+                advice="mend the cause; a new input, an apply or 'llamagate resume' ends the hold",
+            )
+        if not self.reload_failed:
+            return None
+        state = self.reload.state if self.reload else None
+        what = "was not reloaded" if isinstance(state, Cause) else _NOT_SERVED.get(state or "", "does not serve it")
+        return NotReloadedError(f"all is applied, but the gateway {what}, and 'reload: required' is set")
+
+    @property
+    def generation(self) -> int:
+        """The generation that is in force now."""
+        if self.gone_back is not None:
+            return self.gone_back.generation
+        return self.plan.generation + (self.plan.changes and not self.plan.refusals)
+
+    def document(self) -> JsonObject:
+        """The plan's document, with the generation that is now in force and what went wrong afterwards."""
+        document = self.plan.to_document()
+        document["generation"] = self.generation
+        document["warnings"] = [*self.plan.warnings, *self.warnings]
+        return document

@@ -1,0 +1,63 @@
+"""Read: what readers show, without a lock and without recovering anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, Literal, TypeVar
+
+from reconciler.apply.journal import interrupted
+from reconciler.errors import BusyError, NeedsRecoveryError
+from reconciler.fs import file_lock
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.listener import Progress, no_progress
+from reconciler.reconcile.proposal import Options, Proposal
+from reconciler.reconcile.propose import propose
+
+READER_ATTEMPTS: Final = 5
+READER_PAUSE_SECONDS: Final = 0.05
+
+TransactionState = Literal["none", "running", "interrupted"]
+T = TypeVar("T")
+
+
+def read_proposal(env: Environment, options: Options, progress: Progress = no_progress) -> Proposal:
+    """``propose`` for a reader: again while a writer is at work."""
+    return steadily(Home(env.home), lambda: propose(env, options, progress))
+
+
+def steadily(home: Home, read: Callable[[], T]) -> T:
+    """What ``read`` gives while no change is under way.
+
+    ``BusyError`` where a writer stays at work, ``NeedsRecoveryError`` where one died at it.
+    """
+    for _ in range(READER_ATTEMPTS):
+        before = _generation_mark(home)
+        if not interrupted(home):
+            found = read()
+            if _generation_mark(home) == before and not interrupted(home):
+                return found
+        time.sleep(READER_PAUSE_SECONDS)
+    if transaction_state(home) != "interrupted":
+        raise BusyError(f"{home.root} is being changed by {file_lock.holder(home.lock)}")
+    raise NeedsRecoveryError(
+        f"a change of {home.root} was interrupted",
+        advice="run 'llamagate recover': it finishes the change or undoes it",
+    )
+
+
+def transaction_state(home: Home) -> TransactionState:
+    """Whether a change is under way, or was cut off."""
+    if not interrupted(home):
+        return "none"
+    return "running" if file_lock.is_held(home.lock) else "interrupted"
+
+
+def _generation_mark(home: Home) -> tuple[int, int] | None:
+    """Changes with every record that is written."""
+    try:
+        found = home.record.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

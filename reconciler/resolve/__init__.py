@@ -1,0 +1,1 @@
+"""WHICH PACKAGE an item is, and the one store that opens, fetches, verifies and keeps packages."""

@@ -1,0 +1,1 @@
+"""Packages in a catalog: a folder whose index says what it has."""

@@ -1,0 +1,122 @@
+"""Packages in a catalog: a folder, here or on a web server, whose index says what it has."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import InputError, RefusedError
+from reconciler.model.catalog import INDEX_NAME, Catalog
+from reconciler.model.desired import DesiredItem
+from reconciler.model.lock import Pin
+from reconciler.model.offer import Offer
+from reconciler.model.source import URL, Fetching, Source
+from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index, read_index_file
+from reconciler.sources.context import SourceContext
+from reconciler.sources.protocol import Delivery
+from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded
+
+
+@dataclass(slots=True)
+class CatalogFolder:
+    """One catalog, by the address of its folder or of its index. ``Place`` says what the parts mean."""
+
+    location: str
+    fetching: Fetching
+    reach: SourceContext
+    _catalog: Catalog | None = None
+    _once: threading.Lock = field(default_factory=threading.Lock)
+
+    def offers(self, item: DesiredItem) -> tuple[Offer, ...]:
+        return tuple(
+            Offer(
+                pin=Pin(url=self._folder + release.url if self._is_remote else release.url),
+                version=version,
+                archive=release.archive,
+                tree=release.tree,
+                released=release.released,
+                yanked=release.yanked,
+            )
+            for version, release in self._index().releases(item.key.id).items()
+        )
+
+    def holds(self, _offer: Offer) -> bool:
+        return False
+
+    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
+        """A version that the index does not list any more is no reason to refuse it: the archive decides."""
+        source, item_id = item.source, item.key.id
+        listed = self._index().releases(item_id).get(offer.version)
+        if listed is None:
+            return (f"{item_id}: {source} does not list version {offer.version} any more, which the lock pins",)
+        if listed.tree != offer.tree or offer.archive not in (None, listed.archive):
+            message = f"{source} now lists other content as version {offer.version} of {item_id} than the lock pins"
+            advice = f"find out who changed it; 'llamagate lock --upgrade {item_id}' accepts it as it is"
+            raise RefusedError(message, advice=advice)
+        if listed.yanked:
+            return (f"{item_id}: version {offer.version}, which the lock pins, was taken back by its publisher",)
+        return ()
+
+    def bring(self, offers: Sequence[Offer]) -> None:
+        """Nothing: each archive is taken when it is opened."""
+
+    def open(self, source: Source, offer: Offer) -> AbstractContextManager[Delivery]:
+        wanted = Download(
+            urls=(offer.pin.url,),
+            name=f"{source}, {offer.pin.url}",
+            auth=self.fetching.auth,
+            archive=offer.archive,
+            claim=BY_LOCK if offer.is_locked else BY_INDEX,
+        )
+        path = path_of(self._relative(source, offer.pin.url))
+        return (
+            downloaded(wanted, self.reach) if self._is_remote else copied(Path(self._folder, path), wanted, self.reach)
+        )
+
+    def _relative(self, source: Source, url: str) -> str:
+        if not self._is_remote:
+            return url
+        if not url.startswith(self._folder):
+            message = f"the lock pins {url}, which is not in the catalog {source}"
+            raise RefusedError(message, advice="'llamagate lock --upgrade ID' pins it anew")
+        return url.removeprefix(self._folder)
+
+    def _index(self) -> Catalog:
+        with self._once:
+            if self._catalog is None:
+                self._catalog = self._downloaded() if self._is_remote else self._read()
+            return self._catalog
+
+    def _read(self) -> Catalog:
+        path = Path(self._index_address)
+        try:
+            return read_index_file(path)
+        except OSError as error:
+            advice = f"'llamagate catalog build {path.parent}' writes it"
+            raise InputError(f"{path} cannot be read: {error.strerror}", advice=advice) from error
+
+    def _downloaded(self) -> Catalog:
+        from reconciler.sources.web.credentials import credentials_for
+        from reconciler.sources.web.transfer import Bounds, read_document
+
+        self.reach.check_may_ask(self._index_address)
+        rules, auth, url = self.reach.rules, self.fetching.auth, self._index_address
+        bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts)
+        credentials = credentials_for(auth, url, self.reach.variables) if auth else None
+        return read_index(read_document(url, bounds=bounds, credentials=credentials), name=url)
+
+    @property
+    def _is_remote(self) -> bool:
+        return bool(URL.match(self.location))
+
+    @property
+    def _index_address(self) -> str:
+        is_index = self.location.lower().endswith(".json")
+        return self.location if is_index else f"{self.location.rstrip('/')}/{INDEX_NAME}"
+
+    @property
+    def _folder(self) -> str:
+        return self._index_address.rpartition("/")[0] + "/"

@@ -1,0 +1,38 @@
+"""What the places of one command are reached with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import InputError
+from reconciler.model.desired import Limits
+from reconciler.model.home import Home
+from reconciler.model.source import Source, SourceRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """Relative locations start from ``base``, credentials come from ``variables``, ``home`` keeps what was fetched.
+
+    ``offline``: nothing that is not on this machine is asked for anything.
+    """
+
+    home: Home
+    base: Path
+    variables: Mapping[str, str]
+    rules: SourceRules
+    limits: Limits
+    offline: bool = False
+
+    def location(self, source: Source) -> str:
+        """Where to look: an address as it stands, or an absolute path."""
+        return source.location if source.is_address else str(self.base / source.location)
+
+    def check_may_ask(self, what: str) -> None:
+        """``InputError`` where ``what`` would have to be fetched, and must not be."""
+        if self.offline:
+            raise InputError(
+                f"{what} is not in the cache, and --offline forbids to fetch it", advice="run it without --offline once"
+            )

@@ -1,0 +1,1 @@
+"""Packages in git repositories, by the system's git."""

@@ -1,0 +1,170 @@
+"""The system's git, hardened: nothing of the user's settings, no prompt, no hook, no program but git and ssh.
+
+Git is told everything on its command line and in an environment that is built here from nothing. Secrets are in the
+environment only, where other users do not see them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InputError, StorageError, UnreachableError
+from reconciler.fs.durable import make_folders
+from reconciler.sources.git.address import Transport, origin_of, transport_of
+from reconciler.sources.git.failure import failure
+from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run
+
+_SETTINGS: Final = (
+    f"core.hooksPath={os.devnull}",
+    "core.fsmonitor=false",
+    "credential.helper=",
+    "http.followRedirects=false",  # curl takes our headers along, and an https url may lead anywhere
+    "http.sslVerify=true",
+    "http.proxy=",
+    "transfer.fsckObjects=true",
+    "core.bigFileThreshold=16m",  # what is larger is streamed: a small pack may hold a huge file
+    "fetch.unpackLimit=1",  # one pack for a fetch, not a file for each object
+)
+_SSH: Final = (
+    "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ClearAllForwardings=yes -o ForwardAgent=no -o ForwardX11=no"
+    " -o PermitLocalCommand=no"
+)
+_SSH_VARIABLES: Final = ("HOME", "SSH_AUTH_SOCK", "USER", "LOGNAME")
+_LOCAL_SECONDS: Final = 300.0
+_NOTHING: Final = "none"
+"""No transport has this name: git can talk to nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitRules:
+    """What git may do for one url.
+
+    ``local``: folders of this machine may be fetched from. ``seconds`` are for one exchange, from its start to its end,
+    ``size`` is in bytes of what one fetch may bring. ``headers`` are secret lines (``Name: value``) for the origin of
+    an http or https url. ``variables`` are those of this process: ``PATH``, and what ssh needs. ``offline``: git
+    talks to nobody.
+    """
+
+    local: bool = False
+    seconds: float = 300.0
+    size: int = 1 << 30
+    headers: tuple[str, ...] = field(default=(), repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    offline: bool = False
+
+
+class Git:
+    """Git for one url, which ``git_url_problem`` accepts. ``home`` is an empty folder, instead of the user's."""
+
+    def __init__(self, url: str, *, home: Path, rules: GitRules) -> None:
+        self._url = url
+        self._home = home
+        self._rules = rules
+
+    def talk(self, *arguments: str, repository: Path | None = None, given: bytes = b"") -> bytes:
+        """Run a git command that talks to the url, within the rules, and return what it prints.
+
+        Raises ``UnreachableError`` where trying again may help, ``GitFailedError`` for what git alone can explain, and
+        the other errors of ``git_failure``.
+        """
+        self.check_online()
+        command = self._command(arguments, repository, self._environment(talks=True))
+        finished = self._run(command, seconds=self._rules.seconds, given=given, file_size=self._rules.size)
+        if finished.code:
+            raise failure(self._url, finished.err, secrets=self._rules.headers)
+        return finished.out
+
+    def check_online(self) -> None:
+        """``InputError`` where git may talk to nobody."""
+        if self._rules.offline:
+            advice = "run the command without --offline"
+            raise InputError(f"{self._url} is needed, and --offline forbids to ask it", advice=advice)
+
+    def ask(self, *arguments: str, repository: Path, given: bytes = b"") -> Finished:
+        """Run a git command that looks into ``repository``, or changes it, and can talk to nobody."""
+        command = self._command(arguments, repository, self._environment(talks=False))
+        return self._run(command, seconds=_LOCAL_SECONDS, given=given)
+
+    def converse(self, *arguments: str, repository: Path) -> subprocess.Popen[bytes]:
+        """Start a git command like ``ask`` that answers on its output what it is asked on its input.
+
+        The caller ends it.
+        """
+        command = self._command(arguments, repository, self._environment(talks=False))
+        try:
+            return subprocess.Popen(  # noqa: S603 - the arguments are a list, and all of them are our own
+                command.arguments,
+                env=command.environment,
+                cwd=command.folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise StorageError(f"cannot run git: {error.strerror}") from error
+
+    def _run(self, command: GitCommand, *, seconds: float, given: bytes, file_size: int | None = None) -> Finished:
+        try:
+            return run(command, seconds=seconds, given=given, file_size=file_size)
+        except TimeoutError as error:
+            raise UnreachableError(f"{self._url}: git was not done after {seconds:g} s") from error
+        except OutputTooLargeError as error:
+            raise InputError(f"{self._url} lists more than git is listened to; use a smaller repository") from error
+        except OSError as error:
+            raise StorageError(f"cannot run git: {error.strerror}") from error
+
+    def _command(
+        self, arguments: tuple[str, ...], repository: Path | None, environment: Mapping[str, str]
+    ) -> GitCommand:
+        try:
+            make_folders(self._home)
+        except OSError as error:
+            raise StorageError(f"cannot make {self._home}: {error.strerror}") from error
+        program = shutil.which("git", path=environment["PATH"])
+        if program is None:
+            raise InputError(f"{self._url} needs the program git, and there is none; install git 2.32 or newer")
+        settings = [part for setting in (*_SETTINGS, *self._authority()) for part in ("-c", setting)]
+        place = f"--git-dir={repository or self._home}"  # else git would look for one in the folders above
+        return GitCommand(arguments=(program, place, *settings, *arguments), environment=environment, folder=self._home)
+
+    def _authority(self) -> tuple[str, ...]:
+        """The certificates of the user's own authority, where one is named."""
+        variables = self._rules.variables
+        file = variables.get("GIT_SSL_CAINFO") or variables.get("SSL_CERT_FILE")
+        return (f"http.sslCAInfo={file}",) if file else ()
+
+    def _environment(self, *, talks: bool) -> Mapping[str, str]:
+        transport = transport_of(self._url)
+        environment = {
+            "PATH": self._rules.variables.get("PATH", os.defpath),
+            "HOME": os.fspath(self._home),  # git and curl read settings and .netrc there
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "false",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_ALLOW_PROTOCOL": str(transport) if talks else _NOTHING,
+            "GIT_SSH_COMMAND": _SSH,
+            "GIT_SSH_VARIANT": "ssh",
+        }
+        if talks and transport is Transport.SSH:
+            environment |= {name: value for name, value in self._rules.variables.items() if name in _SSH_VARIABLES}
+        if talks and transport in (Transport.HTTPS, Transport.HTTP):
+            environment |= self._secrets()
+        return environment
+
+    def _secrets(self) -> dict[str, str]:
+        """The headers as settings in the environment, for the url's origin alone."""
+        headers = self._rules.headers
+        key = f"http.{origin_of(self._url)}.extraHeader"
+        pairs = {f"GIT_CONFIG_KEY_{index}": key for index in range(len(headers))}
+        pairs |= {f"GIT_CONFIG_VALUE_{index}": header for index, header in enumerate(headers)}
+        return {"GIT_CONFIG_COUNT": str(len(headers)), **pairs}

@@ -1,0 +1,223 @@
+"""Packages in a commit: read object by object, without a checkout, so that nothing in the repository is ever run.
+
+What a tree says is foreign text until it was checked: names by the rules for archives, objects by their ids.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from reconciler.model.desired import Limits
+from reconciler.model.ids import is_ignored, path_problem
+from reconciler.model.package import FileEntry
+from reconciler.packages.content import executables_of, refusal, shown
+from reconciler.packages.names import Names, notes_on
+from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
+
+_SMALLER: Final = "make the package smaller"
+_MEND: Final = "mend the repository"
+_ENTRY_BYTES: Final = 300
+"""What an entry of a tree takes at most: mode, the longest good name and id."""
+_MAX_TREE_BYTES: Final = 16 << 20
+"""Of a folder on the way to the package, where the repository's other content lies."""
+_MAX_COMMIT_BYTES: Final = 1 << 20
+_TREE_LINE: Final = re.compile(rb"tree ([0-9a-f]{40}|[0-9a-f]{64})\n")
+_ENTRY: Final = re.compile(rb"([0-7]{5,6}) ([^\0]*)\0", re.DOTALL)
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+_MAX_POINTER_BYTES: Final = 1024
+
+
+class _Mode(StrEnum):
+    """The modes that git writes, and the one that it wrote long ago."""
+
+    FOLDER = "40000"
+    FILE = "100644"
+    GROUP_FILE = "100664"
+    EXECUTABLE = "100755"
+    LINK = "120000"
+    SUBMODULE = "160000"
+
+
+_FILES: Final = frozenset([_Mode.FILE, _Mode.GROUP_FILE, _Mode.EXECUTABLE])
+
+
+class _TreeEntry(NamedTuple):
+    """One line of a tree. ``name`` may hold bytes that are no UTF-8, as surrogates."""
+
+    mode: str
+    name: str
+    oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class GitContent:
+    """The files of a package in a commit. ``Content`` says what the parts mean."""
+
+    name: str
+    files: tuple[FileEntry, ...]
+    notes: tuple[str, ...]
+    _objects: Objects
+    _ids: Mapping[str, str]
+    """Path → id of its blob."""
+
+    @property
+    def executables(self) -> frozenset[str]:
+        return executables_of(self.files)
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        return self._read(self._ids[path])
+
+    def _read(self, oid: str) -> Iterator[bytes]:
+        try:
+            yield from self._objects.blob(oid).chunks
+        except (DamagedError, OtherKindError) as error:
+            raise refusal(self.name, "its copy changed since it was checked", advice="run the command again") from error
+
+
+def open_commit(objects: Objects, commit: str, path: str, *, limits: Limits, name: str) -> GitContent:
+    """Check and hash the package in the folder ``path`` of ``commit``; ``""`` is the whole. Messages call it ``name``.
+
+    Raises ``InputError`` for the first thing that is wrong, and ``DamagedError`` where the repository is.
+    """
+    tree = _descend(objects, _root(objects, commit, name), path.strip("/"), name)
+    survey = _TreeWalk(objects, name, limits)
+    survey.folder(tree, "")
+    files = tuple(sorted(survey.files, key=attrgetter("path")))
+    return GitContent(name, files, notes_on(survey.ignored), objects, survey.ids)
+
+
+def _root(objects: Objects, commit: str, name: str) -> str:
+    try:
+        data = objects.read(commit, "commit", most=_MAX_COMMIT_BYTES)
+    except OtherKindError as error:
+        rule = f"{commit} is a {error.kind} and no commit"
+        raise refusal(name, rule, advice="name a branch, a tag or a commit") from error
+    except TooLargeError as error:
+        raise refusal(name, f"the commit has {error.size} bytes", advice=_MEND) from error
+    if not (match := _TREE_LINE.match(data)):
+        raise refusal(name, "the commit is malformed", advice=_MEND)
+    return match[1].decode()
+
+
+def _descend(objects: Objects, tree: str, path: str, name: str) -> str:
+    """The tree of the folder ``path``."""
+    if path and (problem := path_problem(path)):
+        raise refusal(name, problem, entry=path, advice="name a folder of the repository")
+    walked = ""
+    for part in path.split("/") if path else ():
+        below = {entry.name: entry for entry in _entries(objects, tree, _MAX_TREE_BYTES, name)}
+        walked = f"{walked}/{part}".lstrip("/")
+        if part not in below:
+            near = difflib.get_close_matches(part, [each.name for each in below.values() if each.mode == _Mode.FOLDER])
+            advice = f"did you mean {shown(walked.removesuffix(part) + near[0])}?" if near else "check the path"
+            raise refusal(name, "there is no such folder", entry=walked, advice=advice)
+        if below[part].mode != _Mode.FOLDER:
+            raise refusal(name, f"is {_described(below[part].mode)}", entry=walked, advice="name a folder")
+        tree = below[part].oid
+    return tree
+
+
+def _described(mode: str) -> str:
+    described = {_Mode.LINK: "a symbolic link", _Mode.SUBMODULE: "a submodule", **dict.fromkeys(_FILES, "a file")}
+    return next((words for known, words in described.items() if known == mode), "no folder")
+
+
+@dataclass(slots=True)
+class _TreeWalk:
+    """One walk through a tree: what was found so far, and what it may still find."""
+
+    objects: Objects
+    name: str
+    limits: Limits
+    files: list[FileEntry] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    _names: Names = field(init=False)
+    _count: int = 0
+    _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self._names = Names(self.name)
+
+    def folder(self, tree: str, prefix: str) -> None:
+        """Take everything in ``tree``, which is the folder whose path, with ``/``, is ``prefix``."""
+        for entry in _entries(self.objects, tree, self.limits.entries * _ENTRY_BYTES, self.name):
+            path = prefix + entry.name
+            is_folder = entry.mode == _Mode.FOLDER
+            self._check(path, entry.name, is_folder)
+            if is_ignored(f"{path}/" if is_folder else path):
+                self.ignored.append(path)
+            elif is_folder:
+                self.folder(entry.oid, f"{path}/")
+            else:
+                self._file(path, entry)
+
+    def _check(self, path: str, leaf: str, is_folder: bool) -> None:
+        self._count += 1
+        if self._count > self.limits.entries:
+            raise refusal(self.name, f"has more than {self.limits.entries} entries", advice=_SMALLER)
+        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+            raise refusal(self.name, "the name is not UTF-8", entry=path, advice="rename it")
+        if "/" in leaf:
+            raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_MEND)
+        self._names.add(path, folder=is_folder)
+
+    def _file(self, path: str, entry: _TreeEntry) -> None:
+        if entry.mode == _Mode.LINK:
+            raise refusal(self.name, "is a symbolic link", entry=path, advice="commit the file instead")
+        if entry.mode == _Mode.SUBMODULE:
+            raise refusal(self.name, "is a submodule", entry=path, advice="commit its files instead")
+        if entry.mode not in _FILES:
+            raise refusal(self.name, "is no regular file or folder", entry=path, advice=_MEND)
+        try:
+            blob = self.objects.blob(entry.oid)
+        except OtherKindError as error:
+            rule = f"is listed as a file and is a {error.kind}"
+            raise refusal(self.name, rule, entry=path, advice=_MEND) from error
+        self._check_size(path, blob.size)
+        sha256, is_executable = self._hash(path, blob), entry.mode == _Mode.EXECUTABLE
+        self.files.append(FileEntry(path=path, sha256=sha256, size=blob.size, executable=is_executable))
+        self.ids[path] = entry.oid
+
+    def _check_size(self, path: str, size: int) -> None:
+        self._bytes += size
+        if size > self.limits.file:
+            rule = f"has {size} bytes; a file has at most {self.limits.file}"
+            raise refusal(self.name, rule, entry=path, advice=_SMALLER)
+        if self._bytes > self.limits.unpacked:
+            rule = f"has more than {self.limits.unpacked} bytes"
+            raise refusal(self.name, rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
+
+    def _hash(self, path: str, blob: Blob) -> str:
+        digest = hashlib.sha256()
+        for chunk in blob.chunks:
+            if blob.size <= _MAX_POINTER_BYTES and chunk.startswith(_LFS):
+                advice = "commit the file itself, or publish the package as a zip"
+                raise refusal(self.name, "is a Git LFS pointer and not the file", entry=path, advice=advice)
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _entries(objects: Objects, tree: str, most: int, name: str) -> Iterator[_TreeEntry]:
+    """The lines of a tree object of at most ``most`` bytes."""
+    try:
+        data = objects.read(tree, "tree", most=most)
+    except TooLargeError as error:
+        raise refusal(name, "a folder of it has too many entries", advice=_SMALLER) from error
+    except OtherKindError as error:
+        raise refusal(name, f"a {error.kind} is listed as a folder", advice=_MEND) from error
+    id_bytes, at = len(tree) // 2, 0
+    while at < len(data):
+        match = _ENTRY.match(data, at)
+        at = match.end() + id_bytes if match else len(data) + 1
+        if match is None or at > len(data):
+            raise refusal(name, "a tree in it is malformed", advice=_MEND)
+        text = match[2].decode("utf-8", "surrogateescape")
+        yield _TreeEntry(match[1].decode().lstrip("0"), text, data[match.end() : at].hex())

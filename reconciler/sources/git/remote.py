@@ -1,0 +1,105 @@
+"""Packages in git repositories."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+from reconciler.errors import InputError, RefusedError
+from reconciler.model.desired import DesiredItem
+from reconciler.model.lock import Pin
+from reconciler.model.offer import Offer
+from reconciler.model.source import Fetching, Source
+from reconciler.model.version import tagged_versions
+from reconciler.sources.context import SourceContext
+from reconciler.sources.git.command import GitRules
+from reconciler.sources.git.refs import Refs
+from reconciler.sources.git.repository import Repository
+from reconciler.sources.protocol import Delivery
+
+
+class GitRepository:
+    """One repository, by its url. ``Place`` says what the parts mean."""
+
+    def __init__(self, url: str, fetching: Fetching, reach: SourceContext) -> None:
+        self._url = url
+        self._reach = reach
+        self._repository = Repository(url, folder=reach.home.git_cache, rules=git_rules(url, fetching, reach))
+        self._refs: Refs | None = None
+        self._held: set[str] = set()
+        self._one_at_a_time = threading.Lock()
+
+    def offers(self, item: DesiredItem) -> tuple[Offer, ...]:
+        """A ref has one commit; a range chooses among the tags; without both, the default branch is meant."""
+        refs = self._offered()
+        if item.version is not None and not item.source.ref:
+            versions = tagged_versions(refs.tags, item.key.id)
+            return tuple(
+                Offer(pin=Pin(commit=refs.tags[tag], tag=tag), version=version) for version, tag in versions.items()
+            )
+        commit = refs.resolve(item.source.ref) if item.source.ref else refs.head
+        if commit is None:
+            raise InputError(self._no_such_ref(item.source.ref, refs))
+        return (Offer(pin=Pin(commit=commit)),)
+
+    def holds(self, offer: Offer) -> bool:
+        """Asked of git once for a commit: many items are of one."""
+        commit = offer.pin.commit
+        with self._one_at_a_time:
+            if commit not in self._held and self._repository.has(commit):
+                self._held.add(commit)
+            return commit in self._held
+
+    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
+        """A branch moves on; a tag stays where it is, or someone has replaced what was published."""
+        refs = self._offered()
+        tag = offer.pin.tag or item.source.ref
+        now = refs.tags.get(tag)
+        if now not in (None, offer.pin.commit):
+            message = f"{self._url}: the tag {tag} was moved from {offer.pin.commit}, which the lock pins, to {now}"
+            advice = f"find out who moved it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
+            raise RefusedError(message, advice=advice)
+        if offer.pin.tag and now is None:
+            return (f"{item.key.id}: {self._url} does not have the tag {tag} any more, which the lock pins",)
+        return ()
+
+    def bring(self, offers: Sequence[Offer]) -> None:
+        """By one fetch, shallow, of all the commits."""
+        if offers:
+            self._repository.bring({offer.pin.commit for offer in offers})
+
+    @contextmanager
+    def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:
+        limits = self._reach.limits
+        yield Delivery(self._repository.open(offer.pin.commit, source.path, limits=limits, name=str(source)))
+
+    def _offered(self) -> Refs:
+        with self._one_at_a_time:
+            if self._refs is None:
+                self._refs = self._repository.refs()
+            return self._refs
+
+    def _no_such_ref(self, ref: str, refs: Refs) -> str:
+        if not ref:
+            return f"{self._url} has no commit on its default branch"
+        names = [name.removeprefix("refs/tags/").removeprefix("refs/heads/") for name in refs.commits]
+        near = get_close_matches(ref, names, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return f"{self._url} has no branch, tag or commit '{ref}'{hint}"
+
+
+def git_rules(url: str, fetching: Fetching, reach: SourceContext) -> GitRules:
+    """What git may do for ``url``, with the credentials that ``fetching`` names."""
+    from reconciler.sources.web.credentials import credentials_for
+
+    credentials = credentials_for(fetching.auth, url, reach.variables) if fetching.auth else None
+    return GitRules(
+        local=reach.rules.local_git,
+        seconds=reach.rules.seconds,
+        headers=(f"{credentials.header}: {credentials.value}",) if credentials else (),
+        variables=reach.variables,
+        offline=reach.offline and not (Path(url).is_absolute() or url.startswith("file:")),
+    )

@@ -1,0 +1,1 @@
+"""Packages on web servers: one download, judged."""

@@ -1,0 +1,113 @@
+"""One archive, from wherever it lies, with the digest that it has."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from reconciler.errors import InputError, RefusedError, StorageError
+from reconciler.fs import durable, nameless
+from reconciler.model.auth import Auth
+from reconciler.model.digest import Digest
+from reconciler.sources.context import SourceContext
+from reconciler.sources.protocol import Delivery
+
+_RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
+_ZIP_START: Final = b"PK"
+
+
+class Claim(NamedTuple):
+    """``who`` says which digest an archive has, and what to do where it has another."""
+
+    who: str
+    advice: str
+
+
+BY_LOCK: Final = Claim("the lock says", "find out who changed it; 'llamagate lock --upgrade ID' accepts it as it is")
+BY_FILE: Final = Claim("the file says", "find out who changed it; if it is right as it is, change its sha256 there")
+BY_INDEX: Final = Claim("the index says", "find out who changed it; its publisher has to mend the catalog")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """An archive to take from the first of ``urls`` that has it. ``name`` is how messages call the package.
+
+    ``archive`` is the digest that it must have, by the ``claim`` of someone.
+    """
+
+    urls: Sequence[str]
+    name: str
+    auth: Auth | None = None
+    archive: Digest | None = None
+    claim: Claim = BY_LOCK
+
+
+@contextmanager
+def downloaded(wanted: Download, reach: SourceContext) -> Iterator[Delivery]:
+    """The package in the archive at the urls. ``RefusedError`` where its bytes are not what they must be."""
+    from reconciler.sources.web.credentials import credentials_for
+    from reconciler.sources.web.transfer import Bounds, download_first
+
+    reach.check_may_ask(wanted.name)
+    bounds = Bounds(
+        size=reach.limits.archive,
+        seconds=reach.rules.seconds,
+        private_hosts=reach.rules.private_hosts,
+        advice=_RAISE_THE_LIMIT,
+    )
+    credentials = credentials_for(wanted.auth, wanted.urls[0], reach.variables) if wanted.auth else None
+    with _arriving(reach) as out:
+        _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials)
+        yield _delivery(out, digest, wanted, reach)
+
+
+@contextmanager
+def copied(path: Path, wanted: Download, reach: SourceContext) -> Iterator[Delivery]:
+    """The package in the archive at ``path``, which may change while it is read: a copy is what is looked at."""
+    with _arriving(reach) as out:
+        yield _delivery(out, _copy(path, out, reach), wanted, reach)
+
+
+@contextmanager
+def _arriving(reach: SourceContext) -> Iterator[BinaryIO]:
+    folder = reach.home.cache
+    try:
+        durable.make_folders(folder)
+        arriving = nameless.file_in(folder)
+        with arriving as out:
+            yield out
+    except OSError as error:
+        raise StorageError(f"{error.filename or folder}: {error.strerror}; nothing was fetched") from error
+
+
+def _copy(path: Path, out: BinaryIO, reach: SourceContext) -> Digest:
+    from reconciler.packages.zip.archive_file import opened
+
+    digest = hashlib.sha256()
+    with opened(path, str(path)) as archive:
+        if archive.size > reach.limits.archive:
+            message = f"{path} has more than {reach.limits.archive} bytes"
+            raise InputError(message, advice=_RAISE_THE_LIMIT)
+        for chunk in archive.chunks(0, archive.size):
+            digest.update(chunk)
+            out.write(chunk)
+    out.flush()
+    return Digest(f"sha256:{digest.hexdigest()}")
+
+
+def _delivery(out: BinaryIO, digest: Digest, wanted: Download, reach: SourceContext) -> Delivery:
+    from reconciler.packages.zip.archive import open_archive
+
+    if wanted.archive not in (None, digest):
+        message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
+        raise RefusedError(message, advice=wanted.claim.advice)
+    out.flush()
+    if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
+        advice = "name the archive itself; a repository is written {git: URL}"
+        raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
+    return Delivery(open_archive(out.fileno(), limits=reach.limits, name=wanted.name), digest)

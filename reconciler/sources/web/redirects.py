@@ -1,0 +1,115 @@
+"""Where a download may be sent on to. Each redirect is judged by itself, from the place that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler import __version__
+from reconciler.errors import InputError, LlamagateError, RefusedError
+from reconciler.sources.web.addresses import HostAddresses, Resolver, look_up
+from reconciler.sources.web.connection import Response, asked
+from reconciler.sources.web.credentials import Credentials
+from reconciler.sources.web.deadline import Deadline
+from reconciler.sources.web.status import check_status
+from reconciler.sources.web.url import HttpUrl, shown
+
+MAX_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset([301, 302, 303, 307, 308])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for all steps of one transfer. ``size`` is how many bytes its outcome may have."""
+
+    size: int
+    deadline: Deadline
+    private_hosts: frozenset[str]
+    credentials: Credentials | None
+    resolver: Resolver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hop:
+    """One address on the way. ``before`` are those that led here; ``credentials`` are the ones to show here."""
+
+    url: HttpUrl
+    place: HostAddresses
+    credentials: Credentials | None
+    before: tuple[HttpUrl, ...] = ()
+
+    def headers(self) -> Mapping[str, str]:
+        headers = {"User-Agent": f"llamagate/{__version__}"}
+        if self.credentials is None:
+            return headers
+        if self.url.origin.scheme == "http" and not self.place.is_loopback:
+            raise RefusedError(f"{self.credentials.label} is not sent over plain http", advice="write https")
+        return headers | {self.credentials.header: self.credentials.value}
+
+
+@contextmanager
+def final_answer(url: HttpUrl, terms: Terms) -> Iterator[Response]:
+    """The answer to a GET of ``url`` after all redirects. Errors tell what is wrong, and where if that is elsewhere."""
+    hop = _first_hop(url, terms)
+    while True:
+        with _located(hop), asked(hop.url, hop.place, hop.headers(), terms.deadline, terms.size) as answer:
+            if answer.status not in _REDIRECTS:
+                check_status(answer.status, hop.credentials)
+                yield answer
+                return
+            hop = _next_hop(hop, answer.header("Location"), terms)
+
+
+@contextmanager
+def _located(hop: _Hop) -> Iterator[None]:
+    try:
+        yield
+    except LlamagateError as error:
+        if not hop.before:
+            raise
+        raise prefixed(error, f"redirected to {hop.url}: ") from error
+
+
+def prefixed(error: LlamagateError, text: str) -> LlamagateError:
+    """The same error, with ``text`` in front of its message."""
+    return type(error)(f"{text}{error.message}", advice=error.advice, faults=error.faults)
+
+
+def _first_hop(url: HttpUrl, terms: Terms) -> _Hop:
+    place = look_up(url.origin.host, terms.resolver, terms.deadline)
+    place.check_written(terms.private_hosts)
+    credentials = terms.credentials if terms.credentials and terms.credentials.origin == url.origin else None
+    return _Hop(url=url, place=place, credentials=credentials)
+
+
+def _next_hop(hop: _Hop, location: str, terms: Terms) -> _Hop:
+    """A redirect within one origin stays at its addresses; any other leads to public ones, without the credentials."""
+    url = _target(hop.url, location)
+    before = (*hop.before, hop.url)
+    if url in before:
+        raise InputError("it redirects in a circle")
+    if len(before) > MAX_REDIRECTS:
+        raise InputError(f"it redirects more than {MAX_REDIRECTS} times")
+    if url.origin == hop.url.origin:
+        return _Hop(url=url, place=hop.place, credentials=hop.credentials, before=before)
+    place = look_up(url.origin.host, terms.resolver, terms.deadline)
+    place.check_redirect(terms.private_hosts)
+    return _Hop(url=url, place=place, credentials=None, before=before)
+
+
+def _target(url: HttpUrl, location: str) -> HttpUrl:
+    if not location:
+        raise InputError("it redirects without saying where to")
+    try:
+        text = url.absolute(location)
+        scheme = text.partition(":")[0]
+        if scheme not in ("http", "https"):
+            raise RefusedError(f"it redirects to {shown(location)}, which is neither http nor https")
+        target = HttpUrl.from_text(text)
+    except ValueError as error:
+        raise InputError(f"it redirects to {shown(location)}: {error}") from error
+    if (url.origin.scheme, scheme) == ("https", "http"):
+        raise RefusedError(f"it redirects from https to plain http, to {target}")
+    return target

@@ -1,0 +1,148 @@
+"""Takes one archive or one small document from a web server, or a reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
+
+from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError, UnreachableError
+from reconciler.model.digest import Digest
+from reconciler.sources.web.addresses import Resolver, system_addresses
+from reconciler.sources.web.connection import Response
+from reconciler.sources.web.credentials import Credentials
+from reconciler.sources.web.deadline import Deadline
+from reconciler.sources.web.redirects import Terms, final_answer, prefixed
+from reconciler.sources.web.url import parsed_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Of one transfer. ``size`` is in bytes of the archive; ``seconds`` cover all of it: names, connections, redirects.
+
+    ``private_hosts``, in lower case, may be led to by redirects, and may lead to any address, though it is not public.
+    """
+
+    size: int
+    seconds: float
+    private_hosts: frozenset[str] = frozenset()
+    advice: str = ""
+    """What to do where it is larger than that."""
+
+
+Progress = Callable[[int], None]
+"""Is told how many bytes of the archive are there by now; again from the first where a mirror is asked."""
+
+
+def _unwatched(_size: int) -> None:
+    pass
+
+
+def download(
+    url: str,
+    out: BinaryIO,
+    *,
+    bounds: Bounds,
+    credentials: Credentials | None = None,
+    progress: Progress = _unwatched,
+    resolver: Resolver = system_addresses,
+) -> Digest:
+    """Write what is at ``url`` into ``out``, in place of all that it holds, and return the digest of that.
+
+    ``credentials`` are shown to their own origin only. ``UnreachableError`` where trying again may help,
+    ``RefusedError`` where the way there is not safe, ``InputError`` for any other answer than an archive, and
+    ``StorageError`` where ``out`` cannot be written.
+    """
+    address = parsed_url(url)
+    terms = Terms(
+        size=bounds.size,
+        deadline=Deadline.after(bounds.seconds),
+        private_hosts=bounds.private_hosts,
+        credentials=credentials,
+        resolver=resolver,
+    )
+    try:
+        with final_answer(address, terms) as answer:
+            return _save(answer, out, bounds, progress)
+    except LlamagateError as error:
+        raise prefixed(error, f"{address} was not downloaded: ") from error
+
+
+def download_first(
+    urls: Sequence[str],
+    out: BinaryIO,
+    *,
+    bounds: Bounds,
+    credentials: Credentials | None = None,
+    progress: Progress = _unwatched,
+    resolver: Resolver = system_addresses,
+) -> tuple[str, Digest]:
+    """``download`` from the first of ``urls`` that has it, each with bounds of its own, and which one that was.
+
+    The error names each of them with its reason. A mirror is shown the credentials only if it has their origin.
+    """
+    failures: list[LlamagateError] = []
+    for url in urls:
+        try:
+            return url, download(url, out, bounds=bounds, credentials=credentials, progress=progress, resolver=resolver)
+        except StorageError:
+            raise
+        except LlamagateError as error:
+            failures.append(error)
+    raise _all_failed(failures)
+
+
+def read_document(
+    url: str, *, bounds: Bounds, credentials: Credentials | None = None, resolver: Resolver = system_addresses
+) -> bytes:
+    """What is at ``url``, in memory; otherwise as ``download``."""
+    out = BytesIO()
+    download(url, out, bounds=bounds, credentials=credentials, resolver=resolver)
+    return out.getvalue()
+
+
+def _all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
+    """One error for all: of the kind after which most can be hoped for."""
+    if len(failures) == 1:
+        return failures[0]
+    kinds = (UnreachableError, RefusedError)
+    kind = next((kind for kind in kinds if any(isinstance(error, kind) for error in failures)), InputError)
+    message = "; ".join(error.message for error in failures)
+    return kind(message, faults=[Fault(message=error.message) for error in failures])
+
+
+def _save(answer: Response, out: BinaryIO, bounds: Bounds, progress: Progress) -> Digest:
+    if (answer.promised() or 0) > bounds.size:
+        raise _too_large(bounds)
+    digest, size = hashlib.sha256(), 0
+    with _storing():
+        out.seek(0)
+        out.truncate()
+    for chunk in answer.chunks():
+        size += len(chunk)
+        if size > bounds.size:
+            raise _too_large(bounds)
+        digest.update(chunk)
+        with _storing():
+            out.write(chunk)
+        progress(size)
+    if not size:
+        raise InputError("its answer is empty")
+    with _storing():
+        out.flush()
+    return Digest(f"sha256:{digest.hexdigest()}")
+
+
+def _too_large(bounds: Bounds) -> InputError:
+    return InputError(f"it has more than {bounds.size / 2**20:g} MiB", advice=bounds.advice)
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"it could not be stored: {error.strerror}") from error
