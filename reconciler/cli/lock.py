@@ -29,7 +29,8 @@ def lock(
     quiet: options.QuietOption = False,
 ) -> int:
     """Write the lock: which exact package each item stands for. Entries that still fit stay as they are."""
-    from reconciler.commands.lock import NOTHING, renewed_pins, update_lock
+    from reconciler.commands.lock import Locking
+    from reconciler.commands.lock import lock as renew
     from reconciler.store.desired_file import lock_path
 
     if ids and not upgrade:
@@ -38,11 +39,9 @@ def lock(
         raise UsageError("--check writes nothing, and --upgrade does; 'llamagate outdated' shows what there is")
     terminal = Terminal(as_json=as_json, quiet=quiet)
     env, path = options.environment(home, offline=offline), lock_path(file)
-    if check:
-        pins = renewed_pins(env, file, locked=True, progress=terminal.progress)
-    else:
-        moving = (frozenset(ids) if ids else None) if upgrade else NOTHING
-        pins = update_lock(env, file, upgrade=moving, notice=terminal.notice, progress=terminal.progress)
+    moving = (frozenset(ids) if ids else None) if upgrade else frozenset()
+    asked = Locking(file=file, upgrade=moving, check=check)
+    pins = renew(env, asked, terminal.notice, terminal.progress)
     terminal.document({"lock": str(path), "changed": pins.changed and not check, "stale": [*pins.stale]})
     lines = [f"  {line}" for line in pins.stale]
     head = f"{path} is up to date." if check or not pins.changed else f"Wrote {path}:"

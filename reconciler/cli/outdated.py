@@ -22,10 +22,10 @@ def outdated(
 ) -> int:
     """Show what is newer than the lock. Repositories and catalogs are asked for what they have; nothing is changed."""
     from reconciler.cli.ui.text import render_outdated
-    from reconciler.queries.outdated import look_at_outdated
+    from reconciler.queries.outdated import read_outdated
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
-    found = look_at_outdated(options.environment(home), file, terminal.progress)
+    found = read_outdated(options.environment(home), file, terminal.progress)
     terminal.document({"items": [one.to_document() for one in found]})
     terminal.result(render_outdated(found, terminal.style, every=every))
     newer = any(one.is_outdated for one in found)

@@ -36,7 +36,7 @@ def plan(
 ) -> int:
     """Show what would change and why. Nothing is changed."""
     from reconciler.cli.ui.plan import render_plan
-    from reconciler.reconcile.readers import read_proposal
+    from reconciler.queries.plan import read_plan
 
     terminal = Terminal(as_json=as_json, no_color=no_color)
     chosen = options.pass_options(
@@ -49,12 +49,7 @@ def plan(
     )
     if out is not None:
         options.check_output(out, file)
-    proposal = read_proposal(options.environment(home, offline=offline), chosen, terminal.progress)
-    found = proposal.plan
-    if found.actions:
-        from reconciler.reconcile.explain import explained  # a plan without actions has nothing to explain
-
-        found = explained(proposal)
+    found = read_plan(options.environment(home, offline=offline), chosen, terminal.progress)
     if out is not None:
         from reconciler.cli.saved_plan import saved_plan_bytes
 

@@ -19,7 +19,7 @@ def rollback(
     overwrite: OverwriteOption = False,
 ) -> int:
     """Go back to an earlier generation. A watcher then leaves things alone until 'resume'."""
-    from reconciler.reconcile.rollback import Rollback, propose_rollback
+    from reconciler.commands.rollback import Rollback, propose_rollback
 
     asked = Rollback(to=to, overwrite=overwrite)
     return command.run(lambda: propose_rollback(command.env, command.file, asked))

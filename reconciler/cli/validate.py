@@ -31,7 +31,7 @@ def validate(
     options.named_file(target)
     environment = options.environment(home, offline=offline)
     is_package = target.is_dir() or target.suffix.lower() == ".zip"
-    checked = validate_package(target) if is_package else validate_desired(environment, target)
+    checked = validate_package(environment, target) if is_package else validate_desired(environment, target)
     for warning in checked.warnings:
         terminal.notice(f"warning: {warning}")
     terminal.document({"valid": True, "checked": [*checked.lines], "warnings": [*checked.warnings]})

@@ -15,15 +15,15 @@ from reconciler.model.config import JsonObject
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
+from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, is_ignored, path_problem
 from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_order
 from reconciler.packages.checksums import with_checksums
-from reconciler.packages.content import shown
-from reconciler.packages.open_package import OpenPackage
+from reconciler.packages.content import OpenPackage, shown
 from reconciler.packages.zip.pack import pack
-from reconciler.resolve.resolved import open_source
+from reconciler.resolve.store import PackageStore
 from reconciler.sources.catalog.index import index_bytes, read_index_file, url_of
 
 
@@ -82,7 +82,7 @@ def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
     """
     index = folder / INDEX_NAME
     before, today = _index_before(index), env.now.date().isoformat()
-    found = _one_each(_packages(folder, limits))
+    found = _one_each(_packages(folder, PackageStore(home=Home(env.home), limits=limits)))
     for one in found:
         _check_is_as_published(one, before.items.get(one.key, {}).get(one.version), index)
     items: dict[ItemKey, dict[str, Release]] = {}
@@ -112,14 +112,14 @@ def _index_before(index: Path) -> Catalog:
         raise InputError(f"{index} cannot be read: {error.strerror}") from error
 
 
-def _packages(folder: Path, limits: Limits) -> list[_Found]:
+def _packages(folder: Path, store: PackageStore) -> list[_Found]:
     """Every package below ``folder``. One error with the faults of all that are none."""
     found: list[_Found] = []
     faults: list[Fault] = []
     for place in _places(folder):
         kind = SourceKind.DIR if place.is_dir() else SourceKind.ZIP
         try:
-            found.append(_Found(place, open_source(Source(kind, str(place)), limits, str(place))))
+            found.append(_Found(place, store.read(Source(kind, str(place)), name=str(place))))
         except LlamagateError as error:
             faults += error.faults or [Fault(file=str(place), message=error.message)]
             continue
@@ -134,7 +134,7 @@ def _packages(folder: Path, limits: Limits) -> list[_Found]:
 
 
 def _places(folder: Path) -> Iterator[Path]:
-    """Where packages lie. A folder with a definition in it is one, and nothing in it is proposal at."""
+    """Where packages lie. A folder with a definition in it is one, and nothing in it is looked at."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:

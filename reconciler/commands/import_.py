@@ -15,11 +15,12 @@ from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source
 from reconciler.planning.intent import Target
 from reconciler.planning.intents import to_import
-from reconciler.reconcile.home_state import HomeState, Spoken, listed_item, read_home_state, spoken
-from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.propose import Parts, planned
+from reconciler.reconcile.home_state import HomeState, ListedBy, listed_by, read_home_state
+from reconciler.reconcile.intent import intent_of_command
+from reconciler.reconcile.proposal import Parts, Proposal
+from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import target_for, unset_variables
-from reconciler.resolve.here import resolve_package
+from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 
 
@@ -38,7 +39,7 @@ def propose_import(env: Environment, file: Path, asked: Import) -> Proposal:
     """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
     state = read_home_state(env, file, needs_file=asked.save)
     _check_is_whole(asked.package)
-    found = resolve_package(_absolute(asked.package), limits=state.policy.limits, name=str(asked.package))
+    found = resolve_path(_absolute(asked.package), state.store, name=str(asked.package))
     return propose_package(state, found, asked)
 
 
@@ -52,14 +53,14 @@ def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposa
         check_can_be_kept(state, found)
     inputs = saved_packages(state, [found]) if asked.save else ()
     intent = to_import(
-        replace(state.base_intent(), saves_for=owner),
-        target_from_package(state, found, owner=owner, listed=listed_item(state, found.key) if asked.save else None),
+        intent_of_command(state, saves_for=owner),
+        target_from_package(state, found, owner=owner, listed=state.listed_item(found.key) if asked.save else None),
         state.record,
         downgrade=asked.downgrade,
         overwrite=asked.overwrite,
     )
     against = _contradicted(state, found, saved=asked.save)
-    return planned(state, intent, Parts(resolved={found.key: found}, carried={}, inputs=inputs, against=against))
+    return propose_intent(state, intent, Parts(resolved={found.key: found}, inputs=inputs, against=against))
 
 
 def _check_is_whole(package: Path) -> None:
@@ -84,21 +85,17 @@ def target_from_package(
             f"{found.key.id} is configured with the environment variable {missing[0][1]}, which is not set",
             advice="set it and run the command again",
         )
-    return target_for(
-        state.env,
-        found,
-        recorded=recorded,
-        limits=state.policy.limits,
+    return replace(
+        target_for(state, found, config),
         owner=owner or (recorded.owner if recorded else None),
-        config=config,
         enabled=listed.enabled if listed else None,
         depends_on=says.depends_on if says else (),
     )
 
 
-def _contradicted(state: HomeState, found: Resolved, *, saved: bool) -> Spoken | None:
+def _contradicted(state: HomeState, found: Resolved, *, saved: bool) -> ListedBy | None:
     """The file that takes the item from elsewhere, if one does or may."""
-    says = spoken(state, found.key)
+    says = listed_by(state, found.key)
     if says is None or (saved and says.file == state.path):
         return None
     if says.item is not None and _is_same(says.item.source, found.source, says.file.absolute().parent):

@@ -14,12 +14,12 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordItem
+from reconciler.observe.items import ListedItem, listed_items
 from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
-from reconciler.queries.list import ListedItem, list_items
-from reconciler.resolve.resolved import open_recorded
-from reconciler.store.state_files import read_record
+from reconciler.resolve.store import PackageStore
+from reconciler.store.state_files import read_record, read_registry
 
 _HEAD = """\
 # What this LlamaGate installation holds, as it was found. 'llamagate apply' adopts it: nothing is rewritten.
@@ -44,14 +44,15 @@ def describe_installed(env: Environment, folder: Path) -> Described:
     sections: dict[Kind, JsonObject] = {kind: {} for kind in Kind}
     copies: dict[ItemKey, Content] = {}
     notes = []
-    for item in list_items(home):
+    store = PackageStore(home=home, limits=Limits())
+    for item in listed_items(home, record, read_registry(home).registry):
         recorded = record.items.get(item.key)
         reason = _reason_to_leave_out(item, recorded)
         if reason:
             notes.append(f"{item.key.id} is left out: {reason}")
             continue
         if recorded is None or not (recorded.source.is_pinned or Path(recorded.source.location).exists()):
-            copies[item.key] = _content(home, item, recorded)
+            copies[item.key] = _content(store, item, recorded)
         sections[item.key.kind][item.key.id] = _entry(item, recorded, folder, copied=item.key in copies)
     _copy_all(copies, folder / "packages")
     document: JsonObject = {"apiVersion": API_VERSION}
@@ -69,10 +70,10 @@ def _reason_to_leave_out(item: ListedItem, recorded: RecordItem | None) -> str:
     return ""
 
 
-def _content(home: Home, item: ListedItem, recorded: RecordItem | None) -> Content:
+def _content(store: PackageStore, item: ListedItem, recorded: RecordItem | None) -> Content:
     if recorded is not None:
-        return open_recorded(recorded, home, Limits()).content
-    return open_installed(home.item(item.key), limits=Limits(), name=item.key.id)
+        return store.open_recorded(recorded).content
+    return open_installed(store.home.item(item.key), limits=store.limits, name=item.key.id)
 
 
 def _entry(item: ListedItem, recorded: RecordItem | None, folder: Path, *, copied: bool) -> JsonObject:

@@ -2,74 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from reconciler.errors import InputError, LockStaleError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Notice, Progress, no_progress
+from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
-from reconciler.resolve.pins import Pins, deciding, entries_of, lock_of, pins_of
-from reconciler.resolve.resolve import Resolving, reach_of, resolve_items
+from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of
+from reconciler.resolve.resolve import Resolver, context_of
+from reconciler.resolve.store import PackageStore
 from reconciler.store.desired_file import DesiredFile, lock_path, read_desired, read_lock
 from reconciler.store.state_files import read_record
 
-NOTHING: Final[frozenset[str]] = frozenset()
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locking:
+    """What is asked for. The pins of the ids in ``upgrade`` move to what their sources have now; ``None`` is all.
 
-def renewed_pins(
-    env: Environment,
-    file: Path,
-    *,
-    upgrade: frozenset[str] | None = NOTHING,
-    locked: bool = False,
-    progress: Progress = no_progress,
-) -> Pins:
-    """What the lock of ``file`` should say. An entry that decides needs no package, and stays as it is.
-
-    The pins of the ids in ``upgrade`` move to what their sources have now; ``None`` is all of them.
-    The home is only asked what it remembers of local sources. ``LockStaleError`` where ``locked`` and it says
-    something else.
+    ``check``: nothing may have to be written.
     """
-    record, _ = read_record(Home(env.home))
-    desired = read_desired(file, known=record.documents)
-    _check_named(desired, upgrade or frozenset())
-    old = read_lock(lock_path(file), known=record.documents)
-    pinned = lock_of(desired, old) if upgrade is not None else {}
-    lock = {key: entry for key, entry in pinned.items() if key.id not in (upgrade or ())}
-    kept = {item.key: entry for item in desired.desired.items if (entry := deciding(item, lock))}
-    how = Resolving(
-        reach=reach_of(env, desired),
-        record=record,
-        lock=lock,
-        locked=locked,
-        skip=frozenset(kept),
-        progress=progress,
-    )
-    pins = pins_of(desired, old, entries_of(desired, resolve_items(desired, how)) | kept)
-    if locked and pins.stale:
-        raise LockStaleError(f"{lock_path(file)} does not fit: " + "; ".join(pins.stale))
-    return pins
+
+    file: Path
+    upgrade: frozenset[str] | None = frozenset()
+    check: bool = False
 
 
-def update_lock(
-    env: Environment,
-    file: Path,
-    *,
-    upgrade: frozenset[str] | None = NOTHING,
-    notice: Notice,
-    progress: Progress = no_progress,
-) -> Pins:
-    """``renewed_pins``, and write what it says; proposal at again where file or lock are changed meanwhile."""
-    from reconciler.reconcile.write import made_again, writing_inputs  # whoever only looks writes nothing
+def lock(env: Environment, asked: Locking, notice: Notice, progress: Progress = no_progress) -> Pins:
+    """Write what the lock should say; again where file or lock change meanwhile. Errors as for ``renewed_pins``."""
 
     def update() -> Pins:
-        pins = renewed_pins(env, file, upgrade=upgrade, progress=progress)
-        with writing_inputs(pins.inputs):
+        pins = renewed_pins(env, asked, progress)
+        with writing_inputs(() if asked.check else pins.inputs):
             return pins
 
     return made_again(update, notice)
+
+
+def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progress) -> Pins:
+    """What the lock should say. An entry that decides needs no package, and stays as it is.
+
+    The home is only asked what it remembers of local sources. ``LockStaleError`` where ``asked.check`` and it says
+    something else.
+    """
+    home = Home(env.home)
+    record, _ = read_record(home)
+    file = read_desired(asked.file, known=record.documents)
+    _check_named(file, asked.upgrade or frozenset())
+    old = read_lock(lock_path(asked.file), known=record.documents)
+    entries = lock_of(file, old) if asked.upgrade is not None else {}
+    parts = partition(
+        file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
+    )
+    resolver = Resolver(
+        file=file,
+        record=record,
+        store=PackageStore(home=home, limits=file.desired.policy.limits),
+        context=context_of(env, file),
+        progress=progress,
+    )
+    kept = {item.key: entry for item, entry in parts.locked}
+    found = resolver.resolve(parts.unlocked(), locked=asked.check)
+    pins = pins_of(file, old, entries_of(file, found) | kept)
+    if asked.check and pins.stale:
+        raise LockStaleError(f"{pins.old.path} does not fit: " + "; ".join(pins.stale))
+    return pins
 
 
 def _check_named(file: DesiredFile, named: frozenset[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +14,15 @@ from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
-from reconciler.observe.legacy import _MANIFESTS, legacy_packages
+from reconciler.observe.legacy import MANIFESTS, legacy_packages
 from reconciler.planning.intents import to_migrate
 from reconciler.reconcile.change import Explain, change
-from reconciler.reconcile.home_state import HomeState, listed_item, read_home_state
+from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.outcome import Outcome
-from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.propose import Parts, planned
-from reconciler.resolve.here import resolve_package
+from reconciler.reconcile.proposal import Parts, Proposal
+from reconciler.reconcile.propose import propose_intent
+from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 
 MARKER: Final = ".migration_complete"
@@ -39,15 +40,8 @@ class Migration:
 
 def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, *, explain: Explain | None) -> Outcome:
     """Install what is found, and then mark the home as migrated, so that no gateway does it again."""
-    seen: list[Resolved] = []
-
-    def look() -> Proposal:
-        proposal, packages = _look(env, file, asked)
-        seen.extend(packages)
-        return proposal
-
-    outcome = change(env, file, listener, look, explain=explain)
-    if seen and not outcome.plan.refusals:
+    outcome = change(env, file, listener, lambda: propose_migration(env, file, asked), explain=explain)
+    if outcome.proposal.parts.migrates and not outcome.plan.refusals:
         marker = env.home / MARKER
         try:
             if not marker.exists():
@@ -59,11 +53,6 @@ def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, 
 
 def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposal:
     """Plan it. ``InputError`` with the faults of every folder that is no valid package."""
-    return _look(env, file, asked)[0]
-
-
-def _look(env: Environment, file: Path, asked: Migration) -> tuple[Proposal, list[Resolved]]:
-    """The plan, and every valid package that there is."""
     state = read_home_state(env, file, needs_file=asked.save)
     folders = legacy_packages(asked.folder)
     packages, faults = _read_all(state, asked.folder, folders)
@@ -76,23 +65,23 @@ def _look(env: Environment, file: Path, asked: Migration) -> tuple[Proposal, lis
     inputs = saved_packages(state, [*new, *earlier]) if owner is not None and (new or earlier) else ()
     notes = [f"{fault} (left out)" for fault in faults]
     notes += _notes(state, asked.folder, packages) if folders else [_nothing_below(asked.folder)]
-    wanted = [target_from_package(state, one, owner=owner) for one in (*new, *earlier)]
+    targets = [target_from_package(state, one, owner=owner) for one in (*new, *earlier)]
     claims = frozenset(one.key.id for one in earlier)
-    intent = to_migrate(replace(state.base_intent(), saves_for=owner), wanted, notes, claims=claims)
+    intent = to_migrate(intent_of_command(state, saves_for=owner), targets, notes, claims=claims)
     resolved = {one.key: one for one in (*new, *earlier)}
-    return planned(state, intent, Parts(resolved=resolved, carried={}, inputs=inputs)), packages
+    return propose_intent(state, intent, Parts(resolved=resolved, inputs=inputs, migrates=bool(packages)))
 
 
 def _is_to_be_listed(state: HomeState, package: Resolved) -> bool:
     """Whether it was migrated before, without being saved: a command brought this, and the file does not list it."""
     recorded = state.record.items.get(package.key)
     is_ours = recorded is not None and (recorded.owner, recorded.tree) == (None, package.tree)
-    return is_ours and listed_item(state, package.key) is None
+    return is_ours and state.listed_item(package.key) is None
 
 
 def _nothing_below(folder: Path) -> str:
     message = f"no package was found below {folder}"
-    if any((folder / manifest).is_file() for manifest in _MANIFESTS):
+    if any((folder / manifest).is_file() for manifest in MANIFESTS):
         return f"{message}; it is a package itself: 'llamagate import {folder}' installs it"
     return message
 
@@ -104,7 +93,7 @@ def _read_all(state: HomeState, root: Path, folders: list[Path]) -> tuple[list[R
     for folder in folders:
         name = f"{root.name}/{folder.relative_to(root).as_posix()}"
         try:
-            found = resolve_package(folder.absolute(), limits=state.policy.limits, name=name)
+            found = resolve_path(folder.absolute(), state.store, name=name)
         except LlamagateError as error:
             faults += error.faults or [Fault(file=name, message=error.message)]
             continue

@@ -11,10 +11,11 @@ from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
 from reconciler.model.package import Manifest
 from reconciler.planning.intents import to_remove
-from reconciler.reconcile.home_state import HomeState, manifest_of, read_home_state, spoken
+from reconciler.reconcile.home_state import HomeState, listed_by, read_home_state
+from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import find, not_installed
-from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.propose import NO_PARTS, planned
+from reconciler.reconcile.proposal import Parts, Proposal
+from reconciler.reconcile.propose import propose_intent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +37,17 @@ def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
         key = next((item.key for item in listed if item.key.id == asked.item), None)
         inputs = saved_removal(state, key) if key else ()
         note = f"nothing to remove: {not_installed(state, asked.item, asked.kind)}"
-        return planned(state, replace(state.base_intent(), notes=(note,)), replace(NO_PARTS, inputs=inputs))
-    says = spoken(state, key)
+        return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))
+    says = listed_by(state, key)
     inputs = saved_removal(state, key) if asked.save else ()
     against = None if says is None or (asked.save and says.file == state.path) else says
-    base = replace(state.base_intent(), others=() if asked.force else tuple(_modules_of_others(state)))
+    base = replace(intent_of_command(state), others=() if asked.force else tuple(_modules_of_others(state)))
     intent = to_remove(base, key, force=asked.force)
-    return planned(state, intent, replace(NO_PARTS, inputs=inputs, against=against))
+    return propose_intent(state, intent, Parts(inputs=inputs, against=against))
 
 
 def _modules_of_others(state: HomeState) -> Iterator[Manifest]:
     for key in state.present - state.record.items.keys():
-        manifest = manifest_of(state, key) if key.kind is Kind.MODULE else None
+        manifest = state.manifest_of(key) if key.kind is Kind.MODULE else None
         if manifest is not None:
             yield manifest

@@ -15,13 +15,14 @@ from reconciler.observe.kept import backups_of
 from reconciler.planning.intent import Backup, Target
 from reconciler.planning.intents import to_restore
 from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import find, not_installed
-from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.propose import Parts, planned
+from reconciler.reconcile.proposal import Parts, Proposal
+from reconciler.reconcile.propose import propose_intent
+from reconciler.reconcile.rollback import kept_package
 from reconciler.reconcile.target import target_for, unset_variables
 from reconciler.reconcile.unmanaged import unmanaged_package
-from reconciler.resolve.cache import open_cached
-from reconciler.resolve.resolved import Resolved, resolved_as
+from reconciler.resolve.resolved import Resolved
 from reconciler.store.state_files import read_generation
 
 
@@ -71,10 +72,10 @@ def propose_restore(env: Environment, file: Path, asked: Restore) -> Proposal:
     if number not in kept:
         there = ", ".join(map(str, kept))
         raise InputError(f"no backup of generation {number} is kept of {key.id}; kept are those of {there}")
-    found, wanted = _package(state, key, number)
+    found, target = _package(state, key, number)
     paths = frozenset(node.path for node in tree.walk(state.home.backup(key, number)))
-    intent = to_restore(state.base_intent(), replace(wanted, backup=Backup(number, paths)))
-    return planned(state, intent, Parts(resolved={key: found}, carried={}))
+    intent = to_restore(intent_of_command(state), replace(target, backup=Backup(number, paths)))
+    return propose_intent(state, intent, Parts(resolved={key: found}))
 
 
 def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
@@ -84,12 +85,9 @@ def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
     for candidate in candidates:
         if backups_of(state.home, candidate):
             return candidate
-    message = f"no backup of '{text}' is kept" if key else f"no backup of '{text}' is kept, and {_missing(state, text)}"
+    missing = "" if key else f", and {not_installed(state, text, None)}"
+    message = f"no backup of '{text}' is kept{missing}"
     raise InputError(message, advice="policy.backups says how many are kept of each item")
-
-
-def _missing(state: HomeState, text: str) -> str:
-    return not_installed(state, text, None)
 
 
 def _described(state: HomeState, key: ItemKey, number: int) -> KeptBackup:
@@ -118,19 +116,9 @@ def _remembered(state: HomeState, key: ItemKey, number: int) -> GenerationItem |
 def _package(state: HomeState, key: ItemKey, number: int) -> tuple[Resolved, Target]:
     """The package behind a backup, so that what was edited in it stays drift; else the folder as it is."""
     item = _remembered(state, key, number)
-    opened = open_cached(item.tree, state.home, state.policy.limits, name=key.id) if item else None
-    entry = state.registry.get(key)
-    if item is None or opened is None or unset_variables(state.env, item.config):
+    found = kept_package(state, item) if item else None
+    if item is None or found is None or unset_variables(state.env, item.config):
         return unmanaged_package(state, key, state.home.backup(key, number))
-    found = replace(resolved_as(item.source, opened, name=key.id), key=key)
-    wanted = target_for(
-        state.env,
-        found,
-        recorded=None,
-        limits=state.policy.limits,
-        owner=item.owner,
-        config=item.config,
-        enabled=None if entry else item.enabled,
-        depends_on=item.depends_on,
-    )
-    return found, wanted
+    enabled = None if state.registry.get(key) else item.enabled
+    target = target_for(state, found, item.config)
+    return found, replace(target, owner=item.owner, enabled=enabled, depends_on=item.depends_on)

@@ -15,7 +15,7 @@ from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_range
-from reconciler.reconcile.home_state import HomeState, listed_item
+from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import LockFile, decode_desired, lock_bytes, lock_path, read_lock
 
@@ -64,7 +64,7 @@ def saved_removal(state: HomeState, key: ItemKey) -> tuple[Input, ...]:
         return ()
     old = _lock(state)
     lock = {locked: entry for locked, entry in old.lock.by_key.items() if locked != key}
-    listed = listed_item(state, key) is not None
+    listed = state.listed_item(key) is not None
     data = remove_entry(state.file.data, _place(key), name=str(state.path)) if listed else state.file.data
     return _inputs(state, data, old, lock)
 
@@ -73,7 +73,7 @@ def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Inpu
     """The desired state with the item's ``enabled`` set. ``InputError`` where the file does not list it."""
     from reconciler.documents.yaml.edit import set_entry  # only --save edits
 
-    item = listed_item(state, key)
+    item = state.listed_item(key)
     if state.file is None or item is None:
         advice = "'import --save' lists it, or leave out --save"
         raise InputError(f"{state.path} does not list {key.id}, so that nothing can be saved there", advice=advice)
@@ -92,7 +92,7 @@ def _with_package(state: HomeState, data: bytes, package: Resolved, source: Sour
     from reconciler.documents.yaml.edit import set_entry  # only --save edits
 
     key, name = package.key, str(state.path)
-    item = listed_item(state, key)
+    item = state.listed_item(key)
     if item is not None and item.version and not in_range(package.manifest.version, item.version):
         message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
         raise InputError(message, advice="change its version there first, or leave out --save")

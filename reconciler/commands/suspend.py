@@ -11,7 +11,7 @@ from reconciler.model.listener import Listener
 from reconciler.model.record import Suspension
 from reconciler.model.registry import registry_time
 from reconciler.reconcile.exclusive import exclusive, settle
-from reconciler.reconcile.naming import _check_known
+from reconciler.reconcile.naming import check_known
 from reconciler.store.state_files import read_record
 from reconciler.store.write import write_record
 
@@ -38,7 +38,7 @@ def suspend(env: Environment, file: Path, listener: Listener, *, item: str = "",
         settle(home, file)
         record, _ = read_record(home)
         if item:
-            _check_known(item, record, file)
+            check_known(item, record, file)
         order = Suspension(item=item, reason=reason, since=registry_time(env.now))
         others = [one for one in record.suspensions if one.item != item]
         write_record(home, replace(record, suspensions=tuple(sorted([*others, order], key=lambda one: one.item))))

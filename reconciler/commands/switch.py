@@ -11,10 +11,11 @@ from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.planning.intents import to_switch
-from reconciler.reconcile.home_state import HomeState, Spoken, manifest_of, read_home_state, spoken
+from reconciler.reconcile.home_state import HomeState, ListedBy, listed_by, read_home_state
+from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import must_find
-from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.propose import NO_PARTS, planned
+from reconciler.reconcile.proposal import Parts, Proposal
+from reconciler.reconcile.propose import propose_intent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +38,20 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
             advice="'llamagate sync' registers what lies there",
         )
     inputs = saved_switch(state, key, enabled=asked.enabled) if asked.save else ()
-    base = replace(state.base_intent(), notes=tuple(_notes(state, key, enabled=asked.enabled)))
+    base = replace(intent_of_command(state), notes=tuple(_notes(state, key, enabled=asked.enabled)))
     intent = to_switch(base, key, enabled=asked.enabled)
-    return planned(state, intent, replace(NO_PARTS, inputs=inputs, against=_contradicted(state, key, asked)))
+    return propose_intent(state, intent, Parts(inputs=inputs, against=_contradicted(state, key, asked)))
 
 
 def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[str]:
-    manifest = None if enabled else manifest_of(state, key)
+    manifest = None if enabled else state.manifest_of(key)
     if manifest is not None and manifest.builtin:
         yield f"{key.id} says 'builtin: true' in its manifest: the gateway runs it all the same"
 
 
-def _contradicted(state: HomeState, key: ItemKey, asked: Switch) -> Spoken | None:
+def _contradicted(state: HomeState, key: ItemKey, asked: Switch) -> ListedBy | None:
     """The file that sets the opposite, if one does."""
-    says = spoken(state, key)
+    says = listed_by(state, key)
     if says is None or says.item is None or says.item.enabled in (None, asked.enabled):
         return None
     return None if asked.save and says.file == state.path else says

@@ -15,9 +15,10 @@ from reconciler.observe.kept import lost_copies
 from reconciler.planning.intent import Target
 from reconciler.planning.intents import as_recorded, to_sync
 from reconciler.planning.verdict import registry_drift
-from reconciler.reconcile.home_state import HomeState, holders, read_home_state
-from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.propose import Parts, observed_for, planned
+from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.reconcile.intent import intent_of_command
+from reconciler.reconcile.proposal import Parts, Proposal
+from reconciler.reconcile.propose import observed_for, propose_intent
 from reconciler.reconcile.unmanaged import unmanaged_package
 from reconciler.resolve.resolved import Resolved
 
@@ -28,7 +29,7 @@ class _Findings:
 
     ids: dict[str, ItemKey]
     copies: Mapping[ItemKey, Path]
-    wanted: dict[ItemKey, Target] = field(default_factory=dict)
+    targets: dict[ItemKey, Target] = field(default_factory=dict)
     resolved: dict[ItemKey, Resolved] = field(default_factory=dict)
     gone: list[ItemKey] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -36,11 +37,15 @@ class _Findings:
 
 def propose_sync(env: Environment, file: Path) -> Proposal:
     """Plan it: one pass over everything that record, registry or disk know of."""
-    state = read_home_state(env, file)
+    return propose_sync_of(read_home_state(env, file))
+
+
+def propose_sync_of(state: HomeState) -> Proposal:
+    """``propose_sync`` for a home that was read already."""
     missing = [entry.key for entry in state.registry.entries.values() if entry.key not in state.present]
-    everything = to_sync(state.base_intent(), (), missing, ())
-    observed = observed_for(env, state.record, state.registry_file, everything)
-    findings = _Findings(ids=holders(state, observed.registry), copies=lost_copies(state.home))
+    base = intent_of_command(state)
+    observed = observed_for(state, to_sync(base, (), missing, ()))
+    findings = _Findings(ids=state.holders(observed.registry), copies=lost_copies(state.home))
     for key in sorted(state.known | {entry.key for entry in observed.registry.entries.values()}):
         _judge(state, key, observed, findings)
     findings.notes += [
@@ -48,8 +53,8 @@ def propose_sync(env: Environment, file: Path) -> Proposal:
         for key, copy in findings.copies.items()
         if key not in state.present
     ]
-    intent = to_sync(state.base_intent(), findings.wanted.values(), findings.gone, findings.notes)
-    return planned(state, intent, Parts(resolved=findings.resolved, carried={}))
+    intent = to_sync(base, findings.targets.values(), findings.gone, findings.notes)
+    return propose_intent(state, intent, Parts(resolved=findings.resolved))
 
 
 def _judge(state: HomeState, key: ItemKey, observed: Observed, findings: _Findings) -> None:
@@ -66,7 +71,7 @@ def _judge(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
     elif _may_be_another(recorded, observed) and _adopt(state, key, observed, findings):
         pass  # another version was put there
     elif registry_drift(recorded, entry, str(state.home.root)):
-        findings.wanted[key] = as_recorded(recorded)
+        findings.targets[key] = as_recorded(recorded)
 
 
 def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findings) -> bool:
@@ -86,7 +91,7 @@ def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
         return False
     if recorded is not None and recorded.version == wanted.manifest.version:
         return False
-    findings.resolved[key], findings.wanted[key] = resolved, wanted
+    findings.resolved[key], findings.targets[key] = resolved, wanted
     if wanted.manifest.name != key.id:
         findings.notes.append(
             f"{key.id} has the name '{wanted.manifest.name}': a gateway looks enablement up by name first"

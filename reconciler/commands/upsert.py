@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 from reconciler.commands.import_ import Import, propose_package
 from reconciler.documents.yaml import text as yaml_text
@@ -22,7 +22,7 @@ from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.naming import find
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
-from reconciler.resolve.here import resolve_package
+from reconciler.resolve.resolve import resolve_path
 
 
 def upsert(env: Environment, file: Path, name: str, manifest: bytes, listener: Listener) -> tuple[ItemKey, Outcome]:
@@ -37,22 +37,25 @@ def upsert(env: Environment, file: Path, name: str, manifest: bytes, listener: L
     key = find(read_home_state(env, file), name, Kind.EXTENSION) or ItemKey(Kind.EXTENSION, name)
     # A gateway goes by the name in the manifest, so that is the one under which it was handed over.
     data = yaml_text.set_entry(manifest, ("name",), name, name=EXTENSION_MANIFEST)
+
+    def propose() -> Proposal:
+        return _propose(read_home_state(env, file).without_gateway(), key, Path(temporary), data)
+
     with TemporaryDirectory(prefix="llamagate-upsert-") as temporary:
-        folder = Path(temporary) / key.id
-        return key, change(env, file, listener, lambda: _look(read_home_state(env, file), key, folder, data))
+        return key, change(env, file, listener, propose)
 
 
-def _look(state: HomeState, key: ItemKey, folder: Path, manifest: bytes) -> Proposal:
-    """Plan it, under the lock: the other files are those that are there now. ``folder`` is made, for the package."""
+def _propose(state: HomeState, key: ItemKey, temporary: Path, manifest: bytes) -> Proposal:
+    """Plan it, under the lock: the other files are those that are there now."""
+    folder = Path(mkdtemp(dir=temporary)) / key.id
     folder.mkdir()
     if key in state.present:
         _copy(_present(state, key), folder)
     (folder / EXTENSION_MANIFEST).write_bytes(manifest)
-    found = resolve_package(folder, limits=state.policy.limits, name=key.id)
+    found = resolve_path(folder, state.store, name=key.id)
     place = Source(SourceKind.DIR, str(state.home.item(key)))
     asked = Import(package=folder, kind=Kind.EXTENSION, downgrade=True, overwrite=True)
-    proposal = propose_package(state, replace(found, source=place, key=key), asked)
-    return replace(proposal, gateway=replace(proposal.gateway, reload="off"))
+    return propose_package(state, replace(found, source=place, key=key), asked)
 
 
 def _present(state: HomeState, key: ItemKey) -> Content:

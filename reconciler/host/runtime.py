@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from reconciler.commands.sync import propose_sync
+from reconciler.commands.sync import propose_sync_of
 from reconciler.commands.upsert import upsert
 from reconciler.errors import LlamagateError, RefusedError
 from reconciler.host.engine.modules import ModuleRecord, run_module
@@ -29,6 +29,7 @@ from reconciler.model.listener import Listener
 from reconciler.model.package import EXTENSION_MANIFEST
 from reconciler.planning.diff import mutable_matcher
 from reconciler.reconcile.change import change
+from reconciler.reconcile.home_state import read_home_state
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.store.desired_file import read_desired
@@ -176,5 +177,4 @@ def synchronise(env: Environment, file: Path, watch: Listener) -> Outcome:
 
 def look_at_synchronising(env: Environment, file: Path) -> Proposal:
     """Plan it."""
-    looked = propose_sync(env, file)
-    return replace(looked, gateway=replace(looked.gateway, reload="off"))
+    return propose_sync_of(read_home_state(env, file).without_gateway())

@@ -20,14 +20,14 @@ def evidence(proposal: Proposal, fights: Fights) -> dict[str, str]:
 
 
 def _other_commands(proposal: Proposal, fights: Fights) -> Iterator[str]:
-    """Another llamagate was at work here since the watcher proposal last."""
-    owner, file = proposal.intent.owner or "", proposal.intent.file
-    other = proposal.record.owners.get(owner, file)
+    """Another llamagate was at work here since the watcher looked last."""
+    owner, file = proposal.intent.speaker.owner or "", proposal.intent.speaker.file
+    other = proposal.state.record.owners.get(owner, file)
     if other != file:
         yield f"{other} speaks for the owner '{owner}' too"
-    if fights.generation and proposal.record.generation > fights.generation:
+    if fights.generation and proposal.state.record.generation > fights.generation:
         try:
-            last = read_generation(proposal.home, proposal.record.generation)
+            last = read_generation(proposal.state.home, proposal.state.record.generation)
         except LlamagateError:
             return
         yield f"'{last.command}' made generation {last.number} at {last.applied_at[:19]}Z"
@@ -47,7 +47,7 @@ def _trace(proposal: Proposal, row: Drift) -> str:
         entry = proposal.observed.registry.get(row.key)
         when = f", last updated at {entry.last_updated_at}" if entry else ""
         return f"its registry entry is {'another' if entry else 'gone'}{when}"
-    path = proposal.home.item(row.key) if row.path == "." else proposal.home.item(row.key) / row.path
+    path = proposal.state.home.item(row.key) if row.path == "." else proposal.state.home.item(row.key) / row.path
     if row.change is Change.MISSING:
         return f"{path} is gone; {_touched(path.parent)}"
     found = proposal.observed.item(row.key).files.get(row.path)
@@ -60,7 +60,7 @@ def _touched(path: Path) -> str:
     try:
         status = path.lstat()
     except OSError:
-        return f"{path} cannot be proposal at"
+        return f"{path} cannot be looked at"
     moment = f"{datetime.fromtimestamp(status.st_mtime, UTC):%Y-%m-%dT%H:%M:%S}Z"
     try:
         user = path.owner()

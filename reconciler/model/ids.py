@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -119,3 +120,11 @@ def is_ignored(path: str) -> bool:
     """Whether a package's ``path`` is left out of the package: what desktops and git leave behind."""
     parts = path.split("/")
     return parts[0] in ("__MACOSX", ".git") or ".git" in parts or parts[-1] == ".DS_Store" or "__MACOSX" in parts
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that does not exist: the nearest one that does, if one is near."""
+    import difflib  # only a mistake needs it
+
+    near = difflib.get_close_matches(text, sorted(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""

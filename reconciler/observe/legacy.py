@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 from reconciler.errors import Fault, InputError, StorageError
 from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST
 
-_MANIFESTS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST])
+MANIFESTS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST])
 
 
 _BUILTIN: Final = "builtin"
@@ -29,10 +29,10 @@ def legacy_packages(folder: Path) -> list[Path]:
 
 def _search(root: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(root, onerror=_refuse):
-        folders[:] = [] if _MANIFESTS.intersection(files) else sorted(folders)
+        folders[:] = [] if MANIFESTS.intersection(files) else sorted(folders)
         if Path(place) == root:
             folders[:] = [name for name in folders if name != _BUILTIN]
-        if _MANIFESTS.intersection(files) and Path(place) != root:
+        if MANIFESTS.intersection(files) and Path(place) != root:
             yield Path(place)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from reconciler.errors import Fault, InputError
-from reconciler.model.package import FileEntry
+from reconciler.model.package import FileEntry, Package
 
 CHUNK_BYTES: Final = 1 << 16
 """How much of a file is in memory at a time."""
@@ -36,6 +36,14 @@ class Content(Protocol):
         Raises ``InputError``, at the end at the latest, if they are no longer those that were hashed: what was taken
         until then is worth nothing.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPackage:
+    """A validated package and its bytes."""
+
+    package: Package
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,35 +63,15 @@ class Allowances:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """``owner`` is whose file speaks, from ``file``; ``None`` where a command speaks, which prunes nothing.
-    ``saves_for`` is whose file that is where a command writes into it.
+class Speaker:
+    """Whose file speaks, and from where: ``owner`` is ``None`` where a command speaks, which prunes nothing.
 
-    ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
-    ``removals`` (item → why) go whoever owns them; ``others`` are what something else installed, which may need them.
-    ``switches`` are only enabled or disabled. ``home`` is the home's absolute path as text: registry entries hold
-    absolute paths. ``hold`` is the reason of a hold to set, against the ``hold_inputs``; ``ends_hold`` lifts one.
-    ``suspended`` are ids of items that are left as they are, whatever the file says. ``notes`` are warnings that the
-    plan passes on.
+    ``saves_for`` is whose ``file`` that is where a command writes into it.
     """
 
     owner: str | None
     file: str
-    home: str
-    wanted: Mapping[ItemKey, Target]
-    policy: Policy
-    removals: Mapping[ItemKey, str] = field(default_factory=dict)
-    others: tuple[Manifest, ...] = ()
-    switches: Mapping[ItemKey, bool] = field(default_factory=dict)
-    scope: frozenset[ItemKey] | None = None
-    allowances: Allowances = field(default_factory=Allowances)
-    reload_required: bool = False
     saves_for: str | None = None
-    hold: str = ""
-    hold_inputs: Mapping[str, Digest] = field(default_factory=dict)
-    suspended: frozenset[str] = frozenset()
-    ends_hold: bool = False
-    notes: tuple[str, ...] = ()
 
     @property
     def speaks_for(self) -> str | None:
@@ -99,5 +79,49 @@ class Intent:
         return self.owner or self.saves_for
 
     @property
-    def owner_is_implicit(self) -> bool:
+    def is_implicit(self) -> bool:
         return self.owner == DEFAULT_OWNER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """By what a plan is judged: the policy, what the person permits beyond it, whether a gateway must serve all."""
+
+    policy: Policy
+    allowances: Allowances = field(default_factory=Allowances)
+    reload_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """What a pass does to the hold: set one for a ``reason``, against these ``inputs``; or end the one there is.
+
+    ``suspended`` are ids of items that are left as they are, whatever the file says.
+    """
+
+    reason: str = ""
+    inputs: Mapping[str, Digest] = field(default_factory=dict)
+    ends: bool = False
+    suspended: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What a pass is to bring about.
+
+    ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
+    ``removals`` (item → why) go whoever owns them; ``others`` are what something else installed, which may need them.
+    ``switches`` are only enabled or disabled. ``home`` is the home's absolute path as text: registry entries hold
+    absolute paths. ``notes`` are warnings that the plan passes on.
+    """
+
+    speaker: Speaker
+    home: str
+    rules: Rules
+    targets: Mapping[ItemKey, Target] = field(default_factory=dict)
+    removals: Mapping[ItemKey, str] = field(default_factory=dict)
+    switches: Mapping[ItemKey, bool] = field(default_factory=dict)
+    scope: frozenset[ItemKey] | None = None
+    pause: Pause = field(default_factory=Pause)
+    others: tuple[Manifest, ...] = ()
+    notes: tuple[str, ...] = ()

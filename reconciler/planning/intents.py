@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import Record, RecordItem
-from reconciler.planning.intent import Allowances, Intent, Target
+from reconciler.planning.intent import Allowances, Intent, Pause, Rules, Target
 
 
-def to_import(base: Intent, wanted: Target, record: Record, *, downgrade: bool, overwrite: bool) -> Intent:
+def to_import(base: Intent, target: Target, record: Record, *, downgrade: bool, overwrite: bool) -> Intent:
     """Install or update one item. What something else, or an earlier command, installed under its id gives way."""
-    recorded = record.items.get(wanted.key)
+    recorded = record.items.get(target.key)
     gives_way = recorded is None or recorded.owner is None
     allowances = Allowances(
         downgrade=downgrade,
         overwrite=overwrite,
-        take_over=frozenset([wanted.key.id] if gives_way else []),
+        take_over=frozenset([target.key.id] if gives_way else []),
     )
-    return replace(base, wanted={wanted.key: wanted}, scope=frozenset([wanted.key]), allowances=allowances)
+    return replace(_covering(base, [target]), rules=replace(base.rules, allowances=allowances))
 
 
 def to_remove(base: Intent, key: ItemKey, *, force: bool) -> Intent:
     """Remove one item, whoever installed it."""
-    allowances = Allowances(force=force)
-    return replace(base, removals={key: "removed by a command"}, scope=frozenset([key]), allowances=allowances)
+    rules = replace(base.rules, allowances=Allowances(force=force))
+    return replace(base, removals={key: "removed by a command"}, scope=frozenset([key]), rules=rules)
 
 
 def to_switch(base: Intent, key: ItemKey, *, enabled: bool) -> Intent:
@@ -33,32 +33,30 @@ def to_switch(base: Intent, key: ItemKey, *, enabled: bool) -> Intent:
     return replace(base, switches={key: enabled}, scope=frozenset([key]))
 
 
-def to_roll_back(base: Intent, wanted: Iterable[Target], record: Record, *, number: int, overwrite: bool) -> Intent:
+def to_roll_back(base: Intent, targets: Iterable[Target], record: Record, *, number: int, overwrite: bool) -> Intent:
     """Bring back the list of generation ``number``: whatever is recorded and not in it goes."""
-    listed = {one.key: one for one in wanted}
+    listed = {one.key: one for one in targets}
     going = {key: f"not in generation {number}" for key in record.items if key not in listed}
     allowances = Allowances(
         overwrite=overwrite, force=True, take_over=frozenset(key.id for key in record.items if key in listed)
     )
     return replace(
         base,
-        wanted=listed,
+        targets=listed,
         removals=going,
         scope=frozenset([*listed, *going]),
-        allowances=allowances,
-        hold=f"rolled back to generation {number}",
+        rules=replace(base.rules, allowances=allowances),
+        pause=Pause(reason=f"rolled back to generation {number}"),
     )
 
 
-def to_restore(base: Intent, wanted: Target) -> Intent:
-    """Put the whole folder of ``wanted.backup`` back."""
-    number = wanted.backup.generation if wanted.backup else 0
+def to_restore(base: Intent, target: Target) -> Intent:
+    """Put the whole folder of ``target.backup`` back."""
+    number = target.backup.generation if target.backup else 0
     return replace(
-        base,
-        wanted={wanted.key: wanted},
-        scope=frozenset([wanted.key]),
-        allowances=Allowances(take_over=frozenset([wanted.key.id])),
-        hold=f"{wanted.key.id} was restored from the backup of generation {number}",
+        _covering(base, [target]),
+        rules=replace(base.rules, allowances=Allowances(take_over=frozenset([target.key.id]))),
+        pause=Pause(reason=f"{target.key.id} was restored from the backup of generation {number}"),
     )
 
 
@@ -67,21 +65,19 @@ def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], note
 
     Nothing is healed or refused: the disk decides.
     """
-    wanted = {one.key: one for one in found}
-    rules = replace(
-        base.policy,
+    targets = {one.key: one for one in found}
+    policy = replace(
+        base.rules.policy,
         drift_edited="report",
         drift_missing="report",
-        allow_builtin=frozenset(key.id for key in wanted),
+        allow_builtin=frozenset(key.id for key in targets),
     )
     return replace(
         base,
-        wanted=wanted,
+        targets=targets,
         removals=dict.fromkeys(gone, "its folder is gone"),
         scope=None,
-        policy=rules,
-        allowances=Allowances(force=True, same_id=True),
-        reload_required=False,
+        rules=Rules(policy=policy, allowances=Allowances(force=True, same_id=True)),
         notes=tuple(notes),
     )
 
@@ -90,10 +86,14 @@ def to_migrate(
     base: Intent, found: Iterable[Target], notes: Iterable[str], *, claims: frozenset[str] = frozenset()
 ) -> Intent:
     """Install legacy packages that are not installed yet; ``claims`` are the ids that an earlier migration brought."""
-    wanted: Mapping[ItemKey, Target] = {one.key: one for one in found}
-    return replace(
-        base, wanted=wanted, scope=frozenset(wanted), allowances=Allowances(take_over=claims), notes=tuple(notes)
-    )
+    rules = replace(base.rules, allowances=Allowances(take_over=claims))
+    return replace(_covering(base, found), rules=rules, notes=tuple(notes))
+
+
+def _covering(base: Intent, targets: Iterable[Target]) -> Intent:
+    """The intent that these targets be there, and nothing else."""
+    listed = {one.key: one for one in targets}
+    return replace(base, targets=listed, scope=frozenset(listed))
 
 
 def as_recorded(recorded: RecordItem, *, enabled: bool | None = None) -> Target:

@@ -34,15 +34,15 @@ def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> R
         elif action.after is not None:
             items[action.key] = _with_stamps(action.after, action, staged.get(action.key, {}))
     generation = record.generation + 1
-    hold = None if intent.ends_hold else record.hold
-    if intent.hold:
-        hold = Hold(reason=intent.hold, generation=generation, inputs=intent.hold_inputs)
-    owner = intent.speaks_for
+    hold = None if intent.pause.ends else record.hold
+    if intent.pause.reason:
+        hold = Hold(reason=intent.pause.reason, generation=generation, inputs=intent.pause.inputs)
+    owner = intent.speaker.speaks_for
     return replace(
         record,
         generation=generation,
         hold=hold,
-        owners=record.owners if owner is None else {**record.owners, owner: intent.file},
+        owners=record.owners if owner is None else {**record.owners, owner: intent.speaker.file},
         items=items,
     )
 

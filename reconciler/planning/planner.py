@@ -12,7 +12,7 @@ from reconciler.model.record import Record
 from reconciler.planning import policy
 from reconciler.planning.intent import Intent
 from reconciler.planning.order import dependency_cycle, in_order
-from reconciler.planning.verdict import Verdict, drift_of, judge_removal, judge_switch, judge_wanted
+from reconciler.planning.verdict import Verdict, drift_of, judge_removal, judge_switch, judge_target
 from reconciler.planning.warnings import warnings
 
 
@@ -21,7 +21,7 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     pruned = _pruned(intent, record)
     removed = frozenset((*pruned, *intent.removals))
     verdicts = _verdicts(intent, record, observed, pruned)
-    graph = _needs({key: (wanted.depends_on, wanted.manifest) for key, wanted in intent.wanted.items()})
+    graph = _needs({key: (target.depends_on, target.manifest) for key, target in intent.targets.items()})
     cycle = dependency_cycle(graph)
     refusals = [refusal for verdict in verdicts.values() for refusal in verdict.refusals]
     refusals += policy.other_kind(intent, record, observed)
@@ -40,24 +40,24 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
 
 
 def _verdicts(intent: Intent, record: Record, observed: Observed, pruned: list[ItemKey]) -> dict[ItemKey, Verdict]:
-    verdicts = {key: judge_wanted(wanted, intent, record, observed) for key, wanted in intent.wanted.items()}
+    verdicts = {key: judge_target(target, intent, record, observed) for key, target in intent.targets.items()}
     going = {**dict.fromkeys(pruned, "no longer in the file"), **intent.removals}
     verdicts |= {key: judge_removal(key, reason, record, observed) for key, reason in going.items()}
     verdicts |= {key: judge_switch(key, on, record, observed) for key, on in intent.switches.items()}
     for key, recorded in record.items.items():
         if key not in verdicts and (intent.scope is None or key in intent.scope):
-            verdicts[key] = Verdict(drift=drift_of(recorded, observed, intent.policy, intent.home))
+            verdicts[key] = Verdict(drift=drift_of(recorded, observed, intent.rules.policy, intent.home))
     return verdicts
 
 
 def _pruned(intent: Intent, record: Record) -> list[ItemKey]:
     """Owned items that the file no longer lists; only a pass over everything may conclude that."""
-    if intent.owner is None or intent.scope is not None or intent.policy.prune == "never":
+    if intent.speaker.owner is None or intent.scope is not None or intent.rules.policy.prune == "never":
         return []
     return sorted(
         key
         for key, item in record.items.items()
-        if item.owner == intent.owner and key not in intent.wanted and key.id not in intent.suspended
+        if item.owner == intent.speaker.owner and key not in intent.targets and key.id not in intent.pause.suspended
     )
 
 

@@ -17,10 +17,10 @@ PRUNE_GUARD_FROM: Final = 3
 """Removals of one pass below which the prune guard does not look."""
 
 
-def ownership(wanted: Target, standing: ItemBefore, intent: Intent, *, same: bool) -> Refusal | None:
+def ownership(target: Target, standing: ItemBefore, intent: Intent, *, same: bool) -> Refusal | None:
     """Something that is not this owner's stands in the way; unless it is already ``same`` as what would be written."""
-    key, recorded = wanted.key, standing.recorded
-    if intent.allowances.takes_over(key.id) or (recorded and recorded.owner == wanted.owner):
+    key, recorded = target.key, standing.recorded
+    if intent.rules.allowances.takes_over(key.id) or (recorded and recorded.owner == target.owner):
         return None
     if recorded and recorded.owner is not None:
         return _unowned(key, f"it belongs to the owner '{recorded.owner}'", intent)
@@ -31,8 +31,8 @@ def ownership(wanted: Target, standing: ItemBefore, intent: Intent, *, same: boo
 
 
 def _unowned(key: ItemKey, what: str, intent: Intent) -> Refusal:
-    command = f"apply --take-over {key.id}" if intent.owner is not None else f"llamagate remove {key.id}"
-    does = "replaces it" if intent.owner is not None else "clears the way"
+    command = f"apply --take-over {key.id}" if intent.speaker.owner is not None else f"llamagate remove {key.id}"
+    does = "replaces it" if intent.speaker.owner is not None else "clears the way"
     return Refusal(key=key, code="unowned", message=f"{what}; '{command}' {does} after a backup")
 
 
@@ -43,20 +43,20 @@ def conflict(key: ItemKey, path: str) -> Refusal:
     return Refusal(key=key, code="conflict", message=message)
 
 
-def downgrade(wanted: Target, standing: ItemBefore, intent: Intent) -> Refusal | None:
-    if intent.allowances.downgrade or standing.version is None:
+def downgrade(target: Target, standing: ItemBefore, intent: Intent) -> Refusal | None:
+    if intent.rules.allowances.downgrade or standing.version is None:
         return None
-    version = wanted.manifest.version
+    version = target.manifest.version
     if not is_older(version, than=standing.version):
         return None
     message = f"version {version} is older than the installed {standing.version}; --allow-downgrade permits it"
-    return Refusal(key=wanted.key, code="downgrade", message=message)
+    return Refusal(key=target.key, code="downgrade", message=message)
 
 
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
     """One id is one item, whatever its kind and case: gateways and some file systems keep only one."""
-    new = [key for key in intent.wanted if key not in record.items]
-    if not new or intent.allowances.same_id:
+    new = [key for key in intent.targets if key not in record.items]
+    if not new or intent.rules.allowances.same_id:
         return
     taken: dict[str, set[ItemKey]] = {}
     everything = {*observed.present, *record.items, *(entry.key for entry in observed.registry.entries.values())}
@@ -69,31 +69,31 @@ def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[R
             yield Refusal(key=key, code="other-kind", message=message)
 
 
-def builtin(wanted: Target, intent: Intent) -> Refusal | None:
-    if not wanted.manifest.builtin or wanted.key.id in intent.policy.allow_builtin:
+def builtin(target: Target, intent: Intent) -> Refusal | None:
+    if not target.manifest.builtin or target.key.id in intent.rules.policy.allow_builtin:
         return None
     message = "its manifest says 'builtin: true': the gateway forces it on and cannot unload it"
     return Refusal(
-        key=wanted.key, code="builtin", message=f"{message}; list it under policy.allow_builtin if you want that"
+        key=target.key, code="builtin", message=f"{message}; list it under policy.allow_builtin if you want that"
     )
 
 
-def not_loadable(wanted: Target, intent: Intent) -> Refusal | None:
-    if wanted.manifest.loadable or not intent.reload_required:
+def not_loadable(target: Target, intent: Intent) -> Refusal | None:
+    if target.manifest.loadable or not intent.rules.reload_required:
         return None
     message = "this gateway cannot load a package in the task dialect, and gateway.reload is 'required'"
-    return Refusal(key=wanted.key, code="not-loadable", message=message)
+    return Refusal(key=target.key, code="not-loadable", message=message)
 
 
 def dependencies(
     intent: Intent, cycle: Sequence[ItemKey], installed: Collection[ItemKey], removed: Collection[ItemKey]
 ) -> Iterable[Refusal]:
     """What a file lists must find each of its ``depends_on``, desired or installed, and there must be no ``cycle``."""
-    if intent.owner is None:
+    if intent.speaker.owner is None:
         return
-    there = {key.id for key in [*intent.wanted, *installed] if key not in removed} | intent.suspended
-    for key, wanted in intent.wanted.items():
-        for need in wanted.depends_on:
+    there = {key.id for key in [*intent.targets, *installed] if key not in removed} | intent.pause.suspended
+    for key, target in intent.targets.items():
+        for need in target.depends_on:
             if need not in there:
                 message = f"it depends on '{need}', which is neither in the file nor installed"
                 yield Refusal(key=key, code="unknown-dependency", message=message)
@@ -104,7 +104,7 @@ def dependencies(
 
 def needed(intent: Intent, record: Record) -> Iterable[Refusal]:
     """What others depend on is not removed by a command, unless that is asked for."""
-    if intent.allowances.force:
+    if intent.rules.allowances.force:
         return
     staying = [item for key, item in record.items.items() if key not in intent.removals]
     for key in intent.removals:
@@ -126,25 +126,25 @@ def _uses(item: RecordItem, key: ItemKey, names: Set[str]) -> bool:
 
 def prune_guard(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterable[Refusal]:
     """A file that lost most of its items is more often a mistake than a wish."""
-    if intent.allowances.prune or len(pruned) < PRUNE_GUARD_FROM:
+    if intent.rules.allowances.prune or len(pruned) < PRUNE_GUARD_FROM:
         return
-    owned = sum(item.owner == intent.owner for item in record.items.values())
-    if len(pruned) * 100 <= intent.policy.max_prune * owned:
+    owned = sum(item.owner == intent.speaker.owner for item in record.items.values())
+    if len(pruned) * 100 <= intent.rules.policy.max_prune * owned:
         return
     names = ", ".join(key.id for key in pruned[:3]) + (", …" if len(pruned) > PRUNE_GUARD_FROM else "")
     message = (
         f"{len(pruned)} of {owned} owned items ({names}) would be removed, more than policy.max_prune "
-        f"({intent.policy.max_prune}%); --allow-prune permits it"
+        f"({intent.rules.policy.max_prune}%); --allow-prune permits it"
     )
     yield Refusal(key=pruned[0], code="prune-guard", message=message)
 
 
 def other_file(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterable[Refusal]:
     """Two files that both leave the owner out must not remove each other's items."""
-    before = record.owners.get(intent.owner or "")
-    if not pruned or not intent.owner_is_implicit or before in (None, intent.file):
+    before = record.owners.get(intent.speaker.owner or "")
+    if not pruned or not intent.speaker.is_implicit or before in (None, intent.speaker.file):
         return
-    if intent.allowances.take_over is not None:
+    if intent.rules.allowances.take_over is not None:
         message = (
             f"it would be removed, but {before} installed it; give each file its own 'owner:', "
             "or --take-over-all if this file replaces that one"

@@ -29,15 +29,15 @@ class Verdict:
     refusals: tuple[Refusal, ...] = ()
 
 
-def judge_wanted(wanted: Target, intent: Intent, record: Record, observed: Observed) -> Verdict:
+def judge_target(target: Target, intent: Intent, record: Record, observed: Observed) -> Verdict:
     """An item that should be there."""
-    key = wanted.key
+    key = target.key
     standing = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
     recorded, entry = standing.recorded, standing.entry
-    diff = _diff(wanted, standing, intent)
-    after = _record_item(wanted, standing, enabled=_enabled(wanted, recorded, entry))
+    diff = _diff(target, standing, intent)
+    after = _record_item(target, standing, enabled=_enabled(target, recorded, entry))
     misregistered = registry_drift(recorded, entry, intent.home)
-    backup = wanted.backup.generation if wanted.backup else None
+    backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, standing, diff, misregistered, backup=backup)
     action = (
         None
@@ -57,7 +57,7 @@ def judge_wanted(wanted: Target, intent: Intent, record: Record, observed: Obser
     return Verdict(
         action=action,
         drift=(*diff.drift, *misregistered),
-        refusals=tuple(_refusals(wanted, standing, diff, intent)),
+        refusals=tuple(_refusals(target, standing, diff, intent)),
     )
 
 
@@ -105,71 +105,71 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
     return (*diff.drift, *registry_drift(recorded, observed.registry.get(recorded.key), home))
 
 
-def _diff(wanted: Target, standing: ItemBefore, intent: Intent) -> FileDiff:
+def _diff(target: Target, standing: ItemBefore, intent: Intent) -> FileDiff:
     found = standing.found
-    if wanted.backup is not None:
+    if target.backup is not None:
         # All that either side has: nothing is carried over, and nothing comes back with what is undone.
         there = frozenset((*found.files, *found.links, *found.folders))
-        return FileDiff(rewrites=True, brought=there | wanted.backup.paths)
+        return FileDiff(rewrites=True, brought=there | target.backup.paths)
     # What was not installed by us is replaced whole when it is taken over.
-    taken = standing.recorded is None and intent.allowances.takes_over(wanted.key.id)
-    overwrite = intent.allowances.overwrite or taken
-    return compare(wanted.key, standing.recorded, wanted.files, found, intent.policy, overwrite=overwrite)
+    taken = standing.recorded is None and intent.rules.allowances.takes_over(target.key.id)
+    overwrite = intent.rules.allowances.overwrite or taken
+    return compare(target.key, standing.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
 
 
-def _refusals(wanted: Target, standing: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
+def _refusals(target: Target, standing: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
     same = not diff.rewrites and not diff.conflicts and not diff.drift
-    not_ours = policy.ownership(wanted, standing, intent, same=same)
+    not_ours = policy.ownership(target, standing, intent, same=same)
     found = [
-        policy.builtin(wanted, intent),
-        policy.not_loadable(wanted, intent),
-        policy.downgrade(wanted, standing, intent),
+        policy.builtin(target, intent),
+        policy.not_loadable(target, intent),
+        policy.downgrade(target, standing, intent),
         not_ours,
     ]
-    conflicts = [] if not_ours else [policy.conflict(wanted.key, path) for path in diff.conflicts]
+    conflicts = [] if not_ours else [policy.conflict(target.key, path) for path in diff.conflicts]
     return [refusal for refusal in (*found, *conflicts) if refusal]
 
 
 def _brought(diff: FileDiff, standing: ItemBefore, intent: Intent) -> frozenset[str]:
     found = standing.found
-    if standing.recorded is not None or found.presence is not Presence.FOLDER or intent.owner is None:
+    if standing.recorded is not None or found.presence is not Presence.FOLDER or intent.speaker.owner is None:
         return diff.brought
     # Taken over by a file: without a record nothing tells an old package's files from local ones. They all go to the
     # backup, but for what the policy calls the program's own. A command that updates such an item carries them instead.
-    is_mutable = mutable_matcher(intent.policy.mutable)
+    is_mutable = mutable_matcher(intent.rules.policy.mutable)
     return diff.brought | {path for path in (*found.files, *found.links) if not is_mutable(path)}
 
 
-def _enabled(wanted: Target, recorded: RecordItem | None, entry: RegistryEntry | None) -> bool:
-    if wanted.enabled is not None:
-        return wanted.enabled
+def _enabled(target: Target, recorded: RecordItem | None, entry: RegistryEntry | None) -> bool:
+    if target.enabled is not None:
+        return target.enabled
     if entry is not None:
         return entry.enabled
-    return recorded.enabled if recorded else wanted.manifest.enabled_default
+    return recorded.enabled if recorded else target.manifest.enabled_default
 
 
-def _record_item(wanted: Target, standing: ItemBefore, *, enabled: bool) -> RecordItem:
+def _record_item(target: Target, standing: ItemBefore, *, enabled: bool) -> RecordItem:
     """What the record will say; files that are already as wanted keep the stamps under which they were read."""
     return RecordItem(
-        key=wanted.key,
-        owner=wanted.owner,
-        source=wanted.source,
-        source_stamp=wanted.source_stamp,
-        tree=wanted.tree,
-        config=wanted.config,
+        key=target.key,
+        owner=target.owner,
+        source=target.source,
+        source_stamp=target.source_stamp,
+        tree=target.tree,
+        config=target.config,
         enabled=enabled,
-        manifest=wanted.manifest,
-        files=_stamped(wanted, standing.recorded, standing.found),
-        depends_on=wanted.depends_on,
+        manifest=target.manifest,
+        files=_stamped(target, standing.recorded, standing.found),
+        depends_on=target.depends_on,
     )
 
 
-def _stamped(wanted: Target, recorded: RecordItem | None, found: ObservedItem) -> Mapping[str, RecordedFile]:
-    if wanted.backup is not None:
-        return {path: RecordedFile(sha) for path, sha in wanted.files.items()}
+def _stamped(target: Target, recorded: RecordItem | None, found: ObservedItem) -> Mapping[str, RecordedFile]:
+    if target.backup is not None:
+        return {path: RecordedFile(sha) for path, sha in target.files.items()}
     before = recorded.files if recorded else {}
     files = {}
-    for path, sha in wanted.files.items():
+    for path, sha in target.files.items():
         disk = found.files.get(path) or before.get(path)
         files[path] = disk if disk and disk.sha256 == sha else RecordedFile(sha)
     return files

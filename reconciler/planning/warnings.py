@@ -19,27 +19,27 @@ def warnings(intent: Intent, record: Record, observed: Observed, removed: frozen
             f"{REGISTRY_PATH} cannot be read ({observed.corrupt}): it is rebuilt from our record and the disk, "
             "and the broken bytes are kept beside it"
         )
-    if record.hold is not None and intent.ends_hold:
+    if record.hold is not None and intent.pause.ends:
         yield f"a hold is in force ({record.hold.reason}); an apply ends it"
-    if intent.ends_hold and not intent.suspended:
+    if intent.pause.ends and not intent.pause.suspended:
         for one in record.suspensions:
             what = one.item or "everything"
             yield f"{what} is suspended ({one.reason}): a watcher leaves it alone, an apply does not"
     yield from _what_cannot_run(intent, record, observed, removed)
-    if intent.policy.prune == "never" and intent.scope is None and intent.owner is not None:
-        staying = {key.id for key in intent.wanted} | intent.suspended
-        left = sorted(k.id for k, i in record.items.items() if i.owner == intent.owner and k.id not in staying)
+    if intent.rules.policy.prune == "never" and intent.scope is None and intent.speaker.owner is not None:
+        staying = {key.id for key in intent.targets} | intent.pause.suspended
+        left = sorted(k.id for k, i in record.items.items() if i.owner == intent.speaker.owner and k.id not in staying)
         if left:
             yield f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
 
 
 def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[str]:
-    is_needed = any(wanted.manifest.requires for wanted in intent.wanted.values())
+    is_needed = any(target.manifest.requires for target in intent.targets.values())
     there = _extensions_there(intent, record, observed, removed) if is_needed else frozenset()
-    for key, wanted in sorted(intent.wanted.items()):
-        if not wanted.manifest.loadable:
+    for key, target in sorted(intent.targets.items()):
+        if not target.manifest.loadable:
             yield f"{key.id} is written in the task dialect: it is installed, but this gateway cannot load it"
-        for need in wanted.manifest.requires:
+        for need in target.manifest.requires:
             if need not in there:
                 yield f"{key.id} uses the extension '{need}', which is neither bundled, in the file nor installed"
 
@@ -48,7 +48,7 @@ def _extensions_there(
     intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]
 ) -> frozenset[str]:
     """The names and ids of the extensions that will be there."""
-    manifests = [wanted.manifest for wanted in intent.wanted.values()]
+    manifests = [target.manifest for target in intent.targets.values()]
     staying = [key for key in observed.present - removed if key.kind is Kind.EXTENSION]
     manifests += [record.items[key].manifest for key in staying if key in record.items]
     named = {text for found in manifests if found.kind is Kind.EXTENSION for text in (found.id, found.name)}

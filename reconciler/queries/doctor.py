@@ -17,7 +17,7 @@ from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.observe.home import manifest_at
 from reconciler.observe.kept import lost_copies
 from reconciler.observe.legacy import legacy_packages
-from reconciler.reconcile.home_state import HomeState, holders, read_home_state
+from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import TransactionState, transaction_state
 
 Level = Literal["problem", "note"]
@@ -154,7 +154,7 @@ def _is_link(state: HomeState, key: ItemKey) -> bool:
 
 
 def _folders(state: HomeState) -> Iterator[Finding]:
-    ids = holders(state, state.registry)
+    ids = state.holders(state.registry)
     for key in sorted(state.present):
         entry, recorded = state.registry.get(key), state.record.items.get(key)
         rival = ids.setdefault(key.id.casefold(), key)

@@ -14,13 +14,14 @@ from reconciler.model.config import Json, JsonObject, env_references, is_env_ref
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.ids import did_you_mean
 from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
 from reconciler.packages.content import read
 from reconciler.packages.realise import realise
 from reconciler.planning.manifest_diff import MASK
 from reconciler.planning.verdict import drift_of
-from reconciler.resolve.resolved import open_recorded
+from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry
 
 
@@ -30,8 +31,7 @@ def drift_text(env: Environment, item_id: str) -> str:
     record, _ = read_record(home)
     recorded = next((item for key, item in record.items.items() if key.id == item_id), None)
     if recorded is None:
-        near = difflib.get_close_matches(item_id, [key.id for key in record.items], n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(item_id, (key.id for key in record.items))
         raise InputError(f"llamagate has not installed any '{item_id}'{hint}")
     observed = observe(home, {recorded.key: recorded}, read_registry(home).registry, {}, corrupt=None)
     drift = drift_of(recorded, observed, Policy(mutable=()), str(home.root))
@@ -42,7 +42,7 @@ def drift_text(env: Environment, item_id: str) -> str:
 
 def _expected(home: Home, recorded: RecordItem) -> dict[str, bytes]:
     """The files as they were written, values from the environment masked."""
-    opened = open_recorded(recorded, home, Limits())
+    opened = PackageStore(home=home, limits=Limits()).open_recorded(recorded)
     realised = realise(opened.package, opened.content, cast(JsonObject, _masked(recorded.config)))
     return {path: realised.written.get(path) or read(opened.content, path) for path in realised.hashes}
 

@@ -15,14 +15,12 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.packages.checksums import with_checksums
-from reconciler.packages.content import Content
-from reconciler.packages.open_package import OpenPackage
+from reconciler.packages.content import Content, OpenPackage
 from reconciler.packages.zip.pack import pack
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.naming import must_find
 from reconciler.reconcile.readers import steadily
 from reconciler.reconcile.unmanaged import unmanaged_package
-from reconciler.resolve.resolved import open_recorded, open_resolved
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]")
 _MAX_VERSION_CHARACTERS: Final = 64
@@ -102,7 +100,7 @@ def _package(state: HomeState, key: ItemKey) -> OpenPackage:
     recorded = state.record.items.get(key)
     if recorded is not None:
         try:
-            return open_recorded(recorded, state.home, state.policy.limits)
+            return state.store.open_recorded(recorded)
         except LlamagateError as error:
             message = f"the package of {key.id} is neither in the cache nor, unchanged, at {recorded.source}"
             raise InputError(message, advice="import it again") from error
@@ -110,7 +108,7 @@ def _package(state: HomeState, key: ItemKey) -> OpenPackage:
         message = f"{key.id} is in the registry, but its folder is missing"
         raise InputError(message, advice="'llamagate sync' mends that")
     found, _ = unmanaged_package(state, key, state.home.item(key))
-    return open_resolved(found, state.home, state.policy.limits)
+    return state.store.open(found)
 
 
 def _write(key: ItemKey, opened: OpenPackage, out: Path) -> Exported:

@@ -2,69 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey
-from reconciler.model.observed import is_enabled
-from reconciler.model.package import Dialect
-from reconciler.model.record import Record
-from reconciler.model.registry import Registry
-from reconciler.observe.home import manifest_at, present_items
+from reconciler.observe.items import ListedItem, listed_items
 from reconciler.store.state_files import read_record, read_registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedItem:
-    """One item as ``list`` shows it. ``dialect`` is ``None`` where what is there is no valid package."""
-
-    key: ItemKey
-    name: str
-    version: str
-    enabled: bool
-    owner: str | None
-    path: str
-    dialect: Dialect | None
-    loadable: bool
-    source: str
-    state: str
-
-    def to_document(self) -> JsonObject:
-        return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
-            "name": self.name,
-            "version": self.version,
-            "enabled": self.enabled,
-            "owner": self.owner,
-            "path": self.path,
-            "dialect": self.dialect and str(self.dialect),
-            "loadable": self.loadable,
-        }
-
-
 def list_items(home: Home) -> tuple[ListedItem, ...]:
-    """Everything that is installed: what we recorded, what the registry names, what lies on disk."""
+    """Every item of ``home``."""
     record, _ = read_record(home)
-    registry = read_registry(home).registry
-    present = present_items(home)
-    keys = {*record.items, *present, *(entry.key for entry in registry.entries.values())}
-    return tuple(_listed(home, key, record, registry, here=key in present) for key in sorted(keys))
-
-
-def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, *, here: bool) -> ListedItem:
-    recorded, entry, path = record.items.get(key), registry.get(key), home.item(key)
-    manifest = recorded.manifest if recorded else manifest_at(path, key.kind, key.id) if here else None
-    return ListedItem(
-        key=key,
-        name=manifest.name if manifest else entry.name if entry else key.id,
-        version=manifest.version if manifest else entry.version if entry else "",
-        enabled=is_enabled(entry, recorded, default=manifest is not None and manifest.enabled_default),
-        owner=recorded.owner if recorded else None,
-        path=str(path),
-        dialect=manifest.dialect if manifest else None,
-        loadable=here and manifest is not None and manifest.loadable,
-        source=str(recorded.source) if recorded else "",
-        state=("installed" if recorded else "unmanaged" if manifest else "not a package") if here else "missing",
-    )
+    return listed_items(home, record, read_registry(home).registry)

@@ -20,10 +20,10 @@ from reconciler.model.version import is_older, tagged_versions
 from reconciler.resolve.choose import choose, newest_fitting
 from reconciler.resolve.parallel import side_by_side
 from reconciler.resolve.pins import lock_of
-from reconciler.resolve.remotes import Remotes
-from reconciler.resolve.resolve import reach_of, together
+from reconciler.resolve.resolve import context_of, together
 from reconciler.sources.protocol import Remote
-from reconciler.store.desired_file import read_desired
+from reconciler.sources.remotes import Remotes
+from reconciler.store.desired_file import lock_path, read_desired, read_lock
 
 _COMMIT_DIGITS = 10
 
@@ -63,14 +63,14 @@ class OutdatedItem:
         }
 
 
-def look_at_outdated(env: Environment, path: Path, progress: Progress = no_progress) -> tuple[OutdatedItem, ...]:
+def read_outdated(env: Environment, path: Path, progress: Progress = no_progress) -> tuple[OutdatedItem, ...]:
     """Ask each repository and catalog once. One error for all that cannot be asked.
 
     An archive on a web server has no versions to ask for, and a local source is read as it is: neither is listed.
     """
     file = read_desired(path)
     items = [item for item in file.desired.items if item.source.kind in (SourceKind.GIT, SourceKind.CATALOG)]
-    lock, remotes = lock_of(file), Remotes(reach_of(env, file))
+    lock, remotes = lock_of(file, read_lock(lock_path(path))), Remotes(context_of(env, file))
     found: list[OutdatedItem] = []
     errors: dict[ItemKey, LlamagateError] = {}
     asking = {item.key: partial(_standing, item, remotes, lock) for item in items}
@@ -87,12 +87,12 @@ def look_at_outdated(env: Environment, path: Path, progress: Progress = no_progr
 
 
 def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockItem]) -> OutdatedItem:
-    place, entry = remotes.place(item), lock.get(item.key)
+    remote, entry = remotes.of(item), lock.get(item.key)
     if entry is not None and (entry.source != item.source or not entry.says_where):
         entry = None
-    offers = place.offers(item)
+    offers = remote.offers(item)
     wanted = choose(offers, item.version, item_id=item.key.id, place=str(item.source))
-    latest = newest_fitting(place.offers(replace(item, source=replace(item.source, ref=""), version="*")), None)
+    latest = newest_fitting(remote.offers(replace(item, source=replace(item.source, ref=""), version="*")), None)
     locked = _locked(item, entry) if entry else None
     is_older_than_latest = locked is not None and latest is not None and is_older(locked.version, latest.version)
     locked_name, wanted_name = _name(locked, like=wanted) if locked else None, _name(wanted, like=wanted)
@@ -102,7 +102,7 @@ def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockIt
         wanted=wanted_name,
         latest=latest.version if latest else None,
         is_outdated=locked_name != wanted_name or is_older_than_latest,
-        notes=_notes(item, place, entry),
+        notes=_notes(item, remote, entry),
     )
 
 
@@ -116,11 +116,11 @@ def _name(offer: Offer, *, like: Offer) -> str:
     return offer.version if like.version else offer.pin.commit[:_COMMIT_DIGITS]
 
 
-def _notes(item: DesiredItem, place: Remote, entry: LockItem | None) -> tuple[str, ...]:
+def _notes(item: DesiredItem, remote: Remote, entry: LockItem | None) -> tuple[str, ...]:
     if entry is None:
         return ("not locked yet",)
     try:
-        notes = place.confirm(item, Offer.of(entry))
+        notes = remote.confirm(item, Offer.of(entry))
         return tuple(note.removeprefix(f"{item.key.id}: ") for note in notes)
     except RefusedError as error:
         return (error.message,)

@@ -23,8 +23,9 @@ from reconciler.model.plan import Drift
 from reconciler.model.record import Hold, Suspension
 from reconciler.model.watched import Watched
 from reconciler.observe.home import observe
+from reconciler.observe.items import ListedItem
 from reconciler.planning.verdict import drift_of
-from reconciler.queries.list import ListedItem, list_items
+from reconciler.queries.list import list_items
 from reconciler.reconcile.proposal import Options
 from reconciler.reconcile.propose import propose
 from reconciler.reconcile.readers import TransactionState, steadily, transaction_state
@@ -126,12 +127,12 @@ def _status(env: Environment, file: Path) -> Status:
         pending=len(plan.actions) + plan.rebuilds_registry,
         refused=len(plan.refusals),
         drift=plan.drift,
-        hold=proposal.record.hold,
-        suspensions=proposal.record.suspensions,
+        hold=proposal.state.record.hold,
+        suspensions=proposal.state.record.suspensions,
         transaction="none",
-        gateway_url=address_of(proposal.gateway, is_own_home=env.is_own_home),
+        gateway_url=address_of(proposal.state.gateway, is_own_home=env.is_own_home),
         gateway_reachable=False,
-        items=list_items(proposal.home),
+        items=list_items(proposal.state.home),
         stale=proposal.stale,
     )
 

@@ -17,7 +17,6 @@ from reconciler.observe.home import observe
 from reconciler.planning.verdict import drift_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import steadily
-from reconciler.resolve.cache import open_cached
 from reconciler.store.state_files import read_generations
 
 
@@ -86,5 +85,5 @@ def _damaged(state: HomeState) -> list[str]:
     return lost + [
         f"{key.id} {version}: its package in the cache is damaged or missing ({state.home.cached(tree)})"
         for tree, (key, version) in sorted(needed.items(), key=lambda row: row[1])
-        if open_cached(tree, state.home, state.policy.limits, name=key.id) is None
+        if not state.store.is_kept(tree, name=key.id)
     ]

@@ -14,7 +14,6 @@ from reconciler.model.record import RecordItem
 from reconciler.packages.realise import configured
 from reconciler.planning.manifest_diff import manifest_diff, secret_places
 from reconciler.reconcile.proposal import Proposal
-from reconciler.resolve.resolved import open_resolved
 
 
 def explained(proposal: Proposal) -> Plan:
@@ -26,7 +25,7 @@ def explained(proposal: Proposal) -> Plan:
 def _diff(proposal: Proposal, action: Action) -> JsonObject:
     if not action.rewrites or action.after is None:
         return {}
-    recorded = proposal.record.items.get(action.key)
+    recorded = proposal.state.record.items.get(action.key)
     found = proposal.observed.item(action.key).files
     if not found:
         return {}
@@ -43,10 +42,10 @@ def _diff(proposal: Proposal, action: Action) -> JsonObject:
 
 
 def _manifest_diff(proposal: Proposal, after: RecordItem, recorded: RecordItem | None) -> JsonObject:
-    opened = open_resolved(proposal.resolved[after.key], proposal.home, proposal.intent.policy.limits)
+    opened = proposal.state.store.open(proposal.parts.resolved[after.key])
     installed = (recorded.manifest if recorded else after.manifest).installed_definition
     secrets = secret_places(after.config) | (secret_places(recorded.config) if recorded else frozenset())
-    before = _document(proposal.home, after.key, installed)
+    before = _document(proposal.state.home, after.key, installed)
     return manifest_diff(before, configured(opened.package.document, after.config), secrets)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.model.digest import Digest
 from reconciler.model.record import Record
 from reconciler.planning.planner import make_plan
-from reconciler.reconcile.proposal import Proposal, package_warnings
+from reconciler.reconcile.proposal import Proposal
 
 
 def standstill(record: Record, file: Path, digest: Digest) -> str:
@@ -31,9 +31,13 @@ def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
     """The pass without some items, which stay as they are; ``items`` maps each id to the reason."""
     if not items:
         return proposal
-    wanted = {key: one for key, one in proposal.intent.wanted.items() if key.id not in items}
-    notes = (*proposal.intent.notes, *(f"{item} is left as it is: {reason}" for item, reason in sorted(items.items())))
-    intent = replace(proposal.intent, wanted=wanted, suspended=frozenset(items), notes=notes)
-    plan = make_plan(intent, proposal.record, proposal.observed)
-    plan = replace(plan, warnings=plan.warnings + package_warnings(proposal.resolved))
+    before = proposal.intent
+    intent = replace(
+        before,
+        targets={key: target for key, target in before.targets.items() if key.id not in items},
+        pause=replace(before.pause, suspended=frozenset(items)),
+        notes=(*before.notes, *(f"{item} is left as it is: {reason}" for item, reason in sorted(items.items()))),
+    )
+    plan = make_plan(intent, proposal.state.record, proposal.observed)
+    plan = replace(plan, warnings=plan.warnings + proposal.parts.warnings)
     return replace(proposal, intent=intent, plan=plan)

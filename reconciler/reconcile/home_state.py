@@ -1,8 +1,9 @@
-"""What a command starts from: the record, the registry, what is installed, and the desired state at hand."""
+"""What a pass starts from: record, registry, what is installed, and the desired state at hand, each read once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
@@ -14,30 +15,40 @@ from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
 from reconciler.observe.home import manifest_at, present_items
-from reconciler.planning.intent import Intent
-from reconciler.store.desired_file import (
-    DesiredFile,
-    read_desired,
-)
+from reconciler.resolve.store import PackageStore
+from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class HomeState:
-    """``path`` is where the desired state is proposal for; ``file`` is ``None`` where there is none that can be used.
+    """``path`` is where the desired state is looked for; ``file`` is ``None`` where there is none that can be used.
 
-    ``file_error`` then says why not, if there is one.
+    ``file_error`` then says why not, if there is one. Registry and disk are read when they are first asked for.
     """
 
     env: Environment
     home: Home
     record: Record
     previous_record: bytes | None
-    registry_file: RegistryFile
-    present: frozenset[ItemKey]
     path: Path
     file: DesiredFile | None
-    file_error: InputError | None = None
+    file_error: InputError | None
+    gateway: GatewaySettings
+
+    @cached_property
+    def registry_file(self) -> RegistryFile:
+        return read_registry(self.home)
+
+    @cached_property
+    def present(self) -> frozenset[ItemKey]:
+        """The items that have a folder."""
+        return present_items(self.home)
+
+    @cached_property
+    def store(self) -> PackageStore:
+        """The packages that this pass opens."""
+        return PackageStore(home=self.home, limits=self.policy.limits)
 
     @property
     def registry(self) -> Registry:
@@ -49,8 +60,10 @@ class HomeState:
         return self.file.desired.policy if self.file else Policy()
 
     @property
-    def gateway(self) -> GatewaySettings:
-        return self.file.desired.gateway if self.file else GatewaySettings()
+    def known(self) -> frozenset[ItemKey]:
+        """Every item that anyone knows of."""
+        entries = (entry.key for entry in self.registry.entries.values())
+        return frozenset((*self.record.items, *self.present, *entries))
 
     @property
     def file_warnings(self) -> tuple[str, ...]:
@@ -61,23 +74,28 @@ class HomeState:
             return (f"{self.file_error.message}; the default policy applies",)
         return (f"{self.path} cannot be used ({_first_fault(self.file_error)}); the default policy applies",)
 
-    @property
-    def known(self) -> frozenset[ItemKey]:
-        """Every item that anyone knows of."""
-        entries = (entry.key for entry in self.registry.entries.values())
-        return frozenset((*self.record.items, *self.present, *entries))
+    def without_gateway(self) -> HomeState:
+        """For a pass after which no gateway is notified."""
+        return replace(self, gateway=replace(self.gateway, reload="off"))
 
-    def base_intent(self) -> Intent:
-        """The intent of a command that wants nothing yet."""
-        return Intent(
-            owner=None,
-            file=str(self.path.absolute()),
-            home=str(self.home.root),
-            wanted={},
-            policy=self.policy,
-            scope=frozenset(),
-            reload_required=self.gateway.reload == "required",
-        )
+    def manifest_of(self, key: ItemKey) -> Manifest | None:
+        """What an item says of itself, whoever installed it; ``None`` where there is no valid package."""
+        recorded = self.record.items.get(key)
+        if recorded is not None:
+            return recorded.manifest
+        return manifest_at(self.home.item(key), key.kind, key.id) if key in self.present else None
+
+    def listed_item(self, key: ItemKey) -> DesiredItem | None:
+        """What the file at hand says of an item."""
+        return _listed(self.file, key) if self.file is not None else None
+
+    def holders(self, registry: Registry) -> dict[str, ItemKey]:
+        """Each id, whatever its case, and the item that has it: what we recorded, else what ``registry`` names."""
+        found: dict[str, ItemKey] = {}
+        for key in (*self.record.items, *(entry.key for entry in registry.entries.values())):
+            if key in self.present:
+                found.setdefault(key.id.casefold(), key)
+        return found
 
 
 def read_home_state(env: Environment, path: Path, *, needs_file: bool = False) -> HomeState:
@@ -92,11 +110,10 @@ def read_home_state(env: Environment, path: Path, *, needs_file: bool = False) -
         home=home,
         record=record,
         previous_record=previous_record,
-        registry_file=read_registry(home),
-        present=present_items(home),
         path=path,
         file=file,
         file_error=error,
+        gateway=file.desired.gateway if file else GatewaySettings(),
     )
 
 
@@ -120,32 +137,25 @@ def _first_fault(error: InputError) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """What a file says of an item. ``item`` is ``None`` where the file cannot be read."""
+class ListedBy:
+    """The file that lists an item, and what it says of it; ``None`` where the file cannot be read."""
 
     file: Path
     item: DesiredItem | None
 
 
-def manifest_of(state: HomeState, key: ItemKey) -> Manifest | None:
-    """What an item says of itself, whoever installed it; ``None`` where there is no valid package."""
-    recorded = state.record.items.get(key)
-    if recorded is not None:
-        return recorded.manifest
-    return manifest_at(state.home.item(key), key.kind, key.id) if key in state.present else None
-
-
-def spoken(state: HomeState, key: ItemKey) -> Spoken | None:
+def listed_by(state: HomeState, key: ItemKey) -> ListedBy | None:
     """The file that lists an item: the one at hand, else the one of the owner who installed it."""
-    if state.file is not None and (item := _listed(state.file, key)):
-        return Spoken(state.path, item)
+    item = state.listed_item(key)
+    if item is not None:
+        return ListedBy(state.path, item)
     recorded = state.record.items.get(key)
     if recorded is None or recorded.owner is None:
         return None
     path = Path(state.record.owners.get(recorded.owner, ""))
     if path == state.path.absolute():
         is_broken = state.file_error is not None and not isinstance(state.file_error, NotDesiredError)
-        return Spoken(state.path, None) if is_broken else None  # else it does not list the item any more
+        return ListedBy(state.path, None) if is_broken else None  # else it does not list the item any more
     if not path.is_file():
         return None
     try:
@@ -153,25 +163,9 @@ def spoken(state: HomeState, key: ItemKey) -> Spoken | None:
     except NotDesiredError:
         return None
     except LlamagateError:
-        return Spoken(path, None)
-    return Spoken(path, item) if item else None
+        return ListedBy(path, None)
+    return ListedBy(path, item) if item else None
 
 
 def _listed(file: DesiredFile, key: ItemKey) -> DesiredItem | None:
     return next((item for item in file.desired.items if item.key == key), None)
-
-
-def holders(state: HomeState, registry: Registry) -> dict[str, ItemKey]:
-    """Each id, whatever its case, and the item that has it: what we recorded, else what a gateway's registry names."""
-    registered = (entry.key for entry in registry.entries.values())
-    found: dict[str, ItemKey] = {}
-    for key in (*state.record.items, *registered):
-        if key in state.present:
-            found.setdefault(key.id.casefold(), key)
-    return found
-
-
-def listed_item(state: HomeState, key: ItemKey) -> DesiredItem | None:
-    """What the file at hand says of an item."""
-    items = state.file.desired.items if state.file else ()
-    return next((item for item in items if item.key == key), None)

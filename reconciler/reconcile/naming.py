@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from reconciler.errors import InputError, LlamagateError, NotDesiredError
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.record import Record
 from reconciler.reconcile.home_state import HomeState
 from reconciler.store.desired_file import DesiredFile, read_desired
@@ -17,11 +16,7 @@ def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
     known = {item.key.id for item in file.desired.items}
     unknown = sorted(named - known)
     if unknown:
-        import difflib
-
-        near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise InputError(f"{file.path} lists no item '{unknown[0]}'{hint}")
+        raise InputError(f"{file.path} lists no item '{unknown[0]}'{did_you_mean(unknown[0], known)}")
 
 
 def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
@@ -47,10 +42,8 @@ def not_installed(state: HomeState, text: str, kind: Kind | None) -> str:
     for key in state.known if kind is not None else ():
         if key.id == text:
             return f"no {kind} '{text}' is installed, but an {key.kind} '{text}' is"
-    known = sorted(key.id for key in state.known if kind in (None, key.kind))
-    near = difflib.get_close_matches(text, known, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    return f"no {kind or 'item'} '{text}' is installed{hint}"
+    known = (key.id for key in state.known if kind in (None, key.kind))
+    return f"no {kind or 'item'} '{text}' is installed{did_you_mean(text, known)}"
 
 
 def _name(state: HomeState, key: ItemKey) -> str | None:
@@ -58,7 +51,7 @@ def _name(state: HomeState, key: ItemKey) -> str | None:
     return recorded.manifest.name if recorded else entry.name if entry else None
 
 
-def _check_known(item: str, record: Record, file: Path) -> None:
+def check_known(item: str, record: Record, file: Path) -> None:
     """A typing error must not pass for an order."""
     known = {key.id for key in record.items}
     try:
@@ -68,6 +61,4 @@ def _check_known(item: str, record: Record, file: Path) -> None:
     except LlamagateError:
         return  # it may be listed there
     if item not in known:
-        near = difflib.get_close_matches(item, sorted(known), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise InputError(f"no item '{item}' is installed or desired{hint}")
+        raise InputError(f"no item '{item}' is installed or desired{did_you_mean(item, known)}")

@@ -11,6 +11,7 @@ from reconciler.gateway.call import Cause
 from reconciler.model.config import JsonObject
 from reconciler.model.plan import Plan
 from reconciler.reconcile.gateway import Reload
+from reconciler.reconcile.proposal import Proposal
 
 _NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be restarted to serve it"}
 
@@ -31,17 +32,20 @@ class GoneBack:
 class Outcome:
     """What an apply did; nothing where the plan holds refusals. ``reload`` is ``None`` where no gateway was told."""
 
-    plan: Plan
+    proposal: Proposal
     recovered: Recovered
-    reload_required: bool = False
     warnings: tuple[str, ...] = ()
     reload: Reload | None = None
     gone_back: GoneBack | None = None
 
     @property
+    def plan(self) -> Plan:
+        return self.proposal.plan
+
+    @property
     def reload_failed(self) -> bool:
         """Whether a gateway that must serve the change does not."""
-        return self.reload_required and self.reload is not None and not self.reload.reloaded
+        return self.proposal.state.gateway.reload == "required" and self.reload is not None and not self.reload.reloaded
 
     @property
     def reload_error(self) -> LlamagateError | None:

@@ -7,21 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import GatewaySettings
 from reconciler.model.digest import Digest
-from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.inputs import Input
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Record
 from reconciler.planning.intent import Allowances, Intent
+from reconciler.reconcile.home_state import HomeState, ListedBy
 from reconciler.resolve.resolved import Resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a pass is run. ``only`` narrows the scope to these ids and what they depend on; empty is everything."""
+    """How a pass over a file is run. ``only`` narrows it to these ids and what they depend on; empty is everything."""
 
     file: Path
     only: frozenset[str] = frozenset()
@@ -42,29 +41,47 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a plan needs besides its intent to be carried out.
+
+    ``resolved`` says which package each target is; its bytes are the store's. ``inputs`` are written with the change,
+    or looked at just before it. ``list_of`` is the generation whose list comes back, if so. ``against`` is a file that
+    says otherwise, or may. ``migrates``: whether there are packages of a gateway's old folder.
+    """
+
+    resolved: Mapping[ItemKey, Resolved] = field(default_factory=dict)
+    carried: Mapping[ItemKey, Carried] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    list_of: int | None = None
+    against: ListedBy | None = None
+    migrates: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is strange about the packages that were read."""
+        return tuple(line for one in self.resolved.values() for line in one.notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """Everything that a pass knows before it changes anything.
 
-    ``resolved`` holds what each wanted item stands for; ``documents`` what the next pass need not parse and validate.
-    ``inputs`` are written with the change, or proposal at just before it. ``stale`` says in words what of the lock does
-    not fit. ``list_of`` is the generation whose list comes back, if so.
+    ``documents`` is what the next pass need not parse and validate; ``stale`` says in words what of the lock does not
+    fit.
     """
 
-    home: Home
-    gateway: GatewaySettings
-    record: Record
-    previous_record: bytes | None
+    state: HomeState
     intent: Intent
     observed: Observed
     plan: Plan
-    resolved: Mapping[ItemKey, Resolved] = field(default_factory=dict)
+    parts: Parts
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
-    inputs: tuple[Input, ...] = ()
     stale: tuple[str, ...] = ()
-    carried: Mapping[ItemKey, Carried] = field(default_factory=dict)
-    list_of: int | None = None
 
 
-def package_warnings(found: Mapping[ItemKey, Resolved]) -> tuple[str, ...]:
-    """What is strange about the packages that were read."""
-    return tuple(line for one in found.values() for line in one.notes)
+def needs_package(action: Action, record: Record) -> bool:
+    """Whether the package is needed to carry out ``action``: it is written, or comes into the record as it stands."""
+    if action.after is None:
+        return False
+    recorded = record.items.get(action.key)
+    return action.rewrites or recorded is None or recorded.tree != action.after.tree

@@ -1,177 +1,122 @@
-"""Look: read everything and make the plan. Nothing is written here."""
+"""Propose: read everything, decide, and fetch what is needed for it. The home is not changed here."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from reconciler.errors import InputError, LockStaleError
+from reconciler.errors import LockStaleError
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import DesiredItem, section_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, id_problem
-from reconciler.model.inputs import Input
 from reconciler.model.listener import Progress, no_progress
-from reconciler.model.lock import Lock
 from reconciler.model.observed import Observed
-from reconciler.model.record import Record
 from reconciler.observe.home import observe, rebuilt_registry
-from reconciler.planning.intent import Intent, Target
+from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
-from reconciler.reconcile.home_state import HomeState, Spoken
+from reconciler.reconcile.home_state import HomeState, ListedBy, read_home_state
 from reconciler.reconcile.input_digest import input_digests
+from reconciler.reconcile.intent import intent_of_file
 from reconciler.reconcile.naming import check_listed
-from reconciler.reconcile.proposal import Carried, Options, Proposal, package_warnings
-from reconciler.reconcile.target import target_for, unset_variables
-from reconciler.resolve.pins import entries_of, lock_of, pins_of
-from reconciler.resolve.resolve import Resolving, reach_of, resolve_items
-from reconciler.resolve.resolved import Resolved
+from reconciler.reconcile.proposal import Options, Parts, Proposal, needs_package
+from reconciler.reconcile.target import needs_reading
+from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of
+from reconciler.resolve.resolve import Resolver, context_of
 from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
-from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
 def propose(env: Environment, options: Options, progress: Progress = no_progress) -> Proposal:
-    """Desired state, lock, record and home in; a plan out.
+    """Desired state, lock, record and home in; a plan out, and every package that it needs in the cache.
 
     ``InputError`` with every fault of the inputs; ``LockStaleError`` where ``options.locked`` forbids to re-pin.
     """
-    home = Home(env.home)
-    record, previous_record = read_record(home)
-    file = read_desired(options.file, known=record.documents)
+    state = read_home_state(env, options.file, needs_file=True)
+    file = state.file or read_desired(options.file)  # says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
-    lock = read_lock(lock_path(file.path), known=record.documents)
-    how = Resolving(
-        reach=reach_of(env, file),
-        record=record,
-        lock=lock_of(file, lock),
-        locked=options.locked,
-        only=options.only,
-        progress=progress,
+    lock = read_lock(lock_path(file.path), known=state.record.documents)
+    resolver = Resolver(
+        file=file, record=state.record, store=state.store, context=context_of(env, file), progress=progress
     )
-    found = resolve_items(file, how)
-    pins = pins_of(file, lock, entries_of(file, found))
+    parts = partition(file.desired.items, lock_of(file, lock))
+    resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
+    pins = pins_of(file, lock, entries_of(file, resolved))
     if options.locked:
-        if pins.stale:
-            raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(pins.stale))
-        pins = replace(pins, data=lock.data)  # what it says is right, and how it is written is left alone
-    intent = _intent(env, options, file, record, found)
-    observed = observed_for(env, record, read_registry(home), intent)
-    plan = make_plan(intent, record, observed)
+        pins = _unchanged(pins)
+    configs = {item.key: item.config for item in file.desired.items}
+    resolver.fetch_lost(found for key, found in resolved.items() if needs_reading(state, found, configs[key]))
+    intent = intent_of_file(state, file, options, resolved)
+    observed = observed_for(state, intent)
+    plan = make_plan(intent, state.record, observed)
+    resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
+    needed = Parts(resolved=resolved, inputs=pins.inputs)
     return Proposal(
-        home=home,
-        gateway=file.desired.gateway,
-        record=record,
-        previous_record=previous_record,
+        state=state,
         intent=intent,
         observed=observed,
-        plan=replace(plan, warnings=plan.warnings + package_warnings(found)),
-        resolved=found,
+        plan=replace(plan, warnings=plan.warnings + needed.warnings),
+        parts=needed,
         # A narrowed pass does not know that every item fits.
-        documents={} if options.only else _known_documents(file, pins.lock),
-        inputs=pins.inputs,
+        documents={} if options.only else _known_documents(file, pins),
         stale=pins.stale,
     )
 
 
-def observed_for(env: Environment, record: Record, registry: RegistryFile, intent: Intent) -> Observed:
-    """The home, as far as ``intent`` asks for it."""
-    home = Home(env.home)
-    rebuilt = rebuilt_registry(home, record, env.now) if registry.corrupt else registry.registry
-    wanted: dict[ItemKey, Collection[str]] = {key: wanted.files.keys() for key, wanted in intent.wanted.items()}
-    wanted |= {key: () for key in (*intent.removals, *intent.switches) if id_problem(key.id) is None}
-    recorded = record.items
-    if intent.scope is not None and intent.owner is None:
-        recorded = {key: recorded[key] for key in wanted if key in recorded}
-    return observe(home, recorded, rebuilt, wanted, corrupt=registry.corrupt)
-
-
-def _known_documents(file: DesiredFile, lock: Lock) -> Mapping[Digest, JsonObject]:
-    return {file.digest: file.document, digest_bytes(lock_bytes(lock)): lock.to_document()}
-
-
-def _intent(
-    env: Environment, options: Options, file: DesiredFile, record: Record, found: Mapping[ItemKey, Resolved]
-) -> Intent:
-    desired = file.desired
-    wanted = [item for item in desired.items if item.key in found]
-    return Intent(
-        owner=desired.owner,
-        file=str(file.path.absolute()),
-        home=str(env.home),
-        wanted={item.key: _wanted(env, file, record, found[item.key], item) for item in wanted},
-        policy=desired.policy,
-        ends_hold=True,
-        scope=frozenset(item.key for item in wanted) if options.only else None,
-        allowances=options.allowances,
-        reload_required=desired.gateway.reload == "required",
-    )
-
-
-def _wanted(env: Environment, file: DesiredFile, record: Record, found: Resolved, item: DesiredItem) -> Target:
-    place = (section_of(item.key.kind), item.key.id, "config")
-    missing = unset_variables(env, item.config)
-    if missing:
-        faults = [file.fault((*place, *at), f"the environment variable {name} is not set") for at, name in missing]
-        raise InputError(str(faults[0]), faults=faults, advice="set it, or take it out of the config")
-    return target_for(
-        env,
-        found,
-        recorded=record.items.get(item.key),
-        limits=file.desired.policy.limits,
-        owner=file.desired.owner,
-        config=item.config,
-        enabled=item.enabled,
-        depends_on=item.depends_on,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a command's plan needs besides its intent; see ``Proposal``. ``against``: what says otherwise, or may."""
-
-    resolved: Mapping[ItemKey, Resolved]
-    carried: Mapping[ItemKey, Carried]
-    inputs: tuple[Input, ...] = ()
-    list_of: int | None = None
-    against: Spoken | None = None
-
-
-NO_PARTS = Parts(resolved={}, carried={})
-
-
-def planned(state: HomeState, intent: Intent, parts: Parts = NO_PARTS) -> Proposal:
+def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None) -> Proposal:
     """The plan of a command. One that a file contradicts is made, says so, and sets a hold."""
-    observed = observed_for(state.env, state.record, state.registry_file, intent)
+    parts = parts or Parts()
+    observed = observed_for(state, intent)
     plan = make_plan(intent, state.record, observed)
-    plan = replace(plan, warnings=state.file_warnings + plan.warnings + package_warnings(parts.resolved))
-    if parts.against:
-        contradicts = "contradicts" if parts.against.item else "may contradict"
-        intent = replace(intent, hold=f"'{state.env.command}' {contradicts} {parts.against.file}")
-    if intent.hold:
-        intent = replace(intent, hold_inputs=input_digests(state.path, state.record))
-    if intent.hold and plan.changes and not plan.refusals:
+    plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
+    intent = _holding(state, intent, parts.against)
+    if intent.pause.reason and plan.changes and not plan.refusals:
         plan = replace(plan, warnings=(*plan.warnings, *_on_hold(state, parts.against)))
-    only_switches = not (intent.wanted or intent.removals)
+    only_switches = not (intent.targets or intent.removals)
     return Proposal(
-        home=state.home,
-        gateway=state.gateway,
-        record=state.record,
-        previous_record=state.previous_record,
+        state=state,
         intent=intent,
         observed=observed,
         plan=plan,
-        resolved=parts.resolved,
+        parts=parts,
         # What was found to fit the file may no longer, once a command has brought another package.
         documents=state.record.documents if only_switches else {},
-        inputs=parts.inputs,
-        carried=parts.carried,
-        list_of=parts.list_of,
     )
 
 
-def _on_hold(state: HomeState, against: Spoken | None) -> Iterator[str]:
+def observed_for(state: HomeState, intent: Intent) -> Observed:
+    """The home, as far as ``intent`` asks for it."""
+    registry, recorded = state.registry_file, state.record.items
+    rebuilt = rebuilt_registry(state.home, state.record, state.env.now) if registry.corrupt else registry.registry
+    paths: dict[ItemKey, Collection[str]] = {key: target.files.keys() for key, target in intent.targets.items()}
+    paths |= {key: () for key in (*intent.removals, *intent.switches) if id_problem(key.id) is None}
+    if intent.scope is not None and intent.speaker.owner is None:
+        recorded = {key: recorded[key] for key in paths if key in recorded}
+    return observe(state.home, recorded, rebuilt, paths, corrupt=registry.corrupt)
+
+
+def _unchanged(pins: Pins) -> Pins:
+    """What the lock says is right, and how it is written is left alone. ``LockStaleError`` where it is not."""
+    if pins.stale:
+        raise LockStaleError(f"{pins.old.path} does not fit: " + "; ".join(pins.stale))
+    return replace(pins, data=pins.old.data)
+
+
+def _known_documents(file: DesiredFile, pins: Pins) -> Mapping[Digest, JsonObject]:
+    return {file.digest: file.document, digest_bytes(lock_bytes(pins.lock)): pins.lock.to_document()}
+
+
+def _holding(state: HomeState, intent: Intent, against: ListedBy | None) -> Intent:
+    """The intent with the hold that it sets, if it sets one, and what that is set against."""
+    pause = intent.pause
+    if against:
+        contradicts = "contradicts" if against.item else "may contradict"
+        pause = replace(pause, reason=f"'{state.env.command}' {contradicts} {against.file}")
+    if pause.reason:
+        pause = replace(pause, inputs=input_digests(state.path, state.record))
+    return replace(intent, pause=pause)
+
+
+def _on_hold(state: HomeState, against: ListedBy | None) -> Iterator[str]:
     if against and against.item is None:
         yield f"{against.file} may say otherwise; if so, the next apply puts it back"
     elif against:

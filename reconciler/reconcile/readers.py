@@ -9,22 +9,13 @@ from typing import Final, Literal, TypeVar
 from reconciler.apply.journal import interrupted
 from reconciler.errors import BusyError, NeedsRecoveryError
 from reconciler.fs import file_lock
-from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.listener import Progress, no_progress
-from reconciler.reconcile.proposal import Options, Proposal
-from reconciler.reconcile.propose import propose
 
 READER_ATTEMPTS: Final = 5
 READER_PAUSE_SECONDS: Final = 0.05
 
 TransactionState = Literal["none", "running", "interrupted"]
 T = TypeVar("T")
-
-
-def read_proposal(env: Environment, options: Options, progress: Progress = no_progress) -> Proposal:
-    """``propose`` for a reader: again while a writer is at work."""
-    return steadily(Home(env.home), lambda: propose(env, options, progress))
 
 
 def steadily(home: Home, read: Callable[[], T]) -> T:

@@ -1,9 +1,9 @@
-"""Rollback: the list of an earlier generation, again. Packages come from the cache, so no source is needed."""
+"""Bring back the list of an earlier generation. Packages come from the cache, so no source is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import InputError, LlamagateError
@@ -14,23 +14,15 @@ from reconciler.model.generation import Generation, GenerationItem
 from reconciler.model.ids import ItemKey
 from reconciler.observe.kept import backups_of
 from reconciler.planning.diff import mutable_matcher
-from reconciler.planning.intent import Target
+from reconciler.planning.intent import Pause, Target
 from reconciler.planning.intents import as_recorded, to_roll_back
 from reconciler.reconcile.home_state import HomeState, read_home_state
-from reconciler.reconcile.proposal import Carried, Proposal
-from reconciler.reconcile.propose import Parts, planned
+from reconciler.reconcile.intent import intent_of_command
+from reconciler.reconcile.proposal import Carried, Parts, Proposal
+from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import target_for, unset_variables
-from reconciler.resolve.cache import open_cached
-from reconciler.resolve.resolved import Resolved, recorded_as_resolved, resolved_as
+from reconciler.resolve.resolved import Resolved, package_as_resolved, recorded_as_resolved
 from reconciler.store.state_files import read_generation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollback:
-    """What is asked for. ``to`` is ``None`` for the list before the one in force."""
-
-    to: int | None = None
-    overwrite: bool = False
 
 
 def propose_return(env: Environment, file: Path, number: int, inputs: Mapping[str, Digest]) -> Proposal | None:
@@ -39,84 +31,66 @@ def propose_return(env: Environment, file: Path, number: int, inputs: Mapping[st
     The hold is set against ``inputs``: those that brought what the gateway does not serve.
     """
     try:
-        proposal = propose_rollback(env, file, Rollback(to=number))
+        state = read_home_state(env, file)
+        proposal = propose_generation(state, read_generation(state.home, number), overwrite=False)
     except LlamagateError:
         return None
-    reason = f"the gateway did not serve generation {proposal.record.generation}; generation {number} was brought back"
-    return replace(proposal, intent=replace(proposal.intent, hold=reason, hold_inputs=inputs))
+    reason = f"the gateway did not serve generation {state.record.generation}; generation {number} was brought back"
+    return replace(proposal, intent=replace(proposal.intent, pause=Pause(reason=reason, inputs=inputs)))
 
 
-def propose_rollback(env: Environment, file: Path, asked: Rollback) -> Proposal:
-    """Plan it. ``InputError`` where the generation, or a package of it, is no longer kept."""
-    state = read_home_state(env, file)
-    generation = read_generation(state.home, asked.to) if asked.to is not None else _before(state)
-    resolved: dict[ItemKey, Resolved] = {}
-    wanted = [_wanted(state, item, generation.list_of, resolved) for item in generation.items.values()]
-    intent = to_roll_back(
-        state.base_intent(), wanted, state.record, number=generation.list_of, overwrite=asked.overwrite
+def propose_generation(state: HomeState, generation: Generation, *, overwrite: bool) -> Proposal:
+    """Plan to bring back its list. ``InputError`` where a package of it is no longer kept."""
+    number = generation.list_of
+    listed = [_listed(state, item, number) for item in generation.items.values()]
+    targets = [target for _, target in listed]
+    intent = to_roll_back(intent_of_command(state), targets, state.record, number=number, overwrite=overwrite)
+    parts = Parts(
+        resolved={found.key: found for found, _ in listed},
+        carried={target.key: carried for target in targets if (carried := _carried(state, target))},
+        list_of=number,
     )
-    carried = {one.key: found for one in wanted if (found := _carried(state, one))}
-    return planned(state, intent, Parts(resolved=resolved, carried=carried, list_of=generation.list_of))
+    return propose_intent(state, intent, parts)
 
 
-def _before(state: HomeState) -> Generation:
-    """The list before the one in force: repairs make generations too, and they change no list."""
-    if state.record.generation == 0:
-        raise InputError("nothing was applied here yet, so that there is nothing to go back to")
-    in_force = read_generation(state.home, state.record.generation)
-    for number in range(in_force.list_of - 1, 0, -1):
-        earlier = read_generation(state.home, number)
-        if earlier.list != in_force.list:
-            return earlier
-    raise InputError(f"generation {in_force.list_of} is in force, and there was none before it")
-
-
-def _wanted(state: HomeState, item: GenerationItem, number: int, resolved: dict[ItemKey, Resolved]) -> Target:
+def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolved, Target]:
     recorded = state.record.items.get(item.key)
     if recorded and (recorded.tree, recorded.config) == (item.tree, item.config):
-        resolved[item.key] = recorded_as_resolved(recorded)
-        same = as_recorded(recorded, enabled=item.enabled)
-        return replace(same, owner=item.owner, depends_on=item.depends_on)
-    missing = unset_variables(state.env, item.config)
-    if missing:
-        message = f"{item.key.id} was configured with the environment variable {missing[0][1]}, which is not set"
-        raise InputError(message, advice="set it and run the command again")
-    found = cached(state, item)
-    if found is None:
-        what = f"{item.key.id} {item.version}, whose package in the cache is missing or damaged"
-        advice = f"import it again (it came from {item.source}), or go back to another generation"
-        raise InputError(f"generation {number} needs {what}", advice=advice)
-    resolved[item.key] = found
-    return target_for(
-        state.env,
-        found,
-        recorded=None,
-        limits=state.policy.limits,
-        owner=item.owner,
-        config=item.config,
-        enabled=item.enabled,
-        depends_on=item.depends_on,
-    )
+        found, target = recorded_as_resolved(recorded), as_recorded(recorded)
+    else:
+        missing = unset_variables(state.env, item.config)
+        if missing:
+            message = f"{item.key.id} was configured with the environment variable {missing[0][1]}, which is not set"
+            raise InputError(message, advice="set it and run the command again")
+        kept = kept_package(state, item)
+        if kept is None:
+            what = f"{item.key.id} {item.version}, whose package in the cache is missing or damaged"
+            advice = f"import it again (it came from {item.source}), or go back to another generation"
+            raise InputError(f"generation {number} needs {what}", advice=advice)
+        found, target = kept, target_for(state, kept, item.config)
+    return found, replace(target, owner=item.owner, enabled=item.enabled, depends_on=item.depends_on)
 
 
-def cached(state: HomeState, item: GenerationItem) -> Resolved | None:
+def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
     """The package of a generation's item, if it is kept."""
-    opened = open_cached(item.tree, state.home, state.policy.limits, name=item.key.id)
-    return None if opened is None else replace(resolved_as(item.source, opened, name=item.key.id), key=item.key)
-
-
-def _carried(state: HomeState, wanted: Target) -> Carried | None:
-    """Where the local files of an item come from that is gone: its newest backup, but for what the package brought."""
-    if wanted.key in state.present:
+    opened = state.store.find(item.tree, name=item.key.id)
+    if opened is None:
         return None
-    number = max(backups_of(state.home, wanted.key), default=None)
+    return package_as_resolved(opened.package, item.source, name=item.key.id, key=item.key)
+
+
+def _carried(state: HomeState, target: Target) -> Carried | None:
+    """Where the local files of an item come from that is gone: its newest backup, but for what the package brought."""
+    if target.key in state.present:
+        return None
+    number = max(backups_of(state.home, target.key), default=None)
     if number is None:
         return None
-    folder = state.home.backup(wanted.key, number)
+    folder = state.home.backup(target.key, number)
     is_mutable = mutable_matcher(state.policy.mutable)
     there = {node.path for node in tree.walk(folder) if node.kind is tree.NodeKind.FILE}
-    keep = frozenset(path for path in wanted.files if path in there and is_mutable(path))
-    brought = frozenset(wanted.files) | _package_paths(state, wanted.key, number - 1)
+    keep = frozenset(path for path in target.files if path in there and is_mutable(path))
+    brought = frozenset(target.files) | _package_paths(state, target.key, number - 1)
     return Carried(folder=folder, brought=frozenset(path for path in brought - keep if not is_mutable(path)), keep=keep)
 
 
@@ -126,7 +100,7 @@ def _package_paths(state: HomeState, key: ItemKey, number: int) -> frozenset[str
         item = read_generation(state.home, number).items.get(key)
     except InputError:
         return frozenset()
-    found = cached(state, item) if item else None
-    if found is None or found.opened is None:
+    opened = state.store.find(item.tree, name=key.id) if item else None
+    if opened is None:
         return frozenset()
-    return frozenset((*found.opened.package.hashes, found.manifest.installed_definition))
+    return frozenset((*opened.package.hashes, opened.package.manifest.installed_definition))

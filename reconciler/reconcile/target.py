@@ -1,4 +1,4 @@
-"""Want: what a resolved package comes to as an installed item, with its configuration."""
+"""What a package comes to as an item that should be there, with its configuration."""
 
 from __future__ import annotations
 
@@ -6,47 +6,40 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from reconciler.model.config import JsonObject, env_references, resolved, same
-from reconciler.model.desired import Limits
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
-from reconciler.model.record import RecordItem
-from reconciler.packages.open_package import OpenPackage
 from reconciler.planning.intent import Target
-from reconciler.resolve.resolved import Resolved, open_resolved
+from reconciler.reconcile.home_state import HomeState
+from reconciler.resolve.resolved import Resolved
 
 if TYPE_CHECKING:
+    from reconciler.packages.content import OpenPackage
     from reconciler.packages.realise import Realised
 
 
-def target_for(
-    env: Environment,
-    found: Resolved,
-    *,
-    recorded: RecordItem | None,
-    limits: Limits,
-    owner: str | None,
-    config: JsonObject,
-    enabled: bool | None = None,
-    depends_on: tuple[str, ...] = (),
-) -> Target:
-    """What ``found`` comes to for ``config``; its package is only opened where the record does not know the outcome."""
-    known = found.opened is None and recorded is not None and recorded.tree == found.tree
-    if known and recorded and same(recorded.config, config) and not any(env_references(config)):
-        files: Mapping[str, str] = {path: kept.sha256 for path, kept in recorded.files.items()}
+def target_for(state: HomeState, found: Resolved, config: JsonObject) -> Target:
+    """What ``found`` comes to for ``config``: nobody's, as enabled as it is, and depending on nothing."""
+    if needs_reading(state, found, config):
+        files: Mapping[str, str] = realised(state.env, state.store.open(found), config).hashes
     else:
-        files = realised(env, open_resolved(found, Home(env.home), limits), config).hashes
+        files = {path: kept.sha256 for path, kept in state.record.items[found.key].files.items()}
     return Target(
         key=found.key,
         source=found.source,
         source_stamp=found.stamp,
-        owner=owner,
+        owner=None,
         manifest=found.manifest,
         tree=found.tree,
         config=config,
         files=files,
-        enabled=enabled,
-        depends_on=depends_on,
     )
+
+
+def needs_reading(state: HomeState, found: Resolved, config: JsonObject) -> bool:
+    """Whether the record does not know what ``found`` comes to for ``config``."""
+    recorded = state.record.items.get(found.key)
+    if recorded is None or recorded.tree != found.tree or state.store.is_open(found):
+        return True
+    return not same(recorded.config, config) or any(env_references(config))
 
 
 def unset_variables(env: Environment, config: JsonObject) -> list[tuple[tuple[str | int, ...], str]]:
@@ -56,6 +49,6 @@ def unset_variables(env: Environment, config: JsonObject) -> list[tuple[tuple[st
 
 def realised(env: Environment, opened: OpenPackage, config: JsonObject) -> Realised:
     """The package's files for ``config``, its values from the environment filled in."""
-    from reconciler.packages.realise import realise  # a pass that changes no file needs none of it
+    from reconciler.packages.realise import realise  # the door to what writes packages: most passes write none
 
     return realise(opened.package, opened.content, cast(JsonObject, resolved(config, env.variables)))

@@ -1,8 +1,8 @@
-"""Fetch: packages that nobody here has yet, many side by side."""
+"""Fetch: packages that this machine does not have yet, many side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,14 +14,13 @@ from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
 from reconciler.resolve.choose import choose
 from reconciler.resolve.parallel import side_by_side
-from reconciler.resolve.remotes import Remotes, fetch
+from reconciler.resolve.pins import Request
 from reconciler.resolve.resolved import Resolved
+from reconciler.resolve.store import PackageStore
 from reconciler.sources.context import SourceContext
 from reconciler.sources.git.failure import UnknownCommitError
 from reconciler.sources.protocol import Remote
-
-Request = tuple[DesiredItem, LockItem | None]
-"""An item to fetch, and the entry of the lock that says which package it is."""
+from reconciler.sources.remotes import Remotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +28,32 @@ class _Chosen:
     """The package that an item is to be, before it is fetched, and what people should know of it."""
 
     item: DesiredItem
-    place: Remote
+    remote: Remote
     offer: Offer
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What one place said."""
+class _Choice:
+    """What one remote has of the items that are asked of it."""
 
     chosen: tuple[_Chosen, ...]
     errors: Mapping[ItemKey, LlamagateError]
 
 
 def fetch_all(
-    requests: Iterable[Request], reach: SourceContext, progress: Progress
+    requests: Sequence[Request], store: PackageStore, context: SourceContext, progress: Progress
 ) -> tuple[dict[ItemKey, Resolved], dict[ItemKey, LlamagateError]]:
-    """Fetch every item: what each stands for, or what is wrong with it. A place is asked once for all its items."""
-    found: dict[ItemKey, Resolved] = {}
-    errors: dict[ItemKey, LlamagateError] = {}
+    """Fetch every item: what each is, or what is wrong with it. A remote is asked once for all its items."""
+    groups, errors = _by_remote(requests, Remotes(context))
     chosen: list[_Chosen] = []
-    for _, answer in side_by_side(_asking(requests, Remotes(reach), errors)):
-        if isinstance(answer, LlamagateError):
-            raise answer
-        chosen += answer.chosen
-        errors |= answer.errors
-    fetching = {one.item.key: partial(_fetched, one, reach) for one in chosen}
+    for _, choice in side_by_side({number: partial(_choose, *group) for number, group in groups.items()}):
+        if isinstance(choice, LlamagateError):
+            raise choice
+        chosen += choice.chosen
+        errors |= choice.errors
+    found: dict[ItemKey, Resolved] = {}
+    fetching = {one.item.key: partial(_fetched, one, store, context) for one in chosen}
     for done, (key, arrived) in enumerate(side_by_side(fetching)):
         progress("fetching", done, len(fetching))
         if isinstance(arrived, LlamagateError):
@@ -65,41 +64,42 @@ def fetch_all(
     return found, errors
 
 
-def _asking(
-    requests: Iterable[Request], remotes: Remotes, errors: dict[ItemKey, LlamagateError]
-) -> dict[int, Callable[[], _Asked]]:
-    """A task for each place; what is no place that may be asked goes to ``errors``."""
-    by_place: dict[int, tuple[Remote, list[Request]]] = {}
+def _by_remote(
+    requests: Sequence[Request], remotes: Remotes
+) -> tuple[dict[int, tuple[Remote, list[Request]]], dict[ItemKey, LlamagateError]]:
+    """The requests of each remote, and what is wrong with addresses that may not be asked."""
+    groups: dict[int, tuple[Remote, list[Request]]] = {}
+    errors: dict[ItemKey, LlamagateError] = {}
     for item, entry in requests:
         try:
-            place = remotes.place(item)
+            remote = remotes.of(item)
         except LlamagateError as error:
             errors[item.key] = error
-            continue
-        by_place.setdefault(id(place), (place, []))[1].append((item, entry))
-    return {number: partial(_ask, place, asked) for number, (place, asked) in by_place.items()}
+        else:
+            groups.setdefault(id(remote), (remote, []))[1].append((item, entry))
+    return groups, errors
 
 
-def _ask(place: Remote, requests: Sequence[Request]) -> _Asked:
+def _choose(remote: Remote, requests: Sequence[Request]) -> _Choice:
     chosen: list[_Chosen] = []
     errors: dict[ItemKey, LlamagateError] = {}
     for item, entry in requests:
         try:
-            chosen.append(_chosen(place, item, entry))
+            chosen.append(_chosen(remote, item, entry))
         except LlamagateError as error:
             errors[item.key] = error
-    errors |= _bring(place, chosen)
-    return _Asked(tuple(one for one in chosen if one.item.key not in errors), errors)
+    errors |= _bring(remote, chosen)
+    return _Choice(tuple(one for one in chosen if one.item.key not in errors), errors)
 
 
-def _bring(place: Remote, wanted: Sequence[_Chosen]) -> dict[ItemKey, LlamagateError]:
+def _bring(remote: Remote, wanted: Sequence[_Chosen]) -> dict[ItemKey, LlamagateError]:
     """Fetch together what can be. Where one of them is not there, halves are tried: the others are not to blame."""
     try:
-        place.bring([one.offer for one in wanted])
+        remote.bring([one.offer for one in wanted])
     except UnknownCommitError as error:
         if len({one.offer.pin.commit for one in wanted}) > 1:
             half = len(wanted) // 2
-            return _bring(place, wanted[:half]) | _bring(place, wanted[half:])
+            return _bring(remote, wanted[:half]) | _bring(remote, wanted[half:])
         return {one.item.key: _not_there(one, error) for one in wanted}
     except LlamagateError as error:
         return {one.item.key: error for one in wanted}
@@ -113,15 +113,15 @@ def _not_there(chosen: _Chosen, error: LlamagateError) -> LlamagateError:
     return InputError(f"{error.message}, which the lock pins", advice=advice)
 
 
-def _chosen(place: Remote, item: DesiredItem, entry: LockItem | None) -> _Chosen:
+def _chosen(remote: Remote, item: DesiredItem, entry: LockItem | None) -> _Chosen:
     if entry is None:
-        offers, name = place.offers(item), str(item.source)
-        return _Chosen(item, place, choose(offers, item.version, item_id=item.key.id, place=name))
+        offers, name = remote.offers(item), str(item.source)
+        return _Chosen(item, remote, choose(offers, item.version, item_id=item.key.id, place=name))
     offer = Offer.of(entry)
-    notes = () if place.holds(offer) else place.confirm(item, offer)
-    return _Chosen(item, place, offer, notes)
+    notes = () if remote.holds(offer) else remote.confirm(item, offer)
+    return _Chosen(item, remote, offer, notes)
 
 
-def _fetched(chosen: _Chosen, reach: SourceContext) -> Resolved:
-    resolved = fetch(chosen.item, chosen.offer, chosen.place, reach)
-    return replace(resolved, notes=resolved.notes + chosen.notes)
+def _fetched(chosen: _Chosen, store: PackageStore, context: SourceContext) -> Resolved:
+    resolved = store.fetch(chosen.item, chosen.offer, chosen.remote)
+    return replace(resolved, source=context.absolute(chosen.item.source), notes=resolved.notes + chosen.notes)

@@ -1,8 +1,8 @@
-"""Which entries of the lock decide, which are stale, and what a fresh lock would say."""
+"""Pins: which entries of the lock decide, which are stale, and what a fresh lock would say. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.model.desired import DesiredItem
@@ -11,85 +11,78 @@ from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.version import in_range
 from reconciler.resolve.resolved import Resolved
-from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes, lock_path, read_lock
+from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes
+
+Request = tuple[DesiredItem, LockItem | None]
+"""An item to fetch, and the entry of the lock that says which package it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
-    """The lock that fits, and in words what of the old one did not."""
+class Partition:
+    """The items of a file, by who says which package each is: its local source, the lock, or nobody yet.
 
-    lock: Lock
-    stale: tuple[str, ...]
-
-
-def deciding(item: DesiredItem, lock: Mapping[ItemKey, LockItem]) -> LockItem | None:
-    """The entry that says which package ``item`` is, without asking its source.
-
-    It must be of the same source and still be what the file says: a range that was widened around it changes nothing.
+    ``undecided`` has the reason with each item.
     """
-    entry = lock.get(item.key)
-    if entry is None or not entry.says_where or entry.source != item.source:
-        return None
-    fits = item.version is None or in_range(entry.version, item.version)
-    return entry if fits and item.fetching.sha256 in (None, entry.archive) else None
+
+    local: tuple[DesiredItem, ...] = ()
+    locked: tuple[tuple[DesiredItem, LockItem], ...] = ()
+    undecided: tuple[tuple[DesiredItem, str], ...] = ()
+
+    def only(self, ids: Collection[str]) -> Partition:
+        """The part of it that has these ids."""
+        return Partition(
+            local=tuple(item for item in self.local if item.key.id in ids),
+            locked=tuple(row for row in self.locked if row[0].key.id in ids),
+            undecided=tuple(row for row in self.undecided if row[0].key.id in ids),
+        )
+
+    def unlocked(self) -> Partition:
+        """The part of it for which the lock does not decide."""
+        return Partition(local=self.local, undecided=self.undecided)
+
+    @property
+    def items(self) -> tuple[DesiredItem, ...]:
+        """All of them."""
+        return (*self.local, *(item for item, _ in self.locked), *(item for item, _ in self.undecided))
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the lock does not decide, for each item for which it should."""
+        return tuple(f"{item.key.id}: {reason}" for item, reason in self.undecided)
 
 
-def undecided(items: Iterable[DesiredItem], lock: Mapping[ItemKey, LockItem]) -> tuple[str, ...]:
-    """The items of pinned sources for which the lock does not decide, each with the reason."""
-    return tuple(
-        f"{item.key.id}: {_reason(item, lock.get(item.key))}"
-        for item in items
-        if item.source.is_pinned and deciding(item, lock) is None
-    )
+def partition(items: Iterable[DesiredItem], lock: Mapping[ItemKey, LockItem]) -> Partition:
+    """Part the items, once a pass.
+
+    An entry decides that is of the same source and still what the file says: a range that was widened around it
+    changes nothing.
+    """
+    local, locked, undecided = [], [], []
+    for item in items:
+        entry = lock.get(item.key)
+        if not item.source.is_pinned:
+            local.append(item)
+        elif entry is not None and not (reason := _mismatch(item, entry)):
+            locked.append((item, entry))
+        else:
+            undecided.append((item, "not locked yet" if entry is None else reason))
+    return Partition(local=tuple(local), locked=tuple(locked), undecided=tuple(undecided))
 
 
-def _reason(item: DesiredItem, entry: LockItem | None) -> str:
-    if entry is None:
-        return "not locked yet"
+def _mismatch(item: DesiredItem, entry: LockItem) -> str:
+    """Why the entry does not say which package the item is; empty where it does."""
     if entry.source != item.source:
         return f"the source changed from {entry.source} to {item.source}"
     if item.version is not None and not in_range(entry.version, item.version):
         return f"version {entry.version} is not in the range '{item.version}'"
     if not entry.says_where:
         return "the lock does not say where it is"
-    return f"the file says that the archive is {item.fetching.sha256}, and the lock {entry.archive}"
-
-
-def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> Pinned:
-    """Renew the entries that differ from what was ``resolved``; an item that was not keeps its entry.
-
-    Superfluous entries go only when every item was resolved: a narrowed pass touches no other entry.
-    """
-    old = lock.by_key
-    keys = sorted(item.key for item in items)
-    entries: dict[ItemKey, LockItem] = {}
-    stale: list[str] = []
-    for key in keys:
-        before, now = old.get(key), resolved.get(key)
-        if now is None:
-            entries |= {key: before} if before else {}
-            continue
-        entries[key] = now
-        if before != now:
-            stale.append(f"{key.id}: {_difference(before, now)}")
-    superfluous = sorted(old.keys() - set(keys))
-    if len(resolved) < len(keys):
-        entries |= {key: old[key] for key in superfluous}
-    else:
-        stale += [f"{key.id}: no longer in the desired state" for key in superfluous]
-    return Pinned(lock=Lock(items=tuple(entries[key] for key in sorted(entries))), stale=tuple(stale))
-
-
-def _difference(before: LockItem | None, now: LockItem) -> str:
-    if before is None:
-        return f"not locked yet (now {now.version})"
-    if before.source != now.source:
-        return f"the source changed from {before.source} to {now.source}"
-    if before.version != now.version:
-        return f"version {before.version} is now {now.version}"
-    if before.tree != now.tree:
-        return f"the content of {now.source} changed (version {now.version} as before)"
-    return f"where {now.source} has version {now.version} changed, and not its content"
+    if item.fetching.sha256 not in (None, entry.archive):
+        return f"the file says that the archive is {item.fetching.sha256}, and the lock {entry.archive}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +115,9 @@ class Pins:
         )
 
 
-def lock_of(file: DesiredFile, old: LockFile | None = None) -> Mapping[ItemKey, LockItem]:
-    """What the lock that goes with ``file`` holds, as far as it decides anything. It is read, unless ``old`` is it."""
-    if not any(item.source.is_pinned for item in file.desired.items):
-        return {}
-    return (old or read_lock(lock_path(file.path))).lock.by_key
+def lock_of(file: DesiredFile, lock: LockFile) -> Mapping[ItemKey, LockItem]:
+    """What the lock that goes with ``file`` holds, as far as it decides anything; else it need not be decoded."""
+    return lock.lock.by_key if any(item.source.is_pinned for item in file.desired.items) else {}
 
 
 def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[ItemKey, LockItem]:
@@ -137,8 +128,45 @@ def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[Ite
 
 def pins_of(file: DesiredFile, old: LockFile, entries: Mapping[ItemKey, LockItem]) -> Pins:
     """The lock with these entries, beside the one on disk."""
-    fresh = pin(file.desired.items, Lock(), entries).lock
+    fresh, _ = pin(file.desired.items, Lock(), entries)
     if old.is_ours(fresh):
         return Pins(lock=fresh, stale=(), data=old.data, file=file, old=old)
-    pinned = pin(file.desired.items, old.lock, entries)
-    return Pins(lock=pinned.lock, stale=pinned.stale, data=lock_bytes(pinned.lock), file=file, old=old)
+    lock, stale = pin(file.desired.items, old.lock, entries)
+    return Pins(lock=lock, stale=stale, data=lock_bytes(lock), file=file, old=old)
+
+
+def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> tuple[Lock, tuple[str, ...]]:
+    """The lock that fits, and in words what of the old one does not. An item that was not resolved keeps its entry.
+
+    Superfluous entries go only when every item was resolved: a narrowed pass touches no other entry.
+    """
+    old = lock.by_key
+    keys = sorted(item.key for item in items)
+    entries: dict[ItemKey, LockItem] = {}
+    stale: list[str] = []
+    for key in keys:
+        before, now = old.get(key), resolved.get(key)
+        if now is None:
+            entries |= {key: before} if before else {}
+            continue
+        entries[key] = now
+        if before != now:
+            stale.append(f"{key.id}: {_difference(before, now)}")
+    superfluous = sorted(old.keys() - set(keys))
+    if len(resolved) < len(keys):
+        entries |= {key: old[key] for key in superfluous}
+    else:
+        stale += [f"{key.id}: no longer in the desired state" for key in superfluous]
+    return Lock(items=tuple(entries[key] for key in sorted(entries))), tuple(stale)
+
+
+def _difference(before: LockItem | None, now: LockItem) -> str:
+    if before is None:
+        return f"not locked yet (now {now.version})"
+    if before.source != now.source:
+        return f"the source changed from {before.source} to {now.source}"
+    if before.version != now.version:
+        return f"version {before.version} is now {now.version}"
+    if before.tree != now.tree:
+        return f"the content of {now.source} changed (version {now.version} as before)"
+    return f"where {now.source} has version {now.version} changed, and not its content"

@@ -1,11 +1,13 @@
-"""Resolve: what each item of the file stands for now, or everything that is wrong with any of them."""
+"""Resolve: which package each item of a file is, or everything that is wrong with any of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
-from reconciler.errors import Fault, LlamagateError, LockStaleError, UnreachableError
+from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
 from reconciler.model.desired import DesiredItem, section_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -13,113 +15,141 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.record import Record
-from reconciler.resolve.here import resolve, resolve_locked
-from reconciler.resolve.pins import deciding, undecided
-from reconciler.resolve.resolved import Resolved
+from reconciler.model.source import Source, SourceKind
+from reconciler.resolve.pins import Partition, Request
+from reconciler.resolve.resolved import Resolved, check, package_as_resolved, recorded_as_resolved
+from reconciler.resolve.store import PackageStore
 from reconciler.sources.context import SourceContext
+from reconciler.sources.local import LOCAL
 from reconciler.store.desired_file import DesiredFile, lock_path
+
+Found = dict[ItemKey, Resolved]
+Errors = dict[ItemKey, LlamagateError]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolving:
-    """How items are resolved.
+class Resolver:
+    """Resolves items of one file. What was installed or fetched before needs no source."""
 
-    ``lock`` holds the entries that may decide which package a pinned source is; with ``locked`` nothing else may.
-    ``only`` names the items to resolve, with what they depend on; empty is all. Those in ``skip`` are left out.
-    """
-
-    reach: SourceContext
+    file: DesiredFile
     record: Record
-    lock: Mapping[ItemKey, LockItem] = field(default_factory=dict)
-    locked: bool = False
-    only: frozenset[str] = frozenset()
-    skip: frozenset[ItemKey] = frozenset()
+    store: PackageStore
+    context: SourceContext
     progress: Progress = no_progress
 
+    def resolve(self, parts: Partition, *, only: Collection[str] = (), locked: bool = False) -> Found:
+        """Resolve the items; ``only`` narrows that to these ids and what they depend on.
 
-@dataclass(slots=True)
-class Outcomes:
-    """What became of each item."""
+        The error of one item that cannot be used, or one error with the faults of all of them. ``LockStaleError``
+        where only the lock may decide (``locked``), and it does not.
+        """
+        found: Found = {}
+        errors: Errors = {}
+        wave, done = (parts.only(only) if only else parts), set(only)
+        while wave:
+            if locked and wave.undecided:
+                raise LockStaleError(f"{lock_path(self.file.path)} does not fit: " + "; ".join(wave.reasons))
+            new, failed = self._wave(wave, fetches=not errors)
+            found |= new
+            errors |= failed
+            needed = {name for item in wave.items for name in _needs(item, new.get(item.key))} - done if only else set()
+            wave, done = parts.only(needed), done | needed
+        self.progress("reading", len(found), len(found))
+        if errors:
+            raise together(self.file, errors)
+        return found
 
-    found: dict[ItemKey, Resolved] = field(default_factory=dict)
-    errors: dict[ItemKey, LlamagateError] = field(default_factory=dict)
+    def fetch_lost(self, needed: Iterable[Resolved]) -> None:
+        """Fetch what is needed now of packages that the lock pins, and that the cache has lost. Errors as above."""
+        items = {item.key: item for item in self.file.desired.items}
+        lost = [
+            (items[one.key], one.locked_as(items[one.key].source))
+            for one in needed
+            if one.pin is not None and self.store.find(one.tree, name=one.name) is None
+        ]
+        _, errors = self._fetched(lost)
+        if errors:
+            raise together(self.file, errors)
 
+    def _wave(self, parts: Partition, *, fetches: bool) -> tuple[Found, Errors]:
+        found: Found = {}
+        errors: Errors = {}
+        requests: list[Request] = [(item, None) for item, _ in parts.undecided]
+        for done, (item, entry, resolve) in enumerate(tasks := [*self._tasks(parts)]):
+            self.progress("reading", done, len(tasks))
+            try:
+                resolved = resolve()
+            except LlamagateError as error:
+                errors[item.key] = error
+                continue
+            if resolved is None:
+                requests.append((item, entry))
+            else:
+                found[item.key] = resolved
+        if errors or not fetches:  # what is wrong here is said before anyone waits for others
+            return found, errors
+        fetched, errors = self._fetched(requests)
+        return found | fetched, errors
 
-def reach_of(env: Environment, file: DesiredFile) -> SourceContext:
-    """What the sources of ``file`` are reached with."""
-    policy = file.desired.policy
-    return SourceContext(
-        home=Home(env.home),
-        base=file.path.absolute().parent,
-        variables=env.variables,
-        rules=policy.sources,
-        limits=policy.limits,
-        offline=env.offline,
-    )
+    def _tasks(self, parts: Partition) -> Iterator[tuple[DesiredItem, LockItem | None, Callable[[], Resolved | None]]]:
+        for item in parts.local:
+            yield item, None, partial(self._local, item)
+        for item, entry in parts.locked:
+            yield item, entry, partial(self._locked, item, entry)
 
+    def _local(self, item: DesiredItem) -> Resolved:
+        """What is at a local source now; it is only read if the record does not know it as it is."""
+        kind, name = LOCAL[item.source.kind], item.source.location
+        location, recorded = self.context.base / name, self.record.items.get(item.key)
+        source, stamp = Source(item.source.kind, str(location)), kind.stamp(location)
+        if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
+            return self._recorded(item, recorded_as_resolved(recorded, name=name))
+        package = self.store.read(source, name=name).package
+        found = package_as_resolved(package, source, name=name, key=item.key, stamp=stamp)
+        check(item, found.manifest)
+        return found
 
-def resolve_items(file: DesiredFile, how: Resolving) -> dict[ItemKey, Resolved]:
-    """Resolve the items in scope; no other source is looked at.
+    def _locked(self, item: DesiredItem, entry: LockItem) -> Resolved | None:
+        """What the lock says, if it was installed or fetched before; ``None`` where it must be fetched.
 
-    The error of one item that cannot be used, or one error with the faults of all of them. ``LockStaleError`` where
-    only the lock may decide, and it does not.
-    """
-    outcomes = Outcomes()
-    for wave in _waves(file, how, outcomes):
-        if how.locked and (reasons := undecided(wave, how.lock)):
-            raise LockStaleError(f"{lock_path(file.path)} does not fit: " + "; ".join(reasons))
-        _resolve_wave(file, wave, how, outcomes)
-    how.progress("reading", len(outcomes.found), len(outcomes.found))
-    if outcomes.errors:
-        raise together(file, outcomes.errors)
-    return outcomes.found
+        ``RefusedError`` where the cache was tampered with and nobody may be asked for the package again.
+        """
+        name, recorded = str(item.source), self.record.items.get(item.key)
+        if recorded is not None and recorded.tree == entry.tree:
+            found = self._recorded(item, recorded_as_resolved(recorded, name=name))
+        else:
+            opened = self.store.find(entry.tree, name=name)
+            if opened is None:
+                self._check_is_missing(entry)
+                return None
+            found = package_as_resolved(opened.package, item.source, name=name)
+            check(item, found.manifest)
+        source = self.context.absolute(item.source)
+        return replace(found, key=item.key, source=source, stamp="", pin=entry.pin, archive=entry.archive)
 
+    def _recorded(self, item: DesiredItem, found: Resolved) -> Resolved:
+        """What the record knows; that it is what the item says was found before, where the file is known."""
+        if not self.file.is_known:
+            check(item, found.manifest)
+        return found
 
-def _waves(file: DesiredFile, how: Resolving, outcomes: Outcomes) -> Iterator[list[DesiredItem]]:
-    """The items in scope. What a module requires is known only once it was resolved, so this runs along."""
-    listed = [item for item in file.desired.items if item.key not in how.skip]
-    if not how.only:
-        yield listed
-        return
-    waiting = {item.key.id: item for item in listed}
-    names: set[str] = set(how.only)
-    while wave := [waiting.pop(name) for name in sorted(names) if name in waiting]:
-        yield wave
-        names = {name for item in wave for name in _needs(item, outcomes.found.get(item.key))}
+    def _check_is_missing(self, entry: LockItem) -> None:
+        path = self.store.home.cached(entry.tree)
+        if self.context.offline and path.exists():
+            message = f"{path} is damaged, or was changed: it is not the package that the lock pins"
+            raise RefusedError(message, advice="run it without --offline: the package is fetched again")
+
+    def _fetched(self, requests: Sequence[Request]) -> tuple[Found, Errors]:
+        if not requests:
+            return {}, {}
+        from reconciler.resolve.fetch import fetch_all  # the door to the clients, which take time to load
+
+        return fetch_all(requests, self.store, self.context, self.progress)
 
 
 def _needs(item: DesiredItem, resolved: Resolved | None) -> tuple[str, ...]:
+    """What an item depends on; what a module requires is known only once it was resolved."""
     return (*item.depends_on, *(resolved.manifest.requires if resolved else ()))
-
-
-def _resolve_wave(file: DesiredFile, wave: list[DesiredItem], how: Resolving, outcomes: Outcomes) -> None:
-    to_fetch: list[tuple[DesiredItem, LockItem | None]] = []
-    for done, item in enumerate(wave):
-        how.progress("reading", done, len(wave))
-        try:
-            resolved = _resolved_here(file, item, how)
-        except LlamagateError as error:
-            outcomes.errors[item.key] = error
-            continue
-        if resolved is not None:
-            outcomes.found[item.key] = resolved
-        else:
-            to_fetch.append((item, deciding(item, how.lock)))
-    if to_fetch and not outcomes.errors:  # what is wrong here is said before anyone waits for others
-        from reconciler.resolve.fetch import fetch_all  # the clients take time to load
-
-        found, errors = fetch_all(to_fetch, how.reach, how.progress)
-        outcomes.found |= found
-        outcomes.errors |= errors
-
-
-def _resolved_here(file: DesiredFile, item: DesiredItem, how: Resolving) -> Resolved | None:
-    """What the item stands for; ``None`` where someone else must be asked."""
-    recorded = how.record.items.get(item.key)
-    if not item.source.is_pinned:
-        return resolve(item, how.reach, recorded, fits=file.is_known)
-    entry = deciding(item, how.lock)
-    return resolve_locked(item, entry, how.reach, recorded, fits=file.is_known) if entry else None
 
 
 def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> LlamagateError:
@@ -133,3 +163,22 @@ def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> Lla
     first = (worst or [error for _, error in ordered])[0]
     message = str(faults[0]) if len(errors) == 1 else f"{file.path}: {len(errors)} items cannot be used"
     return type(first)(message, faults=faults, advice=first.advice)
+
+
+def resolve_path(path: Path, store: PackageStore, *, name: str) -> Resolved:
+    """What the package at ``path``, which a command names, is now."""
+    source = Source(SourceKind.DIR if path.is_dir() else SourceKind.ZIP, str(path))
+    return package_as_resolved(store.read(source, name=name).package, source, name=name)
+
+
+def context_of(env: Environment, file: DesiredFile) -> SourceContext:
+    """What the sources of ``file`` are reached with."""
+    policy = file.desired.policy
+    return SourceContext(
+        home=Home(env.home),
+        base=file.path.absolute().parent,
+        variables=env.variables,
+        rules=policy.sources,
+        limits=policy.limits,
+        offline=env.offline,
+    )

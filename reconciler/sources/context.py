@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import InputError
@@ -29,6 +29,10 @@ class SourceContext:
     def location(self, source: Source) -> str:
         """Where to look: an address as it stands, or an absolute path."""
         return source.location if source.is_address else str(self.base / source.location)
+
+    def absolute(self, source: Source) -> Source:
+        """``source`` as it means the same wherever it is written."""
+        return replace(source, location=self.location(source))
 
     def check_may_ask(self, what: str) -> None:
         """``InputError`` where ``what`` would have to be fetched, and must not be."""

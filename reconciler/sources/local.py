@@ -1,43 +1,47 @@
-"""Packages in local folders."""
+"""Packages on this machine, read as they are now: folders and archives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from reconciler.model.desired import Limits
 from reconciler.model.source import SourceKind
 from reconciler.packages.content import Content
 from reconciler.packages.stamps import archive_stamp, folder_stamp
-from reconciler.sources.protocol import SourceDriver
 
 
-class DirSource:
-    """A folder, read as it is now."""
+class Open(Protocol):
+    """Opens the package at an absolute location; ``name`` is how messages name it.
 
-    def stamp(self, location: Path) -> str:
-        return folder_stamp(location)
+    Its files are checked against ``limits``; ``InputError`` says what is wrong with them.
+    """
 
-    def open(self, location: Path, *, limits: Limits, name: str) -> Content:
-        from reconciler.packages.folder import open_folder  # only what differs from the record is opened
-
-        return open_folder(location, limits=limits, name=name)
+    def __call__(self, location: Path, *, limits: Limits, name: str) -> Content: ...
 
 
-class ZipSource:
-    """An archive, read by the rules of ``packages.archive``."""
+class LocalSource(NamedTuple):
+    """A kind of source. While its ``stamp`` stays the same, so does its content; empty where nothing is there."""
 
-    def stamp(self, location: Path) -> str:
-        return archive_stamp(location)
-
-    def open(self, location: Path, *, limits: Limits, name: str) -> Content:
-        from reconciler.packages.zip.archive import open_archive  # only what differs from the record is opened
-
-        return open_archive(location, limits=limits, name=name)
+    stamp: Callable[[Path], str]
+    open: Open
 
 
-DRIVERS: Final[Mapping[SourceKind, SourceDriver]] = {
-    SourceKind.DIR: DirSource(),
-    SourceKind.ZIP: ZipSource(),
+def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
+    from reconciler.packages.folder import open_folder  # only what differs from the record is opened
+
+    return open_folder(location, limits=limits, name=name)
+
+
+def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
+    from reconciler.packages.zip.archive import open_archive  # as above
+
+    return open_archive(location, limits=limits, name=name)
+
+
+LOCAL: Final[Mapping[SourceKind, LocalSource]] = {
+    SourceKind.DIR: LocalSource(folder_stamp, _open_folder),
+    SourceKind.ZIP: LocalSource(archive_stamp, _open_archive),
 }
+"""Which kind of source is read how."""

@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from reconciler.model.desired import DesiredItem, Limits
+from reconciler.model.desired import DesiredItem
 from reconciler.model.digest import Digest
 from reconciler.model.offer import Offer
 from reconciler.model.source import Source
 from reconciler.packages.content import Content
-
-
-class SourceDriver(Protocol):
-    """A kind of source that is read as it is now. ``location`` is absolute; ``name`` is how messages name it."""
-
-    def stamp(self, location: Path) -> str:
-        """A cheap fingerprint: while it stays, so does the content. Empty where there is nothing to look at."""
-
-    def open(self, location: Path, *, limits: Limits, name: str) -> Content:
-        """The package's files, checked against ``limits``. ``InputError`` says what is wrong with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reconciler.store.state_files import record_bytes
 
 def write(path: Path, data: bytes) -> None:
     """Replace the content of ``path`` for good. ``StorageError`` where that cannot be done."""
-    with _telling("it was not written"):
+    with telling("it was not written"):
         durable.write_file(path, data, mode=durable.mode_of(path))
 
 
@@ -25,7 +25,8 @@ def write_record(home: Home, record: Record) -> None:
 
 
 @contextmanager
-def _telling(outcome: str) -> Iterator[None]:
+def telling(outcome: str) -> Iterator[None]:
+    """``StorageError``, which says the ``outcome``, for what the system refuses."""
     try:
         yield
     except OSError as error:

@@ -17,7 +17,7 @@ from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source, SourceKind
 from reconciler.model.version import in_order, newest, tagged_versions
 from reconciler.resolve.choose import choose
-from reconciler.resolve.pins import deciding, undecided
+from reconciler.resolve.pins import Partition, partition
 
 KEY = ItemKey(Kind.EXTENSION, "foo")
 CATALOG = Source(SourceKind.CATALOG, "https://example.org/c")
@@ -127,9 +127,9 @@ ENTRY = LockItem(key=KEY, source=CATALOG, version="1.2.0", tree=TREE, pin=Pin(ur
     ids=["same", "range fits", "mirrors", "digest fits", "range", "source", "digest", "new"],
 )
 def test_whether_the_lock_decides(item: DesiredItem, reason: str) -> None:
-    lock = {KEY: ENTRY}
-    assert deciding(item, lock) == (None if reason else ENTRY)
-    assert undecided([item], lock) == ((reason,) if reason else ())
+    parts = partition([item], {KEY: ENTRY})
+    assert parts.locked == (() if reason else ((item, ENTRY),))
+    assert parts.reasons == ((reason,) if reason else ())
 
 
 HTTP = Source(SourceKind.HTTP, "https://example.org/foo.zip")
@@ -151,10 +151,10 @@ GIT = Source(SourceKind.GIT, "https://example.org/x.git")
 )
 def test_a_pin_of_another_kind_of_source_decides_nothing(source: Source, found: Pin | None) -> None:
     item, lock = DesiredItem(key=KEY, source=source), {KEY: replace(ENTRY, source=source, pin=found)}
-    assert deciding(item, lock) is None
-    assert undecided([item], lock) == ("foo: the lock does not say where it is",)
+    assert partition([item], lock).locked == ()
+    assert partition([item], lock).reasons == ("foo: the lock does not say where it is",)
 
 
 def test_local_sources_are_read_and_not_decided() -> None:
     item = DesiredItem(key=KEY, source=Source(SourceKind.DIR, "./foo"))
-    assert undecided([item], {}) == ()
+    assert partition([item], {}) == Partition(local=(item,))

@@ -31,7 +31,7 @@ def test_what_is_not_in_the_plan_stays(before: World) -> None:
 @given(allowed)
 def test_every_file_is_the_packages_or_was_there_before(before: World) -> None:
     after = before.applied()
-    for key, wanted in before.intent.wanted.items():
+    for key, wanted in before.intent.targets.items():
         there, was_there = on_disk(after.observed.item(key)), on_disk(before.observed.item(key))
         if isinstance(there, dict):
             kept = was_there if isinstance(was_there, dict) else {}
@@ -42,11 +42,11 @@ def test_every_file_is_the_packages_or_was_there_before(before: World) -> None:
 @given(allowed)
 def test_no_file_that_only_the_program_knows_is_lost(before: World) -> None:
     """Local files of items that we installed stay, but for those that ``--overwrite`` sends to the backup."""
-    if before.intent.allowances.overwrite or before.intent.policy.drift_edited == "heal":
+    if before.intent.rules.allowances.overwrite or before.intent.rules.policy.drift_edited == "heal":
         return
     after = before.applied()
-    for key in before.record.items.keys() & before.intent.wanted.keys():
+    for key in before.record.items.keys() & before.intent.targets.keys():
         found = before.observed.item(key)
-        brought = before.record.items[key].files.keys() | before.intent.wanted[key].files.keys()
+        brought = before.record.items[key].files.keys() | before.intent.targets[key].files.keys()
         local = {path: file for path, file in found.files.items() if path not in brought}
         assert local.items() <= after.observed.item(key).files.items()

@@ -49,9 +49,9 @@ def touched(found: World) -> World:
         name: replace(item, files={path: file._replace(mtime_ns=9) for path, file in item.files.items()})
         for name, item in found.observed.items.items()
     }
-    wanted = {name: replace(item, source_stamp="later") for name, item in found.intent.wanted.items()}
+    targets = {name: replace(item, source_stamp="later") for name, item in found.intent.targets.items()}
     return World(
-        intent=replace(found.intent, wanted=wanted),
+        intent=replace(found.intent, targets=targets),
         record=found.record,
         observed=replace(found.observed, items=items),
     )
@@ -120,7 +120,7 @@ def test_what_does_not(same: dict[str, Any]) -> None:
 def test_the_source_and_the_generation_count() -> None:
     found = world(A)
     plan = found.plan()
-    wanted = {key("a"): replace(found.intent.wanted[key("a")], source=Source(SourceKind.ZIP, "/srv/a.zip"))}
-    moved = replace(found, intent=replace(found.intent, wanted=wanted)).plan()
+    targets = {key("a"): replace(found.intent.targets[key("a")], source=Source(SourceKind.ZIP, "/srv/a.zip"))}
+    moved = replace(found, intent=replace(found.intent, targets=targets)).plan()
     prints = {plan.fingerprint(), replace(plan, generation=8).fingerprint(), moved.fingerprint()}
     assert len(prints) == 3

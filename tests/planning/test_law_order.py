@@ -31,15 +31,15 @@ def shuffled(mapping: Mapping[K, V], random: Random) -> dict[K, V]:
 def rearranged(found: World, random: Random) -> World:
     """The same world, with every mapping in another order."""
     intent, record, observed = found.intent, found.record, found.observed
-    wanted = {
+    targets = {
         name: replace(item, files=shuffled(item.files, random))
-        for name, item in shuffled(intent.wanted, random).items()
+        for name, item in shuffled(intent.targets, random).items()
     }
     items = {
         name: replace(item, files=shuffled(item.files, random)) for name, item in shuffled(record.items, random).items()
     }
     return World(
-        intent=replace(intent, wanted=wanted),
+        intent=replace(intent, targets=targets),
         record=replace(record, items=items),
         observed=replace(
             observed,

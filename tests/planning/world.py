@@ -22,7 +22,7 @@ from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.model.source import Source, SourceKind
 from reconciler.planning import intents as verbs
-from reconciler.planning.intent import Allowances, Backup, Intent, Target
+from reconciler.planning.intent import Allowances, Backup, Intent, Pause, Rules, Speaker, Target
 from reconciler.planning.outcome import next_record, registry_edits
 from reconciler.planning.planner import make_plan
 
@@ -187,13 +187,10 @@ def _of_command(given: Notation) -> Intent:
     record = {item.key: item for item in _record(given)}
     owner = options.pop("owner", None)
     base = Intent(
-        owner=None,
-        file=FILE,
+        speaker=Speaker(owner=None, file=FILE),
         home=HOME,
-        wanted={},
-        policy=Policy.from_document(given.get("policy", {})),
+        rules=_rules(given, Allowances()),
         scope=frozenset(),
-        reload_required=given.get("reload") == "required",
     )
     if verb in ("remove", "enable", "disable"):
         if verb == "remove":
@@ -228,24 +225,27 @@ def _of_file(given: Notation) -> Intent:
     allow = given.get("allow", {})
     take_over = allow.get("take_over", [])
     only = given.get("only")
+    allowances = Allowances(
+        prune=allow.get("prune", False),
+        overwrite=allow.get("overwrite", False),
+        take_over=None if take_over == "all" else frozenset(take_over),
+    )
     return Intent(
-        owner=given.get("owner", DEFAULT_OWNER),
-        file=FILE,
+        speaker=Speaker(owner=given.get("owner", DEFAULT_OWNER), file=FILE),
         home=HOME,
-        wanted={
+        rules=_rules(given, allowances),
+        targets={
             key(name): replace(_wanted(key(name), item or {}), owner=given.get("owner", DEFAULT_OWNER))
             for name, item in given.get("file", {}).items()
         },
-        policy=Policy.from_document(given.get("policy", {})),
         scope=None if only is None else frozenset(key(name) for name in only),
-        allowances=Allowances(
-            prune=allow.get("prune", False),
-            overwrite=allow.get("overwrite", False),
-            take_over=None if take_over == "all" else frozenset(take_over),
-        ),
-        reload_required=given.get("reload") == "required",
-        ends_hold=True,
+        pause=Pause(ends=True),
     )
+
+
+def _rules(given: Notation, allowances: Allowances) -> Rules:
+    policy = Policy.from_document(given.get("policy", {}))
+    return Rules(policy=policy, allowances=allowances, reload_required=given.get("reload") == "required")
 
 
 def _wanted(name: ItemKey, item: Notation) -> Target:

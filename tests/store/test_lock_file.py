@@ -150,8 +150,8 @@ NEW = locked(Source(SourceKind.DIR, "./a"))
 def pinned(old: Lock, **found: LockItem) -> tuple[list[str], list[str]]:
     """The ids of the new lock, and what of ``old`` was stale."""
     items = [DesiredItem(key=ItemKey(Kind.EXTENSION, item_id), source=NEW.source) for item_id in found]
-    result = pin(items, old, {one.key: found[one.key.id] for one in items})
-    return [entry.key.id for entry in result.lock.items], list(result.stale)
+    lock, reasons = pin(items, old, {one.key: found[one.key.id] for one in items})
+    return [entry.key.id for entry in lock.items], list(reasons)
 
 
 A = Lock(items=(item(Kind.EXTENSION, "a", NEW.source, "1.0.0"),))
@@ -188,13 +188,12 @@ def test_what_makes_it_stale(old: Lock, now: dict[str, LockItem], stale: list[st
 
 def test_what_was_not_resolved_keeps_its_pin() -> None:
     items = [DesiredItem(key=A.items[0].key, source=Source(SourceKind.DIR, "./elsewhere"))]
-    result = pin(items, A, {})
-    assert (result.lock, result.stale) == (A, ())
+    assert pin(items, A, {}) == (A, ())
 
 
 def test_a_narrowed_pass_drops_no_pin() -> None:
     old = Lock(items=(*A.items, item(Kind.EXTENSION, "gone", NEW.source, "1.0.0")))
     items = [DesiredItem(key=ItemKey(Kind.EXTENSION, item_id), source=NEW.source) for item_id in ("a", "b")]
-    result = pin(items, old, {items[1].key: locked(NEW.source, item_id="b")})
-    assert [entry.key.id for entry in result.lock.items] == ["a", "b", "gone"]
-    assert result.stale == ("b: not locked yet (now 1.0.0)",)
+    lock, reasons = pin(items, old, {items[1].key: locked(NEW.source, item_id="b")})
+    assert [entry.key.id for entry in lock.items] == ["a", "b", "gone"]
+    assert reasons == ("b: not locked yet (now 1.0.0)",)

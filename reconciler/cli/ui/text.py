@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from reconciler.commands.cache_gc import Collected
     from reconciler.commands.catalog_build import Built
     from reconciler.commands.restore import KeptBackup
+    from reconciler.observe.items import ListedItem
     from reconciler.queries.doctor import Diagnosis
     from reconciler.queries.history import History, HistoryEntry
-    from reconciler.queries.list import ListedItem
     from reconciler.queries.outdated import OutdatedItem
     from reconciler.queries.status import Status
     from reconciler.queries.verify import Verified

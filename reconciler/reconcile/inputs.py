@@ -1,4 +1,4 @@
-"""Write one of our documents, or an input beside the home, outside of a transaction."""
+"""The inputs beside the home are only written as long as they are what the pass has read; else it is made again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.apply.inputs import check_inputs, inputs_written
 from reconciler.errors import InputChangedError
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice
-from reconciler.store.write import _telling
+from reconciler.store.write import telling
 
 _PASSES: Final = 3
 _Made = TypeVar("_Made")
@@ -19,13 +19,13 @@ _Made = TypeVar("_Made")
 @contextmanager
 def writing_inputs(inputs: tuple[Input, ...]) -> Iterator[None]:
     """``inputs_written``; ``StorageError`` where the system refuses."""
-    with _telling("it was not written"), inputs_written(inputs):
+    with telling("it was not written"), inputs_written(inputs):
         yield
 
 
 def look_again(inputs: tuple[Input, ...]) -> None:
     """``InputChangedError`` where an input is no longer what was read, ``StorageError`` where it cannot be read."""
-    with _telling("nothing was changed"):
+    with telling("nothing was changed"):
         check_inputs(inputs)
 
 

@@ -1,0 +1,55 @@
+"""What a pass is to bring about: the intent of a whole file, and that of a command before it says what it wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from reconciler.errors import InputError
+from reconciler.model.desired import DesiredItem, section_of
+from reconciler.model.ids import ItemKey
+from reconciler.planning.intent import Intent, Pause, Rules, Speaker, Target
+from reconciler.reconcile.home_state import HomeState
+from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.resolve.resolved import Resolved
+from reconciler.store.desired_file import DesiredFile
+
+
+def intent_of_file(
+    state: HomeState, file: DesiredFile, options: Options, resolved: Mapping[ItemKey, Resolved]
+) -> Intent:
+    """What ``file`` says of the items that were resolved. ``InputError`` where a configuration cannot be filled in."""
+    items = [item for item in file.desired.items if item.key in resolved]
+    return Intent(
+        speaker=Speaker(owner=file.desired.owner, file=str(file.path.absolute())),
+        home=str(state.home.root),
+        rules=replace(_rules(state), allowances=options.allowances),
+        targets={item.key: _target(state, file, item, resolved[item.key]) for item in items},
+        scope=frozenset(item.key for item in items) if options.only else None,
+        pause=Pause(ends=True),
+    )
+
+
+def intent_of_command(state: HomeState, *, saves_for: str | None = None) -> Intent:
+    """The intent of a command that wants nothing yet."""
+    return Intent(
+        speaker=Speaker(owner=None, file=str(state.path.absolute()), saves_for=saves_for),
+        home=str(state.home.root),
+        rules=_rules(state),
+        scope=frozenset(),
+    )
+
+
+def _rules(state: HomeState) -> Rules:
+    return Rules(policy=state.policy, reload_required=state.gateway.reload == "required")
+
+
+def _target(state: HomeState, file: DesiredFile, item: DesiredItem, found: Resolved) -> Target:
+    missing = unset_variables(state.env, item.config)
+    if missing:
+        place = (section_of(item.key.kind), item.key.id, "config")
+        faults = [file.fault((*place, *at), f"the environment variable {name} is not set") for at, name in missing]
+        raise InputError(str(faults[0]), faults=faults, advice="set it, or take it out of the config")
+    target = target_for(state, found, item.config)
+    return replace(target, owner=file.desired.owner, enabled=item.enabled, depends_on=item.depends_on)

@@ -1,0 +1,159 @@
+"""The package store: the only one that opens, fetches, verifies and keeps packages.
+
+It is the door to the format of packages, and loads that only when a package is opened: most passes open none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reconciler.errors import InputError, LlamagateError, RefusedError, StorageError
+from reconciler.fs import durable, nameless
+from reconciler.fs.tree import remove_tree
+from reconciler.model.desired import DesiredItem, Limits
+from reconciler.model.digest import Digest
+from reconciler.model.home import Home
+from reconciler.model.offer import Offer
+from reconciler.model.record import RecordItem
+from reconciler.model.source import Source
+from reconciler.resolve.resolved import Resolved, check, package_as_resolved, recorded_as_resolved
+from reconciler.sources.local import LOCAL
+
+if TYPE_CHECKING:
+    from reconciler.packages.content import Content, OpenPackage
+    from reconciler.sources.protocol import Remote
+
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageStore:
+    """The packages of one home, for one command.
+
+    What was opened for an item stays open, by the digest of its tree. The cache is found by that digest, too, and
+    verified whenever it is read.
+    """
+
+    home: Home
+    limits: Limits
+    _open: dict[Digest, OpenPackage] = field(default_factory=dict, repr=False)
+
+    def read(self, source: Source, *, name: str) -> OpenPackage:
+        """The package at a local source, as it is now. ``InputError`` says what is wrong with it."""
+        return self.add(LOCAL[source.kind].open(Path(source.location), limits=self.limits, name=name), name=name)
+
+    def add(self, content: Content, *, name: str) -> OpenPackage:
+        """A package that was found elsewhere. ``InputError`` where ``content`` is no package."""
+        opened = _opened(content, name)
+        self._open[opened.package.tree] = opened
+        return opened
+
+    def is_open(self, found: Resolved) -> bool:
+        """Whether its package had to be read already."""
+        return found.tree in self._open
+
+    def find(self, tree: Digest, *, name: str) -> OpenPackage | None:
+        """The package with this tree, if it was read or is in the cache."""
+        opened = self._open.get(tree) or self._cached(tree, name=name)
+        if opened is not None:
+            self._open[tree] = opened
+        return opened
+
+    def is_kept(self, tree: Digest, *, name: str) -> bool:
+        """Whether the cache has the package, and its bytes are those of its digest."""
+        return self._cached(tree, name=name) is not None
+
+    def open(self, found: Resolved) -> OpenPackage:
+        """Its package: as it was read, from the cache, or from its local source if that has not changed since."""
+        opened = self.find(found.tree, name=found.name)
+        if opened is not None:
+            return opened
+        if found.source.is_pinned:
+            message = f"the package from {found.name} is not in the cache any more"
+            raise InputError(message, advice="'llamagate apply' fetches it")
+        opened = self.read(found.source, name=found.name)
+        if opened.package.tree != found.tree:
+            raise InputError(f"{found.name} changed while it was read; run the command again")
+        return opened
+
+    def open_recorded(self, recorded: RecordItem) -> OpenPackage:
+        """The package that an installed item was made from. Errors as for ``open``."""
+        return self.open(recorded_as_resolved(recorded))
+
+    def fetch(self, item: DesiredItem, offer: Offer, remote: Remote) -> Resolved:
+        """Take the package that ``offer`` is into the cache.
+
+        ``RefusedError`` where it is not what the lock or a catalog says; ``InputError`` where it is not what the item
+        says.
+        """
+        name = str(item.source)
+        with remote.open(item.source, offer) as delivery:
+            opened = _opened(delivery.content, name)
+            _check_is_offered(item, offer, opened.package.tree)
+            check(item, opened.package.manifest)
+            kept = self._keep(opened, name=name)
+        self._open[kept.package.tree] = kept
+        found = package_as_resolved(kept.package, item.source, name=name, key=item.key)
+        notes = (*found.notes, *_other_version(item, offer, found.manifest.version))
+        return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes)
+
+    def _cached(self, tree: Digest, *, name: str) -> OpenPackage | None:
+        """The cached package; ``None`` where there is none, or where its bytes are no longer those of its digest."""
+        from reconciler.packages.zip.packed import open_packed
+
+        content = open_packed(self.home.cached(tree), tree, limits=self.limits, name=name)
+        try:
+            return None if content is None else _opened(content, name)
+        except LlamagateError:
+            return None
+
+    def _keep(self, opened: OpenPackage, *, name: str) -> OpenPackage:
+        """Put a package into the cache, for good, unless it is there; it is read from there from now on.
+
+        It appears there whole or not at all, whatever happens meanwhile. ``StorageError`` where it cannot be written.
+        """
+        from reconciler.packages.zip.pack import pack
+
+        tree = opened.package.tree
+        found, place = self._cached(tree, name=name), self.home.cached(tree)
+        if found is not None:
+            return found
+        try:
+            durable.make_folders(self.home.cache)
+            with nameless.file_in(self.home.cache) as out:
+                pack(opened.content, out)
+                for _ in range(_ATTEMPTS):
+                    nameless.give_name(out, place)
+                    found = self._cached(tree, name=name)
+                    if found is not None:
+                        return found
+                    remove_tree(place)  # what has the name is damaged; other processes may be at it too
+        except OSError as error:
+            message = f"{error.filename or self.home.cache}: {error.strerror}; {name} was not put into the cache"
+            raise StorageError(message) from error
+        raise StorageError(f"{place} is not what was just written there", advice="check the disk")
+
+
+def _opened(content: Content, name: str) -> OpenPackage:
+    from reconciler.packages.content import OpenPackage
+    from reconciler.packages.manifest import read_package
+
+    return OpenPackage(package=read_package(content, name=name), content=content)
+
+
+def _check_is_offered(item: DesiredItem, offer: Offer, tree: Digest) -> None:
+    if offer.tree not in (None, tree):
+        who = "the lock pins" if offer.is_locked else "the catalog lists"
+        message = f"{item.source} holds other content ({tree}) than {who} ({offer.tree})"
+        accept = f"find out who changed it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
+        publisher = "find out who changed it; its publisher has to fix the catalog"
+        raise RefusedError(message, advice=accept if offer.is_locked else publisher)
+
+
+def _other_version(item: DesiredItem, offer: Offer, version: str) -> Iterator[str]:
+    if not offer.is_locked and offer.version not in ("", version):
+        what = f"the tag {offer.pin.tag}" if offer.pin.tag else offer.pin.url
+        yield f"{item.key.id}: {what} holds version {version} of it, and not {offer.version}"

@@ -1,0 +1,41 @@
+"""The remotes that one command talks to, each of them once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from reconciler.model.desired import DesiredItem
+from reconciler.model.source import Fetching, SourceKind
+from reconciler.sources.catalog.remote import CatalogFolder
+from reconciler.sources.context import SourceContext
+from reconciler.sources.git.remote import GitRepository
+from reconciler.sources.protocol import Remote
+from reconciler.sources.web.remote import WebAddress
+
+REMOTES: Final[Mapping[SourceKind, Callable[[str, Fetching, SourceContext], Remote]]] = {
+    SourceKind.HTTP: WebAddress,
+    SourceKind.GIT: GitRepository,
+    SourceKind.CATALOG: CatalogFolder,
+}
+"""What serves which kind of source that the lock pins: made from its absolute location."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remotes:
+    """Every remote is made once, so that what it says is asked for once."""
+
+    context: SourceContext
+    _made: dict[tuple[SourceKind, str, Fetching], Remote] = field(default_factory=dict)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, item: DesiredItem) -> Remote:
+        """Where the package of ``item`` is."""
+        key = (item.source.kind, self.context.location(item.source), item.fetching)
+        with self._one_at_a_time:
+            if key not in self._made:
+                kind, location, fetching = key
+                self._made[key] = REMOTES[kind](location, fetching, self.context)
+            return self._made[key]
