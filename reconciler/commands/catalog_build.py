@@ -48,7 +48,7 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _PackageFound:
     """A package in the folder of a catalog, as a zip or as a folder."""
 
     place: Path
@@ -112,14 +112,14 @@ def _index_before(index: Path) -> Catalog:
         raise InputError(f"{index} cannot be read: {error.strerror}") from error
 
 
-def _packages(folder: Path, store: PackageStore) -> list[_Found]:
+def _packages(folder: Path, store: PackageStore) -> list[_PackageFound]:
     """Every package below ``folder``. One error with the faults of all that are none."""
-    found: list[_Found] = []
+    found: list[_PackageFound] = []
     faults: list[Fault] = []
     for place in _places(folder):
         kind = SourceKind.DIR if place.is_dir() else SourceKind.ZIP
         try:
-            found.append(_Found(place, store.read(Source(kind, str(place)), name=str(place))))
+            found.append(_PackageFound(place, store.read(Source(kind, str(place)), name=str(place))))
         except LlamagateError as error:
             faults += error.faults or [Fault(file=str(place), message=error.message)]
             continue
@@ -150,9 +150,9 @@ def _places(folder: Path) -> Iterator[Path]:
             yield from _places(entry)
 
 
-def _one_each(found: Iterable[_Found]) -> list[_Found]:
+def _one_each(found: Iterable[_PackageFound]) -> list[_PackageFound]:
     """Each version once: as a zip, where there is one. Ids are unique, also when case is ignored."""
-    chosen: dict[tuple[ItemKey, str], _Found] = {}
+    chosen: dict[tuple[ItemKey, str], _PackageFound] = {}
     spelled: dict[str, ItemKey] = {}
     for one in sorted(found, key=lambda one: one.is_folder):
         key = spelled.setdefault(one.key.id.casefold(), one.key)
@@ -165,13 +165,13 @@ def _one_each(found: Iterable[_Found]) -> list[_Found]:
     return [chosen[place] for place in sorted(chosen)]
 
 
-def _check_is_as_published(one: _Found, known: Release | None, index: Path) -> None:
+def _check_is_as_published(one: _PackageFound, known: Release | None, index: Path) -> None:
     if known is not None and known.tree != one.opened.package.tree:
         message = f"{one.place} has other content than {index} lists as {one}, and others may have that locked"
         raise RefusedError(message, advice="give it a new version; what was published stays as it is")
 
 
-def _packed(one: _Found, folder: Path) -> Path:
+def _packed(one: _PackageFound, folder: Path) -> Path:
     archive = folder / one.archive(folder)
     if archive.exists():
         raise InputError(f"{archive} exists, and is not {one}, which {one.place} holds", advice="rename it")
@@ -183,7 +183,7 @@ def _packed(one: _Found, folder: Path) -> Path:
     return archive
 
 
-def _release(folder: Path, archive: Path, one: _Found, known: Release | None, today: str) -> Release:
+def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | None, today: str) -> Release:
     with archive.open("rb") as file:
         digest = Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
         size = os.fstat(file.fileno()).st_size

@@ -23,7 +23,7 @@ from reconciler.reconcile.readers import TransactionState, transaction_state
 Level = Literal["problem", "note"]
 _LEGACY: Final = Path("extensions")
 _SPARE_WATCHES: Final = 100
-"""Folders that other programs of the same user listener, at the least."""
+"""Folders that other programs of the same user watch, at the least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

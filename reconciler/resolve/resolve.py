@@ -23,9 +23,6 @@ from reconciler.sources.context import SourceContext
 from reconciler.sources.local import LOCAL
 from reconciler.store.desired_file import DesiredFile, lock_path
 
-Found = dict[ItemKey, Resolved]
-Errors = dict[ItemKey, LlamagateError]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
@@ -37,14 +34,14 @@ class Resolver:
     context: SourceContext
     progress: Progress = no_progress
 
-    def resolve(self, parts: Partition, *, only: Collection[str] = (), locked: bool = False) -> Found:
+    def resolve(self, parts: Partition, *, only: Collection[str] = (), locked: bool = False) -> dict[ItemKey, Resolved]:
         """Resolve the items; ``only`` narrows that to these ids and what they depend on.
 
         The error of one item that cannot be used, or one error with the faults of all of them. ``LockStaleError``
         where only the lock may decide (``locked``), and it does not.
         """
-        found: Found = {}
-        errors: Errors = {}
+        found: dict[ItemKey, Resolved] = {}
+        errors: dict[ItemKey, LlamagateError] = {}
         wave, done = (parts.only(only) if only else parts), set(only)
         while wave:
             if locked and wave.undecided:
@@ -71,9 +68,11 @@ class Resolver:
         if errors:
             raise together(self.file, errors)
 
-    def _wave(self, parts: Partition, *, fetches: bool) -> tuple[Found, Errors]:
-        found: Found = {}
-        errors: Errors = {}
+    def _wave(
+        self, parts: Partition, *, fetches: bool
+    ) -> tuple[dict[ItemKey, Resolved], dict[ItemKey, LlamagateError]]:
+        found: dict[ItemKey, Resolved] = {}
+        errors: dict[ItemKey, LlamagateError] = {}
         requests: list[Request] = [(item, None) for item, _ in parts.undecided]
         for done, (item, entry, resolve) in enumerate(tasks := [*self._tasks(parts)]):
             self.progress("reading", done, len(tasks))
@@ -139,7 +138,7 @@ class Resolver:
             message = f"{path} is damaged, or was changed: it is not the package that the lock pins"
             raise RefusedError(message, advice="run it without --offline: the package is fetched again")
 
-    def _fetched(self, requests: Sequence[Request]) -> tuple[Found, Errors]:
+    def _fetched(self, requests: Sequence[Request]) -> tuple[dict[ItemKey, Resolved], dict[ItemKey, LlamagateError]]:
         if not requests:
             return {}, {}
         from reconciler.resolve.fetch import fetch_all  # the door to the clients, which take time to load

@@ -12,7 +12,7 @@ from reconciler.packages.content import Content
 from reconciler.packages.stamps import archive_stamp, folder_stamp
 
 
-class Open(Protocol):
+class Opener(Protocol):
     """Opens the package at an absolute location; ``name`` is how messages name it.
 
     Its files are checked against ``limits``; ``InputError`` says what is wrong with them.
@@ -25,7 +25,7 @@ class LocalSource(NamedTuple):
     """A kind of source. While its ``stamp`` stays the same, so does its content; empty where nothing is there."""
 
     stamp: Callable[[Path], str]
-    open: Open
+    open: Opener
 
 
 def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
