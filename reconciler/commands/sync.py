@@ -82,19 +82,19 @@ def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
         findings.notes.append(f"the {key} is left alone: the {rival} has the same id, and a gateway keeps only one")
         return False
     try:
-        resolved, wanted = unmanaged_package(state, key, state.home.item(key), local=_local(recorded, observed))
+        resolved, target = unmanaged_package(state, key, state.home.item(key), local=_local(recorded, observed))
     except LlamagateError as error:
         if isinstance(error.__cause__, OSError):
             raise  # that it cannot be read says nothing about the package
         if recorded is None:
             findings.notes.append(f"the {key} is left alone, it is no valid package: {error.message}")
         return False
-    if recorded is not None and recorded.version == wanted.manifest.version:
+    if recorded is not None and recorded.version == target.manifest.version:
         return False
-    findings.resolved[key], findings.targets[key] = resolved, wanted
-    if wanted.manifest.name != key.id:
+    findings.resolved[key], findings.targets[key] = resolved, target
+    if target.manifest.name != key.id:
         findings.notes.append(
-            f"{key.id} has the name '{wanted.manifest.name}': a gateway looks enablement up by name first"
+            f"{key.id} has the name '{target.manifest.name}': a gateway looks enablement up by name first"
         )
     return True
 

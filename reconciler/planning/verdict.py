@@ -8,7 +8,7 @@ from typing import Final
 
 from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey
-from reconciler.model.observed import Observed, ObservedItem, Presence
+from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry
@@ -35,7 +35,8 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     standing = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
     recorded, entry = standing.recorded, standing.entry
     diff = _diff(target, standing, intent)
-    after = _record_item(target, standing, enabled=_enabled(target, recorded, entry))
+    enabled = is_enabled(entry, recorded, default=target.manifest.enabled_default)
+    after = _record_item(target, standing, enabled=enabled if target.enabled is None else target.enabled)
     misregistered = registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, standing, diff, misregistered, backup=backup)
@@ -45,7 +46,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
         else Action(
             key=key,
             action=kind,
-            from_version=recorded.version if recorded else entry.version if entry else None,
+            from_version=_version(recorded, entry),
             to_version=after.version,
             reasons=tuple(reasons),
             after=after,
@@ -70,7 +71,7 @@ def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed)
     action = Action(
         key=key,
         action=ActionKind.REMOVE,
-        from_version=recorded.version if recorded else entry.version if entry else None,
+        from_version=_version(recorded, entry),
         to_version=None,
         reasons=(reason,),
         after=None,
@@ -82,10 +83,9 @@ def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed)
 def judge_switch(key: ItemKey, enabled: bool, record: Record, observed: Observed) -> Verdict:
     """An item that is only enabled or disabled; its files are left as they are."""
     recorded, entry = record.items.get(key), observed.registry.get(key)
-    was = entry.enabled if entry else recorded.enabled if recorded else None
-    if (was, recorded.enabled if recorded else enabled) == (enabled, enabled) and entry:
+    if entry and entry.enabled is enabled and (recorded is None or recorded.enabled is enabled):
         return Verdict()
-    version = recorded.version if recorded else entry.version if entry else None
+    version = _version(recorded, entry)
     action = Action(
         key=key,
         action=ActionKind.ENABLE if enabled else ActionKind.DISABLE,
@@ -95,6 +95,12 @@ def judge_switch(key: ItemKey, enabled: bool, record: Record, observed: Observed
         after=replace(recorded, enabled=enabled) if recorded else None,
     )
     return Verdict(action=action)
+
+
+def _version(recorded: RecordItem | None, entry: RegistryEntry | None) -> str | None:
+    """The version before, where anyone knows it."""
+    known = recorded or entry
+    return known.version if known else None
 
 
 def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str) -> tuple[Drift, ...]:
@@ -138,14 +144,6 @@ def _brought(diff: FileDiff, standing: ItemBefore, intent: Intent) -> frozenset[
     # backup, but for what the policy calls the program's own. A command that updates such an item carries them instead.
     is_mutable = mutable_matcher(intent.rules.policy.mutable)
     return diff.brought | {path for path in (*found.files, *found.links) if not is_mutable(path)}
-
-
-def _enabled(target: Target, recorded: RecordItem | None, entry: RegistryEntry | None) -> bool:
-    if target.enabled is not None:
-        return target.enabled
-    if entry is not None:
-        return entry.enabled
-    return recorded.enabled if recorded else target.manifest.enabled_default
 
 
 def _record_item(target: Target, standing: ItemBefore, *, enabled: bool) -> RecordItem:

@@ -15,6 +15,7 @@ from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.observed import is_enabled
 from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.observe.home import present_items
@@ -119,7 +120,7 @@ def _expected(home: Home, record: Record) -> list[Expected]:
         Expected(
             name=item.manifest.name,
             version=item.version,
-            enabled=entry.enabled if (entry := registry.get(key)) else item.enabled,
+            enabled=is_enabled(registry.get(key), item, default=item.enabled),
             loadable=item.manifest.loadable,
         )
         for key, item in record.items.items()

@@ -73,7 +73,7 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
 
 def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
     """The package of a generation's item, if it is kept."""
-    opened = state.store.find(item.tree, name=item.key.id)
+    opened = state.store.find_kept(item.tree, name=item.key.id)
     if opened is None:
         return None
     return package_as_resolved(opened.package, item.source, name=item.key.id, key=item.key)

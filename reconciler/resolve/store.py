@@ -56,15 +56,16 @@ class PackageStore:
         return found.tree in self._open
 
     def find(self, tree: Digest, *, name: str) -> OpenPackage | None:
-        """The package with this tree, if it was read or is in the cache."""
-        opened = self._open.get(tree) or self._cached(tree, name=name)
-        if opened is not None:
-            self._open[tree] = opened
-        return opened
+        """The package with this tree, if it was read or can be read from the cache."""
+        return self._remember(tree, self._open.get(tree) or self._readable(tree, name=name))
+
+    def find_kept(self, tree: Digest, *, name: str) -> OpenPackage | None:
+        """As ``find``, where there is nobody else to ask: ``StorageError`` where the cache cannot be read."""
+        return self._remember(tree, self._open.get(tree) or self._cached(tree, name=name))
 
     def is_kept(self, tree: Digest, *, name: str) -> bool:
         """Whether the cache has the package, and its bytes are those of its digest."""
-        return self._cached(tree, name=name) is not None
+        return self._readable(tree, name=name) is not None
 
     def open(self, found: Resolved) -> OpenPackage:
         """Its package: as it was read, from the cache, or from its local source if that has not changed since."""
@@ -100,6 +101,18 @@ class PackageStore:
         notes = (*found.notes, *_other_version(item, offer, found.manifest.version))
         return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes)
 
+    def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
+        if opened is not None:
+            self._open[tree] = opened
+        return opened
+
+    def _readable(self, tree: Digest, *, name: str) -> OpenPackage | None:
+        """As ``_cached``; what cannot be read is as good as missing where it can be had elsewhere."""
+        try:
+            return self._cached(tree, name=name)
+        except StorageError:
+            return None
+
     def _cached(self, tree: Digest, *, name: str) -> OpenPackage | None:
         """The cached package; ``None`` where there is none, or where its bytes are no longer those of its digest."""
         from reconciler.packages.zip.packed import open_packed
@@ -118,7 +131,7 @@ class PackageStore:
         from reconciler.packages.zip.pack import pack
 
         tree = opened.package.tree
-        found, place = self._cached(tree, name=name), self.home.cached(tree)
+        found, place = self._readable(tree, name=name), self.home.cached(tree)
         if found is not None:
             return found
         try:
@@ -127,7 +140,7 @@ class PackageStore:
                 pack(opened.content, out)
                 for _ in range(_ATTEMPTS):
                     nameless.give_name(out, place)
-                    found = self._cached(tree, name=name)
+                    found = self._readable(tree, name=name)
                     if found is not None:
                         return found
                     remove_tree(place)  # what has the name is damaged; other processes may be at it too
@@ -149,7 +162,7 @@ def _check_is_offered(item: DesiredItem, offer: Offer, tree: Digest) -> None:
         who = "the lock pins" if offer.is_locked else "the catalog lists"
         message = f"{item.source} holds other content ({tree}) than {who} ({offer.tree})"
         accept = f"find out who changed it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
-        publisher = "find out who changed it; its publisher has to fix the catalog"
+        publisher = "find out who changed it; its publisher has to mend the catalog"
         raise RefusedError(message, advice=accept if offer.is_locked else publisher)
 
 

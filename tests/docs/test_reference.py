@@ -26,7 +26,7 @@ def test_the_tables_of_commands_name_every_verb_once() -> None:
     ("title", "source", "pattern"),
     [
         ("Refusals", "reconciler/planning/policy.py", r'code="([a-z-]+)"'),
-        ("Findings of doctor", "reconciler/reconcile/examining.py", r'(?:_problem|_note)\)?\("([a-z-]+)"'),
+        ("Findings of doctor", "reconciler/queries/doctor.py", r'(?:_problem|_note)\)?\("([a-z-]+)"'),
     ],
     ids=["refusals", "findings"],
 )

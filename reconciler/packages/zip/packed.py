@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import InputError
+from reconciler.errors import InputError, storage_error
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest, tree_digest
 from reconciler.packages.zip.archive import ArchiveContent, open_archive
@@ -18,6 +18,7 @@ _HEADER_BYTES: Final = 4096
 def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> ArchiveContent | None:
     """The archive at ``path``; ``None`` where there is none, or where it is not what was packed from ``tree``.
 
+    ``StorageError`` where the system does not let us read it.
     It is stored and not compressed, and so may be larger than an archive that others bring.
     """
     if not path.exists():
@@ -25,7 +26,9 @@ def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> Archi
     room = replace(limits, archive=limits.unpacked + limits.entries * _HEADER_BYTES)
     try:
         content = open_archive(path, limits=room, name=name)
-    except InputError:
+    except InputError as error:
+        if isinstance(error.__cause__, OSError):
+            raise storage_error(error.__cause__, "the package was not read") from error
         return None
     is_whole = tree_digest({entry.path: entry.sha256 for entry in content.files}) == tree and content.as_packed
     return content if is_whole else None
