@@ -79,7 +79,7 @@ def watch(
     """Keep the home as the file says. After every change of either, and again from time to time."""
     from reconciler.loop.loop import Loop
     from reconciler.loop.options import LoopOptions, only_watcher
-    from reconciler.loop.outputs import Reporter
+    from reconciler.loop.reporter import Reporter
     from reconciler.loop.systemd import service_manager
     from reconciler.loop.wake import Wake
     from reconciler.model.home import Home
@@ -161,9 +161,9 @@ def _forever(loop: Loop) -> int:
 
     from reconciler.loop.events import Events  # watchdog takes time to load
 
-    loop.follow = Events(loop.wake)
+    loop.events = Events(loop.wake)
     try:
         loop.run()
     finally:
-        loop.follow.close()
+        loop.events.close()
     return ExitCode.INTERRUPTED if loop.wake.stopped_by == signal.SIGINT else ExitCode.OK

@@ -12,7 +12,7 @@ from reconciler.host.snapshot import Difference, Snapshot
 from reconciler.loop.events import Events
 from reconciler.loop.loop import Loop
 from reconciler.loop.options import LoopOptions, only_watcher
-from reconciler.loop.outputs import Reporter
+from reconciler.loop.reporter import Reporter
 from reconciler.loop.wake import Wake
 from reconciler.model.home import Home
 from reconciler.reconcile.proposal import Options
@@ -42,12 +42,12 @@ def watching(runtime: Runtime, options: Options) -> Iterator[Watching]:
     reporter = Reporter(Home(env.home), speak=runtime.tell, emit=lambda _: None)
     with only_watcher(env, runtime.tell):
         wake = Wake()
-        follow = Events(wake)
+        events = Events(wake)
         try:
-            order = LoopOptions(env=env, options=options)
-            yield Watching(Loop(order, reporter, wake, follow=follow, looked=lambda: look_again(runtime)))
+            loop_options = LoopOptions(env=env, options=options)
+            yield Watching(Loop(loop_options, reporter, wake, events=events, looked=lambda: look_again(runtime)))
         finally:
-            follow.close()
+            events.close()
             wake.close()
 
 

@@ -9,13 +9,11 @@ from pathlib import Path
 from reconciler.errors import LlamagateError, RefusedError, StandstillError, StorageError
 from reconciler.loop.evidence import evidence
 from reconciler.loop.fights import Fights
-from reconciler.loop.schedule import End
+from reconciler.loop.tried import Tried
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener
-from reconciler.model.plan import Plan
 from reconciler.model.record import Record
-from reconciler.model.watched import Result
 from reconciler.reconcile.change import change
 from reconciler.reconcile.gateway import Reload, reload_if_missed
 from reconciler.reconcile.holds import leaving_out, standstill
@@ -27,74 +25,49 @@ from reconciler.store.desired_file import read_desired
 from reconciler.store.state_files import read_record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """How an attempt went: ``outcome`` where a plan was made, ``error`` where it failed.
+class _LeftAloneError(StandstillError):
+    """A hold or a suspension; ``reload`` is how a gateway took a change that it had missed."""
 
-    ``evidence`` tells of each item that was changed, by id, what points to who changed it before. ``reload`` tells how
-    a gateway took the last change, where it was told of one.
-    """
-
-    outcome: Outcome | None = None
-    error: LlamagateError | None = None
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    reload: Reload | None = None
-
-    @property
-    def carried_out(self) -> Plan | None:
-        """The plan that changed the home; ``None`` where nothing was changed."""
-        plan = self.outcome.plan if self.outcome is not None else None
-        return plan if plan is not None and plan.changes and not plan.refusals else None
-
-    @property
-    def result(self) -> Result:
-        if isinstance(self.error, StandstillError):
-            return Result.LEFT_ALONE
-        if isinstance(self.error, RefusedError):
-            return Result.REFUSED
-        if self.error is not None:
-            return Result.FAILED
-        return Result.APPLIED if self.carried_out is not None else Result.UNCHANGED
-
-    @property
-    def end(self) -> End:
-        if self.error is None or isinstance(self.error, StandstillError):
-            return End.SETTLED
-        went_back = self.outcome is not None and self.outcome.gone_back is not None
-        return End.RETRY if self.error.may_pass and not went_back else End.STUCK
-
-    @property
-    def reason(self) -> str:
-        """One word: the code of the error, or how the attempt ended."""
-        text = self.error.code if self.error is not None else str(self.result)
-        return "".join(part.capitalize() for part in text.split("-"))
+    def __init__(self, reason: str, reload: Reload | None) -> None:
+        super().__init__(reason)
+        self.reload = reload
 
 
-def attempt(env: Environment, options: Options, watch: Listener, inputs: Inputs, fights: Fights) -> Tried:
-    """Make the home match the file once, under the lock."""
-    found: dict[str, str] = {}
-    reload: Reload | None = None
+@dataclass(slots=True, kw_only=True)
+class WatchedPass:
+    """What an attempt is given: ``inputs`` reads the file and what it names, ``fights`` is what was done before."""
 
-    def look_now() -> Proposal:
-        nonlocal reload
-        record, _ = read_record(Home(env.home))
-        reason = standstill(record, options.file, inputs.digest(options.file))
+    env: Environment
+    options: Options
+    listener: Listener
+    inputs: Inputs
+    fights: Fights
+    _evidence: Mapping[str, str] = field(default_factory=dict)
+
+    def attempt(self) -> Tried:
+        """Make the home match the file once, under the lock."""
+        try:
+            outcome = change(self.env, self.options.file, self.listener, self._propose)
+        except _LeftAloneError as error:
+            return Tried(error=error, reload=error.reload)
+        except LlamagateError as error:
+            return Tried(error=error)
+        except OSError as error:
+            return Tried(error=StorageError(f"{error.filename or 'the system'}: {error.strerror or error}"))
+        return Tried(outcome=outcome, error=_what_is_wrong(outcome), evidence=self._evidence, reload=outcome.reload)
+
+    def _propose(self) -> Proposal:
+        """What to do, decided under the lock. ``_LeftAloneError`` where a person ordered that it is nothing."""
+        file = self.options.file
+        record, _ = read_record(Home(self.env.home))
+        reason = standstill(record, file, self.inputs.digest(file))
         if reason:
-            reload = _told_all_the_same(env, options.file, record)
-            raise StandstillError(reason)
-        proposal = propose(env, options, watch.progress)
-        proposal = leaving_out(proposal, {one.item: f"suspended: {one.reason}" for one in record.suspensions})
-        found.update(evidence(proposal, fights))
+            raise _LeftAloneError(reason, _told_all_the_same(self.env, file, record))
+        proposal = propose(self.env, self.options, self.listener.progress)
+        suspended = {suspension.item: f"suspended: {suspension.reason}" for suspension in record.suspensions}
+        proposal = leaving_out(proposal, suspended)
+        self._evidence = evidence(proposal, self.fights)
         return proposal
-
-    try:
-        outcome = change(env, options.file, watch, look_now)
-    except LlamagateError as error:
-        return Tried(error=error, evidence=found, reload=reload)
-    except OSError as error:
-        failure = StorageError(f"{error.filename or 'the system'}: {error.strerror or error}")
-        return Tried(error=failure, evidence=found)
-    return Tried(outcome=outcome, error=_what_is_wrong(outcome), evidence=found, reload=outcome.reload)
 
 
 def _told_all_the_same(env: Environment, file: Path, record: Record) -> Reload | None:

@@ -1,21 +1,18 @@
-"""What an attempt says of how things stand. Pure: the state before in, the state after out."""
+"""The conditions of ``status.json`` after an attempt. Pure: the status before in, the status after out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reconciler.loop.attempt import Tried
 from reconciler.loop.schedule import End
-from reconciler.model.plan import Plan
+from reconciler.loop.tried import Tried
 from reconciler.model.record import Record
 from reconciler.model.watched import Aspect, Attempt, Condition, Result, Truth, Watched, last_outcomes
 
-_MAX_NAMED = 10
-
 
 def reported(before: Watched, tried: Tried, attempt: Attempt, record: Record | None) -> Watched:
-    """The state after ``attempt``, whose outcome is ``tried``; ``record`` is that of the home now."""
+    """The status after ``attempt``, the report of ``tried``; ``record`` is that of the home now."""
     conditions = dict(before.conditions)
     for aspect, status, reason, message in _conditions(tried, attempt, record):
         old = conditions.get(aspect)
@@ -29,26 +26,6 @@ def reported(before: Watched, tried: Tried, attempt: Attempt, record: Record | N
         conditions=conditions,
         outcomes=last_outcomes(before.outcomes, attempt),
     )
-
-
-def said_of(tried: Tried) -> str:
-    """The attempt in one line."""
-    if tried.error is not None:
-        advice = f"; {tried.error.advice}" if tried.error.advice else ""
-        faults = [str(fault) for fault in tried.error.faults if str(fault) not in tried.error.message]
-        more = f" ({'; '.join(faults[:_MAX_NAMED])})" if faults else ""
-        return f"{tried.error.message}{more}{advice}"
-    if tried.carried_out is not None:
-        return deeds_of(tried.carried_out)
-    drift = tried.outcome.plan.drift if tried.outcome else ()
-    return f"nothing to do{f'; {len(drift)} left as they are by policy.drift' if drift else ''}"
-
-
-def deeds_of(plan: Plan) -> str:
-    """What was done by ``plan``, in one line."""
-    named = [f"{action.action} {action.key.id}" for action in plan.actions[:_MAX_NAMED]] or ["the registry rebuilt"]
-    more = f" and {len(plan.actions) - _MAX_NAMED} more" if len(plan.actions) > _MAX_NAMED else ""
-    return f"{', '.join(named)}{more}"
 
 
 def _conditions(tried: Tried, attempt: Attempt, record: Record | None) -> Iterator[tuple[Aspect, Truth, str, str]]:
@@ -69,7 +46,8 @@ def _conditions(tried: Tried, attempt: Attempt, record: Record | None) -> Iterat
 def _suspended(attempt: Attempt, record: Record | None) -> tuple[Truth, str, str]:
     if attempt.result is Result.LEFT_ALONE:
         return "True", "OnHold" if attempt.message.startswith("on hold") else "Suspended", attempt.message
-    items = [one for one in record.suspensions if one.item] if record is not None else []
+    suspensions = record.suspensions if record is not None else ()
+    items = [f"{suspension.item}: {suspension.reason}" for suspension in suspensions if suspension.item]
     if items:
-        return "True", "ItemsSuspended", "; ".join(f"{one.item}: {one.reason}" for one in items)
+        return "True", "ItemsSuspended", "; ".join(items)
     return "False", "NotSuspended", ""

@@ -10,21 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-from watchdog.events import (
-    EVENT_TYPE_DELETED,
-    DirAttribEvent,
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileAttribEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
+from watchdog import events
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
@@ -33,16 +20,16 @@ from reconciler.loop.folders import WatchedFolder
 from reconciler.loop.wake import Wake
 
 _CHANGES: Final[list[type[FileSystemEvent]]] = [
-    DirAttribEvent,
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileAttribEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
+    events.DirAttribEvent,
+    events.DirCreatedEvent,
+    events.DirDeletedEvent,
+    events.DirMovedEvent,
+    events.FileAttribEvent,
+    events.FileClosedEvent,
+    events.FileCreatedEvent,
+    events.FileDeletedEvent,
+    events.FileModifiedEvent,
+    events.FileMovedEvent,
 ]
 """Reading is none of them: a look would wake the one who looks."""
 
@@ -50,15 +37,15 @@ _CHANGES: Final[list[type[FileSystemEvent]]] = [
 class _EventHandler(FileSystemEventHandler):
     """Notes in ``gone`` that the folder itself was removed: another one at its path may get its inode."""
 
-    def __init__(self, wake: Wake, place: WatchedFolder, gone: set[WatchedFolder]) -> None:
-        self._wake, self._place, self._gone = wake, place, gone
+    def __init__(self, wake: Wake, folder: WatchedFolder, gone: set[WatchedFolder]) -> None:
+        self._wake, self._folder, self._gone = wake, folder, gone
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         paths = {PurePath(os.fsdecode(path)) for path in (event.src_path, event.dest_path)}
-        is_gone = event.event_type == EVENT_TYPE_DELETED and self._place.path in paths
+        is_gone = event.event_type == events.EVENT_TYPE_DELETED and self._folder.path in paths
         if is_gone:
-            self._gone.add(self._place)
-        if is_gone or not self._place.only or self._place.only.intersection(path.name for path in paths):
+            self._gone.add(self._folder)
+        if is_gone or not self._folder.only or self._folder.only.intersection(path.name for path in paths):
             self._wake.trigger()
 
 
@@ -89,14 +76,14 @@ class Events:
         log.addHandler(self._losses)
         log.propagate = False
 
-    def follow(self, places: Iterable[WatchedFolder]) -> str:
+    def watch(self, folders: Iterable[WatchedFolder]) -> str:
         """Watch exactly these folders from now on. Why that cannot be done, or nothing; then no folder is watched."""
-        wanted = frozenset(places)
-        network = next((kind for place in wanted if (kind := network_filesystem(place.path))), None)
+        wanted = frozenset(folders)
+        network = next((kind for folder in wanted if (kind := network_filesystem(folder.path))), None)
         if network is not None:
             return self._give_up(f"{network} is a network file system, whose changes nobody tells")
         try:
-            self._watch(wanted)
+            self._change_to(wanted)
         except OSError as error:
             return self._give_up(f"the system gives no events: {error.strerror or error}")
         if not can_watch_more():
@@ -108,22 +95,20 @@ class Events:
         self._give_up("")
         logging.getLogger("watchdog").removeHandler(self._losses)
 
-    def _watch(self, wanted: frozenset[WatchedFolder]) -> None:
+    def _change_to(self, wanted: frozenset[WatchedFolder]) -> None:
         if self._observer is None:
             self._observer = Observer()
             self._observer.start()
         gone = frozenset(self._gone)
         self._gone -= gone  # in place: the handlers go on adding to it
-        for place in self._watches.keys() - (wanted - gone):
+        for folder in self._watches.keys() - (wanted - gone):
             with suppress(KeyError, OSError):  # the folder may be gone
-                self._observer.unschedule(self._watches.pop(place))
-        for place in wanted - self._watches.keys():
+                self._observer.unschedule(self._watches.pop(folder))
+        for folder in wanted - self._watches.keys():
+            handler = _EventHandler(self.wake, folder, self._gone)
             with suppress(FileNotFoundError, NotADirectoryError):  # gone meanwhile; its parent tells
-                self._watches[place] = self._observer.schedule(
-                    _EventHandler(self.wake, place, self._gone),
-                    str(place.path),
-                    recursive=place.deep,
-                    event_filter=_CHANGES,
+                self._watches[folder] = self._observer.schedule(
+                    handler, str(folder.path), recursive=folder.deep, event_filter=_CHANGES
                 )
 
     def _give_up(self, reason: str) -> str:

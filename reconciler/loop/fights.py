@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from reconciler.model.plan import Action, Plan
@@ -25,7 +25,7 @@ class Streak:
 class Fights:
     """What was done to each item, by id, while the input stayed the same.
 
-    ``window`` is how many seconds may pass between two repairs in a row: whoever looked in between found it right.
+    ``window`` is how many seconds may pass between two repairs in a row: a look in between found it right.
     ``generation`` is the one that was in force when the watcher looked last.
     """
 
@@ -37,23 +37,22 @@ class Fights:
     def after(self, now: float, *, input_digest: str, plan: Plan, generation: int) -> Fights:
         """What is known after a pass that carried out ``plan``."""
         before = self.streaks if input_digest == self.input else {}
-        streaks = {item: one for item, one in before.items() if now - one.last_at <= self.window}
+        streaks = {item: streak for item, streak in before.items() if now - streak.last_at <= self.window}
         for action in plan.actions:
             deed, item = _deed(action, plan), action.key.id
             old = streaks.get(item)
             count = old.count + 1 if old is not None and old.deed == deed else 1
             streaks[item] = Streak(deed=deed, count=count, last_at=now)
-        return Fights(window=self.window, input=input_digest, generation=generation, streaks=streaks)
+        return replace(self, input=input_digest, generation=generation, streaks=streaks)
 
     @property
     def lost(self) -> tuple[str, ...]:
         """The items that are not worth another repair."""
-        return tuple(sorted(item for item, one in self.streaks.items() if one.count >= LIMIT))
+        return tuple(sorted(item for item, streak in self.streaks.items() if streak.count >= LIMIT))
 
     def without(self, item: str) -> Fights:
         """Someone else has taken over ``item``."""
-        streaks = {other: one for other, one in self.streaks.items() if other != item}
-        return Fights(window=self.window, input=self.input, generation=self.generation, streaks=streaks)
+        return replace(self, streaks={other: streak for other, streak in self.streaks.items() if other != item})
 
 
 def _deed(action: Action, plan: Plan) -> str:

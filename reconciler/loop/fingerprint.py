@@ -33,7 +33,7 @@ class Fingerprint:
 
 @dataclass(slots=True)
 class Lookout:
-    """Looks at the situation; what is as it was costs ``stat`` calls."""
+    """Takes fingerprints; what is as it was costs ``stat`` calls."""
 
     file: Path
     home: Home
@@ -42,7 +42,7 @@ class Lookout:
     _record_stamp: str = "unread"
 
     def look(self) -> Fingerprint:
-        """The situation now. What cannot be read is a situation of its own."""
+        """What an attempt would start from now. What cannot be read gives a fingerprint of its own."""
         stamp = archive_stamp(self.home.record)
         if stamp != self._record_stamp:
             self._record, self._record_stamp = _record(self.home), stamp

@@ -36,15 +36,15 @@ class WatchedFolder:
 
 def folders_to_watch(file: Path, sources: tuple[Path, ...], home: Home) -> frozenset[WatchedFolder]:
     """What to watch for a pass over ``file``: its folder, its local sources, and the home."""
-    found = [_place(folder) for path in (file, *sources) for folder in _folders_of(path)]
-    found += [_place(folder, deep=True) for folder in _deep_folders(sources)]
+    found = [_watched(folder) for path in (file, *sources) for folder in _folders_of(path)]
+    found += [_watched(folder, deep=True) for folder in _deep_folders(sources)]
     for kind in Kind:
         installed = home.installed(kind)
-        found += [_place(folder) for folder in _folders_of(installed)]
+        found += [_watched(folder) for folder in _folders_of(installed)]
         if _is_folder(installed):
-            found.append(_place(installed, deep=True))
-    found += [_place(folder) for folder in _folders_of(home.registry)]
-    found.append(_place(_nearest(home.ours), only=_OURS if _is_folder(home.ours) else frozenset()))
+            found.append(_watched(installed, deep=True))
+    found += [_watched(folder) for folder in _folders_of(home.registry)]
+    found.append(_watched(_nearest(home.ours), only=_OURS if _is_folder(home.ours) else frozenset()))
     return frozenset(found)
 
 
@@ -81,6 +81,6 @@ def _real(folder: Path) -> Path:
     return Path(os.path.realpath(folder))
 
 
-def _place(folder: Path, *, deep: bool = False, only: frozenset[str] = frozenset()) -> WatchedFolder:
+def _watched(folder: Path, *, deep: bool = False, only: frozenset[str] = frozenset()) -> WatchedFolder:
     real = _real(folder)
     return WatchedFolder(path=real, deep=deep, inode=inode_of(real), only=only)

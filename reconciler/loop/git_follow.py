@@ -47,7 +47,7 @@ class Branch:
 
 
 @dataclass(slots=True)
-class Following:
+class Follower:
     """Brings the folder ``home.followed`` to the newest commit. ``last`` is the commit that was taken last, if any."""
 
     branch: Branch
@@ -89,17 +89,17 @@ class Following:
         raise RefusedError(message, advice="find out who rewrote the history; --allow-rewind takes it as it is")
 
 
-def following(branch: Branch, home: Home, variables: Mapping[str, str], *, last: str = "") -> Following:
+def following(branch: Branch, home: Home, variables: Mapping[str, str], *, last: str = "") -> Follower:
     """Ready to follow ``branch``. Nothing is asked yet. ``InputError`` where git is not given such a url or ref."""
     if problem := ref_problem(branch.ref):
         raise InputError(f"--ref {branch.ref!r}: {problem}")
     if branch.signers is not None and not branch.signers.is_file():
         raise InputError(f"{branch.signers}: there is no such file of allowed signers")
-    rules = SourceRules(local_git=True)  # whoever starts the watcher named the repository
-    reach = SourceContext(home=home, base=Path(), variables=variables, rules=rules, limits=_LIMITS)
+    rules = SourceRules(local_git=True)  # the person who starts the watcher named the repository
+    context = SourceContext(home=home, base=Path(), variables=variables, rules=rules, limits=_LIMITS)
     fetching = Fetching(auth=Auth(AuthKind.HEADER_ENV, branch.header_env) if branch.header_env else None)
-    repository = Repository(branch.url, folder=home.git_cache, rules=git_rules(branch.url, fetching, reach))
-    return Following(branch, home, repository, last)
+    repository = Repository(branch.url, folder=home.git_cache, rules=git_rules(branch.url, fetching, context))
+    return Follower(branch, home, repository, last)
 
 
 def _lay_out(content: Content, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The state as Prometheus text, for the textfile collector of a node exporter. Pure."""
+"""``status.json`` as Prometheus text, for the textfile collector of a node exporter. Pure."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Counts:
         return Counts(attempts=attempts, seconds=self.seconds + seconds)
 
 
-def metrics_text(state: Watched, counts: Counts) -> str:
+def metrics_text(watched: Watched, counts: Counts) -> str:
     """The whole file."""
-    return "".join(f"{line}\n" for line in _lines(state, counts))
+    return "".join(f"{line}\n" for line in _lines(watched, counts))
 
 
-def _lines(state: Watched, counts: Counts) -> Iterator[str]:
+def _lines(watched: Watched, counts: Counts) -> Iterator[str]:
     yield from _head("attempts_total", "counter", "Attempts since the watcher started, by how they ended.")
     for result in Result:
         yield f'llamagate_watch_attempts_total{{result="{result}"}} {counts.attempts.get(result, 0)}'
@@ -35,15 +35,15 @@ def _lines(state: Watched, counts: Counts) -> Iterator[str]:
     yield f"llamagate_watch_attempt_seconds_total {counts.seconds:.6f}"
     yield from _head("condition", "gauge", "1 where the condition is true, 0 where it is false.")
     for aspect in Aspect:
-        condition = state.conditions.get(aspect)
+        condition = watched.conditions.get(aspect)
         if condition is not None and condition.status != "Unknown":
             yield f'llamagate_watch_condition{{type="{aspect}"}} {int(condition.status == "True")}'
     yield from _head("generation", "gauge", "The generation in force after the last attempt.")
-    yield f"llamagate_watch_generation {state.attempted.generation if state.attempted else 0}"
+    yield f"llamagate_watch_generation {watched.attempted.generation if watched.attempted else 0}"
     yield from _head("last_attempt_timestamp_seconds", "gauge", "When the last attempt ended.")
-    yield f"llamagate_watch_last_attempt_timestamp_seconds {_timestamp(state.attempted)}"
+    yield f"llamagate_watch_last_attempt_timestamp_seconds {_timestamp(watched.attempted)}"
     yield from _head("last_success_timestamp_seconds", "gauge", "When the home was last as the input says.")
-    yield f"llamagate_watch_last_success_timestamp_seconds {_timestamp(state.applied)}"
+    yield f"llamagate_watch_last_success_timestamp_seconds {_timestamp(watched.applied)}"
 
 
 def _head(name: str, kind: Literal["counter", "gauge"], text: str) -> Iterator[str]:

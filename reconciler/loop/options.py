@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 from reconciler.fs import file_lock
 from reconciler.loop.defaults import INTERVAL_SECONDS
-from reconciler.loop.folders import WatchedFolder
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.reconcile.exclusive import prepare_home
@@ -20,16 +19,6 @@ from reconciler.reconcile.proposal import Options
 
 POLL_SECONDS: Final = 2.0
 """How often it is looked where there are no events."""
-
-
-class Follow(Protocol):
-    """Watches folders; see ``loop.events``."""
-
-    def follow(self, places: Iterable[WatchedFolder]) -> str:
-        """Watch exactly these; why that cannot be done, or nothing."""
-
-    def close(self) -> None:
-        """Watch nothing any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +34,7 @@ class Clock:
 class LoopOptions:
     """What to watch. ``interval`` is the time between two full passes, ``poll`` that between two looks, in seconds.
 
-    ``fetch`` brings the input up to date before it is looked at and says which commit it is; see ``loop.following``.
+    ``fetch`` brings the input up to date before it is looked at and says which commit it is; see ``loop.git_follow``.
     """
 
     env: Environment

@@ -92,7 +92,7 @@ class Story:
         there = sorted(path.name for path in installed.iterdir()) if installed.exists() else []
         registered = session.registered() if session.registry.exists() else {}
         versions = {item: entry["version"] for item, entry in registered.items()}
-        condition = self.loop.state.conditions[Aspect.READY]
+        condition = self.loop.watched.conditions[Aspect.READY]
         claims = {
             "the plan is empty": not (found["changes"] or found["drift"] or found["refusals"]),
             "the folders are those of the file": there == sorted(self.wanted),

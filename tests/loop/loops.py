@@ -10,7 +10,7 @@ from typing import Final
 
 from reconciler.loop.loop import Loop
 from reconciler.loop.options import Clock, LoopOptions
-from reconciler.loop.outputs import Reporter
+from reconciler.loop.reporter import Reporter
 from reconciler.loop.wake import Wake
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -36,8 +36,8 @@ def loop_of(session: Session, clock: Clock, wake: Wake, speak: Callable[[str], N
     home = Home(session.home)
     home.ours.mkdir(parents=True, exist_ok=True)
     env = Environment(home=home.root, is_own_home=False, variables={}, now=START, command="llamagate watch")
-    order = LoopOptions(env=env, options=Options(file=session.project / "llamagate.yaml"), interval=INTERVAL_SECONDS)
-    return Loop(order, Reporter(home, speak=speak, emit=lambda _: None), wake, clock=clock)
+    options = LoopOptions(env=env, options=Options(file=session.project / "llamagate.yaml"), interval=INTERVAL_SECONDS)
+    return Loop(options, Reporter(home, speak=speak, emit=lambda _: None), wake, clock=clock)
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Driven:
 
     @property
     def attempts(self) -> int:
-        return sum(self.loop.counts.attempts.values())
+        return sum(self.loop.memory.counts.attempts.values())
 
 
 @contextmanager

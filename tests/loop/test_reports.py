@@ -14,7 +14,8 @@ from typing import Final
 
 import pytest
 
-from reconciler.loop.outputs import Reporter
+from reconciler.loop.news import Event
+from reconciler.loop.reporter import Reporter
 from reconciler.loop.systemd import ServiceManager, service_manager
 from reconciler.model.home import Home
 from reconciler.model.watched import Attempt, Result, Watched, last_outcomes
@@ -142,7 +143,7 @@ def test_a_report_that_cannot_be_written_is_told_once_and_stops_nothing(foo: Ses
     home.ours.mkdir(parents=True)
     reporter = Reporter(home, speak=told.append, emit=lambda _: None, event_log=foo.base / "no" / "log")
     for _ in range(3):
-        reporter.event("now", "Applied", "done")
+        reporter.event("now", Event("Applied", "done"))
     log = foo.base / "no" / "log"
     assert told == ["done", f"{log}: No such file or directory", "done", "done"]
 

@@ -109,7 +109,7 @@ def test_a_change_wakes_and_reading_does_not(
     monkeypatch.setattr("reconciler.loop.events._EventHandler.on_any_event", note)
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "read").write_text("x")
-    assert events.follow([place(tmp_path)]) == ""
+    assert events.watch([place(tmp_path)]) == ""
     (tmp_path / "deep" / "read").read_text()
     list(tmp_path.rglob("*"))
     (tmp_path / "deep" / "written").write_text("y")
@@ -121,7 +121,7 @@ def test_new_permissions_wake(tmp_path: Path, wake: Wake, events: Events) -> Non
     """What could not be read may be readable now."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("x")
-    assert events.follow([place(tmp_path)]) == ""
+    assert events.watch([place(tmp_path)]) == ""
     for path in (tmp_path / "file", tmp_path / "folder"):
         path.chmod(0o700 if path.is_file() else 0o755)
         path.chmod(0o711)
@@ -131,7 +131,7 @@ def test_new_permissions_wake(tmp_path: Path, wake: Wake, events: Events) -> Non
 
 
 def test_names_of_no_interest_do_not_wake(tmp_path: Path, wake: Wake, events: Events) -> None:
-    events.follow([place(tmp_path, deep=False, only=frozenset(["record.json"]))])
+    events.watch([place(tmp_path, deep=False, only=frozenset(["record.json"]))])
     (tmp_path / "status.json").write_text("x")
     assert not wake.sleep(0.3)
     (tmp_path / "new").write_text("x")
@@ -143,7 +143,7 @@ def test_a_folder_that_is_made_anew_is_watched_anew(tmp_path: Path, wake: Wake, 
     folder = tmp_path / "folder"
     for _ in range(3):
         folder.mkdir()
-        assert events.follow([place(folder)]) == ""
+        assert events.watch([place(folder)]) == ""
         (folder / "file").write_text("x")
         assert wake.sleep(30)
         (folder / "file").unlink()
@@ -153,11 +153,11 @@ def test_a_folder_that_is_made_anew_is_watched_anew(tmp_path: Path, wake: Wake, 
 
 
 def test_a_folder_that_is_gone_is_no_failure(tmp_path: Path, events: Events) -> None:
-    assert events.follow([WatchedFolder(path=tmp_path / "gone", deep=True, inode=1)]) == ""
+    assert events.watch([WatchedFolder(path=tmp_path / "gone", deep=True, inode=1)]) == ""
 
 
 def test_when_the_queue_of_the_system_runs_over_triggers_are_lost(tmp_path: Path, wake: Wake, events: Events) -> None:
-    events.follow([place(tmp_path)])
+    events.watch([place(tmp_path)])
     overflow = InotifyEvent(WatchDescriptor(-1), Mask(InotifyConstants.IN_Q_OVERFLOW), 0, b"")
     InotifyFD.get_instance().handle_event(overflow)
     assert wake.sleep(30)
@@ -174,7 +174,7 @@ def test_a_network_file_system_gives_no_events(tmp_path: Path, events: Events, m
     monkeypatch.setattr(probe, "_MOUNTS", mounts)
     assert probe.network_filesystem(tmp_path) is None
     assert probe.network_filesystem(folder / "below") == "nfs4"
-    assert events.follow([place(folder)]) == "nfs4 is a network file system, whose changes nobody tells"
+    assert events.watch([place(folder)]) == "nfs4 is a network file system, whose changes nobody tells"
 
 
 # Waking

@@ -10,6 +10,7 @@ from pathlib import Path
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import durable
 from reconciler.loop.metrics import Counts, metrics_text
+from reconciler.loop.news import Event
 from reconciler.loop.systemd import ServiceManager
 from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
@@ -32,29 +33,29 @@ class Reporter:
     metrics_file: Path | None = None
     _complained: set[str] = field(default_factory=set)
 
-    def event(self, at: str, event: str, message: str, *, reason: str = "", generation: int | None = None) -> None:
-        """Something happened that people may want to know of; ``at`` is a time as the registry writes it."""
+    def event(self, at: str, event: Event) -> None:
+        """Tell of ``event``; ``at`` is a time as the registry writes it."""
         document: JsonObject = {
             "at": at,
-            "event": event,
-            "reason": reason or event,
-            "message": message,
-            "generation": generation,
+            "event": event.name,
+            "reason": event.reason or event.name,
+            "message": event.message,
+            "generation": event.generation,
         }
-        self.speak(message)
+        self.speak(event.message)
         self.emit(document)
         if self.event_log is not None:
             self._try(self.event_log, lambda log: _append(log, document))
 
-    def state(self, state: Watched, counts: Counts) -> None:
+    def status(self, watched: Watched, counts: Counts) -> None:
         """How things stand now."""
-        text = json.dumps(state.to_document(), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(watched.to_document(), indent=2, ensure_ascii=False) + "\n"
         self._try(self.home.status, lambda path: write(path, text.encode("utf-8", "backslashreplace")))
         if self.metrics_file is not None:
-            metrics = metrics_text(state, counts).encode()
+            metrics = metrics_text(watched, counts).encode()
             self._try(self.metrics_file, lambda path: durable.write_file(path, metrics, sync=False))
-        if state.attempted is not None:
-            self.manager.tell(f"STATUS={state.attempted.result}: {state.attempted.message}".replace("\n", " "))
+        if (last := watched.attempted) is not None:
+            self.manager.tell(f"STATUS={last.result}: {last.message}".replace("\n", " "))
 
     def _try(self, path: Path, do: Callable[[Path], object]) -> None:
         """Do it; where that fails, say so once for each way in which it fails."""
@@ -68,6 +69,6 @@ class Reporter:
 
 
 def _append(log: Path, document: JsonObject) -> None:
-    """Opened anew each time: a log that was moved away begins again."""
+    """Opened each time: a log that was moved away begins again."""
     with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(json.dumps(document, ensure_ascii=False) + "\n")
