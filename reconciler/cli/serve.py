@@ -99,7 +99,7 @@ def _run(
     from reconciler.host.runtime import Runtime
     from reconciler.host.server import listen, serve
     from reconciler.host.startup import start
-    from reconciler.host.watch import watching
+    from reconciler.host.watching import watching
 
     runtime = Runtime(settings, tell=terminal.notice)
     watched = watching(runtime, watches) if watches else nullcontext()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from reconciler.errors import InputError
-from reconciler.host.schema import Schema, compiled
-from reconciler.host.served import (
+from reconciler.host.items import (
     DeclaredInput,
     DeclaredOutput,
+    Definition,
     Endpoint,
     Extension,
     ExtensionType,
@@ -25,133 +25,114 @@ from reconciler.host.served import (
     Step,
     Task,
 )
+from reconciler.host.schema import Schema, compiled
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import id_problem
 
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _RULE_KEYS: Final = frozenset(["condition", "outputs"])
+_Part = TypeVar("_Part")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """Where a definition was found, and what lies beside it."""
-
-    id: str
-    origin: LoadedFrom
-    folder: Path
-    digest: str
-    templates: Mapping[str, str]
-
-
-def extension_of(document: JsonObject, placed: Placed) -> Extension:
+def extension_of(document: JsonObject, definition: Definition) -> Extension:
     """The extension that ``document``, in any of the dialects, defines. ``InputError`` where it cannot be served."""
     is_task = "steps" not in document and "hooks" not in document and "type" not in document
     return Extension(
-        name=_name(document, placed),
-        version=_text(document.get("version")),
-        description=_text(document.get("description")),
-        type=cast(ExtensionType, "workflow" if is_task else _text(document.get("type")) or "workflow"),
-        origin=placed.origin,
-        folder=placed.folder,
-        digest=placed.digest,
-        config=_mapping(document.get("config")),
-        raw_inputs=document.get("inputs"),
-        raw_outputs=document.get("outputs"),
-        inputs=tuple(_inputs(document)),
-        outputs=tuple(_outputs(document)),
-        steps=tuple(_steps(document)),
-        task=_task(document) if is_task else None,
-        hooks=tuple(_hooks(document)),
-        endpoints=tuple(_endpoints(document)),
+        name=_name(document, definition),
+        version=_text(document, "version"),
+        description=_text(document, "description"),
+        definition=definition,
+        written=_written(document),
         guardrails=_guardrails(document),
-        templates=placed.templates,
+        type=cast(ExtensionType, "workflow" if is_task else _text(document, "type") or "workflow"),
+        config=_mapping(document, "config"),
+        inputs=_each(document, "inputs", _input),
+        outputs=_each(document, "outputs", _output),
+        steps=_each(document, "steps", _step),
+        task=_task(document) if is_task else None,
+        hooks=_each(document, "hooks", _hook),
+        endpoints=tuple(_endpoints(document)),
     )
 
 
-def module_of(document: JsonObject, placed: Placed, bundled: dict[str, JsonObject]) -> Module:
+def module_of(document: JsonObject, definition: Definition, bundled: dict[str, JsonObject]) -> Module:
     """The module that ``document`` defines; ``bundled`` holds its extensions' documents by path."""
     own: dict[str, Extension] = {}
-    for path, definition in bundled.items():
-        private = replace(placed, id=Path(path).stem, origin=LoadedFrom.BUNDLED)
-        extension = extension_of(definition, private)
+    for path, below in bundled.items():
+        private = replace(definition, id=Path(path).stem, origin=LoadedFrom.BUNDLED)
+        extension = extension_of(below, private)
         own[path] = own[extension.name] = extension
     return Module(
-        name=_name(document, placed),
-        version=_text(document.get("version")),
-        description=_text(document.get("description")),
-        folder=placed.folder,
-        digest=placed.digest,
-        steps=tuple(_module_steps(document)),
-        bundled=own,
-        raw_inputs=document.get("inputs"),
-        raw_outputs=document.get("outputs"),
-        inputs=_schema(document, "inputs"),
+        name=_name(document, definition),
+        version=_text(document, "version"),
+        description=_text(document, "description"),
+        definition=definition,
+        written=_written(document),
         guardrails=_guardrails(document),
+        steps=_each(document if "steps" in document else _mapping(document, "workflow"), "steps", _module_step),
+        bundled=own,
+        inputs=_schema(document, "inputs"),
     )
 
 
-def _name(document: JsonObject, placed: Placed) -> str:
+def rules_of(holder: JsonObject) -> tuple[Rule, ...]:
+    """The ``rules`` of a task or of a ``rules.evaluate`` step."""
+    return _each(holder, "rules", _rule)
+
+
+def _name(document: JsonObject, definition: Definition) -> str:
     """The name by which it is called: the manifest's, or the id where that is a name to show only."""
-    name = _text(document.get("name"))
-    return placed.id if id_problem(name) else name
+    name = _text(document, "name")
+    return definition.id if id_problem(name) else name
 
 
-def _inputs(document: JsonObject) -> Iterator[DeclaredInput]:
-    for row in _rows(document.get("inputs")):
-        yield DeclaredInput(
-            id=_text(row.get("id")),
-            type=_text(row.get("type")),
-            required=row.get("required") is True,
-            default=row.get("default"),
-        )
+def _written(document: JsonObject) -> JsonObject:
+    return {key: document.get(key) for key in ("inputs", "outputs")}
 
 
-def _outputs(document: JsonObject) -> Iterator[DeclaredOutput]:
-    for row in _rows(document.get("outputs")):
-        yield DeclaredOutput(id=_text(row.get("id")), type=_text(row.get("type")), path=_text(row.get("path")))
+def _input(row: JsonObject) -> DeclaredInput:
+    is_required, default = row.get("required") is True, row.get("default")
+    return DeclaredInput(id=_text(row, "id"), type=_text(row, "type"), required=is_required, default=default)
 
 
-def _steps(document: JsonObject) -> Iterator[Step]:
-    for row in _rows(document.get("steps")):
-        yield Step(
-            uses=_text(row.get("uses")),
-            name=_text(row.get("id")) or _text(row.get("name")),
-            arguments=_mapping(row.get("with")),
-            config=_mapping(row.get("config")),
-            outputs=_mapping(row.get("outputs")),
-            goes_on=row.get("on_error") == "continue",
-        )
+def _output(row: JsonObject) -> DeclaredOutput:
+    return DeclaredOutput(id=_text(row, "id"), type=_text(row, "type"), path=_text(row, "path"))
 
 
-def _module_steps(document: JsonObject) -> Iterator[ModuleStep]:
-    holder = document if "steps" in document else _mapping(document.get("workflow"))
-    for row in _rows(holder.get("steps")):
-        given = row.get("input", row.get("inputs"))
-        yield ModuleStep(
-            name=_text(row.get("name")) or _text(row.get("id")),
-            extension=_text(row.get("extension")),
-            input=given if isinstance(given, dict) else None,
-            goes_on=row.get("on_error") == "continue",
-        )
+def _step(row: JsonObject) -> Step:
+    return Step(
+        uses=_text(row, "uses"),
+        name=_text(row, "id") or _text(row, "name"),
+        arguments=_mapping(row, "with"),
+        config=_mapping(row, "config"),
+        outputs=_mapping(row, "outputs"),
+        goes_on=row.get("on_error") == "continue",
+    )
 
 
-def _hooks(document: JsonObject) -> Iterator[Hook]:
-    for row in _rows(document.get("hooks")):
-        yield Hook(
-            on=_text(row.get("on")),
-            action=_text(row.get("action")),
-            path_prefix=_text(_mapping(row.get("match")).get("path_prefix")),
-        )
+def _module_step(row: JsonObject) -> ModuleStep:
+    given = row.get("input", row.get("inputs"))
+    return ModuleStep(
+        name=_text(row, "name") or _text(row, "id"),
+        extension=_text(row, "extension"),
+        input=given if isinstance(given, dict) else None,
+        goes_on=row.get("on_error") == "continue",
+    )
+
+
+def _hook(row: JsonObject) -> Hook:
+    prefix = _text(_mapping(row, "match"), "path_prefix")
+    return Hook(on=_text(row, "on"), action=_text(row, "action"), path_prefix=prefix)
 
 
 def _endpoints(document: JsonObject) -> Iterator[Endpoint]:
-    for index, row in enumerate(_rows(document.get("endpoints"))):
+    for index, row in enumerate(_rows(document, "endpoints")):
         request, response = row.get("request_schema"), row.get("response_schema")
         yield Endpoint(
-            method=_text(row.get("method")).upper(),
-            path=_text(row.get("path")),
-            description=_text(row.get("description")),
+            method=_text(row, "method").upper(),
+            path=_text(row, "path"),
+            description=_text(row, "description"),
             request_schema=request if isinstance(request, dict) else None,
             response_schema=response if isinstance(response, dict) else None,
             request=_schema(row, "request_schema", f"endpoints[{index}].request_schema"),
@@ -162,38 +143,29 @@ def _endpoints(document: JsonObject) -> Iterator[Endpoint]:
 
 def _task(document: JsonObject) -> Task:
     return Task(
-        asks_model=_mapping(document.get("task")).get("type") != "rules",
-        prompt=_text(document.get("prompt")),
-        settings=_mapping(document.get("model")),
-        rules=tuple(_rules(document.get("rules"))),
+        asks_model=_mapping(document, "task").get("type") != "rules",
+        prompt=_text(document, "prompt"),
+        settings=_mapping(document, "model"),
+        rules=rules_of(document),
         inputs=_schema(document, "inputs"),
         outputs=_schema(document, "outputs"),
     )
 
 
-def _rules(value: Json) -> Iterator[Rule]:
+def _rule(row: JsonObject) -> Rule:
     """A rule names its results below ``outputs``, or beside its condition."""
-    for row in _rows(value):
-        condition = row.get("condition", row.get("if", True))
-        outputs = row.get("outputs", row.get("then"))
-        yield Rule(
-            condition=condition if isinstance(condition, bool) else _text(condition),
-            outputs=outputs
-            if isinstance(outputs, dict)
-            else {key: below for key, below in row.items() if key not in _RULE_KEYS},
-        )
-
-
-def rules_of(value: Json) -> tuple[Rule, ...]:
-    """The rules of a ``rules.evaluate`` step, ``{if, then}`` each."""
-    return tuple(_rules(value))
+    condition = row.get("condition", row.get("if", True))
+    outputs = row.get("outputs", row.get("then"))
+    if not isinstance(outputs, dict):
+        outputs = {key: value for key, value in row.items() if key not in _RULE_KEYS}
+    return Rule(condition=condition if isinstance(condition, bool) else _as_text(condition), outputs=outputs)
 
 
 def _guardrails(document: JsonObject) -> Guardrails:
     found = Guardrails()
-    for row in _rows(document.get("guardrails")):
-        kind, value, is_on = row.get("type"), row.get("value"), row.get("enabled") is not False
-        if not is_on:
+    for row in _rows(document, "guardrails"):
+        kind, value = row.get("type"), row.get("value")
+        if row.get("enabled") is False:
             continue
         if kind == "no_filesystem_access":
             found = replace(found, files=False)
@@ -223,13 +195,23 @@ def _schema(holder: JsonObject, key: str, name: str = "") -> Schema | None:
     return compiled(value, name=name or key) if isinstance(value, dict) and value else None
 
 
-def _rows(value: Json) -> list[JsonObject]:
+def _each(holder: JsonObject, key: str, decode: Callable[[JsonObject], _Part]) -> tuple[_Part, ...]:
+    return tuple(decode(row) for row in _rows(holder, key))
+
+
+def _rows(holder: JsonObject, key: str) -> list[JsonObject]:
+    value = holder.get(key)
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
-def _mapping(value: Json) -> JsonObject:
+def _mapping(holder: JsonObject, key: str) -> JsonObject:
+    value = holder.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: Json) -> str:
+def _text(holder: JsonObject, key: str) -> str:
+    return _as_text(holder.get(key))
+
+
+def _as_text(value: Json) -> str:
     return value if isinstance(value, str) else "" if value is None else str(value)

@@ -22,12 +22,12 @@ from jsonpath.exceptions import JSONPathError
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.run import Reply
 from reconciler.host.errors import RunError
-from reconciler.host.served import Extension, Hook
+from reconciler.host.items import Extension, Hook
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
 
 MAX_USAGE_ROWS: Final = 10_000
-"""Kept in a usage report, the newest: it is one JSON list, which is written anew for each row."""
+"""Kept in a usage report, the newest: it is one JSON list, which is written whole for each row."""
 
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MAX_NAME_CHARACTERS: Final = 200
@@ -64,18 +64,18 @@ class Hooks:
         """Tell every middleware whose ``match`` fits; ``look`` is asked only where there is one."""
         for extension, hook in _hooks(snapshot, "http.request"):
             if path.startswith(hook.path_prefix):
-                await self._act(extension, hook, "audit.log", partial(self._audit, extension=extension, seen=look()))
+                await self._act(extension, hook, "audit.log", partial(self._audit, extension=extension, event=look()))
 
-    async def answered(self, snapshot: Snapshot, answer: Reply, request_id: str) -> None:
+    async def answered(self, snapshot: Snapshot, reply: Reply, request_id: str) -> None:
         """Tell every observer."""
         for extension, hook in _hooks(snapshot, "llm.response"):
-            track = partial(self._track, extension=extension, answer=answer, request_id=request_id)
+            track = partial(self._track, extension=extension, reply=reply, request_id=request_id)
             await self._act(extension, hook, "usage.track", track)
 
     async def _act(self, extension: Extension, hook: Hook, known: str, work: Callable[[ItemFiles], None]) -> None:
         try:
             _check_action(hook, known)
-            files = ItemFiles(folder=extension.folder, is_mutable=self.is_mutable, limit=self.limit)
+            files = ItemFiles(folder=extension.definition.folder, is_mutable=self.is_mutable, limit=self.limit)
             await asyncio.to_thread(work, files)
         except RunError as error:
             line = f"the hook {hook.on} of {extension.name} failed: {error.message}"
@@ -83,7 +83,7 @@ class Hooks:
                 self._told.add(line)
                 self.tell(line)
 
-    def _audit(self, files: ItemFiles, *, extension: Extension, seen: HookEvent) -> None:
+    def _audit(self, files: ItemFiles, *, extension: Extension, event: HookEvent) -> None:
         config = extension.config
         rate = config.get("sample_rate", 1.0)
         if config.get("enabled") is False or (isinstance(rate, int | float) and self.share() >= rate):
@@ -91,26 +91,26 @@ class Hooks:
         moment = self.now()
         entry: JsonObject = {
             "timestamp": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-            "method": seen.method,
-            "path": seen.path,
-            "request_id": seen.request_id,
-            "ip": seen.address,
+            "method": event.method,
+            "path": event.path,
+            "request_id": event.request_id,
+            "ip": event.address,
         }
         rules = config.get("redact")
-        if isinstance(rules, list) and seen.body is not None:
-            entry["body"] = redacted(seen.body, rules)  # only where the manifest says what of it to hide
+        if isinstance(rules, list) and event.body is not None:
+            entry["body"] = redacted(event.body, rules)  # only where the manifest says what of it to hide
         folder = str(config.get("audit_dir") or _DEFAULT_AUDIT).rstrip("/")
         line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         files.append(f"{folder}/audit-{moment:%Y-%m-%d}.jsonl", line)
 
-    def _track(self, files: ItemFiles, *, extension: Extension, answer: Reply, request_id: str) -> None:
+    def _track(self, files: ItemFiles, *, extension: Extension, reply: Reply, request_id: str) -> None:
         declared = (output.path for output in extension.outputs if output.type == "file" and output.path)
         path = next(declared, _DEFAULT_REPORT)
         row: JsonObject = {
             "timestamp": f"{self.now():%Y-%m-%dT%H:%M:%SZ}",
             "request_id": request_id,
-            "model": answer.model[:_MAX_NAME_CHARACTERS],
-            **{name: _count(answer.usage.get(name)) for name in _TOKENS},
+            "model": reply.model[:_MAX_NAME_CHARACTERS],
+            **{name: _count(reply.usage.get(name)) for name in _TOKENS},
         }
         with self._one_report:  # held to the end of the write, also where the run is cancelled meanwhile
             rows = [*_report(files, path), row][-MAX_USAGE_ROWS:]

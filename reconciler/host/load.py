@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from reconciler.errors import InputError, LlamagateError
-from reconciler.host.decode import Placed, extension_of, module_of
-from reconciler.host.served import Extension, ItemFault, LoadedFrom, Module
+from reconciler.host.decode import extension_of, module_of
+from reconciler.host.items import Definition, Extension, ItemFault, LoadedFrom, Module
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import is_enabled
@@ -57,111 +57,120 @@ class Loaded:
     seen: Mapping[Path, _LoadedFolder] = field(default_factory=dict, repr=False)
 
 
-@dataclass(slots=True)
-class _Reading:
-    """One pass over the places."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder in which an item is."""
 
-    before: Mapping[Path, _LoadedFolder]
-    record: Record
-    registry: Registry
-    items: list[Extension | Module] = field(default_factory=list)
-    faults: list[ItemFault] = field(default_factory=list)
-    seen: dict[Path, _LoadedFolder] = field(default_factory=dict)
-
-    def take(self, folder: Path, key: ItemKey, origin: LoadedFrom) -> None:
-        """Add the item in ``folder``, or the fault that keeps it out."""
-        try:
-            stamps = stamps_of(folder, key.kind)
-            seen = self.before.get(folder)
-            if seen is None or seen.stamps != stamps:
-                seen = _read(folder, key, origin, stamps).after(seen)
-            self.seen[folder] = seen
-            self.items.append(_switched(seen.item, enabled=self._is_on(key, origin, seen.manifest)))
-        except LlamagateError as error:
-            self.faults.append(ItemFault(name=key.id, message=_in_one_line(error)))
-
-    def take_installed(self, home: Home) -> None:
-        """Add everything that lies in the home."""
-        try:
-            present = present_items(home)
-        except LlamagateError as error:
-            self.faults.append(ItemFault(name="the home", message=_in_one_line(error)))
-            return
-        for key in sorted(present):
-            self.take(home.item(key), key, LoadedFrom.INSTALLED)
-
-    def take_below(self, folder: Path, origin: LoadedFrom) -> None:
-        """Add the extensions in a folder that no command of ours wrote."""
-        try:
-            packages = legacy_packages(folder)
-        except LlamagateError as error:
-            self.faults.append(ItemFault(name=str(folder), message=_in_one_line(error)))
-            return
-        for place in packages:
-            if (place / MODULE_MANIFEST).is_file():
-                message = f"a module is served once it is installed: 'llamagate migrate {folder}'"
-                self.faults.append(ItemFault(name=place.name, message=message))
-            else:
-                self.take(place, ItemKey(Kind.EXTENSION, place.name), origin)
-
-    def _is_on(self, key: ItemKey, origin: LoadedFrom, manifest: Manifest) -> bool:
-        if origin is LoadedFrom.INSTALLED:
-            entry, recorded = self.registry.get(key), self.record.items.get(key)
-            return is_enabled(entry, recorded, default=manifest.enabled_default)
-        return origin is LoadedFrom.BUILTIN or manifest.enabled_default
+    folder: Path
+    key: ItemKey
+    origin: LoadedFrom
 
 
-def _read(folder: Path, key: ItemKey, origin: LoadedFrom, stamps: FileStamps) -> _LoadedFolder:
-    definitions = open_definitions(folder, stamps)
-    package = read_package(definitions, name=str(folder))
-    if package.manifest.kind is not key.kind:
-        raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")
-    placed = Placed(
-        id=package.manifest.id,
-        origin=origin,
-        folder=folder,
-        digest=definitions.digest,
-        templates=definitions.templates,
-    )
-    if key.kind is Kind.EXTENSION:
-        item: Extension | Module = extension_of(package.document, placed)
-    else:
-        item = module_of(package.document, placed, bundled_documents(definitions, name=str(folder)))
-    return _LoadedFolder(stamps, package.manifest, item)
-
-
-def _switched(item: Extension | Module, *, enabled: bool) -> Extension | Module:
-    return item if item.enabled == enabled else replace(item, enabled=enabled)
-
-
-def load(places: ItemFolders, before: Loaded | None = None) -> Loaded:
+def load(folders: ItemFolders, before: Loaded | None = None) -> Loaded:
     """Read all that is there; items whose files and switch are as ``before`` are taken from there.
 
     Where record or registry cannot be read, that is a fault, and manifests alone decide what is enabled.
     """
-    record, registry, faults = _state(places.home)
-    reading = _Reading(before.seen if before else {}, record, registry, faults=faults)
-    if places.legacy is not None and (places.legacy / BUILTIN_FOLDER).is_dir():
-        reading.take_below(places.legacy / BUILTIN_FOLDER, LoadedFrom.BUILTIN)
-    reading.take_installed(places.home)
-    if places.legacy is not None:
-        reading.take_below(places.legacy, LoadedFrom.LEGACY)
+    record, registry, fault = _state(folders.home)
+    items: list[Extension | Module] = []
+    faults = [fault] if fault else []
+    seen: dict[Path, _LoadedFolder] = {}
+    for place in _places(folders):
+        if isinstance(place, ItemFault):
+            faults.append(place)
+            continue
+        try:
+            found = _loaded(place, before.seen.get(place.folder) if before else None)
+            enabled = _is_on(place, found.manifest, record, registry)
+        except LlamagateError as error:
+            faults.append(_fault(place.key.id, error))
+        else:
+            seen[place.folder] = found
+            items.append(found.item if found.item.enabled == enabled else replace(found.item, enabled=enabled))
     return Loaded(
-        extensions=tuple(item for item in reading.items if isinstance(item, Extension)),
-        modules=tuple(item for item in reading.items if isinstance(item, Module)),
-        faults=tuple(reading.faults),
-        seen=reading.seen,
+        extensions=tuple(item for item in items if isinstance(item, Extension)),
+        modules=tuple(item for item in items if isinstance(item, Module)),
+        faults=tuple(faults),
+        seen=seen,
     )
 
 
-def _state(home: Home) -> tuple[Record, Registry, list[ItemFault]]:
-    record, registry, faults = Record(generation=0), Registry(), []
+def _state(home: Home) -> tuple[Record, Registry, ItemFault | None]:
+    record, registry = Record(generation=0), Registry()
     try:
         registry = read_registry(home).registry
         record = read_record(home)[0]
     except LlamagateError as error:
-        faults.append(ItemFault(name="the home", message=_in_one_line(error)))
-    return record, registry, faults
+        return record, registry, _fault("the home", error)
+    return record, registry, None
+
+
+def _places(folders: ItemFolders) -> Iterator[_Place | ItemFault]:
+    """Where items are, in the order of loading, and what keeps others out."""
+    legacy = folders.legacy
+    if legacy is not None and (legacy / BUILTIN_FOLDER).is_dir():
+        yield from _unmanaged(legacy / BUILTIN_FOLDER, LoadedFrom.BUILTIN)
+    try:
+        present = sorted(present_items(folders.home))
+    except LlamagateError as error:
+        yield _fault("the home", error)
+    else:
+        yield from (_Place(folders.home.item(key), key, LoadedFrom.INSTALLED) for key in present)
+    if legacy is not None:
+        yield from _unmanaged(legacy, LoadedFrom.LEGACY)
+
+
+def _unmanaged(folder: Path, origin: LoadedFrom) -> Iterator[_Place | ItemFault]:
+    """The extensions in a folder that no command of this project wrote."""
+    try:
+        packages = legacy_packages(folder)
+    except LlamagateError as error:
+        yield _fault(str(folder), error)
+        return
+    for package in packages:
+        if (package / MODULE_MANIFEST).is_file():
+            message = f"a module is served once it is installed: 'llamagate migrate {folder}'"
+            yield ItemFault(name=package.name, message=message)
+        else:
+            yield _Place(package, ItemKey(Kind.EXTENSION, package.name), origin)
+
+
+def _loaded(place: _Place, before: _LoadedFolder | None) -> _LoadedFolder:
+    """The item at ``place``; as ``before`` where its files are."""
+    stamps = stamps_of(place.folder, place.key.kind)
+    if before is not None and before.stamps == stamps:
+        return before
+    return _read(place, stamps).after(before)
+
+
+def _read(place: _Place, stamps: FileStamps) -> _LoadedFolder:
+    definitions, name = open_definitions(place.folder, stamps), str(place.folder)
+    package = read_package(definitions, name=name)
+    if package.manifest.kind is not place.key.kind:
+        raise InputError(f"it holds an {package.manifest.kind}, and is in the folder of the {place.key.kind}s")
+    definition = Definition(
+        id=package.manifest.id,
+        origin=place.origin,
+        folder=place.folder,
+        digest=definitions.digest,
+        templates=definitions.templates,
+    )
+    if place.key.kind is Kind.EXTENSION:
+        item: Extension | Module = extension_of(package.document, definition)
+    else:
+        item = module_of(package.document, definition, bundled_documents(definitions, name=name))
+    return _LoadedFolder(stamps, package.manifest, item)
+
+
+def _is_on(place: _Place, manifest: Manifest, record: Record, registry: Registry) -> bool:
+    if place.origin is LoadedFrom.INSTALLED:
+        entry, recorded = registry.get(place.key), record.items.get(place.key)
+        return is_enabled(entry, recorded, default=manifest.enabled_default)
+    return place.origin is LoadedFrom.BUILTIN or manifest.enabled_default
+
+
+def _fault(name: str, error: LlamagateError) -> ItemFault:
+    return ItemFault(name=name, message=_in_one_line(error))
 
 
 def _in_one_line(error: LlamagateError) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from reconciler.errors import InputError
-from reconciler.host.engine.outputs import json_value
+from reconciler.host.engine.json_values import json_value
 from reconciler.host.engine.run import Question, Reply
 from reconciler.host.errors import ModelError, RunTimeoutError
 from reconciler.model.config import JsonObject

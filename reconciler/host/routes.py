@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from reconciler.host.served import Endpoint, Extension, ItemFault
+from reconciler.host.items import Endpoint, Extension, ItemFault
 
 _PARAMETER: Final = re.compile(r":(?P<colon>\w+)|\{(?P<braces>\w+)\}")
 _REST: Final = re.compile(r"\*(?P<star>\w+)|\{(?P<path>\w+):path\}")

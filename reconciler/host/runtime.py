@@ -13,12 +13,12 @@ from reconciler.commands.sync import propose_sync_of
 from reconciler.commands.upsert import upsert
 from reconciler.errors import LlamagateError, RefusedError
 from reconciler.host.engine.modules import ModuleRecord, run_module
-from reconciler.host.engine.run import Budget, Model, Run, Services, within
+from reconciler.host.engine.run import Budget, Run, Services, within
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
+from reconciler.host.items import Extension, LoadedFrom, Module
 from reconciler.host.load import ItemFolders, Loaded, load
 from reconciler.host.model_client import ModelClient
-from reconciler.host.served import Extension, LoadedFrom, Module
 from reconciler.host.settings import HostSettings
 from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
 from reconciler.model.config import JsonObject
@@ -34,8 +34,6 @@ from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.store.desired_file import read_desired
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshResult:
@@ -45,75 +43,58 @@ class RefreshResult:
     changed: Difference
 
 
-def _silent(_line: str) -> None:
-    return None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Runtime:
     """Serves one home. Everything that reads or changes the home blocks: an event loop calls it in a thread.
 
     ``refresh`` and ``sync`` return when the new state is served; requests under way end with the one they began with.
     """
 
-    def __init__(
-        self,
-        settings: HostSettings,
-        *,
-        model: Model | None = None,
-        tell: Tell = _silent,
-        now: Callable[[], datetime] = _now,
-    ) -> None:
+    def __init__(self, settings: HostSettings, *, tell: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
         self.client = ModelClient(settings.model)
         self.tell = tell
-        self.now = now
-        self._model: Model = model or self.client
         self._matches = mutable_matcher(DEFAULT_MUTABLE)
-        self.hooks = Hooks(is_mutable=self._is_mutable, now=now, tell=tell, limit=settings.limits.file)
+        self.hooks = Hooks(is_mutable=self._is_mutable, now=_now, tell=tell, limit=settings.limits.file)
         self._loaded: Loaded | None = None
         self._snapshot = Snapshot()
         self._one_refresh = threading.Lock()
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is served now. Whoever begins something takes it once."""
+        """What is served now. What begins takes it once, and keeps it."""
         return self._snapshot
 
     @property
     def env(self) -> Environment:
         """The environment at this moment."""
-        return replace(self.settings.env, now=self.now())
+        return replace(self.settings.env, now=_now())
 
     def refresh(self) -> RefreshResult:
         """Look at the home again and serve what is there."""
         with self._one_refresh:
             self._take_policy()
             before = self._snapshot
-            places = ItemFolders(home=Home(self.settings.env.home), legacy=self.settings.legacy)
-            self._loaded = load(places, self._loaded)
+            folders = ItemFolders(home=Home(self.settings.env.home), legacy=self.settings.legacy)
+            self._loaded = load(folders, self._loaded)
             self._snapshot = make_snapshot(self._loaded)
             return RefreshResult(snapshot=self._snapshot, changed=difference(before, self._snapshot))
 
     def sync(self) -> RefreshResult:
         """Make record, registry and disk agree, as ``llamagate sync`` does, and serve what is there.
 
-        For whoever has changed the home in this process: afterwards both registries, that on disk and the one that is
-        served, say the same. Errors are those of a change, and then nothing else is served than before.
+        For a program that has changed the home in this process: afterwards both registries, that on disk and the one
+        that is served, say the same. Errors are those of a change, and then nothing else is served than before.
         """
-        synchronise(self.env, self.settings.file, self.watch)
+        synchronise(self.env, self.settings.file, self.listener)
         return self.refresh()
 
     def upsert(self, name: str, manifest: bytes) -> Path:
         """Install ``manifest`` as the extension ``name`` and serve it; returns the file. ``RefusedError`` by policy."""
         served = self._snapshot.extensions.get(name)
-        if served is not None and served.origin is LoadedFrom.BUILTIN:
+        if served is not None and served.definition.origin is LoadedFrom.BUILTIN:
             message = f"the extension '{name}' was not taken: it is builtin, and would go before an installed one"
             raise RefusedError(message)
-        key, outcome = upsert(self.env, self.settings.file, name, manifest, self.watch)
+        key, outcome = upsert(self.env, self.settings.file, name, manifest, self.listener)
         if outcome.plan.refusals:
             reasons = "; ".join(refusal.message for refusal in outcome.plan.refusals)
             raise RefusedError(f"the extension '{name}' was not taken: {reasons}")
@@ -121,7 +102,7 @@ class Runtime:
         return Home(self.settings.env.home).item(key) / EXTENSION_MANIFEST
 
     @property
-    def watch(self) -> Listener:
+    def listener(self) -> Listener:
         """How long a change waits for another writer, and who is told of it."""
         return Listener(wait=self.settings.wait, notice=self.tell)
 
@@ -158,23 +139,28 @@ class Runtime:
     def _begin(self, snapshot: Snapshot, trace_id: str) -> Run:
         limits = self.settings.limits
         services = Services(
-            served=snapshot,
-            model=self._model,
+            extensions=snapshot.extensions,
+            modules=snapshot.modules,
+            model=self.client,
             limits=limits,
             default_model=self.settings.default_model,
             is_mutable=self._is_mutable,
-            now=self.now,
+            now=_now,
             answered=partial(self.hooks.answered, snapshot),
             execute=execute,
         )
         return Run(services=services, trace_id=trace_id, budget=Budget(limits.calls), own={})
 
 
-def synchronise(env: Environment, file: Path, watch: Listener) -> Outcome:
-    """Make record, registry and disk agree. Errors are those of ``change``."""
-    return change(env, file, watch, lambda: look_at_synchronising(env, file))
+def synchronise(env: Environment, file: Path, listener: Listener) -> Outcome:
+    """Make record, registry and disk agree; no gateway is told. Errors are those of ``change``."""
+    return change(env, file, listener, lambda: propose_synchronising(env, file))
 
 
-def look_at_synchronising(env: Environment, file: Path) -> Proposal:
-    """Plan it."""
+def propose_synchronising(env: Environment, file: Path) -> Proposal:
+    """What ``synchronise`` would do."""
     return propose_sync_of(read_home_state(env, file).without_gateway())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

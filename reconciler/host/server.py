@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import uvicorn
@@ -38,19 +38,22 @@ class Address:
             return False
 
 
-@dataclass(slots=True)
-class _Stopping:
-    """The signal that ended the server, if one did."""
+class Server(uvicorn.Server):
+    """A server that ends once ``should_exit`` is set, or ``stop`` is called; it takes no signals itself."""
 
-    signals: list[int] = field(default_factory=list)
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to whoever runs it."""
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopped_by: list[int] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def stop(self, number: int) -> None:
+        """The signal ``number`` came; a second one does not wait for requests under way."""
+        self.force_exit = bool(self.stopped_by)
+        self.should_exit = True
+        self.stopped_by.append(number)
 
 
 def listen(address: Address) -> socket.socket:
@@ -88,14 +91,14 @@ def serve(runtime: Runtime, listener: socket.socket, *, local_only: bool, beside
     return asyncio.run(_until_a_signal(server, runtime, listener, beside))
 
 
-def address_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
     """The URL at which a socket listens."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_server(runtime: Runtime, *, local_only: bool) -> uvicorn.Server:
-    """A server that ends once ``should_exit`` is set, and leaves signals to whoever runs it."""
+def make_server(runtime: Runtime, *, local_only: bool) -> Server:
+    """The server of ``runtime``, as an application of ``web``."""
     config = uvicorn.Config(
         make_app(runtime, local_only=local_only),
         log_config=None,
@@ -106,10 +109,10 @@ def make_server(runtime: Runtime, *, local_only: bool) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return _Server(config)
+    return Server(config)
 
 
-async def serve_with(server: uvicorn.Server, runtime: Runtime, listener: socket.socket) -> None:
+async def serve_with(server: Server, runtime: Runtime, listener: socket.socket) -> None:
     """Serve until ``server`` is told to end; then ``runtime`` is closed."""
     try:
         await server.serve(sockets=[listener])
@@ -117,20 +120,17 @@ async def serve_with(server: uvicorn.Server, runtime: Runtime, listener: socket.
         await runtime.close()
 
 
-async def _until_a_signal(
-    server: uvicorn.Server, runtime: Runtime, listener: socket.socket, beside: Beside | None
-) -> bool:
-    stopping = _Stopping()
+async def _until_a_signal(server: Server, runtime: Runtime, listener: socket.socket, beside: Beside | None) -> bool:
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, server, stopping, number)
-    runtime.tell(f"serving at {address_of(listener)}")  # whoever reads it may ask it to stop, too
+        asyncio.get_running_loop().add_signal_handler(number, server.stop, number)
+    runtime.tell(f"serving at {url_of(listener)}")  # who reads it may ask it to stop, too
     async with _going_on(server, beside):
         await serve_with(server, runtime, listener)
-    return signal.SIGINT in stopping.signals
+    return signal.SIGINT in server.stopped_by
 
 
 @asynccontextmanager
-async def _going_on(server: uvicorn.Server, beside: Beside | None) -> AsyncIterator[None]:
+async def _going_on(server: Server, beside: Beside | None) -> AsyncIterator[None]:
     if beside is None:
         yield
         return
@@ -142,9 +142,3 @@ async def _going_on(server: uvicorn.Server, beside: Beside | None) -> AsyncItera
         finally:
             beside.stop()
             await work
-
-
-def _stop(server: uvicorn.Server, stopping: _Stopping, number: int) -> None:
-    server.force_exit = bool(stopping.signals)
-    server.should_exit = True
-    stopping.signals.append(number)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from reconciler.host.items import Extension, Item, ItemFault, LoadedFrom, Module
 from reconciler.host.load import Loaded
 from reconciler.host.routes import Routes, make_routes
-from reconciler.host.served import Extension, ItemFault, LoadedFrom, Module
+
+_Item = TypeVar("_Item", Extension, Module)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +32,8 @@ class Snapshot:
         return [fault.message for fault in self.faults if fault.name in (name, f"{name} (routes)")]
 
     def summary(self) -> str:
-        """One line for whoever starts it; what is switched off is installed, but not loaded."""
-        on = Counter(extension.origin for extension in self.extensions.values() if extension.enabled)
+        """One line for the person who starts the host; what is switched off is installed, but not loaded."""
+        on = Counter(extension.definition.origin for extension in self.extensions.values() if extension.enabled)
         modules = sum(module.enabled for module in self.modules.values())
         return (
             f"Loaded {on[LoadedFrom.BUILTIN]} builtin, {on[LoadedFrom.INSTALLED]} installed, "
@@ -50,31 +53,17 @@ class Difference:
 
 def make_snapshot(loaded: Loaded) -> Snapshot:
     """Decide which of several items of one name is served, and where the endpoints lie."""
-    extensions: dict[str, Extension] = {}
-    faults, warnings = list(loaded.faults), []
-    for extension in loaded.extensions:
-        holder = extensions.setdefault(extension.name, extension)
-        if holder is extension:
-            continue
-        if holder.origin is extension.origin:
-            faults.append(ItemFault(name=extension.folder.name, message=_taken(extension.name, holder.folder.name)))
-        else:
-            warnings.append(
-                f"the {holder.origin} extension {extension.name} is served; "
-                f"the {extension.origin} one in {extension.folder} is not"
-            )
-    modules: dict[str, Module] = {}
-    for module in loaded.modules:
-        kept = modules.setdefault(module.name, module)
-        if kept is not module:
-            faults.append(ItemFault(name=module.folder.name, message=_taken(module.name, kept.folder.name)))
+    extensions, copies = _by_name(loaded.extensions)
+    modules, more_copies = _by_name(loaded.modules)
     routes, conflicts = make_routes(extensions.values())
+    pairs = [*copies, *more_copies]
+    taken = [_taken(item, first) for item, first in pairs if _are_equals(item, first)]
     return Snapshot(
         extensions=extensions,
         modules=modules,
         routes=routes,
-        faults=(*faults, *conflicts),
-        warnings=tuple(warnings),
+        faults=(*loaded.faults, *taken, *conflicts),
+        warnings=tuple(_hidden(item, first) for item, first in pairs if not _are_equals(item, first)),
     )
 
 
@@ -88,13 +77,32 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
     )
 
 
+def _by_name(items: Iterable[_Item]) -> tuple[dict[str, _Item], list[tuple[_Item, _Item]]]:
+    """The first item of each name; and each further one of a name, with that first one."""
+    found: dict[str, _Item] = {}
+    pairs = [(item, found.setdefault(item.name, item)) for item in items]
+    return found, [(item, first) for item, first in pairs if item is not first]
+
+
+def _are_equals(item: Item, first: Item) -> bool:
+    return item.definition.origin is first.definition.origin
+
+
+def _taken(item: Item, first: Item) -> ItemFault:
+    message = f"the name '{item.name}' is already that of {first.definition.folder.name}"
+    return ItemFault(name=item.definition.folder.name, message=message)
+
+
+def _hidden(item: Item, first: Item) -> str:
+    return (
+        f"the {first.definition.origin} extension {item.name} is served; "
+        f"the {item.definition.origin} one in {item.definition.folder} is not"
+    )
+
+
 def _state(extension: Extension) -> tuple[str, str, bool]:
-    return str(extension.folder), extension.digest, extension.enabled
+    return str(extension.definition.folder), extension.definition.digest, extension.enabled
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
-
-
-def _taken(name: str, holder: str) -> str:
-    return f"the name '{name}' is already that of {holder}"

@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.commands.migrate import Migration, migrate
 from reconciler.errors import LlamagateError, StorageError
-from reconciler.host.runtime import Runtime, look_at_synchronising, synchronise
+from reconciler.host.runtime import Runtime, propose_synchronising, synchronise
 from reconciler.model.home import Home
 from reconciler.model.plan import Plan
 from reconciler.reconcile.readers import steadily
@@ -22,11 +22,12 @@ def start(runtime: Runtime, *, migrates: bool) -> None:
     """
     settings = runtime.settings
     if migrates and settings.legacy is not None:
-        asked = Migration(folder=settings.legacy, skips_invalid=True)
-        _tell(runtime, migrate(runtime.env, settings.file, asked, runtime.watch, explain=None).plan, "migrated")
+        migration = Migration(folder=settings.legacy, skips_invalid=True)
+        outcome = migrate(runtime.env, settings.file, migration, runtime.listener, explain=None)
+        _tell(runtime, outcome.plan, "migrated")
     _heal(runtime)
-    found = runtime.refresh().snapshot
-    for line in (*found.warnings, *map(str, found.faults), found.summary()):
+    snapshot = runtime.refresh().snapshot
+    for line in (*snapshot.warnings, *map(str, snapshot.faults), snapshot.summary()):
         runtime.tell(line)
 
 
@@ -34,7 +35,7 @@ def _heal(runtime: Runtime) -> None:
     """Sync; where the home cannot be written, only tell what a sync would do."""
     env, file = runtime.env, runtime.settings.file
     try:
-        _tell(runtime, synchronise(env, file, runtime.watch).plan, "synchronised")
+        _tell(runtime, synchronise(env, file, runtime.listener).plan, "synchronised")
     except StorageError as error:
         runtime.tell(f"registry and disk are left as they are: {error.message}")
         _preview(runtime)
@@ -45,8 +46,8 @@ def _heal(runtime: Runtime) -> None:
 def _preview(runtime: Runtime) -> None:
     env, file = runtime.env, runtime.settings.file
     try:
-        looked = steadily(Home(env.home), lambda: look_at_synchronising(env, file))
-        _tell(runtime, looked.plan, "a sync would change")
+        proposal = steadily(Home(env.home), lambda: propose_synchronising(env, file))
+        _tell(runtime, proposal.plan, "a sync would change")
     except LlamagateError as error:
         runtime.tell(f"what a sync would change is not known: {error.message}")
 

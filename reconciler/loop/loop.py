@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -80,6 +81,11 @@ class Loop:
         self.reporter.manager.tell("STOPPING=1")
         self._leave()
         self._tell(Event("Stopped", "stopped watching"))
+
+    def stop(self) -> None:
+        """Ask ``run`` to end, from any thread; the change under way is finished first."""
+        self.wake.stopped_by = signal.SIGTERM
+        self.wake.trigger()
 
     def once(self) -> Tried:
         """One attempt, and no more."""

@@ -9,7 +9,7 @@ import pytest
 from reconciler.host.engine.expression import MAX_CONDITION_CHARACTERS, first_that_holds, holds
 from reconciler.host.engine.state import State
 from reconciler.host.errors import RunError
-from reconciler.host.served import Rule
+from reconciler.host.items import Rule
 
 VALUES: dict[str, Any] = {
     "level": "high",

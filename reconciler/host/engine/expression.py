@@ -16,7 +16,7 @@ from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
 
 from reconciler.host.engine.state import Missing, State
 from reconciler.host.errors import RunError
-from reconciler.host.served import Rule
+from reconciler.host.items import Rule
 from reconciler.model.config import Json, JsonObject
 
 MAX_CONDITION_CHARACTERS: Final = 2_000

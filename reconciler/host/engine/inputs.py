@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.host.engine.outputs import has_type
+from reconciler.host.engine.json_values import has_type
 from reconciler.host.engine.state import State
 from reconciler.host.errors import RunInputError
+from reconciler.host.items import DeclaredInput, Extension
 from reconciler.host.schema import Schema
-from reconciler.host.served import DeclaredInput, Extension
 from reconciler.model.config import JsonObject
 
 _TYPE_NAMES: Final = {

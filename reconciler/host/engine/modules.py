@@ -11,7 +11,7 @@ from reconciler.host.engine.inputs import checked_by
 from reconciler.host.engine.run import Run, placed, within
 from reconciler.host.engine.state import State
 from reconciler.host.errors import RunError
-from reconciler.host.served import Module, ModuleStep
+from reconciler.host.items import Module, ModuleStep
 from reconciler.model.config import JsonObject
 
 _MOST_STEPS: Final = 100
@@ -69,7 +69,7 @@ class ModuleRecord:
 
 def module_named(run: Run, name: str) -> Module:
     """The module ``name``. ``RunError`` where there is none that could run."""
-    module = run.services.served.modules.get(name)
+    module = run.services.modules.get(name)
     if module is None:
         raise RunError(f"there is no agentic module '{name}'")
     if not module.enabled:

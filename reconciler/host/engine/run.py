@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from reconciler.host.errors import RunError, RunInputError, RunTimeoutError
-from reconciler.host.served import UNGUARDED, Extension, Guardrails, LoadedFrom, Module
+from reconciler.host.items import UNGUARDED, Extension, Guardrails, LoadedFrom, Module
 from reconciler.model.config import JsonObject
 
 _Number = TypeVar("_Number", int, float)
@@ -52,25 +52,16 @@ class Model(Protocol):
         """The model's answer. ``ModelError``, or ``RunTimeoutError``, where there is none."""
 
 
-class ServedItems(Protocol):
-    """The items that a run can call: those that were served when it began."""
-
-    @property
-    def extensions(self) -> Mapping[str, Extension]: ...
-
-    @property
-    def modules(self) -> Mapping[str, Module]: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the engine is given.
+    """What the engine is given. ``extensions`` and ``modules`` are those that were served when the run began.
 
     ``is_mutable`` knows which paths of an item may be written; ``answered`` is told of each answer of a model, with the
     trace id; ``execute`` runs an extension, for the steps that call others.
     """
 
-    served: ServedItems
+    extensions: Mapping[str, Extension]
+    modules: Mapping[str, Module]
     model: Model
     limits: RunLimits
     default_model: str
@@ -106,7 +97,7 @@ class Run:
 
     def inside(self, extension: Extension) -> Run:
         """The level of an extension that is called; what a module brings stays between the module's own."""
-        own = self.own if extension.origin is LoadedFrom.BUNDLED else {}
+        own = self.own if extension.definition.origin is LoadedFrom.BUNDLED else {}
         return replace(self.deeper(extension.guardrails), own=own)
 
     def deeper(self, guardrails: Guardrails) -> Run:
@@ -118,7 +109,7 @@ class Run:
 
     def extension(self, name: str) -> Extension:
         """The extension that a step calls ``name``. ``RunError`` where there is none that could run."""
-        found = self.own.get(name) or self.services.served.extensions.get(name)
+        found = self.own.get(name) or self.services.extensions.get(name)
         if found is None:
             raise RunError(f"there is no extension '{name}'")
         if not found.enabled:

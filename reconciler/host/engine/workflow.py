@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from reconciler.host.engine.builtin_steps import STEPS
 from reconciler.host.engine.expression import first_that_holds
 from reconciler.host.engine.inputs import checked_state
-from reconciler.host.engine.outputs import declared, object_in
+from reconciler.host.engine.json_values import as_type, object_in
 from reconciler.host.engine.run import Question, Run, placed, within
 from reconciler.host.engine.state import REFERENCE, State, text_of
-from reconciler.host.engine.step import Call, Given, asked
-from reconciler.host.engine.steps import STEPS
+from reconciler.host.engine.step_call import StepCall, StepResult, asked
 from reconciler.host.errors import RunError
-from reconciler.host.served import Extension, Task
-from reconciler.model.config import JsonObject
+from reconciler.host.items import DeclaredOutput, Extension, Task
+from reconciler.model.config import Json, JsonObject
 
 _SETTINGS_NOT_SENT: Final = frozenset(["provider", "model_name", "model"])
 
@@ -35,21 +35,35 @@ async def _go_through(run: Run, extension: Extension, state: State) -> JsonObjec
     for number, step in enumerate(extension.steps, 1):
         where = f"step {number} ({step.name}: {step.uses})" if step.name else f"step {number} ({step.uses})"
         try:
-            found = await _perform(Call(run=run, extension=extension, step=step, state=state))
+            result = await _perform(StepCall(run=run, extension=extension, step=step, state=state))
         except RunError as error:
             if not step.goes_on:
                 raise placed(error, where) from error
             state.note(step.name, {}, {"error": error.message})
             continue
-        view = found.view or found.result
-        state.note(step.name, found.result, view)
+        view = result.view or result.values
+        state.note(step.name, result.values, view)
         named = state.mapping(step.outputs, REFERENCE)
         state.note(step.name, named, {**view, **named})
-        gave |= found.result | named
-    return declared(extension, state.values, gave)
+        gave |= result.values | named
+    return _declared(extension, state.values, gave)
 
 
-async def _perform(call: Call) -> Given:
+def _declared(extension: Extension, values: JsonObject, steps_gave: JsonObject) -> JsonObject:
+    """The extension's outputs as far as they came out; where none did, what the steps gave."""
+    found = {
+        output.id: as_type(value, output.type)
+        for output in extension.outputs
+        if (value := _value_of(output, values)) is not None
+    }
+    return found or steps_gave
+
+
+def _value_of(output: DeclaredOutput, values: JsonObject) -> Json:
+    return values.get(output.id, values.get("output_file") if output.type == "file" else None)
+
+
+async def _perform(call: StepCall) -> StepResult:
     function = STEPS.get(call.step.uses)
     if function is None:
         raise RunError(f"there is no step '{call.step.uses}'; known are {', '.join(sorted(STEPS))}")

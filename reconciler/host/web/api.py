@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import TypeVar
 
 from starlette.responses import Response
 
 from reconciler.host.errors import RunError
+from reconciler.host.items import Endpoint, Extension, Item, Module
 from reconciler.host.routes import Match
 from reconciler.host.runtime import RefreshResult, Runtime
-from reconciler.host.served import Endpoint, Extension, Module
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.openapi import openapi_document
 from reconciler.host.web.request import Call, endpoint_input
@@ -17,6 +19,7 @@ from reconciler.host.web.response import Problem, answer, bad_request, not_found
 from reconciler.model.config import JsonObject
 
 _PARTIAL = 206
+_Item = TypeVar("_Item", Extension, Module)
 
 
 class Api:
@@ -37,47 +40,47 @@ class Api:
             }
         )
 
-    async def openapi(self, asked: Call) -> Response:
-        return answer(openapi_document(asked.snapshot))
+    async def openapi(self, call: Call) -> Response:
+        return answer(openapi_document(call.snapshot))
 
     # Extensions
 
-    async def list_extensions(self, asked: Call) -> Response:
-        found = [_in_short(extension) for extension in asked.snapshot.extensions.values()]
+    async def list_extensions(self, call: Call) -> Response:
+        found = [{**_in_short(one), "type": one.type} for one in call.snapshot.extensions.values()]
         return answer({"count": len(found), "extensions": [*found]})
 
-    async def get_extension(self, asked: Call) -> Response:
-        extension = _extension(asked)
+    async def get_extension(self, call: Call) -> Response:
+        extension = _named(call, call.snapshot.extensions, "Extension")
         return answer(
             {
                 **_in_short(extension),
-                "inputs": extension.raw_inputs,
-                "outputs": extension.raw_outputs,
-                "origin": str(extension.origin),
+                "type": extension.type,
+                **extension.written,
+                "origin": str(extension.definition.origin),
                 "endpoints": [_endpoint(endpoint) for endpoint in extension.endpoints],
-                "faults": [*asked.snapshot.faults_of(extension.name)],
+                "faults": [*call.snapshot.faults_of(extension.name)],
             }
         )
 
-    async def execute_extension(self, asked: Call) -> Response:
-        extension = _extension(asked)
+    async def execute_extension(self, call: Call) -> Response:
+        extension = _named(call, call.snapshot.extensions, "Extension")
         if not extension.enabled:
             raise Problem(503, "service_unavailable", "Extension is disabled")
         if extension.type != "workflow":
             raise bad_request("Only workflow extensions can be executed via API")
-        return await self._run(asked, extension, asked.document())
+        return await self._run(call, extension, call.document())
 
-    async def call_endpoint(self, asked: Call, match: Match) -> Response:
-        return await self._run(asked, match.route.extension, endpoint_input(asked, match))
+    async def call_endpoint(self, call: Call, match: Match) -> Response:
+        return await self._run(call, match.route.extension, endpoint_input(call, match))
 
-    async def refresh(self, _asked: Call) -> Response:
+    async def refresh(self, _call: Call) -> Response:
         if self._next_refresh is None:  # else one that has not begun yet will see whatever this one would
             self._next_refresh = asyncio.create_task(self._refresh())
-        refreshed = await asyncio.shield(self._next_refresh)
-        now, changed = refreshed.snapshot, refreshed.changed
+        result = await asyncio.shield(self._next_refresh)
+        now, changed = result.snapshot, result.changed
         document: JsonObject = {
             "added": [*changed.added],
-            "builtin": sum(extension.origin == "builtin" for extension in now.extensions.values()),
+            "builtin": sum(extension.definition.origin == "builtin" for extension in now.extensions.values()),
             "removed": [*changed.removed],
             "status": "partial" if now.faults else "refreshed",
             "total": len(now.extensions),
@@ -91,49 +94,48 @@ class Api:
             self._next_refresh = None
             return await asyncio.to_thread(self.runtime.refresh)
 
-    async def put_extension(self, asked: Call) -> Response:
+    async def put_extension(self, call: Call) -> Response:
         if not self.runtime.settings.takes_manifests:
             return answer({"code": "UPSERT_NOT_CONFIGURED", "error": "Workflow upsert is not enabled"}, 501)
-        if not asked.body.strip():
+        if not call.body.strip():
             raise bad_request("Request body is required (YAML or JSON manifest)")
         async with self._one_change:
-            path = await asyncio.to_thread(self.runtime.upsert, asked.name, asked.body)
-        return answer({"name": asked.name, "path": str(path), "status": "ok"})
+            path = await asyncio.to_thread(self.runtime.upsert, call.name, call.body)
+        return answer({"name": call.name, "path": str(path), "status": "ok"})
 
     # Modules
 
-    async def list_modules(self, asked: Call) -> Response:
-        found = [_module_in_short(module) for module in asked.snapshot.modules.values()]
+    async def list_modules(self, call: Call) -> Response:
+        found = [_in_short(module) for module in call.snapshot.modules.values()]
         return answer({"count": len(found), "modules": [*found]})
 
-    async def get_module(self, asked: Call) -> Response:
-        module = _module(asked)
+    async def get_module(self, call: Call) -> Response:
+        module = _named(call, call.snapshot.modules, "Agentic module")
         return answer(
             {
-                **_module_in_short(module),
-                "inputs": module.raw_inputs,
-                "outputs": module.raw_outputs,
+                **_in_short(module),
+                **module.written,
                 "steps": [{"extension": step.extension, "name": step.name} for step in module.steps],
-                "faults": [*_missing(asked.snapshot, module)],
+                "faults": [*_missing(call.snapshot, module)],
             }
         )
 
-    async def execute_module(self, asked: Call) -> Response:
-        module = _module(asked)
+    async def execute_module(self, call: Call) -> Response:
+        module = _named(call, call.snapshot.modules, "Agentic module")
         if not module.enabled:
             raise Problem(503, "service_unavailable", "Agentic module is disabled")
-        running = self.runtime.run_module(asked.snapshot, module, asked.document(), asked.request_id)
-        record = await asked.unless_left(running)
+        running = self.runtime.run_module(call.snapshot, module, call.document(), call.request_id)
+        record = await call.unless_left(running)
         if record.error is not None:
             problem = problem_of(record.error, "Module")
             problem.more = {"run_record": record.to_document()}
             raise problem
         return self._limited({"data": record.to_document(), "success": True})
 
-    async def _run(self, asked: Call, extension: Extension, given: JsonObject) -> Response:
+    async def _run(self, call: Call, extension: Extension, given: JsonObject) -> Response:
         try:
-            running = self.runtime.run(asked.snapshot, extension, given, asked.request_id)
-            result = await asked.unless_left(running)
+            running = self.runtime.run(call.snapshot, extension, given, call.request_id)
+            result = await call.unless_left(running)
         except RunError as error:
             raise problem_of(error, "Extension") from error
         return self._limited({"data": result, "success": True})
@@ -145,36 +147,20 @@ class Api:
         return response
 
 
-def _extension(asked: Call) -> Extension:
-    found = asked.snapshot.extensions.get(asked.name)
-    if found is None:
-        raise not_found("Extension", asked.snapshot.faults_of(asked.name))
-    return found
+def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:
+    """The item in the path. ``Problem`` where it is not served."""
+    item = items.get(call.name)
+    if item is None:
+        raise not_found(what, call.snapshot.faults_of(call.name))
+    return item
 
 
-def _module(asked: Call) -> Module:
-    found = asked.snapshot.modules.get(asked.name)
-    if found is None:
-        raise not_found("Agentic module", asked.snapshot.faults_of(asked.name))
-    return found
-
-
-def _in_short(extension: Extension) -> JsonObject:
+def _in_short(item: Item) -> JsonObject:
     return {
-        "description": extension.description,
-        "enabled": extension.enabled,
-        "name": extension.name,
-        "type": extension.type,
-        "version": extension.version,
-    }
-
-
-def _module_in_short(module: Module) -> JsonObject:
-    return {
-        "description": module.description,
-        "enabled": module.enabled,
-        "name": module.name,
-        "version": module.version,
+        "description": item.description,
+        "enabled": item.enabled,
+        "name": item.name,
+        "version": item.version,
     }
 
 

@@ -126,7 +126,7 @@ class _Gate:
         self._runtime.tell(f"request {request_id} met a bug ({type(error).__name__}):\n{trace}")
 
 
-async def _no_route(_asked: Call) -> Response:
+async def _no_route(_call: Call) -> Response:
     raise not_found("Endpoint")
 
 

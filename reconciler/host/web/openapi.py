@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler import __version__
-from reconciler.host.served import Extension
+from reconciler.host.items import Extension
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
 
@@ -81,8 +81,9 @@ def _operation(summary: str, names: Iterable[str], *, needs_key: bool) -> JsonOb
 
 
 def _input_schema(extension: Extension) -> JsonObject:
-    if isinstance(extension.raw_inputs, dict):
-        return extension.raw_inputs
+    written = extension.written["inputs"]
+    if isinstance(written, dict):
+        return written
     return {
         "type": "object",
         "properties": {one.id: {"type": one.type} if one.type in _TYPES else {} for one in extension.inputs},

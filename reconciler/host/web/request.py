@@ -1,4 +1,4 @@
-"""A request on its way in: its id, its body, and what it asks to be run with."""
+"""A request on its way in: its body, the item in its path, and what an endpoint is given of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from reconciler.documents import json_text
 from reconciler.errors import InputError
-from reconciler.host.engine.outputs import as_type
+from reconciler.host.engine.json_values import as_type
+from reconciler.host.items import Extension
 from reconciler.host.routes import Match
-from reconciler.host.served import Extension
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.response import Problem, bad_request
 from reconciler.model.config import Json, JsonObject
@@ -97,15 +97,15 @@ def path_below(request: Request) -> tuple[str, tuple[str, ...]]:
     return unquote(name), tuple(unquote(part) for part in parts)
 
 
-def endpoint_input(asked: Call, match: Match) -> JsonObject:
+def endpoint_input(call: Call, match: Match) -> JsonObject:
     """What an endpoint's workflow is given: body, then query, then the values in the path, which count most.
 
     A single object that the workflow requires and the body does not name is the body itself: that is how webhooks,
     whose senders know nothing of our inputs, are written. ``Problem`` where the endpoint's schema forbids the request.
     """
     extension, endpoint = match.route.extension, match.route.endpoint
-    body = asked.document() if asked.body.strip() else {}
-    texts: Mapping[str, str] = {**dict(asked.request.query_params), **match.parameters}
+    body = call.document() if call.body.strip() else {}
+    texts: Mapping[str, str] = {**dict(call.request.query_params), **match.parameters}
     types = {one.id: one.type for one in extension.inputs}
     read: JsonObject = {name: as_type(text, types.get(name, "string")) for name, text in texts.items()}
     given = {**read, **body, **{name: read[name] for name in match.parameters}}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Difference, Snapshot
@@ -18,25 +17,9 @@ from reconciler.model.home import Home
 from reconciler.reconcile.proposal import Options
 
 
-@dataclass(frozen=True, slots=True)
-class Watching:
-    """A loop that is ready to run, in a thread of its own. ``stop`` may be called from any other."""
-
-    _loop: Loop
-
-    def run(self) -> None:
-        """Watch until someone asks to stop; the change under way is finished first."""
-        self._loop.run()
-
-    def stop(self) -> None:
-        """Ask it to end."""
-        self._loop.wake.stopped_by = signal.SIGTERM
-        self._loop.wake.trigger()
-
-
 @contextmanager
-def watching(runtime: Runtime, options: Options) -> Iterator[Watching]:
-    """A watcher of the runtime's home, the only one there is; ``BusyError`` where another is at work."""
+def watching(runtime: Runtime, options: Options) -> Iterator[Loop]:
+    """A watcher of the runtime's home, ready to run; the only one there is: ``BusyError`` where another is at work."""
     # Where no gateway is named, the default address is this very process, which needs no call.
     env = replace(runtime.env, is_own_home=False)
     reporter = Reporter(Home(env.home), speak=runtime.tell, emit=lambda _: None)
@@ -45,7 +28,7 @@ def watching(runtime: Runtime, options: Options) -> Iterator[Watching]:
         events = Events(wake)
         try:
             loop_options = LoopOptions(env=env, options=options)
-            yield Watching(Loop(loop_options, reporter, wake, events=events, looked=lambda: look_again(runtime)))
+            yield Loop(loop_options, reporter, wake, events=events, looked=lambda: look_again(runtime))
         finally:
             events.close()
             wake.close()
@@ -53,9 +36,8 @@ def watching(runtime: Runtime, options: Options) -> Iterator[Watching]:
 
 def look_again(runtime: Runtime) -> None:
     """Refresh, and tell what is news."""
-    before = runtime.snapshot
-    refreshed = runtime.refresh()
-    for line in _news(before, refreshed.snapshot, refreshed.changed):
+    before, result = runtime.snapshot, runtime.refresh()
+    for line in _news(before, result.snapshot, result.changed):
         runtime.tell(line)
 
 

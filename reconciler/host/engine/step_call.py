@@ -7,24 +7,24 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from reconciler.host.engine.files import ItemFiles
-from reconciler.host.engine.outputs import object_in
+from reconciler.host.engine.json_values import object_in
 from reconciler.host.engine.run import Question, Run
 from reconciler.host.engine.state import Missing, State, text_of
 from reconciler.host.errors import RunError
-from reconciler.host.served import Extension, Step
+from reconciler.host.items import Extension, Step
 from reconciler.model.config import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a step gave: ``result`` joins the state; ``view`` is what later steps see under the step's name."""
+class StepResult:
+    """What a step gave: ``values`` join the state; ``view`` is what later steps see under the step's name."""
 
-    result: JsonObject
+    values: JsonObject
     view: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class StepCall:
     """One step of a workflow, as its function sees it."""
 
     run: Run
@@ -67,19 +67,21 @@ class Call:
             raise RunError("the guardrail no_filesystem_access forbids it")
         self.run.budget.spend()
         services = self.run.services
-        files = ItemFiles(folder=self.extension.folder, is_mutable=services.is_mutable, limit=services.limits.file)
+        files = ItemFiles(
+            folder=self.extension.definition.folder, is_mutable=services.is_mutable, limit=services.limits.file
+        )
         return await asyncio.to_thread(work, files)
 
 
 async def asked(run: Run, question: Question) -> str:
-    """The model's answer, and its tokens told to whoever counts them. The longest that guardrails allow is kept to."""
+    """The model's answer, and its tokens told to the observers. The longest that guardrails allow is kept to."""
     run.budget.spend()
-    answer = await run.services.model.ask(question)
-    await run.services.answered(answer, run.trace_id)
+    reply = await run.services.model.ask(question)
+    await run.services.answered(reply, run.trace_id)
     longest = run.guardrails.max_output
-    if longest is not None and len(answer.text) > longest:
-        raise RunError(f"the model's answer has {len(answer.text)} characters; max_output_length allows {longest}")
-    return answer.text
+    if longest is not None and len(reply.text) > longest:
+        raise RunError(f"the model's answer has {len(reply.text)} characters; max_output_length allows {longest}")
+    return reply.text
 
 
 def reply_view(text: str) -> JsonObject:
@@ -87,4 +89,4 @@ def reply_view(text: str) -> JsonObject:
     return {**(object_in(text) or {}), "content": text, "llm_response": text}
 
 
-StepFunction = Callable[[Call], Awaitable[Given]]
+StepFunction = Callable[[StepCall], Awaitable[StepResult]]

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from reconciler.host.schema import Schema
 from reconciler.model.config import Json, JsonObject
-
-if TYPE_CHECKING:
-    from reconciler.host.schema import Schema
 
 
 class LoadedFrom(StrEnum):
@@ -118,31 +116,44 @@ UNGUARDED = Guardrails()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extension:
-    """One extension. ``digest`` tells two states of its definition apart; ``raw_inputs`` are shown as written.
+class Definition:
+    """Where the definition of an item was found. ``digest`` tells two states of it apart.
 
     ``templates`` are its prompts by name: taken with the manifest, so that no run mixes those of two versions.
     """
 
-    name: str
-    version: str
-    description: str
-    type: ExtensionType
+    id: str
     origin: LoadedFrom
     folder: Path
     digest: str
+    templates: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What extensions and modules have in common. ``written`` are its inputs and outputs as the manifest has them."""
+
+    name: str
+    version: str
+    description: str
+    definition: Definition
     enabled: bool = True
-    config: JsonObject = field(default_factory=dict)
-    raw_inputs: Json = None
-    raw_outputs: Json = None
-    inputs: tuple[DeclaredInput, ...] = ()
-    outputs: tuple[DeclaredOutput, ...] = ()
-    steps: tuple[Step, ...] = ()
-    task: Task | None = None
-    hooks: tuple[Hook, ...] = ()
-    endpoints: tuple[Endpoint, ...] = ()
-    guardrails: Guardrails = UNGUARDED
-    templates: Mapping[str, str] = field(default_factory=dict, repr=False)
+    written: JsonObject
+    guardrails: Guardrails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension(Item):
+    """One extension; what its type has no use for is empty."""
+
+    type: ExtensionType
+    config: JsonObject
+    inputs: tuple[DeclaredInput, ...]
+    outputs: tuple[DeclaredOutput, ...]
+    steps: tuple[Step, ...]
+    task: Task | None
+    hooks: tuple[Hook, ...]
+    endpoints: tuple[Endpoint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,21 +167,12 @@ class ModuleStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Module:
+class Module(Item):
     """One agentic module. ``bundled`` holds its own extensions by name and by path."""
 
-    name: str
-    version: str
-    description: str
-    folder: Path
-    digest: str
-    enabled: bool = True
     steps: tuple[ModuleStep, ...]
     bundled: Mapping[str, Extension]
-    raw_inputs: Json = None
-    raw_outputs: Json = None
-    inputs: Schema | None = None
-    guardrails: Guardrails = UNGUARDED
+    inputs: Schema | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The JSON in what a model says, and declared outputs out of what a run came to. Pure."""
+"""The JSON in what a model says, and values as the types that outputs and inputs declare. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from itertools import chain, islice
 from typing import Final
 
-from reconciler.host.served import DeclaredOutput, Extension
 from reconciler.model.config import Json, JsonObject
 
 _FENCED: Final = re.compile(r"```[a-zA-Z]*[^\S\n]*\n(.*?)```", re.DOTALL)
@@ -55,20 +54,6 @@ def as_type(value: Json, name: str) -> Json:
         return value
     found = object_in(value) if name == "object" else json_value(_unfenced(value))
     return found if found is not None and has_type(found, name) else value
-
-
-def declared(extension: Extension, values: JsonObject, steps_gave: JsonObject) -> JsonObject:
-    """The extension's outputs as far as they came out; where none did, what the steps gave."""
-    found = {
-        output.id: as_type(value, output.type)
-        for output in extension.outputs
-        if (value := _value_of(output, values)) is not None
-    }
-    return found or steps_gave
-
-
-def _value_of(output: DeclaredOutput, values: JsonObject) -> Json:
-    return values.get(output.id, values.get("output_file") if output.type == "file" else None)
 
 
 def _unfenced(text: str) -> str:
