@@ -24,15 +24,7 @@ MAX_CONDITION_CHARACTERS: Final = 2_000
 _PLACEHOLDER: Final = re.compile(r"(?P<quote>['\"]?)\{\{\s*(?P<path>[\w.-]+)\s*\}\}(?P=quote)")
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UAdd, ast.USub)
 _COMPARING: Final = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Not)
-_NODES: Final = (
-    ast.Constant,
-    ast.Name,
-    ast.UnaryOp,
-    ast.BinOp,
-    ast.BoolOp,
-    ast.Compare,
-    ast.Subscript,
-)
+_NODES: Final = (ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.Subscript)
 _WORDS: Final[JsonObject] = {"true": True, "false": False, "null": None}
 
 
@@ -56,21 +48,17 @@ def holds(condition: str | bool, state: State, names: JsonObject) -> bool:
     expression, placed = _with_names(condition, state)
     try:
         parsed = ast.parse(expression, mode="eval").body
-        return bool(_evaluator(_Variables(state, names, placed)).eval(expression, previously_parsed=parsed))
+        return bool(_evaluator(_names_of(state, names, placed)).eval(expression, previously_parsed=parsed))
     except (InvalidExpression, SyntaxError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise RunError(f"the rule {condition[:80]!r} cannot be evaluated: {_reason(error)}") from error
     except (RecursionError, MemoryError) as error:
         raise RunError(f"the rule {condition[:80]!r} is nested too deep") from error
 
 
-class _Variables:
+def _names_of(state: State, names: JsonObject, placed: JsonObject) -> Callable[[ast.Name], Json]:
     """What the names in a condition stand for; called with the name's node."""
-
-    def __init__(self, state: State, names: JsonObject, placed: JsonObject) -> None:
-        self._known = {**_WORDS, "inputs": state.inputs, "steps": state.steps, **state.values, **names, **placed}
-
-    def __call__(self, node: ast.Name) -> Json:
-        return self._known.get(node.id)
+    known = {**_WORDS, "inputs": state.inputs, "steps": state.steps, **state.values, **names, **placed}
+    return lambda node: known.get(node.id)
 
 
 def _with_names(condition: str, state: State) -> tuple[str, JsonObject]:
@@ -86,7 +74,7 @@ def _with_names(condition: str, state: State) -> tuple[str, JsonObject]:
     return _PLACEHOLDER.sub(name, condition).strip(), placed
 
 
-def _evaluator(names: _Variables) -> Any:
+def _evaluator(names: Callable[[ast.Name], Json]) -> Any:
     allowed = (*_ARITHMETIC, *_COMPARING)
     operators: dict[Any, Any] = {kind: does for kind, does in DEFAULT_OPERATORS.items() if kind in allowed}
     operators[ast.Mod] = _remainder

@@ -30,34 +30,26 @@ class ItemFiles:
     limit: int
 
     def read(self, path: str) -> str:
-        """The text of a file. ``RunError`` where it is none, is too large or lies elsewhere."""
-        return self.read_bytes(path).decode("utf-8", "replace")
-
-    def read_bytes(self, path: str) -> bytes:
-        """The bytes of a file; errors as for ``read``."""
+        """The text of a file. ``RunError`` where it is none, is too large or is outside the item."""
         path = _inside(path)
-        with self._parent(path) as (folder, name):
-            descriptor = os.open(name, READ, dir_fd=folder)
-            try:
-                status = os.fstat(descriptor)
-                if not stat.S_ISREG(status.st_mode):
-                    raise RunError(f"{path} is no regular file")
-                return self._all(descriptor, path)
-            finally:
-                os.close(descriptor)
+        with self._parent(path) as folder, _opened(_name(path), READ, folder) as descriptor:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise RunError(f"{path} is no regular file")
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                data = stream.read(self.limit + 1)
+        if len(data) > self.limit:
+            raise RunError(f"{path} has more than {self.limit} bytes")
+        return data.decode("utf-8", "replace")
 
     def write(self, path: str, data: bytes) -> str:
         """Replace the file at once, and make its folders. Returns the path within the item."""
         path = self._writable(path, data)
-        with self._parent(path, make=True) as (folder, name):
-            temporary = f"{_TEMPORARY}-{os.urandom(8).hex()}"
-            descriptor = os.open(temporary, CREATE, 0o644, dir_fd=folder)
+        temporary = f"{_TEMPORARY}-{os.urandom(8).hex()}"
+        with self._parent(path, make=True) as folder:
             try:
-                try:
+                with _opened(temporary, CREATE, folder) as descriptor:
                     write_all(descriptor, data)
-                finally:
-                    os.close(descriptor)
-                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.replace(temporary, _name(path), src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
@@ -67,20 +59,9 @@ class ItemFiles:
     def append(self, path: str, data: bytes) -> str:
         """Add to the end of the file, in one write; else as ``write``."""
         path = self._writable(path, data)
-        with self._parent(path, make=True) as (folder, name):
-            descriptor = os.open(name, _APPEND, 0o644, dir_fd=folder)
-            try:
-                write_all(descriptor, data)
-            finally:
-                os.close(descriptor)
+        with self._parent(path, make=True) as folder, _opened(_name(path), _APPEND, folder) as descriptor:
+            write_all(descriptor, data)
         return path
-
-    def _all(self, descriptor: int, path: str) -> bytes:
-        with os.fdopen(os.dup(descriptor), "rb") as stream:
-            data = stream.read(self.limit + 1)
-        if len(data) > self.limit:
-            raise RunError(f"{path} has more than {self.limit} bytes")
-        return data
 
     def _writable(self, path: str, data: bytes) -> str:
         inside = _inside(path)
@@ -93,19 +74,31 @@ class ItemFiles:
         return inside
 
     @contextmanager
-    def _parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
-        """The open folder that holds ``path``, and the name in it. What the system refuses is a ``RunError``."""
-        *folders, name = path.split("/")
+    def _parent(self, path: str, *, make: bool = False) -> Iterator[int]:
+        """The open folder that holds ``path``. What the system refuses is a ``RunError``."""
         try:
             descriptor = os.open(self.folder, READ_FOLDER)
             try:
-                for part in folders:
+                for part in path.split("/")[:-1]:
                     descriptor = _entered(descriptor, part, make=make)
-                yield descriptor, name
+                yield descriptor
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise RunError(f"{path} cannot be used: {error.strerror}") from error
+
+
+@contextmanager
+def _opened(name: str, flags: int, folder: int) -> Iterator[int]:
+    descriptor = os.open(name, flags, 0o644, dir_fd=folder)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _entered(descriptor: int, part: str, *, make: bool) -> int:
