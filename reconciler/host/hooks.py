@@ -22,7 +22,7 @@ from jsonpath.exceptions import JSONPathError
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.run import Reply
 from reconciler.host.errors import RunError
-from reconciler.host.items import Extension, Hook
+from reconciler.host.items import Extension, Hook, Item
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
 
@@ -52,10 +52,9 @@ class HookEvent:
 class Hooks:
     """Runs the hooks of a snapshot. ``share`` gives a number from 0 to 1, by which requests are sampled."""
 
-    is_mutable: Callable[[str], bool]
+    files_of: Callable[[Item], ItemFiles]
     now: Callable[[], datetime]
     tell: Callable[[str], None]
-    limit: int
     share: Callable[[], float] = random.random
     _told: set[str] = field(default_factory=set)
     _one_report: threading.Lock = field(default_factory=threading.Lock)
@@ -75,8 +74,7 @@ class Hooks:
     async def _act(self, extension: Extension, hook: Hook, known: str, work: Callable[[ItemFiles], None]) -> None:
         try:
             _check_action(hook, known)
-            files = ItemFiles(folder=extension.definition.folder, is_mutable=self.is_mutable, limit=self.limit)
-            await asyncio.to_thread(work, files)
+            await asyncio.to_thread(work, self.files_of(extension))
         except RunError as error:
             line = f"the hook {hook.on} of {extension.name} failed: {error.message}"
             if line not in self._told:
@@ -114,7 +112,7 @@ class Hooks:
         }
         with self._one_report:  # held to the end of the write, also where the run is cancelled meanwhile
             rows = [*_report(files, path), row][-MAX_USAGE_ROWS:]
-            while len(data := _in_bytes(rows)) > self.limit and len(rows) > 1:
+            while len(data := _in_bytes(rows)) > files.limit and len(rows) > 1:
                 rows = rows[len(rows) // 2 :]
             files.write(path, data)
 

@@ -26,14 +26,6 @@ BUILTIN_FOLDER: Final = "builtin"
 _SHOWN_FAULTS: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemFolders:
-    """Where items are looked for. ``legacy`` is the folder ``extensions`` from which a gateway was started."""
-
-    home: Home
-    legacy: Path | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _LoadedFolder:
     """What a folder was read as, and the stamps of what was read. ``manifest`` has what its package says of itself."""
@@ -66,16 +58,17 @@ class _Place:
     origin: LoadedFrom
 
 
-def load(folders: ItemFolders, before: Loaded | None = None) -> Loaded:
+def load(home: Home, legacy: Path | None, before: Loaded | None) -> Loaded:
     """Read all that is there; items whose files and switch are as ``before`` are taken from there.
 
-    Where record or registry cannot be read, that is a fault, and manifests alone decide what is enabled.
+    ``legacy`` is the folder ``extensions`` from which a gateway was started. Where record or registry cannot be read,
+    that is a fault, and manifests alone decide what is enabled.
     """
-    record, registry, fault = _state(folders.home)
+    record, registry, fault = _state(home)
     items: list[Extension | Module] = []
     faults = [fault] if fault else []
     seen: dict[Path, _LoadedFolder] = {}
-    for place in _places(folders):
+    for place in _places(home, legacy):
         if isinstance(place, ItemFault):
             faults.append(place)
             continue
@@ -105,17 +98,16 @@ def _state(home: Home) -> tuple[Record, Registry, ItemFault | None]:
     return record, registry, None
 
 
-def _places(folders: ItemFolders) -> Iterator[_Place | ItemFault]:
+def _places(home: Home, legacy: Path | None) -> Iterator[_Place | ItemFault]:
     """Where items are, in the order of loading, and what keeps others out."""
-    legacy = folders.legacy
     if legacy is not None and (legacy / BUILTIN_FOLDER).is_dir():
         yield from _unmanaged(legacy / BUILTIN_FOLDER, LoadedFrom.BUILTIN)
     try:
-        present = sorted(present_items(folders.home))
+        present = sorted(present_items(home))
     except LlamagateError as error:
         yield _fault("the home", error)
     else:
-        yield from (_Place(folders.home.item(key), key, LoadedFrom.INSTALLED) for key in present)
+        yield from (_Place(home.item(key), key, LoadedFrom.INSTALLED) for key in present)
     if legacy is not None:
         yield from _unmanaged(legacy, LoadedFrom.LEGACY)
 
@@ -170,12 +162,9 @@ def _is_on(place: _Place, manifest: Manifest, record: Record, registry: Registry
 
 
 def _fault(name: str, error: LlamagateError) -> ItemFault:
-    return ItemFault(name=name, message=_in_one_line(error))
-
-
-def _in_one_line(error: LlamagateError) -> str:
+    """What is wrong, in one line."""
     if len(error.faults) < 2:
-        return error.message
+        return ItemFault(name=name, message=error.message)
     shown = "; ".join(str(fault) for fault in error.faults[:_SHOWN_FAULTS])
     more = len(error.faults) - _SHOWN_FAULTS
-    return f"{shown}; and {more} more" if more > 0 else shown
+    return ItemFault(name=name, message=f"{shown}; and {more} more" if more > 0 else shown)

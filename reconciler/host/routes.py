@@ -16,6 +16,7 @@ _LITERAL, _VALUE, _RESTS = 0, 1, 2
 
 _OWN: Final = frozenset([("GET", ()), ("HEAD", ()), ("PUT", ()), ("POST", ("execute",))])
 """Method and path below an extension's own that the host answers itself."""
+_REFRESH: Final = ("refresh", "POST", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def make_routes(extensions: Iterable[Extension]) -> tuple[Routes, tuple[ItemFaul
     faults = []
     for extension in extensions:
         for endpoint in extension.endpoints if extension.enabled else ():
-            route = Route(extension, endpoint, _parts(endpoint.path))
+            route = Route(extension, endpoint, _segments(endpoint.path))
             others = found.setdefault((endpoint.method, extension.name), [])
             problem = _problem(route, others)
             if problem:
@@ -106,16 +107,12 @@ def make_routes(extensions: Iterable[Extension]) -> tuple[Routes, tuple[ItemFaul
     return Routes({key: tuple(sorted(routes, key=_specificity)) for key, routes in found.items()}), tuple(faults)
 
 
-def segments(path: str) -> tuple[str, ...]:
+def _segments(path: str) -> tuple[_Segment, ...]:
     """A path in parts. A final ``/`` says nothing."""
-    return tuple(path.strip("/").split("/")) if path.strip("/") else ()
+    return tuple(_segment(text) for text in path.strip("/").split("/") if path.strip("/"))
 
 
-def _parts(path: str) -> tuple[_Segment, ...]:
-    return tuple(_part(text) for text in segments(path))
-
-
-def _part(text: str) -> _Segment:
+def _segment(text: str) -> _Segment:
     if match := _PARAMETER.fullmatch(text):
         return _Segment(_VALUE, match["colon"] or match["braces"])
     if match := _REST.fullmatch(text):
@@ -126,11 +123,7 @@ def _part(text: str) -> _Segment:
 def _problem(route: Route, others: list[Route]) -> str | None:
     endpoint = route.endpoint
     wanted = f"{endpoint.method} {endpoint.path}"
-    if (endpoint.method, route.shape) in _OWN or (route.extension.name, endpoint.method, route.shape) == (
-        "refresh",
-        "POST",
-        (),
-    ):
+    if (endpoint.method, route.shape) in _OWN or (route.extension.name, endpoint.method, route.shape) == _REFRESH:
         return f"{wanted} is a route of the host itself"
     if len(set(route.names)) != len(route.names):
         return f"{wanted} names a parameter twice"

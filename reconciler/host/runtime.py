@@ -12,12 +12,13 @@ from pathlib import Path
 from reconciler.commands.sync import propose_sync_of
 from reconciler.commands.upsert import upsert
 from reconciler.errors import LlamagateError, RefusedError
+from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import ModuleRecord, run_module
 from reconciler.host.engine.run import Budget, Run, Services, within
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
-from reconciler.host.items import Extension, LoadedFrom, Module
-from reconciler.host.load import ItemFolders, Loaded, load
+from reconciler.host.items import Extension, Item, LoadedFrom, Module
+from reconciler.host.load import Loaded, load
 from reconciler.host.model_client import ModelClient
 from reconciler.host.settings import HostSettings
 from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
@@ -53,8 +54,8 @@ class Runtime:
         self.settings = settings
         self.client = ModelClient(settings.model)
         self.tell = tell
-        self._matches = mutable_matcher(DEFAULT_MUTABLE)
-        self.hooks = Hooks(is_mutable=self._is_mutable, now=_now, tell=tell, limit=settings.limits.file)
+        self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
+        self.hooks = Hooks(files_of=self._files_of, now=_now, tell=tell)
         self._loaded: Loaded | None = None
         self._snapshot = Snapshot()
         self._one_refresh = threading.Lock()
@@ -74,8 +75,7 @@ class Runtime:
         with self._one_refresh:
             self._take_policy()
             before = self._snapshot
-            folders = ItemFolders(home=Home(self.settings.env.home), legacy=self.settings.legacy)
-            self._loaded = load(folders, self._loaded)
+            self._loaded = load(Home(self.settings.env.home), self.settings.legacy, self._loaded)
             self._snapshot = make_snapshot(self._loaded)
             return RefreshResult(snapshot=self._snapshot, changed=difference(before, self._snapshot))
 
@@ -121,9 +121,9 @@ class Runtime:
         """End the connections to the model."""
         await self.client.close()
 
-    def _is_mutable(self, path: str) -> bool:
-        """Whether a program may write this path of an item."""
-        return self._matches(path)
+    def _files_of(self, item: Item) -> ItemFiles:
+        """The files of ``item``, of which a program may write those that the policy names."""
+        return ItemFiles(folder=item.definition.folder, is_mutable=self._is_mutable, limit=self.settings.limits.file)
 
     def _take_policy(self) -> None:
         """Take the patterns of what programs may write from the file. One that cannot be read changes nothing."""
@@ -134,7 +134,7 @@ class Runtime:
             if self._loaded is None:
                 self.tell(f"policy.mutable is taken as {', '.join(DEFAULT_MUTABLE)}: {error.message}")
         else:
-            self._matches = mutable_matcher(patterns)
+            self._is_mutable = mutable_matcher(patterns)
 
     def _begin(self, snapshot: Snapshot, trace_id: str) -> Run:
         limits = self.settings.limits
@@ -144,7 +144,7 @@ class Runtime:
             model=self.client,
             limits=limits,
             default_model=self.settings.default_model,
-            is_mutable=self._is_mutable,
+            files_of=self._files_of,
             now=_now,
             answered=partial(self.hooks.answered, snapshot),
             execute=execute,

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from reconciler.host.engine.files import ItemFiles
 from reconciler.host.errors import RunError, RunInputError, RunTimeoutError
-from reconciler.host.items import UNGUARDED, Extension, Guardrails, LoadedFrom, Module
+from reconciler.host.items import UNGUARDED, Extension, Guardrails, Item, LoadedFrom, Module
 from reconciler.model.config import JsonObject
 
 _Number = TypeVar("_Number", int, float)
@@ -56,8 +57,8 @@ class Model(Protocol):
 class Services:
     """What the engine is given. ``extensions`` and ``modules`` are those that were served when the run began.
 
-    ``is_mutable`` knows which paths of an item may be written; ``answered`` is told of each answer of a model, with the
-    trace id; ``execute`` runs an extension, for the steps that call others.
+    ``files_of`` opens the files of an item; ``answered`` is told of each reply of a model, with the trace id;
+    ``execute`` runs an extension, for the steps that call others.
     """
 
     extensions: Mapping[str, Extension]
@@ -65,7 +66,7 @@ class Services:
     model: Model
     limits: RunLimits
     default_model: str
-    is_mutable: Callable[[str], bool]
+    files_of: Callable[[Item], ItemFiles]
     now: Callable[[], datetime]
     answered: Callable[[Reply, str], Awaitable[None]]
     execute: Execute

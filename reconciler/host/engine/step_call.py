@@ -66,11 +66,7 @@ class StepCall:
         if not self.run.guardrails.files:
             raise RunError("the guardrail no_filesystem_access forbids it")
         self.run.budget.spend()
-        services = self.run.services
-        files = ItemFiles(
-            folder=self.extension.definition.folder, is_mutable=services.is_mutable, limit=services.limits.file
-        )
-        return await asyncio.to_thread(work, files)
+        return await asyncio.to_thread(work, self.run.services.files_of(self.extension))
 
 
 async def asked(run: Run, question: Question) -> str:

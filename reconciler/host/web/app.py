@@ -73,8 +73,7 @@ class _Gate:
         """A route of the host's own, which needs the key and counts."""
 
         async def serve(request: Request) -> Response:
-            snapshot = self._runtime.snapshot
-            return await self._let_in(request, snapshot, handler, needs_key=True, counts=True)
+            return await self._let_in(request, self._runtime.snapshot, handler)
 
         return serve
 
@@ -83,18 +82,14 @@ class _Gate:
         name, path = path_below(request)
         match = snapshot.routes.match(request.method, name, path)
         if match is None:
-            return await self._let_in(request, snapshot, _no_route, needs_key=True, counts=True)
+            return await self._let_in(request, snapshot, _no_route)
         endpoint = match.route.endpoint
-        return await self._let_in(
-            request,
-            snapshot,
-            partial(self._api.call_endpoint, match=match),
-            needs_key=endpoint.requires_auth,
-            counts=endpoint.requires_rate_limit,
-        )
+        handler = partial(self._api.call_endpoint, match=match)
+        needs_key, counts = endpoint.requires_auth, endpoint.requires_rate_limit
+        return await self._let_in(request, snapshot, handler, needs_key=needs_key, counts=counts)
 
     async def _let_in(
-        self, request: Request, snapshot: Snapshot, handler: Handler, *, needs_key: bool, counts: bool
+        self, request: Request, snapshot: Snapshot, handler: Handler, *, needs_key: bool = True, counts: bool = True
     ) -> Response:
         request_id = str(uuid.uuid4())
 
