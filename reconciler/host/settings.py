@@ -28,7 +28,5 @@ class HostSettings:
     wait: float = 10.0
     takes_manifests: bool = True
     default_model: str = defaults.MODEL
-    model: ModelServer = field(
-        default_factory=lambda: ModelServer(url=defaults.MODEL_URL, api_key=None, seconds=defaults.MODEL_SECONDS)
-    )
+    model: ModelServer
     limits: RunLimits = field(default_factory=RunLimits)

@@ -33,7 +33,7 @@ class _LeftAloneError(StandstillError):
         self.reload = reload
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class WatchedPass:
     """What an attempt is given: ``inputs`` reads the file and what it names, ``fights`` is what was done before."""
 

@@ -70,7 +70,7 @@ def _folders_of(path: Path) -> Iterator[Path]:
 
 def _nearest(folder: Path) -> Path:
     """``folder``, or the closest one above it that is there."""
-    return next((place for place in (folder, *folder.parents) if _is_folder(place)), Path("/"))
+    return next((one for one in (folder, *folder.parents) if _is_folder(one)), Path("/"))
 
 
 def _is_folder(path: Path) -> bool:

@@ -114,13 +114,8 @@ class Loop:
         if missed is not None and not (commit and kind_at(self.lookout.file)):
             tried = Tried(error=missed)
         else:
-            tried = WatchedPass(
-                env=self._env,
-                options=self.options.options,
-                listener=self._listener,
-                inputs=self.lookout.inputs,
-                fights=self.memory.fights,
-            ).attempt()
+            inputs, fights = self.lookout.inputs, self.memory.fights
+            tried = WatchedPass(self._env, self.options.options, self._listener, inputs, fights).attempt()
             if missed is not None and tried.error is None:
                 tried = replace(tried, error=missed)  # by what was fetched last
         self._ended(tried, fingerprint, commit, started)

@@ -12,6 +12,7 @@ from typing import Final
 from reconciler.model.config import Json, JsonObject
 
 _FENCED: Final = re.compile(r"```[a-zA-Z]*[^\S\n]*\n(.*?)```", re.DOTALL)
+_BRACE: Final = re.compile(r"\{")
 _TRIES: Final = 50
 """Fenced blocks that are looked at, and places at which JSON may begin: each try may read to the end."""
 
@@ -33,19 +34,9 @@ def has_type(value: Json, name: str) -> bool:
 def object_in(text: str) -> JsonObject | None:
     """The JSON object that ``text`` is, or holds in a fenced block or between other words."""
     fenced = (match[1] for match in islice(_FENCED.finditer(text), _TRIES))
-    for candidate in chain([text], fenced):
-        found = json_value(candidate.strip())
-        if isinstance(found, dict):
-            return found
-    at = text.find("{")
-    for _ in range(_TRIES):
-        if at < 0:
-            break
-        found = _decoded_from(text, at)
-        if isinstance(found, dict):
-            return found
-        at = text.find("{", at + 1)
-    return None
+    whole = (json_value(candidate.strip()) for candidate in chain([text], fenced))
+    inside = (_decoded_from(text, match.start()) for match in islice(_BRACE.finditer(text), _TRIES))
+    return next((found for found in chain(whole, inside) if isinstance(found, dict)), None)
 
 
 def as_type(value: Json, name: str) -> Json:

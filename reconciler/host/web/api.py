@@ -156,12 +156,7 @@ def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:
 
 
 def _in_short(item: Item) -> JsonObject:
-    return {
-        "description": item.description,
-        "enabled": item.enabled,
-        "name": item.name,
-        "version": item.version,
-    }
+    return {"description": item.description, "enabled": item.enabled, "name": item.name, "version": item.version}
 
 
 def _endpoint(endpoint: Endpoint) -> JsonObject:
