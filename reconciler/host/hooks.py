@@ -134,7 +134,7 @@ def redacted(body: Json, rules: list[Json]) -> Json:
             found = list(environment.finditer(path, copy))
         except JSONPathError as error:
             raise RunError(f"the path {path[:80]!r} of 'redact' is not understood") from error
-        for match in sorted(found, key=lambda one: -len(one.parts)):  # what lies deeper first
+        for match in sorted(found, key=lambda one: -len(one.parts)):  # what is deeper first
             copy = _replaced(copy, tuple(match.parts), _hidden(match.obj, rule))
     return copy
 

@@ -1,4 +1,4 @@
-"""What the host serves: extensions and modules as values, made once from their manifests."""
+"""What the host serves: extensions and modules as values, decoded once from their manifests."""
 
 from __future__ import annotations
 

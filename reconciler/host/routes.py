@@ -1,4 +1,4 @@
-"""Which endpoint of an extension a request means. Pure; made anew with each snapshot, so a route goes with its item."""
+"""Which endpoint of an extension a request means. Pure; made with each snapshot, so a route goes with its item."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Runtime:
 
     @property
     def listener(self) -> Listener:
-        """How long a change waits for another writer, and who is told of it."""
+        """How long a change waits for another writer, and where its messages go."""
         return Listener(wait=self.settings.wait, notice=self.tell)
 
     async def run(self, snapshot: Snapshot, extension: Extension, given: JsonObject, trace_id: str) -> JsonObject:

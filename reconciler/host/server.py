@@ -102,7 +102,7 @@ def make_server(runtime: Runtime, *, local_only: bool) -> Server:
     config = uvicorn.Config(
         make_app(runtime, local_only=local_only),
         log_config=None,
-        log_level="error",  # else each request that is no HTTP, or no HTTP of ours, is a line that its sender wrote
+        log_level="error",  # else each request that is not understood is a line that its sender wrote
         ws="none",
         access_log=False,
         lifespan="off",

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
@@ -60,18 +59,15 @@ class _Losses(logging.Handler):
         self._wake.lost()
 
 
-@dataclass(slots=True)
 class Events:
     """Watches folders and wakes the loop."""
 
-    wake: Wake
-    _observer: BaseObserver | None = None
-    _watches: dict[WatchedFolder, ObservedWatch] = field(default_factory=dict)
-    _gone: set[WatchedFolder] = field(default_factory=set)
-    _losses: _Losses = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._losses = _Losses(self.wake)
+    def __init__(self, wake: Wake) -> None:
+        self.wake = wake
+        self._observer: BaseObserver | None = None
+        self._watches: dict[WatchedFolder, ObservedWatch] = {}
+        self._gone: set[WatchedFolder] = set()
+        self._losses = _Losses(wake)
         log = logging.getLogger("watchdog")
         log.addHandler(self._losses)
         log.propagate = False

@@ -26,7 +26,7 @@ class Fights:
     """What was done to each item, by id, while the input stayed the same.
 
     ``window`` is how many seconds may pass between two repairs in a row: a look in between found it right.
-    ``generation`` is the one that was in force when the watcher looked last.
+    ``generation`` is the current one when the watcher last looked.
     """
 
     window: float

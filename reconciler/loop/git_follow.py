@@ -57,7 +57,7 @@ class Follower:
 
     @property
     def folder(self) -> Path:
-        """Where the followed folder lies on this machine, commit after commit."""
+        """Where the followed folder is on this machine, commit after commit."""
         return self.home.followed / "tree"
 
     def fetch(self) -> str:

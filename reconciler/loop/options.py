@@ -1,4 +1,4 @@
-"""What a watcher is told, and what it is given to run with."""
+"""What to watch and how often, the clock, and the lock that keeps a home to one watcher."""
 
 from __future__ import annotations
 

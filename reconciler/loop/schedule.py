@@ -35,7 +35,7 @@ class End(StrEnum):
     RETRY = "retry"
     """It failed of something that may be over in a while."""
     STUCK = "stuck"
-    """It failed of something that only a new input mends."""
+    """It failed of something that only a new input can repair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Schedule:
         return replace(self, first_trigger_at=None, last_trigger_at=None, poll_at=poll_at)
 
     def attempted(self, now: float, end: End, chance: float) -> Schedule:
-        """An attempt is over. ``chance`` lies between 0 and 1."""
+        """An attempt is over. ``chance`` is between 0 and 1."""
         failures = self.failures + 1 if end is End.RETRY else 0
         pause = min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16), MAX_RETRY_SECONDS)
         return replace(

@@ -7,24 +7,21 @@ import select
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-@dataclass(slots=True)
 class Wake:
-    """Sleeps until someone wakes it. Waking goes through a pipe: that is safe in a handler and in any thread."""
+    """Sleeps until someone wakes it. Waking goes through a pipe: that is safe in a handler and in any thread.
 
-    stopped_by: int | None = None
-    """The signal that asked to end; the change under way is finished first."""
-    _lost: bool = False
-    _read: int = field(init=False)
-    _write: int = field(init=False)
+    ``stopped_by`` is the signal that asked to end; the change under way is finished first.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.stopped_by: int | None = None
+        self._lost = False
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)

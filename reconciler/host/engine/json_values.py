@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
 from itertools import chain, islice
 from typing import Final
 
@@ -16,19 +15,14 @@ _BRACE: Final = re.compile(r"\{")
 _TRIES: Final = 50
 """Fenced blocks that are looked at, and places at which JSON may begin: each try may read to the end."""
 
-_IS_TYPE: Final[Mapping[str, Callable[[Json], bool]]] = {
-    "string": lambda value: isinstance(value, str),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "boolean": lambda value: isinstance(value, bool),
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-}
+_TYPES: Final = {"string": (str,), "number": (int, float), "boolean": (bool,), "object": (dict,), "array": (list,)}
 
 
 def has_type(value: Json, name: str) -> bool:
     """Whether ``value`` has the type ``name`` of the gateway dialect; any has a type that is not known."""
-    test = _IS_TYPE.get(name)
-    return test is None or test(value)
+    types = _TYPES.get(name)
+    is_truth_value = isinstance(value, bool) and name == "number"  # which Python counts as an integer
+    return types is None or (isinstance(value, types) and not is_truth_value)
 
 
 def object_in(text: str) -> JsonObject | None:
@@ -41,7 +35,7 @@ def object_in(text: str) -> JsonObject | None:
 
 def as_type(value: Json, name: str) -> Json:
     """``value`` as its declared type: a model gives numbers and objects as text. What cannot be read so stays text."""
-    if not isinstance(value, str) or name not in _IS_TYPE or name == "string":
+    if not isinstance(value, str) or name not in _TYPES or name == "string":
         return value
     found = object_in(value) if name == "object" else json_value(_unfenced(value))
     return found if found is not None and has_type(found, name) else value

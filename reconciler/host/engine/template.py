@@ -22,7 +22,7 @@ _KEY: Final = re.compile(r"\.?((?:[A-Za-z_][\w-]*)(?:\.[\w-]+)*)")
 _WORDS: Final = frozenset(["end", "else", "break", "continue"])
 
 MAX_ACTIONS: Final = 100_000
-"""In one template, each repeat of a range counted: lists come from whoever calls, and templates may too; each action
+"""In one template, each repeat of a range counted: lists come from the caller, and templates may too; each action
 costs time even where it adds no text."""
 
 _Locals = dict[str, Json]
@@ -79,7 +79,7 @@ def _repeated(match: re.Match[str], rendering: _Rendering, locals_: _Locals) -> 
         parts.append(_rendered(match["body"], rendering, {**locals_, **names, match["value"]: value}))
         length += len(parts[-1])
         if length > MAX_TEXT_CHARACTERS:
-            break  # whoever puts it into the whole refuses it
+            break  # the text that it becomes a part of is refused
     return "".join(parts)
 
 
