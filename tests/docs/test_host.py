@@ -9,8 +9,8 @@ import pytest
 from starlette.routing import Route
 
 from reconciler.host import defaults
-from reconciler.host.engine.run import RunLimits
 from reconciler.host.engine.builtin_steps import STEPS
+from reconciler.host.engine.run import RunLimits
 from reconciler.host.engine.template import MAX_ACTIONS
 from reconciler.host.model_client import MAX_ANSWER_BYTES
 from reconciler.host.runtime import Runtime
