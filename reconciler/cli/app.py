@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from reconciler import __version__
+from reconciler.cli.ui.error import error_document, failure_document, render_error
 from reconciler.cli.ui.terminal import Terminal, finish_output, silence
+from reconciler.cli.verb import flagged
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
-from reconciler.model.config import JsonObject
 
 Verb = str | Mapping[str, str]
 """Where a verb is, as ``module.function`` of this room; or the verbs of a group by their second word."""
@@ -49,7 +52,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "catalog": {"build": "catalog.build"},
     "cache": {"gc": "cache.gc"},
 }
-"""Names and not functions: loading the flags of every verb takes longer than most of them run."""
+"""Names and not functions: only the verb that is asked for is loaded, and what it needs."""
 
 GROUPS: Final[Mapping[str, str]] = {
     "catalog": "Make catalogs of packages.",
@@ -95,7 +98,7 @@ def _run(terminal: Terminal) -> int:
         return ExitCode.OK
     except (KeyboardInterrupt, typer.Abort):
         message = "interrupted; the next command finishes or undoes what was begun"
-        terminal.document(_failure("interrupted", message))
+        terminal.document(failure_document("interrupted", message))
         terminal.error(f"\nllamagate: {message}")
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
@@ -111,8 +114,7 @@ def _run(terminal: Terminal) -> int:
 
 def _invoke() -> int:
     """The verb, without the framework's own handling of errors, broken pipes and Ctrl-C."""
-    chosen = {name: VERBS[name] for name in sys.argv[1:2] if name in VERBS}
-    command = typer.main.get_command(application(chosen or VERBS))
+    command = application()
     try:
         with command.make_context("llamagate", sys.argv[1:]) as context:
             return int(command.invoke(context) or ExitCode.OK)
@@ -120,46 +122,50 @@ def _invoke() -> int:
         return int(ended.exit_code)
 
 
-class _InOrder(TyperGroup):
-    """Lists verbs and groups of them in one order."""
-
-    def list_commands(self, _context: object) -> list[str]:
-        return [name for name in VERBS if name in self.commands]
-
-
-def application(verbs: Mapping[str, Verb]) -> typer.Typer:
-    """The command line with these verbs; typer takes a millisecond for the flags of each."""
+def application() -> Any:  # typer's own type of a command is private
+    """The command line."""
     made = typer.Typer(
         name="llamagate",
-        cls=_InOrder,
+        cls=_Verbs,
         invoke_without_command=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
+        **_PLAIN,
     )
     made.callback()(llamagate)
-    for name, verb in verbs.items():
-        if isinstance(verb, Mapping):
-            made.add_typer(_group(verb), name=name, help=GROUPS[name])
-        else:
-            made.command(name)(_loaded(verb))
-    return made
+    return typer.main.get_command(made)
 
 
-def _group(verbs: Mapping[str, str]) -> typer.Typer:
-    made = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
-    for name, verb in verbs.items():
-        made.command(name)(_loaded(verb))
-    return made
+_PLAIN: Final[Mapping[str, Any]] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
 
 
-def _loaded(verb: str) -> Callable[..., int]:
-    """The function, with all of its flags."""
-    module, _, name = verb.partition(".")
-    function = getattr(import_module(f"reconciler.cli.{module}"), name)
-    loaded: Callable[..., int] = function.flagged() if hasattr(function, "flagged") else function
-    return loaded
+class _Verbs(TyperGroup):
+    """Loads a verb when it is asked for, and all of them for their list or where a word is none of them."""
+
+    def list_commands(self, _context: object) -> list[str]:
+        return [*VERBS]
+
+    def get_command(self, _context: object, name: str) -> Any:
+        for verb in [name] if name in VERBS else VERBS:
+            if verb not in self.commands:
+                self.commands[verb] = _loaded(verb, VERBS[verb])
+        return self.commands.get(name)
+
+
+def _loaded(name: str, verb: Verb) -> Any:
+    """The verb with all of its flags, or the group of verbs."""
+    made = typer.Typer(**_PLAIN)
+    if isinstance(verb, Mapping):
+        made.callback(help=GROUPS[name])(lambda: None)
+    for second, place in (verb if isinstance(verb, Mapping) else {name: verb}).items():
+        module, _, function = place.partition(".")
+        made.command(second)(flagged(getattr(import_module(f"reconciler.cli.{module}"), function)))
+    command = typer.main.get_command(made)
+    command.name = name
+    return command
 
 
 def _prepare_streams() -> None:
@@ -178,8 +184,6 @@ def _usage_error(error: typer.TyperException) -> UsageError:
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
-    from reconciler.cli.ui.text import error_document, render_error  # only a failure needs it
-
     terminal.document(error_document(error))
     terminal.error(render_error(error, terminal.error_style))
     return error.exit_code
@@ -187,9 +191,7 @@ def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
 
 def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
     """A report that can be pasted: where it happened and on what it ran. Messages of exceptions may hold secrets."""
-    import platform
-
-    terminal.document(_failure("bug", "a bug in llamagate; standard error has a report of it"))
+    terminal.document(failure_document("bug", "a bug in llamagate; standard error has a report of it"))
     terminal.error(
         "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\n"
         f"llamagate {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
@@ -201,14 +203,8 @@ def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
 
 def _trace(error: BaseException) -> Iterator[str]:
     """The traceback, causes first, without the messages."""
-    import traceback
-
     before = error.__cause__ or error.__context__
     if before is not None:
         yield from _trace(before)
     yield from traceback.format_tb(error.__traceback__)
     yield f"{type(error).__module__}.{type(error).__qualname__} (its message is left out: it may hold secrets)\n"
-
-
-def _failure(code: str, message: str) -> JsonObject:
-    return {"error": {"code": code, "message": message, "faults": []}}

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from reconciler.cli import flags as options
-from reconciler.cli.ui.terminal import Terminal
-from reconciler.errors import ExitCode
+from reconciler.cli.invocation import WaitingInvocation
+from reconciler.commands.cache_gc import Collected, collect
+
+_KIBI: Final = 1024
 
 
 def gc(
-    file: options.FileOption = Path(options.DEFAULT_FILE),
+    invocation: WaitingInvocation,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be dropped, and drop nothing.")] = False,
-    wait: options.WaitOption = options.DEFAULT_WAIT_SECONDS,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-    quiet: options.QuietOption = False,
 ) -> int:
     """Drop packages and copies of repositories that neither a lock nor a generation needs."""
-    from reconciler.cli.ui.text import render_collected
-    from reconciler.commands.cache_gc import collect
-    from reconciler.model.listener import Listener
+    collected = collect(invocation.env, invocation.file, invocation.listener, dry_run=dry_run)
+    return invocation.answer(collected.to_document(), render_collected(collected))
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
-    watch = Listener(wait=wait, notice=terminal.notice, progress=terminal.progress)
-    collected = collect(options.environment(home), file, watch, dry_run=dry_run)
-    terminal.document(collected.to_document())
-    terminal.result(render_collected(collected))
-    return ExitCode.OK
+
+def render_collected(collected: Collected) -> str:
+    """What was dropped from the cache."""
+    lines = [f"  - {dropped.what} ({_size(dropped.size)})" for dropped in collected.dropped]
+    verb = "Would free" if collected.dry_run else "Freed"
+    total = sum(dropped.size for dropped in collected.dropped)
+    head = f"{verb} {_size(total)}:" if lines else "Everything in the cache is needed."
+    return "\n".join([head, *lines])
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < _KIBI:
+            return f"{size:.0f} {unit}"
+        size /= _KIBI
+    return f"{size:.1f} GiB"

@@ -7,25 +7,28 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import flags as options
-from reconciler.cli.ui.terminal import Terminal
-from reconciler.errors import ExitCode
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.words import counted
+from reconciler.commands.catalog_build import Built, build_catalog
+from reconciler.model.desired import Limits
 
 
 def build(
+    invocation: Invocation,
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", readable=False, help="A folder of packages: zips, and folders to pack.")
     ],
-    as_json: options.JsonOption = False,
-    quiet: options.QuietOption = False,
 ) -> int:
     """Write DIR/index.json, which any web server can serve. Versions that it lists already stay as they were."""
-    from reconciler.cli.ui.text import render_built
-    from reconciler.commands.catalog_build import build_catalog
-    from reconciler.model.desired import Limits
+    built = build_catalog(invocation.env, folder, Limits())
+    return invocation.answer(built.to_document(), render_built(built))
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
-    built = build_catalog(options.environment(None), folder, Limits())
-    terminal.document(built.to_document())
-    terminal.result(render_built(built))
-    return ExitCode.OK
+
+def render_built(built: Built) -> str:
+    """What is new in a catalog."""
+    count = sum(len(versions) for versions in built.catalog.items.values())
+    lines = [f"packed {path}" for path in built.packed]
+    lines += [f"  + {added}" for added in built.added] + [f"  - {gone}: its file is gone" for gone in built.gone]
+    return "\n".join(
+        [*lines, f"{built.index} lists {counted(count, 'version')} of {counted(len(built.catalog.items), 'item')}."]
+    )

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.cli import flags as options
-from reconciler.cli.ui.terminal import Terminal
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.style import Style
 from reconciler.errors import ExitCode
+from reconciler.queries.doctor import Diagnosis, diagnose
 
 
-def doctor(
-    file: options.FileOption = Path(options.DEFAULT_FILE),
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-    no_color: options.NoColorOption = False,
-) -> int:
+def doctor(invocation: Invocation) -> int:
     """Look for what goes wrong in practice, and say what mends it."""
-    from reconciler.cli.ui.text import render_examined
-    from reconciler.queries.doctor import diagnose
+    diagnosis = diagnose(invocation.env, invocation.named_file, Path.cwd())
+    text = render_diagnosis(diagnosis, invocation.terminal.style)
+    return invocation.answer(diagnosis.to_document(), text, ExitCode.ERROR if diagnosis.has_problems else ExitCode.OK)
 
-    terminal = Terminal(as_json=as_json, no_color=no_color)
-    found = diagnose(options.environment(home), options.named_file(file), Path.cwd())
-    terminal.document(found.to_document())
-    terminal.result(render_examined(found, terminal.style))
-    return ExitCode.ERROR if found.has_problems else ExitCode.OK
+
+def render_diagnosis(diagnosis: Diagnosis, style: Style) -> str:
+    """Each finding with what to do about it."""
+    if not diagnosis.findings:
+        return style.paint("Nothing is wrong that this command knows of.", "green")
+    lines = []
+    for finding in diagnosis.findings:
+        colour = "red" if finding.level == "problem" else "yellow"
+        lines += [f"{style.paint(f'{finding.level}:', colour)} {finding.message}", f"  → {finding.mend}"]
+    return "\n".join(lines)

@@ -7,49 +7,37 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import flags as options
+from reconciler.cli.flags import ITEM_HELP
+from reconciler.cli.invocation import Invocation
 from reconciler.cli.item import typed
-from reconciler.cli.ui.terminal import Terminal
-from reconciler.errors import ExitCode, UsageError
+from reconciler.cli.output_file import check_output
+from reconciler.errors import UsageError
+from reconciler.model.config import JsonObject
+from reconciler.queries.export import export as export_one
+from reconciler.queries.export import export_all
 
 
 def export(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[TYPE] ID",
-            show_default=False,
-            help="The item, by id, else by name. TYPE: extension (ext) or agentic-module (module, am).",
-        ),
-    ] = None,
+    invocation: Invocation,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="ZIP", help="The archive to write; a folder with --all.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Export every item, into the folder --out.")] = False,
-    file: options.FileOption = Path(options.DEFAULT_FILE),
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-    quiet: options.QuietOption = False,
 ) -> int:
     """Write the package of an item, as it came, into an archive."""
-    from reconciler.queries import export as exporting
-
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     if out is None:
         raise UsageError("missing --out: name the archive to write, or with --all the folder")
     if everything == bool(words):
         raise UsageError("name one item, or give --all")
-    env = options.environment(home)
-    options.check_output(out, file)
+    check_output(out, invocation.file)
     if everything:
-        found, notes = exporting.export_all(env, options.named_file(file), out)
+        found, notes = export_all(invocation.env, invocation.named_file, out)
     else:
         kind, item = typed(words or [], "ID")
-        found, notes = exporting.export(env, options.named_file(file), item, kind, out)
+        found, notes = export_one(invocation.env, invocation.named_file, item, kind, out)
     for note in notes:
-        terminal.notice(note)
-    terminal.document({"exported": [one.to_document() for one in found], "warnings": [*notes]})
-    terminal.result(
-        "\n".join(f"Wrote {one.path}: {one.key} {one.version}." for one in found) or "Nothing is installed."
-    )
-    return ExitCode.OK
+        invocation.terminal.notice(note)
+    text = "\n".join(f"Wrote {one.path}: {one.key} {one.version}." for one in found)
+    document: JsonObject = {"exported": [one.to_document() for one in found], "warnings": [*notes]}
+    return invocation.answer(document, text or "Nothing is installed.")

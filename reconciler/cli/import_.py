@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.flags import OverwriteOption
+from reconciler.cli.changing import ChangingInvocation
+from reconciler.cli.flags import OverwriteOption, SaveOption
 from reconciler.cli.item import typed
-from reconciler.cli.verb import ChangingVerb, Invocation, SaveOption
+from reconciler.commands.import_ import Import, propose_import
 
 
-@ChangingVerb
 def import_(
-    command: Invocation,
+    invocation: ChangingInvocation,
     words: Annotated[
         list[str],
         typer.Argument(
@@ -30,8 +30,6 @@ def import_(
     save: SaveOption = False,
 ) -> int:
     """Install or update one package. What is enabled, and local files, stay as they are."""
-    from reconciler.commands.import_ import Import, propose_import
-
     kind, package = typed(words, "ZIP|DIR")
     asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
-    return command.run(lambda: propose_import(command.env, command.file, asked))
+    return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from reconciler.cli import flags as options
+from reconciler.cli.invocation import Invocation
 from reconciler.cli.item import TYPES
-from reconciler.cli.ui.terminal import Terminal
-from reconciler.errors import ExitCode, UsageError
+from reconciler.cli.ui.style import Style
+from reconciler.cli.ui.table import table
+from reconciler.errors import UsageError
+from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
+from reconciler.observe.items import ListedItem
+from reconciler.queries.list import list_items
 
 
 def list_(
+    invocation: Invocation,
     types: Annotated[
         str | None, typer.Argument(metavar="[TYPES]", help="extensions (ext) or agentic-modules (modules, am).")
     ] = None,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-    no_color: options.NoColorOption = False,
 ) -> int:
     """List what is installed, whoever installed it."""
-    from reconciler.cli.ui.text import render_list
-    from reconciler.queries.list import list_items
-
     if types is not None and types not in TYPES:
         raise UsageError(f"'{types}' is no type; use extensions or agentic-modules")
-    terminal = Terminal(as_json=as_json, no_color=no_color)
-    items = list_items(Home(options.environment(home).home))
+    items = list_items(Home(invocation.env.home))
     shown = [item for item in items if types is None or item.key.kind is TYPES[types]]
-    terminal.document({"items": [item.to_document() for item in shown]})
-    terminal.result(render_list(shown, terminal.style))
-    return ExitCode.OK
+    document: JsonObject = {"items": [item.to_document() for item in shown]}
+    return invocation.answer(document, render_list(shown, invocation.terminal.style))
+
+
+def render_list(items: Sequence[ListedItem], style: Style) -> str:
+    """A table of the items."""
+    if not items:
+        return "Nothing is installed."
+    heads = ("KIND", "ID", "VERSION", "ENABLED", "OWNER", "STATE", "SOURCE")
+    return table([heads, *map(_row, items)], style)
+
+
+def _row(item: ListedItem) -> tuple[str, ...]:
+    state = item.state if item.loadable or item.state != "installed" else "not loadable"
+    enabled = "yes" if item.enabled else "no"
+    owner, source = item.owner or "-", item.source or "-"
+    return str(item.key.kind), item.key.id, item.version or "-", enabled, owner, state, source

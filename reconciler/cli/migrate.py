@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.verb import ChangingVerb, Invocation, SaveOption
+from reconciler.cli.changing import ChangingInvocation
+from reconciler.cli.flags import SaveOption
+from reconciler.commands.migrate import Migration, propose_migration
+from reconciler.commands.migrate import migrate as migrate_folder
 
 
-@ChangingVerb
 def migrate(
-    command: Invocation,
+    invocation: ChangingInvocation,
     folder: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="The folder 'extensions' from which a gateway was started.")
     ] = Path("extensions"),
@@ -22,10 +24,11 @@ def migrate(
     save: SaveOption = False,
 ) -> int:
     """Install the packages of a legacy folder, which stays as it is. May be run again."""
-    from reconciler.commands.migrate import Migration, propose_migration
-    from reconciler.commands.migrate import migrate as carry_out
-
-    asked = Migration(folder=folder, save=save, skips_invalid=skip_invalid)
-    if command.dry_run:
-        return command.preview(lambda: propose_migration(command.env, command.file, asked))
-    return command.show(carry_out(command.env, command.file, asked, command.watch, explain=command.explain))
+    asked, env, file = (
+        Migration(folder=folder, save=save, skips_invalid=skip_invalid),
+        invocation.env,
+        invocation.named_file,
+    )
+    if invocation.dry_run:
+        return invocation.preview(lambda: propose_migration(env, file, asked))
+    return invocation.show(migrate_folder(env, file, asked, invocation.listener, explain=invocation.explain))

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from reconciler.cli import flags as options
-from reconciler.cli.ui.terminal import Terminal
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.style import Style
+from reconciler.cli.ui.table import table
 from reconciler.errors import ExitCode
+from reconciler.queries.outdated import OutdatedItem, read_outdated
 
 
 def outdated(
-    file: options.FileOption = Path(options.DEFAULT_FILE),
+    invocation: Invocation,
     every: Annotated[bool, typer.Option("--all", help="Also show what is up to date.")] = False,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="2: something newer exists.")] = False,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-    no_color: options.NoColorOption = False,
 ) -> int:
     """Show what is newer than the lock. Repositories and catalogs are asked for what they have; nothing is changed."""
-    from reconciler.cli.ui.text import render_outdated
-    from reconciler.queries.outdated import read_outdated
+    found = read_outdated(invocation.env, invocation.file, invocation.terminal.progress)
+    text = render_outdated(found, invocation.terminal.style, every=every)
+    newer = detailed_exitcode and any(one.is_outdated for one in found)
+    code = ExitCode.CHANGES_PENDING if newer else ExitCode.OK
+    return invocation.answer({"items": [one.to_document() for one in found]}, text, code)
 
-    terminal = Terminal(as_json=as_json, no_color=no_color)
-    found = read_outdated(options.environment(home), file, terminal.progress)
-    terminal.document({"items": [one.to_document() for one in found]})
-    terminal.result(render_outdated(found, terminal.style, every=every))
-    newer = any(one.is_outdated for one in found)
-    return ExitCode.CHANGES_PENDING if detailed_exitcode and newer else ExitCode.OK
+
+def render_outdated(found: Sequence[OutdatedItem], style: Style, *, every: bool) -> str:
+    """A table of what is pinned and what there is; below it what else changed at a source."""
+    shown = [one for one in found if one.is_outdated or one.notes or every]
+    if not shown:
+        return "Everything that is pinned is the newest." if found else "Nothing comes from a repository or a catalog."
+    heads = ("ID", "LOCKED", "WANTED", "LATEST", "RANGE", "SOURCE")
+    notes = [f"  {one.item.key.id}: {note}" for one in shown for note in one.notes]
+    hint = ["'llamagate lock --upgrade [ID]' moves pins to what is WANTED"] if any(one.moves for one in shown) else []
+    return "\n".join([table([heads, *map(_row, shown)], style), *notes, *hint])
+
+
+def _row(one: OutdatedItem) -> tuple[str, ...]:
+    locked, latest, allowed = one.locked or "-", one.latest or "-", one.item.version or "-"
+    return one.item.key.id, locked, one.wanted, latest, allowed, str(one.item.source)

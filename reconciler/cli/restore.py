@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from reconciler.cli.changing import ChangingInvocation
+from reconciler.cli.flags import ItemArgument
 from reconciler.cli.item import typed
-from reconciler.cli.verb import ChangingVerb, Invocation, ItemArgument
-from reconciler.errors import ExitCode, UsageError
+from reconciler.cli.ui.style import Style
+from reconciler.cli.ui.table import table
+from reconciler.cli.ui.words import moment
+from reconciler.commands.restore import KeptBackup, Restore, list_backups, propose_restore
+from reconciler.errors import UsageError
+from reconciler.model.config import JsonObject
 
 
-@ChangingVerb
 def restore(
-    command: Invocation,
+    invocation: ChangingInvocation,
     words: ItemArgument,
     show: Annotated[bool, typer.Option("--list", help="Only show which backups are kept.")] = False,
     generation: Annotated[
@@ -21,16 +27,23 @@ def restore(
     ] = None,
 ) -> int:
     """Put a backup's whole folder back, and back up what it replaces."""
-    from reconciler.cli.ui.text import render_backups
-    from reconciler.commands.restore import Restore, list_backups, propose_restore
-
     kind, item = typed(words, "ID")
     if show:
-        if generation is not None or command.dry_run:
+        if generation is not None or invocation.dry_run:
             raise UsageError("--list only shows; leave out --from and --dry-run")
-        found = list_backups(command.env, command.file, item, kind)
-        command.terminal.document({"backups": [backup.to_document() for backup in found]})
-        command.terminal.result(render_backups(found, command.terminal.style))
-        return ExitCode.OK
+        found = list_backups(invocation.env, invocation.named_file, item, kind)
+        document: JsonObject = {"backups": [backup.to_document() for backup in found]}
+        return invocation.answer(document, render_backups(found, invocation.terminal.style))
     asked = Restore(item=item, kind=kind, generation=generation)
-    return command.run(lambda: propose_restore(command.env, command.file, asked))
+    return invocation.run(lambda: propose_restore(invocation.env, invocation.named_file, asked))
+
+
+def render_backups(backups: Sequence[KeptBackup], style: Style) -> str:
+    """A table of one item's backups."""
+    heads = ("ID", "VERSION", "REPLACED BY GENERATION", "AT", "FOLDER")
+    return table([heads, *map(_row, backups)], style)
+
+
+def _row(backup: KeptBackup) -> tuple[str, ...]:
+    at = moment(backup.replaced_at) or "-"
+    return backup.key.id, backup.version or "-", str(backup.generation), at, str(backup.path)

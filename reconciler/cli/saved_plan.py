@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Final, cast
 
-from reconciler.documents import json_text, schemas
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.plan import Plan
@@ -37,22 +36,27 @@ def saved_plan_bytes(plan: Plan, options: Options) -> bytes:
 
 def read_saved_plan(path: Path) -> tuple[Options, str]:
     """How a saved plan was made, and its fingerprint."""
+    from reconciler.documents import json_text, schemas  # lazy: it loads the YAML parser, which few plans need
+
     try:
         data = path.read_bytes()
     except OSError as error:
-        message = f"the saved plan cannot be read: {error.strerror}"
-        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)]) from error
+        raise _unusable(path, f"the saved plan cannot be read: {error.strerror}") from error
     value = json_text.load(data, name=str(path))
     schemas.check(value, "plan", data=data, file=str(path), what="saved plan")
     document = cast(JsonObject, value)
     if "fingerprint" not in document:
-        message = "this is the output of 'plan --json'; apply takes a plan saved with 'plan --out'"
-        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)])
+        raise _unusable(path, "this is the output of 'plan --json'; apply takes a plan saved with 'plan --out'")
     options = _options(document)
     if options is None:
-        message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
-        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)])
+        raise _unusable(
+            path, "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
+        )
     return options, str(document["fingerprint"])
+
+
+def _unusable(path: Path, message: str) -> InputError:
+    return InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)])
 
 
 def _options(document: JsonObject) -> Options | None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from reconciler.cli.ui.terminal import Terminal
-from reconciler.errors import ExitCode, UsageError
+from reconciler.cli.invocation import Invocation
+from reconciler.documents.schemas import SCHEMA_NAMES, schema_text
+from reconciler.errors import UsageError
+from reconciler.model.config import JsonObject
 
 
 def schema(
+    invocation: Invocation,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of the names that 'schema' lists.")] = None,
 ) -> int:
     """Print a JSON Schema, or the names of all."""
-    from reconciler.documents.schemas import SCHEMA_NAMES, schema_text
-
+    document: JsonObject
     if name is None:
-        Terminal().result("\n".join(SCHEMA_NAMES))
-        return ExitCode.OK
-    if name not in SCHEMA_NAMES:
+        document, text = {"schemas": [*SCHEMA_NAMES]}, "\n".join(SCHEMA_NAMES)
+    elif name in SCHEMA_NAMES:
+        text = schema_text(name).rstrip("\n")
+        document = json.loads(text)
+    else:
         raise UsageError(f"there is no schema '{name}'; there are {', '.join(SCHEMA_NAMES)}")
-    Terminal().result(schema_text(name).rstrip("\n"))
-    return ExitCode.OK
+    return invocation.answer(document, text)

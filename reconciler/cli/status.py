@@ -2,39 +2,93 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-from reconciler.cli import flags as options
-from reconciler.cli.ui.terminal import Terminal
-from reconciler.errors import ExitCode
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.plan import drift_row
+from reconciler.cli.ui.style import Style
+from reconciler.cli.ui.words import counted, moment
+from reconciler.model.plan import Change
+from reconciler.model.watched import Aspect
+from reconciler.queries.drift_text import drift_text
+from reconciler.queries.status import Status, read_status
 
 
 def status(
+    invocation: Invocation,
     diff: Annotated[
         str | None, typer.Option("--diff", metavar="ID", help="Show what was changed by hand in this item's files.")
     ] = None,
-    file: options.FileOption = Path(options.DEFAULT_FILE),
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-    no_color: options.NoColorOption = False,
 ) -> int:
     """Say whether the home is as the file says. Also: drift, pending changes, the gateway."""
-    from reconciler.cli.ui.text import render_status
-    from reconciler.queries.drift_text import drift_text
-    from reconciler.queries.status import read_status
-
-    terminal = Terminal(as_json=as_json, no_color=no_color)
     if diff is not None:
-        text = drift_text(options.environment(home), diff)
-        terminal.document({"id": diff, "diff": text})
-        terminal.result(text.rstrip("\n") or f"{diff}: its files are as they were installed.")
-        return ExitCode.OK
-    found = read_status(options.environment(home), options.named_file(file))
+        text = drift_text(invocation.env, diff)
+        shown = text.rstrip("\n") or f"{diff}: its files are as they were installed."
+        return invocation.answer({"id": diff, "diff": text}, shown)
+    found = read_status(invocation.env, invocation.named_file)
     if found.note:
-        terminal.notice(found.note)
-    terminal.document(found.to_document())
-    terminal.result(render_status(found, terminal.style))
-    return ExitCode.OK
+        invocation.terminal.notice(found.note)
+    return invocation.answer(found.to_document(), render_status(found, invocation.terminal.style))
+
+
+def render_status(status: Status, style: Style) -> str:
+    """A few lines that answer: is it as it should be, and if not, what to do."""
+    return "\n".join([_verdict(status, style), *(f"  {line}" for line in _lines(status))])
+
+
+def _verdict(status: Status, style: Style) -> str:
+    if status.transaction == "running":
+        return style.paint("A change is under way.", "yellow")
+    if status.transaction == "interrupted":
+        return style.paint("A change was interrupted: run 'llamagate recover'.", "red")
+    if not status.has_file:
+        return f"Generation {status.generation}; no desired state here to compare with."
+    if status.in_sync:
+        return style.paint(f"In sync (generation {status.generation}).", "green")
+    return style.paint(f"Not in sync (generation {status.generation}).", "yellow")
+
+
+def _lines(status: Status) -> Iterator[str]:
+    yield from (f"drift: {drift_row(row)}" for row in status.drift)
+    if any(row.change is Change.EDITED for row in status.drift):
+        yield "'llamagate status --diff ID' shows what was changed"
+    if status.pending:
+        yield f"{counted(status.pending, 'change')} pending; 'llamagate plan' shows what"
+    if status.unreachable:
+        yield f"what is pending is not known: {status.unreachable}"
+    if status.refused:
+        yield f"{counted(status.refused, 'refusal')}; 'llamagate plan' shows why"
+    if status.stale:
+        yield "the lock does not fit; 'llamagate lock', or an apply, renews it:"
+        yield from (f"  {line}" for line in status.stale)
+    if status.hold:
+        yield f"on hold since generation {status.hold.generation}: {status.hold.reason}"
+    yield from (f"suspended: {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
+    yield from _watcher(status)
+    yield f"{counted(len(status.items), 'item')} installed; {_gateway(status)}"
+
+
+def _watcher(status: Status) -> Iterator[str]:
+    """What the watcher last did, and each condition that is not as one wishes it."""
+    watcher = status.watcher
+    if watcher is None:
+        return
+    watched = watcher.repository or watcher.file
+    ended = "" if status.is_watched else ", but is not running now"
+    yield f"a watcher followed {watched} ({watcher.triggers}){ended}"
+    last = watcher.attempted
+    if last is not None:
+        yield f"  last attempt {moment(last.at)}: {last.result}, {last.message}"
+    for aspect, condition in watcher.conditions.items():
+        wished = "True" if aspect in (Aspect.READY, Aspect.GATEWAY_RELOADED) else "False"
+        if condition.status != wished:
+            yield f"  {aspect} is {condition.status.lower()} ({condition.reason}): {condition.message}"
+
+
+def _gateway(status: Status) -> str:
+    if status.gateway_url is None:
+        return "no gateway to ask"
+    return f"the gateway at {status.gateway_url} {'answers' if status.gateway_reachable else 'does not answer'}"

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from reconciler.cli.changing import ChangingInvocation
+from reconciler.cli.flags import ItemArgument, SaveOption
 from reconciler.cli.item import typed
-from reconciler.cli.verb import ChangingVerb, Invocation, ItemArgument, SaveOption
+from reconciler.commands.switch import Switch, propose_switch
 
 
-@ChangingVerb
-def enable(command: Invocation, words: ItemArgument, save: SaveOption = False) -> int:
+def enable(invocation: ChangingInvocation, words: ItemArgument, save: SaveOption = False) -> int:
     """Let the gateway run an item."""
-    return _switch(command, words, enabled=True, save=save)
+    return _switch(invocation, words, enabled=True, save=save)
 
 
-@ChangingVerb
-def disable(command: Invocation, words: ItemArgument, save: SaveOption = False) -> int:
+def disable(invocation: ChangingInvocation, words: ItemArgument, save: SaveOption = False) -> int:
     """Keep an item installed, and the gateway from running it."""
-    return _switch(command, words, enabled=False, save=save)
+    return _switch(invocation, words, enabled=False, save=save)
 
 
-def _switch(command: Invocation, words: list[str], *, enabled: bool, save: bool) -> int:
-    from reconciler.commands.switch import Switch, propose_switch
-
+def _switch(invocation: ChangingInvocation, words: list[str], *, enabled: bool, save: bool) -> int:
     kind, item = typed(words, "ID")
     asked = Switch(item=item, enabled=enabled, kind=kind, save=save)
-    return command.run(lambda: propose_switch(command.env, command.file, asked))
+    return invocation.run(lambda: propose_switch(invocation.env, invocation.named_file, asked))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.cli.verb import ChangingVerb, Invocation
+from reconciler.cli.changing import ChangingInvocation
+from reconciler.commands.sync import propose_sync
 
 
-@ChangingVerb
-def sync(command: Invocation) -> int:
+def sync(invocation: ChangingInvocation) -> int:
     """Make record and registry say what is on disk. No item is changed."""
-    from reconciler.commands.sync import propose_sync
-
-    return command.run(lambda: propose_sync(command.env, command.file))
+    return invocation.run(lambda: propose_sync(invocation.env, invocation.named_file))

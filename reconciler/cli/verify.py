@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from reconciler.cli import flags as options
-from reconciler.cli.ui.terminal import Terminal
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.plan import drift_row
+from reconciler.cli.ui.style import Style
+from reconciler.cli.ui.words import counted
 from reconciler.errors import ExitCode
+from reconciler.model.plan import Change
+from reconciler.queries.verify import Verified
+from reconciler.queries.verify import verify as verify_files
 
 
-def verify(
-    file: options.FileOption = Path(options.DEFAULT_FILE),
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-    quiet: options.QuietOption = False,
-    no_color: options.NoColorOption = False,
-) -> int:
+def verify(invocation: Invocation) -> int:
     """Read every installed file again. Exit 3 if any is not as it was written."""
-    from reconciler.cli.ui.text import render_verified
-    from reconciler.queries import verify as verifying
-
-    terminal = Terminal(as_json=as_json, quiet=quiet, no_color=no_color)
-    found = verifying.verify(options.environment(home), options.named_file(file))
+    found = verify_files(invocation.env, invocation.named_file)
     for warning in found.warnings:
-        terminal.notice(warning)
-    terminal.document(found.to_document())
-    terminal.result(render_verified(found, terminal.style))
-    return ExitCode.OK if found.is_good else ExitCode.DRIFT
+        invocation.terminal.notice(warning)
+    text = render_verified(found, invocation.terminal.style)
+    return invocation.answer(found.to_document(), text, ExitCode.OK if found.is_good else ExitCode.DRIFT)
+
+
+def render_verified(found: Verified, style: Style) -> str:
+    """What was read, and what is not as it was written."""
+    head = f"{counted(found.files, 'file')} of {counted(found.items, 'item')} read"
+    if found.is_good:
+        return style.paint(f"{head}: all as they were installed.", "green")
+    rows = [*(drift_row(row) for row in found.drift), *found.damaged]
+    lines = [style.paint(f"{head}: {counted(len(rows), 'difference')}.", "yellow"), *(f"  {row}" for row in rows)]
+    if any(row.change is Change.EDITED for row in found.drift):
+        lines.append("  'llamagate status --diff ID' shows what was changed")
+    return "\n".join(lines)

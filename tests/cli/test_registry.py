@@ -540,9 +540,9 @@ class Clock:
 
 def test_row_115_a_clock_that_is_set_back_changes_no_order(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     session.extensions("foo")
-    monkeypatch.setattr("reconciler.cli.flags.datetime", Clock(2030))
+    monkeypatch.setattr("reconciler.cli.environment.datetime", Clock(2030))
     session.llamagate("apply")
-    monkeypatch.setattr("reconciler.cli.flags.datetime", Clock(1999))
+    monkeypatch.setattr("reconciler.cli.environment.datetime", Clock(1999))
     for number, version in enumerate(("2.0.0", "3.0.0"), start=2):
         session.package("foo", version=version)
         os.utime(session.project / "packages" / "foo" / "manifest.yaml", (1, 1))

@@ -5,6 +5,7 @@ The child is the real command, from its arguments to its exit code, with the shi
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import json
@@ -12,13 +13,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
-
-import typer
 
 from tests.crash.shim import Call, Fault, Shim
 
@@ -98,7 +97,7 @@ def environment(root: Path) -> dict[str, str]:
 
 def _serve(root: str) -> None:
     app = importlib.import_module("reconciler.cli.app")
-    typer.main.get_command = _only_once(typer.main.get_command)  # type: ignore[assignment]
+    vars(app)["application"] = functools.cache(app.application)  # with the verbs that it has loaded
     for line in sys.stdin:
         request = json.loads(line)
         with _captured() as files:
@@ -113,19 +112,6 @@ def _serve(root: str) -> None:
         }
         sys.stdout.write(json.dumps({**ended, "out": out, "err": err, "calls": calls}) + "\n")
         sys.stdout.flush()
-
-
-def _only_once(get_command: Callable[[typer.Typer], Any]) -> Callable[[typer.Typer], Any]:
-    """The command line, made once for each set of verbs."""
-    made: dict[tuple[str, ...], Any] = {}
-
-    def get(application: typer.Typer) -> Any:
-        verbs = tuple(str(command.name) for command in application.registered_commands)
-        if verbs not in made:
-            made[verbs] = get_command(application)
-        return made[verbs]
-
-    return get
 
 
 def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:

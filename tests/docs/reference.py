@@ -7,9 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-import typer.main
-
-from reconciler.cli.app import VERBS, application
+from reconciler.cli.app import application
 from tests.conftest import PROJECT
 
 REFERENCE: Final = PROJECT / "docs" / "reference.md"
@@ -28,18 +26,17 @@ _REMARK: Final = re.compile(r"\s*\[(required|default: .*|x>=\d+)\]$")
 
 def reference() -> str:
     """The whole page."""
-    command: Any = typer.main.get_command(application(VERBS))
-    chapters = [_chapter(name, verb) for name, verb in _verbs(command)]
+    chapters = [_chapter(name, verb) for name, verb in verbs()]
     return "\n".join([_HEAD, *chapters])
 
 
-def _verbs(command: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def verbs() -> Iterator[tuple[str, Any]]:
     """Every verb with its full name; of a group, those in it."""
-    for name, verb in command.commands.items():
-        if hasattr(verb, "commands"):
-            yield from _verbs(verb, f"{prefix}{name} ")
-        else:
-            yield f"{prefix}{name}", verb
+    command = application()
+    for name in command.list_commands(None):
+        verb = command.get_command(None, name)
+        for second, inside in getattr(verb, "commands", {"": verb}).items():
+            yield f"{name} {second}".strip(), inside
 
 
 def _chapter(name: str, verb: Any) -> str:

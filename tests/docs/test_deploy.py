@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer.main
 import yaml
 
-from reconciler.cli.app import VERBS, application
+from reconciler.cli.app import application
 from tests.conftest import PROJECT
 
 DEPLOY: Final = PROJECT / "examples" / "deploy"
@@ -44,10 +43,10 @@ def of_the_deployment() -> list[str]:
 @pytest.mark.parametrize("example", [of_the_unit, of_the_image, of_the_deployment])
 def test_its_command_line_is_one(example: Any) -> None:
     verb, *arguments = example()
-    command: Any = typer.main.get_command(application({verb: VERBS[verb]}))
-    known = {option for parameter in command.commands[verb].params for option in parameter.opts}
+    command = application().get_command(None, verb)
+    known = {option for parameter in command.params for option in parameter.opts}
     assert {argument for argument in arguments if argument.startswith("--")} <= known
-    command.commands[verb].make_context(verb, arguments)
+    command.make_context(verb, arguments)
 
 
 def test_the_unit_is_accepted(tmp_path: Path) -> None:

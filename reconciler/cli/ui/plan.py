@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from reconciler.cli.ui.style import PLAIN, Style
+from reconciler.cli.ui.words import counted
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
 
@@ -125,8 +126,7 @@ def _section(title: str, rows: list[str], colour: str, style: Style) -> str:
 
 def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
     if plan.refusals:
-        count = len(plan.refusals)
-        return f"Nothing is done: {count} {'refusal' if count == 1 else 'refusals'} in the plan."
+        return f"Nothing is done: {counted(len(plan.refusals), 'refusal')} in the plan."
     if not plan.changes:
         if plan.drift:
             return f"No changes: what differs is left as it is (generation {plan.generation})."

@@ -1,0 +1,48 @@
+"""Verbs that make their own plan: their flags, and how their pass is run and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.explain import explained
+from reconciler.cli.invocation import WaitingInvocation
+from reconciler.cli.ui.outcome import show_outcome
+from reconciler.cli.ui.plan import FOR_A_COMMAND, render_plan
+from reconciler.errors import ExitCode
+from reconciler.model.home import Home
+from reconciler.reconcile.change import Explain, change
+from reconciler.reconcile.outcome import Outcome
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.readers import steadily
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangingInvocation(WaitingInvocation):
+    """Of a verb that changes what it names, or with ``--dry-run`` only shows what it would do."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False
+
+    @property
+    def explain(self) -> Explain | None:
+        return explained if self.is_detailed else None
+
+    def run(self, look: Callable[[], Proposal]) -> int:
+        """Do what ``look`` plans, or only show it; the exit code."""
+        if self.dry_run:
+            return self.preview(look)
+        return self.show(change(self.env, self.named_file, self.listener, look, explain=self.explain))
+
+    def preview(self, look: Callable[[], Proposal]) -> int:
+        """Show what would be done; the exit code."""
+        proposal = steadily(Home(self.env.home), look)
+        plan = explained(proposal) if self.is_detailed else proposal.plan
+        text = render_plan(plan, self.terminal.style, wording=FOR_A_COMMAND)
+        return self.answer(plan.to_document(), text, ExitCode.REFUSED if plan.refusals else ExitCode.OK)
+
+    def show(self, done: Outcome) -> int:
+        """Show what was done; the exit code."""
+        return show_outcome(done, self.terminal, FOR_A_COMMAND)

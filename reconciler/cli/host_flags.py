@@ -1,0 +1,70 @@
+"""The flags of ``serve``. They load nothing of the host, which is an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.errors import UsageError
+from reconciler.host import defaults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFlags:
+    """Where the host listens, what it serves besides the home, and what its callers may do."""
+
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1"
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            show_default=False,
+            help=f"The port.  [default: $PORT, else {defaults.PORT}]",
+        ),
+    ] = None
+    legacy: Annotated[
+        Path | None,
+        typer.Option(
+            "--legacy",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="A gateway's old folder 'extensions', with its 'builtin'.",
+        ),
+    ] = None
+    migrate: Annotated[bool, typer.Option("--migrate", help="First install the packages of --legacy.")] = False
+    rate_limit: Annotated[
+        int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests a second of one caller; 0 is no limit.")
+    ] = defaults.RATE
+    no_put: Annotated[bool, typer.Option("--no-put", help="Take no manifests over HTTP.")] = False
+
+    def port_in(self, variables: Mapping[str, str]) -> int:
+        """The port to listen at. ``UsageError`` where it is taken from PORT, which holds none."""
+        if self.port is not None:
+            return self.port
+        text = variables.get("PORT") or str(defaults.PORT)
+        if not text.isdecimal() or int(text) > 65535:
+            raise UsageError(f"the variable PORT is {text!r}, which is no port", advice="unset it, or give --port")
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFlags:
+    """Which model the steps of extensions ask."""
+
+    llm_url: Annotated[
+        str, typer.Option("--llm-url", metavar="URL", help="A server that speaks the OpenAI protocol.")
+    ] = defaults.MODEL_URL
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model of steps that name none.")] = (
+        defaults.MODEL
+    )
+    llm_timeout: Annotated[
+        float, typer.Option("--llm-timeout", metavar="SECONDS", help="How long an answer may take.")
+    ] = defaults.MODEL_SECONDS

@@ -1,0 +1,96 @@
+"""The flags that every verb has, and those of verbs that wait for another command's change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from reconciler.cli.environment import environment
+from reconciler.cli.ui.terminal import Terminal
+from reconciler.errors import ExitCode, Fault, InputError
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.listener import Listener
+
+DEFAULT_FILE: Final = Path("llamagate.yaml")
+
+
+def _seconds(value: float) -> float:
+    if not value >= 0:  # so that "nan" is none either
+        raise typer.BadParameter("expected a number of seconds, 0 or more")
+    return value
+
+
+# readable=False, here and elsewhere: a path that cannot be read is not a mistake in the command line, and the code that
+# reads it says why.
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """Where a verb runs, and how it speaks."""
+
+    file: Annotated[Path, typer.Option("--file", "-f", metavar="FILE", readable=False, help="The desired state.")] = (
+        DEFAULT_FILE
+    )
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home",
+            metavar="DIR",
+            readable=False,
+            help="The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]",
+        ),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more of what is done.")] = False
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False
+
+    @cached_property
+    def env(self) -> Environment:
+        return environment(self.home)
+
+    @cached_property
+    def terminal(self) -> Terminal:
+        return Terminal(as_json=self.as_json, quiet=self.quiet, no_color=self.no_color)
+
+    @property
+    def named_file(self) -> Path:
+        """``file``, which need not exist unless the user named it; then ``InputError``."""
+        if self.file != DEFAULT_FILE and not self.file.exists():
+            message = "there is no such file"
+            raise InputError(f"{self.file}: {message}", faults=[Fault(file=str(self.file), message=message)])
+        return self.file
+
+    def answer(self, document: JsonObject, text: str, code: ExitCode = ExitCode.OK) -> ExitCode:
+        """Print the result: the document where JSON is wanted, else the text. The verb then ends with ``code``."""
+        self.terminal.document(document)
+        self.terminal.result(text)
+        return code
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether the changes inside each package are wanted too."""
+        return self.as_json or self.verbose
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingInvocation(Invocation):
+    """Of a verb that waits for another command's change. ``wait`` in seconds."""
+
+    wait: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            callback=_seconds,
+            show_default=False,
+            help="How long to wait for another command's change.  [default: 300]",
+        ),
+    ] = 300.0
+
+    @property
+    def listener(self) -> Listener:
+        return Listener(wait=self.wait, notice=self.terminal.notice, progress=self.terminal.progress)

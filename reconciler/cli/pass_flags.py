@@ -1,0 +1,43 @@
+"""The flags of a pass over the whole file: what it covers, and what it may do beyond the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.flags import LockedOption, OfflineOption, OverwriteOption
+from reconciler.planning.intent import Allowances
+from reconciler.reconcile.proposal import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassFlags:
+    """How ``plan`` and ``apply`` run their pass."""
+
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="ID", help="Only this item and what it depends on; may be repeated."),
+    ] = None
+    locked: LockedOption = False
+    offline: OfflineOption = False
+    allow_prune: Annotated[bool, typer.Option("--allow-prune", help="Permit more removals than policy.max_prune.")] = (
+        False
+    )
+    overwrite: OverwriteOption = False
+    take_over: Annotated[
+        list[str] | None,
+        typer.Option("--take-over", metavar="ID", help="Replace this item although it is not this file's; repeatable."),
+    ] = None
+    take_over_all: Annotated[
+        bool,
+        typer.Option("--take-over-all", help="Replace every item that is in the way, and this owner's other file."),
+    ] = False
+
+    def options(self, file: Path) -> Options:
+        """The same as the pass takes it."""
+        taken = None if self.take_over_all else frozenset(self.take_over or ())
+        allowances = Allowances(prune=self.allow_prune, overwrite=self.overwrite, take_over=taken)
+        return Options(file=file, only=frozenset(self.only or ()), locked=self.locked, allowances=allowances)
