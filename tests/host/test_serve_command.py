@@ -50,6 +50,12 @@ def test_it_serves_until_a_signal(session: Session, number: signal.Signals, code
         assert running.stderr.read() == ""
 
 
+def test_its_document_is_the_address(session: Session) -> None:
+    with serving(session, "--json") as (running, url):
+        running.send_signal(signal.SIGTERM)
+        assert running.communicate(timeout=TIMEOUT_SECONDS)[0] == f'{{"url": "{url}"}}\n'
+
+
 def test_a_request_under_way_is_finished(session: Session, model: ModelServer) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
     model.pause = threading.Event()
