@@ -59,6 +59,8 @@ GROUPS: Final[Mapping[str, str]] = {
     "cache": "Look after the packages that are kept.",
 }
 
+_PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None}
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -124,22 +126,9 @@ def _invoke() -> int:
 
 def application() -> Any:  # typer's own type of a command is private
     """The command line."""
-    made = typer.Typer(
-        name="llamagate",
-        cls=_Verbs,
-        invoke_without_command=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        **_PLAIN,
-    )
-    made.callback()(llamagate)
+    made = typer.Typer(**_PLAIN, context_settings={"help_option_names": ["-h", "--help"]})
+    made.callback(cls=_Verbs, invoke_without_command=True)(llamagate)
     return typer.main.get_command(made)
-
-
-_PLAIN: Final[Mapping[str, Any]] = {
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": None,
-}
 
 
 class _Verbs(TyperGroup):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def path_option(*names: str, metavar: str = "FILE", help: str) -> Any:
+    """An option that takes a path, of any type: typer's own check would call one that cannot be read a usage error."""
+    return typer.Option(*names, metavar=metavar, readable=False, help=help)
+
 
 LockedOption = Annotated[bool, typer.Option("--locked", help="Fail (4) instead of renewing a stale lock.")]
 OfflineOption = Annotated[

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from reconciler.errors import UsageError
 from reconciler.host import defaults
+
+_MAX_PORT: Final = 65535
+_PORT_HELP: Final = f"The port.  [default: $PORT, else {defaults.PORT}]"
+_LEGACY_HELP: Final = "A gateway's old folder 'extensions', with its 'builtin'."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,24 +24,10 @@ class HostFlags:
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1"
     port: Annotated[
         int | None,
-        typer.Option(
-            "--port",
-            metavar="PORT",
-            min=0,
-            max=65535,
-            show_default=False,
-            help=f"The port.  [default: $PORT, else {defaults.PORT}]",
-        ),
+        typer.Option("--port", metavar="PORT", min=0, max=_MAX_PORT, show_default=False, help=_PORT_HELP),
     ] = None
     legacy: Annotated[
-        Path | None,
-        typer.Option(
-            "--legacy",
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="A gateway's old folder 'extensions', with its 'builtin'.",
-        ),
+        Path | None, typer.Option("--legacy", metavar="DIR", exists=True, file_okay=False, help=_LEGACY_HELP)
     ] = None
     migrate: Annotated[bool, typer.Option("--migrate", help="First install the packages of --legacy.")] = False
     rate_limit: Annotated[
@@ -50,7 +40,7 @@ class HostFlags:
         if self.port is not None:
             return self.port
         text = variables.get("PORT") or str(defaults.PORT)
-        if not text.isdecimal() or int(text) > 65535:
+        if not text.isdecimal() or int(text) > _MAX_PORT:
             raise UsageError(f"the variable PORT is {text!r}, which is no port", advice="unset it, or give --port")
         return int(text)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from reconciler.cli.environment import environment
+from reconciler.cli.flags import path_option
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, Fault, InputError
 from reconciler.model.config import JsonObject
@@ -17,6 +18,8 @@ from reconciler.model.environment import Environment
 from reconciler.model.listener import Listener
 
 DEFAULT_FILE: Final = Path("llamagate.yaml")
+_HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
+_WAIT_HELP: Final = "How long to wait for another command's change.  [default: 300]"
 
 
 def _seconds(value: float) -> float:
@@ -25,24 +28,12 @@ def _seconds(value: float) -> float:
     return value
 
 
-# readable=False, here and elsewhere: a path that cannot be read is not a mistake in the command line, and the code that
-# reads it says why.
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
     """Where a verb runs, and how it speaks."""
 
-    file: Annotated[Path, typer.Option("--file", "-f", metavar="FILE", readable=False, help="The desired state.")] = (
-        DEFAULT_FILE
-    )
-    home: Annotated[
-        Path | None,
-        typer.Option(
-            "--home",
-            metavar="DIR",
-            readable=False,
-            help="The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]",
-        ),
-    ] = None
+    file: Annotated[Path, path_option("--file", "-f", help="The desired state.")] = DEFAULT_FILE
+    home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more of what is done.")] = False
@@ -81,14 +72,7 @@ class WaitingInvocation(Invocation):
     """Of a verb that waits for another command's change. ``wait`` in seconds."""
 
     wait: Annotated[
-        float,
-        typer.Option(
-            "--wait",
-            metavar="SECONDS",
-            callback=_seconds,
-            show_default=False,
-            help="How long to wait for another command's change.  [default: 300]",
-        ),
+        float, typer.Option("--wait", metavar="SECONDS", callback=_seconds, show_default=False, help=_WAIT_HELP)
     ] = 300.0
 
     @property

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli.flags import path_option
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.output_file import check_output, write_output
 from reconciler.cli.pass_flags import PassFlags
@@ -21,9 +22,7 @@ from reconciler.queries.plan import read_plan
 def plan(
     invocation: Invocation,
     flags: PassFlags,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", readable=False, help="Also save the plan, for 'apply FILE'.")
-    ] = None,
+    out: Annotated[Path | None, path_option("--out", help="Also save the plan, for 'apply FILE'.")] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="2: changes pending. 3: drift only. 5: refused.")
     ] = False,

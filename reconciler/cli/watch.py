@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
-from reconciler.cli.flags import LockedOption
+from reconciler.cli.flags import LockedOption, path_option
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.error import render_error
 from reconciler.cli.ui.terminal import Terminal
@@ -26,12 +26,15 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.reconcile.proposal import Options
 from reconciler.store.watched_file import read_watched
 
-_INTERVALS: Final = (1.0, 7 * 24 * 3600.0)
+_MAX_INTERVAL_SECONDS: Final = 7 * 24 * 3600
+
+
+def _interval_option(name: str, *, help: str) -> Any:
+    return typer.Option(name, metavar="SECONDS", callback=_interval, help=help)
 
 
 def _interval(value: float | None) -> float | None:
-    shortest, longest = _INTERVALS
-    if value is not None and not shortest <= value <= longest:  # so that "nan" is none either
+    if value is not None and not 1 <= value <= _MAX_INTERVAL_SECONDS:  # so that "nan" is none either
         raise typer.BadParameter("expected a number of seconds, from 1 to a week")
     return value
 
@@ -58,10 +61,7 @@ class RepoFlags:
         bool, typer.Option("--allow-rewind", help="Take a commit that does not descend from the last one, too.")
     ] = False
     allowed_signers: Annotated[
-        Path | None,
-        typer.Option(
-            "--allowed-signers", metavar="FILE", readable=False, help="Take commits that a key in this file signed."
-        ),
+        Path | None, path_option("--allowed-signers", help="Take commits that a key in this file signed.")
     ] = None
     repo_header_env: Annotated[
         str,
@@ -90,13 +90,9 @@ class RepoFlags:
 class ReportFlags:
     """Where the watcher reports to, besides its own output."""
 
-    event_log: Annotated[
-        Path | None,
-        typer.Option("--event-log", metavar="FILE", readable=False, help="Append each event as a line of JSON."),
-    ] = None
+    event_log: Annotated[Path | None, path_option("--event-log", help="Append each event as a line of JSON.")] = None
     metrics_file: Annotated[
-        Path | None,
-        typer.Option("--metrics-file", metavar="FILE", readable=False, help="Keep Prometheus metrics in this file."),
+        Path | None, path_option("--metrics-file", help="Keep Prometheus metrics in this file.")
     ] = None
 
     def reporter(self, invocation: Invocation) -> Reporter:
@@ -117,16 +113,10 @@ def watch(
     followed: RepoFlags,
     once: Annotated[bool, typer.Option("--once", help="One attempt, then end: for cron and CI.")] = False,
     interval: Annotated[
-        float,
-        typer.Option(
-            "--interval", metavar="SECONDS", callback=_interval, help="Between two full passes, give or take a tenth."
-        ),
+        float, _interval_option("--interval", help="Between two full passes, give or take a tenth.")
     ] = INTERVAL_SECONDS,
     poll: Annotated[
-        float | None,
-        typer.Option(
-            "--poll", metavar="SECONDS", callback=_interval, help="Look this often, and do not wait for events."
-        ),
+        float | None, _interval_option("--poll", help="Look this often, and do not wait for events.")
     ] = None,
     locked: LockedOption = False,
 ) -> int:

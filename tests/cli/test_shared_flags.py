@@ -38,8 +38,8 @@ def test_every_verb_takes_the_shared_flags(verb: Any) -> None:
     ("arguments", "expected"),
     [
         (["--version"], set()),
-        (["list", "-q"], {"environment", "invocation", "item", "list", "ui.table"}),
-        (["cache", "gc", "-q"], {"cache", "environment", "invocation"}),
+        (["list", "-q"], {"environment", "flags", "invocation", "item", "list", "ui.table"}),
+        (["cache", "gc", "-q"], {"cache", "environment", "flags", "invocation"}),
     ],
     ids=["version", "list", "group"],
 )
