@@ -1,4 +1,4 @@
-"""JSON text: guarded reading, and writing in one canonical form."""
+"""JSON text, read under guard."""
 
 from __future__ import annotations
 
@@ -36,16 +36,14 @@ class _DuplicateKeyError(Exception):
     """An object holds a key twice."""
 
 
-def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES, trusted: bool = False) -> Json:
+def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES) -> Json:
     """Decode ``data``: strict UTF-8, no duplicate keys, finite numbers, integers of 64 bits, depth at most 64.
 
-    ``trusted`` skips what only costs time with documents that this program wrote. Raises ``InputError``; its fault
-    names the file ``name``, line and column.
+    Raises ``InputError``; its fault names the file ``name``, line and column.
     """
     text = decoded(data, name=name, max_bytes=max_bytes)
     try:
-        value: Json = json.loads(text, parse_constant=_constant) if trusted else _loaded_strictly(text)
-        return value
+        return _loaded(text)
     except json.JSONDecodeError as error:
         raise malformed(f"not valid JSON: {error.msg}", file=name, line=error.lineno, column=error.colno) from error
     except RecursionError as error:
@@ -58,13 +56,7 @@ def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES, trusted: bool = 
         raise _duplicate(text, name) from error
 
 
-def dump_canonical(value: Json) -> bytes:
-    """``value`` with sorted keys, no blanks, UTF-8 and a final line break: equal values give equal bytes."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
-
-
-def _loaded_strictly(text: str) -> Json:
+def _loaded(text: str) -> Json:
     value: Json = json.loads(
         text, parse_constant=_constant, parse_int=_integer, parse_float=_real, object_pairs_hook=_object
     )

@@ -51,7 +51,7 @@ def _check(still: Callable[[], bool] | None) -> None:
 
 
 @contextmanager
-def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """``write_file`` for what is too large to hold: the stream that is given out becomes the content of ``path``.
 
     Whatever is raised inside leaves ``path`` as it was.
@@ -60,7 +60,7 @@ def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         yield out
         out.flush()
         if sys.platform != "win32":
-            os.fchmod(out.fileno(), mode)
+            os.fchmod(out.fileno(), 0o644)
         sync_fd(out.fileno())
 
 
@@ -170,24 +170,24 @@ def rename(source: Path, target: Path) -> None:
     os.rename(source, target)
 
 
-def make_folders(path: Path, mode: int = 0o755) -> list[Path]:
-    """Make ``path`` and its missing parents for good, and return those made, outermost first.
+def make_folders(path: Path) -> None:
+    """Make ``path`` and its missing parents for good; their mode is 0755, narrowed by the umask.
 
-    ``mode`` is narrowed by the umask. Raises ``OSError``, ``FileExistsError`` where something else has the name.
+    Raises ``OSError``, ``FileExistsError`` where something else has the name.
     """
     missing = []
     while not path.is_dir() and path != path.parent:
         missing.append(path)
         path = path.parent
-    return [folder for folder in reversed(missing) if _make_folder(folder, mode)]
+    for folder in reversed(missing):
+        _make_folder(folder)
 
 
-def _make_folder(path: Path, mode: int) -> bool:
+def _make_folder(path: Path) -> None:
     try:
-        os.mkdir(path, mode)
+        os.mkdir(path, 0o755)
     except FileExistsError:
         if not path.is_dir():
-            raise
-        return False  # another process was faster
-    sync_folder(path.parent)
-    return True
+            raise  # else another process was faster
+    else:
+        sync_folder(path.parent)

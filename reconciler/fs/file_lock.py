@@ -28,23 +28,15 @@ _SINCE: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)")
 
 
 @contextmanager
-def exclusive(
-    path: Path,
-    *,
-    command: str,
-    wait: float,
-    notice: Callable[[str], None],
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[None]:
+def exclusive(path: Path, *, command: str, wait: float, notice: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock ``path`` for the ``with`` block; ``command`` is what others read about the holder.
 
-    ``wait`` and both injected functions count in seconds. After half a second ``notice`` is told, once, for whom this
-    waits. Raises ``BusyError`` where the lock is still taken after ``wait``, ``StorageError`` where there can be none.
+    ``wait`` is in seconds. After half a second ``notice`` is told, once, for whom this waits.
+    Raises ``BusyError`` where the lock is still taken after ``wait``, ``StorageError`` where there can be none.
     """
     descriptor = _open(path, os.O_RDWR | os.O_CREAT | PLAIN)
     try:
-        _acquire(descriptor, path, _moments(wait, clock, sleep), notice)
+        _acquire(descriptor, path, _moments(wait), notice)
         _introduce(descriptor, command)
         try:
             yield
@@ -87,13 +79,13 @@ def _described(command: object, pid: object, since: object) -> str:
     return f"{text} ({', '.join(facts)})" if facts else text
 
 
-def _moments(wait: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[float]:
+def _moments(wait: float) -> Iterator[float]:
     """When to try: yields the seconds waited so far, for the last time when ``wait`` has just passed."""
     limit = max(wait, 2 * _POLL_SECONDS)  # a reader's probe holds the lock for an instant, and that is not "busy"
-    start = clock()
-    while (waited := clock() - start) < limit:
+    start = time.monotonic()
+    while (waited := time.monotonic() - start) < limit:
         yield waited
-        sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)
     yield waited
 
 

@@ -70,12 +70,11 @@ def _linux_call(library: ctypes.CDLL) -> Callable[[bytes, bytes], int] | None:
     return lambda first, second: library.syscall(*numbers, first, numbers[1], second, ctypes.c_ulong(_EXCHANGE))
 
 
-def move(source: Path, target: Path, *, via: Path | None = None) -> None:
+def move(source: Path, target: Path) -> None:
     """Give the folder ``source`` the name ``target``, which must not exist or be an empty folder.
 
-    Where the system cannot rename it there (another file system, a lower layer of an overlay), it is copied to ``via``,
-    durably, which takes the name; then ``source`` is removed. ``via`` lies on ``target``'s file system, beside
-    ``target`` unless given, and what a crash left there is removed first.
+    Where the system cannot rename it there (another file system, a lower layer of an overlay), a copy of it beside
+    ``target``, durable, takes the name; then ``source`` is removed. What a crash left of a copy is removed first.
 
     Raises ``OSError`` with the paths, ``ENOTEMPTY`` where ``target`` is in use; until the name is taken ``source`` is
     whole. The folders on both sides are the caller's to sync.
@@ -85,7 +84,7 @@ def move(source: Path, target: Path, *, via: Path | None = None) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _move_by_copy(source, target, via or temporary_path(target))
+        _move_by_copy(source, target, temporary_path(target))
 
 
 def _move_by_copy(source: Path, target: Path, via: Path) -> None:

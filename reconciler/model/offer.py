@@ -12,15 +12,14 @@ from reconciler.model.lock import LockItem, Pin
 class Offer:
     """``version`` is empty, and ``archive`` and ``tree`` are ``None``, where that shows only when it is fetched.
 
-    ``released`` is a day (``2026-11-25``). ``yanked`` says that its publisher took it back. ``is_locked``: the lock,
-    and not the place, says that it is what ``pin`` leads to.
+    ``yanked`` says that its publisher took it back. ``is_locked``: the lock, and not the place, says that it is what
+    ``pin`` leads to.
     """
 
     pin: Pin
     version: str = ""
     archive: Digest | None = None
     tree: Digest | None = None
-    released: str = ""
     yanked: bool = False
     is_locked: bool = False
 

@@ -45,14 +45,13 @@ class Manifest:
     """The facts of a package's manifest and packaging file that decisions rest on.
 
     ``definition`` is the package's file that holds ``config``. ``requires`` names the extensions that the steps use
-    and the package does not bring; ``bundles`` those that a module brings.
+    and the package does not bring.
     """
 
     kind: Kind
     id: str
     name: str
     version: str
-    description: str = ""
     dialect: Dialect
     definition: str
     loadable: bool
@@ -60,7 +59,6 @@ class Manifest:
     enabled_default: bool = True
     hot_reload: bool = True
     requires: tuple[str, ...] = ()
-    bundles: tuple[str, ...] = ()
 
     @property
     def installed_definition(self) -> str:

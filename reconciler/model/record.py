@@ -186,7 +186,7 @@ def _manifest_to_document(manifest: Manifest) -> JsonObject:
     return {
         "name": manifest.name,
         "version": manifest.version,
-        "description": manifest.description,
+        "description": "",  # older versions, which never look into these two, want them to be there
         "dialect": str(manifest.dialect),
         "definition": manifest.definition,
         "loadable": manifest.loadable,
@@ -194,7 +194,7 @@ def _manifest_to_document(manifest: Manifest) -> JsonObject:
         "enabled_default": manifest.enabled_default,
         "hot_reload": manifest.hot_reload,
         "requires": list(manifest.requires),
-        "bundles": list(manifest.bundles),
+        "bundles": [],
     }
 
 
@@ -204,7 +204,6 @@ def _manifest_from_document(key: ItemKey, value: JsonObject) -> Manifest:
         id=key.id,
         name=str(value["name"]),
         version=str(value["version"]),
-        description=str(value["description"]),
         dialect=Dialect(str(value["dialect"])),
         definition=str(value["definition"]),
         loadable=bool(value["loadable"]),
@@ -212,5 +211,4 @@ def _manifest_from_document(key: ItemKey, value: JsonObject) -> Manifest:
         enabled_default=bool(value["enabled_default"]),
         hot_reload=bool(value["hot_reload"]),
         requires=tuple(cast("list[str]", value["requires"])),
-        bundles=tuple(cast("list[str]", value["bundles"])),
     )

@@ -209,7 +209,6 @@ def _manifest(
         id=item_id,
         name=name,
         version=str(document.get("version", "")),
-        description=str(document.get("description", "")),
         dialect=dialect,
         definition=definition,
         loadable=dialect is not Dialect.TASK,
@@ -217,7 +216,6 @@ def _manifest(
         enabled_default=enabled is not False,
         hot_reload=packaging.get("hot_reload", True) is not False,
         requires=_required(reader, document, bundled) if kind is Kind.MODULE else (),
-        bundles=tuple(sorted(bundled.values())),
     )
 
 

@@ -45,6 +45,7 @@ def fetch_all(
     requests: Sequence[Request], store: PackageStore, context: SourceContext, progress: Progress
 ) -> tuple[dict[ItemKey, Resolved], dict[ItemKey, LlamagateError]]:
     """Fetch every item: what each is, or what is wrong with it. A remote is asked once for all its items."""
+    context = replace(context, progress=progress)
     groups, errors = _by_remote(requests, Remotes(context))
     chosen: list[_Chosen] = []
     for _, choice in side_by_side({number: partial(_choose, *group) for number, group in groups.items()}):

@@ -9,6 +9,7 @@ from pathlib import Path
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
+from reconciler.model.listener import Progress, no_progress
 from reconciler.model.source import Source, SourceRules
 
 
@@ -25,6 +26,7 @@ class SourceContext:
     rules: SourceRules
     limits: Limits
     offline: bool = False
+    progress: Progress = no_progress
 
     def location(self, source: Source) -> str:
         """Where to look: an address as it stands, or an absolute path."""

@@ -38,9 +38,8 @@ def test_readers_of_yaml_1_1_agree_on_what_dump_writes(value: JsonObject) -> Non
 @many
 @given(values)
 def test_json_load_undoes_dump(value: Json) -> None:
-    data = json_text.dump_canonical(value)
-    assert json.dumps(json_text.load(data, name="x"), sort_keys=True) == json.dumps(value, sort_keys=True)
-    assert json_text.dump_canonical(json_text.load(data, name="x", trusted=True)) == data
+    text = json.dumps(value, sort_keys=True)
+    assert json.dumps(json_text.load(text.encode(), name="x"), sort_keys=True) == text
 
 
 def is_json_of_yaml(value: Json) -> bool:
@@ -112,9 +111,9 @@ def test_replace_block_changes_nothing_else(
 
 
 @many
-@given(objects.filter(is_json_of_yaml), texts, objects | st.none())
-def test_replace_block_of_any_key(document: JsonObject, key: str, new: JsonObject | None) -> None:
-    expected = {name: value for name, value in document.items() if name != key} | ({} if new is None else {key: new})
+@given(objects.filter(is_json_of_yaml), texts, objects)
+def test_replace_block_of_any_key(document: JsonObject, key: str, new: JsonObject) -> None:
+    expected = document | {key: new}
     for data in (yaml_text.dump(document), json.dumps(document)):
         result = yaml_text.load(yaml_text.replace_block(data.encode(), key, new), name="x") or {}
         assert json.dumps(result, sort_keys=True) == json.dumps(expected, sort_keys=True)

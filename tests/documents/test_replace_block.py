@@ -96,22 +96,6 @@ def test_flow(before: str, after: str) -> None:
     assert yaml_text.replace_block(before.encode(), "config", NEW).decode() == after
 
 
-REMOVED = {
-    "block": ("a: 1\nconfig:\n  x: 1\n\n# c\nb: 2\n", "a: 1\n\n# c\nb: 2\n"),
-    "absent": ("a: 1", "a: 1"),
-    "only": ("config: 1", ""),
-    "flow-first": ("{config: 1, a: 2}", "{a: 2}"),
-    "flow-last": ("{a: 2, config: {b: 1} }", "{a: 2 }"),
-    "flow-only": ("{config: 1}", "{}"),
-    "flow-only-with-comma": ("{config: 1,}", "{}"),
-}
-
-
-@pytest.mark.parametrize(("before", "after"), REMOVED.values(), ids=REMOVED.keys())
-def test_none_removes(before: str, after: str) -> None:
-    assert yaml_text.replace_block(before.encode(), "config", None).decode() == after
-
-
 def test_an_equal_value_changes_nothing() -> None:
     data = b"config: {k: [1, 'no']} # as written\n"
     assert yaml_text.replace_block(data, "config", NEW) == data
@@ -125,10 +109,6 @@ def test_equal_in_python_is_not_equal_in_yaml(old: bytes, new: bool | float) -> 
 
 UNUSUAL = "manifest: cannot change 'config' in place; write it as a plain block mapping"
 REFUSED = {
-    "comma-behind-what-is-removed": (
-        b"{config: {k: 2},,}",
-        "manifest:1:17: not valid YAML: did not find expected node content",
-    ),
     "written-null": (b"null\n", UNUSUAL),
     "list": (b"- a\n", "manifest:1:1: expected a mapping at the top"),
     "malformed": (b"a: &x 1\n", "manifest:1:4: a: anchors are not allowed: &x"),
@@ -140,15 +120,6 @@ def test_what_is_too_unusual_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
         yaml_text.replace_block(data, "config", NEW)
     assert caught.value.message == message
-
-
-COMMENT_BELOW_A_LITERAL = b"a: |\n  text\nconfig: 1\n    # would be text of a\nb: 2\n"
-
-
-def test_a_result_that_would_not_be_read_again_is_refused() -> None:
-    with pytest.raises(InputError) as caught:
-        yaml_text.replace_block(COMMENT_BELOW_A_LITERAL, "config", None, name="p/manifest.yaml")
-    assert caught.value.message == UNUSUAL.replace("manifest", "p/manifest.yaml", 1)
 
 
 def test_dump_writes_what_every_reader_takes_for_text_in_quotes() -> None:

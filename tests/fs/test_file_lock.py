@@ -9,13 +9,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from reconciler.errors import BusyError, StorageError
+from reconciler.fs import file_lock
 from reconciler.fs.file_lock import exclusive, holder, is_held
 from tests.fs.hostile import python, traced
 
@@ -46,17 +48,21 @@ with locked():
 class Clock:
     """Time that passes by sleeping, and ``cost`` seconds at each look."""
 
-    def __init__(self, cost: float = 0.0) -> None:
+    strftime = staticmethod(time.strftime)
+
+    def __init__(self, cost: float = 0.0, sleeps: Callable[[], None] = lambda: None) -> None:
         self.now = 100.0
         self.cost = cost
+        self.sleeps = sleeps
 
-    def __call__(self) -> float:
+    def monotonic(self) -> float:
         self.now += self.cost
         return self.now
 
     def sleep(self, seconds: float) -> None:
         assert 0 < seconds <= 0.05
         self.now += seconds
+        self.sleeps()
 
 
 @pytest.fixture
@@ -78,7 +84,7 @@ def held(lock: Path, code: str = HOLD) -> Iterator[tuple[subprocess.Popen[str], 
 @contextmanager
 def taken(lock: Path, wait: float = 0, clock: Clock | None = None, told: list[str] | None = None) -> Iterator[None]:
     clock, told = clock or Clock(), [] if told is None else told
-    with exclusive(lock, command="me", wait=wait, notice=told.append, clock=clock, sleep=clock.sleep):
+    with patch.object(file_lock, "time", clock), exclusive(lock, command="me", wait=wait, notice=told.append):
         yield
 
 
@@ -126,15 +132,8 @@ def test_timeout_is_exact(lock: Path, wait: float) -> None:
 def test_waiter_is_told_once_within_a_second(lock: Path) -> None:
     clock = Clock()
     told: list[tuple[float, str]] = []
-    waiting = exclusive(
-        lock,
-        command="me",
-        wait=60,
-        notice=lambda text: told.append((clock.now, text)),
-        clock=clock,
-        sleep=clock.sleep,
-    )
-    with held(lock) as (process, _), pytest.raises(BusyError), waiting:
+    waiting = exclusive(lock, command="me", wait=60, notice=lambda text: told.append((clock.now, text)))
+    with held(lock) as (process, _), patch.object(file_lock, "time", clock), pytest.raises(BusyError), waiting:
         pass
     [(moment, text)] = told
     assert moment <= 101.0
@@ -189,8 +188,7 @@ def test_probe_of_another_does_not_make_a_lock_busy(lock: Path) -> None:
     lock.touch()
     probe = os.open(lock, os.O_RDONLY)
     fcntl.flock(probe, fcntl.LOCK_SH)
-    clock = Clock()
-    with exclusive(lock, command="me", wait=0, notice=print, clock=clock, sleep=lambda _: os.close(probe)):
+    with taken(lock, clock=Clock(sleeps=lambda: os.close(probe))):
         assert is_held(lock)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from unittest.mock import patch
 
 import pytest
 
 from reconciler.sources.web import addresses, deadline
-from reconciler.sources.web.addresses import Resolver, Scope
+from reconciler.sources.web.addresses import Scope
 from tests.sources.certificates import Authority
 from tests.sources.http_server import Behaviour, Exchange, HttpServer
 
@@ -28,20 +29,21 @@ NAMES = {
 }
 
 
-def resolver(name: str) -> list[str]:
-    """What the names of the tests lead to."""
-    return NAMES[name]
+def resolved_by(resolver: Callable[[str], list[str]]) -> AbstractContextManager[object]:
+    """While it lasts, names lead to what ``resolver`` says."""
+    return patch.object(addresses, "system_addresses", resolver)
 
 
 @pytest.fixture
-def internet(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes ``public.test`` and ``other.test`` public, and ``private.test`` private. Each is an address of its own."""
     if sys.platform == "darwin":
         pytest.skip("127.0.0.2 and its like are on no interface here")
     scopes = {PUBLIC: Scope.PUBLIC, OTHER: Scope.PUBLIC, PRIVATE: Scope.PRIVATE}
     real = addresses.scope_of
     monkeypatch.setattr(addresses, "scope_of", lambda address: scopes.get(address) or real(address))
-    return resolver
+    with resolved_by(NAMES.__getitem__):
+        yield
 
 
 class Clock:

@@ -9,6 +9,7 @@ import pytest
 from reconciler.errors import RefusedError
 from reconciler.sources.web.addresses import HostAddresses, Scope, look_up, scope_of, system_addresses
 from reconciler.sources.web.deadline import Deadline
+from tests.sources.conftest import resolved_by
 
 PUBLIC = [
     "1.1.1.1",
@@ -98,7 +99,8 @@ def may_lead_there(place: HostAddresses, private_hosts: frozenset[str] = frozens
     ],
 )
 def test_who_may_lead_there(addresses: list[str], allowed: tuple[bool, bool]) -> None:
-    place = look_up("host.test", lambda _name: addresses, Deadline.after(60))
+    with resolved_by(lambda _name: addresses):
+        place = look_up("host.test", Deadline.after(60))
     assert place.addresses == tuple(addresses)
     assert may_lead_there(place) == allowed
     assert may_lead_there(place, frozenset(["host.test"])) == (True, True)
@@ -106,17 +108,20 @@ def test_who_may_lead_there(addresses: list[str], allowed: tuple[bool, bool]) ->
 
 
 def test_an_address_is_not_looked_up() -> None:
-    place = look_up("10.0.0.1", lambda name: pytest.fail(name), Deadline.after(60))
+    with resolved_by(pytest.fail):
+        place = look_up("10.0.0.1", Deadline.after(60))
     assert place.addresses == ("10.0.0.1",)
 
 
 def test_one_address_for_all_its_forms() -> None:
-    place = look_up("host.test", lambda _name: ["1.1.1.1", "1.1.1.1"], Deadline.after(60))
+    with resolved_by(lambda _name: ["1.1.1.1", "1.1.1.1"]):
+        place = look_up("host.test", Deadline.after(60))
     assert place.addresses == ("1.1.1.1",)
 
 
 def test_a_dot_at_the_end_makes_no_other_host() -> None:
-    place = look_up("host.test.", lambda _name: ["10.0.0.1"], Deadline.after(60))
+    with resolved_by(lambda _name: ["10.0.0.1"]):
+        place = look_up("host.test.", Deadline.after(60))
     assert may_lead_there(place, frozenset(["host.test"])) == (True, True)
 
 

@@ -11,12 +11,11 @@ import pytest
 
 from reconciler.errors import ExitCode, InputError, LlamagateError, RefusedError, UnreachableError
 from reconciler.model.digest import digest_bytes
-from reconciler.sources.web.addresses import Resolver
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.transfer import Bounds, download
 from reconciler.sources.web.url import parsed_url
 from tests.sources.certificates import Authority
-from tests.sources.conftest import OTHER, PRIVATE, PUBLIC, Clock, Serving
+from tests.sources.conftest import OTHER, PRIVATE, PUBLIC, Clock, Serving, resolved_by
 from tests.sources.http_server import Behaviour, Route, body, chunked, drip, endless, hang, head, raw, redirect
 
 BOUNDS = Bounds(size=2**20, seconds=60)
@@ -78,10 +77,10 @@ def test_row_80_from_https_to_http(serving: Serving, trusted: Authority) -> None
         pytest.param("//private.test/x", f" ({PRIVATE})", id="row-81 without a scheme"),
     ],
 )
-def test_row_81_from_public_into_a_network(serving: Serving, internet: Resolver, to: str, found: str) -> None:
+def test_row_81_from_public_into_a_network(serving: Serving, internet: None, to: str, found: str) -> None:
     server = serving({"/x.zip": redirect(to)}, host=PUBLIC, name="public.test")
     host = parsed_url(f"http:{to[to.index('//') :]}").origin.host
-    message = refusal(server.url("/x.zip"), RefusedError, resolver=internet)
+    message = refusal(server.url("/x.zip"), RefusedError)
     assert message == f"the host {host} does not lead to public addresses only{found}"
 
 
@@ -100,20 +99,20 @@ def test_row_81_to_another_scheme(serving: Serving, to: str) -> None:
     assert message == f"it redirects to {to}, which is neither http nor https"
 
 
-def test_row_81_back_from_public_to_the_loopback_of_the_file(serving: Serving, internet: Resolver) -> None:
+def test_row_81_back_from_public_to_the_loopback_of_the_file(serving: Serving, internet: None) -> None:
     public = serving(host=PUBLIC, name="public.test")
     local = serving({"/x.zip": redirect(public.url("/y.zip")), "/secret": ARCHIVE})
     public.routes["/y.zip"] = redirect(local.url("/secret"))
-    message = refusal(local.url("/x.zip"), RefusedError, resolver=internet)
+    message = refusal(local.url("/x.zip"), RefusedError)
     place = "does not lead to public addresses only"
     assert message == f"redirected to {public.url('/y.zip')}: the host 127.0.0.1 {place}"
     assert local.count("/secret") == 0
 
 
-def test_row_81_a_loopback_url_of_the_file_is_fine(serving: Serving, internet: Resolver) -> None:
+def test_row_81_a_loopback_url_of_the_file_is_fine(serving: Serving, internet: None) -> None:
     public = serving({"/z.zip": ARCHIVE}, host=PUBLIC, name="public.test")
     server = serving({"/x.zip": redirect("/y.zip", status=307), "/y.zip": redirect(public.url("/z.zip"))})
-    assert fetched(server.url("/x.zip"), resolver=internet) == ARCHIVE
+    assert fetched(server.url("/x.zip")) == ARCHIVE
 
 
 def test_row_81_another_port_of_loopback_is_another_server(serving: Serving) -> None:
@@ -124,11 +123,11 @@ def test_row_81_another_port_of_loopback_is_another_server(serving: Serving) -> 
     assert not other.requests
 
 
-def test_row_81_an_allowed_host_may_be_private(serving: Serving, internet: Resolver) -> None:
+def test_row_81_an_allowed_host_may_be_private(serving: Serving, internet: None) -> None:
     private = serving({"/x.zip": ARCHIVE}, host=PRIVATE, name="private.test")
     public = serving({"/x.zip": redirect(private.url("/x.zip"))}, host=PUBLIC, name="public.test")
     bounds = Bounds(size=2**20, seconds=60, private_hosts=frozenset(["private.test"]))
-    assert fetched(public.url("/x.zip"), bounds=bounds, resolver=internet) == ARCHIVE
+    assert fetched(public.url("/x.zip"), bounds=bounds) == ARCHIVE
 
 
 @pytest.mark.parametrize(
@@ -162,13 +161,13 @@ def secret_for(url: str, header: str = "Authorization") -> Credentials:
 
 @pytest.mark.parametrize("header", ["Authorization", "PRIVATE-TOKEN"])
 def test_row_83_credentials_stay_with_their_origin(
-    serving: Serving, internet: Resolver, trusted: Authority, header: str
+    serving: Serving, internet: None, trusted: Authority, header: str
 ) -> None:
     tls = trusted.server("public.test", "other.test")
     home = serving(host=PUBLIC, name="public.test", tls=tls)
     other = serving({"/b": redirect(home.url("/c"))}, host=OTHER, name="other.test", tls=tls)
     home.routes |= {"/x.zip": redirect("/a"), "/a": redirect(other.url("/b")), "/c": ARCHIVE}
-    assert fetched(home.url("/x.zip"), credentials=secret_for(home.origin, header), resolver=internet) == ARCHIVE
+    assert fetched(home.url("/x.zip"), credentials=secret_for(home.origin, header)) == ARCHIVE
     shown = {request.path: request.headers.get(header.lower()) for request in home.requests + other.requests}
     assert shown == {"/x.zip": "Bearer geheim", "/a": "Bearer geheim", "/b": None, "/c": None}
 
@@ -181,10 +180,10 @@ def test_row_83_another_port_is_another_origin(serving: Serving) -> None:
     assert "authorization" not in other.requests[0].headers
 
 
-def test_row_83_credentials_are_not_sent_in_the_open(serving: Serving, internet: Resolver) -> None:
+def test_row_83_credentials_are_not_sent_in_the_open(serving: Serving, internet: None) -> None:
     server = serving({"/x.zip": ARCHIVE}, host=PUBLIC, name="public.test")
-    how = {"credentials": secret_for(server.origin), "resolver": internet}
-    assert refusal(server.url("/x.zip"), RefusedError, **how) == "TOKEN is not sent over plain http"
+    message = refusal(server.url("/x.zip"), RefusedError, credentials=secret_for(server.origin))
+    assert message == "TOKEN is not sent over plain http"
     assert not server.requests
 
 
@@ -344,10 +343,10 @@ def test_row_89_signed_by_nobody_we_know(serving: Serving, authority: Authority)
 
 
 def test_row_89_a_good_one_is_for_the_name_not_the_address(
-    serving: Serving, trusted: Authority, internet: Resolver
+    serving: Serving, trusted: Authority, internet: None
 ) -> None:
     server = serving({"/x.zip": ARCHIVE}, host=PUBLIC, name="public.test", tls=trusted.server("public.test"))
-    assert fetched(server.url("/x.zip"), resolver=internet) == ARCHIVE
+    assert fetched(server.url("/x.zip")) == ARCHIVE
     assert server.requests[0].headers["host"] == f"public.test:{server.port}"
 
 
@@ -371,18 +370,18 @@ def test_row_90_secrets_of_a_redirect_are_not_shown(serving: Serving) -> None:
     assert [request.path for request in server.requests] == ["/x.zip?token=geheim", "/y.zip?X-Signature=geheim"]
 
 
-def test_row_91_public_and_private(serving: Serving, internet: Resolver) -> None:
+def test_row_91_public_and_private(serving: Serving, internet: None) -> None:
     server = serving({"/x.zip": ARCHIVE}, host=PUBLIC, name="mixed.test")
     with pytest.raises(RefusedError) as caught:
-        fetched(server.url("/x.zip"), resolver=internet)
+        fetched(server.url("/x.zip"))
     found = f"({PUBLIC}, {PRIVATE})"
     assert caught.value.message.endswith(f"the host mixed.test leads to public and private addresses {found}")
     assert caught.value.advice == "if that is meant, list mixed.test in policy.sources.private_hosts"
     allowed = Bounds(size=2**20, seconds=60, private_hosts=frozenset(["mixed.test"]))
-    assert fetched(server.url("/x.zip"), resolver=internet, bounds=allowed) == ARCHIVE
+    assert fetched(server.url("/x.zip"), bounds=allowed) == ARCHIVE
 
 
-def test_row_91_what_was_judged_is_what_is_connected_to(serving: Serving, internet: Resolver) -> None:
+def test_row_91_what_was_judged_is_what_is_connected_to(serving: Serving, internet: None) -> None:
     """A name that leads into the private network when it is asked a second time."""
     answers = iter([[PUBLIC], [PRIVATE]])
     asked: list[str] = []
@@ -392,7 +391,8 @@ def test_row_91_what_was_judged_is_what_is_connected_to(serving: Serving, intern
         return next(answers)
 
     server = serving({"/x.zip": redirect("/y.zip"), "/y.zip": ARCHIVE}, host=PUBLIC, name="public.test")
-    assert fetched(server.url("/x.zip"), resolver=rebinding) == ARCHIVE
+    with resolved_by(rebinding):
+        assert fetched(server.url("/x.zip")) == ARCHIVE
     assert asked == ["public.test"]
 
 

@@ -19,23 +19,27 @@ from typing import BinaryIO, cast
 import pytest
 
 from reconciler.errors import ExitCode, InputError, LlamagateError, StorageError, UnreachableError
+from reconciler.model.desired import Limits
 from reconciler.model.digest import digest_bytes
-from reconciler.sources.web.addresses import Resolver, system_addresses
+from reconciler.model.home import Home
+from reconciler.model.source import SourceRules
+from reconciler.sources.context import SourceContext
+from reconciler.sources.web.artifact import Download, downloaded
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.transfer import Bounds, download, download_first, read_document
 from reconciler.sources.web.url import parsed_url
 from tests.conftest import PROJECT
 from tests.sources.certificates import Authority
-from tests.sources.conftest import PUBLIC, Clock, Serving
+from tests.sources.conftest import PUBLIC, Clock, Serving, resolved_by
 from tests.sources.http_server import Behaviour, body, chunked, endless, head, in_turn, raw, redirect, reset
 
 BOUNDS = Bounds(size=2**20, seconds=60)
 ARCHIVE = b"an archive, as far as this room knows" * 5000
 
 
-def failure(url: str, bounds: Bounds = BOUNDS, resolver: Resolver = system_addresses) -> LlamagateError:
+def failure(url: str, bounds: Bounds = BOUNDS) -> LlamagateError:
     with pytest.raises(LlamagateError) as caught:
-        read_document(url, bounds=bounds, resolver=resolver)
+        read_document(url, bounds=bounds)
     return caught.value
 
 
@@ -55,7 +59,7 @@ def failure(url: str, bounds: Bounds = BOUNDS, resolver: Resolver = system_addre
 def test_an_archive_comes_as_it_is(serving: Serving, behaviour: Behaviour) -> None:
     out, seen = BytesIO(), list[int]()
     url = serving({"/x.zip": behaviour}).url("/x.zip?version=1")
-    digest = download(url, out, bounds=BOUNDS, progress=seen.append)
+    digest = download(url, out, bounds=BOUNDS, arrived=lambda size, _: seen.append(size))
     assert out.getvalue() == ARCHIVE
     assert digest == digest_bytes(ARCHIVE)
     assert seen == sorted(seen)
@@ -160,13 +164,15 @@ def test_an_unknown_name() -> None:
     def unknown(_name: str) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    error = failure("http://nowhere.test/x.zip", resolver=unknown)
+    with resolved_by(unknown):
+        error = failure("http://nowhere.test/x.zip")
     assert isinstance(error, UnreachableError)
     assert error.message.endswith("the host nowhere.test was not found: Name or service not known")
 
 
 def test_a_name_without_an_address() -> None:
-    error = failure("http://nowhere.test/x.zip", resolver=lambda _name: [])
+    with resolved_by(lambda _name: []):
+        error = failure("http://nowhere.test/x.zip")
     assert error.message.endswith("the host nowhere.test has no address")
 
 
@@ -177,16 +183,18 @@ def test_a_resolver_that_does_not_answer_ends_with_the_deadline() -> None:
         answered.wait(60)
         return ["127.0.0.1"]
 
-    error = failure("http://slow.test/x.zip", Bounds(size=9, seconds=0.2), slow)
+    with resolved_by(slow):
+        error = failure("http://slow.test/x.zip", Bounds(size=9, seconds=0.2))
     answered.set()
     assert isinstance(error, UnreachableError)
     assert error.message == "http://slow.test/x.zip was not downloaded: it did not end within 0.2 s"
 
 
-def test_the_next_address_where_the_first_does_not_answer(serving: Serving, internet: Resolver) -> None:
+def test_the_next_address_where_the_first_does_not_answer(serving: Serving, internet: None) -> None:
     server = serving({"/x.zip": b"x"}, host=PUBLIC, name="two.test")
     both = ["127.0.0.3", PUBLIC]
-    assert read_document(server.url("/x.zip"), bounds=BOUNDS, resolver=lambda _name: both) == b"x"
+    with resolved_by(lambda _name: both):
+        assert read_document(server.url("/x.zip"), bounds=BOUNDS) == b"x"
 
 
 def test_ipv6(serving: Serving) -> None:
@@ -264,12 +272,33 @@ def test_proxies_and_netrc_of_the_user_are_not_asked(
 
 def test_mirrors_are_asked_in_order(serving: Serving) -> None:
     server = serving({"/a": 404, "/b": raw(head(Content_Length=9) + b"half"), "/c": b"whole", "/d": b"later"})
-    out, seen = BytesIO(), list[int]()
+    out, seen = BytesIO(), list[tuple[int, int]]()
     urls = [server.url(path) for path in ("/a", "/b", "/c", "/d")]
-    assert download_first(urls, out, bounds=BOUNDS, progress=seen.append) == (urls[2], digest_bytes(b"whole"))
+    found = download_first(urls, out, bounds=BOUNDS, arrived=lambda *now: seen.append(now))
+    assert found == (urls[2], digest_bytes(b"whole"))
     assert out.getvalue() == b"whole"
-    assert seen == [4, 5]
+    assert seen == [(4, 9), (5, 5)]
     assert server.count("/d") == 0
+
+
+def test_whoever_waits_is_shown_how_much_is_there(serving: Serving, tmp_path: Path) -> None:
+    shown: list[tuple[str, int, int]] = []
+    server = serving({"/large.zip": b"x" * (3 * 2**20 + 1), "/small.zip": b"x", "/unknown.zip": chunked(b"x" * 2**20)})
+    context = SourceContext(
+        home=Home(tmp_path),
+        base=tmp_path,
+        variables={},
+        rules=SourceRules(),
+        limits=Limits(),
+        progress=lambda *now: shown.append(now),
+    )
+    for name in ("small.zip", "unknown.zip", "large.zip"):
+        url = server.url(f"/{name}")
+        with pytest.raises(InputError, match="no zip archive"), downloaded(Download(urls=[url], name=url), context):
+            pass
+    assert {what for what, _, _ in shown} == {"fetching large.zip, in MiB:"}
+    assert shown[-1][1:] == (3, 3)
+    assert [done for _, done, _ in shown] == sorted(done for _, done, _ in shown)
 
 
 def test_every_mirror_is_named_with_its_reason(serving: Serving) -> None:
@@ -356,7 +385,7 @@ _CHILD = """
 import sys, tempfile
 from reconciler.sources.web.transfer import Bounds, download
 with tempfile.TemporaryFile(dir=sys.argv[2]) as out:
-    download(sys.argv[1], out, bounds=Bounds(size=2**30, seconds=60), progress=lambda size: print(size, flush=True))
+    download(sys.argv[1], out, bounds=Bounds(size=2**30, seconds=60), arrived=lambda *now: print(*now, flush=True))
 """
 
 
@@ -372,9 +401,9 @@ def test_a_killed_download_leaves_nothing(serving: Serving, tmp_path: Path) -> N
 def test_an_interrupted_download_closes_its_connection(serving: Serving) -> None:
     """The server of this test would not end before."""
 
-    def interrupt(_size: int) -> None:
+    def interrupt(_size: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     url = serving({"/x.zip": endless(head(), b"x" * 2**16)}).url("/x.zip")
     with pytest.raises(KeyboardInterrupt):
-        download(url, BytesIO(), bounds=BOUNDS, progress=interrupt)
+        download(url, BytesIO(), bounds=BOUNDS, arrived=interrupt)

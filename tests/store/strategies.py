@@ -36,7 +36,6 @@ def record_items(draw: st.DrawFn) -> RecordItem:
         id=st.just(key.id),
         name=texts,
         version=texts,
-        description=any_text,
         dialect=st.sampled_from(Dialect),
         definition=texts,
         loadable=st.booleans(),
@@ -44,7 +43,6 @@ def record_items(draw: st.DrawFn) -> RecordItem:
         enabled_default=st.booleans(),
         hot_reload=st.booleans(),
         requires=st.lists(texts, max_size=2).map(tuple),
-        bundles=st.lists(texts, max_size=2).map(tuple),
     )
     return RecordItem(
         key=key,

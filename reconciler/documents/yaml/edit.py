@@ -17,9 +17,11 @@ from reconciler.documents.yaml.places import dotted, locate
 from reconciler.documents.yaml.spans import BREAKS
 from reconciler.documents.yaml.splice import texts_with, texts_with_block, texts_without
 from reconciler.errors import InputError
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import Json, JsonObject, same
 
 _BOM: Final = b"\xef\xbb\xbf"
+_MANIFEST: Final = "manifest"
+"""What messages call a package's definition, whichever file it is in."""
 
 
 def set_entry(data: bytes, path: tuple[str, ...], value: Json, *, name: str) -> bytes:
@@ -34,7 +36,7 @@ def set_entry(data: bytes, path: tuple[str, ...], value: Json, *, name: str) -> 
     _check_unicode(path, value, name)
     _check_parents(original, data, path, name)
     expected = _with(original, path, value)
-    if _same(original, expected):
+    if same(original, expected):
         return data
     text = data.decode("utf-8-sig")
     result = _first_that_holds(data, _ended_like(text, texts_with(text, path, value)), expected, path)
@@ -52,7 +54,7 @@ def remove_entry(data: bytes, path: tuple[str, ...], *, name: str) -> bytes:
     """
     original = _loaded(data, name)
     expected = _without(original, path)
-    if _same(original, expected):
+    if same(original, expected):
         return data
     text = data.decode("utf-8-sig")
     result = _first_that_holds(data, _ended_like(text, texts_without(text, path)), expected, path)
@@ -61,23 +63,21 @@ def remove_entry(data: bytes, path: tuple[str, ...], *, name: str) -> bytes:
     return result
 
 
-def replace_block(data: bytes, key: str, value: JsonObject | None, *, name: str = "manifest") -> bytes:
-    """``data`` with the top-level entry ``key`` holding ``value``, appended where it is absent; ``None`` removes it.
+def replace_block(data: bytes, key: str, value: JsonObject) -> bytes:
+    """The manifest ``data`` with the top-level entry ``key`` holding ``value``, appended where it is absent.
 
     Every byte outside the entry's own lines stays; comments after its last value belong to what follows. Unlike with
-    ``set_entry`` the whole entry is written anew, in block style, and a new one goes to the end of the document. An
-    entry that already holds ``value`` stays as written. Raises ``InputError``, naming the file ``name``, where the
-    text's form is too unusual for that.
+    ``set_entry`` the whole entry is written again, in block style, and a new one goes to the end of the document. An
+    entry that already holds ``value`` stays as written. Raises ``InputError`` where the text's form is too unusual.
     """
-    original = _loaded(data, name)
-    expected = _without(original, (key,)) if value is None else _with(original, (key,), value)
-    if _same(original, expected):
+    original = _loaded(data, _MANIFEST)
+    expected = _with(original, (key,), value)
+    if same(original, expected):
         return data
-    text = data.decode("utf-8-sig")
-    texts = texts_without(text, (key,)) if value is None else texts_with_block(text, key, value)
+    texts = texts_with_block(data.decode("utf-8-sig"), key, value)
     result = _first_that_holds(data, texts, expected, (key,))
     if result is None:
-        raise malformed(f"cannot change {shown(key)} in place; write it as a plain block mapping", file=name)
+        raise malformed(f"cannot change {shown(key)} in place; write it as a plain block mapping", file=_MANIFEST)
     return result
 
 
@@ -134,7 +134,7 @@ def _first_that_holds(data: bytes, texts: Iterable[str], expected: JsonObject, p
 
 def _holds(data: bytes, expected: JsonObject, parents: tuple[str, ...]) -> bool:
     try:
-        return _same(_settled(load(data, name=""), parents), _settled(expected, parents))
+        return same(_settled(load(data, name=""), parents), _settled(expected, parents))
     except InputError:
         return False
 
@@ -146,11 +146,6 @@ def _settled(document: Json, parents: tuple[str, ...]) -> Json:
     if not parents or parents[0] not in document:
         return document
     return {**document, parents[0]: _settled(document[parents[0]], parents[1:])}
-
-
-def _same(left: Json, right: Json) -> bool:
-    """Equality that tells ``1``, ``1.0`` and ``true`` apart and knows no order of keys."""
-    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
 def _ended_like(before: str, texts: Iterable[str]) -> Iterator[str]:

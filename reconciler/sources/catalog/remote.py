@@ -37,7 +37,6 @@ class CatalogFolder:
                 version=version,
                 archive=release.archive,
                 tree=release.tree,
-                released=release.released,
                 yanked=release.yanked,
             )
             for version, release in self._index().releases(item.key.id).items()

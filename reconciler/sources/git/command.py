@@ -86,10 +86,10 @@ class Git:
             advice = "run the command without --offline"
             raise InputError(f"{self._url} is needed, and --offline forbids to ask it", advice=advice)
 
-    def ask(self, *arguments: str, repository: Path, given: bytes = b"") -> Finished:
+    def ask(self, *arguments: str, repository: Path) -> Finished:
         """Run a git command that looks into ``repository``, or changes it, and can talk to nobody."""
         command = self._command(arguments, repository, self._environment(talks=False))
-        return self._run(command, seconds=_LOCAL_SECONDS, given=given)
+        return self._run(command, seconds=_LOCAL_SECONDS)
 
     def converse(self, *arguments: str, repository: Path) -> subprocess.Popen[bytes]:
         """Start a git command like ``ask`` that answers on its output what it is asked on its input.
@@ -110,7 +110,9 @@ class Git:
         except OSError as error:
             raise StorageError(f"cannot run git: {error.strerror}") from error
 
-    def _run(self, command: GitCommand, *, seconds: float, given: bytes, file_size: int | None = None) -> Finished:
+    def _run(
+        self, command: GitCommand, *, seconds: float, given: bytes = b"", file_size: int | None = None
+    ) -> Finished:
         try:
             return run(command, seconds=seconds, given=given, file_size=file_size)
         except TimeoutError as error:

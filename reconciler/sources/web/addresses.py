@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
@@ -17,9 +17,6 @@ from typing import Final
 
 from reconciler.errors import RefusedError, UnreachableError
 from reconciler.sources.web.deadline import Deadline
-
-Resolver = Callable[[str], Iterable[str]]
-"""Every address of a host name, as text, the one to try first in front. ``OSError`` where there is none."""
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _AZURE_PLATFORM: Final = IPv4Address("168.63.129.16")
@@ -76,24 +73,24 @@ class HostAddresses:
 
 
 def system_addresses(name: str) -> list[str]:
-    """What this machine's own resolver knows of ``name``."""
+    """What this machine's own resolver knows of ``name``, the address to try first in front; else ``OSError``."""
     return [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
 
 
-def look_up(host: str, resolver: Resolver, deadline: Deadline) -> HostAddresses:
+def look_up(host: str, deadline: Deadline) -> HostAddresses:
     """Where ``host`` is. ``UnreachableError`` where nobody knows, or not in time."""
-    addresses = tuple(dict.fromkeys(_addresses(host, resolver, deadline)))
+    addresses = tuple(dict.fromkeys(_addresses(host, deadline)))
     if not addresses:
         raise UnreachableError(f"the host {host} has no address")
     return HostAddresses(host, addresses, frozenset(scope_of(address) for address in addresses))
 
 
-def _addresses(host: str, resolver: Resolver, deadline: Deadline) -> Iterable[str]:
+def _addresses(host: str, deadline: Deadline) -> Iterable[str]:
     if _is_address(host):
         return [host]
     # A resolver cannot be told when to give up, so it works in a thread that may be left behind.
     answer: Future[list[str]] = Future()
-    threading.Thread(target=_resolve, args=(answer, resolver, host), daemon=True).start()
+    threading.Thread(target=_resolve, args=(answer, host), daemon=True).start()
     try:
         return answer.result(deadline.left())
     except TimeoutError:
@@ -110,9 +107,9 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _resolve(answer: Future[list[str]], resolver: Resolver, host: str) -> None:
+def _resolve(answer: Future[list[str]], host: str) -> None:
     try:
-        answer.set_result(list(resolver(host)))
+        answer.set_result(system_addresses(host))
     except BaseException as error:  # it is raised again by whoever waits for the answer
         answer.set_exception(error)
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -14,11 +15,14 @@ from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
 from reconciler.model.auth import Auth
 from reconciler.model.digest import Digest
+from reconciler.model.listener import Progress
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
 
 _RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
 _ZIP_START: Final = b"PK"
+_MIB: Final = 2**20
+_SHOWN_CHARACTERS: Final = 40
 
 
 class Claim(NamedTuple):
@@ -62,8 +66,15 @@ def downloaded(wanted: Download, reach: SourceContext) -> Iterator[Delivery]:
     )
     credentials = credentials_for(wanted.auth, wanted.urls[0], reach.variables) if wanted.auth else None
     with _arriving(reach) as out:
-        _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials)
+        arrived = partial(_show, reach.progress, wanted.name)
+        _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials, arrived=arrived)
         yield _delivery(out, digest, wanted, reach)
+
+
+def _show(progress: Progress, name: str, size: int, total: int) -> None:
+    """Tell whoever waits how much of an archive is there, where it is known how much that will be."""
+    if total >= _MIB:
+        progress(f"fetching {name.rpartition('/')[2][:_SHOWN_CHARACTERS]}, in MiB:", size // _MIB, total // _MIB)
 
 
 @contextmanager

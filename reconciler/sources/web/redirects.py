@@ -9,7 +9,7 @@ from typing import Final
 
 from reconciler import __version__
 from reconciler.errors import InputError, LlamagateError, RefusedError
-from reconciler.sources.web.addresses import HostAddresses, Resolver, look_up
+from reconciler.sources.web.addresses import HostAddresses, look_up
 from reconciler.sources.web.connection import Response, asked
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
@@ -28,7 +28,6 @@ class Terms:
     deadline: Deadline
     private_hosts: frozenset[str]
     credentials: Credentials | None
-    resolver: Resolver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,7 @@ def prefixed(error: LlamagateError, text: str) -> LlamagateError:
 
 
 def _first_hop(url: HttpUrl, terms: Terms) -> _Hop:
-    place = look_up(url.origin.host, terms.resolver, terms.deadline)
+    place = look_up(url.origin.host, terms.deadline)
     place.check_written(terms.private_hosts)
     credentials = terms.credentials if terms.credentials and terms.credentials.origin == url.origin else None
     return _Hop(url=url, place=place, credentials=credentials)
@@ -94,7 +93,7 @@ def _next_hop(hop: _Hop, location: str, terms: Terms) -> _Hop:
         raise InputError(f"it redirects more than {MAX_REDIRECTS} times")
     if url.origin == hop.url.origin:
         return _Hop(url=url, place=hop.place, credentials=hop.credentials, before=before)
-    place = look_up(url.origin.host, terms.resolver, terms.deadline)
+    place = look_up(url.origin.host, terms.deadline)
     place.check_redirect(terms.private_hosts)
     return _Hop(url=url, place=place, credentials=None, before=before)
 

@@ -11,7 +11,6 @@ from typing import BinaryIO
 
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError, UnreachableError
 from reconciler.model.digest import Digest
-from reconciler.sources.web.addresses import Resolver, system_addresses
 from reconciler.sources.web.connection import Response
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
@@ -33,12 +32,15 @@ class Bounds:
     """What to do where it is larger than that."""
 
 
-Progress = Callable[[int], None]
-"""Is told how many bytes of the archive are there by now; again from the first where a mirror is asked."""
+Arrived = Callable[[int, int], None]
+"""Is told how many bytes of the archive are there by now, and of how many; 0 where the server does not say that.
+
+Where a mirror is asked it counts from the first byte again.
+"""
 
 
-def _unwatched(_size: int) -> None:
-    pass
+def _unwatched(_size: int, _total: int) -> None:
+    """For what is too small to be watched."""
 
 
 def download(
@@ -47,8 +49,7 @@ def download(
     *,
     bounds: Bounds,
     credentials: Credentials | None = None,
-    progress: Progress = _unwatched,
-    resolver: Resolver = system_addresses,
+    arrived: Arrived = _unwatched,
 ) -> Digest:
     """Write what is at ``url`` into ``out``, in place of all that it holds, and return the digest of that.
 
@@ -62,11 +63,10 @@ def download(
         deadline=Deadline.after(bounds.seconds),
         private_hosts=bounds.private_hosts,
         credentials=credentials,
-        resolver=resolver,
     )
     try:
         with final_answer(address, terms) as answer:
-            return _save(answer, out, bounds, progress)
+            return _save(answer, out, bounds, arrived)
     except LlamagateError as error:
         raise prefixed(error, f"{address} was not downloaded: ") from error
 
@@ -77,8 +77,7 @@ def download_first(
     *,
     bounds: Bounds,
     credentials: Credentials | None = None,
-    progress: Progress = _unwatched,
-    resolver: Resolver = system_addresses,
+    arrived: Arrived = _unwatched,
 ) -> tuple[str, Digest]:
     """``download`` from the first of ``urls`` that has it, each with bounds of its own, and which one that was.
 
@@ -87,7 +86,7 @@ def download_first(
     failures: list[LlamagateError] = []
     for url in urls:
         try:
-            return url, download(url, out, bounds=bounds, credentials=credentials, progress=progress, resolver=resolver)
+            return url, download(url, out, bounds=bounds, credentials=credentials, arrived=arrived)
         except StorageError:
             raise
         except LlamagateError as error:
@@ -95,12 +94,10 @@ def download_first(
     raise _all_failed(failures)
 
 
-def read_document(
-    url: str, *, bounds: Bounds, credentials: Credentials | None = None, resolver: Resolver = system_addresses
-) -> bytes:
+def read_document(url: str, *, bounds: Bounds, credentials: Credentials | None = None) -> bytes:
     """What is at ``url``, in memory; otherwise as ``download``."""
     out = BytesIO()
-    download(url, out, bounds=bounds, credentials=credentials, resolver=resolver)
+    download(url, out, bounds=bounds, credentials=credentials)
     return out.getvalue()
 
 
@@ -114,8 +111,9 @@ def _all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
     return kind(message, faults=[Fault(message=error.message) for error in failures])
 
 
-def _save(answer: Response, out: BinaryIO, bounds: Bounds, progress: Progress) -> Digest:
-    if (answer.promised() or 0) > bounds.size:
+def _save(answer: Response, out: BinaryIO, bounds: Bounds, arrived: Arrived) -> Digest:
+    total = answer.promised() or 0
+    if total > bounds.size:
         raise _too_large(bounds)
     digest, size = hashlib.sha256(), 0
     with _storing():
@@ -128,7 +126,7 @@ def _save(answer: Response, out: BinaryIO, bounds: Bounds, progress: Progress) -
         digest.update(chunk)
         with _storing():
             out.write(chunk)
-        progress(size)
+        arrived(size, total)
     if not size:
         raise InputError("its answer is empty")
     with _storing():
