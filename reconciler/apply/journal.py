@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import InputError, NeedsRecoveryError, NewerDocumentError
 from reconciler.fs import durable, sync, tree
 from reconciler.fs.bounded import read_start
 from reconciler.model.home import Home
-
-if TYPE_CHECKING:
-    from reconciler.model.journal import Journal
+from reconciler.model.journal import JOURNAL_SCHEMA, Journal
 
 
 def write_journal(home: Home, journal: Journal) -> None:
@@ -22,8 +19,6 @@ def write_journal(home: Home, journal: Journal) -> None:
 
 def read_journal(path: Path) -> Journal | None:
     """The journal at ``path``, or ``None``. ``NeedsRecoveryError`` where it cannot be trusted; nothing is touched."""
-    from reconciler.model.journal import JOURNAL_SCHEMA, Journal  # readers only ask whether one stands
-
     try:
         data = read_start(path)
     except FileNotFoundError:

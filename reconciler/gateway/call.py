@@ -6,10 +6,9 @@ import re
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from reconciler.gateway.exchange import GatewayResponse
+from reconciler.gateway.exchange import GatewayResponse, exchange
 
 DEADLINE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 10.0
@@ -73,8 +72,6 @@ def call(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:
 
 
 def _once(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:
-    from reconciler.gateway.exchange import exchange  # most commands call no gateway
-
     url = f"{gateway.url.rstrip('/')}{path}"
     try:
         return exchange(method, url, gateway.api_key, seconds=DEADLINE_SECONDS)

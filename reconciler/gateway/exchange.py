@@ -1,16 +1,21 @@
-"""One HTTP exchange. ``http.client`` knows no proxies, no netrc and follows no redirects; loading it takes time."""
+"""One HTTP exchange. ``http.client`` knows no proxies, no netrc and follows no redirects.
+
+It is loaded by the first call: it takes time, and most commands call no gateway.
+"""
 
 from __future__ import annotations
 
-import http.client
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 MAX_ANSWER_BYTES: Final = 2**20
 _CHUNK_BYTES: Final = 2**16
@@ -30,25 +35,31 @@ def exchange(method: str, url: str, api_key: str | None, *, seconds: float) -> G
 
     Raises ``OSError``, also for what is no HTTP, and ``ValueError`` for an address that cannot be called.
     """
+    from http.client import HTTPException
+
     try:
         return _exchange(method, url, api_key, seconds)
-    except http.client.HTTPException as error:
+    except HTTPException as error:
         raise ConnectionError(_reason(error)) from error
 
 
-def _reason(error: http.client.HTTPException) -> str:
-    if isinstance(error, http.client.RemoteDisconnected):
+def _reason(error: HTTPException) -> str:
+    from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
+
+    if isinstance(error, RemoteDisconnected):
         return "it closed the connection without an answer"
-    if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong):
+    if isinstance(error, BadStatusLine | LineTooLong):
         return "what answers there does not speak HTTP"
     return "its answer was cut off"
 
 
 def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> GatewayResponse:
+    from http.client import HTTPConnection, HTTPSConnection
+
     parts = urlsplit(url)
     if parts.hostname is None or parts.scheme not in ("http", "https"):
         raise ValueError("gateway.url must be an http or https address")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname, parts.port, timeout=seconds)
     headers = {"Connection": "close", **({"X-API-Key": api_key} if api_key else {})}
     with closing(connection), _ended_after(seconds, connection):
@@ -60,7 +71,7 @@ def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> Gat
 
 
 @contextmanager
-def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
+def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
     """Connect, and cut the connection after ``seconds``: a socket's own timeout starts anew with each byte."""
     ended = threading.Event()
     start = time.monotonic()
@@ -77,7 +88,7 @@ def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iter
     timer.start()
     try:
         yield
-    except (OSError, http.client.HTTPException) as error:
+    except Exception as error:
         raise TimeoutError("the answer did not end in time") if ended.is_set() else error from error
     finally:
         timer.cancel()
@@ -85,7 +96,7 @@ def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iter
         raise TimeoutError("the answer did not end in time")
 
 
-def _body(answer: http.client.HTTPResponse) -> bytes:
+def _body(answer: HTTPResponse) -> bytes:
     """At most ``MAX_ANSWER_BYTES``: an endless answer is cut."""
     body = b""
     while len(body) < MAX_ANSWER_BYTES:

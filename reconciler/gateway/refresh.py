@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.gateway.call import Cause, Gateway, Missed, call
+from reconciler.gateway.exchange import exchange
 from reconciler.model.desired import GatewaySettings
 
 DEFAULT_URL: Final = "http://127.0.0.1:11435"
@@ -41,8 +42,6 @@ def refresh(gateway: Gateway) -> Refreshed | Missed:
 
 def reachable(url: str) -> bool:
     """Whether a gateway answers its health call, which needs no key."""
-    from reconciler.gateway.exchange import exchange  # most commands call no gateway
-
     try:
         return exchange("GET", f"{url.rstrip('/')}/health", None, seconds=_REACHABLE_SECONDS).status == _OK
     except (OSError, ValueError):

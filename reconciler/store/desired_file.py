@@ -69,7 +69,7 @@ class DesiredFile:
 
     def fault(self, place: tuple[str | int, ...], message: str) -> Fault:
         """A fault at ``place`` in the file."""
-        from reconciler.documents.yaml import text as yaml_text
+        from reconciler.documents.yaml import text as yaml_text  # places are only read for a fault
 
         line, column = yaml_text.locate(self.data, place)
         return Fault(message=message, file=str(self.path), line=line, column=column, path=yaml_text.dotted(place))
@@ -174,7 +174,7 @@ def _quoted(value: Json) -> str:
 
 
 def _validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
-    from reconciler.documents import schemas
+    from reconciler.documents import schemas  # text that is known is not read again
     from reconciler.documents.yaml import text as yaml_text
 
     try:

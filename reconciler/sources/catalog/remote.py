@@ -18,6 +18,8 @@ from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_inde
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded
+from reconciler.sources.web.credentials import credentials_for
+from reconciler.sources.web.transfer import Bounds, read_document
 
 
 @dataclass(slots=True)
@@ -98,9 +100,6 @@ class CatalogFolder:
             raise InputError(f"{path} cannot be read: {error.strerror}", advice=advice) from error
 
     def _downloaded(self) -> Catalog:
-        from reconciler.sources.web.credentials import credentials_for
-        from reconciler.sources.web.transfer import Bounds, read_document
-
         self.reach.check_may_ask(self._index_address)
         rules, auth, url = self.reach.rules, self.fetching.auth, self._index_address
         bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts)

@@ -19,6 +19,7 @@ from reconciler.sources.git.command import GitRules
 from reconciler.sources.git.refs import Refs
 from reconciler.sources.git.repository import Repository
 from reconciler.sources.protocol import Delivery
+from reconciler.sources.web.credentials import credentials_for
 
 
 class GitRepository:
@@ -93,8 +94,6 @@ class GitRepository:
 
 def git_rules(url: str, fetching: Fetching, reach: SourceContext) -> GitRules:
     """What git may do for ``url``, with the credentials that ``fetching`` names."""
-    from reconciler.sources.web.credentials import credentials_for
-
     credentials = credentials_for(fetching.auth, url, reach.variables) if fetching.auth else None
     return GitRules(
         local=reach.rules.local_git,

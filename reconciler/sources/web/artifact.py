@@ -16,8 +16,12 @@ from reconciler.fs import durable, nameless
 from reconciler.model.auth import Auth
 from reconciler.model.digest import Digest
 from reconciler.model.listener import Progress
+from reconciler.packages.zip.archive import open_archive
+from reconciler.packages.zip.archive_file import opened
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
+from reconciler.sources.web.credentials import credentials_for
+from reconciler.sources.web.transfer import Bounds, download_first
 
 _RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
 _ZIP_START: Final = b"PK"
@@ -54,9 +58,6 @@ class Download:
 @contextmanager
 def downloaded(wanted: Download, reach: SourceContext) -> Iterator[Delivery]:
     """The package in the archive at the urls. ``RefusedError`` where its bytes are not what they must be."""
-    from reconciler.sources.web.credentials import credentials_for
-    from reconciler.sources.web.transfer import Bounds, download_first
-
     reach.check_may_ask(wanted.name)
     bounds = Bounds(
         size=reach.limits.archive,
@@ -97,8 +98,6 @@ def _arriving(reach: SourceContext) -> Iterator[BinaryIO]:
 
 
 def _copy(path: Path, out: BinaryIO, reach: SourceContext) -> Digest:
-    from reconciler.packages.zip.archive_file import opened
-
     digest = hashlib.sha256()
     with opened(path, str(path)) as archive:
         if archive.size > reach.limits.archive:
@@ -112,8 +111,6 @@ def _copy(path: Path, out: BinaryIO, reach: SourceContext) -> Digest:
 
 
 def _delivery(out: BinaryIO, digest: Digest, wanted: Download, reach: SourceContext) -> Delivery:
-    from reconciler.packages.zip.archive import open_archive
-
     if wanted.archive not in (None, digest):
         message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
         raise RefusedError(message, advice=wanted.claim.advice)
