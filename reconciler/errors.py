@@ -6,9 +6,11 @@ wrapped where they happen; only ``cli`` catches these and turns them into text a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from typing import Self
 
 
 class ExitCode(IntEnum):
@@ -72,6 +74,26 @@ class InputError(LlamagateError):
 
     code = "malformed"
 
+    @classmethod
+    def at(
+        cls,
+        message: str,
+        *,
+        file: str | Path,
+        place: tuple[int, int | None] | None = None,
+        path: str = "",
+        advice: str = "",
+    ) -> Self:
+        """The error for one fault of ``file``, where ``place`` is line and column: its message says where, too."""
+        line, column = place or (None, None)
+        fault = Fault(message=message, file=str(file), line=line, column=column, path=path or None)
+        return cls(str(fault), faults=[fault], advice=advice)
+
+    @staticmethod
+    def of(faults: Sequence[Fault], summary: str) -> InputError:
+        """One error for all ``faults``: what a single one says, or the ``summary`` of several."""
+        return InputError(str(faults[0]) if len(faults) == 1 else summary, faults=faults)
+
 
 class NotDesiredError(InputError):
     """The file in the place of the desired state is the gateway's own configuration, which has the same name."""
@@ -91,6 +113,12 @@ class StorageError(LlamagateError):
 
     code = "storage"
     may_pass = True
+
+    @staticmethod
+    def of(error: OSError, outcome: str) -> StorageError:
+        """What the operating system refused, where, and what that means."""
+        place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
+        return StorageError(f"{place}: {error.strerror or error}; {outcome}")
 
 
 class UnreachableError(LlamagateError):
@@ -179,9 +207,3 @@ class UsageError(LlamagateError):
 
     exit_code = ExitCode.USAGE
     code = "usage"
-
-
-def storage_error(error: OSError, outcome: str) -> StorageError:
-    """What the operating system refused, where, and what that means."""
-    place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
-    return StorageError(f"{place}: {error.strerror or error}; {outcome}")

@@ -10,7 +10,7 @@ from reconciler.apply.cleanup import prune_cache
 from reconciler.apply.journal import interrupted, read_journal
 from reconciler.apply.stage import beside_stage
 from reconciler.apply.transaction import complete, undo
-from reconciler.errors import NeedsRecoveryError, RolledBackError, storage_error
+from reconciler.errors import NeedsRecoveryError, RolledBackError, StorageError
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
@@ -35,7 +35,7 @@ def recover(home: Home) -> Recovered:
     try:
         _discard_leftovers(home)
     except OSError as error:
-        raise storage_error(error, "what an interrupted command left could not be removed") from error
+        raise StorageError.of(error, "what an interrupted command left could not be removed") from error
     return outcome
 
 

@@ -12,7 +12,7 @@ from reconciler.apply.inputs import inputs_written
 from reconciler.apply.journal import begin_undo, interrupted, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
-from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError, storage_error
+from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
 from reconciler.fs import durable, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -175,7 +175,7 @@ def transaction(home: Home, generation: int) -> Iterator[Transaction]:
     except BaseException as error:
         _discard_quietly(under_way)
         if isinstance(error, OSError):
-            raise storage_error(error, "nothing was changed") from error
+            raise StorageError.of(error, "nothing was changed") from error
         raise
 
 

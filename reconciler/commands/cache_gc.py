@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.apply.cleanup import unneeded_packages
-from reconciler.errors import storage_error
+from reconciler.errors import StorageError
 from reconciler.fs import tree
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
@@ -64,7 +64,7 @@ def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) 
             with unneeded_copies(home.git_cache, keep=git) as copies:
                 dropped += [_drop(path, home, dry_run=dry_run) for path in copies]
         except OSError as error:
-            raise storage_error(error, "not everything was dropped that could be") from error
+            raise StorageError.of(error, "not everything was dropped that could be") from error
     return Collected(dropped=tuple(dropped), dry_run=dry_run)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, storage_error
+from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError
 from reconciler.fs import durable
 from reconciler.model.catalog import INDEX_NAME, Catalog, Release
 from reconciler.model.config import JsonObject
@@ -179,7 +179,7 @@ def _packed(one: _PackageFound, folder: Path) -> Path:
         with durable.new_file(archive) as out:
             pack(with_checksums(one.opened.content), out)
     except OSError as error:
-        raise storage_error(error, f"{archive} was not written") from error
+        raise StorageError.of(error, f"{archive} was not written") from error
     return archive
 
 
@@ -215,4 +215,4 @@ def _write(index: Path, data: bytes) -> None:
         if not index.exists() or index.read_bytes() != data:
             durable.write_file(index, data)
     except OSError as error:
-        raise storage_error(error, f"{index} was not written") from error
+        raise StorageError.of(error, f"{index} was not written") from error

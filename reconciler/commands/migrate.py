@@ -9,7 +9,7 @@ from typing import Final
 
 from reconciler.commands.import_ import target_from_package
 from reconciler.commands.save import saved_packages, saving_owner
-from reconciler.errors import Fault, InputError, LlamagateError, storage_error
+from reconciler.errors import Fault, InputError, LlamagateError, StorageError
 from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
@@ -47,7 +47,7 @@ def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, 
             if not marker.exists():
                 durable.write_file(marker, _MARKER_TEXT)
         except OSError as error:
-            raise storage_error(error, "all is migrated, but the gateway may migrate again") from error
+            raise StorageError.of(error, "all is migrated, but the gateway may migrate again") from error
     return outcome
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, NoReturn
 
-from reconciler.documents.text import decoded, malformed, shown
+from reconciler.documents.text import decoded, position, shown
 from reconciler.errors import InputError
 from reconciler.model.config import Json
 
@@ -45,13 +45,12 @@ def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES) -> Json:
     try:
         return _loaded(text)
     except json.JSONDecodeError as error:
-        raise malformed(f"not valid JSON: {error.msg}", file=name, line=error.lineno, column=error.colno) from error
+        raise InputError.at(f"not valid JSON: {error.msg}", file=name, place=(error.lineno, error.colno)) from error
     except RecursionError as error:
-        raise malformed(f"nested deeper than {MAX_DEPTH} levels", file=name) from error
+        raise InputError.at(f"nested deeper than {MAX_DEPTH} levels", file=name) from error
     except _RejectedJsonError as error:
         at = next((match.start() for match in _WORD.finditer(text) if match["word"] == error.word), 0)
-        line, column = _position(text, at)
-        raise malformed(str(error), file=name, line=line, column=column) from error
+        raise InputError.at(str(error), file=name, place=position(text, at)) from error
     except _DuplicateKeyError as error:
         raise _duplicate(text, name) from error
 
@@ -103,10 +102,9 @@ def _duplicate(text: str, name: str) -> InputError:
             key, start = str(json.loads(match["key"])), match.start()
             first = objects[-1].setdefault(key, start)
             if first != start:
-                line, column = _position(text, start)
-                message = f"duplicate key {shown(key)}; the first is in line {_position(text, first)[0]}"
-                return malformed(message, file=name, line=line, column=column)
-    return malformed("duplicate key", file=name)
+                message = f"duplicate key {shown(key)}; the first is in line {position(text, first)[0]}"
+                return InputError.at(message, file=name, place=position(text, start))
+    return InputError.at("duplicate key", file=name)
 
 
 def _is_deep(value: Json) -> bool:
@@ -122,7 +120,3 @@ def _children(value: Json) -> Iterable[Json]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
-
-
-def _position(text: str, index: int) -> tuple[int, int]:
-    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)

@@ -1,4 +1,4 @@
-"""What a fault of a schema says to people."""
+"""What people are told where a value does not satisfy a schema: one sentence for each keyword."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from reconciler.model.config import Json
 _SUGGESTED_CHARACTERS: Final = 64
 """Longer unknown keys are not compared with the known ones, which takes quadratic time."""
 
-
 _TYPE_NAMES: Final = {
     "object": "a mapping",
     "array": "a list",
@@ -24,15 +23,14 @@ _TYPE_NAMES: Final = {
     "null": "nothing",
 }
 
-
-_TRUE_WORDS: Final = frozenset(["yes", "on", "y", "true"])
-
-
-_FALSE_WORDS: Final = frozenset(["no", "off", "n", "false"])
+BOOLEAN_WORDS: Final[Mapping[str, bool]] = dict.fromkeys(["yes", "on", "y", "true"], True) | dict.fromkeys(
+    ["no", "off", "n", "false"], False
+)
+"""What YAML 1.1, and with it the gateway, takes for a boolean, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
+class Failure:
     """A ``value`` at ``path`` that does not satisfy ``keyword``, whose value in ``schema`` is ``rule``."""
 
     path: Path
@@ -42,21 +40,23 @@ class _Failure:
     schema: Mapping[str, Any]
 
 
-def _explained(failure: _Failure) -> Iterator[tuple[Path, str]]:
+def explained(failure: Failure) -> Iterator[tuple[Path, str]]:
+    """Each place that is wrong, and what to say about it; a schema's own words come first."""
     path, value, rule = failure.path, failure.value, failure.rule
     own = "patternErrorMessage" if failure.keyword == "pattern" else "errorMessage"
     if own in failure.schema:
         yield path, failure.schema[own]
     elif failure.keyword == "additionalProperties":
         known = list(failure.schema["properties"])
-        yield from (((*path, key), _unknown(key, known)) for key in value if key not in known)
+        yield from (((*path, key), unknown_field(key, known)) for key in value if key not in known)
     elif failure.keyword == "required":
         yield from ((path, f"{shown(key)} is missing") for key in rule if key not in value)
     else:
         yield path, _MESSAGES.get(failure.keyword, _invalid)(failure)
 
 
-def _unknown(key: str, known: list[str]) -> str:
+def unknown_field(key: str, known: list[str]) -> str:
+    """What to say about a key that is none of the ``known`` ones: which may be meant."""
     import difflib  # only a fault needs it
 
     near = difflib.get_close_matches(key.lower(), known, n=1) if len(key) <= _SUGGESTED_CHARACTERS else []
@@ -65,11 +65,11 @@ def _unknown(key: str, known: list[str]) -> str:
     return f"unknown field {shown(key)}; known are {', '.join(known)}"
 
 
-def _wrong_type(failure: _Failure) -> str:
+def _wrong_type(failure: Failure) -> str:
     value = failure.value
     expected = failure.rule if isinstance(failure.rule, list) else [failure.rule]
-    if isinstance(value, str) and "boolean" in expected and value.lower() in _TRUE_WORDS | _FALSE_WORDS:
-        return f"{shown(value)} is text; use {'true' if value.lower() in _TRUE_WORDS else 'false'}"
+    if isinstance(value, str) and "boolean" in expected and value.lower() in BOOLEAN_WORDS:
+        return f"{shown(value)} is text; use {_type_name(BOOLEAN_WORDS[value.lower()])}"
     names = " or ".join(_TYPE_NAMES[name] for name in expected if name != "null" or len(expected) == 1)
     is_unquoted = "string" in expected and isinstance(value, bool | int | float)
     return f"expected {names}, found {_type_name(value)}" + ("; quote it" if is_unquoted else "")
@@ -93,16 +93,16 @@ def _literal(value: Json) -> str:
     return shown(value) if isinstance(value, str) else _type_name(value)
 
 
-def _wrong_count(failure: _Failure) -> str:
+def _wrong_count(failure: Failure) -> str:
     """For ``minProperties`` and ``maxProperties``, which the schemas use for "exactly one of"."""
     return f"give exactly one of {', '.join(failure.schema['properties'])}"
 
 
-def _invalid(_failure: _Failure) -> str:
+def _invalid(_failure: Failure) -> str:
     return "this is not valid here"
 
 
-_MESSAGES: Final[Mapping[str, Callable[[_Failure], str]]] = {
+_MESSAGES: Final[Mapping[str, Callable[[Failure], str]]] = {
     "type": _wrong_type,
     "enum": lambda failure: f"expected one of {', '.join(failure.rule)}; found {_literal(failure.value)}",
     "const": lambda failure: f"expected {_literal(failure.rule)}, found {_literal(failure.value)}",

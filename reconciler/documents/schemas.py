@@ -14,8 +14,8 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.documents.acceptance import Test, UnknownKeywordError, acceptor, compiled
-from reconciler.documents.schema_messages import _explained, _Failure, _unknown
-from reconciler.documents.yaml.places import Path, dotted, locate_all
+from reconciler.documents.schema_messages import Failure, explained, unknown_field
+from reconciler.documents.yaml.places import Path, faults_at
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
 
@@ -51,12 +51,9 @@ def schema_text(name: str) -> str:
 
 def check(value: Json, schema: str, *, data: bytes, file: str, what: str) -> None:
     """Raise one ``InputError`` with all that ``faults_of`` finds; ``what`` names the document ("desired state")."""
-    faults = faults_of(value, schema, data=data, file=file)
-    if len(faults) == 1:
-        raise InputError(str(faults[0]), faults=faults)
-    if faults:
+    if faults := faults_of(value, schema, data=data, file=file):
         count = f"{len(faults)} faults" if len(faults) < MAX_FAULTS else f"{MAX_FAULTS} faults or more"
-        raise InputError(f"{file}: {count} in the {what}", faults=faults)
+        raise InputError.of(faults, f"{file}: {count} in the {what}")
 
 
 def faults_of(value: Json, schema: str, *, data: bytes, file: str) -> tuple[Fault, ...]:
@@ -98,23 +95,13 @@ def _are_large(values: Iterable[Json]) -> bool:
 
 
 def _located(problems: Iterable[tuple[Path, str]], data: bytes, file: str) -> tuple[Fault, ...]:
-    found = _unique(problems)
-    positions = locate_all(data, [path for path, _ in found]) if found else {}
-    faults = []
-    for path, message in sorted(found, key=lambda problem: positions[problem[0]]):
-        line, column = positions[path]
-        faults.append(Fault(message=message, file=file, line=line, column=column, path=dotted(path) or None))
-    return tuple(faults)
-
-
-def _unique(problems: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """The first ``MAX_FAULTS`` different ones; what comes behind is not looked for."""
+    """The first ``MAX_FAULTS`` different ones, in the order of the text; what comes behind is not looked for."""
     found: dict[tuple[Path, str], None] = {}
     for problem in problems:
         found[problem] = None
         if len(found) == MAX_FAULTS:
             break
-    return list(found)
+    return tuple(sorted(faults_at(data, file, [*found]), key=lambda fault: (fault.line or 0, fault.column or 0)))
 
 
 @cache
@@ -138,7 +125,7 @@ def _schema(schema: str) -> Any:
 
 
 def _extended() -> Any:
-    """JSON Schema 2020-12 but for what ``_KEYWORDS`` mends and that 1.0 is no integer, as the decoders have it."""
+    """JSON Schema 2020-12 with our own ``_KEYWORDS``; as the decoders have it, 1.0 is no integer."""
     from jsonschema import Draft202012Validator, validators
 
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
@@ -203,7 +190,7 @@ def _problems(validator: Any, value: Json) -> Iterator[tuple[Path, str]]:
         if "propertyNames" in list(error.absolute_schema_path)[-2:-1]:
             path = (*path, error.instance)
             if error.validator == "enum":  # the fields that go with this one of several forms
-                yield path, _unknown(error.instance, error.validator_value)
+                yield path, unknown_field(error.instance, error.validator_value)
                 continue
-        failure = _Failure(path, error.instance, error.validator, error.validator_value, error.schema)
-        yield from _explained(failure)
+        failure = Failure(path, error.instance, error.validator, error.validator_value, error.schema)
+        yield from explained(failure)

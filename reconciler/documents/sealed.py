@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final, cast
 
-from reconciler.errors import Fault, InputError, NewerDocumentError
+from reconciler.errors import InputError, NewerDocumentError
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.digest import digest_bytes
 
@@ -25,7 +25,7 @@ def unseal(data: bytes, *, name: str, schema: int) -> JsonObject:
     body = data[_HEAD_BYTES : -len(_TAIL)]
     if _HEAD % digest_bytes(body).encode() + body + _TAIL != data:
         message = "it is damaged: its content does not have the digest that it was written with"
-        raise InputError(f"{name}: {message}", faults=[Fault(file=name, message=message)])
+        raise InputError.at(message, file=name)
     document = cast(JsonObject, json.loads(body.decode("utf-8", "surrogatepass")))
     check_schema(document.get("schema"), name=name, known=schema)
     return document
@@ -35,4 +35,4 @@ def check_schema(found: Json, *, name: str, known: int) -> None:
     """``NewerDocumentError`` where the number of a document's form is not one that this version knows."""
     if not isinstance(found, int) or found > known:
         message = f"a newer llamagate wrote it (schema {found}, this version knows {known})"
-        raise NewerDocumentError(f"{name}: {message}", faults=[Fault(file=name, message=message)])
+        raise NewerDocumentError.at(message, file=name)

@@ -1,8 +1,8 @@
-"""Bytes into text, and the words in which a malformed document is reported."""
+"""Bytes into text, places in it, and how foreign text is shown."""
 
 from __future__ import annotations
 
-from reconciler.errors import Fault, InputError
+from reconciler.errors import InputError
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SHOWN_CHARACTERS = 60
@@ -14,32 +14,23 @@ def decoded(data: bytes, *, name: str, max_bytes: int) -> str:
     Raises ``InputError`` with the place in the file ``name``.
     """
     if len(data) > max_bytes:
-        raise malformed(f"larger than {max_bytes / 2**20:g} MiB", file=name)
+        raise InputError.at(f"larger than {max_bytes / 2**20:g} MiB", file=name)
     if data.startswith(_UTF16_MARKS):
-        raise malformed("this is UTF-16; save it as UTF-8", file=name, line=1, column=1)
+        raise InputError.at("this is UTF-16; save it as UTF-8", file=name, place=(1, 1))
     if b"\0" in data:
-        line, column = _position(data[: data.index(0)])
-        raise malformed("a NUL byte; save the file as UTF-8 text", file=name, line=line, column=column)
+        before = data[: data.index(0)].decode("utf-8-sig", "replace")
+        raise InputError.at("a NUL byte; save the file as UTF-8 text", file=name, place=position(before, len(before)))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line, column = _position(error.object[: error.start])
+        before = error.object[: error.start].decode("utf-8-sig", "replace")
         message = f"byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise malformed(message, file=name, line=line, column=column) from error
+        raise InputError.at(message, file=name, place=position(before, len(before))) from error
 
 
-def _position(before: bytes) -> tuple[int, int]:
-    """Line and column, from 1, of what follows ``before``."""
-    last_line = before.rpartition(b"\n")[2]
-    return before.count(b"\n") + 1, len(last_line.decode("utf-8-sig", "replace")) + 1
-
-
-def malformed(
-    message: str, *, file: str, line: int | None = None, column: int | None = None, path: str | None = None
-) -> InputError:
-    """The error for one fault of the document ``file``."""
-    fault = Fault(message=message, file=file, line=line, column=column, path=path or None)
-    return InputError(str(fault), faults=(fault,))
+def position(text: str, index: int) -> tuple[int, int]:
+    """Line and column, from 1, of the character at ``index``."""
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
 def shown(text: str) -> str:

@@ -7,23 +7,19 @@ import os
 import stat
 from pathlib import Path
 
-from reconciler.fs.descriptor import READ_THROUGH_LINKS, naming
+from reconciler.fs.descriptor import READ_THROUGH_LINKS, naming, opened
 
 
 def read_start(path: Path, most: int = -1) -> bytes:
     """The first ``most`` bytes of ``path``, or all. Raises ``OSError``: ``EINVAL`` where it is no regular file."""
-    with naming(os.fspath(path)):
-        descriptor = os.open(path, READ_THROUGH_LINKS)
-        try:
-            mode = os.fstat(descriptor).st_mode
-            if stat.S_ISDIR(mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-            if not stat.S_ISREG(mode):
-                raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read(most)
-        finally:
-            os.close(descriptor)
+    with naming(os.fspath(path)), opened(path, READ_THROUGH_LINKS) as descriptor:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
 
 
 def read_if_there(path: Path, most: int = -1) -> bytes | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from reconciler.fs.descriptor import CREATE, READ, naming, write_all
+from reconciler.fs.descriptor import CREATE, READ, naming, opened, write_all
 from reconciler.fs.durable import discard_temporary, temporary_path
 from reconciler.fs.sync import sync_filesystem, sync_folder, sync_tree
 from reconciler.fs.tree import Node, NodeKind, kind_of, stamp_of, walk
@@ -88,21 +88,12 @@ def _place(target: Path, make: Callable[[Path], None]) -> None:
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    with _opened(source, READ) as reader, _opened(target, CREATE) as writer, naming(os.fspath(target)):
+    with opened(source, READ) as reader, opened(target, CREATE) as writer, naming(os.fspath(target)):
         while chunk := os.read(reader, _CHUNK_BYTES):
             write_all(writer, chunk)
         status = os.fstat(reader)
         os.fchmod(writer, stat.S_IMODE(status.st_mode))
         os.utime(writer, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-@contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def copy_tree(source: Path, target: Path) -> None:

@@ -1,10 +1,11 @@
-"""Open flags and the two habits that every open file here keeps: write all, and name the path in an error."""
+"""Open flags and the habits of every open file here: it is closed, written whole, and named in an error."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 # A platform that lacks a flag lacks what the flag guards against, or nearly so.
@@ -13,6 +14,7 @@ READ: Final[int] = os.O_RDONLY | PLAIN | getattr(os, "O_NONBLOCK", 0)
 """For what should be a file: a link is refused, a pipe does not block."""
 READ_THROUGH_LINKS: Final[int] = READ & ~getattr(os, "O_NOFOLLOW", 0)
 READ_FOLDER: Final[int] = os.O_RDONLY | PLAIN | getattr(os, "O_DIRECTORY", 0)
+READ_FOLDER_THROUGH_LINKS: Final[int] = READ_FOLDER & ~getattr(os, "O_NOFOLLOW", 0)
 CREATE: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN
 """For a file that must not be there yet."""
 
@@ -22,6 +24,16 @@ def write_all(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])
+
+
+@contextmanager
+def opened(path: Path | str, flags: int, mode: int = 0o600, *, folder: int | None = None) -> Iterator[int]:
+    """A descriptor of ``path``, below the open ``folder`` if given, that is closed in the end. Raises ``OSError``."""
+    descriptor = os.open(path, flags, mode, dir_fd=folder)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from reconciler.fs.descriptor import CREATE, naming, write_all
+from reconciler.fs.descriptor import CREATE, READ_FOLDER_THROUGH_LINKS, naming, opened, write_all
 from reconciler.fs.sync import sync_fd, sync_folder
 from reconciler.fs.tree import remove_tree
 
@@ -101,28 +101,20 @@ def one_writer(folder: Path) -> Iterator[None]:
         return
     import fcntl
 
-    with naming(os.fspath(folder)):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with opened(folder, READ_FOLDER_THROUGH_LINKS) as descriptor:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
     """Write a file that must not be there yet. Raises ``OSError``; what was written until then stays."""
-    with naming(os.fspath(path)):
-        descriptor = os.open(path, CREATE, mode)
-        try:
-            write_all(descriptor, data)
-            if sys.platform != "win32":
-                os.fchmod(descriptor, mode)
-            if sync:
-                sync_fd(descriptor)
-        finally:
-            os.close(descriptor)
+    with naming(os.fspath(path)), opened(path, CREATE, mode) as descriptor:
+        write_all(descriptor, data)
+        if sys.platform != "win32":
+            os.fchmod(descriptor, mode)
+        if sync:
+            sync_fd(descriptor)
 
 
 def behind_link(path: Path) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import BusyError, StorageError
-from reconciler.fs.descriptor import PLAIN, READ, write_all
+from reconciler.fs.descriptor import PLAIN, READ, opened, write_all
 
 _POLL_SECONDS: Final = 0.05
 _NOTICE_SECONDS: Final = 0.5
@@ -34,37 +34,28 @@ def exclusive(path: Path, *, command: str, wait: float, notice: Callable[[str], 
     ``wait`` is in seconds. After half a second ``notice`` is told, once, for whom this waits.
     Raises ``BusyError`` where the lock is still taken after ``wait``, ``StorageError`` where there can be none.
     """
-    descriptor = _open(path, os.O_RDWR | os.O_CREAT | PLAIN)
-    try:
+    with _lock_file(path, os.O_RDWR | os.O_CREAT | PLAIN) as descriptor:
         _acquire(descriptor, path, _moments(wait), notice)
         _introduce(descriptor, command)
         try:
             yield
         finally:
             _unlock(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def is_held(path: Path) -> bool:
     """Whether someone, this process included, holds the lock ``path`` right now. Raises ``StorageError``."""
     if not os.path.lexists(path):
         return False
-    descriptor = _open(path, READ)
-    try:
+    with _lock_file(path, READ) as descriptor:
         return not _try_lock(descriptor, path, shared=True)
-    finally:
-        os.close(descriptor)
 
 
 def holder(path: Path) -> str:
     """Who took the lock ``path`` last, in words: ``llamagate apply (pid 123, since 12:00:05)``. Never raises."""
     with suppress(OSError, ValueError, RecursionError):
-        descriptor = os.open(path, READ)
-        try:
+        with opened(path, READ) as descriptor:
             document = json.loads(os.read(descriptor, _MAX_LINE_BYTES))
-        finally:
-            os.close(descriptor)
         if isinstance(document, dict):
             return _described(document.get("command"), document.get("pid"), document.get("since"))
     return _described(None, None, None)
@@ -108,13 +99,18 @@ def _introduce(descriptor: int, command: str) -> None:
         write_all(descriptor, json.dumps(facts).encode() + b"\n")
 
 
-def _open(path: Path, flags: int) -> int:
+@contextmanager
+def _lock_file(path: Path, flags: int) -> Iterator[int]:
     try:
-        return os.open(path, flags, 0o600)
+        descriptor = os.open(path, flags, 0o600)
     except OSError as error:
         if path.is_symlink():
             raise StorageError(f"{path} is a symbolic link; remove it") from error
         raise StorageError(f"cannot open the lock {path}: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _try_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from reconciler.fs import durable
-from reconciler.fs.descriptor import READ_FOLDER, naming
+from reconciler.fs.descriptor import READ_FOLDER, naming, opened
 from reconciler.fs.sync import sync_fd, sync_folder
 
 
@@ -43,13 +43,9 @@ def give_name(file: BinaryIO, path: Path) -> None:
 
 def _link(descriptor: int, path: Path) -> None:
     origin = f"/proc/self/fd/{descriptor}"
-    folder = os.open(path.parent, READ_FOLDER)
-    try:
-        # Only with a descriptor of the folder does Python call the form that follows the link below /proc.
-        with suppress(FileExistsError):
-            os.link(origin, path.name, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
+    # Only with a descriptor of the folder does Python call the form that follows the link below /proc.
+    with opened(path.parent, READ_FOLDER) as folder, suppress(FileExistsError):
+        os.link(origin, path.name, dst_dir_fd=folder, follow_symlinks=True)
 
 
 def _copy(file: BinaryIO, path: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from reconciler.fs.descriptor import READ, naming
+from reconciler.fs.descriptor import READ, READ_FOLDER_THROUGH_LINKS, naming, opened
 from reconciler.fs.tree import NodeKind, walk
 
 _NO_SUCH_CALL: Final = frozenset([errno.EINVAL, errno.ENOTSUP, errno.ENOTTY, errno.ENOSYS])
@@ -38,15 +38,12 @@ def sync_folder(path: Path) -> None:
     """Sync the names in a folder, links to it followed. Raises ``OSError``, but not where folders have no sync."""
     if sys.platform == "win32":
         return
-    with naming(os.fspath(path)):
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    with naming(os.fspath(path)), opened(path, READ_FOLDER_THROUGH_LINKS) as descriptor:
         try:
             sync_fd(descriptor)
         except OSError as error:
             if error.errno not in _NO_SUCH_CALL:
                 raise
-        finally:
-            os.close(descriptor)
 
 
 def sync_tree(path: Path) -> None:
@@ -64,12 +61,8 @@ def sync_tree(path: Path) -> None:
 
 def _hand_over(path: Path) -> None:
     """Sync as far as the drive; its own cache, on macOS, is emptied once by the ``sync_folder`` at the end."""
-    with naming(os.fspath(path)):
-        descriptor = os.open(path, READ)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with naming(os.fspath(path)), opened(path, READ) as descriptor:
+        os.fsync(descriptor)
 
 
 def sync_filesystem(path: Path) -> bool:
@@ -84,11 +77,8 @@ def sync_filesystem(path: Path) -> bool:
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         return False
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with opened(path, READ_FOLDER_THROUGH_LINKS) as descriptor:
         failed = syncfs(descriptor) != 0
-    finally:
-        os.close(descriptor)
     if failed and ctypes.get_errno() not in _NO_SUCH_CALL:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), os.fspath(path))
     return not failed

@@ -16,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from reconciler.fs.descriptor import CREATE, READ, READ_FOLDER, naming, write_all
+from reconciler.fs.descriptor import CREATE, READ, READ_FOLDER, naming, opened, write_all
 
 _CHUNK_BYTES: Final = 1 << 16
 _NAME: Final = attrgetter("name")
@@ -129,17 +129,13 @@ def hash_file(root: Path | str, path: str) -> str:
     import hashlib  # slow to load, and a reader that can trust the stamps never comes here
 
     file = os.path.join(root, path)
-    with naming(file):
-        descriptor = os.open(file, READ)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", file)
-            digest = hashlib.sha256()
-            while chunk := os.read(descriptor, _CHUNK_BYTES):
-                digest.update(chunk)
-            return digest.hexdigest()
-        finally:
-            os.close(descriptor)
+    with naming(file), opened(file, READ) as descriptor:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", file)
+        digest = hashlib.sha256()
+        while chunk := os.read(descriptor, _CHUNK_BYTES):
+            digest.update(chunk)
+        return digest.hexdigest()
 
 
 def create_file(folder_fd: int, name: str, chunks: Iterable[bytes], mode: int) -> Stamp:
@@ -147,8 +143,7 @@ def create_file(folder_fd: int, name: str, chunks: Iterable[bytes], mode: int) -
 
     Raises ``OSError``, ``FileExistsError`` among them, and what ``chunks`` raises; what was written until then stays.
     """
-    descriptor = os.open(name, CREATE, mode, dir_fd=folder_fd)
-    try:
+    with opened(name, CREATE, mode, folder=folder_fd) as descriptor:
         for chunk in chunks:
             write_all(descriptor, chunk)
         status = os.fstat(descriptor)
@@ -156,8 +151,6 @@ def create_file(folder_fd: int, name: str, chunks: Iterable[bytes], mode: int) -
             os.fchmod(descriptor, mode)
             status = os.fstat(descriptor)
         return stamp_of(status)
-    finally:
-        os.close(descriptor)
 
 
 def remove_tree(path: Path) -> None:

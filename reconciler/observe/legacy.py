@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NoReturn
 
-from reconciler.errors import Fault, InputError, StorageError
+from reconciler.errors import InputError, StorageError
 from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST
 
 MANIFESTS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST])
-
-
 _BUILTIN: Final = "builtin"
 
 
@@ -23,7 +21,7 @@ def legacy_packages(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         message = "there is no such folder; name the folder 'extensions' from which the gateway was started"
-        raise InputError(f"{folder}: {message}", faults=[Fault(file=str(folder), message=message)])
+        raise InputError.at(message, file=folder)
     return sorted(_search(folder))
 
 

@@ -43,7 +43,7 @@ def verify(content: Content, *, name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _ChecksumLine:
+class _WithChecksums:
     """A content with a list of its checksums."""
 
     content: Content
@@ -64,7 +64,7 @@ def with_checksums(content: Content) -> Content:
     others = [entry for entry in content.files if entry.path != CHECKSUMS_FILE]
     listing = "".join(f"{entry.sha256}  {entry.path}\n" for entry in others).encode()
     entry = FileEntry(path=CHECKSUMS_FILE, sha256=hashlib.sha256(listing).hexdigest(), size=len(listing))
-    return _ChecksumLine(content, listing, tuple(sorted([*others, entry], key=lambda one: one.path.encode())))
+    return _WithChecksums(content, listing, tuple(sorted([*others, entry], key=lambda one: one.path.encode())))
 
 
 def _named(path: str) -> str:
@@ -84,6 +84,6 @@ def _listed(data: bytes, *, file: str) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if not match or match.group(2) in listed:
             message = "one path is listed twice" if match else "a line is '<sha256>  <path>'"
-            raise InputError(f"{file}:{number}: {message}", faults=[Fault(file=file, line=number, message=message)])
+            raise InputError.at(message, file=file, place=(number, None))
         listed[match.group(2)] = match.group(1)
     return {path: sha256 for path, sha256 in listed.items() if not is_ignored(path)}

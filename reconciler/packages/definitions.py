@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import InputError
-from reconciler.fs.descriptor import READ, READ_FOLDER
+from reconciler.fs.descriptor import READ, READ_FOLDER, opened
 from reconciler.fs.tree import Stamp, stamp_of
 from reconciler.model.ids import Kind
 from reconciler.model.package import (
@@ -67,13 +67,8 @@ class Definitions:
 
 def stamps_of(folder: Path, kind: Kind) -> FileStamps:
     """What ``open_definitions`` would read now. Links are left out; ``InputError`` where the folder cannot be read."""
-    with _faults(folder):
-        root = os.open(folder, READ_FOLDER)
-        try:
-            found = [*_stamps(root, _FILES[kind], ""), *_beside(root)]
-        finally:
-            os.close(root)
-    return tuple(sorted(found))
+    with _faults(folder), opened(folder, READ_FOLDER) as root:
+        return tuple(sorted([*_stamps(root, _FILES[kind], ""), *_beside(root)]))
 
 
 def open_definitions(folder: Path, stamps: FileStamps) -> Definitions:
@@ -111,16 +106,12 @@ def _stamps(folder: int, names: tuple[str, ...] | list[str], prefix: str) -> Ite
 
 
 def _read(folder: Path, path: str, stamp: Stamp) -> bytes:
-    with _faults(folder / path):
-        descriptor = os.open(folder / path, READ)
-        try:
-            data = b""
-            while len(data) <= stamp.size and (chunk := os.read(descriptor, CHUNK_BYTES)):
-                data += chunk
-            if stamp_of(os.fstat(descriptor)) != stamp:
-                raise refusal(str(folder), "changed while it was read", entry=path, advice="refresh again")
-        finally:
-            os.close(descriptor)
+    with _faults(folder / path), opened(folder / path, READ) as descriptor:
+        data = b""
+        while len(data) <= stamp.size and (chunk := os.read(descriptor, CHUNK_BYTES)):
+            data += chunk
+        if stamp_of(os.fstat(descriptor)) != stamp:
+            raise refusal(str(folder), "changed while it was read", entry=path, advice="refresh again")
     return data
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import InputError
-from reconciler.fs.descriptor import READ, READ_FOLDER
+from reconciler.fs.descriptor import READ, READ_FOLDER, READ_FOLDER_THROUGH_LINKS
 from reconciler.fs.tree import stamp_of
 from reconciler.model.desired import Limits
 from reconciler.model.ids import is_ignored, path_problem
@@ -23,8 +23,6 @@ from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, executables_of, refusal, shown
 from reconciler.packages.names import Names, notes_on
 
-_ROOT: Final[int] = READ_FOLDER & ~getattr(os, "O_NOFOLLOW", 0)
-"""The root itself may be a link: the user named it."""
 _AGAIN: Final = "run the command again"
 _SMALLER: Final = "make the package smaller"
 _NAME: Final = attrgetter("name")
@@ -64,7 +62,7 @@ def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) 
     node which no package may hold (those above, or a file that is too large) is theirs, and left out.
     """
     try:
-        root = os.open(path, _ROOT)
+        root = os.open(path, READ_FOLDER_THROUGH_LINKS)
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
     survey = _FolderWalk(name, limits, in_use)
@@ -167,7 +165,7 @@ class _FolderWalk:
 def _open_below(root: Path, path: str) -> int:
     """Open the file ``path`` below ``root``, following no link on the way from there."""
     *folders, leaf = path.split("/")
-    descriptor = os.open(root, _ROOT)
+    descriptor = os.open(root, READ_FOLDER_THROUGH_LINKS)  # it may be a link: the user named it
     try:
         for part in folders:
             below = os.open(part, READ_FOLDER, dir_fd=descriptor)

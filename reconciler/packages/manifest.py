@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reconciler.documents import schemas
+from reconciler.documents.schema_messages import BOOLEAN_WORDS
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
@@ -28,8 +29,6 @@ MAX_YAML_BYTES: Final = 2**20
 _TEXT_KEYS: Final = frozenset((1, key) for key in ("name", "id", "version", "description"))
 _DEFINITION_KEYS: Final = ("type", "steps", "hooks", "endpoints")
 _TASK_KEYS: Final = ("task", "prompt", "model")
-_TRUE_WORDS: Final = frozenset(["y", "yes", "on", "true"])
-_FALSE_WORDS: Final = frozenset(["n", "no", "off", "false"])
 
 
 class _ManifestReader:
@@ -70,12 +69,9 @@ class _ManifestReader:
 
     def add_faults(self, path: str, found: Sequence[tuple[yaml_text.Path, str]]) -> None:
         """Add several, the first ``MAX_FAULTS`` of them."""
-        found = found[: schemas.MAX_FAULTS]
-        positions = yaml_text.locate_all(read(self.content, path), [place for place, _ in found]) if found else {}
-        for place, message in found:
-            line, column = positions[place]
-            where, file = yaml_text.dotted(place) or None, f"{self.name}/{path}"
-            self.faults.append(Fault(message=message, file=file, line=line, column=column, path=where))
+        if found:
+            data = read(self.content, path)
+            self.faults += yaml_text.faults_at(data, f"{self.name}/{path}", found[: schemas.MAX_FAULTS])
 
     def _may_read(self, path: str, file: str) -> bool:
         """Whether another document may cost its time: not once there are faults enough to mend, or bytes too many."""
@@ -92,8 +88,8 @@ class _ManifestReader:
         for holder, keys in _boolean_places(document):
             for key in keys:
                 word = holder.get(key)
-                if isinstance(word, str) and word.lower() in _TRUE_WORDS | _FALSE_WORDS:
-                    holder[key] = word.lower() in _TRUE_WORDS
+                if isinstance(word, str) and word.lower() in BOOLEAN_WORDS:
+                    holder[key] = BOOLEAN_WORDS[word.lower()]
                     self.warnings.append(f"{file}: '{key}: {word}' is read as {str(holder[key]).lower()}; write that")
 
 
@@ -116,7 +112,7 @@ def read_package(content: Content, *, name: str) -> Package:
     checksums.verify(content, name=name)
     manifest, document = _read_module(reader) if MODULE_MANIFEST in reader.sizes else _read_extension(reader)
     if reader.faults:
-        raise package_error(name, reader.faults)
+        raise InputError.of(reader.faults, f"{name} is not a valid package: {len(reader.faults)} faults")
     return Package(
         manifest=manifest,
         document=document,
@@ -130,13 +126,6 @@ def bundled_documents(content: Content, *, name: str) -> dict[str, JsonObject]:
     return _bundled_documents(_ManifestReader(content, name))
 
 
-def package_error(name: str, faults: list[Fault]) -> InputError:
-    """One error for everything that is wrong with a package; a single fault is said in its message."""
-    if len(faults) == 1:
-        return InputError(str(faults[0]), faults=faults)
-    return InputError(f"{name} is not a valid package: {len(faults)} faults", faults=faults)
-
-
 def _read_extension(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
     if EXTENSION_MANIFEST in reader.sizes:
         document = reader.document(EXTENSION_MANIFEST, "extension-manifest")
@@ -146,7 +135,7 @@ def _read_extension(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
         return _manifest(reader, Kind.EXTENSION, document, packaging, Dialect.GATEWAY, EXTENSION_MANIFEST), document
     if EXTENSION_PACKAGING not in reader.sizes:
         wanted = f"{EXTENSION_MANIFEST}, {EXTENSION_PACKAGING} or {MODULE_MANIFEST}"
-        raise package_error(reader.name, [Fault(file=reader.name, message=f"there is no {wanted} at its top level")])
+        raise InputError.at(f"there is no {wanted} at its top level", file=reader.name)
     document = reader.document(EXTENSION_PACKAGING, _extension_schema)
     dialect = _extension_dialect(document)
     if dialect is None and document:
@@ -172,7 +161,7 @@ def _read_module(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
     for other in (EXTENSION_MANIFEST, EXTENSION_PACKAGING):
         if other in reader.sizes:
             message = f"it holds both {MODULE_MANIFEST} and {other}; a package is a module or an extension"
-            raise package_error(reader.name, [Fault(file=reader.name, message=message)])
+            raise InputError.at(message, file=reader.name)
     document = reader.document(MODULE_MANIFEST, _module_schema)
     packaging: JsonObject = {}
     if MODULE_PACKAGING in reader.sizes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import InputError, LlamagateError, storage_error
+from reconciler.errors import InputError, LlamagateError, StorageError
 from reconciler.fs import durable
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
@@ -77,7 +77,7 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
     try:
         durable.make_folders(folder)
     except OSError as error:
-        raise storage_error(error, "nothing was exported") from error
+        raise StorageError.of(error, "nothing was exported") from error
     names = _archive_names(found)
     return [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)], notes
 
@@ -119,5 +119,5 @@ def _write(key: ItemKey, opened: OpenPackage, out: Path) -> Exported:
         with durable.new_file(out) as stream:
             pack(content, stream)
     except OSError as error:
-        raise storage_error(error, f"{out} was not written") from error
+        raise StorageError.of(error, f"{out} was not written") from error
     return Exported(key=key, version=opened.package.manifest.version, tree=opened.package.tree, path=out)

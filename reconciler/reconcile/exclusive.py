@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
-from reconciler.errors import storage_error
+from reconciler.errors import StorageError
 from reconciler.fs import durable, file_lock
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -23,7 +23,7 @@ def settle(home: Home, file: Path) -> Recovered:
         for path in (lock_path(file), file):
             durable.discard_temporary(path)
     except OSError as error:
-        raise storage_error(error, "what an interrupted command left could not be removed") from error
+        raise StorageError.of(error, "what an interrupted command left could not be removed") from error
     return recovery.recover(home)
 
 
@@ -42,6 +42,6 @@ def prepare_home(env: Environment, notice: Notice) -> None:
         durable.make_folders(home.ours)
         mode = home.ours.stat().st_mode
     except OSError as error:
-        raise storage_error(error, "nothing was changed") from error
+        raise StorageError.of(error, "nothing was changed") from error
     if mode & stat.S_IWOTH:
         notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")

@@ -71,8 +71,7 @@ class DesiredFile:
         """A fault at ``place`` in the file."""
         from reconciler.documents.yaml import text as yaml_text  # places are only read for a fault
 
-        line, column = yaml_text.locate(self.data, place)
-        return Fault(message=message, file=str(self.path), line=line, column=column, path=yaml_text.dotted(place))
+        return yaml_text.faults_at(self.data, str(self.path), [(place, message)])[0]
 
 
 def is_gateway_configuration(keys: Collection[str]) -> bool:
@@ -106,8 +105,7 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
 def lock_path(desired: Path) -> Path:
     """``llamagate.yaml`` goes with ``llamagate.lock.yaml``; ``InputError`` for a path without a name, such as ``/``."""
     if not desired.name:
-        message = "this names no file"
-        raise InputError(f"{desired}: {message}", faults=[Fault(file=str(desired), message=message)])
+        raise InputError.at("this names no file", file=desired)
     return desired.with_name(f"{desired.stem}.lock.yaml")
 
 
@@ -213,9 +211,9 @@ def _conflict(data: bytes, path: Path) -> InputError | None:
     if (match := _CONFLICT.search(data)) is None:
         return None
     line = data.count(b"\n", 0, match.start()) + 1
-    fault = Fault(message="a merge left both sides of a conflict here", file=str(path), line=line, column=1)
     advice = "keep one side of each conflict; 'llamagate lock' adds to the lock what it lacks then"
-    return InputError(str(fault), faults=[fault], advice=advice)
+    message = "a merge left both sides of a conflict here"
+    return InputError.at(message, file=path, place=(line, 1), advice=advice)
 
 
 def _read(path: Path, missing: str) -> bytes:
@@ -223,7 +221,7 @@ def _read(path: Path, missing: str) -> bytes:
         with _told(path):
             return read_start(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise InputError(f"{path}: {missing}", faults=[Fault(file=str(path), message=missing)]) from error
+        raise InputError.at(missing, file=path) from error
 
 
 @contextmanager
@@ -234,8 +232,7 @@ def _told(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        message = f"it cannot be read: {error.strerror}"
-        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)]) from error
+        raise InputError.at(f"it cannot be read: {error.strerror}", file=path) from error
 
 
 def _check_items(file: DesiredFile) -> None:
@@ -252,7 +249,7 @@ def _check_items(file: DesiredFile) -> None:
             faults.append(file.fault((section, item.key.id), problem))
         faults += [file.fault((section, item.key.id, *place), what) for place, what in _range_problems(file, item)]
     if faults:
-        raise InputError(_summary(file.path, faults), faults=faults)
+        raise InputError.of(faults, f"{file.path}: {len(faults)} faults in the desired state")
 
 
 def _range_problems(file: DesiredFile, item: DesiredItem) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -272,11 +269,6 @@ def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
         if item["id"] in seen:
             from reconciler.documents.yaml import text as yaml_text
 
-            line, column = yaml_text.locate(data, ("items", index, "id"))
-            fault = Fault(message=f"the id '{item['id']}' stands twice", file=str(path), line=line, column=column)
-            raise InputError(str(fault), faults=[fault], advice="delete the lock and run 'llamagate lock'")
+            place, advice = yaml_text.locate(data, ("items", index, "id")), "delete the lock and run 'llamagate lock'"
+            raise InputError.at(f"the id '{item['id']}' stands twice", file=path, place=place, advice=advice)
         seen.add(item["id"])
-
-
-def _summary(path: Path, faults: list[Fault]) -> str:
-    return str(faults[0]) if len(faults) == 1 else f"{path}: {len(faults)} faults in the desired state"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.documents.sealed import seal, unseal
-from reconciler.errors import Fault, InputError, NewerDocumentError, StorageError
+from reconciler.errors import InputError, NewerDocumentError, StorageError
 from reconciler.fs.bounded import read_start
 from reconciler.fs.settled import read_settled
 from reconciler.model.generation import GENERATION_SCHEMA, Generation, Unreadable
@@ -41,8 +41,7 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
         raise InputError(error.message, faults=error.faults, advice=error.advice or _WITHOUT_RECORD) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         message = "no version of llamagate wrote it like this"
-        fault = Fault(file=str(home.record), message=message)
-        raise InputError(str(fault), faults=[fault], advice=_WITHOUT_RECORD) from error
+        raise InputError.at(message, file=home.record, advice=_WITHOUT_RECORD) from error
 
 
 def _last_generation(home: Home) -> int:
@@ -88,7 +87,7 @@ def read_generation(home: Home, number: int) -> Generation:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
     except KeyError as error:
         message = "an older llamagate wrote it, without what it takes to go back to it"
-        raise InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)]) from error
+        raise InputError.at(message, file=path) from error
 
 
 def _generation_numbers(home: Home) -> list[int]:
@@ -114,8 +113,5 @@ def read_registry(home: Home) -> RegistryFile:
     except CorruptRegistryError as error:
         return RegistryFile(registry=Registry(), corrupt=str(error))
     except NewerRegistryError as error:
-        message = f"this version cannot read it: {error}"
-        fault = Fault(file=str(home.registry), message=message)
-        raise InputError(
-            str(fault), faults=[fault], advice="a newer gateway may have written it; update llamagate"
-        ) from error
+        advice = "a newer gateway may have written it; update llamagate"
+        raise InputError.at(f"this version cannot read it: {error}", file=home.registry, advice=advice) from error

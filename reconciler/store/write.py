@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.errors import storage_error
+from reconciler.errors import StorageError
 from reconciler.fs import durable
 from reconciler.model.home import Home
 from reconciler.model.record import Record
@@ -30,4 +30,4 @@ def telling(outcome: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise storage_error(error, outcome) from error
+        raise StorageError.of(error, outcome) from error

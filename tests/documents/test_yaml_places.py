@@ -7,6 +7,7 @@ import time
 import pytest
 
 from reconciler.documents.yaml import text as yaml_text
+from reconciler.documents.yaml.places import Position
 
 TEXT = b"""\
 # a comment
@@ -43,7 +44,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("path", "position"), PLACES.values(), ids=PLACES.keys())
-def test_locate(path: yaml_text.Path, position: yaml_text.Position) -> None:
+def test_locate(path: yaml_text.Path, position: Position) -> None:
     assert yaml_text.locate(TEXT, path) == position
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, cast
 
-from reconciler.documents.text import malformed, shown
+from reconciler.documents.text import shown
 from reconciler.documents.yaml.dump import dump_flow
 from reconciler.documents.yaml.load import load
 from reconciler.documents.yaml.places import dotted, locate
@@ -77,14 +77,14 @@ def replace_block(data: bytes, key: str, value: JsonObject) -> bytes:
     texts = texts_with_block(data.decode("utf-8-sig"), key, value)
     result = _first_that_holds(data, texts, expected, (key,))
     if result is None:
-        raise malformed(f"cannot change {shown(key)} in place; write it as a plain block mapping", file=_MANIFEST)
+        raise InputError.at(f"cannot change {shown(key)} in place; write it as a plain block mapping", file=_MANIFEST)
     return result
 
 
 def _loaded(data: bytes, name: str) -> JsonObject:
     document = load(data, name=name) or {}
     if not isinstance(document, dict):
-        raise malformed("expected a mapping at the top", file=name, line=1, column=1)
+        raise InputError.at("expected a mapping at the top", file=name, place=(1, 1))
     return document
 
 
@@ -94,20 +94,19 @@ def _check_parents(document: Json, data: bytes, path: tuple[str, ...], name: str
         if document is None:
             return
         if not isinstance(document, dict):
-            line, column = locate(data, path[:depth])
-            raise malformed("expected a mapping", file=name, line=line, column=column, path=dotted(path[:depth]))
+            here = path[:depth]
+            raise InputError.at("expected a mapping", file=name, place=locate(data, here), path=dotted(here))
 
 
 def _check_unicode(path: tuple[str, ...], value: Json, name: str) -> None:
     try:
         json.dumps([path, value], ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise malformed(f"cannot write {shown(dotted(path))}: its text is not Unicode", file=name) from error
+        raise InputError.at(f"cannot write {shown(dotted(path))}: its text is not Unicode", file=name) from error
 
 
 def _unusual(data: bytes, path: tuple[str, ...], advice: str, name: str) -> InputError:
-    line, column = locate(data, path)
-    return malformed(f"cannot change {shown(dotted(path))} in place; {advice}", file=name, line=line, column=column)
+    return InputError.at(f"cannot change {shown(dotted(path))} in place; {advice}", file=name, place=locate(data, path))
 
 
 def _with(document: JsonObject, path: tuple[str, ...], value: Json) -> JsonObject:

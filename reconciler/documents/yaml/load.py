@@ -14,20 +14,8 @@ from itertools import islice
 from typing import Any, Final
 
 import yaml
-from yaml.events import (
-    AliasEvent,
-    DocumentEndEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-    StreamStartEvent,
-)
 
-from reconciler.documents.text import decoded, malformed, shown
+from reconciler.documents.text import decoded, position, shown
 from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, events, locate, position_of
 from reconciler.errors import InputError
 from reconciler.model.config import Json
@@ -71,8 +59,8 @@ def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = froz
         return _Builder(data, name, text_keys).build(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise malformed(_problem(error), file=name, line=line, column=column) from error
+        place = (mark.line + 1, mark.column + 1) if mark else None
+        raise InputError.at(_problem(error), file=name, place=place) from error
     except yaml.YAMLError as error:
         raise _control_character(text, name) from error
 
@@ -87,8 +75,7 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
 def _control_character(text: str, name: str) -> InputError:
     match = re.search(_CONTROL, text)
     start = match.start() if match else 0
-    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
-    return malformed(f"control character {shown(text[start])}", file=name, line=line, column=column)
+    return InputError.at(f"control character {shown(text[start])}", file=name, place=position(text, start))
 
 
 class _Builder:
@@ -106,31 +93,30 @@ class _Builder:
 
     def build(self, text: str) -> Json:
         handlers: dict[type, Callable[[Any], None]] = {
-            ScalarEvent: self._scalar,
-            MappingStartEvent: self._mapping,
-            SequenceStartEvent: self._sequence,
-            MappingEndEvent: self._end,
-            SequenceEndEvent: self._end,
-            AliasEvent: self._alias,
-            DocumentStartEvent: self._document,
-            DocumentEndEvent: _ignored,
-            StreamStartEvent: _ignored,
-            StreamEndEvent: _ignored,
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._mapping,
+            yaml.SequenceStartEvent: self._sequence,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+            yaml.DocumentEndEvent: _ignored,
+            yaml.StreamStartEvent: _ignored,
+            yaml.StreamEndEvent: _ignored,
         }
         event: Any = None
         for event in islice(events(text), MAX_EVENTS):
             try:
                 handlers[event.__class__](event)
             except _RejectedYamlError as problem:
-                line, column = position_of(event)
-                path = dotted(self._path())
-                raise malformed(str(problem), file=self._name, line=line, column=column, path=path) from None
-        if event.__class__ is not StreamEndEvent:
-            line, column = position_of(event)
-            raise malformed(f"more than {MAX_EVENTS} keys and values", file=self._name, line=line, column=column)
+                place, path = position_of(event), dotted(self._path())
+                raise InputError.at(str(problem), file=self._name, place=place, path=path) from None
+        if event.__class__ is not yaml.StreamEndEvent:
+            message = f"more than {MAX_EVENTS} keys and values"
+            raise InputError.at(message, file=self._name, place=position_of(event))
         return self._documents[0] if self._documents else None
 
-    def _scalar(self, event: ScalarEvent) -> None:
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
         if event.anchor is not None or event.tag is not None:
             raise _decorated(event)
         text = event.value
@@ -146,7 +132,7 @@ class _Builder:
             top[self._key] = _resolved(text) if special else text
             self._key = None
 
-    def _new_key(self, event: ScalarEvent, special: bool) -> str:
+    def _new_key(self, event: yaml.ScalarEvent, special: bool) -> str:
         key = event.value
         if not event.style and key == "<<":
             raise _RejectedYamlError("merge keys are not allowed")
@@ -157,14 +143,14 @@ class _Builder:
             raise _RejectedYamlError(f"duplicate key {shown(key)}; the first is in line {line}")
         return key
 
-    def _mapping(self, event: MappingStartEvent) -> None:
+    def _mapping(self, event: yaml.MappingStartEvent) -> None:
         self._open({}, event)
         self._mappings += 1
 
-    def _sequence(self, event: SequenceStartEvent) -> None:
+    def _sequence(self, event: yaml.SequenceStartEvent) -> None:
         self._open([], event)
 
-    def _open(self, collection: dict[str, Json] | list[Json], event: MappingStartEvent | SequenceStartEvent) -> None:
+    def _open(self, collection: dict[str, Json] | list[Json], event: yaml.CollectionStartEvent) -> None:
         if event.anchor is not None or event.tag is not None:
             raise _decorated(event)
         if len(self._stack) >= MAX_DEPTH:
@@ -178,15 +164,15 @@ class _Builder:
         self._stack.append((self._top, self._key))
         self._top, self._key = collection, None
 
-    def _end(self, event: MappingEndEvent | SequenceEndEvent) -> None:
-        if event.__class__ is MappingEndEvent:
+    def _end(self, event: yaml.CollectionEndEvent) -> None:
+        if event.__class__ is yaml.MappingEndEvent:
             self._mappings -= 1
         self._top, self._key = self._stack.pop()[0], None
 
-    def _alias(self, event: AliasEvent) -> None:
+    def _alias(self, event: yaml.AliasEvent) -> None:
         raise _RejectedYamlError(f"aliases are not allowed: *{event.anchor}")
 
-    def _document(self, _event: DocumentStartEvent) -> None:
+    def _document(self, _event: yaml.DocumentStartEvent) -> None:
         if self._documents:
             raise _RejectedYamlError("a second document; only one is allowed")
 
@@ -204,7 +190,7 @@ def _ignored(event: object) -> None:
     """What frames a document says nothing."""
 
 
-def _decorated(event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> _RejectedYamlError:
+def _decorated(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> _RejectedYamlError:
     if event.anchor is not None:
         return _RejectedYamlError(f"anchors are not allowed: &{event.anchor}")
     return _RejectedYamlError(f"tags are not allowed: {shown(str(event.tag))}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import yaml
-from yaml.events import CollectionEndEvent, MappingStartEvent, NodeEvent, ScalarEvent, SequenceStartEvent
 
 from reconciler.documents.text import shown
+from reconciler.errors import Fault
 
 Path: TypeAlias = tuple[str | int, ...]
 """A place in a document: keys of mappings and indices of lists."""
@@ -60,6 +60,15 @@ def locate_all(data: bytes, paths: Iterable[Path]) -> Mapping[Path, Position]:
     return {path: _nearest(found, path) for path in wanted}
 
 
+def faults_at(data: bytes, file: str, found: Sequence[tuple[Path, str]]) -> list[Fault]:
+    """What is wrong at places of the document ``data``, in the order given, with line and column."""
+    positions = locate_all(data, [path for path, _ in found]) if found else {}
+    return [
+        Fault(message=message, file=file, line=positions[path][0], column=positions[path][1], path=dotted(path) or None)
+        for path, message in found
+    ]
+
+
 def _nearest(found: Mapping[Path, Position], path: Path) -> Position:
     return next((found[path[:length]] for length in range(len(path), -1, -1) if path[:length] in found), (1, 1))
 
@@ -71,13 +80,13 @@ def _places(text: str) -> Iterator[tuple[Path, Position]]:
     """
     trail: list[Any] = []
     for event in events(text):
-        if isinstance(event, CollectionEndEvent):
+        if isinstance(event, yaml.CollectionEndEvent):
             trail.pop()
         elif len(trail) > MAX_DEPTH:
             return
-        elif not isinstance(event, NodeEvent):
+        elif not isinstance(event, yaml.NodeEvent):
             continue
-        elif trail and trail[-1] is None and isinstance(event, ScalarEvent):
+        elif trail and trail[-1] is None and isinstance(event, yaml.ScalarEvent):
             trail[-1] = event.value
             yield tuple(trail), position_of(event)
             continue
@@ -85,8 +94,8 @@ def _places(text: str) -> Iterator[tuple[Path, Position]]:
             if not trail or isinstance(trail[-1], int):
                 trail[-1:] = [part + 1 for part in trail[-1:]]
                 yield tuple(trail), position_of(event)
-            if isinstance(event, MappingStartEvent | SequenceStartEvent):
-                trail.append(None if isinstance(event, MappingStartEvent) else -1)
+            if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                trail.append(None if isinstance(event, yaml.MappingStartEvent) else -1)
                 continue
         if trail and isinstance(trail[-1], str):
             trail[-1] = None

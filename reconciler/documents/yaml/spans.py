@@ -10,14 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
 
-from yaml.events import (
-    CollectionEndEvent,
-    CollectionStartEvent,
-    DocumentEndEvent,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
+import yaml
 
 from reconciler.documents.yaml.places import events
 
@@ -149,7 +142,7 @@ class _Open:
 
 def _form(value: Any) -> Form:
     has_characters = value.start_mark.index < value.end_mark.index
-    if not isinstance(value, ScalarEvent):
+    if not isinstance(value, yaml.ScalarEvent):
         return Form.INLINE if value.flow_style else Form.BLOCK
     if value.style in ("|", ">"):
         return Form.LITERAL
@@ -172,13 +165,13 @@ class _SpanReader:
     def read(self) -> None:
         for event in events(self._text):
             start, self._end = event.start_mark.index, max(self._end, _content_end(event, self._text))
-            if isinstance(event, NodeEvent):
+            if isinstance(event, yaml.NodeEvent):
                 self._node(event)
-            elif isinstance(event, CollectionEndEvent):
+            elif isinstance(event, yaml.CollectionEndEvent):
                 self._depth -= 1
                 self._open = min(self._open, self._depth)
                 self._value_ended()
-            elif isinstance(event, DocumentEndEvent) and event.explicit:
+            elif isinstance(event, yaml.DocumentEndEvent) and event.explicit:
                 self.document_end = start
 
     def _node(self, event: Any) -> None:
@@ -188,10 +181,10 @@ class _SpanReader:
             return
         if inner:
             inner.value = event
-        if not isinstance(event, CollectionStartEvent):
+        if not isinstance(event, yaml.CollectionStartEvent):
             self._value_ended()
             return
-        if isinstance(event, MappingStartEvent):
+        if isinstance(event, yaml.MappingStartEvent):
             self._mapping(event, inner)
         self._depth += 1
 
@@ -214,7 +207,7 @@ class _SpanReader:
 
 
 def read_spans(text: str, path: tuple[str, ...]) -> Spans:
-    """The spans of the one document ``text``, which is a mapping or empty and keeps the rules of ``yaml_load``."""
+    """The spans of the one document ``text``, which is a mapping or empty and keeps the rules of ``load``."""
     reader = _SpanReader(text, path)
     reader.read()
     return Spans(
@@ -233,7 +226,7 @@ def _content_end(event: Any, text: str) -> int:
     """
     start: int = event.start_mark.index
     end: int = event.end_mark.index
-    if not isinstance(event, ScalarEvent):
+    if not isinstance(event, yaml.ScalarEvent):
         return end if start < end else 0
     if event.style in ("|", ">"):
         return _trimmed(text, end, " \t" + BREAKS)

@@ -1,4 +1,4 @@
-"""Texts that may be the wanted edit of a YAML text, the best first. ``yaml_edit`` reads them and takes one.
+"""Texts that may be the wanted edit of a YAML text, the best first. ``edit`` reads them and takes one.
 
 Each function changes one place. Where a block scalar stands, a line more or less can change what is around it: then
 there is a second place to try.

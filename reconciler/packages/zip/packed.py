@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import InputError, storage_error
+from reconciler.errors import InputError, StorageError
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest, tree_digest
 from reconciler.packages.zip.archive import ArchiveContent, open_archive
@@ -28,7 +28,7 @@ def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> Archi
         content = open_archive(path, limits=room, name=name)
     except InputError as error:
         if isinstance(error.__cause__, OSError):
-            raise storage_error(error.__cause__, "the package was not read") from error
+            raise StorageError.of(error.__cause__, "the package was not read") from error
         return None
     is_whole = tree_digest({entry.path: entry.sha256 for entry in content.files}) == tree and content.as_packed
     return content if is_whole else None
