@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from reconciler.model.home import STAGE_BESIDE, Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.package import Package
 from reconciler.model.record import RecordedFile
-from reconciler.packages.content import Content
+from reconciler.packages.content import Content, executables_of
 from reconciler.packages.realise import Realised
 from reconciler.packages.zip.pack import pack
 from reconciler.packages.zip.packed import open_packed
@@ -72,8 +72,8 @@ class Stage:
         """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
         root = self.new(key)
         root.mkdir()
-        with _folders(root) as folder_fd:
-            executables = wanted.content.executables
+        with closing(_FolderFds(root)) as folder_fd:
+            executables = executables_of(wanted.content)
             stamps = {
                 path: _write(root, folder_fd, path, wanted, wanted.mode(path, executables)) for path in wanted.paths
             }
@@ -246,12 +246,3 @@ def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: 
         error.filename = f"{root}/{path}"  # relative to a descriptor, or missing
         raise
     return RecordedFile(wanted.realised.hashes[path], *stamp)
-
-
-@contextmanager
-def _folders(root: Path) -> Iterator[_FolderFds]:
-    folders = _FolderFds(root)
-    try:
-        yield folders
-    finally:
-        folders.close()

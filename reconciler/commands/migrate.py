@@ -14,7 +14,7 @@ from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
-from reconciler.observe.legacy import MANIFESTS, legacy_packages
+from reconciler.observe.legacy import MANIFEST_NAMES, legacy_packages
 from reconciler.planning.intents import to_migrate
 from reconciler.reconcile.change import Explain, change
 from reconciler.reconcile.home_state import HomeState, read_home_state
@@ -81,7 +81,7 @@ def _is_to_be_listed(state: HomeState, package: Resolved) -> bool:
 
 def _nothing_below(folder: Path) -> str:
     message = f"no package was found below {folder}"
-    if any((folder / manifest).is_file() for manifest in MANIFESTS):
+    if any((folder / manifest).is_file() for manifest in MANIFEST_NAMES):
         return f"{message}; it is a package itself: 'llamagate import {folder}' installs it"
     return message
 

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import ItemKey
 from reconciler.model.record import Record
 from reconciler.model.source import Source, SourceKind
 
@@ -40,7 +40,7 @@ class GenerationItem:
     @staticmethod
     def from_document(value: JsonObject) -> GenerationItem:
         return GenerationItem(
-            key=ItemKey(Kind(str(value["kind"])), str(value["id"])),
+            key=ItemKey.from_document(value),
             version=str(value["version"]),
             owner=cast("str | None", value["owner"]),
             enabled=bool(value["enabled"]),
@@ -52,8 +52,7 @@ class GenerationItem:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "version": self.version,
             "owner": self.owner,
             "enabled": self.enabled,

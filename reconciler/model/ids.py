@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from reconciler.model.config import JsonObject
+
 MAX_ID_CHARACTERS: Final = 128
 MAX_PATH_BYTES: Final = 1024
 MAX_PART_BYTES: Final = 255
@@ -45,6 +47,13 @@ class ItemKey(NamedTuple):
 
     kind: Kind
     id: str
+
+    @staticmethod
+    def from_document(value: JsonObject) -> ItemKey:
+        return ItemKey(Kind(str(value["kind"])), str(value["id"]))
+
+    def to_document(self) -> JsonObject:
+        return {"kind": str(self.kind), "id": self.id}
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from reconciler.model.config import JsonObject
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import ItemKey
 from reconciler.model.registry import RegistryEntry
 
 JOURNAL_SCHEMA: Final = 1
@@ -33,8 +33,7 @@ class Move:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "target": self.target,
             "new": self.new,
             "old": self.old,
@@ -48,7 +47,7 @@ class Move:
     def from_document(value: JsonObject) -> Move:
         brought = cast(list[str] | None, value["brought"])
         return Move(
-            key=ItemKey(Kind(str(value["kind"])), str(value["id"])),
+            key=ItemKey.from_document(value),
             target=str(value["target"]),
             new=str(value["new"]),
             old=str(value["old"]),

@@ -8,7 +8,7 @@ from typing import cast
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import ItemKey
 from reconciler.model.source import Source, SourceKind
 
 
@@ -57,7 +57,7 @@ class LockItem:
     @staticmethod
     def from_document(value: JsonObject) -> LockItem:
         return LockItem(
-            key=ItemKey(Kind(str(value["kind"])), str(value["id"])),
+            key=ItemKey.from_document(value),
             source=Source.from_document(value["source"]),
             version=str(value["version"]),
             tree=Digest(str(value["tree"])),
@@ -67,8 +67,7 @@ class LockItem:
 
     def to_document(self) -> JsonObject:
         document: JsonObject = {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "source": self.source.to_document(),
         }
         if self.pin is not None:

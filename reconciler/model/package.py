@@ -17,6 +17,11 @@ MODULE_MANIFEST: Final = "agenticmodule.yaml"
 MODULE_PACKAGING: Final = "module.yaml"
 DEFINITIONS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST, MODULE_PACKAGING])
 """The files that say what a package is."""
+MANIFESTS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.EXTENSION: (EXTENSION_MANIFEST, EXTENSION_PACKAGING),
+    Kind.MODULE: (MODULE_MANIFEST,),
+}
+"""Those of which one is enough for a package."""
 
 
 class Dialect(StrEnum):

@@ -45,7 +45,7 @@ class Drift:
     change: Change
 
     def to_document(self) -> JsonObject:
-        return {"kind": str(self.key.kind), "id": self.key.id, "path": self.path, "change": str(self.change)}
+        return {**self.key.to_document(), "path": self.path, "change": str(self.change)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Refusal:
     message: str
 
     def to_document(self) -> JsonObject:
-        return {"kind": str(self.key.kind), "id": self.key.id, "code": self.code, "message": self.message}
+        return {**self.key.to_document(), "code": self.code, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +86,7 @@ class Action:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "action": str(self.action),
             "from_version": self.from_version,
             "to_version": self.to_version,

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, cast
 from reconciler import __version__
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import ItemKey
 from reconciler.model.package import Dialect, Manifest
 from reconciler.model.source import Source
 
@@ -52,7 +52,7 @@ class RecordItem:
     @staticmethod
     def from_document(value: JsonObject) -> RecordItem:
         # Types in quotes, here and for the manifest: a thousand times over, building them is what takes the time.
-        key = ItemKey(Kind(str(value["kind"])), str(value["id"]))
+        key = ItemKey.from_document(value)
         files = cast("dict[str, list[int]]", value["files"])
         return RecordItem(
             key=key,
@@ -69,8 +69,7 @@ class RecordItem:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "owner": self.owner,
             "source": self.source.to_full_document(),
             "source_stamp": self.source_stamp,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, cast
@@ -120,11 +121,10 @@ def decode_registry(data: bytes) -> Registry:
 def is_registry(data: bytes) -> bool:
     """Whether these bytes are a registry, be it of a form that only a newer gateway knows."""
     try:
-        decode_registry(data)
+        with suppress(NewerRegistryError):
+            decode_registry(data)
     except CorruptRegistryError:
         return False
-    except NewerRegistryError:
-        return True
     return True
 
 

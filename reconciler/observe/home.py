@@ -1,4 +1,4 @@
-"""LOOK: what really is in the home. Read-only; record and registry come in as values."""
+"""What really is in the home, item by item; record and registry come in as values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import tree
@@ -14,14 +13,9 @@ from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence
-from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST, Manifest
+from reconciler.model.package import MANIFESTS, Manifest
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry, registry_time
-
-_MANIFESTS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    Kind.EXTENSION: (EXTENSION_MANIFEST, EXTENSION_PACKAGING),
-    Kind.MODULE: (MODULE_MANIFEST,),
-}
 
 
 def observe(
@@ -70,7 +64,7 @@ def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
     from reconciler.packages.installed import open_installed  # only what something else installed is read
     from reconciler.packages.manifest import read_package
 
-    if not any((folder / manifest).is_file() for manifest in _MANIFESTS[kind]):
+    if not any((folder / manifest).is_file() for manifest in MANIFESTS[kind]):
         return None
     try:
         return read_package(open_installed(folder, limits=Limits(), name=name), name=name).manifest

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final, NoReturn
 
 from reconciler.errors import InputError, StorageError
-from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST
+from reconciler.model.package import MANIFESTS
 
-MANIFESTS: Final = frozenset([EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST])
+MANIFEST_NAMES: Final = frozenset(chain.from_iterable(MANIFESTS.values()))
 _BUILTIN: Final = "builtin"
 
 
@@ -27,10 +28,10 @@ def legacy_packages(folder: Path) -> list[Path]:
 
 def _search(root: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(root, onerror=_refuse):
-        folders[:] = [] if MANIFESTS.intersection(files) else sorted(folders)
+        folders[:] = [] if MANIFEST_NAMES.intersection(files) else sorted(folders)
         if Path(place) == root:
             folders[:] = [name for name in folders if name != _BUILTIN]
-        if MANIFESTS.intersection(files) and Path(place) != root:
+        if MANIFEST_NAMES.intersection(files) and Path(place) != root:
             yield Path(place)
 
 

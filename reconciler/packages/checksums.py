@@ -51,10 +51,6 @@ class _WithChecksums:
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...] = ()
 
-    @property
-    def executables(self) -> frozenset[str]:
-        return self.content.executables
-
     def chunks(self, path: str) -> Iterator[bytes]:
         return iter([self.listing]) if path == CHECKSUMS_FILE else self.content.chunks(path)
 

@@ -1,4 +1,4 @@
-"""What every package offers, wherever it lies, and how a fault in one is put into words."""
+"""What every package offers, wherever it is, read or not; and how a fault in one is put into words."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from reconciler.model.package import FileEntry, Package
 
 CHUNK_BYTES: Final = 1 << 16
 """How much of a file is in memory at a time."""
+
+SMALLER: Final = "make the package smaller"
+"""What to do where a package passes a limit."""
 
 _SHOWN_CHARACTERS: Final = 120
 
@@ -25,10 +28,6 @@ class Content(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out, each said once."""
-
-    @property
-    def executables(self) -> frozenset[str]:
-        """The paths of the files that are executable."""
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of the file ``path`` in pieces; ``KeyError`` where ``files`` does not name it.
@@ -54,10 +53,6 @@ class Part:
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...] = ()
 
-    @property
-    def executables(self) -> frozenset[str]:
-        return executables_of(self.files)
-
     def chunks(self, path: str) -> Iterator[bytes]:
         return self.whole.chunks(path)
 
@@ -67,9 +62,9 @@ def read(content: Content, path: str) -> bytes:
     return b"".join(content.chunks(path))
 
 
-def executables_of(files: tuple[FileEntry, ...]) -> frozenset[str]:
+def executables_of(content: Content) -> frozenset[str]:
     """The paths of the executable files."""
-    return frozenset([entry.path for entry in files if entry.executable])
+    return frozenset([entry.path for entry in content.files if entry.executable])
 
 
 def refusal(name: str, rule: str, *, entry: str | None = None, advice: str) -> InputError:

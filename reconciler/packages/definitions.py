@@ -47,7 +47,6 @@ class Definitions:
     files: tuple[FileEntry, ...]
     _data: dict[str, bytes]
     notes: tuple[str, ...] = ()
-    executables: frozenset[str] = frozenset()
 
     def chunks(self, path: str) -> Iterator[bytes]:
         return iter([self._data[path]])

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -20,11 +20,11 @@ from reconciler.fs.tree import stamp_of
 from reconciler.model.desired import Limits
 from reconciler.model.ids import is_ignored, path_problem
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import CHUNK_BYTES, executables_of, refusal, shown
-from reconciler.packages.names import Names, notes_on
+from reconciler.packages.content import CHUNK_BYTES, refusal, shown
+from reconciler.packages.names import notes_on
+from reconciler.packages.survey import Survey
 
 _AGAIN: Final = "run the command again"
-_SMALLER: Final = "make the package smaller"
 _NAME: Final = attrgetter("name")
 
 
@@ -37,10 +37,6 @@ class FolderContent:
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...]
     _by_path: dict[str, FileEntry]
-
-    @property
-    def executables(self) -> frozenset[str]:
-        return executables_of(self.files)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         entry = self._by_path[path]
@@ -65,7 +61,7 @@ def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) 
         root = os.open(path, READ_FOLDER_THROUGH_LINKS)
     except OSError as error:
         raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
-    survey = _FolderWalk(name, limits, in_use)
+    survey = _FolderWalk(name, limits, in_use=in_use)
     try:
         survey.folder(root, "")
     finally:
@@ -74,21 +70,11 @@ def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) 
     return FolderContent(path, name, tuple(by_path.values()), notes_on(survey.ignored), by_path)
 
 
-@dataclass(slots=True)
-class _FolderWalk:
-    """One walk through a folder: what was found so far, and what it may still find."""
+@dataclass(slots=True, kw_only=True)
+class _FolderWalk(Survey):
+    """One walk through a folder, in which people and programs may have been at work (``in_use``)."""
 
-    name: str
-    limits: Limits
     in_use: bool
-    files: list[FileEntry] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-    _names: Names = field(init=False)
-    _entries: int = 0
-    _bytes: int = 0
-
-    def __post_init__(self) -> None:
-        self._names = Names(self.name)
 
     def folder(self, descriptor: int, prefix: str) -> None:
         """Take everything in the open folder whose path, with ``/``, is ``prefix``."""
@@ -104,7 +90,7 @@ class _FolderWalk:
                 continue
             if self.in_use and self._is_no_packages(path, status):
                 continue
-            self._count(path, is_folder)
+            self.enter(path, folder=is_folder)
             if is_folder:
                 self._folder(descriptor, entry.name, path)
             else:
@@ -114,16 +100,6 @@ class _FolderWalk:
         is_file = stat.S_ISREG(status.st_mode)
         is_known = is_file or stat.S_ISDIR(status.st_mode)
         return not is_known or path_problem(path) is not None or (is_file and status.st_size > self.limits.file)
-
-    def _count(self, path: str, is_folder: bool) -> None:
-        self._entries += 1
-        if self._entries > self.limits.entries:
-            raise refusal(self.name, f"has more than {self.limits.entries} entries", advice=_SMALLER)
-        try:
-            path.encode()
-        except UnicodeEncodeError as error:
-            raise refusal(self.name, "the name is not UTF-8", entry=path, advice="rename it") from error
-        self._names.add(path, folder=is_folder)
 
     def _folder(self, parent: int, leaf: str, path: str) -> None:
         with _faults(self.name, path):
@@ -136,7 +112,7 @@ class _FolderWalk:
     def _file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise self._not_a_file(parent, leaf, path, status)
-        self._check_size(path, status.st_size)
+        self.enter_size(path, status.st_size)
         digest = hashlib.sha256()
         with _faults(self.name, path):
             descriptor = os.open(leaf, READ, dir_fd=parent)
@@ -151,15 +127,6 @@ class _FolderWalk:
         with _faults(self.name, path):
             target = os.readlink(leaf, dir_fd=parent)
         return refusal(self.name, f"is a symbolic link to {shown(target)}", entry=path, advice="copy the file instead")
-
-    def _check_size(self, path: str, size: int) -> None:
-        self._bytes += size
-        if size > self.limits.file:
-            rule = f"has {size} bytes; a file has at most {self.limits.file}"
-            raise refusal(self.name, rule, entry=path, advice=_SMALLER)
-        if self._bytes > self.limits.unpacked:
-            rule = f"has more than {self.limits.unpacked} bytes"
-            raise refusal(self.name, rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
 
 
 def _open_below(root: Path, path: str) -> int:

@@ -13,7 +13,7 @@ from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.package import FileEntry
 from reconciler.packages import folder as folder_module
-from reconciler.packages.content import read
+from reconciler.packages.content import executables_of, read
 from reconciler.packages.folder import FolderContent, open_folder
 from reconciler.packages.stamps import folder_stamp
 from tests.fs.hostile import as_ordinary_user
@@ -48,7 +48,7 @@ def test_files_are_sorted_and_hashed(package: Path) -> None:
     content = opened(package)
     assert content.files[0] == FileEntry(path="manifest.yaml", sha256=HELLO, size=6)
     assert [entry.path for entry in content.files] == ["manifest.yaml", "sub/run"]
-    assert content.executables == frozenset(["sub/run"])
+    assert executables_of(content) == frozenset(["sub/run"])
     assert read(content, "sub/run") == b"#!"
     assert content.notes == ()
 

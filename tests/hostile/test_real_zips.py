@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.desired import Limits
-from reconciler.packages.content import read
+from reconciler.packages.content import executables_of, read
 from reconciler.packages.zip.archive import ArchiveContent, open_archive
 from tests.hostile.archives import opened
 from tests.hostile.zip_builder import Entry, build, build64, extra, streamed
@@ -44,7 +44,7 @@ def run(*command: str, folder: Path) -> None:
 
 def check(content: ArchiveContent, *, executable: bool = True) -> None:
     assert {entry.path: read(content, entry.path) for entry in content.files} == FILES
-    assert content.executables == (frozenset(["run"]) if executable else frozenset())
+    assert executables_of(content) == (frozenset(["run"]) if executable else frozenset())
 
 
 def check_file(path: Path) -> None:

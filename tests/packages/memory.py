@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import executables_of
 
 
 class MemoryContent:
@@ -22,10 +21,6 @@ class MemoryContent:
             FileEntry(path=path, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
             for path, data in sorted(self._data.items())
         )
-
-    @property
-    def executables(self) -> frozenset[str]:
-        return executables_of(self.files)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         return iter([self._data[path]])

@@ -17,13 +17,12 @@ from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.ids import is_ignored
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import CHUNK_BYTES, executables_of, refusal
+from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
 from reconciler.packages.names import Names, notes_on
 from reconciler.packages.zip.archive_file import ArchiveFile, opened
 from reconciler.packages.zip.layout import Header, Member, read_layout
 from reconciler.packages.zip.records import DEFLATED
 
-_SMALLER: Final = "make the package smaller"
 _RAW_DEFLATE: Final = -15
 SMALL_BYTES: Final = 16 << 10
 """Unpacked size up to which a package's content is kept in memory."""
@@ -43,10 +42,6 @@ class ArchiveContent:
     _identity: tuple[int, ...]
     _kept: Mapping[str, bytes]
     """The content of a small package as it was hashed, so that the archive need not be opened for each file."""
-
-    @property
-    def executables(self) -> frozenset[str]:
-        return executables_of(self.files)
 
     @property
     def as_packed(self) -> bool:
@@ -97,7 +92,7 @@ def open_archive(place: Path | int, *, limits: Limits, name: str) -> ArchiveCont
 def _check_size(archive: ArchiveFile, limits: Limits) -> None:
     if archive.size > limits.archive:
         rule = f"has {archive.size} bytes; at most {limits.archive} are read"
-        raise archive.refuse(rule, advice=f"{_SMALLER}, or raise policy.limits.archive")
+        raise archive.refuse(rule, advice=f"{SMALLER}, or raise policy.limits.archive")
 
 
 def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits) -> None:
@@ -109,13 +104,13 @@ def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits
             raise archive.refuse("is a folder with content", entry=header.name)
         if header.size > limits.file:
             rule = f"has {header.size} bytes; a file has at most {limits.file}"
-            raise archive.refuse(rule, entry=header.name, advice=_SMALLER)
+            raise archive.refuse(rule, entry=header.name, advice=SMALLER)
         if header.size > max(limits.ratio_floor, limits.ratio * header.packed):
             rule = f"unpacks to more than {limits.ratio} times its {header.packed} bytes"
             raise archive.refuse(rule, entry=header.name, advice="store it uncompressed if it is what it should be")
     if total > limits.unpacked:
         rule = f"unpacks to {total} bytes; at most {limits.unpacked} are"
-        raise archive.refuse(rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
+        raise archive.refuse(rule, advice=f"{SMALLER}, or raise policy.limits.unpacked")
 
 
 def _chosen(archive: ArchiveFile, members: Iterable[Member]) -> tuple[list[Member], tuple[str, ...]]:

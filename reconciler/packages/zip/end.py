@@ -6,20 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.errors import InputError
+from reconciler.packages.zip import records
 from reconciler.packages.zip.archive_file import ArchiveFile
-from reconciler.packages.zip.records import (
-    BLOCK_BYTES,
-    END,
-    END64,
-    END64_SIGNATURE,
-    END_SIGNATURE,
-    LOCATOR64,
-    LOCATOR64_SIGNATURE,
-    MAX_COMMENT_BYTES,
-    MAX_PADDING_BYTES,
-    SATURATED,
-    SATURATED_COUNT,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +25,10 @@ def find_directory(archive: ArchiveFile) -> Directory:
     ``InputError`` unless exactly one end record, with its comment, ends the file and the directory ends right before.
     """
     at = _end_record_at(archive)
-    fields = END.unpack(archive.read(at, END.size))[1:-1]
+    fields = records.END.unpack(archive.read(at, records.END.size))[1:-1]
     end = at
-    if at >= LOCATOR64.size and archive.read(at - LOCATOR64.size, 4) == LOCATOR64_SIGNATURE:
-        end = at - LOCATOR64.size - END64.size
+    if at >= records.LOCATOR64.size and archive.read(at - records.LOCATOR64.size, 4) == records.LOCATOR64_SIGNATURE:
+        end = at - records.LOCATOR64.size - records.END64.size
         fields = _fields64(archive, end, fields)
     disk, directory_disk, here, count, size, start = fields
     if disk or directory_disk or here != count:
@@ -51,7 +39,7 @@ def find_directory(archive: ArchiveFile) -> Directory:
 
 
 def _end_record_at(archive: ArchiveFile) -> int:
-    start = max(0, archive.size - END.size - MAX_COMMENT_BYTES)
+    start = max(0, archive.size - records.END.size - records.MAX_COMMENT_BYTES)
     tail = archive.read(start, archive.size - start)
     found = list(_occurrences(tail))
     complete = [at for at in found if _reaches_end(tail, at, archive.size)]
@@ -63,10 +51,10 @@ def _end_record_at(archive: ArchiveFile) -> int:
 
 
 def _occurrences(tail: bytes) -> Iterator[int]:
-    at = tail.find(END_SIGNATURE)
+    at = tail.find(records.END_SIGNATURE)
     while at >= 0:
         yield at
-        at = tail.find(END_SIGNATURE, at + 1)
+        at = tail.find(records.END_SIGNATURE, at + 1)
 
 
 def _reaches_end(tail: bytes, at: int, size: int) -> bool:
@@ -74,23 +62,23 @@ def _reaches_end(tail: bytes, at: int, size: int) -> bool:
 
     It does so where it writes into a pipe. Zeros hide nothing, and no reader takes them for another record.
     """
-    comment = at + END.size
+    comment = at + records.END.size
     left = len(tail) - comment - int.from_bytes(tail[comment - 2 : comment], "little")
     if not left or comment > len(tail):
         return comment <= len(tail)
-    return 0 < left < MAX_PADDING_BYTES and size % BLOCK_BYTES == 0 and not any(tail[-left:])
+    return 0 < left < records.MAX_PADDING_BYTES and size % records.BLOCK_BYTES == 0 and not any(tail[-left:])
 
 
 def _fields64(archive: ArchiveFile, at: int, narrow: tuple[int, ...]) -> tuple[int, ...]:
     """The wide form of the end record's fields. Nothing may stand between the two, and neither may contradict."""
     if at < 0:
         raise archive.refuse("has a zip64 locator but no zip64 end record")
-    records = archive.read(at, END64.size + LOCATOR64.size)
-    signature, length, _, _, *wide = END64.unpack_from(records)
-    _, disk, offset, disks = LOCATOR64.unpack_from(records, END64.size)
-    if signature != END64_SIGNATURE or length != END64.size - 12 or (disk, offset, disks) != (0, at, 1):
+    both = archive.read(at, records.END64.size + records.LOCATOR64.size)
+    signature, length, _, _, *wide = records.END64.unpack_from(both)
+    _, disk, offset, disks = records.LOCATOR64.unpack_from(both, records.END64.size)
+    if signature != records.END64_SIGNATURE or length != records.END64.size - 12 or (disk, offset, disks) != (0, at, 1):
         raise archive.refuse("has a zip64 end record that is not right before its locator, or is longer than it may be")
-    saturated = (0, 0, SATURATED_COUNT, SATURATED_COUNT, SATURATED, SATURATED)
+    saturated = (0, 0, records.SATURATED_COUNT, records.SATURATED_COUNT, records.SATURATED, records.SATURATED)
     if any(value not in pair for value, *pair in zip(narrow, wide, saturated, strict=True)):
         raise archive.refuse("has two end records, with and without zip64, that disagree")
     return tuple(wide)

@@ -12,33 +12,17 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from reconciler.model.desired import Limits
+from reconciler.packages.content import SMALLER
+from reconciler.packages.zip import records
 from reconciler.packages.zip.archive_file import ArchiveFile
 from reconciler.packages.zip.end import Directory, find_directory
 from reconciler.packages.zip.extra import widened
-from reconciler.packages.zip.records import (
-    CENTRAL,
-    CENTRAL_SIGNATURE,
-    DEFLATED,
-    DESCRIPTOR,
-    DESCRIPTOR64,
-    DESCRIPTOR_SIGNATURE,
-    EXECUTABLE_FILE,
-    FLAG_DESCRIPTOR,
-    FLAG_ENCRYPTED,
-    FLAG_LEVEL,
-    FLAG_UTF8,
-    LOCAL,
-    LOCAL_SIGNATURE,
-    PLAIN_FILE,
-    STORED,
-    SYSTEM_DARWIN,
-    SYSTEM_UNIX,
-    VERSION_KNOWN,
-)
 
 MAX_DIRECTORY_BYTES: Final = 4 << 20
-_KNOWN_FLAGS: Final = FLAG_LEVEL | FLAG_DESCRIPTOR | FLAG_UTF8
-_DESCRIPTORS: Final = {form.size + extra: form for form in (DESCRIPTOR, DESCRIPTOR64) for extra in (0, 4)}
+_KNOWN_FLAGS: Final = records.FLAG_LEVEL | records.FLAG_DESCRIPTOR | records.FLAG_UTF8
+_DESCRIPTORS: Final = {
+    form.size + extra: form for form in (records.DESCRIPTOR, records.DESCRIPTOR64) for extra in (0, 4)
+}
 _DOS_FOLDER: Final = 0x10
 _NOT_FILES: Final[Mapping[int, str]] = {
     stat.S_IFLNK: "a symbolic link",
@@ -80,7 +64,7 @@ def read_layout(archive: ArchiveFile, limits: Limits) -> list[Member]:
     if directory.count > limits.entries or directory.size > MAX_DIRECTORY_BYTES:
         most = f"at most {limits.entries} in {MAX_DIRECTORY_BYTES} are read"
         rule = f"has {directory.count} entries in a directory of {directory.size} bytes; {most}"
-        raise archive.refuse(rule, advice="make the package smaller")
+        raise archive.refuse(rule, advice=SMALLER)
     headers = sorted(_headers(archive, directory), key=lambda header: header.offset)
     if headers[0].offset:
         raise archive.refuse(f"has {headers[0].offset} bytes before its first entry")
@@ -100,10 +84,10 @@ def _headers(archive: ArchiveFile, directory: Directory) -> Iterator[Header]:
 
 def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
     """The record at ``at`` of the central directory, and where the next begins."""
-    name_at = at + CENTRAL.size
-    if name_at > len(data) or not data.startswith(CENTRAL_SIGNATURE, at):
+    name_at = at + records.CENTRAL.size
+    if name_at > len(data) or not data.startswith(records.CENTRAL_SIGNATURE, at):
         raise archive.refuse("lists fewer entries than its end record counts")
-    fields = CENTRAL.unpack_from(data, at)
+    fields = records.CENTRAL.unpack_from(data, at)
     system, needed, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length, disk = fields[
         2:15
     ]
@@ -121,7 +105,7 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
         raise archive.refuse("lies on another part of an archive in several", entry=name)
     _check_readable(archive, name, needed, flags, method)
     executable = _is_executable(archive, name, system, fields[16])
-    as_packed = system == SYSTEM_UNIX and fields[16] in (PLAIN_FILE, EXECUTABLE_FILE)
+    as_packed = system == records.SYSTEM_UNIX and fields[16] in (records.PLAIN_FILE, records.EXECUTABLE_FILE)
     return Header(name, raw_name, flags, method, crc, packed, size, offset, executable, as_packed), end
 
 
@@ -136,14 +120,14 @@ def _decoded(archive: ArchiveFile, raw: bytes) -> str:
 
 def _check_readable(archive: ArchiveFile, name: str, needed: int, flags: int, method: int) -> None:
     version = needed & 0xFF  # some writers tell their system in the upper half
-    if version > VERSION_KNOWN:
+    if version > records.VERSION_KNOWN:
         rule = f"needs version {version // 10}.{version % 10} of the zip format, which no reader knows"
         raise archive.refuse(rule, entry=name)
-    if flags & FLAG_ENCRYPTED:
+    if flags & records.FLAG_ENCRYPTED:
         raise archive.refuse("is encrypted", entry=name, advice="pack the archive without a password")
     if flags & ~_KNOWN_FLAGS:
         raise archive.refuse(f"has unknown flags ({flags:#06x})", entry=name)
-    if method not in (STORED, DEFLATED):
+    if method not in (records.STORED, records.DEFLATED):
         rule = f"is compressed by method {method}; only stored and deflated are read"
         raise archive.refuse(rule, entry=name, advice="pack the archive with plain zip compression")
 
@@ -158,7 +142,7 @@ def _is_executable(archive: ArchiveFile, name: str, system: int, attributes: int
         raise archive.refuse(rule, entry=name, advice="pack a plain file instead")
     if kind == (stat.S_IFREG if is_folder else stat.S_IFDIR) or (attributes & _DOS_FOLDER and not is_folder):
         raise archive.refuse("is a folder by its name or by its mode, but not by both", entry=name)
-    return not is_folder and system in (SYSTEM_UNIX, SYSTEM_DARWIN) and mode & 0o111 != 0
+    return not is_folder and system in (records.SYSTEM_UNIX, records.SYSTEM_DARWIN) and mode & 0o111 != 0
 
 
 def _member(archive: ArchiveFile, header: Header, end: int) -> Member:
@@ -167,7 +151,7 @@ def _member(archive: ArchiveFile, header: Header, end: int) -> Member:
     gap = end - start - header.packed
     if gap < 0:
         raise archive.refuse("overlaps what stands behind it", entry=header.name)
-    if header.flags & FLAG_DESCRIPTOR:
+    if header.flags & records.FLAG_DESCRIPTOR:
         _check_descriptor(archive, header, start + header.packed, gap)
     elif gap:
         raise archive.refuse(f"{gap} bytes that belong to no entry stand behind it", entry=header.name)
@@ -176,17 +160,17 @@ def _member(archive: ArchiveFile, header: Header, end: int) -> Member:
 
 def _data_start(archive: ArchiveFile, header: Header) -> int:
     """Compare the local header and return where the data begins."""
-    fields = LOCAL.unpack(archive.read(header.offset, LOCAL.size))
+    fields = records.LOCAL.unpack(archive.read(header.offset, records.LOCAL.size))
     signature, _, flags, method, _, _, crc, packed, size, name_length, extra_length = fields
-    name_at = header.offset + LOCAL.size
-    if signature != LOCAL_SIGNATURE:
+    name_at = header.offset + records.LOCAL.size
+    if signature != records.LOCAL_SIGNATURE:
         raise archive.refuse("has no header before its data", entry=header.name)
     variable = archive.read(name_at, name_length + extra_length)
     if extra_length:
         size, packed = widened(archive, header.name, variable[name_length:], (size, packed))
     same = (flags, method) == (header.flags, header.method) and variable[:name_length] == header.raw_name
     values = zip((crc, packed, size), (header.crc, header.packed, header.size), strict=True)
-    late = bool(flags & FLAG_DESCRIPTOR)
+    late = bool(flags & records.FLAG_DESCRIPTOR)
     if not same or not all(here == there or (late and not here) for here, there in values):
         raise archive.refuse("its header and the central directory disagree", entry=header.name)
     return name_at + len(variable)
@@ -197,7 +181,7 @@ def _check_descriptor(archive: ArchiveFile, header: Header, at: int, length: int
     form = _DESCRIPTORS.get(length)
     if form is not None:
         data = archive.read(at, length)
-        signed = length == form.size or data.startswith(DESCRIPTOR_SIGNATURE)
+        signed = length == form.size or data.startswith(records.DESCRIPTOR_SIGNATURE)
         if signed and form.unpack(data[-form.size :]) == (header.crc, header.packed, header.size):
             return
     raise archive.refuse("has no data descriptor that fits it", entry=header.name)

@@ -6,22 +6,8 @@ import zlib
 from typing import BinaryIO, Final
 
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import Content, refusal
-from reconciler.packages.zip.records import (
-    CENTRAL,
-    CENTRAL_SIGNATURE,
-    END,
-    END_SIGNATURE,
-    EXECUTABLE_FILE,
-    FLAG_UTF8,
-    LOCAL,
-    LOCAL_SIGNATURE,
-    PLAIN_FILE,
-    SATURATED,
-    SATURATED_COUNT,
-    STORED,
-    SYSTEM_UNIX,
-)
+from reconciler.packages.content import SMALLER, Content, refusal
+from reconciler.packages.zip import records
 
 _VERSION: Final = 20
 _TIME: Final = 0
@@ -34,12 +20,13 @@ def pack(content: Content, out: BinaryIO) -> None:
 
     Also ``InputError`` for more than a zip without its 64-bit extension holds: the package limits lie far below.
     """
-    if len(content.files) >= SATURATED_COUNT or sum(entry.size + 4096 for entry in content.files) >= SATURATED:
-        raise refusal("the package", "is too large for a zip archive", advice="make the package smaller")
+    size = sum(entry.size + 4096 for entry in content.files)
+    if len(content.files) >= records.SATURATED_COUNT or size >= records.SATURATED:
+        raise refusal("the package", "is too large for a zip archive", advice=SMALLER)
     directory = b"".join([_write_file(content, entry, out) for entry in content.files])
     start, count = out.tell(), len(content.files)
     out.write(directory)
-    out.write(END.pack(END_SIGNATURE, 0, 0, count, count, len(directory), start, 0))
+    out.write(records.END.pack(records.END_SIGNATURE, 0, 0, count, count, len(directory), start, 0))
 
 
 def _write_file(content: Content, entry: FileEntry, out: BinaryIO) -> bytes:
@@ -57,11 +44,12 @@ def _write_file(content: Content, entry: FileEntry, out: BinaryIO) -> bytes:
 
 
 def _local_header(entry: FileEntry, name: bytes, *, crc: int) -> bytes:
-    values = (_VERSION, FLAG_UTF8, STORED, _TIME, _DATE, crc, entry.size, entry.size, len(name), 0)
-    return LOCAL.pack(LOCAL_SIGNATURE, *values) + name
+    values = (_VERSION, records.FLAG_UTF8, records.STORED, _TIME, _DATE, crc, entry.size, entry.size, len(name), 0)
+    return records.LOCAL.pack(records.LOCAL_SIGNATURE, *values) + name
 
 
 def _central_record(entry: FileEntry, name: bytes, *, crc: int, offset: int) -> bytes:
-    described = (_VERSION, SYSTEM_UNIX, _VERSION, FLAG_UTF8, STORED, _TIME, _DATE, crc, entry.size, entry.size)
-    attributes = EXECUTABLE_FILE if entry.executable else PLAIN_FILE
-    return CENTRAL.pack(CENTRAL_SIGNATURE, *described, len(name), 0, 0, 0, 0, attributes, offset) + name
+    how = (_VERSION, records.SYSTEM_UNIX, _VERSION, records.FLAG_UTF8, records.STORED, _TIME, _DATE)
+    attributes = records.EXECUTABLE_FILE if entry.executable else records.PLAIN_FILE
+    lengths = (entry.size, entry.size, len(name), 0, 0, 0, 0)
+    return records.CENTRAL.pack(records.CENTRAL_SIGNATURE, *how, crc, *lengths, attributes, offset) + name

@@ -24,7 +24,7 @@ from reconciler.sources.web.transfer import Bounds, read_document
 
 @dataclass(slots=True)
 class CatalogFolder:
-    """One catalog, by the address of its folder or of its index. ``Place`` says what the parts mean."""
+    """One catalog, by the address of its folder or of its index. ``Remote`` says what the parts mean."""
 
     location: str
     fetching: Fetching

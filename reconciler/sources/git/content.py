@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 from reconciler.model.desired import Limits
 from reconciler.model.ids import is_ignored, path_problem
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import executables_of, refusal, shown
-from reconciler.packages.names import Names, notes_on
+from reconciler.packages.content import SMALLER, refusal, shown
+from reconciler.packages.names import notes_on
+from reconciler.packages.survey import Survey
 from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
 
-_SMALLER: Final = "make the package smaller"
 _MEND: Final = "mend the repository"
 _ENTRY_BYTES: Final = 300
 """What an entry of a tree takes at most: mode, the longest good name and id."""
@@ -67,10 +67,6 @@ class GitContent:
     _ids: Mapping[str, str]
     """Path → id of its blob."""
 
-    @property
-    def executables(self) -> frozenset[str]:
-        return executables_of(self.files)
-
     def chunks(self, path: str) -> Iterator[bytes]:
         return self._read(self._ids[path])
 
@@ -87,7 +83,7 @@ def open_commit(objects: Objects, commit: str, path: str, *, limits: Limits, nam
     Raises ``InputError`` for the first thing that is wrong, and ``DamagedError`` where the repository is.
     """
     tree = _descend(objects, _root(objects, commit, name), path.strip("/"), name)
-    survey = _TreeWalk(objects, name, limits)
+    survey = _TreeWalk(name, limits, objects=objects)
     survey.folder(tree, "")
     files = tuple(sorted(survey.files, key=attrgetter("path")))
     return GitContent(name, files, notes_on(survey.ignored), objects, survey.ids)
@@ -129,45 +125,27 @@ def _described(mode: str) -> str:
     return next((words for known, words in described.items() if known == mode), "no folder")
 
 
-@dataclass(slots=True)
-class _TreeWalk:
-    """One walk through a tree: what was found so far, and what it may still find."""
+@dataclass(slots=True, kw_only=True)
+class _TreeWalk(Survey):
+    """One walk through a tree, and the ids of the files that were found."""
 
     objects: Objects
-    name: str
-    limits: Limits
-    files: list[FileEntry] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
-    _names: Names = field(init=False)
-    _count: int = 0
-    _bytes: int = 0
-
-    def __post_init__(self) -> None:
-        self._names = Names(self.name)
 
     def folder(self, tree: str, prefix: str) -> None:
         """Take everything in ``tree``, which is the folder whose path, with ``/``, is ``prefix``."""
         for entry in _entries(self.objects, tree, self.limits.entries * _ENTRY_BYTES, self.name):
             path = prefix + entry.name
             is_folder = entry.mode == _Mode.FOLDER
-            self._check(path, entry.name, is_folder)
+            if "/" in entry.name:
+                raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_MEND)
+            self.enter(path, folder=is_folder)
             if is_ignored(f"{path}/" if is_folder else path):
                 self.ignored.append(path)
             elif is_folder:
                 self.folder(entry.oid, f"{path}/")
             else:
                 self._file(path, entry)
-
-    def _check(self, path: str, leaf: str, is_folder: bool) -> None:
-        self._count += 1
-        if self._count > self.limits.entries:
-            raise refusal(self.name, f"has more than {self.limits.entries} entries", advice=_SMALLER)
-        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
-            raise refusal(self.name, "the name is not UTF-8", entry=path, advice="rename it")
-        if "/" in leaf:
-            raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_MEND)
-        self._names.add(path, folder=is_folder)
 
     def _file(self, path: str, entry: _TreeEntry) -> None:
         if entry.mode == _Mode.LINK:
@@ -181,19 +159,10 @@ class _TreeWalk:
         except OtherKindError as error:
             rule = f"is listed as a file and is a {error.kind}"
             raise refusal(self.name, rule, entry=path, advice=_MEND) from error
-        self._check_size(path, blob.size)
+        self.enter_size(path, blob.size)
         sha256, is_executable = self._hash(path, blob), entry.mode == _Mode.EXECUTABLE
         self.files.append(FileEntry(path=path, sha256=sha256, size=blob.size, executable=is_executable))
         self.ids[path] = entry.oid
-
-    def _check_size(self, path: str, size: int) -> None:
-        self._bytes += size
-        if size > self.limits.file:
-            rule = f"has {size} bytes; a file has at most {self.limits.file}"
-            raise refusal(self.name, rule, entry=path, advice=_SMALLER)
-        if self._bytes > self.limits.unpacked:
-            rule = f"has more than {self.limits.unpacked} bytes"
-            raise refusal(self.name, rule, advice=f"{_SMALLER}, or raise policy.limits.unpacked")
 
     def _hash(self, path: str, blob: Blob) -> str:
         digest = hashlib.sha256()
@@ -210,7 +179,7 @@ def _entries(objects: Objects, tree: str, most: int, name: str) -> Iterator[_Tre
     try:
         data = objects.read(tree, "tree", most=most)
     except TooLargeError as error:
-        raise refusal(name, "a folder of it has too many entries", advice=_SMALLER) from error
+        raise refusal(name, "a folder of it has too many entries", advice=SMALLER) from error
     except OtherKindError as error:
         raise refusal(name, f"a {error.kind} is listed as a folder", advice=_MEND) from error
     id_bytes, at = len(tree) // 2, 0

@@ -23,7 +23,7 @@ from reconciler.sources.web.credentials import credentials_for
 
 
 class GitRepository:
-    """One repository, by its url. ``Place`` says what the parts mean."""
+    """One repository, by its url. ``Remote`` says what the parts mean."""
 
     def __init__(self, url: str, fetching: Fetching, reach: SourceContext) -> None:
         self._url = url

@@ -17,7 +17,7 @@ from reconciler.sources.web.artifact import BY_FILE, BY_LOCK, Download, download
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """One archive, at its url or at a mirror of it. ``Place`` says what the parts mean."""
+    """One archive, at its url or at a mirror of it. ``Remote`` says what the parts mean."""
 
     url: str
     fetching: Fetching

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.packages.content import read
+from reconciler.packages.content import executables_of, read
 from reconciler.packages.folder import open_folder
 from reconciler.sources.git.command import Git, GitRules
 from reconciler.sources.git.content import GitContent, open_commit
@@ -52,7 +52,7 @@ def test_files_are_those_of_the_same_folder(origin: Origin) -> None:
     content, folder = opened(origin, "p"), open_folder(origin.path / "p", limits=Limits(), name="pkg")
     assert content.files == folder.files
     assert [entry.path for entry in content.files] == ["größe", "manifest.yaml", "sub/run"]
-    assert content.executables == frozenset(["sub/run"])
+    assert executables_of(content) == frozenset(["sub/run"])
     assert read(content, "sub/run") == b"#!/bin/sh\n"
     assert read(content, "größe") == b""
     assert content.notes == ()
