@@ -40,7 +40,7 @@ class Failure:
     schema: Mapping[str, Any]
 
 
-def explained(failure: Failure) -> Iterator[tuple[Path, str]]:
+def messages_of(failure: Failure) -> Iterator[tuple[Path, str]]:
     """Each place that is wrong, and what to say about it; a schema's own words come first."""
     path, value, rule = failure.path, failure.value, failure.rule
     own = "patternErrorMessage" if failure.keyword == "pattern" else "errorMessage"

@@ -14,7 +14,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.documents.acceptance import Test, UnknownKeywordError, acceptor, compiled
-from reconciler.documents.schema_messages import Failure, explained, unknown_field
+from reconciler.documents.schema_messages import Failure, messages_of, unknown_field
 from reconciler.documents.yaml.places import Path, faults_at
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
@@ -193,4 +193,4 @@ def _problems(validator: Any, value: Json) -> Iterator[tuple[Path, str]]:
                 yield path, unknown_field(error.instance, error.validator_value)
                 continue
         failure = Failure(path, error.instance, error.validator, error.validator_value, error.schema)
-        yield from explained(failure)
+        yield from messages_of(failure)

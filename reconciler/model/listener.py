@@ -1,4 +1,4 @@
-"""How long work tells about itself."""
+"""How long work tells the one who waits for it how far it is, and what to know."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from reconciler.fs import tree
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
-from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence
+from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence, is_enabled
 from reconciler.model.package import MANIFESTS, Manifest
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry, registry_time
@@ -84,7 +84,7 @@ def rebuilt_registry(home: Home, record: Record, now: datetime) -> Registry:
                 key=key,
                 name=manifest.name,
                 version=manifest.version,
-                enabled=recorded.enabled if recorded else manifest.enabled_default,
+                enabled=is_enabled(None, recorded, default=manifest.enabled_default),
                 installed_at=moment,
                 last_updated_at=moment,
                 source_path=str(home.item(key)),

@@ -1,1 +1,1 @@
-"""FETCH: where packages come from. One file a kind, one protocol, one table."""
+"""FETCH: where packages come from. A door for each kind, and one protocol for those that the lock pins."""

@@ -1,1 +1,1 @@
-"""REMEMBER: the documents on disk, as values. Reading only; ``apply`` writes what ``store`` has rendered."""
+"""REMEMBER: the documents on disk, as values and as bytes. What belongs to a change is written by ``apply``."""

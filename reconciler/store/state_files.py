@@ -32,7 +32,7 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
     try:
         data = read_start(home.record)
     except FileNotFoundError:
-        return Record(generation=_last_generation(home)), None
+        return Record(generation=max(_generation_numbers(home), default=0)), None
     except OSError as error:
         raise StorageError(f"{home.record} cannot be read: {error.strerror}") from error
     try:
@@ -42,10 +42,6 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         message = "no version of llamagate wrote it like this"
         raise InputError.at(message, file=home.record, advice=_WITHOUT_RECORD) from error
-
-
-def _last_generation(home: Home) -> int:
-    return max(_generation_numbers(home), default=0)
 
 
 def record_bytes(record: Record) -> bytes:

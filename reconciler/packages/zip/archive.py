@@ -19,7 +19,7 @@ from reconciler.model.ids import is_ignored
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
 from reconciler.packages.names import Names, notes_on
-from reconciler.packages.zip.archive_file import ArchiveFile, opened
+from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
 from reconciler.packages.zip.layout import Header, Member, read_layout
 from reconciler.packages.zip.records import DEFLATED
 
@@ -54,7 +54,7 @@ class ArchiveContent:
     def _read(self, path: str) -> Iterator[bytes]:
         member, expected = self._members[path]
         digest = hashlib.sha256()
-        with opened(self.place, self.name) as archive:
+        with opened_archive(self.place, self.name) as archive:
             if _identity(archive) != self._identity:
                 raise self._changed()
             for chunk in _contents(archive, member):
@@ -73,7 +73,7 @@ def open_archive(place: Path | int, *, limits: Limits, name: str) -> ArchiveCont
     One folder around everything is looked through where no manifest stands beside it. Raises ``InputError`` for the
     first thing that is wrong.
     """
-    with opened(place, name) as archive:
+    with opened_archive(place, name) as archive:
         _check_size(archive, limits)
         members = read_layout(archive, limits)
         _check_sizes(archive, [member.header for member in members], limits)

@@ -52,7 +52,7 @@ class ArchiveFile:
 
 
 @contextmanager
-def opened(place: Path | int, name: str) -> Iterator[ArchiveFile]:
+def opened_archive(place: Path | int, name: str) -> Iterator[ArchiveFile]:
     """Open a path, which may be a link of the user's own; a pipe does not block. ``InputError`` where that fails.
 
     ``place`` may also be the descriptor of a file that has no name; it stays open.

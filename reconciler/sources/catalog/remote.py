@@ -28,7 +28,7 @@ class CatalogFolder:
 
     location: str
     fetching: Fetching
-    reach: SourceContext
+    context: SourceContext
     _catalog: Catalog | None = None
     _once: threading.Lock = field(default_factory=threading.Lock)
 
@@ -74,7 +74,9 @@ class CatalogFolder:
         )
         path = path_of(self._relative(source, offer.pin.url))
         return (
-            downloaded(wanted, self.reach) if self._is_remote else copied(Path(self._folder, path), wanted, self.reach)
+            downloaded(wanted, self.context)
+            if self._is_remote
+            else copied(Path(self._folder, path), wanted, self.context)
         )
 
     def _relative(self, source: Source, url: str) -> str:
@@ -100,10 +102,10 @@ class CatalogFolder:
             raise InputError(f"{path} cannot be read: {error.strerror}", advice=advice) from error
 
     def _downloaded(self) -> Catalog:
-        self.reach.check_may_ask(self._index_address)
-        rules, auth, url = self.reach.rules, self.fetching.auth, self._index_address
+        self.context.check_may_ask(self._index_address)
+        rules, auth, url = self.context.rules, self.fetching.auth, self._index_address
         bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts)
-        credentials = credentials_for(auth, url, self.reach.variables) if auth else None
+        credentials = credentials_for(auth, url, self.context.variables) if auth else None
         return read_index(read_document(url, bounds=bounds, credentials=credentials), name=url)
 
     @property

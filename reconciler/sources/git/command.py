@@ -18,7 +18,7 @@ from reconciler.errors import InputError, StorageError, UnreachableError
 from reconciler.fs.durable import make_folders
 from reconciler.sources.git.address import Transport, origin_of, transport_of
 from reconciler.sources.git.failure import failure
-from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run
+from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run, spawn
 
 _SETTINGS: Final = (
     f"core.hooksPath={os.devnull}",
@@ -71,7 +71,7 @@ class Git:
         """Run a git command that talks to the url, within the rules, and return what it prints.
 
         Raises ``UnreachableError`` where trying again may help, ``GitFailedError`` for what git alone can explain, and
-        the other errors of ``git_failure``.
+        the other errors of ``failure``.
         """
         self.check_online()
         command = self._command(arguments, repository, self._environment(talks=True))
@@ -98,15 +98,7 @@ class Git:
         """
         command = self._command(arguments, repository, self._environment(talks=False))
         try:
-            return subprocess.Popen(  # noqa: S603 - the arguments are a list, and all of them are our own
-                command.arguments,
-                env=command.environment,
-                cwd=command.folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            return spawn(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         except OSError as error:
             raise StorageError(f"cannot run git: {error.strerror}") from error
 

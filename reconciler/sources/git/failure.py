@@ -50,12 +50,7 @@ def _rule(pattern: str, kind: type[LlamagateError], meaning: str, advice: str = 
 
 
 _RULES: Final = (
-    _rule(
-        r"File too large",
-        InputError,
-        "sends more than one fetch may bring",
-        "use a smaller repository",
-    ),
+    _rule(r"File too large", InputError, "sends more than one fetch may bring", "use a smaller repository"),
     _rule(
         r"No space left on device|Disk quota exceeded|Read-only file system|unable to create temporary file",
         StorageError,

@@ -60,19 +60,23 @@ def run(command: GitCommand, *, seconds: float, given: bytes = b"", file_size: i
     return Finished(code=code, out=out, err=err)
 
 
-@contextmanager
-def _started(command: GitCommand, stdin: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(  # noqa: S603 - the arguments are a list, and what comes from outside was checked
+def spawn(command: GitCommand, *, stdin: IO[bytes] | int, stderr: int) -> subprocess.Popen[bytes]:
+    """Start ``command`` in a process group of its own. Its output is a pipe, and the caller ends it."""
+    return subprocess.Popen(  # noqa: S603 - the arguments are a list, and what comes from outside was checked
         command.arguments,
         env=command.environment,
         cwd=command.folder,
         stdin=stdin,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         start_new_session=True,
         restore_signals=False,  # SIGXFSZ stays ignored, so that git can say that a file grew too large
     )
-    with process:
+
+
+@contextmanager
+def _started(command: GitCommand, stdin: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    with spawn(command, stdin=stdin, stderr=subprocess.PIPE) as process:
         _RUNNING.add(process)
         try:
             yield process

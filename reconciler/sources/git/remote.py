@@ -25,10 +25,10 @@ from reconciler.sources.web.credentials import credentials_for
 class GitRepository:
     """One repository, by its url. ``Remote`` says what the parts mean."""
 
-    def __init__(self, url: str, fetching: Fetching, reach: SourceContext) -> None:
+    def __init__(self, url: str, fetching: Fetching, context: SourceContext) -> None:
         self._url = url
-        self._reach = reach
-        self._repository = Repository(url, folder=reach.home.git_cache, rules=git_rules(url, fetching, reach))
+        self._context = context
+        self._repository = Repository(url, folder=context.home.git_cache, rules=git_rules(url, fetching, context))
         self._refs: Refs | None = None
         self._held: set[str] = set()
         self._one_at_a_time = threading.Lock()
@@ -74,7 +74,7 @@ class GitRepository:
 
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:
-        limits = self._reach.limits
+        limits = self._context.limits
         yield Delivery(self._repository.open(offer.pin.commit, source.path, limits=limits, name=str(source)))
 
     def _offered(self) -> Refs:
@@ -92,13 +92,13 @@ class GitRepository:
         return f"{self._url} has no branch, tag or commit '{ref}'{hint}"
 
 
-def git_rules(url: str, fetching: Fetching, reach: SourceContext) -> GitRules:
+def git_rules(url: str, fetching: Fetching, context: SourceContext) -> GitRules:
     """What git may do for ``url``, with the credentials that ``fetching`` names."""
-    credentials = credentials_for(fetching.auth, url, reach.variables) if fetching.auth else None
+    credentials = credentials_for(fetching.auth, url, context.variables) if fetching.auth else None
     return GitRules(
-        local=reach.rules.local_git,
-        seconds=reach.rules.seconds,
+        local=context.rules.local_git,
+        seconds=context.rules.seconds,
         headers=(f"{credentials.header}: {credentials.value}",) if credentials else (),
-        variables=reach.variables,
-        offline=reach.offline and not (Path(url).is_absolute() or url.startswith("file:")),
+        variables=context.variables,
+        offline=context.offline and not (Path(url).is_absolute() or url.startswith("file:")),
     )

@@ -121,10 +121,6 @@ class Repository:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
             raise RefusedError(message, advice="sign it, or add its signer's key to that file")
 
-    def close(self) -> None:
-        """End the process that reads objects. It ends by itself, too, once nothing is left that may read."""
-        self._objects.close()
-
     def _mended(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
         """``attempt`` again, once ``commit`` is there; if need be in a new copy."""
         self._git.check_online()

@@ -17,7 +17,7 @@ from reconciler.model.auth import Auth
 from reconciler.model.digest import Digest
 from reconciler.model.listener import Progress
 from reconciler.packages.zip.archive import open_archive
-from reconciler.packages.zip.archive_file import opened
+from reconciler.packages.zip.archive_file import opened_archive
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.credentials import credentials_for
@@ -56,20 +56,20 @@ class Download:
 
 
 @contextmanager
-def downloaded(wanted: Download, reach: SourceContext) -> Iterator[Delivery]:
+def downloaded(wanted: Download, context: SourceContext) -> Iterator[Delivery]:
     """The package in the archive at the urls. ``RefusedError`` where its bytes are not what they must be."""
-    reach.check_may_ask(wanted.name)
+    context.check_may_ask(wanted.name)
     bounds = Bounds(
-        size=reach.limits.archive,
-        seconds=reach.rules.seconds,
-        private_hosts=reach.rules.private_hosts,
+        size=context.limits.archive,
+        seconds=context.rules.seconds,
+        private_hosts=context.rules.private_hosts,
         advice=_RAISE_THE_LIMIT,
     )
-    credentials = credentials_for(wanted.auth, wanted.urls[0], reach.variables) if wanted.auth else None
-    with _arriving(reach) as out:
-        arrived = partial(_show, reach.progress, wanted.name)
+    credentials = credentials_for(wanted.auth, wanted.urls[0], context.variables) if wanted.auth else None
+    with _arriving(context) as out:
+        arrived = partial(_show, context.progress, wanted.name)
         _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials, arrived=arrived)
-        yield _delivery(out, digest, wanted, reach)
+        yield _delivery(out, digest, wanted, context)
 
 
 def _show(progress: Progress, name: str, size: int, total: int) -> None:
@@ -79,15 +79,15 @@ def _show(progress: Progress, name: str, size: int, total: int) -> None:
 
 
 @contextmanager
-def copied(path: Path, wanted: Download, reach: SourceContext) -> Iterator[Delivery]:
+def copied(path: Path, wanted: Download, context: SourceContext) -> Iterator[Delivery]:
     """The package in the archive at ``path``, which may change while it is read: a copy is what is looked at."""
-    with _arriving(reach) as out:
-        yield _delivery(out, _copy(path, out, reach), wanted, reach)
+    with _arriving(context) as out:
+        yield _delivery(out, _copy(path, out, context), wanted, context)
 
 
 @contextmanager
-def _arriving(reach: SourceContext) -> Iterator[BinaryIO]:
-    folder = reach.home.cache
+def _arriving(context: SourceContext) -> Iterator[BinaryIO]:
+    folder = context.home.cache
     try:
         durable.make_folders(folder)
         arriving = nameless.file_in(folder)
@@ -97,11 +97,11 @@ def _arriving(reach: SourceContext) -> Iterator[BinaryIO]:
         raise StorageError(f"{error.filename or folder}: {error.strerror}; nothing was fetched") from error
 
 
-def _copy(path: Path, out: BinaryIO, reach: SourceContext) -> Digest:
+def _copy(path: Path, out: BinaryIO, context: SourceContext) -> Digest:
     digest = hashlib.sha256()
-    with opened(path, str(path)) as archive:
-        if archive.size > reach.limits.archive:
-            message = f"{path} has more than {reach.limits.archive} bytes"
+    with opened_archive(path, str(path)) as archive:
+        if archive.size > context.limits.archive:
+            message = f"{path} has more than {context.limits.archive} bytes"
             raise InputError(message, advice=_RAISE_THE_LIMIT)
         for chunk in archive.chunks(0, archive.size):
             digest.update(chunk)
@@ -110,7 +110,7 @@ def _copy(path: Path, out: BinaryIO, reach: SourceContext) -> Digest:
     return Digest(f"sha256:{digest.hexdigest()}")
 
 
-def _delivery(out: BinaryIO, digest: Digest, wanted: Download, reach: SourceContext) -> Delivery:
+def _delivery(out: BinaryIO, digest: Digest, wanted: Download, context: SourceContext) -> Delivery:
     if wanted.archive not in (None, digest):
         message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
         raise RefusedError(message, advice=wanted.claim.advice)
@@ -118,4 +118,4 @@ def _delivery(out: BinaryIO, digest: Digest, wanted: Download, reach: SourceCont
     if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
         advice = "name the archive itself; a repository is written {git: URL}"
         raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
-    return Delivery(open_archive(out.fileno(), limits=reach.limits, name=wanted.name), digest)
+    return Delivery(open_archive(out.fileno(), limits=context.limits, name=wanted.name), digest)

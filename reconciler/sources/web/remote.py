@@ -21,7 +21,7 @@ class WebAddress:
 
     url: str
     fetching: Fetching
-    reach: SourceContext
+    context: SourceContext
 
     def offers(self, _item: DesiredItem) -> tuple[Offer, ...]:
         return (Offer(pin=Pin(url=self.url), archive=self.fetching.sha256),)
@@ -43,4 +43,4 @@ class WebAddress:
             archive=offer.archive,
             claim=BY_LOCK if offer.is_locked else BY_FILE,
         )
-        return downloaded(wanted, self.reach)
+        return downloaded(wanted, self.context)
