@@ -73,11 +73,9 @@ class CatalogFolder:
             claim=BY_LOCK if offer.is_locked else BY_INDEX,
         )
         path = path_of(self._relative(source, offer.pin.url))
-        return (
-            downloaded(wanted, self.context)
-            if self._is_remote
-            else copied(Path(self._folder, path), wanted, self.context)
-        )
+        if self._is_remote:
+            return downloaded(wanted, self.context)
+        return copied(Path(self._folder, path), wanted, self.context)
 
     def _relative(self, source: Source, url: str) -> str:
         if not self._is_remote:

@@ -1,8 +1,8 @@
 """One GET to one place that was found fit. The only file that knows the HTTP client.
 
 ``urllib3`` at the level of a single connection: no proxies, no netrc, no redirects, no retries; and the address that is
-connected to, while the certificate is checked for the host's name, is ours to say. It is loaded by the first request:
-packages in repositories and folders need none.
+connected to, while the certificate is checked for the host's name, is ours to say. It is loaded with this file, and not
+by the first request: several threads that load it at once may find it half loaded.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import lru_cache
+from http.client import HTTPException, RemoteDisconnected
 from socket import socket
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
 
 from reconciler.errors import InputError, LlamagateError, RefusedError, UnreachableError
 from reconciler.sources.web.addresses import HostAddresses
 from reconciler.sources.web.deadline import Deadline
 from reconciler.sources.web.url import HttpUrl
 from reconciler.sources.web.wire import Wire
-
-if TYPE_CHECKING:
-    from urllib3.connection import HTTPConnection
-    from urllib3.exceptions import HTTPError
-    from urllib3.response import HTTPResponse
 
 CHUNK_BYTES: Final = 2**16
 _STEP_SECONDS: Final = 20.0
@@ -77,10 +77,6 @@ class Response:
             raise InputError("it sends more than it announces")
 
     def _read(self) -> bytes:
-        from http.client import HTTPException
-
-        from urllib3.exceptions import HTTPError
-
         try:
             return self._response.read(CHUNK_BYTES, decode_content=False)
         except (HTTPException, HTTPError, ValueError) as error:
@@ -102,10 +98,6 @@ def asked(
 
 
 def _response(connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, str]) -> HTTPResponse:
-    from http.client import HTTPException, RemoteDisconnected
-
-    from urllib3.exceptions import HTTPError
-
     sent = {"Host": url.authority, "Connection": "close", "Accept-Encoding": "identity", **headers}
     try:
         connection.request("GET", url.target, headers=sent, preload_content=False, decode_content=False)
@@ -118,8 +110,6 @@ def _response(connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, st
 
 def _connected(url: HttpUrl, place: HostAddresses, deadline: Deadline) -> HTTPConnection:
     """A connection to the first address that accepts one."""
-    from urllib3.exceptions import HTTPError
-
     failure: LlamagateError = UnreachableError("it has no address")
     for address in place.addresses:
         # The client grants this to each of two steps, to connect and to agree on TLS; so both stay within the deadline.
@@ -138,8 +128,6 @@ def _connected(url: HttpUrl, place: HostAddresses, deadline: Deadline) -> HTTPCo
 
 
 def _connection(url: HttpUrl, address: str, seconds: float) -> HTTPConnection:
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-
     if url.origin.scheme == "http":
         return HTTPConnection(address, url.origin.port, timeout=seconds)
     context = _tls(ssl.get_default_verify_paths())
@@ -162,7 +150,7 @@ def _failure(error: OSError | HTTPError, url: HttpUrl) -> LlamagateError:
         return RefusedError(f"the certificate of {host} is not accepted: {fault}", advice=advice)
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return InputError(f"{host} does not speak TLS as it should: {error.reason}")
-    cause = error if isinstance(error, OSError) else error.__cause__
+    cause = error.__cause__ if isinstance(error, HTTPError) else error
     if isinstance(cause, TimeoutError):
         return UnreachableError(f"{host} did not answer in time")
     return UnreachableError(f"no connection to {host}: {getattr(cause, 'strerror', None) or cause}")
