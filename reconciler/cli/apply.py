@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.explain import explained
 from reconciler.cli.invocation import DEFAULT_FILE, WaitingInvocation
 from reconciler.cli.pass_flags import PassFlags
 from reconciler.cli.saved_plan import read_saved_plan
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.commands.apply import apply as apply_file
 from reconciler.errors import UsageError
+from reconciler.reconcile.explain import explained
 from reconciler.reconcile.proposal import Options
 
 

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.explain import explained
 from reconciler.cli.invocation import WaitingInvocation
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.cli.ui.plan import FOR_A_COMMAND, render_plan
 from reconciler.errors import ExitCode
 from reconciler.model.home import Home
 from reconciler.reconcile.change import Explain, change
+from reconciler.reconcile.explain import explained
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.readers import steadily

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final, cast
 
+from reconciler.documents import json_text, schemas
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.plan import Plan
@@ -36,8 +37,6 @@ def saved_plan_bytes(plan: Plan, options: Options) -> bytes:
 
 def read_saved_plan(path: Path) -> tuple[Options, str]:
     """How a saved plan was made, and its fingerprint."""
-    from reconciler.documents import json_text, schemas  # lazy: it loads the YAML parser, which few plans need
-
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
 from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, section_of
@@ -58,21 +59,17 @@ def saved_packages(state: HomeState, packages: Iterable[Resolved]) -> tuple[Inpu
 
 def saved_removal(state: HomeState, key: ItemKey) -> tuple[Input, ...]:
     """Desired state and lock without the item, as far as they have it."""
-    from reconciler.documents.yaml.edit import remove_entry  # only --save edits
-
     if state.file is None:
         return ()
     old = _lock(state)
     lock = {locked: entry for locked, entry in old.lock.by_key.items() if locked != key}
     listed = state.listed_item(key) is not None
-    data = remove_entry(state.file.data, _place(key), name=str(state.path)) if listed else state.file.data
+    data = yaml_text.remove_entry(state.file.data, _place(key), name=str(state.path)) if listed else state.file.data
     return _inputs(state, data, old, lock)
 
 
 def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Input, ...]:
     """The desired state with the item's ``enabled`` set. ``InputError`` where the file does not list it."""
-    from reconciler.documents.yaml.edit import set_entry  # only --save edits
-
     item = state.listed_item(key)
     if state.file is None or item is None:
         advice = "'import --save' lists it, or leave out --save"
@@ -80,17 +77,15 @@ def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Inpu
     if item.enabled is enabled:
         return ()
     if isinstance(state.file.document[section_of(key.kind)][key.id], dict):  # type: ignore[index,call-overload]
-        data = set_entry(state.file.data, (*_place(key), "enabled"), enabled, name=str(state.path))
+        data = yaml_text.set_entry(state.file.data, (*_place(key), "enabled"), enabled, name=str(state.path))
     else:
         entry: Json = {"source": item.source.to_document(), "enabled": enabled}
-        data = set_entry(state.file.data, _place(key), entry, name=str(state.path))
+        data = yaml_text.set_entry(state.file.data, _place(key), entry, name=str(state.path))
     old = _lock(state)
     return _inputs(state, data, old, old.lock.by_key)
 
 
 def _with_package(state: HomeState, data: bytes, package: Resolved, source: Source) -> bytes:
-    from reconciler.documents.yaml.edit import set_entry  # only --save edits
-
     key, name = package.key, str(state.path)
     item = state.listed_item(key)
     if item is not None and item.version and not in_range(package.manifest.version, item.version):
@@ -101,7 +96,7 @@ def _with_package(state: HomeState, data: bytes, package: Resolved, source: Sour
         entry = {"source": entry}
     listed = state.file.document[section_of(key.kind)][key.id] if state.file and item else None  # type: ignore[index,call-overload]
     place = (*_place(key), "source") if isinstance(listed, dict) else _place(key)
-    return set_entry(data, place, entry, name=name)
+    return yaml_text.set_entry(data, place, entry, name=name)
 
 
 def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey, LockItem]) -> tuple[Input, ...]:

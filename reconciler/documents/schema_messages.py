@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.documents.text import shown
-from reconciler.documents.yaml.places import Path
 from reconciler.model.config import Json
+
+if TYPE_CHECKING:
+    from reconciler.documents.yaml.places import Path
 
 _SUGGESTED_CHARACTERS: Final = 64
 """Longer unknown keys are not compared with the known ones, which takes quadratic time."""

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.documents.acceptance import Test, UnknownKeywordError, acceptor, compiled
 from reconciler.documents.schema_messages import Failure, messages_of, unknown_field
-from reconciler.documents.yaml.places import Path, faults_at
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+
+    from reconciler.documents.yaml.places import Path
 
 SCHEMA_NAMES: Final = (
     "catalog",
@@ -101,7 +103,9 @@ def _located(problems: Iterable[tuple[Path, str]], data: bytes, file: str) -> tu
         found[problem] = None
         if len(found) == MAX_FAULTS:
             break
-    return tuple(sorted(faults_at(data, file, [*found]), key=lambda fault: (fault.line or 0, fault.column or 0)))
+    return tuple(
+        sorted(yaml_text.faults_at(data, file, [*found]), key=lambda fault: (fault.line or 0, fault.column or 0))
+    )
 
 
 @cache

@@ -96,7 +96,7 @@ def _covering(base: Intent, targets: Iterable[Target]) -> Intent:
     return replace(base, targets=listed, scope=frozenset(listed))
 
 
-def as_recorded(recorded: RecordItem, *, enabled: bool | None = None) -> Target:
+def as_recorded(recorded: RecordItem) -> Target:
     """An item that shall stay what the record says it is."""
     return Target(
         key=recorded.key,
@@ -107,6 +107,5 @@ def as_recorded(recorded: RecordItem, *, enabled: bool | None = None) -> Target:
         tree=recorded.tree,
         config=recorded.config,
         files={path: file.sha256 for path, file in recorded.files.items()},
-        enabled=enabled,
         depends_on=recorded.depends_on,
     )

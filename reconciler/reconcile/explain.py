@@ -18,6 +18,8 @@ from reconciler.reconcile.proposal import Proposal
 
 def explained(proposal: Proposal) -> Plan:
     """The plan with what changes inside each package: its files, and its manifest value by value."""
+    if not proposal.plan.actions:
+        return proposal.plan
     actions = tuple(replace(action, diff=_diff(proposal, action)) for action in proposal.plan.actions)
     return replace(proposal.plan, actions=actions)
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from reconciler.model.config import JsonObject, env_references, resolved, same
 from reconciler.model.environment import Environment
+from reconciler.packages.content import OpenPackage
+from reconciler.packages.realise import Realised, realise
 from reconciler.planning.intent import Target
 from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.resolved import Resolved
-
-if TYPE_CHECKING:
-    from reconciler.packages.content import OpenPackage
-    from reconciler.packages.realise import Realised
 
 
 def target_for(state: HomeState, found: Resolved, config: JsonObject) -> Target:
@@ -49,6 +47,4 @@ def unset_variables(env: Environment, config: JsonObject) -> list[tuple[tuple[st
 
 def realised(env: Environment, opened: OpenPackage, config: JsonObject) -> Realised:
     """The package's files for ``config``, its values from the environment filled in."""
-    from reconciler.packages.realise import realise  # the door to what writes packages: most passes write none
-
     return realise(opened.package, opened.content, cast(JsonObject, resolved(config, env.variables)))

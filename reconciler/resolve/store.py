@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reconciler.errors import InputError, LlamagateError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
@@ -19,12 +19,10 @@ from reconciler.model.home import Home
 from reconciler.model.offer import Offer
 from reconciler.model.record import RecordItem
 from reconciler.model.source import Source
+from reconciler.packages.content import Content, OpenPackage
 from reconciler.resolve.resolved import Resolved, check, package_as_resolved, recorded_as_resolved
 from reconciler.sources.local import LOCAL
-
-if TYPE_CHECKING:
-    from reconciler.packages.content import Content, OpenPackage
-    from reconciler.sources.protocol import Remote
+from reconciler.sources.protocol import Remote
 
 _ATTEMPTS: Final = 5
 
@@ -115,7 +113,7 @@ class PackageStore:
 
     def _cached(self, tree: Digest, *, name: str) -> OpenPackage | None:
         """The cached package; ``None`` where there is none, or where its bytes are no longer those of its digest."""
-        from reconciler.packages.zip.packed import open_packed
+        from reconciler.packages.zip.packed import open_packed  # most passes open no package
 
         content = open_packed(self.home.cached(tree), tree, limits=self.limits, name=name)
         try:
@@ -128,7 +126,7 @@ class PackageStore:
 
         It appears there whole or not at all, whatever happens meanwhile. ``StorageError`` where it cannot be written.
         """
-        from reconciler.packages.zip.pack import pack
+        from reconciler.packages.zip.pack import pack  # only what was fetched is packed here
 
         tree = opened.package.tree
         found, place = self._readable(tree, name=name), self.home.cached(tree)
@@ -151,8 +149,7 @@ class PackageStore:
 
 
 def _opened(content: Content, name: str) -> OpenPackage:
-    from reconciler.packages.content import OpenPackage
-    from reconciler.packages.manifest import read_package
+    from reconciler.packages.manifest import read_package  # most passes open no package
 
     return OpenPackage(package=read_package(content, name=name), content=content)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
 
+from reconciler.documents import schemas
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.model.config import Json, JsonObject
@@ -69,8 +71,6 @@ class DesiredFile:
 
     def fault(self, place: tuple[str | int, ...], message: str) -> Fault:
         """A fault at ``place`` in the file."""
-        from reconciler.documents.yaml import text as yaml_text  # places are only read for a fault
-
         return yaml_text.faults_at(self.data, str(self.path), [(place, message)])[0]
 
 
@@ -172,9 +172,6 @@ def _quoted(value: Json) -> str:
 
 
 def _validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
-    from reconciler.documents import schemas  # text that is known is not read again
-    from reconciler.documents.yaml import text as yaml_text
-
     try:
         value = yaml_text.load(data, name=str(path), text_keys=text_keys)
     except InputError as error:
@@ -197,8 +194,6 @@ def _validated_desired(data: bytes, path: Path) -> JsonObject:
 
 def _top_level_keys(data: bytes) -> Collection[str]:
     """The keys of a mapping; as far as its lines show them where it is not YAML as we take it."""
-    from reconciler.documents.yaml import text as yaml_text
-
     try:
         value = yaml_text.load(data, name="")
     except InputError:
@@ -267,8 +262,6 @@ def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
     seen: set[Json] = set()
     for index, item in enumerate(cast(list[JsonObject], document["items"])):
         if item["id"] in seen:
-            from reconciler.documents.yaml import text as yaml_text
-
             place, advice = yaml_text.locate(data, ("items", index, "id")), "delete the lock and run 'llamagate lock'"
             raise InputError.at(f"the id '{item['id']}' stands twice", file=path, place=place, advice=advice)
         seen.add(item["id"])
