@@ -47,7 +47,7 @@ class Invocation:
     def terminal(self) -> Terminal:
         return Terminal(as_json=self.as_json, quiet=self.quiet, no_color=self.no_color)
 
-    @property
+    @cached_property
     def named_file(self) -> Path:
         """``file``, which need not exist unless the user named it; then ``InputError``."""
         if self.file != DEFAULT_FILE and not self.file.exists():
