@@ -6,27 +6,50 @@ from pathlib import Path
 
 from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
-from reconciler.model.desired import GatewaySettings
+from reconciler.commands.sync import propose_sync
+from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener
+from reconciler.reconcile.change import change
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.reconcile.gateway import reload_gateway
+from reconciler.reconcile.home_state import read_home_state
+from reconciler.reconcile.readers import transaction_state
 
 
-def recover(
-    env: Environment, file: Path, gateway: GatewaySettings, listener: Listener, *, abandon: bool = False
-) -> Recovered:
-    """Settle what a crash left, also beside ``file``, and nothing else. ``abandon`` keeps everything as it is."""
-    home = Home(env.home)
+def recover(env: Environment, file: Path, listener: Listener) -> Recovered:
+    """Finish or undo what was interrupted, also beside ``file``, and notify the gateway; nothing else."""
     with exclusive(env, listener):
-        if abandon:
-            kept = recovery.abandon(home)
-            if kept is not None:
-                listener.notice(f"the journal and the staged files of the interrupted change are kept in {kept}")
-            return Recovered.NONE
-        recovered = settle(home, file)
-        reload = reload_gateway(env, gateway) if recovered is not Recovered.NONE else None
-        if reload is not None:
-            listener.notice(reload.message)
+        recovered = settle(Home(env.home), file)
+        if recovered is not Recovered.NONE:
+            reload = reload_gateway(env, read_home_state(env, file).gateway)
+            if reload is not None:
+                listener.notice(reload.message)
         return recovered
+
+
+def abandon(env: Environment, file: Path, listener: Listener) -> bool:
+    """Keep everything as it is, stop calling it interrupted, and sync; whether anything was interrupted."""
+    home = Home(env.home)
+    if transaction_state(home) == "none":
+        return False
+    with exclusive(env, listener):
+        kept = recovery.abandon(home)
+        if kept is not None:
+            listener.notice(f"the journal and the staged files of the interrupted change are kept in {kept}")
+    _sync(env, file, listener)
+    return True
+
+
+def _sync(env: Environment, file: Path, listener: Listener) -> None:
+    """Make record and registry say what is on disk, and tell what that comes to."""
+    try:
+        plan = change(env, file, listener, lambda: propose_sync(env, file)).plan
+    except InputError as error:
+        advice = f"{error.advice or 'mend it'}; everything was kept as it is, and 'llamagate sync' is still to be run"
+        raise InputError(error.message, faults=error.faults, advice=advice) from error
+    for action in plan.actions:
+        listener.notice(f"{action.action} {action.key}: {'; '.join(action.reasons)}")
+    for warning in plan.warnings:
+        listener.notice(warning)
