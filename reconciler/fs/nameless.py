@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,8 @@ from reconciler.fs.sync import sync_fd, sync_folder
 @contextmanager
 def file_in(folder: Path) -> Iterator[BinaryIO]:
     """A new file on the filesystem of ``folder``, for reading and writing, that is gone in the end."""
+    import tempfile  # it loads random, and most commands write no such file
+
     with naming(os.fspath(folder)), tempfile.TemporaryFile(dir=folder) as file:
         yield cast(BinaryIO, file)
 
