@@ -10,7 +10,7 @@ from reconciler.apply.cleanup import prune_cache
 from reconciler.apply.journal import interrupted, read_journal
 from reconciler.apply.stage import beside_stage
 from reconciler.apply.transaction import complete, undo
-from reconciler.errors import NeedsRecoveryError, RolledBackError, StorageError
+from reconciler.errors import NeedsRecoveryError, RolledBackError, telling
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
@@ -32,10 +32,8 @@ def recover(home: Home) -> Recovered:
     the disk refuses both ways; then everything stays as it is.
     """
     outcome = _settle(home)
-    try:
+    with telling("what an interrupted command left could not be removed"):
         _discard_leftovers(home)
-    except OSError as error:
-        raise StorageError.of(error, "what an interrupted command left could not be removed") from error
     return outcome
 
 

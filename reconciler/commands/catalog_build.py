@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError
+from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, telling
 from reconciler.fs import durable
 from reconciler.model.catalog import INDEX_NAME, Catalog, Release
 from reconciler.model.config import JsonObject
@@ -175,11 +175,8 @@ def _packed(one: _PackageFound, folder: Path) -> Path:
     archive = folder / one.archive(folder)
     if archive.exists():
         raise InputError(f"{archive} exists, and is not {one}, which {one.place} holds", advice="rename it")
-    try:
-        with durable.new_file(archive) as out:
-            pack(with_checksums(one.opened.content), out)
-    except OSError as error:
-        raise StorageError.of(error, f"{archive} was not written") from error
+    with telling(f"{archive} was not written"), durable.new_file(archive) as out:
+        pack(with_checksums(one.opened.content), out)
     return archive
 
 
@@ -211,8 +208,6 @@ def _more(catalog: Catalog, than: Catalog) -> tuple[str, ...]:
 
 
 def _write(index: Path, data: bytes) -> None:
-    try:
+    with telling(f"{index} was not written"):
         if not index.exists() or index.read_bytes() != data:
             durable.write_file(index, data)
-    except OSError as error:
-        raise StorageError.of(error, f"{index} was not written") from error

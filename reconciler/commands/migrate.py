@@ -9,7 +9,7 @@ from typing import Final
 
 from reconciler.commands.import_ import target_from_package
 from reconciler.commands.save import saved_packages, saving_owner
-from reconciler.errors import Fault, InputError, LlamagateError, StorageError
+from reconciler.errors import Fault, InputError, LlamagateError, telling
 from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
@@ -43,11 +43,9 @@ def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, 
     outcome = change(env, file, listener, lambda: propose_migration(env, file, asked), explain=explain)
     if outcome.proposal.parts.migrates and not outcome.plan.refusals:
         marker = env.home / MARKER
-        try:
+        with telling("all is migrated, but the gateway may migrate again"):
             if not marker.exists():
                 durable.write_file(marker, _MARKER_TEXT)
-        except OSError as error:
-            raise StorageError.of(error, "all is migrated, but the gateway may migrate again") from error
     return outcome
 
 

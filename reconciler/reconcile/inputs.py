@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from reconciler.apply.inputs import check_inputs, inputs_written
-from reconciler.errors import InputChangedError
+from reconciler.errors import InputChangedError, telling
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice
-from reconciler.store.write import telling
 
 _PASSES: Final = 3
 _Made = TypeVar("_Made")
