@@ -13,7 +13,6 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.package import Manifest
-from reconciler.model.plan import Plan
 from reconciler.reconcile.commit import commit
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.reconcile.gateway import Reload, reload_gateway, reload_if_missed
@@ -23,13 +22,8 @@ from reconciler.reconcile.outcome import GoneBack, Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.rollback import propose_return
 
-Explain = Callable[[Proposal], Plan]
-"""Fills in what changes inside each package, while the old one is still there."""
 
-
-def change(
-    env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal], *, explain: Explain | None = None
-) -> Outcome:
+def change(env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal]) -> Outcome:
     """One pass that changes the home: what ``propose`` then plans is done, all of it or nothing.
 
     ``file`` is the desired state that the pass may read or write. Where another program changes it or its lock before
@@ -43,8 +37,6 @@ def change(
 
         def make() -> Outcome:
             proposal = propose()
-            if explain:
-                proposal = replace(proposal, plan=explain(proposal))
             outcome = Outcome(proposal=proposal, recovered=recovered)
             return outcome if proposal.plan.refusals else _committed(outcome, listener)
 
