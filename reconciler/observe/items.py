@@ -31,8 +31,7 @@ class ListedItem:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "name": self.name,
             "version": self.version,
             "enabled": self.enabled,

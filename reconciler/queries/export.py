@@ -37,8 +37,7 @@ class Exported:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "version": self.version,
             "tree": self.tree,
             "path": str(self.path),

@@ -51,8 +51,7 @@ class OutdatedItem:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.item.key.kind),
-            "id": self.item.key.id,
+            **self.item.key.to_document(),
             "source": self.item.source.to_full_document(),
             "range": self.item.version,
             "locked": self.locked,

@@ -43,13 +43,13 @@ class Status:
     in_sync: bool
     has_file: bool
     generation: int
-    pending: int
-    refused: int
+    pending: int = 0
+    refused: int = 0
     drift: tuple[Drift, ...]
     hold: Hold | None
-    transaction: TransactionState
+    transaction: TransactionState = "none"
     gateway_url: str | None
-    gateway_reachable: bool
+    gateway_reachable: bool = False
     items: tuple[ListedItem, ...]
     stale: tuple[str, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
@@ -80,7 +80,7 @@ class Status:
 
 
 def read_status(env: Environment, file: Path) -> Status:
-    """Compare the home with ``file``, or only with our record where there is no desired state in that place."""
+    """Compare the home with ``file``, or only with our record where that is no desired state."""
     home = Home(env.home)
     try:
         status = steadily(home, lambda: _status(env, file))
@@ -129,9 +129,7 @@ def _status(env: Environment, file: Path) -> Status:
         drift=plan.drift,
         hold=proposal.state.record.hold,
         suspensions=proposal.state.record.suspensions,
-        transaction="none",
         gateway_url=address_of(proposal.state.gateway, is_own_home=env.is_own_home),
-        gateway_reachable=False,
         items=list_items(proposal.state.home),
         stale=proposal.stale,
     )
@@ -148,13 +146,9 @@ def _without_file(env: Environment) -> Status:
         in_sync=not drift and registry.corrupt is None,
         has_file=False,
         generation=record.generation,
-        pending=0,
-        refused=0,
         drift=drift,
         hold=record.hold,
         suspensions=record.suspensions,
-        transaction="none",
         gateway_url=address_of(GatewaySettings(), is_own_home=env.is_own_home),
-        gateway_reachable=False,
         items=list_items(home),
     )
