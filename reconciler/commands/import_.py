@@ -59,7 +59,7 @@ def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposa
         downgrade=asked.downgrade,
         overwrite=asked.overwrite,
     )
-    against = _contradicted(state, found, saved=asked.save)
+    against = _contradicted(state, found, saving=asked.save)
     return propose_intent(state, intent, Parts(resolved={found.key: found}, inputs=inputs, against=against))
 
 
@@ -93,14 +93,11 @@ def target_from_package(
     )
 
 
-def _contradicted(state: HomeState, found: Resolved, *, saved: bool) -> ListedBy | None:
+def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedBy | None:
     """The file that takes the item from elsewhere, if one does or may."""
-    says = listed_by(state, found.key)
-    if says is None or (saved and says.file == state.path):
-        return None
-    if says.item is not None and _is_same(says.item.source, found.source, says.file.absolute().parent):
-        return None
-    return says
+    says = listed_by(state, found.key, saving=saving)
+    item = says.item if says else None
+    return None if says and item and _is_same(item.source, found.source, says.file.absolute().parent) else says
 
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:

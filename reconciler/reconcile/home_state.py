@@ -144,11 +144,11 @@ class ListedBy:
     item: DesiredItem | None
 
 
-def listed_by(state: HomeState, key: ItemKey) -> ListedBy | None:
-    """The file that lists an item: the one at hand, else the one of the owner who installed it."""
+def listed_by(state: HomeState, key: ItemKey, *, saving: bool) -> ListedBy | None:
+    """The file that lists an item: the one at hand, unless the command is ``saving`` there, else that of its owner."""
     item = state.listed_item(key)
     if item is not None:
-        return ListedBy(state.path, item)
+        return None if saving else ListedBy(state.path, item)
     recorded = state.record.items.get(key)
     if recorded is None or recorded.owner is None:
         return None
