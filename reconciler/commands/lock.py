@@ -56,13 +56,8 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     parts = partition(
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
-    resolver = Resolver(
-        file=file,
-        record=record,
-        store=PackageStore(home=home, limits=file.desired.policy.limits),
-        context=context_of(env, file),
-        progress=progress,
-    )
+    store, context = PackageStore(home=home, limits=file.desired.policy.limits), context_of(env, file, progress)
+    resolver = Resolver(file=file, record=record, store=store, context=context)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)
     pins = pins_of(file, old, entries_of(file, found) | kept)

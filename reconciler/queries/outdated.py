@@ -89,8 +89,7 @@ def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockIt
     remote, entry = remotes.of(item), lock.get(item.key)
     if entry is not None and (entry.source != item.source or not entry.says_where):
         entry = None
-    offers = remote.offers(item)
-    wanted = choose(offers, item.version, item_id=item.key.id, place=str(item.source))
+    wanted = choose(remote.offers(item), item)
     latest = newest_fitting(remote.offers(replace(item, source=replace(item.source, ref=""), version="*")), None)
     locked = _locked(item, entry) if entry else None
     is_older_than_latest = locked is not None and latest is not None and is_older(locked.version, latest.version)
