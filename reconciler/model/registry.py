@@ -84,6 +84,11 @@ class Registry:
     entries: Mapping[str, RegistryEntry] = field(default_factory=dict)
     foreign: tuple[JsonObject, ...] = ()
 
+    @property
+    def keys(self) -> list[ItemKey]:
+        """The items that have an entry."""
+        return [entry.key for entry in self.entries.values()]
+
     def get(self, key: ItemKey) -> RegistryEntry | None:
         """The entry of exactly this kind and id."""
         entry = self.entries.get(key.id)

@@ -59,7 +59,7 @@ def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[R
     if not new or intent.rules.allowances.same_id:
         return
     taken: dict[str, set[ItemKey]] = {}
-    everything = {*observed.present, *record.items, *(entry.key for entry in observed.registry.entries.values())}
+    everything = {*observed.present, *record.items, *observed.registry.keys}
     for key in everything - intent.removals.keys():
         taken.setdefault(key.id.casefold(), set()).add(key)
     for key in new:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
-from reconciler.model.desired import DesiredItem, section_of
+from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -155,7 +155,7 @@ def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> Lla
     faults: list[Fault] = []
     ordered = [(item.key, errors[item.key]) for item in file.desired.items if item.key in errors]
     for key, error in ordered:
-        faults.append(file.fault((section_of(key.kind), key.id), error.message))
+        faults.append(file.fault(place_of(key), error.message))
         faults += [fault for fault in error.faults if fault.line or fault.message not in error.message]
     worst = [error for _, error in ordered if not isinstance(error, UnreachableError)]
     first = (worst or [error for _, error in ordered])[0]
