@@ -79,7 +79,7 @@ def target_from_package(
     recorded = state.record.items.get(found.key)
     says = listed or recorded
     config = says.config if says else {}
-    missing = unset_variables(state.env, config)
+    missing = unset_variables(state, config)
     if missing:
         raise InputError(
             f"{found.key.id} is configured with the environment variable {missing[0][1]}, which is not set",

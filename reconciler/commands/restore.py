@@ -107,7 +107,7 @@ def _package(state: HomeState, key: ItemKey, number: int) -> tuple[Resolved, Tar
     """The package behind a backup, so that what was edited in it stays drift; else the folder as it is."""
     item = _remembered(state, key, number)
     found = kept_package(state, item) if item else None
-    if item is None or found is None or unset_variables(state.env, item.config):
+    if item is None or found is None or unset_variables(state, item.config):
         return unmanaged_package(state, key, state.home.backup(key, number))
     enabled = None if state.registry.get(key) else item.enabled
     target = target_for(state, found, item.config)

@@ -14,15 +14,7 @@ def dependency_cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple
     if not any(depends_on.values()):
         return ()
     try:
-        TopologicalSorter(depends_on).prepare()
-    except CycleError:
-        return _cycle({key: sorted(depends_on[key]) for key in sorted(depends_on)})
-    return ()
-
-
-def _cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple[ItemKey, ...]:
-    try:
-        TopologicalSorter(depends_on).prepare()
+        TopologicalSorter({key: sorted(depends_on[key]) for key in sorted(depends_on)}).prepare()
     except CycleError as error:
         # graphlib lists each node before those that depend on it; people read "a needs b".
         members = error.args[1][:0:-1]

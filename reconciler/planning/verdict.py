@@ -40,26 +40,21 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     misregistered = registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, standing, diff, misregistered, backup=backup)
-    action = (
-        None
-        if kind is None
-        else Action(
-            key=key,
-            action=kind,
-            from_version=_version(recorded, entry),
-            to_version=after.version,
-            reasons=tuple(reasons),
-            after=after,
-            rewrites=diff.rewrites,
-            keep=diff.keep,
-            brought=_brought(diff, standing, intent),
-        )
+    verdict = Verdict(drift=(*diff.drift, *misregistered), refusals=tuple(_refusals(target, standing, diff, intent)))
+    if kind is None:
+        return verdict
+    action = Action(
+        key=key,
+        action=kind,
+        from_version=_version(recorded, entry),
+        to_version=after.version,
+        reasons=tuple(reasons),
+        after=after,
+        rewrites=diff.rewrites,
+        keep=diff.keep,
+        brought=_brought(diff, standing, intent),
     )
-    return Verdict(
-        action=action,
-        drift=(*diff.drift, *misregistered),
-        refusals=tuple(_refusals(target, standing, diff, intent)),
-    )
+    return replace(verdict, action=action)
 
 
 def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed) -> Verdict:

@@ -6,10 +6,7 @@ import difflib
 from typing import cast
 
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import (
-    InputError,
-    LlamagateError,
-)
+from reconciler.errors import InputError, LlamagateError
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.environment import Environment

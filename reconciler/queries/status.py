@@ -6,13 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.errors import (
-    LlamagateError,
-    NewerDocumentError,
-    NotDesiredError,
-    StorageError,
-    UnreachableError,
-)
+from reconciler.errors import LlamagateError, NewerDocumentError, NotDesiredError, StorageError, UnreachableError
 from reconciler.fs import file_lock
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject

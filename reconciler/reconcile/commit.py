@@ -60,7 +60,7 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
     carried = proposal.parts.carried.get(action.key)
     tree = NewTree(
         opened=opened,
-        realised=realised(proposal.state.env, opened, target.config),
+        realised=realised(proposal.state, opened, target.config),
         keep=action.keep | carried.keep if carried else action.keep,
         brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
         carried_from=carried.folder if carried else None,

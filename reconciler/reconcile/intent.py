@@ -46,7 +46,7 @@ def _rules(state: HomeState) -> Rules:
 
 
 def _target(state: HomeState, file: DesiredFile, item: DesiredItem, found: Resolved) -> Target:
-    missing = unset_variables(state.env, item.config)
+    missing = unset_variables(state, item.config)
     if missing:
         place = (*place_of(item.key), "config")
         faults = [file.fault((*place, *at), f"the environment variable {name} is not set") for at, name in missing]

@@ -35,8 +35,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     file = state.file or read_desired(options.file)  # says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
     lock = read_lock(lock_path(file.path), known=state.record.documents)
-    context = context_of(env, file, progress)
-    resolver = Resolver(file=file, record=state.record, store=state.store, context=context)
+    resolver = Resolver(file=file, record=state.record, store=state.store, context=context_of(env, file, progress))
     parts = partition(file.desired.items, lock_of(file, lock))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
     pins = pins_of(file, lock, entries_of(file, resolved))

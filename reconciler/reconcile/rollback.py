@@ -58,7 +58,7 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
     if recorded and (recorded.tree, recorded.config) == (item.tree, item.config):
         found, target = recorded_as_resolved(recorded), as_recorded(recorded)
     else:
-        missing = unset_variables(state.env, item.config)
+        missing = unset_variables(state, item.config)
         if missing:
             message = f"{item.key.id} was configured with the environment variable {missing[0][1]}, which is not set"
             raise InputError(message, advice="set it and run the command again")

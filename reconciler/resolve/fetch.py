@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -32,14 +32,6 @@ class _Chosen:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """What one remote has of the items that are asked of it."""
-
-    chosen: tuple[_Chosen, ...]
-    errors: Mapping[ItemKey, LlamagateError]
-
-
 def fetch_all(
     requests: Sequence[Request], store: PackageStore, context: SourceContext
 ) -> tuple[dict[ItemKey, Resolved], dict[ItemKey, LlamagateError]]:
@@ -49,8 +41,8 @@ def fetch_all(
     for _, choice in side_by_side({number: partial(_choose, *group) for number, group in groups.items()}):
         if isinstance(choice, LlamagateError):
             raise choice
-        chosen += choice.chosen
-        errors |= choice.errors
+        chosen += choice[0]
+        errors |= choice[1]
     found: dict[ItemKey, Resolved] = {}
     fetching = {one.item.key: partial(_fetched, one, store, context) for one in chosen}
     for done, (key, arrived) in enumerate(side_by_side(fetching)):
@@ -79,7 +71,8 @@ def _by_remote(
     return groups, errors
 
 
-def _choose(remote: Remote, requests: Sequence[Request]) -> _Choice:
+def _choose(remote: Remote, requests: Sequence[Request]) -> tuple[list[_Chosen], dict[ItemKey, LlamagateError]]:
+    """What one remote has of the items that are asked of it, and what is wrong with the others."""
     chosen: list[_Chosen] = []
     errors: dict[ItemKey, LlamagateError] = {}
     for item, entry in requests:
@@ -88,7 +81,7 @@ def _choose(remote: Remote, requests: Sequence[Request]) -> _Choice:
         except LlamagateError as error:
             errors[item.key] = error
     errors |= _bring(remote, chosen)
-    return _Choice(tuple(one for one in chosen if one.item.key not in errors), errors)
+    return [one for one in chosen if one.item.key not in errors], errors
 
 
 def _bring(remote: Remote, chosen: Sequence[_Chosen]) -> dict[ItemKey, LlamagateError]:
