@@ -39,12 +39,12 @@ def recover(home: Home) -> Recovered:
 
 def abandon(home: Home) -> Path | None:
     """Set journal and staged trees aside, and keep everything else as it is; the folder they are kept in."""
-    standing = [path for path in (home.stage, home.journal, home.journal_undo) if path.exists()]
+    found = [path for path in (home.stage, home.journal, home.journal_undo) if path.exists()]
     if not interrupted(home):
         return None
     kept = next(path for number in itertools.count(1) if not (path := home.ours / "abandoned" / str(number)).exists())
     durable.make_folders(kept)
-    for path in standing:
+    for path in found:
         durable.rename(path, kept / path.name)
     sync.sync_folder(kept)
     sync.sync_folder(home.ours)

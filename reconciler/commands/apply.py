@@ -20,10 +20,10 @@ def apply(
     ``detailed``: its plan says what changes inside each package.
     """
 
-    def look_again() -> Proposal:
+    def propose_as_saved() -> Proposal:
         proposal = propose(env, options, listener.progress)
         if saved and proposal.plan.fingerprint() != saved:
             raise PlanStaleError("what would be done now is not what the saved plan says")
         return explained(proposal) if detailed else proposal
 
-    return change(env, options.file, listener, look_again)
+    return change(env, options.file, listener, propose_as_saved)

@@ -1,4 +1,4 @@
-"""Collect: drop from the cache what neither a lock nor a generation needs."""
+"""Cache gc: drop from the cache what neither a lock nor a generation needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reconciler.store.state_files import read_record
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What nobody needs: its name in the cache, and its size in bytes."""
+    """Something that is not needed: its name in the cache, and its size in bytes."""
 
     what: str
     size: int

@@ -72,9 +72,9 @@ def _check_is_whole(package: Path) -> None:
 def target_from_package(
     state: HomeState, found: Resolved, *, owner: str | None, listed: DesiredItem | None = None
 ) -> Target:
-    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it.
+    """The target for a package. Configuration, switch and owner stay as they are, unless ``owner`` takes it.
 
-    ``listed`` is what the file says of it, where the file is to speak for it from now on.
+    ``listed`` is what the file says of it, where the file decides from now on.
     """
     recorded = state.record.items.get(found.key)
     says = listed or recorded
@@ -101,12 +101,12 @@ def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedB
 
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
-    """Whether a file in ``folder`` takes the item from where it was taken now, whatever way that is written."""
+    """Whether ``listed``, as a file in ``folder`` writes it, is the source that was ``taken`` now."""
     there = folder / listed.location
     return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
 
 
 def _absolute(path: Path) -> Path:
-    """``path`` without ``..``; links in it stay, as they may lead elsewhere one day, unless that is another place."""
+    """``path`` without ``..``. Links in it stay, since they may change, unless it then leads elsewhere."""
     plain = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows every link
     return plain if ".." not in path.parts or (plain.exists() and plain.samefile(path)) else path.resolve()

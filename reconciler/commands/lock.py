@@ -42,7 +42,7 @@ def lock(env: Environment, asked: Locking, notice: Notice, progress: Progress = 
 
 
 def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progress) -> Pins:
-    """What the lock should say. An entry that decides needs no package, and stays as it is.
+    """What the lock should say. An entry that decides stays as it is, and its package is not read.
 
     The home is only asked what it remembers of local sources. ``LockStaleError`` where ``asked.check`` and it says
     something else.

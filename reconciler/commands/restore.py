@@ -1,4 +1,4 @@
-"""Restore: a kept backup's whole folder takes the item's place again, local files and all."""
+"""Restore: a kept backup's whole folder becomes the item's folder again, local files included."""
 
 from __future__ import annotations
 

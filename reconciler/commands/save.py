@@ -24,7 +24,7 @@ _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 
 
 def saving_owner(state: HomeState) -> str:
-    """Whose items those are that are written into the file. ``RefusedError`` where another file would remove them."""
+    """The owner of items that are written into the file. ``RefusedError`` where another file would remove them."""
     owner, path = state.file.desired.owner if state.file else DEFAULT_OWNER, str(state.path.absolute())
     other = state.record.owners.get(owner, path)
     if owner == DEFAULT_OWNER and other != path:
@@ -100,9 +100,9 @@ def _with_package(state: HomeState, data: bytes, package: Resolved, source: Sour
 
 
 def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey, LockItem]) -> tuple[Input, ...]:
-    """Both files, as they were read and as they shall be. What is to be written is read first, as by the next command.
+    """Both files, as they were read and as they will be. The new text is decoded first, as by the next command.
 
-    No lock is made for nothing.
+    An empty lock is not written where there was none.
     """
     decode_desired(data, state.path)
     locked = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock)))) if lock or old.data is not None else None

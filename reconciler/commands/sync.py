@@ -100,7 +100,7 @@ def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
 
 
 def _local(recorded: RecordItem | None, observed: Observed) -> frozenset[str]:
-    """What we did not bring. Another version may have; but what a person has put there is not to be taken for it."""
+    """What we did not bring. Another version may have; but a file that a person put there is not the package's."""
     if recorded is None:
         return frozenset()
     return frozenset(observed.item(recorded.key).files.keys() - recorded.files.keys())

@@ -188,9 +188,8 @@ def _manifest(
         place = (beside, ("id",)) if packaging.get("id") else (definition, ("name",))
         reader.fault(*place, f"the id {item_id!r}: {problem}")
     if item_id != name:
-        reader.warnings.append(
-            f"{reader.name}: id '{item_id}' and name '{name}' differ; the gateway looks enablement up by name first"
-        )
+        differ = f"id '{item_id}' and name '{name}' differ; the gateway looks enablement up by name first"
+        reader.warnings.append(f"{reader.name}: {differ}")
     enabled = packaging.get("enabled_default", document.get("enabled_default", document.get("enabled", True)))
     return Manifest(
         kind=kind,

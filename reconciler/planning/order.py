@@ -26,7 +26,7 @@ def dependency_cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple
 def in_order(keys: Iterable[ItemKey], depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> list[ItemKey]:
     """``keys`` with dependencies first; of those that are free, extensions first, then by id. There is no cycle.
 
-    What lies between two of them counts, also where it is not among ``keys``.
+    An item between two of them counts, also where it is not among ``keys``.
     """
     wanted = set(keys)
     sorter = TopologicalSorter({key: _needs(key, depends_on, wanted) for key in wanted})

@@ -48,7 +48,7 @@ def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> R
 
 
 def _with_stamps(item: RecordItem, action: Action, staged: Mapping[str, RecordedFile]) -> RecordItem:
-    """A file that was kept as it is on disk has no stamp: the next look must read it to see that it still departs."""
+    """A file that was kept as it is on disk has no stamp: the next pass must read it to see that it still differs."""
     unread = {path: RecordedFile(item.files[path].sha256) for path in action.keep if path in item.files}
     return replace(item, files={**item.files, **staged, **unread})
 

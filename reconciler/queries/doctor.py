@@ -23,12 +23,12 @@ from reconciler.reconcile.readers import TransactionState, transaction_state
 Level = Literal["problem", "note"]
 _LEGACY: Final = Path("extensions")
 _SPARE_WATCHES: Final = 100
-"""Folders that other programs of the same user watch, at the least."""
+"""Folders that other programs of the same user may watch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing. A ``problem`` stands in the way of a command or of the gateway; a ``note`` may be as it should."""
+    """One finding. A ``problem`` keeps a command or the gateway from working; a ``note`` may be as it should be."""
 
     code: str
     level: Level

@@ -29,7 +29,7 @@ from reconciler.store.watched_file import read_watched
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How things stand. ``pending`` and ``refused`` count what a full apply would do and refuse.
+    """How the home is. ``pending`` and ``refused`` count what a full apply would do and refuse.
 
     ``stale`` says in words what of the lock does not fit. ``watcher`` is what the watcher last said, if one ever ran.
     """

@@ -1,4 +1,4 @@
-"""Change: one pass that makes the home match the plan, under the lock, and tells the gateway."""
+"""Change: one pass under the mutex that applies what is proposed, and notifies the gateway."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reconciler.reconcile.rollback import propose_return
 
 
 def change(env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal]) -> Outcome:
-    """One pass that changes the home: what ``propose`` then plans is done, all of it or nothing.
+    """One pass that changes the home: what ``propose`` plans is done, all of it or nothing.
 
     ``file`` is the desired state that the pass may read or write. Where another program changes it or its lock before
     the change, the pass is made again. Errors say by their class whether anything was changed; see
@@ -75,7 +75,7 @@ def _inputs_if_it_may_go_back(proposal: Proposal) -> Mapping[str, Digest]:
 
 
 def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Digest]) -> GoneBack | None:
-    """Bring back the list before the change, which is still in force: the lock was held all the while."""
+    """Bring back the list before the change, which is the last one: the mutex was held all the time."""
     state = proposal.state
     number = state.record.generation
     back = propose_return(state.env, state.path, number, inputs)
@@ -87,7 +87,7 @@ def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Dige
 
 
 def _changed(proposal: Proposal) -> dict[ItemKey, Manifest | None]:
-    """What each item that the plan touches says of itself: the old and the new must both permit a reload."""
+    """The manifest of each item that the plan changes: the old and the new must both permit a reload."""
     changed: dict[ItemKey, Manifest | None] = {}
     for action in proposal.plan.actions:
         before = proposal.state.record.items.get(action.key)

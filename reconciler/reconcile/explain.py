@@ -1,4 +1,4 @@
-"""Explain: what changes inside each package of a plan."""
+"""What changes inside each package of a plan."""
 
 from __future__ import annotations
 

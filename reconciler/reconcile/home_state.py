@@ -22,7 +22,7 @@ from reconciler.store.state_files import RegistryFile, read_record, read_registr
 
 @dataclass(frozen=True, kw_only=True)
 class HomeState:
-    """``path`` is where the desired state is looked for; ``file`` is ``None`` where there is none that can be used.
+    """``path`` is that of the desired state; ``file`` is ``None`` where there is none that can be used.
 
     ``file_error`` then says why not, if there is one. Registry and disk are read when they are first asked for.
     """
@@ -98,7 +98,7 @@ class HomeState:
 
 
 def read_home_state(env: Environment, path: Path, *, needs_file: bool = False) -> HomeState:
-    """Read it. ``path`` need not exist; what is there must be usable only where the command ``needs_file``."""
+    """Read it. ``path`` need not exist; a file that cannot be used is an error where the command ``needs_file``."""
     home = Home(env.home)
     record, previous_record = read_record(home)
     file, error = _at_hand(path, record)

@@ -1,4 +1,4 @@
-"""The inputs beside the home are only written as long as they are what the pass has read; else it is made again."""
+"""The inputs beside the home are written only while they are what the pass has read; else the pass is made again."""
 
 from __future__ import annotations
 

@@ -18,5 +18,5 @@ def write(path: Path, data: bytes) -> None:
 
 
 def write_record(home: Home, record: Record) -> None:
-    """Write the record. The caller holds the home's lock."""
+    """Write the record. The caller holds the home's mutex."""
     write(home.record, record_bytes(record))
