@@ -72,15 +72,15 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
 def _journal(proposal: Proposal, record: Record) -> Journal:
     """All but its moves."""
     env, observed, previous = proposal.state.env, proposal.observed, proposal.state.previous_record
-    edits = registry_edits(proposal.plan, proposal.intent, observed, env.now)
+    edits, before = registry_edits(proposal.plan, proposal.intent, observed, env.now)
     applied_at = registry_time(env.now)
     generation = generation_of(record, applied_at=applied_at, command=env.command, list_of=proposal.parts.list_of)
     return Journal(
         txn=f"{record.generation}",
         generation=record.generation,
         moves=(),
-        edits=edits.edits,
-        before=edits.before,
+        edits=edits,
+        before=before,
         rebuilt=tuple(observed.registry.entries.values()) if observed.corrupt else None,
         record=_text(record_bytes(record)),
         previous_record=None if previous is None else _text(previous),

@@ -38,8 +38,8 @@ _SSH_SIGNATURES_ONLY: Final = ("gpg.program=false", "gpg.x509.program=false", "g
 class Repository:
     """The repository at ``url``, with its copy in ``folder``, where those of other urls lie too.
 
-    Refs and commits are asked for with each call; a caller that wants one exchange for many items asks once. May be used
-    by several threads and processes at once. Besides the errors named below, each method that talks raises
+    Refs and commits are asked for with each call: for one exchange for many items, ask once. May be used by several
+    threads and processes at once. Besides the errors named below, each method that talks raises
     ``UnreachableError`` (time-outs, ``offline``), ``InputError`` (access, certificate, no such repository),
     ``BusyError`` (another process is still fetching) and ``StorageError``.
     """
