@@ -6,7 +6,8 @@ wrapped where they happen; only ``cli`` catches these and turns them into text a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -119,6 +120,15 @@ class StorageError(LlamagateError):
         """What the operating system refused, where, and what that means."""
         place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
         return StorageError(f"{place}: {error.strerror or error}; {outcome}")
+
+
+@contextmanager
+def telling(outcome: str) -> Iterator[None]:
+    """``StorageError``, which says the ``outcome``, for what the operating system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError.of(error, outcome) from error
 
 
 class UnreachableError(LlamagateError):

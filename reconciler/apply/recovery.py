@@ -10,7 +10,7 @@ from reconciler.apply.cleanup import prune_cache
 from reconciler.apply.journal import interrupted, read_journal
 from reconciler.apply.stage import beside_stage
 from reconciler.apply.transaction import complete, undo
-from reconciler.errors import NeedsRecoveryError, RolledBackError, StorageError
+from reconciler.errors import NeedsRecoveryError, RolledBackError, telling
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
@@ -32,21 +32,19 @@ def recover(home: Home) -> Recovered:
     the disk refuses both ways; then everything stays as it is.
     """
     outcome = _settle(home)
-    try:
+    with telling("what an interrupted command left could not be removed"):
         _discard_leftovers(home)
-    except OSError as error:
-        raise StorageError.of(error, "what an interrupted command left could not be removed") from error
     return outcome
 
 
 def abandon(home: Home) -> Path | None:
     """Set journal and staged trees aside, and keep everything else as it is; the folder they are kept in."""
-    standing = [path for path in (home.stage, home.journal, home.journal_undo) if path.exists()]
+    found = [path for path in (home.stage, home.journal, home.journal_undo) if path.exists()]
     if not interrupted(home):
         return None
     kept = next(path for number in itertools.count(1) if not (path := home.ours / "abandoned" / str(number)).exists())
     durable.make_folders(kept)
-    for path in standing:
+    for path in found:
         durable.rename(path, kept / path.name)
     sync.sync_folder(kept)
     sync.sync_folder(home.ours)

@@ -18,9 +18,8 @@ from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.model.package import Package
 from reconciler.model.record import RecordedFile
-from reconciler.packages.content import Content, executables_of
+from reconciler.packages.content import Content, OpenPackage, executables_of
 from reconciler.packages.realise import Realised
 from reconciler.packages.zip.pack import pack
 from reconciler.packages.zip.packed import open_packed
@@ -32,8 +31,7 @@ _SMALL_BYTES: Final = 2**20
 class NewTree:
     """What to build for one item: the package, its files as installed, and what stays as it is on disk."""
 
-    package: Package
-    content: Content
+    opened: OpenPackage
     realised: Realised
     keep: frozenset[str] = frozenset()
     brought: frozenset[str] = frozenset()
@@ -73,7 +71,7 @@ class Stage:
         root = self.new(key)
         root.mkdir()
         with closing(_FolderFds(root)) as folder_fd:
-            executables = executables_of(wanted.content)
+            executables = executables_of(wanted.opened.content)
             stamps = {
                 path: _write(root, folder_fd, path, wanted, wanted.mode(path, executables)) for path in wanted.paths
             }
@@ -85,7 +83,7 @@ class Stage:
         copy_tree(folder, self.new(key))
 
     def cache(self, tree_digest: Digest, content: Content) -> None:
-        """Pack the package for the cache, so that it can come back when its source is gone, and mend what is there."""
+        """Pack the package for the cache, in place of a damaged one too: it can come back when its source is gone."""
         cached, size = self.home.cached(tree_digest), sum(entry.size for entry in content.files)
         target = self._cache_area / cached.name
         own_limits = Limits(unpacked=size, file=size, entries=len(content.files))
@@ -240,7 +238,7 @@ class _FolderFds:
 def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: int) -> RecordedFile:
     folder, _, name = path.rpartition("/")
     try:
-        chunks = wanted.realised.chunks(path, wanted.content)
+        chunks = wanted.realised.chunks(path, wanted.opened.content)
         stamp = tree.create_file(folder_fd(folder), name, chunks, mode)
     except OSError as error:
         error.filename = f"{root}/{path}"  # relative to a descriptor, or missing

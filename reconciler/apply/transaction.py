@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.apply.cleanup import prune, prune_cache
@@ -14,37 +14,14 @@ from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
 from reconciler.fs import durable, tree
+from reconciler.model.desired import Policy
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.inputs import Input
-from reconciler.model.journal import Edits, Journal, Move
-from reconciler.model.package import Package
+from reconciler.model.journal import Journal, Move
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordedFile
-from reconciler.model.registry import RegistryEntry
-from reconciler.packages.content import Content
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documents:
-    """What is written with the change: registry edits and their inverse, and our documents as text."""
-
-    edits: Edits
-    before: Edits
-    rebuilt: tuple[RegistryEntry, ...] | None
-    record: str
-    previous_record: str | None
-    generation_text: str
-    inputs: tuple[Input, ...]
-    """Written before the commit point: they are inputs of the next pass."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """How many backups of each item and how many generations are kept."""
-
-    backups: int
-    generations: int
+from reconciler.packages.content import OpenPackage
 
 
 class Transaction:
@@ -60,42 +37,37 @@ class Transaction:
 
     def stage_item(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build one new tree, and keep its package in the cache."""
-        self.keep_package(key, wanted.package, wanted.content)
+        self.keep_package(key, wanted.opened)
         return self.stage.build(key, wanted)
 
-    def stage_backup(self, key: ItemKey, backup: int, package: Package, content: Content) -> None:
+    def stage_backup(self, key: ItemKey, backup: int, opened: OpenPackage) -> None:
         """Build the new tree as a copy of a whole backup, and keep its package in the cache."""
-        self.keep_package(key, package, content)
+        self.keep_package(key, opened)
         self.stage.copy(key, self.home.backup(key, backup))
 
-    def keep_package(self, key: ItemKey, package: Package, content: Content) -> None:
+    def keep_package(self, key: ItemKey, opened: OpenPackage) -> None:
         """Keep a package in the cache, whether or not its files are written: undoing must not need its source."""
         self.stage.prepare(key.kind)
-        self.stage.cache(package.tree, content)
+        self.stage.cache(opened.package.tree, opened.content)
 
-    def commit(self, actions: tuple[Action, ...], documents: Documents, keeping: Keeping) -> list[str]:
+    def commit(
+        self, actions: tuple[Action, ...], journal: Journal, inputs: tuple[Input, ...], policy: Policy
+    ) -> list[str]:
         """Do it all, or nothing. Returns warnings about what could not be tidied up afterwards.
+
+        ``journal`` has all but the moves, which are made here of ``actions``. ``inputs`` are written before the commit
+        point: they are those of the next pass. ``policy`` says how much is kept.
 
         ``StorageError``, ``InputChangedError``: nothing was changed. ``RolledBackError``: it was undone.
         ``NeedsRecoveryError``: neither.
         """
         moves = tuple(self._move(action) for action in actions if action.rewrites)
         self.stage.seal()
-        journal = Journal(
-            txn=self.stage.txn,
-            generation=self.generation,
-            moves=moves,
-            edits=documents.edits,
-            before=documents.before,
-            rebuilt=documents.rebuilt,
-            record=documents.record,
-            previous_record=documents.previous_record,
-            generation_text=documents.generation_text,
-        )
-        with inputs_written(documents.inputs):
+        journal = replace(journal, moves=moves)
+        with inputs_written(inputs):
             _commit(self.home, journal)
             complete(self.home, journal)
-        return self._tidy(keeping)
+        return self._tidy(policy)
 
     def _move(self, action: Action) -> Move:
         key = action.key
@@ -116,10 +88,10 @@ class Transaction:
             brought=action.brought if action.after else None,
         )
 
-    def _tidy(self, keeping: Keeping) -> list[str]:
+    def _tidy(self, policy: Policy) -> list[str]:
         try:
             self.stage.discard()
-            prune(self.home, backups=keeping.backups, generations=keeping.generations)
+            prune(self.home, backups=policy.backups, generations=policy.generations)
         except (OSError, LlamagateError) as error:
             return [f"the change is done, but could not be tidied up after: {error}"]
         return []

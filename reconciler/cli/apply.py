@@ -14,7 +14,6 @@ from reconciler.cli.saved_plan import read_saved_plan
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.commands.apply import apply as apply_file
 from reconciler.errors import UsageError
-from reconciler.reconcile.explain import explained
 from reconciler.reconcile.proposal import Options
 
 
@@ -32,6 +31,6 @@ def apply(
             raise UsageError("a saved plan holds its own file and options; leave out those of 'plan' here")
         options, fingerprint = read_saved_plan(plan)
     env = replace(invocation.env, offline=flags.offline)
-    explain = explained if invocation.is_detailed else None
-    done = apply_file(env, options, invocation.listener, saved=fingerprint, explain=explain)
+    detailed = invocation.is_detailed
+    done = apply_file(env, options, invocation.listener, saved=fingerprint, detailed=detailed)
     return show_outcome(done, invocation.terminal)

@@ -13,7 +13,7 @@ from reconciler.cli.ui.outcome import show_outcome
 from reconciler.cli.ui.plan import FOR_A_COMMAND, render_plan
 from reconciler.errors import ExitCode
 from reconciler.model.home import Home
-from reconciler.reconcile.change import Explain, change
+from reconciler.reconcile.change import change
 from reconciler.reconcile.explain import explained
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
@@ -26,23 +26,21 @@ class ChangingInvocation(WaitingInvocation):
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False
 
-    @property
-    def explain(self) -> Explain | None:
-        return explained if self.is_detailed else None
-
-    def run(self, look: Callable[[], Proposal]) -> int:
-        """Do what ``look`` plans, or only show it; the exit code."""
+    def run(self, propose: Callable[[], Proposal]) -> int:
+        """Do what ``propose`` plans, or only show it; the exit code."""
         if self.dry_run:
-            return self.preview(look)
-        return self.show(change(self.env, self.named_file, self.listener, look, explain=self.explain))
+            return self.preview(propose)
+        return self.show(change(self.env, self.named_file, self.listener, lambda: self._detailed(propose())))
 
-    def preview(self, look: Callable[[], Proposal]) -> int:
+    def preview(self, propose: Callable[[], Proposal]) -> int:
         """Show what would be done; the exit code."""
-        proposal = steadily(Home(self.env.home), look)
-        plan = explained(proposal) if self.is_detailed else proposal.plan
+        plan = self._detailed(steadily(Home(self.env.home), propose)).plan
         text = render_plan(plan, self.terminal.style, wording=FOR_A_COMMAND)
         return self.answer(plan.to_document(), text, ExitCode.REFUSED if plan.refusals else ExitCode.OK)
 
     def show(self, done: Outcome) -> int:
         """Show what was done; the exit code."""
         return show_outcome(done, self.terminal, FOR_A_COMMAND)
+
+    def _detailed(self, proposal: Proposal) -> Proposal:
+        return explained(proposal) if self.is_detailed else proposal

@@ -1,4 +1,4 @@
-"""``llamagate doctor``: what goes wrong in practice, and what mends it."""
+"""``llamagate doctor``: what goes wrong in practice, and what repairs it."""
 
 from __future__ import annotations
 

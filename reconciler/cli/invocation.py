@@ -12,7 +12,7 @@ import typer
 from reconciler.cli.environment import environment
 from reconciler.cli.flags import path_option
 from reconciler.cli.ui.terminal import Terminal
-from reconciler.errors import ExitCode, Fault, InputError
+from reconciler.errors import ExitCode, InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.listener import Listener
@@ -51,8 +51,7 @@ class Invocation:
     def named_file(self) -> Path:
         """``file``, which need not exist unless the user named it; then ``InputError``."""
         if self.file != DEFAULT_FILE and not self.file.exists():
-            message = "there is no such file"
-            raise InputError(f"{self.file}: {message}", faults=[Fault(file=str(self.file), message=message)])
+            raise InputError.at("there is no such file", file=self.file)
         return self.file
 
     def answer(self, document: JsonObject, text: str, code: ExitCode = ExitCode.OK) -> ExitCode:

@@ -24,11 +24,8 @@ def migrate(
     save: SaveOption = False,
 ) -> int:
     """Install the packages of a legacy folder, which stays as it is. May be run again."""
-    asked, env, file = (
-        Migration(folder=folder, save=save, skips_invalid=skip_invalid),
-        invocation.env,
-        invocation.named_file,
-    )
+    asked = Migration(folder=folder, save=save, skips_invalid=skip_invalid)
+    env, file = invocation.env, invocation.named_file
     if invocation.dry_run:
         return invocation.preview(lambda: propose_migration(env, file, asked))
-    return invocation.show(migrate_folder(env, file, asked, invocation.listener, explain=invocation.explain))
+    return invocation.show(migrate_folder(env, file, asked, invocation.listener, detailed=invocation.is_detailed))

@@ -13,7 +13,7 @@ from reconciler.cli.item import typed
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.table import table
 from reconciler.cli.ui.words import moment
-from reconciler.commands.restore import KeptBackup, Restore, list_backups, propose_restore
+from reconciler.commands.restore import KeptBackup, list_backups, propose_restore
 from reconciler.errors import UsageError
 from reconciler.model.config import JsonObject
 
@@ -28,14 +28,14 @@ def restore(
 ) -> int:
     """Put a backup's whole folder back, and back up what it replaces."""
     kind, item = typed(words, "ID")
+    env, file = invocation.env, invocation.named_file
     if show:
         if generation is not None or invocation.dry_run:
             raise UsageError("--list only shows; leave out --from and --dry-run")
-        found = list_backups(invocation.env, invocation.named_file, item, kind)
+        found = list_backups(env, file, item, kind)
         document: JsonObject = {"backups": [backup.to_document() for backup in found]}
         return invocation.answer(document, render_backups(found, invocation.terminal.style))
-    asked = Restore(item=item, kind=kind, generation=generation)
-    return invocation.run(lambda: propose_restore(invocation.env, invocation.named_file, asked))
+    return invocation.run(lambda: propose_restore(env, file, item, kind, generation))
 
 
 def render_backups(backups: Sequence[KeptBackup], style: Style) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.flags import OverwriteOption
-from reconciler.commands.rollback import Rollback, propose_rollback
+from reconciler.commands.rollback import propose_rollback
 
 
 def rollback(
@@ -19,5 +19,5 @@ def rollback(
     overwrite: OverwriteOption = False,
 ) -> int:
     """Go back to an earlier generation. A watcher then leaves things alone until 'resume'."""
-    asked = Rollback(to=to, overwrite=overwrite)
-    return invocation.run(lambda: propose_rollback(invocation.env, invocation.named_file, asked))
+    env, file = invocation.env, invocation.named_file
+    return invocation.run(lambda: propose_rollback(env, file, to=to, overwrite=overwrite))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from reconciler.documents import json_text, schemas
-from reconciler.errors import Fault, InputError
+from reconciler.errors import InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.plan import Plan
 from reconciler.planning.intent import Allowances
@@ -40,22 +40,18 @@ def read_saved_plan(path: Path) -> tuple[Options, str]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise _unusable(path, f"the saved plan cannot be read: {error.strerror}") from error
+        raise InputError.at(f"the saved plan cannot be read: {error.strerror}", file=path) from error
     value = json_text.load(data, name=str(path))
     schemas.check(value, "plan", data=data, file=str(path), what="saved plan")
     document = cast(JsonObject, value)
     if "fingerprint" not in document:
-        raise _unusable(path, "this is the output of 'plan --json'; apply takes a plan saved with 'plan --out'")
+        message = "this is the output of 'plan --json'; apply takes a plan saved with 'plan --out'"
+        raise InputError.at(message, file=path)
     options = _options(document)
     if options is None:
-        raise _unusable(
-            path, "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
-        )
+        message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
+        raise InputError.at(message, file=path)
     return options, str(document["fingerprint"])
-
-
-def _unusable(path: Path, message: str) -> InputError:
-    return InputError(f"{path}: {message}", faults=[Fault(file=str(path), message=message)])
 
 
 def _options(document: JsonObject) -> Options | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.invocation import WaitingInvocation
-from reconciler.commands.suspend import suspend as order
+from reconciler.commands.suspend import suspend as suspend_item
 
 
 def suspend(
@@ -18,6 +18,6 @@ def suspend(
     item: Annotated[str, typer.Argument(metavar="[ID]", show_default=False, help="Only this item.")] = "",
 ) -> int:
     """Have the watcher leave things alone. Until 'resume'; an apply by hand does not heed it."""
-    given = order(invocation.env, invocation.named_file, invocation.listener, item=item, reason=reason)
+    given = suspend_item(invocation.env, invocation.named_file, invocation.listener, item=item, reason=reason)
     text = f"Suspended until 'llamagate resume': {given.item or 'everything'} ({given.reason})."
     return invocation.answer(given.to_document(), text)

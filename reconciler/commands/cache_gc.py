@@ -1,4 +1,4 @@
-"""Collect: drop from the cache what neither a lock nor a generation needs."""
+"""Cache gc: drop from the cache what neither a lock nor a generation needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.apply.cleanup import unneeded_packages
-from reconciler.errors import StorageError
+from reconciler.errors import telling
 from reconciler.fs import tree
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
@@ -24,7 +24,7 @@ from reconciler.store.state_files import read_record
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What nobody needs: its name in the cache, and its size in bytes."""
+    """Something that is not needed: its name in the cache, and its size in bytes."""
 
     what: str
     size: int
@@ -58,13 +58,11 @@ def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) 
         entries = [*_locked(record, file)]
         packages = {home.cached(entry.tree) for entry in entries}
         git = [entry.source.location for entry in entries if entry.source.kind is SourceKind.GIT]
-        try:
+        with telling("not everything was dropped that could be"):
             packages_to_drop = [path for path in unneeded_packages(home) if path not in packages]
             dropped = [_drop(path, home, dry_run=dry_run) for path in packages_to_drop]
             with unneeded_copies(home.git_cache, keep=git) as copies:
                 dropped += [_drop(path, home, dry_run=dry_run) for path in copies]
-        except OSError as error:
-            raise StorageError.of(error, "not everything was dropped that could be") from error
     return Collected(dropped=tuple(dropped), dry_run=dry_run)
 
 

@@ -1,4 +1,4 @@
-"""Catalog: an index of the packages in a folder, which any web server can then serve."""
+"""Catalog build: an index of the packages in a folder, which any web server can then serve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError
+from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, telling
 from reconciler.fs import durable
 from reconciler.model.catalog import INDEX_NAME, Catalog, Release
 from reconciler.model.config import JsonObject
@@ -51,7 +51,7 @@ class Built:
 class _PackageFound:
     """A package in the folder of a catalog, as a zip or as a folder."""
 
-    place: Path
+    path: Path
     opened: OpenPackage
 
     @property
@@ -64,18 +64,18 @@ class _PackageFound:
 
     @property
     def is_folder(self) -> bool:
-        return self.place.is_dir()
+        return self.path.is_dir()
 
     def archive(self, folder: Path) -> str:
-        """Where its zip lies, or will lie, below the catalog's folder."""
-        return f"{self.key.id}-{self.version}.zip" if self.is_folder else self.place.relative_to(folder).as_posix()
+        """The path of its zip, which may still have to be packed, below the catalog's folder."""
+        return f"{self.key.id}-{self.version}.zip" if self.is_folder else self.path.relative_to(folder).as_posix()
 
     def __str__(self) -> str:
         return f"{self.key.id} {self.version}"
 
 
 def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
-    """Write the index of every package below ``folder``; one that lies there as a folder is packed first.
+    """Write the index of every package below ``folder``; one that is a folder there is packed first.
 
     What was published stays as it was: ``RefusedError`` where a version that the index lists has other content now.
     ``InputError`` with everything that is no valid package.
@@ -88,7 +88,7 @@ def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
     items: dict[ItemKey, dict[str, Release]] = {}
     packed = []
     for one in found:
-        archive = _packed(one, folder) if one.is_folder else one.place
+        archive = _packed(one, folder) if one.is_folder else one.path
         packed += [archive] if one.is_folder else []
         known = before.items.get(one.key, {}).get(one.version)
         items.setdefault(one.key, {})[one.version] = _release(folder, archive, one, known, today)
@@ -116,12 +116,12 @@ def _packages(folder: Path, store: PackageStore) -> list[_PackageFound]:
     """Every package below ``folder``. One error with the faults of all that are none."""
     found: list[_PackageFound] = []
     faults: list[Fault] = []
-    for place in _places(folder):
-        kind = SourceKind.DIR if place.is_dir() else SourceKind.ZIP
+    for path in _package_paths(folder):
+        kind = SourceKind.DIR if path.is_dir() else SourceKind.ZIP
         try:
-            found.append(_PackageFound(place, store.read(Source(kind, str(place)), name=str(place))))
+            found.append(_PackageFound(path, store.read(Source(kind, str(path)), name=str(path))))
         except LlamagateError as error:
-            faults += error.faults or [Fault(file=str(place), message=error.message)]
+            faults += error.faults or [Fault(file=str(path), message=error.message)]
             continue
         archive = found[-1].archive(folder)
         problem = "the version holds a '/'" if kind is SourceKind.DIR and "/" in archive else path_problem(archive)
@@ -133,8 +133,8 @@ def _packages(folder: Path, store: PackageStore) -> list[_PackageFound]:
     return found
 
 
-def _places(folder: Path) -> Iterator[Path]:
-    """Where packages lie. A folder with a definition in it is one, and nothing in it is looked at."""
+def _package_paths(folder: Path) -> Iterator[Path]:
+    """The paths of packages. A folder with a definition in it is one, and nothing below it is."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -147,7 +147,7 @@ def _places(folder: Path) -> Iterator[Path]:
         ):
             yield entry
         elif entry.is_dir():
-            yield from _places(entry)
+            yield from _package_paths(entry)
 
 
 def _one_each(found: Iterable[_PackageFound]) -> list[_PackageFound]:
@@ -157,29 +157,26 @@ def _one_each(found: Iterable[_PackageFound]) -> list[_PackageFound]:
     for one in sorted(found, key=lambda one: one.is_folder):
         key = spelled.setdefault(one.key.id.casefold(), one.key)
         if key != one.key:
-            raise InputError(f"{one.place} holds the {one.key}, but the {key} has the same id")
+            raise InputError(f"{one.path} holds the {one.key}, but the {key} has the same id")
         other = chosen.setdefault((one.key, one.version), one)
         if other.opened.package.tree != one.opened.package.tree:
-            message = f"{one.place} and {other.place} are both {one}, with different content"
+            message = f"{one.path} and {other.path} are both {one}, with different content"
             raise RefusedError(message, advice="give one of them another version")
-    return [chosen[place] for place in sorted(chosen)]
+    return [chosen[version] for version in sorted(chosen)]
 
 
 def _check_is_as_published(one: _PackageFound, known: Release | None, index: Path) -> None:
     if known is not None and known.tree != one.opened.package.tree:
-        message = f"{one.place} has other content than {index} lists as {one}, and others may have that locked"
+        message = f"{one.path} has other content than {index} lists as {one}, and others may have that locked"
         raise RefusedError(message, advice="give it a new version; what was published stays as it is")
 
 
 def _packed(one: _PackageFound, folder: Path) -> Path:
     archive = folder / one.archive(folder)
     if archive.exists():
-        raise InputError(f"{archive} exists, and is not {one}, which {one.place} holds", advice="rename it")
-    try:
-        with durable.new_file(archive) as out:
-            pack(with_checksums(one.opened.content), out)
-    except OSError as error:
-        raise StorageError.of(error, f"{archive} was not written") from error
+        raise InputError(f"{archive} exists, and is not {one}, which {one.path} holds", advice="rename it")
+    with telling(f"{archive} was not written"), durable.new_file(archive) as out:
+        pack(with_checksums(one.opened.content), out)
     return archive
 
 
@@ -211,8 +208,6 @@ def _more(catalog: Catalog, than: Catalog) -> tuple[str, ...]:
 
 
 def _write(index: Path, data: bytes) -> None:
-    try:
+    with telling(f"{index} was not written"):
         if not index.exists() or index.read_bytes() != data:
             durable.write_file(index, data)
-    except OSError as error:
-        raise StorageError.of(error, f"{index} was not written") from error

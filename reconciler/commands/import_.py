@@ -59,7 +59,7 @@ def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposa
         downgrade=asked.downgrade,
         overwrite=asked.overwrite,
     )
-    against = _contradicted(state, found, saved=asked.save)
+    against = _contradicted(state, found, saving=asked.save)
     return propose_intent(state, intent, Parts(resolved={found.key: found}, inputs=inputs, against=against))
 
 
@@ -72,14 +72,14 @@ def _check_is_whole(package: Path) -> None:
 def target_from_package(
     state: HomeState, found: Resolved, *, owner: str | None, listed: DesiredItem | None = None
 ) -> Target:
-    """The item that a package becomes. What is configured, enabled and owned stays so, unless ``owner`` claims it.
+    """The target for a package. Configuration, switch and owner stay as they are, unless ``owner`` takes it.
 
-    ``listed`` is what the file says of it, where the file is to speak for it from now on.
+    ``listed`` is what the file says of it, where the file decides from now on.
     """
     recorded = state.record.items.get(found.key)
     says = listed or recorded
     config = says.config if says else {}
-    missing = unset_variables(state.env, config)
+    missing = unset_variables(state, config)
     if missing:
         raise InputError(
             f"{found.key.id} is configured with the environment variable {missing[0][1]}, which is not set",
@@ -93,23 +93,20 @@ def target_from_package(
     )
 
 
-def _contradicted(state: HomeState, found: Resolved, *, saved: bool) -> ListedBy | None:
+def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedBy | None:
     """The file that takes the item from elsewhere, if one does or may."""
-    says = listed_by(state, found.key)
-    if says is None or (saved and says.file == state.path):
-        return None
-    if says.item is not None and _is_same(says.item.source, found.source, says.file.absolute().parent):
-        return None
-    return says
+    says = listed_by(state, found.key, saving=saving)
+    item = says.item if says else None
+    return None if says and item and _is_same(item.source, found.source, says.file.absolute().parent) else says
 
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
-    """Whether a file in ``folder`` takes the item from where it was taken now, whatever way that is written."""
+    """Whether ``listed``, as a file in ``folder`` writes it, is the source that was ``taken`` now."""
     there = folder / listed.location
     return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
 
 
 def _absolute(path: Path) -> Path:
-    """``path`` without ``..``; links in it stay, as they may lead elsewhere one day, unless that is another place."""
+    """``path`` without ``..``. Links in it stay, since they may change, unless it then leads elsewhere."""
     plain = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows every link
     return plain if ".." not in path.parts or (plain.exists() and plain.samefile(path)) else path.resolve()

@@ -1,4 +1,4 @@
-"""A desired state for what is already there."""
+"""Init: a desired state for what is already installed."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def _entry(item: ListedItem, recorded: RecordItem | None, folder: Path, *, copie
     source: Json = f"./packages/{item.key.id}"
     if not copied and recorded is not None:
         location = Path(recorded.source.location)
-        place = f"./{location.relative_to(folder)}" if location.is_relative_to(folder) else recorded.source.location
-        source = replace(recorded.source, location=place).to_document()
+        below = f"./{location.relative_to(folder)}" if location.is_relative_to(folder) else recorded.source.location
+        source = replace(recorded.source, location=below).to_document()
     entry: JsonObject = {"source": source, "enabled": item.enabled}
     if recorded is not None and recorded.source.chooses_by_version:
         entry["version"] = recorded.version

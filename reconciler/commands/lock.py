@@ -42,7 +42,7 @@ def lock(env: Environment, asked: Locking, notice: Notice, progress: Progress = 
 
 
 def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progress) -> Pins:
-    """What the lock should say. An entry that decides needs no package, and stays as it is.
+    """What the lock should say. An entry that decides stays as it is, and its package is not read.
 
     The home is only asked what it remembers of local sources. ``LockStaleError`` where ``asked.check`` and it says
     something else.
@@ -56,13 +56,8 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     parts = partition(
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
-    resolver = Resolver(
-        file=file,
-        record=record,
-        store=PackageStore(home=home, limits=file.desired.policy.limits),
-        context=context_of(env, file),
-        progress=progress,
-    )
+    store, context = PackageStore(home=home, limits=file.desired.policy.limits), context_of(env, file, progress)
+    resolver = Resolver(file=file, record=record, store=store, context=context)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)
     pins = pins_of(file, old, entries_of(file, found) | kept)

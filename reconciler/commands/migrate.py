@@ -9,14 +9,15 @@ from typing import Final
 
 from reconciler.commands.import_ import target_from_package
 from reconciler.commands.save import saved_packages, saving_owner
-from reconciler.errors import Fault, InputError, LlamagateError, StorageError
+from reconciler.errors import Fault, InputError, LlamagateError, telling
 from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.observe.legacy import MANIFEST_NAMES, legacy_packages
 from reconciler.planning.intents import to_migrate
-from reconciler.reconcile.change import Explain, change
+from reconciler.reconcile.change import change
+from reconciler.reconcile.explain import explained
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.outcome import Outcome
@@ -38,16 +39,22 @@ class Migration:
     skips_invalid: bool = False
 
 
-def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, *, explain: Explain | None) -> Outcome:
-    """Install what is found, and then mark the home as migrated, so that no gateway does it again."""
-    outcome = change(env, file, listener, lambda: propose_migration(env, file, asked), explain=explain)
+def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, *, detailed: bool = False) -> Outcome:
+    """Install what is found, and then mark the home as migrated, so that no gateway does it again.
+
+    ``detailed``: the plan says what changes inside each package.
+    """
+
+    def propose() -> Proposal:
+        proposal = propose_migration(env, file, asked)
+        return explained(proposal) if detailed else proposal
+
+    outcome = change(env, file, listener, propose)
     if outcome.proposal.parts.migrates and not outcome.plan.refusals:
         marker = env.home / MARKER
-        try:
+        with telling("all is migrated, but the gateway may migrate again"):
             if not marker.exists():
                 durable.write_file(marker, _MARKER_TEXT)
-        except OSError as error:
-            raise StorageError.of(error, "all is migrated, but the gateway may migrate again") from error
     return outcome
 
 

@@ -38,9 +38,8 @@ def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
         inputs = saved_removal(state, key) if key else ()
         note = f"nothing to remove: {not_installed(state, asked.item, asked.kind)}"
         return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))
-    says = listed_by(state, key)
     inputs = saved_removal(state, key) if asked.save else ()
-    against = None if says is None or (asked.save and says.file == state.path) else says
+    against = listed_by(state, key, saving=asked.save)
     base = replace(intent_of_command(state), others=() if asked.force else tuple(_modules_of_others(state)))
     intent = to_remove(base, key, force=asked.force)
     return propose_intent(state, intent, Parts(inputs=inputs, against=against))

@@ -1,4 +1,4 @@
-"""Restore: a kept backup's whole folder takes the item's place again, local files and all."""
+"""Restore: a kept backup's whole folder becomes the item's folder again, local files included."""
 
 from __future__ import annotations
 
@@ -27,15 +27,6 @@ from reconciler.store.state_files import read_generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restore:
-    """What is asked for. ``generation`` names the backup; ``None`` is the newest."""
-
-    item: str
-    kind: Kind | None = None
-    generation: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptBackup:
     """One kept backup: what the change to ``generation`` replaced. What is no longer known is empty."""
 
@@ -47,8 +38,7 @@ class KeptBackup:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "generation": self.generation,
             "version": self.version,
             "replaced_at": self.replaced_at,
@@ -63,12 +53,12 @@ def list_backups(env: Environment, file: Path, text: str, kind: Kind | None) -> 
     return tuple(_described(state, key, number) for number in reversed(backups_of(state.home, key)))
 
 
-def propose_restore(env: Environment, file: Path, asked: Restore) -> Proposal:
-    """Plan it. ``InputError`` where no such backup is kept."""
+def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, generation: int | None) -> Proposal:
+    """Plan to put the backup of ``generation`` back; ``None`` is the newest. ``InputError`` where none such is kept."""
     state = read_home_state(env, file)
-    key = _backed_up(state, asked.item, asked.kind)
+    key = _backed_up(state, text, kind)
     kept = backups_of(state.home, key)
-    number = kept[-1] if asked.generation is None else asked.generation
+    number = kept[-1] if generation is None else generation
     if number not in kept:
         there = ", ".join(map(str, kept))
         raise InputError(f"no backup of generation {number} is kept of {key.id}; kept are those of {there}")
@@ -117,7 +107,7 @@ def _package(state: HomeState, key: ItemKey, number: int) -> tuple[Resolved, Tar
     """The package behind a backup, so that what was edited in it stays drift; else the folder as it is."""
     item = _remembered(state, key, number)
     found = kept_package(state, item) if item else None
-    if item is None or found is None or unset_variables(state.env, item.config):
+    if item is None or found is None or unset_variables(state, item.config):
         return unmanaged_package(state, key, state.home.backup(key, number))
     enabled = None if state.registry.get(key) else item.enabled
     target = target_for(state, found, item.config)

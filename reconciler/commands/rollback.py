@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import InputError
@@ -14,28 +13,23 @@ from reconciler.reconcile.rollback import propose_generation
 from reconciler.store.state_files import read_generation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollback:
-    """What is asked for. ``to`` is ``None`` for the list before the one in force."""
+def propose_rollback(env: Environment, file: Path, *, to: int | None, overwrite: bool) -> Proposal:
+    """Plan to go back to generation ``to``; ``None`` is the list before the current one.
 
-    to: int | None = None
-    overwrite: bool = False
-
-
-def propose_rollback(env: Environment, file: Path, asked: Rollback) -> Proposal:
-    """Plan it. ``InputError`` where the generation, or a package of it, is no longer kept."""
+    ``InputError`` where the generation, or a package of it, is no longer kept.
+    """
     state = read_home_state(env, file)
-    generation = read_generation(state.home, asked.to) if asked.to is not None else _before(state)
-    return propose_generation(state, generation, overwrite=asked.overwrite)
+    generation = read_generation(state.home, to) if to is not None else _before(state)
+    return propose_generation(state, generation, overwrite=overwrite)
 
 
 def _before(state: HomeState) -> Generation:
-    """The list before the one in force: repairs make generations too, and they change no list."""
+    """The list before the current one: repairs make generations too, and they change no list."""
     if state.record.generation == 0:
         raise InputError("nothing was applied here yet, so that there is nothing to go back to")
-    in_force = read_generation(state.home, state.record.generation)
-    for number in range(in_force.list_of - 1, 0, -1):
+    current = read_generation(state.home, state.record.generation)
+    for number in range(current.list_of - 1, 0, -1):
         earlier = read_generation(state.home, number)
-        if earlier.list != in_force.list:
+        if earlier.list != current.list:
             return earlier
-    raise InputError(f"generation {in_force.list_of} is in force, and there was none before it")
+    raise InputError(f"generation {current.list_of} is in force, and there was none before it")

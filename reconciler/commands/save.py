@@ -10,7 +10,7 @@ from typing import Final
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
-from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, section_of
+from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, place_of
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
@@ -24,7 +24,7 @@ _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 
 
 def saving_owner(state: HomeState) -> str:
-    """Whose items those are that are written into the file. ``RefusedError`` where another file would remove them."""
+    """The owner of items that are written into the file. ``RefusedError`` where another file would remove them."""
     owner, path = state.file.desired.owner if state.file else DEFAULT_OWNER, str(state.path.absolute())
     other = state.record.owners.get(owner, path)
     if owner == DEFAULT_OWNER and other != path:
@@ -36,10 +36,10 @@ def saving_owner(state: HomeState) -> str:
 
 
 def check_can_be_kept(state: HomeState, package: Resolved) -> None:
-    """``InputError`` where a package lies in a folder that commands change: the next one may take it away."""
-    place = Path(package.source.location).resolve()
+    """``InputError`` where a package is in a folder that commands change: the next one may remove it."""
+    location = Path(package.source.location).resolve()
     changed = [state.home.ours, *map(state.home.installed, Kind)]
-    if any(place.is_relative_to(folder.resolve()) for folder in changed):
+    if any(location.is_relative_to(folder.resolve()) for folder in changed):
         message = f"{package.name} lies among what llamagate itself writes and removes, and is no source to keep"
         raise InputError(message, advice="copy it elsewhere first, or leave out --save")
 
@@ -64,7 +64,7 @@ def saved_removal(state: HomeState, key: ItemKey) -> tuple[Input, ...]:
     old = _lock(state)
     lock = {locked: entry for locked, entry in old.lock.by_key.items() if locked != key}
     listed = state.listed_item(key) is not None
-    data = yaml_text.remove_entry(state.file.data, _place(key), name=str(state.path)) if listed else state.file.data
+    data = yaml_text.remove_entry(state.file.data, place_of(key), name=str(state.path)) if listed else state.file.data
     return _inputs(state, data, old, lock)
 
 
@@ -76,11 +76,11 @@ def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Inpu
         raise InputError(f"{state.path} does not list {key.id}, so that nothing can be saved there", advice=advice)
     if item.enabled is enabled:
         return ()
-    if isinstance(state.file.document[section_of(key.kind)][key.id], dict):  # type: ignore[index,call-overload]
-        data = yaml_text.set_entry(state.file.data, (*_place(key), "enabled"), enabled, name=str(state.path))
+    if isinstance(state.file.entry(key), dict):
+        data = yaml_text.set_entry(state.file.data, (*place_of(key), "enabled"), enabled, name=str(state.path))
     else:
         entry: Json = {"source": item.source.to_document(), "enabled": enabled}
-        data = yaml_text.set_entry(state.file.data, _place(key), entry, name=str(state.path))
+        data = yaml_text.set_entry(state.file.data, place_of(key), entry, name=str(state.path))
     old = _lock(state)
     return _inputs(state, data, old, old.lock.by_key)
 
@@ -94,15 +94,15 @@ def _with_package(state: HomeState, data: bytes, package: Resolved, source: Sour
     entry = source.to_document()
     if item is None and isinstance(entry, dict):
         entry = {"source": entry}
-    listed = state.file.document[section_of(key.kind)][key.id] if state.file and item else None  # type: ignore[index,call-overload]
-    place = (*_place(key), "source") if isinstance(listed, dict) else _place(key)
+    listed = state.file.entry(key) if state.file and item else None
+    place = (*place_of(key), "source") if isinstance(listed, dict) else place_of(key)
     return yaml_text.set_entry(data, place, entry, name=name)
 
 
 def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey, LockItem]) -> tuple[Input, ...]:
-    """Both files, as they were read and as they shall be. What is to be written is read first, as by the next command.
+    """Both files, as they were read and as they will be. The new text is decoded first, as by the next command.
 
-    No lock is made for nothing.
+    An empty lock is not written where there was none.
     """
     decode_desired(data, state.path)
     locked = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock)))) if lock or old.data is not None else None
@@ -117,12 +117,8 @@ def _lock(state: HomeState) -> LockFile:
     return read_lock(lock_path(state.path), known=state.record.documents)
 
 
-def _place(key: ItemKey) -> tuple[str, ...]:
-    return section_of(key.kind), key.id
-
-
 def _relative(source: Source, folder: Path) -> Source:
-    """``source`` as a file in ``folder`` writes it: relative where it lies below."""
+    """``source`` as a file in ``folder`` writes it: relative where it is below that folder."""
     location = Path(source.location)
     if location.is_relative_to(folder):
         below = location.relative_to(folder).as_posix()

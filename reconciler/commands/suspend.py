@@ -29,9 +29,9 @@ class Resumed:
 
 
 def suspend(env: Environment, file: Path, listener: Listener, *, item: str = "", reason: str) -> Suspension:
-    """Order a watcher to leave ``item`` alone, or everything. A second order for the same takes the first one's place.
+    """Order a watcher to leave ``item`` alone, or everything. A second order for the same replaces the first.
 
-    ``InputError`` where nobody knows of such an item.
+    ``InputError`` where no such item is installed or desired.
     """
     home = Home(env.home)
     with exclusive(env, listener):
@@ -39,10 +39,10 @@ def suspend(env: Environment, file: Path, listener: Listener, *, item: str = "",
         record, _ = read_record(home)
         if item:
             check_known(item, record, file)
-        order = Suspension(item=item, reason=reason, since=registry_time(env.now))
+        suspension = Suspension(item=item, reason=reason, since=registry_time(env.now))
         others = [one for one in record.suspensions if one.item != item]
-        write_record(home, replace(record, suspensions=tuple(sorted([*others, order], key=lambda one: one.item))))
-        return order
+        write_record(home, replace(record, suspensions=tuple(sorted([*others, suspension], key=lambda one: one.item))))
+        return suspension
 
 
 def resume(env: Environment, file: Path, listener: Listener, *, item: str = "") -> Resumed:

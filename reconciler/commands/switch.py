@@ -51,7 +51,5 @@ def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[str]:
 
 def _contradicted(state: HomeState, key: ItemKey, asked: Switch) -> ListedBy | None:
     """The file that sets the opposite, if one does."""
-    says = listed_by(state, key)
-    if says is None or says.item is None or says.item.enabled in (None, asked.enabled):
-        return None
-    return None if asked.save and says.file == state.path else says
+    says = listed_by(state, key, saving=asked.save)
+    return says if says and says.item and says.item.enabled not in (None, asked.enabled) else None

@@ -25,7 +25,7 @@ from reconciler.resolve.resolved import Resolved
 
 @dataclass(slots=True)
 class _Findings:
-    """What one walk over everything that is known comes to. ``ids`` maps each id, whatever its case, to its item."""
+    """What one walk over everything that is known comes to. ``ids`` maps each id, in lower case, to its item."""
 
     ids: dict[str, ItemKey]
     copies: Mapping[ItemKey, Path]
@@ -42,11 +42,11 @@ def propose_sync(env: Environment, file: Path) -> Proposal:
 
 def propose_sync_of(state: HomeState) -> Proposal:
     """``propose_sync`` for a home that was read already."""
-    missing = [entry.key for entry in state.registry.entries.values() if entry.key not in state.present]
+    missing = [key for key in state.registry.keys if key not in state.present]
     base = intent_of_command(state)
     observed = observed_for(state, to_sync(base, (), missing, ()))
     findings = _Findings(ids=state.holders(observed.registry), copies=lost_copies(state.home))
-    for key in sorted(state.known | {entry.key for entry in observed.registry.entries.values()}):
+    for key in sorted(state.known.union(observed.registry.keys)):
         _judge(state, key, observed, findings)
     findings.notes += [
         f"{key.id} is gone, but an interrupted update left a copy: 'llamagate import {copy}' brings it back"
@@ -75,7 +75,7 @@ def _judge(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
 
 
 def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findings) -> bool:
-    """Take the package that lies there, if it is one; what is recorded in the same version was edited only."""
+    """Take the package in the folder, if it is one; what is recorded in the same version was only edited."""
     recorded = state.record.items.get(key)
     rival = findings.ids.setdefault(key.id.casefold(), key)
     if rival != key:
@@ -100,7 +100,7 @@ def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
 
 
 def _local(recorded: RecordItem | None, observed: Observed) -> frozenset[str]:
-    """What we did not bring. Another version may have; but what a person has put there is not to be taken for it."""
+    """What we did not bring. Another version may have; but a file that a person put there is not the package's."""
     if recorded is None:
         return frozenset()
     return frozenset(observed.item(recorded.key).files.keys() - recorded.files.keys())

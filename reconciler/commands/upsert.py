@@ -1,4 +1,4 @@
-"""Upsert: one manifest, handed over as text, becomes an extension or that of the extension it names."""
+"""Upsert: one manifest, given as text, becomes a new extension, or the manifest of the one that it names."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from reconciler.resolve.resolve import resolve_path
 def upsert(env: Environment, file: Path, name: str, manifest: bytes, listener: Listener) -> tuple[ItemKey, Outcome]:
     """Make the extension ``name`` have this ``manifest``, which is YAML or JSON; its other files stay.
 
-    What is new belongs to nobody. ``InputError`` where the manifest is not valid; a refusal is in the outcome's plan.
-    No gateway is told: whoever takes manifests over HTTP is one.
+    A new one has no owner. ``InputError`` where the manifest is not valid; a refusal is in the outcome's plan.
+    No gateway is notified: the caller, which takes manifests over HTTP, is one.
     """
     problem = id_problem(name)
     if problem:
         raise InputError(f"the name {name[:80]!r}: {problem}")
     key = find(read_home_state(env, file), name, Kind.EXTENSION) or ItemKey(Kind.EXTENSION, name)
-    # A gateway goes by the name in the manifest, so that is the one under which it was handed over.
+    # A gateway goes by the name in the manifest: it must be the one that was asked for.
     data = yaml_text.set_entry(manifest, ("name",), name, name=EXTENSION_MANIFEST)
 
     def propose() -> Proposal:
@@ -53,9 +53,9 @@ def _propose(state: HomeState, key: ItemKey, temporary: Path, manifest: bytes) -
         _copy(_present(state, key), folder)
     (folder / EXTENSION_MANIFEST).write_bytes(manifest)
     found = resolve_path(folder, state.store, name=key.id)
-    place = Source(SourceKind.DIR, str(state.home.item(key)))
+    source = Source(SourceKind.DIR, str(state.home.item(key)))
     asked = Import(package=folder, kind=Kind.EXTENSION, downgrade=True, overwrite=True)
-    return propose_package(state, replace(found, source=place, key=key), asked)
+    return propose_package(state, replace(found, source=source, key=key), asked)
 
 
 def _present(state: HomeState, key: ItemKey) -> Content:

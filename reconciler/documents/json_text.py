@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
 from typing import Final, NoReturn
 
 from reconciler.documents.text import decoded, position, shown
 from reconciler.errors import InputError
-from reconciler.model.config import Json
+from reconciler.model.config import Json, children
 
 MAX_BYTES: Final = 64 * 2**20
 MAX_DEPTH: Final = 64
@@ -110,13 +109,7 @@ def _duplicate(text: str, name: str) -> InputError:
 def _is_deep(value: Json) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [below for outer in level for below in _children(outer) if isinstance(below, dict | list)]
+        level = [below for outer in level for below in children(outer) if isinstance(below, dict | list)]
         if not level:
             return False
     return True
-
-
-def _children(value: Json) -> Iterable[Json]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()

@@ -17,7 +17,7 @@ from reconciler.documents.acceptance import Test, UnknownKeywordError, acceptor,
 from reconciler.documents.schema_messages import Failure, messages_of, unknown_field
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import Json, JsonObject, has_more_than
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -72,7 +72,7 @@ def schema_faults(found: Mapping[Path, Json], *, data: bytes, file: str) -> tupl
 
     Only their form is checked: no pattern of them is compiled or run, and nothing that they refer to is fetched.
     """
-    if _are_large(found.values()):
+    if has_more_than(MAX_SCHEMA_VALUES, found.values()):
         place = next(iter(found))
         return _located([(place, f"more than {MAX_SCHEMA_VALUES} values in JSON Schemas")], data, file)
     return _located(_schema_problems(found), data, file)
@@ -84,16 +84,6 @@ def _schema_problems(found: Mapping[Path, Json]) -> Iterator[tuple[Path, str]]:
             yield from (((*place, *path), message) for path, message in _problems(_meta_validator(), value))
         except RecursionError:
             yield place, "this JSON Schema is nested too deep"
-
-
-def _are_large(values: Iterable[Json]) -> bool:
-    waiting = [*values]
-    for _ in range(MAX_SCHEMA_VALUES):
-        if not waiting:
-            return False
-        node = waiting.pop()
-        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return bool(waiting)
 
 
 def _located(problems: Iterable[tuple[Path, str]], data: bytes, file: str) -> tuple[Fault, ...]:

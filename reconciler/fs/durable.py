@@ -82,7 +82,7 @@ def _replacing(target: Path, *, sync: bool) -> Iterator[Path]:
 
 
 def mode_of(path: Path) -> int:
-    """The permission bits of the file ``path``, to write it anew with; those of a usual file where there is none."""
+    """The permission bits of the file ``path``, to write it again with; those of a usual file where there is none."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except FileNotFoundError:
@@ -158,7 +158,7 @@ def unlink(path: Path, *, missing_ok: bool = False) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Give ``source`` the name ``target``; whoever needs it to last syncs both folders."""
+    """Give ``source`` the name ``target``; a caller that needs it to last syncs both folders."""
     os.rename(source, target)
 
 

@@ -31,7 +31,7 @@ _SINCE: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)")
 def exclusive(path: Path, *, command: str, wait: float, notice: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock ``path`` for the ``with`` block; ``command`` is what others read about the holder.
 
-    ``wait`` is in seconds. After half a second ``notice`` is told, once, for whom this waits.
+    ``wait`` is in seconds. After half a second ``notice`` is told, once, which holder this waits for.
     Raises ``BusyError`` where the lock is still taken after ``wait``, ``StorageError`` where there can be none.
     """
     with _lock_file(path, os.O_RDWR | os.O_CREAT | PLAIN) as descriptor:

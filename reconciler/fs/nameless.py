@@ -27,7 +27,7 @@ def file_in(folder: Path) -> Iterator[BinaryIO]:
 def give_name(file: BinaryIO, path: Path) -> None:
     """Give what ``file`` holds the name ``path``, for good. Raises ``OSError``.
 
-    Where something has got that name meanwhile, it stays, or is replaced at once: whoever gives it writes the same.
+    Where something has got that name meanwhile, it stays, or is replaced at once: all that give it write the same.
     """
     file.flush()
     with naming(os.fspath(path)):

@@ -72,7 +72,7 @@ def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> Gat
 
 @contextmanager
 def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
-    """Connect, and cut the connection after ``seconds``: a socket's own timeout starts anew with each byte."""
+    """Connect, and cut the connection after ``seconds``: a socket's own timeout starts again with each byte."""
     ended = threading.Event()
     start = time.monotonic()
     connection.connect()

@@ -23,7 +23,7 @@ def start(runtime: Runtime, *, migrates: bool) -> None:
     settings = runtime.settings
     if migrates and settings.legacy is not None:
         migration = Migration(folder=settings.legacy, skips_invalid=True)
-        outcome = migrate(runtime.env, settings.file, migration, runtime.listener, explain=None)
+        outcome = migrate(runtime.env, settings.file, migration, runtime.listener)
         _tell(runtime, outcome.plan, "migrated")
     _heal(runtime)
     snapshot = runtime.refresh().snapshot

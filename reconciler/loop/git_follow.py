@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final
 
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import tree
+from reconciler.fs.descriptor import READ_FOLDER, opened
 from reconciler.fs.durable import make_folders
 from reconciler.fs.swap import exchange
 from reconciler.model.auth import Auth, AuthKind
@@ -122,11 +122,8 @@ def _lay_out(content: Content, folder: Path) -> None:
 
 def _write(place: Path, content: Content, path: str, mode: int) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    parent = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with opened(place.parent, READ_FOLDER) as parent:
         tree.create_file(parent, place.name, content.chunks(path), mode)
-    finally:
-        os.close(parent)
 
 
 def _holds(folder: Path, content: Content) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -24,6 +24,23 @@ def merged(base: JsonObject, overlay: JsonObject) -> JsonObject:
         else:
             result[key] = value
     return result
+
+
+def children(value: Json) -> Iterable[Json]:
+    """The values directly below: of a mapping or a list; nothing else has any."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def has_more_than(most: int, values: Iterable[Json]) -> bool:
+    """Whether there are more than ``most`` values, those below them included. No more than that are looked at."""
+    waiting = [*values]
+    for _ in range(most):
+        if not waiting:
+            return False
+        waiting += children(waiting.pop())
+    return bool(waiting)
 
 
 def same(one: Json, other: Json) -> bool:

@@ -151,7 +151,16 @@ class Desired:
             gateway=GatewaySettings.from_document(cast(JsonObject, value.get("gateway", {}))),
         )
 
+    def find(self, key: ItemKey) -> DesiredItem | None:
+        """What it says of an item."""
+        return next((item for item in self.items if item.key == key), None)
+
 
 def section_of(kind: Kind) -> str:
-    """The key of the desired state under which items of ``kind`` stand."""
+    """The key of the desired state under which items of ``kind`` are listed."""
     return next(section for section, section_kind in SECTIONS.items() if section_kind is kind)
+
+
+def place_of(key: ItemKey) -> tuple[str, str]:
+    """Where the document lists an item: the keys on the way to it."""
+    return section_of(key.kind), key.id

@@ -1,4 +1,4 @@
-"""A generation: every item that was in force after one change, enough to bring the list back from the cache."""
+"""A generation: every item as it was after one change, enough to bring the list back from the cache."""
 
 from __future__ import annotations
 

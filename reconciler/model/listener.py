@@ -18,7 +18,7 @@ def no_progress(_what: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """How a pass speaks to whoever waits for it. ``wait``: seconds that it waits for another writer."""
+    """How a pass speaks to its caller. ``wait``: seconds that it waits for another writer."""
 
     wait: float
     notice: Notice

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, cast
 
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import Json, JsonObject, children
 from reconciler.model.ids import ItemKey, Kind
 
 _KEYS: Final = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
@@ -84,6 +84,11 @@ class Registry:
     entries: Mapping[str, RegistryEntry] = field(default_factory=dict)
     foreign: tuple[JsonObject, ...] = ()
 
+    @property
+    def keys(self) -> list[ItemKey]:
+        """The items that have an entry."""
+        return [entry.key for entry in self.entries.values()]
+
     def get(self, key: ItemKey) -> RegistryEntry | None:
         """The entry of exactly this kind and id."""
         entry = self.entries.get(key.id)
@@ -149,8 +154,8 @@ def _finite(word: str) -> float:
 
 
 def _is_shallow(value: Json, depth: int) -> bool:
-    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return below is None or (depth > 0 and all(_is_shallow(one, depth - 1) for one in below))
+    is_leaf = not isinstance(value, dict | list)
+    return is_leaf or (depth > 0 and all(_is_shallow(one, depth - 1) for one in children(value)))
 
 
 def _is_entry(value: Json) -> bool:

@@ -23,9 +23,9 @@ class Aspect(StrEnum):
     RECONCILING = "Reconciling"
     """Something failed that may pass; it is tried again by itself."""
     STALLED = "Stalled"
-    """Something failed that only a new input, or a person, mends."""
+    """Something failed that only a new input, or a person, can repair."""
     SUSPENDED = "Suspended"
-    """A hold or a suspension is in force."""
+    """There is a hold or a suspension."""
     GATEWAY_RELOADED = "GatewayReloaded"
     """The gateway serves what is installed."""
 

@@ -1,4 +1,4 @@
-"""Every item that there is, whoever installed it."""
+"""Every item that there is, also what something else installed."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ class ListedItem:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "name": self.name,
             "version": self.version,
             "enabled": self.enabled,
@@ -46,7 +45,7 @@ class ListedItem:
 def listed_items(home: Home, record: Record, registry: Registry) -> tuple[ListedItem, ...]:
     """What we recorded, what the registry names, and what is on disk."""
     present = present_items(home)
-    keys = {*record.items, *present, *(entry.key for entry in registry.entries.values())}
+    keys = {*record.items, *present, *registry.keys}
     return tuple(_listed(home, key, record, registry, here=key in present) for key in sorted(keys))
 
 

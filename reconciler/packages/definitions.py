@@ -73,7 +73,7 @@ def stamps_of(folder: Path, kind: Kind) -> FileStamps:
 def open_definitions(folder: Path, stamps: FileStamps) -> Definitions:
     """Read the files of ``stamps``. ``InputError`` where one cannot be read, or is no longer what it was.
 
-    Of a file that is larger than any definition may be, only the size is taken: whoever reads the package refuses it.
+    Of a file that is larger than any definition may be, only the size is taken: reading the package refuses it.
     """
     data: dict[str, bytes] = {}
     files = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import InputError
-from reconciler.fs.descriptor import READ, READ_FOLDER, READ_FOLDER_THROUGH_LINKS
+from reconciler.fs.descriptor import READ, READ_FOLDER, READ_FOLDER_THROUGH_LINKS, opened
 from reconciler.fs.tree import stamp_of
 from reconciler.model.desired import Limits
 from reconciler.model.ids import is_ignored, path_problem
@@ -102,12 +102,8 @@ class _FolderWalk(Survey):
         return not is_known or path_problem(path) is not None or (is_file and status.st_size > self.limits.file)
 
     def _folder(self, parent: int, leaf: str, path: str) -> None:
-        with _faults(self.name, path):
-            descriptor = os.open(leaf, READ_FOLDER, dir_fd=parent)
-        try:
+        with _faults(self.name, path), opened(leaf, READ_FOLDER, folder=parent) as descriptor:
             self.folder(descriptor, f"{path}/")
-        finally:
-            os.close(descriptor)
 
     def _file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):

@@ -1,4 +1,4 @@
-"""A package as it lies installed, whoever put it there."""
+"""A package as it is installed, also by other programs."""
 
 from __future__ import annotations
 

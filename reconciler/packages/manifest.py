@@ -63,6 +63,10 @@ class _ManifestReader:
         self.faults += schemas.schema_faults(found, data=data, file=file)
         return value
 
+    def document_if_there(self, path: str, schema: str) -> JsonObject:
+        """``document``; an empty mapping where the package has no such file."""
+        return self.document(path, schema) if path in self.sizes else {}
+
     def fault(self, path: str, place: yaml_text.Path, message: str) -> None:
         """Add a fault at ``place`` in the document ``path``, which could be read."""
         self.add_faults(path, [(place, message)])
@@ -74,7 +78,7 @@ class _ManifestReader:
             self.faults += yaml_text.faults_at(data, f"{self.name}/{path}", found[: schemas.MAX_FAULTS])
 
     def _may_read(self, path: str, file: str) -> bool:
-        """Whether another document may cost its time: not once there are faults enough to mend, or bytes too many."""
+        """Whether another document may cost its time: not once there are faults enough, or bytes too many."""
         if len(self.faults) >= schemas.MAX_FAULTS or self._bytes > MAX_YAML_BYTES:
             return False
         self._bytes += self.sizes[path]
@@ -84,7 +88,7 @@ class _ManifestReader:
         return self._bytes <= MAX_YAML_BYTES
 
     def _accept_gateway_booleans(self, document: JsonObject, file: str) -> None:
-        """The gateway reads ``yes`` and ``off`` as booleans where it expects one; so must whoever judges for it."""
+        """The gateway reads ``yes`` and ``off`` as booleans where it expects one; so must we."""
         for holder, keys in _boolean_places(document):
             for key in keys:
                 word = holder.get(key)
@@ -129,9 +133,7 @@ def bundled_documents(content: Content, *, name: str) -> dict[str, JsonObject]:
 def _read_extension(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
     if EXTENSION_MANIFEST in reader.sizes:
         document = reader.document(EXTENSION_MANIFEST, "extension-manifest")
-        packaging: JsonObject = {}
-        if EXTENSION_PACKAGING in reader.sizes:
-            packaging = reader.document(EXTENSION_PACKAGING, "extension-packaging")
+        packaging = reader.document_if_there(EXTENSION_PACKAGING, "extension-packaging")
         return _manifest(reader, Kind.EXTENSION, document, packaging, Dialect.GATEWAY, EXTENSION_MANIFEST), document
     if EXTENSION_PACKAGING not in reader.sizes:
         wanted = f"{EXTENSION_MANIFEST}, {EXTENSION_PACKAGING} or {MODULE_MANIFEST}"
@@ -163,9 +165,7 @@ def _read_module(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
             message = f"it holds both {MODULE_MANIFEST} and {other}; a package is a module or an extension"
             raise InputError.at(message, file=reader.name)
     document = reader.document(MODULE_MANIFEST, _module_schema)
-    packaging: JsonObject = {}
-    if MODULE_PACKAGING in reader.sizes:
-        packaging = reader.document(MODULE_PACKAGING, "module-packaging")
+    packaging = reader.document_if_there(MODULE_PACKAGING, "module-packaging")
     dialect = Dialect.TASK if _is_task_module(document) else Dialect.GATEWAY
     return _manifest(reader, Kind.MODULE, document, packaging, dialect, MODULE_MANIFEST), document
 
@@ -188,10 +188,8 @@ def _manifest(
         place = (beside, ("id",)) if packaging.get("id") else (definition, ("name",))
         reader.fault(*place, f"the id {item_id!r}: {problem}")
     if item_id != name:
-        reader.warnings.append(
-            f"{reader.name}: id '{item_id}' and name '{name}' differ; the gateway looks enablement up by name first"
-        )
-    bundled = _bundled(reader) if kind is Kind.MODULE else {}
+        differ = f"id '{item_id}' and name '{name}' differ; the gateway looks enablement up by name first"
+        reader.warnings.append(f"{reader.name}: {differ}")
     enabled = packaging.get("enabled_default", document.get("enabled_default", document.get("enabled", True)))
     return Manifest(
         kind=kind,
@@ -204,13 +202,8 @@ def _manifest(
         builtin=document.get("builtin") is True,
         enabled_default=enabled is not False,
         hot_reload=packaging.get("hot_reload", True) is not False,
-        requires=_required(reader, document, bundled) if kind is Kind.MODULE else (),
+        requires=_required(reader, document) if kind is Kind.MODULE else (),
     )
-
-
-def _bundled(reader: _ManifestReader) -> dict[str, str]:
-    """The extensions that a module brings: path → name."""
-    return {path: str(document.get("name", "")) for path, document in _bundled_documents(reader).items()}
 
 
 def _bundled_documents(reader: _ManifestReader) -> dict[str, JsonObject]:
@@ -218,8 +211,9 @@ def _bundled_documents(reader: _ManifestReader) -> dict[str, JsonObject]:
     return {path: reader.document(path, _extension_schema) for path in paths if path.endswith((".yaml", ".yml"))}
 
 
-def _required(reader: _ManifestReader, document: JsonObject, bundled: dict[str, str]) -> tuple[str, ...]:
+def _required(reader: _ManifestReader, document: JsonObject) -> tuple[str, ...]:
     """The extensions that the steps name and the module does not bring; a named file must be there."""
+    bundled = {path: str(below.get("name", "")) for path, below in _bundled_documents(reader).items()}
     required, missing = set(), []
     for place, reference in _step_extensions(document):
         if "/" not in reference and not reference.endswith((".yaml", ".yml")):

@@ -1,1 +1,1 @@
-"""DECIDE: from what is wanted and what is there to a plan. Pure; values in, a value out."""
+"""DECIDE: from what should be and what is there to a plan. Pure; values in, a value out."""

@@ -13,7 +13,7 @@ from reconciler.model.plan import Change, Drift
 from reconciler.model.record import RecordItem
 
 _NO_FILE = "other"
-"""Stands for the content of what is no regular file; equals no sha256."""
+"""In place of the sha256 of what is no regular file; equals none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class _Comparison:
             self.keep.add(path)
 
     def is_other(self, path: str, before: Container[str], found: ObservedItem) -> bool:
-        """Whether something that is no file stands at ``path``. A folder of the package's own files makes room."""
+        """Whether something that is no file is at ``path``. A folder of the package's own files makes room."""
         if path in found.links or path not in found.folders:
             return path in found.links
         is_ours = path not in before and all(
@@ -116,7 +116,7 @@ def _file_diff(comparison: _Comparison, before: Iterable[str], wanted: Iterable[
     if not (comparison.rewrites or comparison.keep or comparison.drift or comparison.conflicts):
         return UNCHANGED
     kept = frozenset(comparison.keep)
-    # What lies in a folder that makes room for a file has no place in the new tree.
+    # What is in a folder that makes room for a file cannot be in the new tree.
     displaced = {path for folder in found.folders & (frozenset(wanted) - kept) for path in _below(folder, found)}
     return FileDiff(
         rewrites=comparison.rewrites,
@@ -139,7 +139,7 @@ def _below(folder: str, found: ObservedItem) -> Iterator[str]:
 def _whole_item(
     key: ItemKey, recorded: RecordItem | None, wanted: Mapping[str, str], found: ObservedItem, policy: Policy
 ) -> FileDiff:
-    """The item's folder is missing, or something else stands in its place."""
+    """The item's folder is missing, or something else is there."""
     brought = frozenset(wanted)
     if recorded is None:
         return FileDiff(rewrites=True, brought=brought)
@@ -156,7 +156,7 @@ def _whole_item(
 def _check_parents(
     comparison: _Comparison, wanted: Mapping[str, str], before: Mapping[str, object], found: ObservedItem
 ) -> None:
-    """A local file or link may stand where the package needs a folder."""
+    """A local file or link may be where the package needs a folder."""
     if comparison.overwrite or comparison.policy.drift_edited == "heal":
         return
     for path in wanted:

@@ -1,4 +1,4 @@
-"""What a pass is to bring about. One planner serves every verb; a verb only differs in its intent."""
+"""What a pass should bring about. One planner serves every verb; a verb only differs in its intent."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Backup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One item that should be there: what its source stands for now, realised for its configuration.
+    """One item that should be there: the package that it is now, realised for its configuration.
 
-    ``files`` maps path → sha256 hex as they are to stand on disk. ``enabled`` is ``None`` where the file is silent.
+    ``files`` maps path → sha256 hex as they should be on disk. ``enabled`` is ``None`` where the file is silent.
     """
 
     key: ItemKey
@@ -39,7 +39,7 @@ class Target:
     enabled: bool | None = None
     depends_on: tuple[str, ...] = ()
     backup: Backup | None = None
-    """The backup that takes the place of the whole folder: nothing of what stands there is carried over."""
+    """The backup that replaces the whole folder: nothing of what is there is carried over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ class Allowances:
     """What the person who runs the command permits beyond the policy.
 
     ``take_over`` holds ids, or is ``None`` for every item that is in the way. ``downgrade``: a lower version may
-    replace a higher one. ``force``: what others depend on may go. ``same_id``: an item may stand beside another of
-    its id.
+    replace a higher one. ``force``: what others depend on may go. ``same_id``: an item may be installed beside another
+    of its id.
     """
 
     prune: bool = False
@@ -64,9 +64,9 @@ class Allowances:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speaker:
-    """Whose file speaks, and from where: ``owner`` is ``None`` where a command speaks, which prunes nothing.
+    """Whose items a pass is about, and in which file: ``owner`` is ``None`` for a command, which prunes nothing.
 
-    ``saves_for`` is whose ``file`` that is where a command writes into it.
+    ``saves_for`` is the owner of ``file`` where a command writes into it.
     """
 
     owner: str | None
@@ -75,7 +75,7 @@ class Speaker:
 
     @property
     def speaks_for(self) -> str | None:
-        """The owner of ``file``, where it speaks or is written into."""
+        """The owner of ``file``, where the pass is over it or writes into it."""
         return self.owner or self.saves_for
 
     @property
@@ -85,7 +85,7 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """By what a plan is judged: the policy, what the person permits beyond it, whether a gateway must serve all."""
+    """What decides on refusals: the policy, what the person permits beyond it, whether a gateway must serve all."""
 
     policy: Policy
     allowances: Allowances = field(default_factory=Allowances)
@@ -107,10 +107,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What a pass is to bring about.
+    """What a pass should bring about.
 
     ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
-    ``removals`` (item → why) go whoever owns them; ``others`` are what something else installed, which may need them.
+    ``removals`` (item → why) go whatever their owner; ``others`` are installed by something else and may need them.
     ``switches`` are only enabled or disabled. ``home`` is the home's absolute path as text: registry entries hold
     absolute paths. ``notes`` are warnings that the plan passes on.
     """

@@ -1,4 +1,4 @@
-"""One function a verb: what a command is to bring about. Each fills in a plain intent of a command, ``base``."""
+"""One function a verb: what a command should bring about. Each fills in ``base``, the empty intent of a command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def to_import(base: Intent, target: Target, record: Record, *, downgrade: bool, 
 
 
 def to_remove(base: Intent, key: ItemKey, *, force: bool) -> Intent:
-    """Remove one item, whoever installed it."""
+    """Remove one item, also one that something else installed."""
     rules = replace(base.rules, allowances=Allowances(force=force))
     return replace(base, removals={key: "removed by a command"}, scope=frozenset([key]), rules=rules)
 
@@ -34,7 +34,7 @@ def to_switch(base: Intent, key: ItemKey, *, enabled: bool) -> Intent:
 
 
 def to_roll_back(base: Intent, targets: Iterable[Target], record: Record, *, number: int, overwrite: bool) -> Intent:
-    """Bring back the list of generation ``number``: whatever is recorded and not in it goes."""
+    """Bring back the list of generation ``number``: what is recorded and not in it is removed."""
     listed = {one.key: one for one in targets}
     going = {key: f"not in generation {number}" for key in record.items if key not in listed}
     allowances = Allowances(
@@ -61,7 +61,7 @@ def to_restore(base: Intent, target: Target) -> Intent:
 
 
 def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], notes: Iterable[str]) -> Intent:
-    """Take ``found`` into the record as it stands on disk, and forget what is ``gone`` from there.
+    """Take ``found`` into the record as it is on disk, and forget what is ``gone`` from there.
 
     Nothing is healed or refused: the disk decides.
     """
@@ -97,7 +97,7 @@ def _covering(base: Intent, targets: Iterable[Target]) -> Intent:
 
 
 def as_recorded(recorded: RecordItem) -> Target:
-    """An item that shall stay what the record says it is."""
+    """The target that leaves an item as the record says."""
     return Target(
         key=recorded.key,
         source=recorded.source,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reconciler.model.config import Json, JsonObject, env_references, same
+from reconciler.model.config import Json, JsonObject, env_references, has_more_than, same
 
 MASK: Final = "(hidden)"
 LONG: Final = "(too long to compare)"
@@ -22,7 +22,7 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple
 
     ``secrets`` are the places whose values must not be shown; so are values whose key sounds like a secret.
     """
-    if any(_is_longer(side, MAX_COMPARED_VALUES) for side in (before, after)):
+    if any(has_more_than(MAX_COMPARED_VALUES, [side]) for side in (before, after)):
         return _coarse_diff(before, after)
     from deepdiff import DeepDiff
 
@@ -54,16 +54,6 @@ def _coarse_diff(before: JsonObject, after: JsonObject) -> JsonObject:
         "removed": {dotted((key,)): LONG for key in sorted(before.keys() - both)},
     }
     return {part: rows for part, rows in parts.items() if rows}
-
-
-def _is_longer(value: Json, most: int) -> bool:
-    waiting = [value]
-    for _ in range(most):
-        if not waiting:
-            return False
-        node = waiting.pop()
-        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return bool(waiting)
 
 
 def secret_places(config: JsonObject) -> frozenset[tuple[str | int, ...]]:

@@ -14,15 +14,7 @@ def dependency_cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple
     if not any(depends_on.values()):
         return ()
     try:
-        TopologicalSorter(depends_on).prepare()
-    except CycleError:
-        return _cycle({key: sorted(depends_on[key]) for key in sorted(depends_on)})
-    return ()
-
-
-def _cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple[ItemKey, ...]:
-    try:
-        TopologicalSorter(depends_on).prepare()
+        TopologicalSorter({key: sorted(depends_on[key]) for key in sorted(depends_on)}).prepare()
     except CycleError as error:
         # graphlib lists each node before those that depend on it; people read "a needs b".
         members = error.args[1][:0:-1]
@@ -34,7 +26,7 @@ def _cycle(depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> tuple[ItemKey, 
 def in_order(keys: Iterable[ItemKey], depends_on: Mapping[ItemKey, Collection[ItemKey]]) -> list[ItemKey]:
     """``keys`` with dependencies first; of those that are free, extensions first, then by id. There is no cycle.
 
-    What lies between two of them counts, also where it is not among ``keys``.
+    An item between two of them counts, also where it is not among ``keys``.
     """
     wanted = set(keys)
     sorter = TopologicalSorter({key: _needs(key, depends_on, wanted) for key in wanted})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.model.ids import ItemKey
+from reconciler.model.journal import Edits
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, ActionKind, Plan
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
@@ -15,14 +16,6 @@ from reconciler.planning.intent import Intent
 
 Stamps = Mapping[ItemKey, Mapping[str, RecordedFile]]
 """Item → path → the file as it was staged."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryEdits:
-    """``edits`` to lay over the registry and ``before``, which undoes them (id → entry, or ``None`` for none)."""
-
-    edits: Mapping[str, RegistryEntry | None]
-    before: Mapping[str, RegistryEntry | None]
 
 
 def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> Record:
@@ -48,13 +41,13 @@ def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> R
 
 
 def _with_stamps(item: RecordItem, action: Action, staged: Mapping[str, RecordedFile]) -> RecordItem:
-    """A file that was kept as it is on disk has no stamp: the next look must read it to see that it still departs."""
+    """A file that was kept as it is on disk has no stamp: the next pass must read it to see that it still differs."""
     unread = {path: RecordedFile(item.files[path].sha256) for path in action.keep if path in item.files}
     return replace(item, files={**item.files, **staged, **unread})
 
 
-def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime) -> RegistryEdits:
-    """The entries that ``plan`` sets and drops."""
+def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime) -> tuple[Edits, Edits]:
+    """The entries that ``plan`` sets and drops, and the edits that undo that."""
     edits: dict[str, RegistryEntry | None] = {}
     for action in sorted(plan.actions, key=lambda action: not action.removes):  # an id may pass to the other kind
         before = observed.registry.get(action.key)
@@ -62,8 +55,7 @@ def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime
             edits[action.key.id] = _entry(action.after, before, intent.home, registry_time(now))
         elif before is not None:  # else the entry under this id, if any, is that of an item of the other kind
             edits[action.key.id] = None if action.removes else _switched(before, action, registry_time(now))
-    before_by_id = {item_id: observed.registry.entries.get(item_id) for item_id in edits}
-    return RegistryEdits(edits=edits, before=before_by_id)
+    return edits, {item_id: observed.registry.entries.get(item_id) for item_id in edits}
 
 
 def _switched(entry: RegistryEntry, action: Action, now: str) -> RegistryEntry:

@@ -62,7 +62,7 @@ def _pruned(intent: Intent, record: Record) -> list[ItemKey]:
 
 
 def _needs(items: Mapping[ItemKey, tuple[tuple[str, ...], Manifest]]) -> dict[ItemKey, list[ItemKey]]:
-    """Who needs whom among ``items``, by ``depends_on``, which gives ids, and by the steps of modules.
+    """What each of ``items`` needs of the others, by ``depends_on``, which gives ids, and by the steps of modules.
 
     Steps name extensions as the gateway does, by name.
     """

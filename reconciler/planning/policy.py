@@ -17,14 +17,14 @@ PRUNE_GUARD_FROM: Final = 3
 """Removals of one pass below which the prune guard does not look."""
 
 
-def ownership(target: Target, standing: ItemBefore, intent: Intent, *, same: bool) -> Refusal | None:
-    """Something that is not this owner's stands in the way; unless it is already ``same`` as what would be written."""
-    key, recorded = target.key, standing.recorded
+def ownership(target: Target, before: ItemBefore, intent: Intent, *, same: bool) -> Refusal | None:
+    """Something that is not this owner's is in the way; unless it is the ``same`` as what would be written."""
+    key, recorded = target.key, before.recorded
     if intent.rules.allowances.takes_over(key.id) or (recorded and recorded.owner == target.owner):
         return None
     if recorded and recorded.owner is not None:
         return _unowned(key, f"it belongs to the owner '{recorded.owner}'", intent)
-    if same or (recorded is None and standing.found.presence is Presence.ABSENT):
+    if same or (recorded is None and before.found.presence is Presence.ABSENT):
         return None
     what = "a command brought it" if recorded else "it was installed by something else, and its files differ"
     return _unowned(key, what, intent)
@@ -43,13 +43,13 @@ def conflict(key: ItemKey, path: str) -> Refusal:
     return Refusal(key=key, code="conflict", message=message)
 
 
-def downgrade(target: Target, standing: ItemBefore, intent: Intent) -> Refusal | None:
-    if intent.rules.allowances.downgrade or standing.version is None:
+def downgrade(target: Target, before: ItemBefore, intent: Intent) -> Refusal | None:
+    if intent.rules.allowances.downgrade or before.version is None:
         return None
     version = target.manifest.version
-    if not is_older(version, than=standing.version):
+    if not is_older(version, than=before.version):
         return None
-    message = f"version {version} is older than the installed {standing.version}; --allow-downgrade permits it"
+    message = f"version {version} is older than the installed {before.version}; --allow-downgrade permits it"
     return Refusal(key=target.key, code="downgrade", message=message)
 
 
@@ -59,7 +59,7 @@ def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[R
     if not new or intent.rules.allowances.same_id:
         return
     taken: dict[str, set[ItemKey]] = {}
-    everything = {*observed.present, *record.items, *(entry.key for entry in observed.registry.entries.values())}
+    everything = {*observed.present, *record.items, *observed.registry.keys}
     for key in everything - intent.removals.keys():
         taken.setdefault(key.id.casefold(), set()).add(key)
     for key in new:

@@ -31,18 +31,18 @@ class ItemBefore(NamedTuple):
 
 
 def what_changes(
-    after: RecordItem, standing: ItemBefore, diff: FileDiff, registry_drift: tuple[Drift, ...], *, backup: int | None
+    after: RecordItem, before: ItemBefore, diff: FileDiff, registry_drift: tuple[Drift, ...], *, backup: int | None
 ) -> tuple[ActionKind | None, list[str]]:
     """All that changes, the most telling first; its name is the action's.
 
     ``backup`` is the generation whose backup takes the folder's place, if one does.
     """
-    recorded, entry = standing.recorded, standing.entry
+    recorded, entry = before.recorded, before.entry
     changes: list[tuple[ActionKind, str]] = []
     if backup is not None:
-        changes.append(_put_back(after, standing, backup))
+        changes.append(_put_back(after, before, backup))
     elif recorded is None:
-        changes.append(_arrival(after, standing, diff))
+        changes.append(_arrival(after, before, diff))
     else:
         changes += _content(recorded, after, diff)
     if recorded is not None and recorded.owner != after.owner:
@@ -59,13 +59,13 @@ def what_changes(
     return changes[0][0], [reason for _, reason in changes]
 
 
-def _put_back(after: RecordItem, standing: ItemBefore, backup: int) -> tuple[ActionKind, str]:
+def _put_back(after: RecordItem, before: ItemBefore, backup: int) -> tuple[ActionKind, str]:
     reason = f"put back from the backup of generation {backup}"
-    if standing.found.presence is Presence.ABSENT:
+    if before.found.presence is Presence.ABSENT:
         return ActionKind.INSTALL, reason
-    if standing.version is None or standing.version == after.version:
+    if before.version is None or before.version == after.version:
         return ActionKind.REPAIR, reason
-    older = is_older(after.version, than=standing.version)
+    older = is_older(after.version, than=before.version)
     return ActionKind.DOWNGRADE if older else ActionKind.UPDATE, reason
 
 
@@ -79,12 +79,12 @@ def _content(recorded: RecordItem, after: RecordItem, diff: FileDiff) -> Iterato
         yield ActionKind.CONFIGURE, "a value from the environment changed"
 
 
-def _arrival(after: RecordItem, standing: ItemBefore, diff: FileDiff) -> tuple[ActionKind, str]:
-    if standing.found.presence is Presence.ABSENT:
+def _arrival(after: RecordItem, before: ItemBefore, diff: FileDiff) -> tuple[ActionKind, str]:
+    if before.found.presence is Presence.ABSENT:
         return ActionKind.INSTALL, f"new under {section_of(after.key.kind)}"
     if not diff.rewrites and not diff.conflicts:
         return ActionKind.ADOPT, "the same files are already there"
-    entry = standing.entry
+    entry = before.entry
     if entry and is_older(after.version, than=entry.version):
         return ActionKind.DOWNGRADE, f"replaces the version {entry.version} that something else installed"
     return ActionKind.UPDATE, "replaces what something else installed"

@@ -1,4 +1,4 @@
-"""The planner's verdict on one item: what happens to it, how it departs, why it must not be."""
+"""The planner's verdict on one item: what happens to it, how it differs from the record, what is refused."""
 
 from __future__ import annotations
 
@@ -32,38 +32,33 @@ class Verdict:
 def judge_target(target: Target, intent: Intent, record: Record, observed: Observed) -> Verdict:
     """An item that should be there."""
     key = target.key
-    standing = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
-    recorded, entry = standing.recorded, standing.entry
-    diff = _diff(target, standing, intent)
+    before = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
+    recorded, entry = before.recorded, before.entry
+    diff = _diff(target, before, intent)
     enabled = is_enabled(entry, recorded, default=target.manifest.enabled_default)
-    after = _record_item(target, standing, enabled=enabled if target.enabled is None else target.enabled)
+    after = _record_item(target, before, enabled=enabled if target.enabled is None else target.enabled)
     misregistered = registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
-    kind, reasons = what_changes(after, standing, diff, misregistered, backup=backup)
-    action = (
-        None
-        if kind is None
-        else Action(
-            key=key,
-            action=kind,
-            from_version=_version(recorded, entry),
-            to_version=after.version,
-            reasons=tuple(reasons),
-            after=after,
-            rewrites=diff.rewrites,
-            keep=diff.keep,
-            brought=_brought(diff, standing, intent),
-        )
+    kind, reasons = what_changes(after, before, diff, misregistered, backup=backup)
+    verdict = Verdict(drift=(*diff.drift, *misregistered), refusals=tuple(_refusals(target, before, diff, intent)))
+    if kind is None:
+        return verdict
+    action = Action(
+        key=key,
+        action=kind,
+        from_version=_version(recorded, entry),
+        to_version=after.version,
+        reasons=tuple(reasons),
+        after=after,
+        rewrites=diff.rewrites,
+        keep=diff.keep,
+        brought=_brought(diff, before, intent),
     )
-    return Verdict(
-        action=action,
-        drift=(*diff.drift, *misregistered),
-        refusals=tuple(_refusals(target, standing, diff, intent)),
-    )
+    return replace(verdict, action=action)
 
 
 def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed) -> Verdict:
-    """An item that shall go, whatever is left of it: recorded or not, with or without a folder or an entry."""
+    """An item that should go, whatever is left of it: recorded or not, with or without a folder or an entry."""
     recorded, entry = record.items.get(key), observed.registry.get(key)
     is_there = observed.item(key).presence is not Presence.ABSENT
     if recorded is None and entry is None and not is_there:
@@ -104,41 +99,41 @@ def _version(recorded: RecordItem | None, entry: RegistryEntry | None) -> str | 
 
 
 def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str) -> tuple[Drift, ...]:
-    """How an installed item departs from the record, whether or not anything would be done about it."""
+    """How an installed item differs from the record, whether or not anything would be done about it."""
     files = {path: file.sha256 for path, file in recorded.files.items()}
     found = observed.item(recorded.key)
     diff = compare(recorded.key, recorded, files, found, rules, overwrite=False)
     return (*diff.drift, *registry_drift(recorded, observed.registry.get(recorded.key), home))
 
 
-def _diff(target: Target, standing: ItemBefore, intent: Intent) -> FileDiff:
-    found = standing.found
+def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
+    found = before.found
     if target.backup is not None:
         # All that either side has: nothing is carried over, and nothing comes back with what is undone.
         there = frozenset((*found.files, *found.links, *found.folders))
         return FileDiff(rewrites=True, brought=there | target.backup.paths)
     # What was not installed by us is replaced whole when it is taken over.
-    taken = standing.recorded is None and intent.rules.allowances.takes_over(target.key.id)
+    taken = before.recorded is None and intent.rules.allowances.takes_over(target.key.id)
     overwrite = intent.rules.allowances.overwrite or taken
-    return compare(target.key, standing.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
+    return compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
 
 
-def _refusals(target: Target, standing: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
+def _refusals(target: Target, before: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
     same = not diff.rewrites and not diff.conflicts and not diff.drift
-    not_ours = policy.ownership(target, standing, intent, same=same)
+    not_ours = policy.ownership(target, before, intent, same=same)
     found = [
         policy.builtin(target, intent),
         policy.not_loadable(target, intent),
-        policy.downgrade(target, standing, intent),
+        policy.downgrade(target, before, intent),
         not_ours,
     ]
     conflicts = [] if not_ours else [policy.conflict(target.key, path) for path in diff.conflicts]
     return [refusal for refusal in (*found, *conflicts) if refusal]
 
 
-def _brought(diff: FileDiff, standing: ItemBefore, intent: Intent) -> frozenset[str]:
-    found = standing.found
-    if standing.recorded is not None or found.presence is not Presence.FOLDER or intent.speaker.owner is None:
+def _brought(diff: FileDiff, before: ItemBefore, intent: Intent) -> frozenset[str]:
+    found = before.found
+    if before.recorded is not None or found.presence is not Presence.FOLDER or intent.speaker.owner is None:
         return diff.brought
     # Taken over by a file: without a record nothing tells an old package's files from local ones. They all go to the
     # backup, but for what the policy calls the program's own. A command that updates such an item carries them instead.
@@ -146,7 +141,7 @@ def _brought(diff: FileDiff, standing: ItemBefore, intent: Intent) -> frozenset[
     return diff.brought | {path for path in (*found.files, *found.links) if not is_mutable(path)}
 
 
-def _record_item(target: Target, standing: ItemBefore, *, enabled: bool) -> RecordItem:
+def _record_item(target: Target, before: ItemBefore, *, enabled: bool) -> RecordItem:
     """What the record will say; files that are already as wanted keep the stamps under which they were read."""
     return RecordItem(
         key=target.key,
@@ -157,7 +152,7 @@ def _record_item(target: Target, standing: ItemBefore, *, enabled: bool) -> Reco
         config=target.config,
         enabled=enabled,
         manifest=target.manifest,
-        files=_stamped(target, standing.recorded, standing.found),
+        files=_stamped(target, before.recorded, before.found),
         depends_on=target.depends_on,
     )
 

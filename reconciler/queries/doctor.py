@@ -1,4 +1,4 @@
-"""Doctor: what goes wrong in practice, each with the command that mends it. Looks and changes nothing."""
+"""Doctor: what goes wrong in practice, each with the command that repairs it. It changes nothing."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from reconciler.reconcile.readers import TransactionState, transaction_state
 Level = Literal["problem", "note"]
 _LEGACY: Final = Path("extensions")
 _SPARE_WATCHES: Final = 100
-"""Folders that other programs of the same user watch, at the least."""
+"""Folders that other programs of the same user may watch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing. A ``problem`` stands in the way of a command or of the gateway; a ``note`` may be as it should."""
+    """One finding. A ``problem`` keeps a command or the gateway from working; a ``note`` may be as it should be."""
 
     code: str
     level: Level
@@ -62,22 +62,16 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
     """Look at the home, at the gateway, and at ``folder``, from which a gateway may have been started."""
     home = Home(env.home)
     transaction = transaction_state(home)
-    findings = [*_places(home), *_interrupted(transaction)]
-    state = _scene(env, file, findings)
-    if state is not None:
-        findings += [finding for check in _CHECKS for finding in check(state)]
-        findings += _legacy(state, folder / _LEGACY)
-    return Diagnosis(
-        transaction=transaction, findings=tuple(sorted(findings, key=lambda finding: finding.level != "problem"))
-    )
-
-
-def _scene(env: Environment, file: Path, findings: list[Finding]) -> HomeState | None:
+    findings = [*_home(home), *_interrupted(transaction)]
     try:
-        return read_home_state(env, file)
+        state = read_home_state(env, file)
     except LlamagateError as error:
         findings.append(_unreadable(error))
-        return None
+    else:
+        findings += [finding for check in _CHECKS for finding in check(state)]
+        findings += _legacy(state, folder / _LEGACY)
+    findings.sort(key=lambda finding: finding.level != "problem")
+    return Diagnosis(transaction=transaction, findings=tuple(findings))
 
 
 def _file(state: HomeState) -> Iterator[Finding]:
@@ -100,7 +94,7 @@ def _note(code: str, message: str, mend: str) -> Finding:
     return Finding(code=code, level="note", message=message, mend=mend)
 
 
-def _places(home: Home) -> Iterator[Finding]:
+def _home(home: Home) -> Iterator[Finding]:
     if not home.root.is_dir():
         yield _note("no-home", f"{home.root} is not there yet", "'llamagate apply' makes it")
         return
@@ -149,28 +143,28 @@ def _registry(state: HomeState) -> Iterator[Finding]:
 
 
 def _is_link(state: HomeState, key: ItemKey) -> bool:
-    """Whether a link stands in the item's place, which is told of each link that there is."""
+    """Whether the item's folder is a link: each link has a finding of its own."""
     return id_problem(key.id) is None and state.home.item(key).is_symlink()
 
 
 def _folders(state: HomeState) -> Iterator[Finding]:
     ids = state.holders(state.registry)
     for key in sorted(state.present):
-        entry, recorded = state.registry.get(key), state.record.items.get(key)
+        entry = state.registry.get(key)
         rival = ids.setdefault(key.id.casefold(), key)
         if rival != key:
             message = f"{key} has the same id as {rival}, and a gateway keeps only one"
             yield _problem("same-id", message, f"'llamagate remove {key}' keeps a backup")
         elif entry is None and not state.registry_file.corrupt:
             yield _problem("folder-without-entry", f"{key} is installed, but not registered", "llamagate sync")
-        manifest = recorded.manifest if recorded else manifest_at(state.home.item(key), key.kind, key.id)
+        manifest = state.manifest_of(key)
         if manifest is None:
             mend = f"'llamagate validate {state.home.item(key)}' says why"
             yield _problem("no-package", f"{key} is no valid package", mend)
         elif manifest.name != key.id:
             message = f"{key} has the name '{manifest.name}': a gateway looks enablement up by name first"
             yield _note("id-and-name", message, "give the package one name for both")
-        if recorded is None and entry is not None:
+        if key not in state.record.items and entry is not None:
             yield _note("unmanaged", f"{key} was installed by something else", "llamagate sync, to keep watch over it")
 
 
@@ -209,10 +203,10 @@ def _gateway(state: HomeState) -> Iterator[Finding]:
 
 
 def _watches(state: HomeState) -> Iterator[Finding]:
-    limit, wanted = probe.max_watches(), 3 * len(state.present) + _SPARE_WATCHES
-    if limit is not None and limit < wanted:
-        message = f"this system watches {limit} folders at most, and a watcher may want {wanted}"
-        yield _note("watch-limit", message, f"sysctl fs.inotify.max_user_watches={2 * wanted}")
+    limit, needed = probe.max_watches(), 3 * len(state.present) + _SPARE_WATCHES
+    if limit is not None and limit < needed:
+        message = f"this system watches {limit} folders at most, and a watcher may want {needed}"
+        yield _note("watch-limit", message, f"sysctl fs.inotify.max_user_watches={2 * needed}")
 
 
 def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:

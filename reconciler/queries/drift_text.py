@@ -6,10 +6,7 @@ import difflib
 from typing import cast
 
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import (
-    InputError,
-    LlamagateError,
-)
+from reconciler.errors import InputError, LlamagateError
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.environment import Environment
@@ -81,8 +78,8 @@ def _lines(data: bytes) -> list[str] | None:
 def _without_secrets(data: bytes, config: JsonObject) -> bytes:
     """The installed manifest with the values hidden that came from the environment.
 
-    Its block ``config`` is written anew, as that of what it is compared with was: in the text a secret may be quoted
-    and escaped in many ways.
+    Its block ``config`` is written again, as in what it is compared with: in the text a secret may be quoted and
+    escaped in many ways.
     """
     if not any(env_references(config)):
         return data

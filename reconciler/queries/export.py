@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.errors import InputError, LlamagateError, StorageError
+from reconciler.errors import InputError, LlamagateError, telling
 from reconciler.fs import durable
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.packages.checksums import with_checksums
-from reconciler.packages.content import Content, OpenPackage
+from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.naming import must_find
@@ -37,8 +37,7 @@ class Exported:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.key.kind),
-            "id": self.key.id,
+            **self.key.to_document(),
             "version": self.version,
             "tree": self.tree,
             "path": str(self.path),
@@ -74,10 +73,8 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
         return found, notes
 
     found, notes = steadily(Home(env.home), read)
-    try:
+    with telling("nothing was exported"):
         durable.make_folders(folder)
-    except OSError as error:
-        raise StorageError.of(error, "nothing was exported") from error
     names = _archive_names(found)
     return [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)], notes
 
@@ -112,12 +109,8 @@ def _package(state: HomeState, key: ItemKey) -> OpenPackage:
 
 
 def _write(key: ItemKey, opened: OpenPackage, out: Path) -> Exported:
-    content: Content = with_checksums(opened.content)
     if out.exists() and not out.is_file():
         raise InputError(f"{out} is no regular file; name another one")
-    try:
-        with durable.new_file(out) as stream:
-            pack(content, stream)
-    except OSError as error:
-        raise StorageError.of(error, f"{out} was not written") from error
+    with telling(f"{out} was not written"), durable.new_file(out) as stream:
+        pack(with_checksums(opened.content), stream)
     return Exported(key=key, version=opened.package.manifest.version, tree=opened.package.tree, path=out)

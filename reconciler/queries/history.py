@@ -34,7 +34,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Newest first. ``generation`` is the one in force, 0 if nothing was applied yet."""
+    """Newest first. ``generation`` is the current one, 0 if nothing was applied yet."""
 
     generation: int
     entries: tuple[HistoryEntry, ...]

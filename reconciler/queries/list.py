@@ -1,4 +1,4 @@
-"""List: everything that is installed, whoever installed it."""
+"""List: everything that is installed, also by other programs."""
 
 from __future__ import annotations
 

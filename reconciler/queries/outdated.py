@@ -51,8 +51,7 @@ class OutdatedItem:
 
     def to_document(self) -> JsonObject:
         return {
-            "kind": str(self.item.key.kind),
-            "id": self.item.key.id,
+            **self.item.key.to_document(),
             "source": self.item.source.to_full_document(),
             "range": self.item.version,
             "locked": self.locked,
@@ -73,25 +72,24 @@ def read_outdated(env: Environment, path: Path, progress: Progress = no_progress
     lock, remotes = lock_of(file, read_lock(lock_path(path))), Remotes(context_of(env, file))
     found: list[OutdatedItem] = []
     errors: dict[ItemKey, LlamagateError] = {}
-    asking = {item.key: partial(_standing, item, remotes, lock) for item in items}
-    for done, (key, standing) in enumerate(side_by_side(asking)):
+    asking = {item.key: partial(_compared, item, remotes, lock) for item in items}
+    for done, (key, compared) in enumerate(side_by_side(asking)):
         progress("asking", done, len(items))
-        if isinstance(standing, LlamagateError):
-            errors[key] = standing
+        if isinstance(compared, LlamagateError):
+            errors[key] = compared
         else:
-            found.append(standing)
+            found.append(compared)
     progress("asking", len(items), len(items))
     if errors:
         raise together(file, errors)
     return tuple(sorted(found, key=lambda one: one.item.key))
 
 
-def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockItem]) -> OutdatedItem:
+def _compared(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockItem]) -> OutdatedItem:
     remote, entry = remotes.of(item), lock.get(item.key)
     if entry is not None and (entry.source != item.source or not entry.says_where):
         entry = None
-    offers = remote.offers(item)
-    wanted = choose(offers, item.version, item_id=item.key.id, place=str(item.source))
+    wanted = choose(remote.offers(item), item)
     latest = newest_fitting(remote.offers(replace(item, source=replace(item.source, ref=""), version="*")), None)
     locked = _locked(item, entry) if entry else None
     is_older_than_latest = locked is not None and latest is not None and is_older(locked.version, latest.version)
@@ -107,7 +105,7 @@ def _standing(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockIt
 
 
 def _locked(item: DesiredItem, entry: LockItem) -> Offer:
-    """With the version that chose the package: that of a tag need not be the one that the package itself says."""
+    """What is locked, with the version by which it was chosen: that of a tag may differ from the package's own."""
     offer = Offer.of(entry)
     return replace(offer, version=next(iter(tagged_versions([offer.pin.tag], item.key.id)), entry.version))
 

@@ -14,4 +14,4 @@ from reconciler.reconcile.readers import steadily
 
 def read_plan(env: Environment, options: Options, progress: Progress = no_progress) -> Plan:
     """The plan of an apply, made again while a writer is at work."""
-    return explained(steadily(Home(env.home), lambda: propose(env, options, progress)))
+    return explained(steadily(Home(env.home), lambda: propose(env, options, progress))).plan

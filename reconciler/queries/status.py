@@ -6,13 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.errors import (
-    LlamagateError,
-    NewerDocumentError,
-    NotDesiredError,
-    StorageError,
-    UnreachableError,
-)
+from reconciler.errors import LlamagateError, NewerDocumentError, NotDesiredError, StorageError, UnreachableError
 from reconciler.fs import file_lock
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject
@@ -35,7 +29,7 @@ from reconciler.store.watched_file import read_watched
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How things stand. ``pending`` and ``refused`` count what a full apply would do and refuse.
+    """How the home is. ``pending`` and ``refused`` count what a full apply would do and refuse.
 
     ``stale`` says in words what of the lock does not fit. ``watcher`` is what the watcher last said, if one ever ran.
     """
@@ -43,13 +37,13 @@ class Status:
     in_sync: bool
     has_file: bool
     generation: int
-    pending: int
-    refused: int
+    pending: int = 0
+    refused: int = 0
     drift: tuple[Drift, ...]
     hold: Hold | None
-    transaction: TransactionState
+    transaction: TransactionState = "none"
     gateway_url: str | None
-    gateway_reachable: bool
+    gateway_reachable: bool = False
     items: tuple[ListedItem, ...]
     stale: tuple[str, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
@@ -80,7 +74,7 @@ class Status:
 
 
 def read_status(env: Environment, file: Path) -> Status:
-    """Compare the home with ``file``, or only with our record where there is no desired state in that place."""
+    """Compare the home with ``file``, or only with our record where that is no desired state."""
     home = Home(env.home)
     try:
         status = steadily(home, lambda: _status(env, file))
@@ -129,9 +123,7 @@ def _status(env: Environment, file: Path) -> Status:
         drift=plan.drift,
         hold=proposal.state.record.hold,
         suspensions=proposal.state.record.suspensions,
-        transaction="none",
         gateway_url=address_of(proposal.state.gateway, is_own_home=env.is_own_home),
-        gateway_reachable=False,
         items=list_items(proposal.state.home),
         stale=proposal.stale,
     )
@@ -148,13 +140,9 @@ def _without_file(env: Environment) -> Status:
         in_sync=not drift and registry.corrupt is None,
         has_file=False,
         generation=record.generation,
-        pending=0,
-        refused=0,
         drift=drift,
         hold=record.hold,
         suspensions=record.suspensions,
-        transaction="none",
         gateway_url=address_of(GatewaySettings(), is_own_home=env.is_own_home),
-        gateway_reachable=False,
         items=list_items(home),
     )

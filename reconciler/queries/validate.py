@@ -1,4 +1,4 @@
-"""Validate: everything that is wrong with a desired state or a package, before anyone applies it."""
+"""Validate: everything that is wrong with a desired state or a package, before it is applied."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""THE STORY of one pass: look, plan, apply. The other rooms do not know each other; this one hands values across."""
+"""THE PASS: read, resolve, decide, commit, notify the gateway. The only room that goes from room to room."""

@@ -1,4 +1,4 @@
-"""Change: one pass that makes the home match the plan, under the lock, and tells the gateway."""
+"""Change: one pass under the mutex that applies what is proposed, and notifies the gateway."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.package import Manifest
-from reconciler.model.plan import Plan
 from reconciler.reconcile.commit import commit
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.reconcile.gateway import Reload, reload_gateway, reload_if_missed
@@ -23,14 +22,9 @@ from reconciler.reconcile.outcome import GoneBack, Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.rollback import propose_return
 
-Explain = Callable[[Proposal], Plan]
-"""Fills in what changes inside each package, while the old one is still there."""
 
-
-def change(
-    env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal], *, explain: Explain | None = None
-) -> Outcome:
-    """One pass that changes the home: what ``propose`` then plans is done, all of it or nothing.
+def change(env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal]) -> Outcome:
+    """One pass that changes the home: what ``propose`` plans is done, all of it or nothing.
 
     ``file`` is the desired state that the pass may read or write. Where another program changes it or its lock before
     the change, the pass is made again. Errors say by their class whether anything was changed; see
@@ -43,8 +37,6 @@ def change(
 
         def make() -> Outcome:
             proposal = propose()
-            if explain:
-                proposal = replace(proposal, plan=explain(proposal))
             outcome = Outcome(proposal=proposal, recovered=recovered)
             return outcome if proposal.plan.refusals else _committed(outcome, listener)
 
@@ -83,7 +75,7 @@ def _inputs_if_it_may_go_back(proposal: Proposal) -> Mapping[str, Digest]:
 
 
 def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Digest]) -> GoneBack | None:
-    """Bring back the list before the change, which is still in force: the lock was held all the while."""
+    """Bring back the list before the change, which is the last one: the mutex was held all the time."""
     state = proposal.state
     number = state.record.generation
     back = propose_return(state.env, state.path, number, inputs)
@@ -95,7 +87,7 @@ def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Dige
 
 
 def _changed(proposal: Proposal) -> dict[ItemKey, Manifest | None]:
-    """What each item that the plan touches says of itself: the old and the new must both permit a reload."""
+    """The manifest of each item that the plan changes: the old and the new must both permit a reload."""
     changed: dict[ItemKey, Manifest | None] = {}
     for action in proposal.plan.actions:
         before = proposal.state.record.items.get(action.key)

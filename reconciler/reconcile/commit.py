@@ -1,4 +1,4 @@
-"""Carry out a plan: the transaction, with all that it is given; or, where only our notes change, those."""
+"""Apply a plan: the transaction, with all that it is given; or, where only the record changes, that."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.apply.stage import NewTree
-from reconciler.apply.transaction import Documents, Keeping, Transaction, transaction
+from reconciler.apply.transaction import Transaction, transaction
 from reconciler.model.config import env_references
 from reconciler.model.generation import generation_of
 from reconciler.model.ids import ItemKey
+from reconciler.model.journal import Journal
 from reconciler.model.listener import Progress
 from reconciler.model.plan import Action
 from reconciler.model.record import Record, RecordedFile
@@ -23,7 +24,7 @@ from reconciler.store.write import write_record
 
 
 def commit(proposal: Proposal, progress: Progress) -> list[str]:
-    """The transaction; or, where only our notes change, those. Returns warnings.
+    """The transaction; or, where only the record changes, that. Returns warnings.
 
     ``InputChangedError`` where an input is no longer what the plan was made from; then nothing was changed. That is
     looked at before the packages are staged, too, since a failed transaction drops what was fetched for it.
@@ -43,26 +44,23 @@ def commit(proposal: Proposal, progress: Progress) -> list[str]:
         progress("staging", len(rewriting), len(rewriting))
         for action in proposal.plan.actions:
             if needs_package(action, state.record) and not action.rewrites:
-                opened = state.store.open(proposal.parts.resolved[action.key])
-                change.keep_package(action.key, opened.package, opened.content)
+                change.keep_package(action.key, state.store.open(proposal.parts.resolved[action.key]))
         before = _with_switches(_with_sources(proposal), proposal.observed.registry)
         record = replace(next_record(before, proposal.plan, proposal.intent, staged), documents=proposal.documents)
         policy = proposal.intent.rules.policy
-        keeping = Keeping(backups=policy.backups, generations=policy.generations)
-        return change.commit(proposal.plan.actions, _documents(proposal, record), keeping)
+        return change.commit(proposal.plan.actions, _journal(proposal, record), inputs, policy)
 
 
 def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[str, RecordedFile]:
     target = proposal.intent.targets[action.key]
     opened = proposal.state.store.open(proposal.parts.resolved[action.key])
     if target.backup is not None:
-        change.stage_backup(action.key, target.backup.generation, opened.package, opened.content)
+        change.stage_backup(action.key, target.backup.generation, opened)
         return {}
     carried = proposal.parts.carried.get(action.key)
     tree = NewTree(
-        package=opened.package,
-        content=opened.content,
-        realised=realised(proposal.state.env, opened, target.config),
+        opened=opened,
+        realised=realised(proposal.state, opened, target.config),
         keep=action.keep | carried.keep if carried else action.keep,
         brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
         carried_from=carried.folder if carried else None,
@@ -71,20 +69,22 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
     return change.stage_item(action.key, tree)
 
 
-def _documents(proposal: Proposal, record: Record) -> Documents:
-    edits = registry_edits(proposal.plan, proposal.intent, proposal.observed, proposal.state.env.now)
-    applied_at = registry_time(proposal.state.env.now)
-    generation = generation_of(
-        record, applied_at=applied_at, command=proposal.state.env.command, list_of=proposal.parts.list_of
-    )
-    return Documents(
-        edits=edits.edits,
-        before=edits.before,
-        rebuilt=tuple(proposal.observed.registry.entries.values()) if proposal.observed.corrupt else None,
+def _journal(proposal: Proposal, record: Record) -> Journal:
+    """All but its moves."""
+    env, observed, previous = proposal.state.env, proposal.observed, proposal.state.previous_record
+    edits, before = registry_edits(proposal.plan, proposal.intent, observed, env.now)
+    applied_at = registry_time(env.now)
+    generation = generation_of(record, applied_at=applied_at, command=env.command, list_of=proposal.parts.list_of)
+    return Journal(
+        txn=f"{record.generation}",
+        generation=record.generation,
+        moves=(),
+        edits=edits,
+        before=before,
+        rebuilt=tuple(observed.registry.entries.values()) if observed.corrupt else None,
         record=_text(record_bytes(record)),
-        previous_record=None if proposal.state.previous_record is None else _text(proposal.state.previous_record),
+        previous_record=None if previous is None else _text(previous),
         generation_text=_text(generation_bytes(generation)),
-        inputs=proposal.parts.inputs,
     )
 
 
@@ -94,33 +94,30 @@ def _text(document: bytes) -> str:
 
 
 def _note(proposal: Proposal) -> None:
+    """Write what the pass has found into the record, where it says something else."""
+    state, speaker = proposal.state, proposal.intent.speaker
     record = _with_switches(_with_sources(proposal), proposal.observed.registry)
-    if proposal.intent.speaker.speaks_for is not None:
-        record = replace(
-            record, owners={**record.owners, proposal.intent.speaker.speaks_for: proposal.intent.speaker.file}
-        )
+    if speaker.speaks_for is not None:
+        record = replace(record, owners={**record.owners, speaker.speaks_for: speaker.file})
     if proposal.intent.pause.ends:
         record = replace(record, hold=None)
-    if proposal.state.previous_record is not None and proposal.documents:
+    if state.previous_record is not None and proposal.documents:
         record = replace(record, documents=proposal.documents)
-    if record != proposal.state.record:
-        write_record(proposal.state.home, record)
+    if record != state.record:
+        write_record(state.home, record)
 
 
 def _with_sources(proposal: Proposal) -> Record:
     """The record, naming what changes no file: where the file takes an item from now, and what it depends on."""
+    record = proposal.state.record
     moved = {
         key: replace(recorded, source=target.source, source_stamp=target.source_stamp, depends_on=target.depends_on)
         for key, target in proposal.intent.targets.items()
-        if (recorded := proposal.state.record.items.get(key)) is not None
+        if (recorded := record.items.get(key)) is not None
         and (recorded.owner, recorded.tree) == (proposal.intent.speaker.speaks_for, target.tree)
         and (recorded.source, recorded.depends_on) != (target.source, target.depends_on)
     }
-    return (
-        replace(proposal.state.record, items={**proposal.state.record.items, **moved})
-        if moved
-        else proposal.state.record
-    )
+    return replace(record, items={**record.items, **moved}) if moved else record
 
 
 def _with_switches(record: Record, registry: Registry) -> Record:

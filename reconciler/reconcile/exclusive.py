@@ -1,4 +1,4 @@
-"""One writer at a time, and what a crash left is settled first."""
+"""One writer at a time, and what a crash left: it is finished or undone first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
-from reconciler.errors import StorageError
+from reconciler.errors import telling
 from reconciler.fs import durable, file_lock
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -18,12 +18,10 @@ from reconciler.store.desired_file import lock_path
 
 
 def settle(home: Home, file: Path) -> Recovered:
-    """Finish or undo what a crash left, in the home and beside ``file``. The caller holds the lock."""
-    try:
+    """Finish or undo what a crash left, in the home and beside ``file``. The caller holds the mutex."""
+    with telling("what an interrupted command left could not be removed"):
         for path in (lock_path(file), file):
             durable.discard_temporary(path)
-    except OSError as error:
-        raise StorageError.of(error, "what an interrupted command left could not be removed") from error
     return recovery.recover(home)
 
 
@@ -36,12 +34,10 @@ def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
 
 
 def prepare_home(env: Environment, notice: Notice) -> None:
-    """Make our folder, if it is not there yet, and tell who else could write into it."""
+    """Make our folder, if it is not there yet, and warn if everyone may write into it."""
     home = Home(env.home)
-    try:
+    with telling("nothing was changed"):
         durable.make_folders(home.ours)
         mode = home.ours.stat().st_mode
-    except OSError as error:
-        raise StorageError.of(error, "nothing was changed") from error
     if mode & stat.S_IWOTH:
         notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")

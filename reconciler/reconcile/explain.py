@@ -1,4 +1,4 @@
-"""Explain: what changes inside each package of a plan."""
+"""What changes inside each package of a plan."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from reconciler.errors import LlamagateError
 from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action
 from reconciler.model.record import RecordItem
 from reconciler.packages.realise import configured
 from reconciler.planning.manifest_diff import manifest_diff, secret_places
 from reconciler.reconcile.proposal import Proposal
 
 
-def explained(proposal: Proposal) -> Plan:
-    """The plan with what changes inside each package: its files, and its manifest value by value."""
-    if not proposal.plan.actions:
-        return proposal.plan
+def explained(proposal: Proposal) -> Proposal:
+    """With what changes inside each package: its files, and its manifest value by value. The old one is still there."""
     actions = tuple(replace(action, diff=_diff(proposal, action)) for action in proposal.plan.actions)
-    return replace(proposal.plan, actions=actions)
+    return replace(proposal, plan=replace(proposal.plan, actions=actions))
 
 
 def _diff(proposal: Proposal, action: Action) -> JsonObject:

@@ -1,4 +1,4 @@
-"""Tell the gateway: one reload after a change, and a look at what it then serves."""
+"""Notify the gateway: one reload after a change, and a comparison with what it then serves."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Changed = Mapping[ItemKey, Manifest | None]
 """The items that a change touched, with what each said of itself before or says now, where that is known."""
 
 ReloadState = Literal["Reloaded", "NotServed", "NotSeen", "RestartNeeded"] | Cause
-_UNHURT: Final = ("NotServed", "NotSeen", "RestartNeeded")
-"""The gateway took the call, and what it serves is not, or not known to be, as it should be."""
+_NOTIFIED: Final = ("NotServed", "NotSeen", "RestartNeeded")
+"""The gateway was notified, but what it serves is not, or not known to be, as it should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """How telling the gateway went. ``message`` is for people: what happened and, where it failed, what to do.
+    """How notifying the gateway went. ``message`` is for people: what happened and, where it failed, what to do.
 
-    ``notes`` name each item that is not served as it should be. ``again`` is false where telling it again is of no
-    use: nobody listens, or it has no extensions to reload.
+    ``notes`` name each item that is not served as it should be. ``again`` is false where it is useless to try again:
+    nothing listens there, or it has no extensions to reload.
     """
 
     state: ReloadState
@@ -50,10 +50,10 @@ class Reload:
 
 
 def reload_gateway(env: Environment, settings: GatewaySettings, changed: Changed | None = None) -> Reload | None:
-    """Tell the gateway where there may be one, look at what it serves, and note that it was told.
+    """Notify the gateway where there may be one, compare what it serves, and record that it was notified.
 
-    ``changed`` is ``None`` where nobody knows any more what changed. The caller holds the lock. Where the note cannot
-    be written, the gateway is told once more another time.
+    ``changed`` is ``None`` where it is not known what changed. The caller holds the mutex. Where the record cannot be
+    written, the gateway is notified once more another time.
     """
     url = address_of(settings, is_own_home=env.is_own_home)
     if settings.reload == "off" or url is None:
@@ -62,7 +62,7 @@ def reload_gateway(env: Environment, settings: GatewaySettings, changed: Changed
     home = Home(env.home)
     record, _ = read_record(home)
     reload = _reload(gateway, home, record, {**_since_told(home, record), **(changed or {})})
-    is_told = reload.reloaded or (reload.state in _UNHURT and settings.reload != "required")
+    is_told = reload.reloaded or (reload.state in _NOTIFIED and settings.reload != "required")
     if is_told and record.told_generation != record.generation:
         with suppress(StorageError):
             write_record(home, replace(record, told_generation=record.generation))
@@ -70,7 +70,7 @@ def reload_gateway(env: Environment, settings: GatewaySettings, changed: Changed
 
 
 def reload_if_missed(env: Environment, settings: GatewaySettings, record: Record) -> Reload | None:
-    """Tell a gateway that missed the last change. One that is down gets no word, unless it is required."""
+    """Notify a gateway that missed the last change; ``None`` also for one that is down, unless it is required."""
     if record.told_generation == record.generation:
         return None
     outcome = reload_gateway(env, settings)
@@ -129,7 +129,7 @@ def _expected(home: Home, record: Record) -> list[Expected]:
 
 
 def _gone(home: Home, record: Record, changed: Changed) -> frozenset[str]:
-    """The names of extensions that were there when the gateway was told last, and are not any more."""
+    """The names of extensions that were there when the gateway was notified last, and are not any more."""
     there = present_items(home) | record.items.keys()
     return frozenset(
         manifest.name if manifest else key.id
@@ -139,9 +139,9 @@ def _gone(home: Home, record: Record, changed: Changed) -> frozenset[str]:
 
 
 def _since_told(home: Home, record: Record) -> Changed:
-    """How the list differs from that of the generation that the gateway was told of last, if that is still kept.
+    """How the list differs from that of the generation of the last notification, if that is still kept.
 
-    A repair changes no list: whoever made it knows what it touched.
+    A repair changes no list: the pass that made it names what it changed.
     """
     try:
         told = read_generation(home, record.told_generation).list if record.told_generation else {}

@@ -1,4 +1,4 @@
-"""When a watcher leaves things alone."""
+"""What a watcher leaves alone: everything during a hold, and suspended items."""
 
 from __future__ import annotations
 

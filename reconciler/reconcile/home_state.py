@@ -22,7 +22,7 @@ from reconciler.store.state_files import RegistryFile, read_record, read_registr
 
 @dataclass(frozen=True, kw_only=True)
 class HomeState:
-    """``path`` is where the desired state is looked for; ``file`` is ``None`` where there is none that can be used.
+    """``path`` is that of the desired state; ``file`` is ``None`` where there is none that can be used.
 
     ``file_error`` then says why not, if there is one. Registry and disk are read when they are first asked for.
     """
@@ -62,8 +62,7 @@ class HomeState:
     @property
     def known(self) -> frozenset[ItemKey]:
         """Every item that anyone knows of."""
-        entries = (entry.key for entry in self.registry.entries.values())
-        return frozenset((*self.record.items, *self.present, *entries))
+        return frozenset((*self.record.items, *self.present, *self.registry.keys))
 
     @property
     def file_warnings(self) -> tuple[str, ...]:
@@ -79,7 +78,7 @@ class HomeState:
         return replace(self, gateway=replace(self.gateway, reload="off"))
 
     def manifest_of(self, key: ItemKey) -> Manifest | None:
-        """What an item says of itself, whoever installed it; ``None`` where there is no valid package."""
+        """What the package of an item says; ``None`` where it is no valid one. It need not be installed by us."""
         recorded = self.record.items.get(key)
         if recorded is not None:
             return recorded.manifest
@@ -87,19 +86,19 @@ class HomeState:
 
     def listed_item(self, key: ItemKey) -> DesiredItem | None:
         """What the file at hand says of an item."""
-        return _listed(self.file, key) if self.file is not None else None
+        return self.file.desired.find(key) if self.file is not None else None
 
     def holders(self, registry: Registry) -> dict[str, ItemKey]:
-        """Each id, whatever its case, and the item that has it: what we recorded, else what ``registry`` names."""
+        """Each id in lower case, and the item that has it: what we recorded, else what ``registry`` names."""
         found: dict[str, ItemKey] = {}
-        for key in (*self.record.items, *(entry.key for entry in registry.entries.values())):
+        for key in (*self.record.items, *registry.keys):
             if key in self.present:
                 found.setdefault(key.id.casefold(), key)
         return found
 
 
 def read_home_state(env: Environment, path: Path, *, needs_file: bool = False) -> HomeState:
-    """Read it. ``path`` need not exist; what is there must be usable only where the command ``needs_file``."""
+    """Read it. ``path`` need not exist; a file that cannot be used is an error where the command ``needs_file``."""
     home = Home(env.home)
     record, previous_record = read_record(home)
     file, error = _at_hand(path, record)
@@ -144,11 +143,11 @@ class ListedBy:
     item: DesiredItem | None
 
 
-def listed_by(state: HomeState, key: ItemKey) -> ListedBy | None:
-    """The file that lists an item: the one at hand, else the one of the owner who installed it."""
+def listed_by(state: HomeState, key: ItemKey, *, saving: bool) -> ListedBy | None:
+    """The file that lists an item: the one at hand, unless the command is ``saving`` there, else that of its owner."""
     item = state.listed_item(key)
     if item is not None:
-        return ListedBy(state.path, item)
+        return None if saving else ListedBy(state.path, item)
     recorded = state.record.items.get(key)
     if recorded is None or recorded.owner is None:
         return None
@@ -159,13 +158,9 @@ def listed_by(state: HomeState, key: ItemKey) -> ListedBy | None:
     if not path.is_file():
         return None
     try:
-        item = _listed(read_desired(path), key)
+        item = read_desired(path).desired.find(key)
     except NotDesiredError:
         return None
     except LlamagateError:
         return ListedBy(path, None)
     return ListedBy(path, item) if item else None
-
-
-def _listed(file: DesiredFile, key: ItemKey) -> DesiredItem | None:
-    return next((item for item in file.desired.items if item.key == key), None)

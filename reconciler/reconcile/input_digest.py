@@ -1,4 +1,4 @@
-"""The input of a pass as one digest: the file, its lock and what lies at its local sources, by content.
+"""The input of a pass as one digest: the file, its lock and what is at its local sources, by content.
 
 A hold is set against it, and the watcher makes one attempt on it.
 """
@@ -30,9 +30,9 @@ class Inputs:
     _contents: dict[Path, tuple[str, str]] = field(default_factory=dict)
 
     def digest(self, file: Path, writing: Mapping[Path, bytes] = MappingProxyType({})) -> Digest:
-        """The digest of ``file`` with its lock and its local sources. Whatever cannot be read is a content of its own.
+        """The digest of ``file`` with its lock and its local sources. Why a file cannot be read counts as its content.
 
-        What is remote stands for itself: its pin is in the lock. ``writing`` holds what is about to be written.
+        A remote package counts by its pin, which is in the lock. ``writing`` holds what is about to be written.
         """
         file = file.absolute()
         lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
@@ -41,7 +41,7 @@ class Inputs:
         return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
     def sources(self, file: Path) -> tuple[Path, ...]:
-        """Where the local packages of ``file`` lie; nowhere while it cannot be read."""
+        """Where the local packages of ``file`` are; nothing while it cannot be read."""
         file = file.absolute()
         data = _bytes(file)
         if not isinstance(data, bytes):

@@ -1,4 +1,4 @@
-"""The inputs beside the home are only written as long as they are what the pass has read; else it is made again."""
+"""The inputs beside the home are written only while they are what the pass has read; else the pass is made again."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from reconciler.apply.inputs import check_inputs, inputs_written
-from reconciler.errors import InputChangedError
+from reconciler.errors import InputChangedError, telling
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice
-from reconciler.store.write import telling
 
 _PASSES: Final = 3
 _Made = TypeVar("_Made")

@@ -1,4 +1,4 @@
-"""What a pass is to bring about: the intent of a whole file, and that of a command before it says what it wants."""
+"""What a pass should bring about: the intent of a whole file, and the empty one that a command fills in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.errors import InputError
-from reconciler.model.desired import DesiredItem, section_of
+from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.ids import ItemKey
 from reconciler.planning.intent import Intent, Pause, Rules, Speaker, Target
 from reconciler.reconcile.home_state import HomeState
@@ -32,7 +32,7 @@ def intent_of_file(
 
 
 def intent_of_command(state: HomeState, *, saves_for: str | None = None) -> Intent:
-    """The intent of a command that wants nothing yet."""
+    """The empty intent of a command, for a function in ``planning.intents`` to fill in."""
     return Intent(
         speaker=Speaker(owner=None, file=str(state.path.absolute()), saves_for=saves_for),
         home=str(state.home.root),
@@ -46,9 +46,9 @@ def _rules(state: HomeState) -> Rules:
 
 
 def _target(state: HomeState, file: DesiredFile, item: DesiredItem, found: Resolved) -> Target:
-    missing = unset_variables(state.env, item.config)
+    missing = unset_variables(state, item.config)
     if missing:
-        place = (section_of(item.key.kind), item.key.id, "config")
+        place = (*place_of(item.key), "config")
         faults = [file.fault((*place, *at), f"the environment variable {name} is not set") for at, name in missing]
         raise InputError(str(faults[0]), faults=faults, advice="set it, or take it out of the config")
     target = target_for(state, found, item.config)

@@ -52,7 +52,7 @@ def _name(state: HomeState, key: ItemKey) -> str | None:
 
 
 def check_known(item: str, record: Record, file: Path) -> None:
-    """A typing error must not pass for an order."""
+    """A typing error must not pass for an item: it is installed, or listed in ``file``."""
     known = {key.id for key in record.items}
     try:
         known |= {one.key.id for one in read_desired(file).desired.items} if file.exists() else set()

@@ -18,9 +18,9 @@ _NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoneBack:
-    """A change that a required gateway did not serve was taken back: the list of generation ``to`` is in force again.
+    """A change that a required gateway did not serve was taken back: the list of generation ``to`` was brought back.
 
-    It is ``generation`` now, and a hold keeps it. ``reload`` tells how the gateway took that.
+    It is ``generation`` now, and a hold keeps it. ``reload`` says how notifying the gateway of that went.
     """
 
     to: int
@@ -30,7 +30,7 @@ class GoneBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an apply did; nothing where the plan holds refusals. ``reload`` is ``None`` where no gateway was told."""
+    """What a pass did; nothing where the plan holds refusals. ``reload`` is ``None`` where no gateway was notified."""
 
     proposal: Proposal
     recovered: Recovered
@@ -49,7 +49,7 @@ class Outcome:
 
     @property
     def reload_error(self) -> LlamagateError | None:
-        """What to say where a gateway that must serve the change does not."""
+        """The error where a gateway that must serve the change does not."""
         if self.gone_back is not None:
             return RolledBackError(
                 f"the gateway does not serve the change: the list of generation {self.gone_back.to} was brought back "
@@ -64,13 +64,13 @@ class Outcome:
 
     @property
     def generation(self) -> int:
-        """The generation that is in force now."""
+        """The current generation."""
         if self.gone_back is not None:
             return self.gone_back.generation
         return self.plan.generation + (self.plan.changes and not self.plan.refusals)
 
     def document(self) -> JsonObject:
-        """The plan's document, with the generation that is now in force and what went wrong afterwards."""
+        """The plan's document, with the current generation and the warnings of the change."""
         document = self.plan.to_document()
         document["generation"] = self.generation
         document["warnings"] = [*self.plan.warnings, *self.warnings]

@@ -1,4 +1,4 @@
-"""A proposal: a plan, and all that is needed to carry it out."""
+"""A proposal: a plan, and all that is needed to apply it."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Carried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a plan needs besides its intent to be carried out.
+    """What is needed besides plan and intent to apply a plan.
 
-    ``resolved`` says which package each target is; its bytes are the store's. ``inputs`` are written with the change,
-    or looked at just before it. ``list_of`` is the generation whose list comes back, if so. ``against`` is a file that
-    says otherwise, or may. ``migrates``: whether there are packages of a gateway's old folder.
+    ``resolved`` says which package each target is; the package store opens it. ``inputs`` are written with the change,
+    or compared just before it. ``list_of`` is the generation whose list comes back, if one does. ``against`` is a file
+    that says otherwise, or may. ``migrates``: whether there are packages in a gateway's old folder.
     """
 
     resolved: Mapping[ItemKey, Resolved] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Proposal:
 
 
 def needs_package(action: Action, record: Record) -> bool:
-    """Whether the package is needed to carry out ``action``: it is written, or comes into the record as it stands."""
+    """Whether ``action`` needs the package: its files are written, or it is new in the record."""
     if action.after is None:
         return False
     recorded = record.items.get(action.key)

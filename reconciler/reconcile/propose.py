@@ -1,4 +1,4 @@
-"""Propose: read everything, decide, and fetch what is needed for it. The home is not changed here."""
+"""Propose: read everything, decide, and fetch what the plan needs. Of the home, only the cache is written."""
 
 from __future__ import annotations
 
@@ -27,17 +27,15 @@ from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, re
 
 
 def propose(env: Environment, options: Options, progress: Progress = no_progress) -> Proposal:
-    """Desired state, lock, record and home in; a plan out, and every package that it needs in the cache.
+    """The plan of a pass over a file; every package that it needs is in the cache then, or at its local source.
 
     ``InputError`` with every fault of the inputs; ``LockStaleError`` where ``options.locked`` forbids to re-pin.
     """
     state = read_home_state(env, options.file, needs_file=True)
-    file = state.file or read_desired(options.file)  # says that there is none
+    file = state.file or read_desired(options.file)  # the error that says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
     lock = read_lock(lock_path(file.path), known=state.record.documents)
-    resolver = Resolver(
-        file=file, record=state.record, store=state.store, context=context_of(env, file), progress=progress
-    )
+    resolver = Resolver(file=file, record=state.record, store=state.store, context=context_of(env, file, progress))
     parts = partition(file.desired.items, lock_of(file, lock))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
     pins = pins_of(file, lock, entries_of(file, resolved))
@@ -63,7 +61,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
 
 
 def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None) -> Proposal:
-    """The plan of a command. One that a file contradicts is made, says so, and sets a hold."""
+    """The plan of a command. Where a file says otherwise, the plan has a warning and sets a hold."""
     parts = parts or Parts()
     observed = observed_for(state, intent)
     plan = make_plan(intent, state.record, observed)
@@ -84,7 +82,7 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
 
 
 def observed_for(state: HomeState, intent: Intent) -> Observed:
-    """The home, as far as ``intent`` asks for it."""
+    """The home, as far as ``intent`` needs it."""
     registry, recorded = state.registry_file, state.record.items
     rebuilt = rebuilt_registry(state.home, state.record, state.env.now) if registry.corrupt else registry.registry
     paths: dict[ItemKey, Collection[str]] = {key: target.files.keys() for key, target in intent.targets.items()}
@@ -95,7 +93,7 @@ def observed_for(state: HomeState, intent: Intent) -> Observed:
 
 
 def _unchanged(pins: Pins) -> Pins:
-    """What the lock says is right, and how it is written is left alone. ``LockStaleError`` where it is not."""
+    """The pins, with the lock left as it is written. ``LockStaleError`` where it does not fit."""
     if pins.stale:
         raise LockStaleError(f"{pins.old.path} does not fit: " + "; ".join(pins.stale))
     return replace(pins, data=pins.old.data)

@@ -1,4 +1,4 @@
-"""Read: what readers show, without a lock and without recovering anything."""
+"""Read while others may write: without the mutex, and without recovering anything."""
 
 from __future__ import annotations
 

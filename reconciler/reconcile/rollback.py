@@ -58,7 +58,7 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
     if recorded and (recorded.tree, recorded.config) == (item.tree, item.config):
         found, target = recorded_as_resolved(recorded), as_recorded(recorded)
     else:
-        missing = unset_variables(state.env, item.config)
+        missing = unset_variables(state, item.config)
         if missing:
             message = f"{item.key.id} was configured with the environment variable {missing[0][1]}, which is not set"
             raise InputError(message, advice="set it and run the command again")
@@ -72,7 +72,7 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
 
 
 def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
-    """The package of a generation's item, if it is kept."""
+    """The package of a generation's item; ``None`` where the cache does not have it."""
     opened = state.store.find_kept(item.tree, name=item.key.id)
     if opened is None:
         return None
@@ -80,7 +80,7 @@ def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
 
 
 def _carried(state: HomeState, target: Target) -> Carried | None:
-    """Where the local files of an item come from that is gone: its newest backup, but for what the package brought."""
+    """The local files of an item that is gone: those in its newest backup that the package did not bring."""
     if target.key in state.present:
         return None
     number = max(backups_of(state.home, target.key), default=None)

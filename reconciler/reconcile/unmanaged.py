@@ -19,8 +19,8 @@ def unmanaged_package(
 ) -> tuple[Resolved, Target]:
     """The package in ``folder``, and the item ``key`` as it is there. ``InputError`` where there is no package.
 
-    Files at the paths ``local`` are not the package's. It has no source of its own: it is said to come from the item's
-    place, and the cache keeps it.
+    Files at the paths ``local`` are not the package's. It has no source of its own: its source is the item's folder,
+    and the cache keeps it.
     """
     is_mutable, name = mutable_matcher(state.policy.mutable), str(folder)
     content = open_installed(

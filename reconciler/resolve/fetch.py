@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from reconciler.errors import InputError, LlamagateError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
-from reconciler.model.listener import Progress
 from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
 from reconciler.resolve.choose import choose
@@ -33,35 +32,26 @@ class _Chosen:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """What one remote has of the items that are asked of it."""
-
-    chosen: tuple[_Chosen, ...]
-    errors: Mapping[ItemKey, LlamagateError]
-
-
 def fetch_all(
-    requests: Sequence[Request], store: PackageStore, context: SourceContext, progress: Progress
+    requests: Sequence[Request], store: PackageStore, context: SourceContext
 ) -> tuple[dict[ItemKey, Resolved], dict[ItemKey, LlamagateError]]:
     """Fetch every item: what each is, or what is wrong with it. A remote is asked once for all its items."""
-    context = replace(context, progress=progress)
     groups, errors = _by_remote(requests, Remotes(context))
     chosen: list[_Chosen] = []
     for _, choice in side_by_side({number: partial(_choose, *group) for number, group in groups.items()}):
         if isinstance(choice, LlamagateError):
             raise choice
-        chosen += choice.chosen
-        errors |= choice.errors
+        chosen += choice[0]
+        errors |= choice[1]
     found: dict[ItemKey, Resolved] = {}
     fetching = {one.item.key: partial(_fetched, one, store, context) for one in chosen}
     for done, (key, arrived) in enumerate(side_by_side(fetching)):
-        progress("fetching", done, len(fetching))
+        context.progress("fetching", done, len(fetching))
         if isinstance(arrived, LlamagateError):
             errors[key] = arrived
         else:
             found[key] = arrived
-    progress("fetching", len(fetching), len(fetching))
+    context.progress("fetching", len(fetching), len(fetching))
     return found, errors
 
 
@@ -81,7 +71,8 @@ def _by_remote(
     return groups, errors
 
 
-def _choose(remote: Remote, requests: Sequence[Request]) -> _Choice:
+def _choose(remote: Remote, requests: Sequence[Request]) -> tuple[list[_Chosen], dict[ItemKey, LlamagateError]]:
+    """What one remote has of the items that are asked of it, and what is wrong with the others."""
     chosen: list[_Chosen] = []
     errors: dict[ItemKey, LlamagateError] = {}
     for item, entry in requests:
@@ -90,20 +81,20 @@ def _choose(remote: Remote, requests: Sequence[Request]) -> _Choice:
         except LlamagateError as error:
             errors[item.key] = error
     errors |= _bring(remote, chosen)
-    return _Choice(tuple(one for one in chosen if one.item.key not in errors), errors)
+    return [one for one in chosen if one.item.key not in errors], errors
 
 
-def _bring(remote: Remote, wanted: Sequence[_Chosen]) -> dict[ItemKey, LlamagateError]:
+def _bring(remote: Remote, chosen: Sequence[_Chosen]) -> dict[ItemKey, LlamagateError]:
     """Fetch together what can be. Where one of them is not there, halves are tried: the others are not to blame."""
     try:
-        remote.bring([one.offer for one in wanted])
+        remote.bring([one.offer for one in chosen])
     except UnknownCommitError as error:
-        if len({one.offer.pin.commit for one in wanted}) > 1:
-            half = len(wanted) // 2
-            return _bring(remote, wanted[:half]) | _bring(remote, wanted[half:])
-        return {one.item.key: _not_there(one, error) for one in wanted}
+        if len({one.offer.pin.commit for one in chosen}) > 1:
+            half = len(chosen) // 2
+            return _bring(remote, chosen[:half]) | _bring(remote, chosen[half:])
+        return {one.item.key: _not_there(one, error) for one in chosen}
     except LlamagateError as error:
-        return {one.item.key: error for one in wanted}
+        return {one.item.key: error for one in chosen}
     return {}
 
 
@@ -116,8 +107,7 @@ def _not_there(chosen: _Chosen, error: LlamagateError) -> LlamagateError:
 
 def _chosen(remote: Remote, item: DesiredItem, entry: LockItem | None) -> _Chosen:
     if entry is None:
-        offers, name = remote.offers(item), str(item.source)
-        return _Chosen(item, remote, choose(offers, item.version, item_id=item.key.id, place=name))
+        return _Chosen(item, remote, choose(remote.offers(item), item))
     offer = Offer.of(entry)
     notes = () if remote.holds(offer) else remote.confirm(item, offer)
     return _Chosen(item, remote, offer, notes)

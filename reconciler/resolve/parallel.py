@@ -1,6 +1,6 @@
 """Side by side: tasks that mostly wait for others, a few at a time.
 
-Whoever is interrupted waits for none of them: their threads end with the process.
+A process that is interrupted does not wait for them: their threads end with it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def side_by_side(tasks: Mapping[K, Callable[[], T]]) -> Iterator[tuple[K, T | Ll
         for key, task in _left(waiting):
             try:
                 done.put((key, task()))
-            except BaseException as error:  # whoever waits for the outcome raises it
+            except BaseException as error:  # raised where the outcome is taken
                 done.put((key, error))
 
     for _ in range(min(AT_ONCE, len(tasks))):

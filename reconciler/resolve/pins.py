@@ -105,7 +105,7 @@ class Pins:
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """The desired state, to be looked at again, and the lock, which is written where its bytes differ."""
+        """The desired state, to be compared again, and the lock, which is written where its bytes differ."""
         path, count = self.old.path, len(self.stale)
         entries = f"{count} {'entry' if count == 1 else 'entries'} renewed"
         said = f"wrote {path}: {entries}" if count else f"rewrote {path}: the same entries, in the usual form"

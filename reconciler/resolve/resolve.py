@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
-from reconciler.model.desired import DesiredItem, section_of
+from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -32,7 +32,6 @@ class Resolver:
     record: Record
     store: PackageStore
     context: SourceContext
-    progress: Progress = no_progress
 
     def resolve(self, parts: Partition, *, only: Collection[str] = (), locked: bool = False) -> dict[ItemKey, Resolved]:
         """Resolve the items; ``only`` narrows that to these ids and what they depend on.
@@ -51,7 +50,7 @@ class Resolver:
             errors |= failed
             needed = {name for item in wave.items for name in _needs(item, new.get(item.key))} - done if only else set()
             wave, done = parts.only(needed), done | needed
-        self.progress("reading", len(found), len(found))
+        self.context.progress("reading", len(found), len(found))
         if errors:
             raise together(self.file, errors)
         return found
@@ -75,7 +74,7 @@ class Resolver:
         errors: dict[ItemKey, LlamagateError] = {}
         requests: list[Request] = [(item, None) for item, _ in parts.undecided]
         for done, (item, entry, resolve) in enumerate(tasks := [*self._tasks(parts)]):
-            self.progress("reading", done, len(tasks))
+            self.context.progress("reading", done, len(tasks))
             try:
                 resolved = resolve()
             except LlamagateError as error:
@@ -119,7 +118,7 @@ class Resolver:
         else:
             opened = self.store.find(entry.tree, name=name)
             if opened is None:
-                self._check_is_missing(entry)
+                self._check_is_not_damaged(entry)
                 return None
             found = package_as_resolved(opened.package, item.source, name=name)
             check(item, found.manifest)
@@ -132,7 +131,7 @@ class Resolver:
             check(item, found.manifest)
         return found
 
-    def _check_is_missing(self, entry: LockItem) -> None:
+    def _check_is_not_damaged(self, entry: LockItem) -> None:
         path = self.store.home.cached(entry.tree)
         if self.context.offline and path.exists():
             message = f"{path} is damaged, or was changed: it is not the package that the lock pins"
@@ -143,7 +142,7 @@ class Resolver:
             return {}, {}
         from reconciler.resolve.fetch import fetch_all  # the door to the clients, which take time to load
 
-        return fetch_all(requests, self.store, self.context, self.progress)
+        return fetch_all(requests, self.store, self.context)
 
 
 def _needs(item: DesiredItem, resolved: Resolved | None) -> tuple[str, ...]:
@@ -156,7 +155,7 @@ def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> Lla
     faults: list[Fault] = []
     ordered = [(item.key, errors[item.key]) for item in file.desired.items if item.key in errors]
     for key, error in ordered:
-        faults.append(file.fault((section_of(key.kind), key.id), error.message))
+        faults.append(file.fault(place_of(key), error.message))
         faults += [fault for fault in error.faults if fault.line or fault.message not in error.message]
     worst = [error for _, error in ordered if not isinstance(error, UnreachableError)]
     first = (worst or [error for _, error in ordered])[0]
@@ -170,8 +169,8 @@ def resolve_path(path: Path, store: PackageStore, *, name: str) -> Resolved:
     return package_as_resolved(store.read(source, name=name).package, source, name=name)
 
 
-def context_of(env: Environment, file: DesiredFile) -> SourceContext:
-    """What the sources of ``file`` are reached with."""
+def context_of(env: Environment, file: DesiredFile, progress: Progress = no_progress) -> SourceContext:
+    """What the sources of ``file`` are read and fetched with."""
     policy = file.desired.policy
     return SourceContext(
         home=Home(env.home),
@@ -180,4 +179,5 @@ def context_of(env: Environment, file: DesiredFile) -> SourceContext:
         rules=policy.sources,
         limits=policy.limits,
         offline=env.offline,
+        progress=progress,
     )

@@ -1,4 +1,4 @@
-"""Which package an item is: a pure value. Its bytes are the package store's."""
+"""Which package an item is: a pure value. The package store opens it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class PackageStore:
         return self._remember(tree, self._open.get(tree) or self._readable(tree, name=name))
 
     def find_kept(self, tree: Digest, *, name: str) -> OpenPackage | None:
-        """As ``find``, where there is nobody else to ask: ``StorageError`` where the cache cannot be read."""
+        """As ``find``, where the package is nowhere else: ``StorageError`` where the cache cannot be read."""
         return self._remember(tree, self._open.get(tree) or self._cached(tree, name=name))
 
     def is_kept(self, tree: Digest, *, name: str) -> bool:
@@ -105,7 +105,7 @@ class PackageStore:
         return opened
 
     def _readable(self, tree: Digest, *, name: str) -> OpenPackage | None:
-        """As ``_cached``; what cannot be read is as good as missing where it can be had elsewhere."""
+        """As ``_cached``; what cannot be read counts as missing, since it may be fetched again."""
         try:
             return self._cached(tree, name=name)
         except StorageError:
@@ -129,7 +129,7 @@ class PackageStore:
         from reconciler.packages.zip.pack import pack  # only what was fetched is packed here
 
         tree = opened.package.tree
-        found, place = self._readable(tree, name=name), self.home.cached(tree)
+        found, target = self._readable(tree, name=name), self.home.cached(tree)
         if found is not None:
             return found
         try:
@@ -137,15 +137,15 @@ class PackageStore:
             with nameless.file_in(self.home.cache) as out:
                 pack(opened.content, out)
                 for _ in range(_ATTEMPTS):
-                    nameless.give_name(out, place)
+                    nameless.give_name(out, target)
                     found = self._readable(tree, name=name)
                     if found is not None:
                         return found
-                    remove_tree(place)  # what has the name is damaged; other processes may be at it too
+                    remove_tree(target)  # what has the name is damaged; other processes may be at it too
         except OSError as error:
             message = f"{error.filename or self.home.cache}: {error.strerror}; {name} was not put into the cache"
             raise StorageError(message) from error
-        raise StorageError(f"{place} is not what was just written there", advice="check the disk")
+        raise StorageError(f"{target} is not what was just written there", advice="check the disk")
 
 
 def _opened(content: Content, name: str) -> OpenPackage:

@@ -1,4 +1,4 @@
-"""What the places of one command are reached with."""
+"""What the sources of one command are read and fetched with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of source can do."""
+"""What every remote can do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Delivery:
 
 
 class Remote(Protocol):
-    """Where packages are that the lock pins: one web address, repository or catalog, asked by several threads at once.
+    """One web address, repository or catalog with packages that the lock pins. Several threads use it at once.
 
     All of it raises ``UnreachableError`` where the other side fails, ``InputError`` where it does not have what is
     asked of it, and ``RefusedError`` for what is not what it must be.
@@ -33,10 +33,10 @@ class Remote(Protocol):
         """Every package that the item may be now."""
 
     def holds(self, offer: Offer) -> bool:
-        """Whether it can be opened without asking anyone."""
+        """Whether it can be opened without asking the other side."""
 
     def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
-        """That what the lock pins has not been replaced at its place; what people should know of it."""
+        """``RefusedError`` where the remote has replaced what the lock pins; else what people should know of it."""
 
     def bring(self, offers: Sequence[Offer]) -> None:
         """Fetch together what can be fetched together, and is not held yet."""

@@ -20,19 +20,19 @@ REMOTES: Final[Mapping[SourceKind, Callable[[str, Fetching, SourceContext], Remo
     SourceKind.GIT: GitRepository,
     SourceKind.CATALOG: CatalogFolder,
 }
-"""What serves which kind of source that the lock pins: made from its absolute location."""
+"""The remote for each kind of source that the lock pins: made from its absolute location."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remotes:
-    """Every remote is made once, so that what it says is asked for once."""
+    """Every remote is made once, so that it is asked once for what it offers."""
 
     context: SourceContext
     _made: dict[tuple[SourceKind, str, Fetching], Remote] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, item: DesiredItem) -> Remote:
-        """Where the package of ``item`` is."""
+        """The remote that has the package of ``item``."""
         key = (item.source.kind, self.context.location(item.source), item.fetching)
         with self._one_at_a_time:
             if key not in self._made:

@@ -17,7 +17,7 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, section_of
+from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.lock import Lock, LockItem
@@ -73,6 +73,11 @@ class DesiredFile:
         """A fault at ``place`` in the file."""
         return yaml_text.faults_at(self.data, str(self.path), [(place, message)])[0]
 
+    def entry(self, key: ItemKey) -> Json:
+        """What it says of an item that it lists, as it is written."""
+        section, item_id = place_of(key)
+        return cast(JsonObject, self.document[section])[item_id]
+
 
 def is_gateway_configuration(keys: Collection[str]) -> bool:
     """Whether a document with these top-level keys is the gateway's own configuration and not a desired state."""
@@ -89,7 +94,7 @@ def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredF
 
 
 def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
-    """``read_desired`` for text that stands, or shall stand, at ``path``."""
+    """``read_desired`` for text that is, or will be, in the file ``path``."""
     digest = digest_bytes(data)
     document = known.get(digest)
     is_known = document is not None
@@ -235,21 +240,21 @@ def _check_items(file: DesiredFile) -> None:
     seen: dict[str, ItemKey] = {}
     faults = []
     for item in file.desired.items:
-        section = section_of(item.key.kind)
+        place = place_of(item.key)
         problem = id_problem(item.key.id)
         other = seen.setdefault(item.key.id.casefold(), item.key)
         if other != item.key:
             problem = f"the id is taken by the {other}: ids are unique across both sections, also when case is ignored"
         if problem:
-            faults.append(file.fault((section, item.key.id), problem))
-        faults += [file.fault((section, item.key.id, *place), what) for place, what in _range_problems(file, item)]
+            faults.append(file.fault(place, problem))
+        faults += [file.fault((*place, *below), what) for below, what in _range_problems(file, item)]
     if faults:
         raise InputError.of(faults, f"{file.path}: {len(faults)} faults in the desired state")
 
 
 def _range_problems(file: DesiredFile, item: DesiredItem) -> Iterator[tuple[tuple[str, ...], str]]:
     """Where below the item a range stands that is none, or is another one than the item has, and what is wrong."""
-    listed = cast(JsonObject, file.document[section_of(item.key.kind)])[item.key.id]
+    listed = file.entry(item.key)
     source = listed.get("source") if isinstance(listed, dict) else None
     inside = source.get("version") if isinstance(source, dict) else None
     if item.version is not None and (problem := range_problem(item.version)):

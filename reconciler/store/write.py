@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.errors import StorageError
+from reconciler.errors import telling
 from reconciler.fs import durable
 from reconciler.model.home import Home
 from reconciler.model.record import Record
@@ -20,14 +18,5 @@ def write(path: Path, data: bytes) -> None:
 
 
 def write_record(home: Home, record: Record) -> None:
-    """Write the record. The caller holds the home's lock."""
+    """Write the record. The caller holds the home's mutex."""
     write(home.record, record_bytes(record))
-
-
-@contextmanager
-def telling(outcome: str) -> Iterator[None]:
-    """``StorageError``, which says the ``outcome``, for what the system refuses."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError.of(error, outcome) from error

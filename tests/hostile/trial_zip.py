@@ -19,7 +19,7 @@ from reconciler.fs.tree import remove_tree
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
-from reconciler.packages.content import executables_of, read
+from reconciler.packages.content import OpenPackage, executables_of, read
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import realise
 from reconciler.packages.zip.archive import ArchiveContent, open_archive
@@ -104,7 +104,7 @@ class _Trial:
         key, stage = ItemKey(package.manifest.kind, package.manifest.id), Stage(self.home, "txn")
         stage.prepare(key.kind)
         self._writes = []
-        stage.build(key, NewTree(package=package, content=content, realised=realised))
+        stage.build(key, NewTree(opened=OpenPackage(package=package, content=content), realised=realised))
         built = stage.new(key)
         outside = [path for path in self._writes if not path.startswith(f"{built}") and not _is_plain(path)]
         assert not outside, f"staging wrote to {outside}"

@@ -65,11 +65,11 @@ class World:
         plan = self.plan()
         assert not plan.refusals
         record = next_record(self.record, plan, self.intent, {})
-        edits = registry_edits(plan, self.intent, self.observed, NOW)
+        edits, _ = registry_edits(plan, self.intent, self.observed, NOW)
         items = dict(self.observed.items)
         for action in plan.actions:
             items[action.key] = swapped(self.observed.item(action.key), action)
-        registry = self.observed.registry.edited(edits.edits)
+        registry = self.observed.registry.edited(edits)
         return World(intent=self.intent, record=record, observed=observed(registry, items))
 
 

@@ -24,6 +24,10 @@ CATALOG = Source(SourceKind.CATALOG, "https://example.org/c")
 TREE, ARCHIVE = Digest("sha256:" + "ab" * 32), Digest("sha256:" + "cd" * 32)
 
 
+def desired(version: str | None) -> DesiredItem:
+    return DesiredItem(key=KEY, source=Source(SourceKind.CATALOG, "here"), version=version)
+
+
 def offers(*versions: str) -> list[Offer]:
     """A version with ``!`` behind it was taken back."""
     return [
@@ -45,12 +49,12 @@ def offers(*versions: str) -> list[Offer]:
     ids=["newest in range", "no range", "yanked", "no prerelease", "named prerelease", "any order"],
 )
 def test_what_is_chosen(there: list[str], wanted: str | None, chosen: str) -> None:
-    assert choose(offers(*there), wanted, item_id="foo", place="here").version == chosen
+    assert choose(offers(*there), desired(wanted)).version == chosen
 
 
 def test_a_place_with_one_package_of_unknown_version_is_not_asked_for_a_range() -> None:
     only = Offer(pin=Pin(commit="ab" * 20))
-    assert choose([only], "^9", item_id="foo", place="here") is only
+    assert choose([only], desired("^9")) is only
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,7 @@ def test_a_place_with_one_package_of_unknown_version_is_not_asked_for_a_range() 
 )
 def test_where_none_fits(there: list[str], wanted: str | None, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        choose(offers(*there), wanted, item_id="foo", place="here")
+        choose(offers(*there), desired(wanted))
     assert caught.value.message == message
 
 

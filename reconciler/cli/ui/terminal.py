@@ -108,7 +108,7 @@ def _to_stdout(text: str, *, flush: bool = False) -> None:
         if flush:
             sys.stdout.flush()
     except BrokenPipeError:
-        silence(sys.stdout)  # whoever read our output had enough: that is no failure
+        silence(sys.stdout)  # the reader of our output had enough: that is no failure
     except OSError as error:
         silence(sys.stdout)
         message = f"standard output: {error.strerror}; the command itself was carried out"

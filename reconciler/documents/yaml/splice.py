@@ -50,7 +50,7 @@ def texts_without(text: str, path: tuple[str, ...]) -> Iterator[str]:
 
 
 def texts_with_block(text: str, key: str, value: JsonObject) -> Iterator[str]:
-    """``text`` with the top-level entry ``key`` written anew in its own lines, or put at the end of the document."""
+    """``text`` with the top-level entry ``key`` written again in its own lines, or put at the end of the document."""
     spans = read_spans(text, (key,))
     mapping = spans.mappings[0] if spans.mappings else None
     entry = mapping.find(key) if mapping else None

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.fs.descriptor import CREATE, PLAIN, READ, READ_FOLDER, write_all
+from reconciler.fs.descriptor import CREATE, PLAIN, READ, READ_FOLDER, opened, write_all
 from reconciler.host.errors import RunError
 from reconciler.model.ids import path_problem
 
 _APPEND: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN | getattr(os, "O_NONBLOCK", 0)
+_MODE: Final = 0o644
 _TEMPORARY: Final = ".llamagate-host"
 
 
@@ -32,7 +33,7 @@ class ItemFiles:
     def read(self, path: str) -> str:
         """The text of a file. ``RunError`` where it is none, is too large or is outside the item."""
         path = _inside(path)
-        with self._parent(path) as folder, _opened(_name(path), READ, folder) as descriptor:
+        with self._parent(path) as folder, opened(_name(path), READ, folder=folder) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise RunError(f"{path} is no regular file")
             with os.fdopen(descriptor, "rb", closefd=False) as stream:
@@ -47,7 +48,7 @@ class ItemFiles:
         temporary = f"{_TEMPORARY}-{os.urandom(8).hex()}"
         with self._parent(path, make=True) as folder:
             try:
-                with _opened(temporary, CREATE, folder) as descriptor:
+                with opened(temporary, CREATE, _MODE, folder=folder) as descriptor:
                     write_all(descriptor, data)
                 os.replace(temporary, _name(path), src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
@@ -59,7 +60,7 @@ class ItemFiles:
     def append(self, path: str, data: bytes) -> str:
         """Add to the end of the file, in one write; else as ``write``."""
         path = self._writable(path, data)
-        with self._parent(path, make=True) as folder, _opened(_name(path), _APPEND, folder) as descriptor:
+        with self._parent(path, make=True) as folder, opened(_name(path), _APPEND, _MODE, folder=folder) as descriptor:
             write_all(descriptor, data)
         return path
 
@@ -86,15 +87,6 @@ class ItemFiles:
                 os.close(descriptor)
         except OSError as error:
             raise RunError(f"{path} cannot be used: {error.strerror}") from error
-
-
-@contextmanager
-def _opened(name: str, flags: int, folder: int) -> Iterator[int]:
-    descriptor = os.open(name, flags, 0o644, dir_fd=folder)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _name(path: str) -> str:

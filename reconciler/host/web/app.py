@@ -32,7 +32,7 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 
 def make_app(runtime: Runtime, *, local_only: bool = False) -> Starlette:
-    """The application. Whoever serves it has started ``runtime``, and closes it. ``local_only`` as for ``Access``."""
+    """The application. Its caller has started ``runtime``, and closes it. ``local_only`` as for ``Access``."""
     settings = runtime.settings
     return _Gate(runtime, Access(api_key=settings.api_key, rate=settings.rate, local_only=local_only)).app()
 

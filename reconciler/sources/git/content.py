@@ -22,7 +22,7 @@ from reconciler.packages.names import notes_on
 from reconciler.packages.survey import Survey
 from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
 
-_MEND: Final = "mend the repository"
+_REPAIR: Final = "mend the repository"
 _ENTRY_BYTES: Final = 300
 """What an entry of a tree takes at most: mode, the longest good name and id."""
 _MAX_TREE_BYTES: Final = 16 << 20
@@ -96,9 +96,9 @@ def _root(objects: Objects, commit: str, name: str) -> str:
         rule = f"{commit} is a {error.kind} and no commit"
         raise refusal(name, rule, advice="name a branch, a tag or a commit") from error
     except TooLargeError as error:
-        raise refusal(name, f"the commit has {error.size} bytes", advice=_MEND) from error
+        raise refusal(name, f"the commit has {error.size} bytes", advice=_REPAIR) from error
     if not (match := _TREE_LINE.match(data)):
-        raise refusal(name, "the commit is malformed", advice=_MEND)
+        raise refusal(name, "the commit is malformed", advice=_REPAIR)
     return match[1].decode()
 
 
@@ -138,7 +138,7 @@ class _TreeWalk(Survey):
             path = prefix + entry.name
             is_folder = entry.mode == _Mode.FOLDER
             if "/" in entry.name:
-                raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_MEND)
+                raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_REPAIR)
             self.enter(path, folder=is_folder)
             if is_ignored(f"{path}/" if is_folder else path):
                 self.ignored.append(path)
@@ -153,12 +153,12 @@ class _TreeWalk(Survey):
         if entry.mode == _Mode.SUBMODULE:
             raise refusal(self.name, "is a submodule", entry=path, advice="commit its files instead")
         if entry.mode not in _FILES:
-            raise refusal(self.name, "is no regular file or folder", entry=path, advice=_MEND)
+            raise refusal(self.name, "is no regular file or folder", entry=path, advice=_REPAIR)
         try:
             blob = self.objects.blob(entry.oid)
         except OtherKindError as error:
             rule = f"is listed as a file and is a {error.kind}"
-            raise refusal(self.name, rule, entry=path, advice=_MEND) from error
+            raise refusal(self.name, rule, entry=path, advice=_REPAIR) from error
         self.enter_size(path, blob.size)
         sha256, is_executable = self._hash(path, blob), entry.mode == _Mode.EXECUTABLE
         self.files.append(FileEntry(path=path, sha256=sha256, size=blob.size, executable=is_executable))
@@ -181,12 +181,12 @@ def _entries(objects: Objects, tree: str, most: int, name: str) -> Iterator[_Tre
     except TooLargeError as error:
         raise refusal(name, "a folder of it has too many entries", advice=SMALLER) from error
     except OtherKindError as error:
-        raise refusal(name, f"a {error.kind} is listed as a folder", advice=_MEND) from error
+        raise refusal(name, f"a {error.kind} is listed as a folder", advice=_REPAIR) from error
     id_bytes, at = len(tree) // 2, 0
     while at < len(data):
         match = _ENTRY.match(data, at)
         at = match.end() + id_bytes if match else len(data) + 1
         if match is None or at > len(data):
-            raise refusal(name, "a tree in it is malformed", advice=_MEND)
+            raise refusal(name, "a tree in it is malformed", advice=_REPAIR)
         text = match[2].decode("utf-8", "surrogateescape")
         yield _TreeEntry(match[1].decode().lstrip("0"), text, data[match.end() : at].hex())

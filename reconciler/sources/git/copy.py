@@ -1,6 +1,6 @@
 """The bare copy of a repository on this machine: made, pinned, tidied and removed by one process at a time.
 
-It is only a cache. What is wrong with it is no reason to fail, but one to make it anew.
+It is only a cache. What is wrong with it is no reason to fail, but one to make it again.
 """
 
 from __future__ import annotations

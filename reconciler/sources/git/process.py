@@ -1,4 +1,4 @@
-"""One run of a program in a process group of its own: ended at its deadline, and with whoever started it."""
+"""One run of a program in a process group of its own: ended at its deadline, and with the process that started it."""
 
 from __future__ import annotations
 

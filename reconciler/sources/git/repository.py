@@ -38,8 +38,8 @@ _SSH_SIGNATURES_ONLY: Final = ("gpg.program=false", "gpg.x509.program=false", "g
 class Repository:
     """The repository at ``url``, with its copy in ``folder``, where those of other urls lie too.
 
-    Refs and commits are asked for anew with each call; whoever wants one exchange for many items asks once. May be used
-    by several threads and processes at once. Besides the errors named below, each method that talks raises
+    Refs and commits are asked for with each call: for one exchange for many items, ask once. May be used by several
+    threads and processes at once. Besides the errors named below, each method that talks raises
     ``UnreachableError`` (time-outs, ``offline``), ``InputError`` (access, certificate, no such repository),
     ``BusyError`` (another process is still fetching) and ``StorageError``.
     """
@@ -88,7 +88,7 @@ class Repository:
         try:
             return attempt()
         except DamagedError:
-            return self._mended(commit, attempt)
+            return self._repaired(commit, attempt)
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether ``old`` is ``new`` or stands in its history. Fetches the history that this needs.
@@ -121,14 +121,14 @@ class Repository:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
             raise RefusedError(message, advice="sign it, or add its signer's key to that file")
 
-    def _mended(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
+    def _repaired(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
         """``attempt`` again, once ``commit`` is there; if need be in a new copy."""
         self._git.check_online()
         with self._copy.exclusive(wait=self._rules.seconds):
             if commit not in self._copy.pins():
                 self._fetch(self._copy, [commit], _ALONE)
             with suppress(DamagedError):
-                return attempt()  # where it was damaged, another process may have mended it meanwhile
+                return attempt()  # where it was damaged, another process may have repaired it meanwhile
             self._copy.remove()
             self._fetch(self._copy, [commit], _ALONE)
             self._objects.close()  # which others may have begun to read meanwhile
@@ -138,7 +138,7 @@ class Repository:
                 raise StorageError(f"{self._copy.path} is damaged, even when made anew; check the disk") from error
 
     def _fetch(self, copy: Copy, commits: Sequence[str], how: Sequence[str]) -> None:
-        """Fetch into ``copy``, whose lock is held. Where git fails and the copy is to blame, it is made anew, once."""
+        """Fetch into ``copy``, whose lock is held. Where git fails and the copy is to blame, it is made again, once."""
         was_there = copy.make(commits[0])
         try:
             self._fetch_ids(copy, commits, how)

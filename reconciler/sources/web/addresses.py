@@ -110,7 +110,7 @@ def _is_address(host: str) -> bool:
 def _resolve(answer: Future[list[str]], host: str) -> None:
     try:
         answer.set_result(system_addresses(host))
-    except BaseException as error:  # it is raised again by whoever waits for the answer
+    except BaseException as error:  # it is raised again where the answer is taken
         answer.set_exception(error)
 
 

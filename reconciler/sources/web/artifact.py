@@ -73,7 +73,7 @@ def downloaded(wanted: Download, context: SourceContext) -> Iterator[Delivery]:
 
 
 def _show(progress: Progress, name: str, size: int, total: int) -> None:
-    """Tell whoever waits how much of an archive is there, where it is known how much that will be."""
+    """Show how much of an archive is there, where it is known how much that will be."""
     if total >= _MIB:
         progress(f"fetching {name.rpartition('/')[2][:_SHOWN_CHARACTERS]}, in MiB:", size // _MIB, total // _MIB)
 

@@ -1,6 +1,6 @@
 """A connection under one deadline and one cap, for whatever arrives over it: status, headers, framing and body.
 
-A socket's own timeout starts anew with each byte, and limits on a body see neither headers nor chunk sizes.
+A socket's own timeout starts again with each byte, and limits on a body see neither headers nor chunk sizes.
 """
 
 from __future__ import annotations
