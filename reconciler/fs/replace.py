@@ -32,9 +32,9 @@ def replace_if(path: Path, data: bytes, *, expected: bytes | None) -> bool:
         remove_tree(temporary)
         with _dropping(temporary):
             write_new(temporary, data, mode_of(target), sync=True)
-        with _dropping(temporary, only=data):  # it may hold what another program wrote
+        with _dropping(temporary, only=(data, expected)):  # it may hold what another program wrote
             is_replaced = _take_place(temporary, target, data, expected)
-        _tidy(temporary)
+            _tidy(temporary)
     return is_replaced
 
 
@@ -121,13 +121,13 @@ def _content(path: Path) -> bytes | None:
 
 
 @contextmanager
-def _dropping(temporary: Path, *, only: bytes | None = None) -> Iterator[None]:
-    """Remove ``temporary`` where the system refuses something; with ``only``, if that is what it holds."""
+def _dropping(temporary: Path, *, only: tuple[bytes | None, ...] = ()) -> Iterator[None]:
+    """Remove ``temporary`` where the system refuses something, or on Ctrl-C; with ``only``, if it holds one of these."""
     try:
         yield
-    except OSError:
+    except BaseException:
         with suppress(OSError):
-            if only in (None, _content(temporary)):
+            if not only or _content(temporary) in only:
                 os.unlink(temporary)
         raise
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.fs import durable, swap
+from reconciler.fs import durable, replace, swap
 from reconciler.fs.replace import remove_if, replace_if
 from tests.fs.hostile import names, python, traced
 
@@ -181,6 +181,26 @@ def test_what_is_refused_changes_nothing(file: Path, tmp_path: Path, failing: st
     assert said == f"{errno.EIO}"
     assert file.read_bytes() == b"old"
     assert names(file.parent) == [file.name]
+
+
+@pytest.mark.parametrize("step", ["write_new", "_take_place", "_tidy"])
+@pytest.mark.parametrize("found", [b"old", None], ids=["file", "no-file"])
+def test_ctrl_c_leaves_no_temporary(
+    file: Path, monkeypatch: pytest.MonkeyPatch, step: str, found: bytes | None
+) -> None:
+    real = getattr(replace, step)
+
+    def interrupted(*arguments: object, **options: object) -> None:
+        if step == "write_new":
+            real(*arguments, **options)
+        raise KeyboardInterrupt
+
+    if found is None:
+        file.unlink()
+    monkeypatch.setattr(replace, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_if(file, b"new", expected=found)
+    assert not {*names(file.parent)} - {file.name}
 
 
 def test_it_is_synced_before_it_has_the_name_and_the_folder_afterwards(file: Path, tmp_path: Path) -> None:
