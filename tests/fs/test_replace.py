@@ -203,6 +203,15 @@ def test_ctrl_c_leaves_no_temporary(
     assert not {*names(file.parent)} - {file.name}
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root may give files away")
+def test_root_leaves_a_file_to_its_owner(file: Path) -> None:
+    os.chown(file, 1234, 2345)
+    file.chmod(0o600)
+    assert replace_if(file, b"new", expected=b"old")
+    status = file.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1234, 2345, 0o600)
+
+
 def test_it_is_synced_before_it_has_the_name_and_the_folder_afterwards(file: Path, tmp_path: Path) -> None:
     assert traced(tmp_path / "trace", REPLACE, file, calls="fsync,renameat2,unlink") == "True"
     calls = re.findall(r"(fsync)\(\d+<(.*?)>|(renameat2|unlink)", (tmp_path / "trace").read_text())
