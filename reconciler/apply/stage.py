@@ -165,7 +165,7 @@ class Stage:
 
 def beside_stage(installed: Path) -> Path:
     """The staging folder on the filesystem where ``installed``, which exists, really lies. Raises ``OSError``."""
-    return installed.resolve(strict=True).parent / STAGE_BESIDE
+    return Path(os.path.realpath(installed, strict=True)).parent / STAGE_BESIDE
 
 
 def carry_local(old: Path, new: Path, brought: frozenset[str]) -> bool:

@@ -37,9 +37,9 @@ def saving_owner(state: HomeState) -> str:
 
 def check_can_be_kept(state: HomeState, package: Resolved) -> None:
     """``InputError`` where a package lies in a folder that commands change: the next one may take it away."""
-    place = Path(package.source.location).resolve()
+    place = Path(os.path.realpath(package.source.location))
     changed = [state.home.ours, *map(state.home.installed, Kind)]
-    if any(place.is_relative_to(folder.resolve()) for folder in changed):
+    if any(place.is_relative_to(os.path.realpath(folder)) for folder in changed):
         message = f"{package.name} lies among what llamagate itself writes and removes, and is no source to keep"
         raise InputError(message, advice="copy it elsewhere first, or leave out --save")
 
