@@ -31,7 +31,7 @@ def replace_if(path: Path, data: bytes, *, expected: bytes | None) -> bool:
     temporary = temporary_path(target)
     with one_writer(target.parent):
         remove_tree(temporary)
-        with _dropping(temporary):
+        with _naming_target(temporary, target), _dropping(temporary):
             write_new(temporary, data, mode_of(target), sync=True, owner=owner_of(target))
         with _dropping(temporary, only=(data, expected)):  # it may hold what another program wrote
             is_replaced = _take_place(temporary, target, data, expected)
@@ -119,6 +119,17 @@ def _content(path: Path) -> bytes | None:
     with suppress(OSError):
         return read_if_there(path)
     return None
+
+
+@contextmanager
+def _naming_target(temporary: Path, target: Path) -> Iterator[None]:
+    """Let an ``OSError`` name the file that was to be replaced: nobody knows the temporary."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename == os.fspath(temporary):
+            error.filename = os.fspath(target)
+        raise
 
 
 @contextmanager

@@ -203,6 +203,16 @@ def test_ctrl_c_leaves_no_temporary(
     assert not {*names(file.parent)} - {file.name}
 
 
+def test_where_no_file_can_be_made_the_error_names_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+
+    monkeypatch.setattr(replace, "write_new", refused)
+    with pytest.raises(PermissionError) as error:
+        replace_if(file, b"new", expected=b"old")
+    assert error.value.filename == os.fspath(file)
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root may give files away")
 def test_root_leaves_a_file_to_its_owner(file: Path) -> None:
     os.chown(file, 1234, 2345)
