@@ -109,6 +109,10 @@ class Stage:
         if packed.exists():
             durable.make_folders(cache)
             for name in sorted(os.listdir(packed)):  # noqa: PTH208 - names are enough, and there may be thousands
+                with suppress(IsADirectoryError):
+                    os.replace(f"{packed}/{name}", f"{cache}/{name}")  # noqa: PTH105
+                    continue
+                tree.remove_tree(cache / name)  # a folder has the name, and is no package
                 os.replace(f"{packed}/{name}", f"{cache}/{name}")  # noqa: PTH105
             sync.sync_folder(cache)
 
