@@ -107,6 +107,10 @@ class Stage:
         if packed.exists():
             durable.make_folders(cache)
             for name in sorted(os.listdir(packed)):  # noqa: PTH208 - names are enough, and there may be thousands
+                with suppress(IsADirectoryError):
+                    os.replace(f"{packed}/{name}", f"{cache}/{name}")  # noqa: PTH105
+                    continue
+                tree.remove_tree(cache / name)  # a folder has the name, and is no package
                 os.replace(f"{packed}/{name}", f"{cache}/{name}")  # noqa: PTH105
             sync.sync_folder(cache)
 
@@ -163,7 +167,7 @@ class Stage:
 
 def beside_stage(installed: Path) -> Path:
     """The staging folder on the filesystem where ``installed``, which exists, really lies. Raises ``OSError``."""
-    return installed.resolve(strict=True).parent / STAGE_BESIDE
+    return Path(os.path.realpath(installed, strict=True)).parent / STAGE_BESIDE
 
 
 def carry_local(old: Path, new: Path, brought: frozenset[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from reconciler.errors import InputError, StorageError, UsageError
@@ -11,7 +12,7 @@ from reconciler.store.desired_file import lock_path
 
 def check_output(path: Path, file: Path) -> None:
     """Refuse to write over the desired state or its lock, which is one forgotten word away."""
-    if path.resolve() in (file.resolve(), lock_path(file).resolve()):
+    if os.path.realpath(path) in map(os.path.realpath, (file, lock_path(file))):
         raise UsageError(f"{path} is an input of this command; name another file for --out")
 
 

@@ -37,9 +37,9 @@ def saving_owner(state: HomeState) -> str:
 
 def check_can_be_kept(state: HomeState, package: Resolved) -> None:
     """``InputError`` where a package is in a folder that commands change: the next one may remove it."""
-    location = Path(package.source.location).resolve()
+    location = Path(os.path.realpath(package.source.location))
     changed = [state.home.ours, *map(state.home.installed, Kind)]
-    if any(location.is_relative_to(folder.resolve()) for folder in changed):
+    if any(location.is_relative_to(os.path.realpath(folder)) for folder in changed):
         message = f"{package.name} lies among what llamagate itself writes and removes, and is no source to keep"
         raise InputError(message, advice="copy it elsewhere first, or leave out --save")
 

@@ -89,6 +89,15 @@ def mode_of(path: Path) -> int:
         return 0o644
 
 
+def owner_of(path: Path) -> tuple[int, int] | None:
+    """Owner and group of the file ``path``; ``None`` where there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_uid, status.st_gid
+
+
 @contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
     """Hold a lock on ``folder`` itself, where the system has such locks: two writers share the temporary's name.
@@ -107,11 +116,18 @@ def one_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-def write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
-    """Write a file that must not be there yet. Raises ``OSError``; what was written until then stays."""
+def write_new(path: Path, data: bytes, mode: int, *, sync: bool, owner: tuple[int, int] | None = None) -> None:
+    """Write a file that must not be there yet. Raises ``OSError``; what was written until then stays.
+
+    It gets this ``owner`` and group where the system permits it: root's ``--save`` leaves the file to its user.
+    """
     with naming(os.fspath(path)), opened(path, CREATE, mode) as descriptor:
         write_all(descriptor, data)
         if sys.platform != "win32":
+            status = os.fstat(descriptor)
+            if owner not in (None, (status.st_uid, status.st_gid)):
+                with suppress(OSError):
+                    os.fchown(descriptor, *owner)
             os.fchmod(descriptor, mode)
         if sync:
             sync_fd(descriptor)

@@ -42,7 +42,7 @@ def everyone_may_write(path: Path) -> bool:
 
 def is_mount_point(path: Path) -> bool:
     """Whether another file system begins at ``path``, links followed."""
-    return os.path.ismount(path.resolve())
+    return os.path.ismount(os.path.realpath(path))
 
 
 def max_watches() -> int | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconciler.fs import swap
 from reconciler.fs.bounded import read_if_there
-from reconciler.fs.durable import behind_link, mode_of, one_writer, temporary_path, write_new
+from reconciler.fs.durable import behind_link, mode_of, one_writer, owner_of, temporary_path, write_new
 from reconciler.fs.sync import sync_folder
 from reconciler.fs.tree import remove_tree
 
@@ -23,18 +23,19 @@ from reconciler.fs.tree import remove_tree
 def replace_if(path: Path, data: bytes, *, expected: bytes | None) -> bool:
     """Make ``data`` the content of ``path``, durably, if the content is ``expected`` until then; ``None`` is no file.
 
-    ``False``: another program changed or removed it, and its version is there. The file keeps its mode, and a link at
-    ``path`` stays one. Raises ``OSError`` with the path; then ``path`` is as it was unless only the tidying failed.
+    ``False``: another program changed or removed it, and its version is there. The file keeps its mode and, where the
+    system permits it, its owner and group; a link at ``path`` stays one. Raises ``OSError`` with the path; then
+    ``path`` is as it was unless only the tidying failed.
     """
     target = behind_link(path)
     temporary = temporary_path(target)
     with one_writer(target.parent):
         remove_tree(temporary)
-        with _dropping(temporary):
-            write_new(temporary, data, mode_of(target), sync=True)
-        with _dropping(temporary, only=data):  # it may hold what another program wrote
+        with _naming_target(temporary, target), _dropping(temporary):
+            write_new(temporary, data, mode_of(target), sync=True, owner=owner_of(target))
+        with _dropping(temporary, only=(data, expected)):  # it may hold what another program wrote
             is_replaced = _take_place(temporary, target, data, expected)
-        _tidy(temporary)
+            _tidy(temporary)
     return is_replaced
 
 
@@ -121,13 +122,24 @@ def _content(path: Path) -> bytes | None:
 
 
 @contextmanager
-def _dropping(temporary: Path, *, only: bytes | None = None) -> Iterator[None]:
-    """Remove ``temporary`` where the system refuses something; with ``only``, if that is what it holds."""
+def _naming_target(temporary: Path, target: Path) -> Iterator[None]:
+    """Let an ``OSError`` name the file that was to be replaced: nobody knows the temporary."""
     try:
         yield
-    except OSError:
+    except OSError as error:
+        if error.filename == os.fspath(temporary):
+            error.filename = os.fspath(target)
+        raise
+
+
+@contextmanager
+def _dropping(temporary: Path, *, only: tuple[bytes | None, ...] = ()) -> Iterator[None]:
+    """Remove ``temporary`` where something is raised, Ctrl-C too; with ``only``, if it holds one of these."""
+    try:
+        yield
+    except BaseException:
         with suppress(OSError):
-            if only in (None, _content(temporary)):
+            if not only or _content(temporary) in only:
                 os.unlink(temporary)
         raise
 

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,6 +219,23 @@ def test_a_plan_is_not_saved_over_its_inputs(session: Session, out: str) -> None
     said = session.llamagate("plan", "--out", out, exits=64)
     assert said.err.endswith(" is an input of this command; name another file for --out\n")
     assert session.everything() == before
+
+
+@pytest.mark.parametrize("command", ["plan --out loop", "export foo --out loop", "import packages/foo --home loop"])
+def test_a_link_that_leads_to_itself_is_an_error(session: Session, command: str) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    (session.project / "loop").symlink_to("loop")
+    assert "loop" in session.llamagate(*command.split(), exits=1).err
+
+
+@pytest.mark.parametrize("command", ["rollback", "recover", "suspend --reason x", "import packages/foo --save"])
+def test_installed_as_a_link_that_leads_to_itself_is_an_error(session: Session, command: str) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    shutil.rmtree(session.installed("foo").parent)
+    session.installed("foo").parent.symlink_to("installed")
+    assert "installed" in session.llamagate(*command.split(), exits=1).err
 
 
 @pytest.mark.parametrize("out", [".", "nowhere/plan.json", "/dev/null"])

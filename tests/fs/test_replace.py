@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.fs import durable, swap
+from reconciler.fs import durable, replace, swap
 from reconciler.fs.replace import remove_if, replace_if
 from tests.fs.hostile import names, python, traced
 
@@ -181,6 +181,45 @@ def test_what_is_refused_changes_nothing(file: Path, tmp_path: Path, failing: st
     assert said == f"{errno.EIO}"
     assert file.read_bytes() == b"old"
     assert names(file.parent) == [file.name]
+
+
+@pytest.mark.parametrize("step", ["write_new", "_take_place", "_tidy"])
+@pytest.mark.parametrize("found", [b"old", None], ids=["file", "no-file"])
+def test_ctrl_c_leaves_no_temporary(
+    file: Path, monkeypatch: pytest.MonkeyPatch, step: str, found: bytes | None
+) -> None:
+    real = getattr(replace, step)
+
+    def interrupted(*arguments: object, **options: object) -> None:
+        if step == "write_new":
+            real(*arguments, **options)
+        raise KeyboardInterrupt
+
+    if found is None:
+        file.unlink()
+    monkeypatch.setattr(replace, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_if(file, b"new", expected=found)
+    assert not {*names(file.parent)} - {file.name}
+
+
+def test_where_no_file_can_be_made_the_error_names_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+
+    monkeypatch.setattr(replace, "write_new", refused)
+    with pytest.raises(PermissionError) as error:
+        replace_if(file, b"new", expected=b"old")
+    assert error.value.filename == os.fspath(file)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root may give files away")
+def test_root_leaves_a_file_to_its_owner(file: Path) -> None:
+    os.chown(file, 1234, 2345)
+    file.chmod(0o600)
+    assert replace_if(file, b"new", expected=b"old")
+    status = file.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1234, 2345, 0o600)
 
 
 def test_it_is_synced_before_it_has_the_name_and_the_folder_afterwards(file: Path, tmp_path: Path) -> None:
