@@ -15,7 +15,7 @@ from reconciler.model.listener import Progress
 from reconciler.model.plan import Action
 from reconciler.model.record import Record, RecordedFile
 from reconciler.model.registry import Registry, registry_time
-from reconciler.planning.outcome import next_record, registry_edits
+from reconciler.planning.next_state import next_record, registry_edits
 from reconciler.reconcile.inputs import look_again, writing_inputs
 from reconciler.reconcile.proposal import Proposal, needs_package
 from reconciler.reconcile.target import realised

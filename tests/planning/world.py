@@ -23,7 +23,7 @@ from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.model.source import Source, SourceKind
 from reconciler.planning import intents as verbs
 from reconciler.planning.intent import Allowances, Backup, Intent, Pause, Rules, Speaker, Target
-from reconciler.planning.outcome import next_record, registry_edits
+from reconciler.planning.next_state import next_record, registry_edits
 from reconciler.planning.planner import make_plan
 
 Notation = Mapping[str, Any]
