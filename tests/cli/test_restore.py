@@ -136,11 +136,14 @@ def test_an_interrupted_restore_is_finished(two: Session) -> None:
     assert two.installed("foo", "mine/notes.txt").read_text() == "mine\n"
 
 
-def test_a_folder_in_the_place_of_a_cached_package_gives_way(two: Session) -> None:
-    for kept in (two.ours / "cache").glob("*.zip"):
-        kept.unlink()
-        (kept / "inside").mkdir(parents=True)
-    two.llamagate("restore", "foo")
-    assert two.registered()["foo"]["version"] == "1.0.0"
-    assert two.llamagate("restore", "foo").code == 0
-    assert two.llamagate("verify").code == 0
+def test_a_folder_in_the_place_of_a_cached_package_gives_way(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    (kept,) = (session.ours / "cache").glob("*.zip")
+    session.package("foo", version="2.0.0")
+    session.llamagate("apply")
+    kept.unlink()
+    (kept / "inside").mkdir(parents=True)
+    session.llamagate("restore", "foo")
+    assert session.registered()["foo"]["version"] == "1.0.0"
+    assert session.llamagate("verify").code == 0
