@@ -191,9 +191,11 @@ def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
 
 
 def _trace(error: BaseException) -> Iterator[str]:
-    """The traceback, causes first, without the messages."""
+    """The traceback, causes first, without the messages; the name of a module that is missing is no secret."""
     before = error.__cause__ or error.__context__
     if before is not None:
         yield from _trace(before)
     yield from traceback.format_tb(error.__traceback__)
     yield f"{type(error).__module__}.{type(error).__qualname__} (its message is left out: it may hold secrets)\n"
+    if isinstance(error, ImportError) and error.name:
+        yield f"the module that could not be imported: {error.name}\n"

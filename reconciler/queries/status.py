@@ -73,7 +73,7 @@ class Status:
         }
 
 
-def read_status(env: Environment, file: Path) -> Status:
+def read_status(env: Environment, file: Path | None) -> Status:
     """Compare the home with ``file``, or only with our record where that is no desired state."""
     home = Home(env.home)
     try:
@@ -104,8 +104,8 @@ def _is_watched(home: Home, watcher: Watched | None) -> bool:
         return watcher is not None and watcher.next_at != ""
 
 
-def _status(env: Environment, file: Path) -> Status:
-    if not file.exists():
+def _status(env: Environment, file: Path | None) -> Status:
+    if file is None or not file.exists():
         return _without_file(env)
     try:
         proposal = propose(env, Options(file=file))

@@ -366,6 +366,19 @@ def test_a_bug_gives_a_report_that_can_be_pasted(buggy: Session, arguments: list
     assert not re.search("hunter2|s3cr3t-too", said.err)
 
 
+@pytest.mark.parametrize(
+    "statement", ["import jsonschema.gone", "from jsonschema import gone"], ids=["no module", "no name in it"]
+)
+def test_a_report_names_the_module_that_could_not_be_imported(
+    session: Session, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    session.extensions("foo")
+    monkeypatch.setattr("reconciler.reconcile.propose.make_plan", lambda *_: exec(statement))  # noqa: S102
+    said = session.llamagate("plan", exits=70)
+    name = "jsonschema.gone" if statement.startswith("import") else "jsonschema"
+    assert f"the module that could not be imported: {name}\n" in said.err
+
+
 def test_a_bug_is_one_document_too(buggy: Session) -> None:
     said = buggy.llamagate("plan", "--json", exits=70)
     assert list(said.error) == ERROR_KEYS
