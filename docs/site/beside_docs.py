@@ -10,7 +10,7 @@ from typing import Any, Final
 _LINK: Final = re.compile(r"\[(?P<text>[^]]+)\]\((?P<target>[^)#\s:]+)(?:#[^)]*)?\)")
 
 
-def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
+def on_page_markdown(markdown: str, *, page: Any, config: Any, **_others: Any) -> str:
     """Write ``[text](../README.md)`` as ``text (README.md in the repository)``, if that file exists."""
     folder = posixpath.dirname(page.file.src_uri)
     root = Path(config.docs_dir).parent
