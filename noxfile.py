@@ -6,7 +6,9 @@ in the environment that is active, and installs nothing.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nox
 
@@ -83,17 +85,17 @@ def mutants(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """Check what would be published: the archives, their metadata, the wheel by itself. Publishes nothing."""
     session.install("build", "pyroma", "towncrier", "twine")
-    here, target = Path.cwd(), Path("build/release").absolute()
-    session.run("python", "-m", "build", "--outdir", str(target / "dist"), ".", silent=True)
-    wheel, sdist = (str(max((target / "dist").glob(end))) for end in ("*.whl", "*.tar.gz"))
+    target = Path("build/release/dist").absolute()
+    shutil.rmtree(target, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(target), ".", silent=True)
+    wheel, sdist = (str(next(target.glob(end))) for end in ("*.whl", "*.tar.gz"))
     session.run("twine", "check", "--strict", wheel, sdist)
     session.run("pyroma", "--min", "8", ".")
     version = Path(wheel).name.split("-")[1]
     session.run("towncrier", "build", "--draft", "--version", version, silent=True)
     session.install("--force-reinstall", "--no-deps", wheel)
     session.install(wheel)
-    with session.chdir(session.create_tmp()):  # the wheel is used, and not the checkout
-        Path("llamagate.yaml").unlink(missing_ok=True)
-        session.run("lgate", "init", "--example", "priority-rules", env={"LLAMAGATE_HOME": "home"})
-        session.run("lgate", "plan", env={"LLAMAGATE_HOME": "home"})
-    session.log("%s: ready to tag v%s", here.name, version)
+    with TemporaryDirectory() as folder, session.chdir(folder):  # the wheel is used, and not the checkout
+        session.run("lgate", "init", "--example", "priority-rules")
+        session.run("lgate", "apply", "--home", "home")
+    session.log("ready to tag v%s", version)
