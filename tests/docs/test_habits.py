@@ -13,7 +13,7 @@ from tests.conftest import PROJECT
 
 SETTINGS: Final = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
 WORKFLOWS: Final = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
-FORMS: Final = sorted((PROJECT / ".github").rglob("*.yml")) + [PROJECT / ".pre-commit-config.yaml"]
+FORMS: Final = [*sorted((PROJECT / ".github").rglob("*.yml")), PROJECT / ".pre-commit-config.yaml"]
 
 
 def workflow(name: str) -> Any:
