@@ -1,8 +1,9 @@
-"""Where the command ``llamagate`` starts, and ``python -m reconciler``."""
+"""Where the commands ``llamagate`` and ``lgate`` start, and ``python -m reconciler``."""
 
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Final, NoReturn
 
 _ALLOCATIONS_PER_COLLECTION: Final = 200_000
@@ -11,6 +12,8 @@ _ALLOCATIONS_PER_COLLECTION: Final = 200_000
 
 def main() -> NoReturn:
     """Run the command line. The process is ours alone here, so its garbage collector may be set."""
+    if sys.platform == "win32":  # before anything is imported that needs fcntl
+        raise SystemExit("llamagate runs on Linux and macOS only; on Windows, install and run it inside WSL.")
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
     from reconciler.cli import app  # after that: loading builds more objects than a small command
 

@@ -10,8 +10,9 @@ import typer
 
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.output_file import write_output
+from reconciler.commands.example import FIRST, copy_example
 from reconciler.commands.init import describe_installed
-from reconciler.errors import InputError, LlamagateError, NotDesiredError
+from reconciler.errors import InputError, LlamagateError, NotDesiredError, UsageError
 from reconciler.store.desired_file import read_desired
 
 
@@ -21,8 +22,19 @@ def init(
         bool,
         typer.Option("--from-installed", help="Describe what is already there; packages go to ./packages."),
     ] = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="Copy an example package to ./packages, and list it.")
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help=f"With --example: which one, else {FIRST}."),
+    ] = None,
 ) -> int:
     """Write a commented desired state to start from."""
+    if name is not None and not example:
+        raise UsageError(f"'{name}' goes with --example; -f FILE names another file")
+    if example and from_installed:
+        raise UsageError("--example and --from-installed are two ways to start; choose one")
     file = invocation.file
     if file.exists():
         raise InputError(f"{_what_is_there(file)}; it is not overwritten", advice="name another one with -f")
@@ -31,6 +43,8 @@ def init(
         text = described.text
         for line in described.notes:
             invocation.terminal.notice(line)
+    elif example:
+        text = copy_example(name or FIRST, file.absolute().parent)
     else:
         text = resources.files("reconciler.cli").joinpath("starter.yaml").read_text("utf-8")
     write_output(file, text.encode())

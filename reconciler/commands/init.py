@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def describe_installed(env: Environment, folder: Path) -> Described:
         if recorded is None or not (recorded.source.is_pinned or Path(recorded.source.location).exists()):
             copies[item.key] = _content(store, item, recorded)
         sections[item.key.kind][item.key.id] = _entry(item, recorded, folder, copied=item.key in copies)
-    _copy_all(copies, folder / "packages")
+    copy_packages(copies, folder / "packages")
     document: JsonObject = {"apiVersion": API_VERSION}
     document |= {section_of(kind): section for kind, section in sections.items() if section}
     return Described(text=_HEAD + yaml_text.dump(document), notes=tuple(notes))
@@ -92,7 +93,8 @@ def _entry(item: ListedItem, recorded: RecordItem | None, folder: Path, *, copie
     return entry
 
 
-def _copy_all(copies: dict[ItemKey, Content], packages: Path) -> None:
+def copy_packages(copies: Mapping[ItemKey, Content], packages: Path) -> None:
+    """Write each package into a folder of its id. ``InputError`` where one exists already; then nothing is written."""
     for key in copies:
         if (packages / key.id).exists():
             raise InputError(f"{packages / key.id} exists; it is not overwritten", advice="move it aside")

@@ -17,6 +17,7 @@ from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.observe.home import manifest_at
 from reconciler.observe.kept import lost_copies
 from reconciler.observe.legacy import legacy_packages
+from reconciler.observe.programs import programs
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import TransactionState, transaction_state
 
@@ -62,7 +63,7 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
     """Look at the home, at the gateway, and at ``folder``, from which a gateway may have been started."""
     home = Home(env.home)
     transaction = transaction_state(home)
-    findings = [*_home(home), *_interrupted(transaction)]
+    findings = [*_home(home), *_interrupted(transaction), *_programs(env)]
     try:
         state = read_home_state(env, file)
     except LlamagateError as error:
@@ -123,6 +124,16 @@ def _interrupted(state: TransactionState) -> Iterator[Finding]:
         yield _problem("interrupted", "a change was interrupted", "llamagate recover")
     elif state == "running":
         yield _note("running", "a change is under way; what follows may be half of it", "look again when it is done")
+
+
+def _programs(env: Environment) -> Iterator[Finding]:
+    """The gateway's program has the same name as ours."""
+    found = programs(env.variables.get("PATH", ""))
+    ours = next((one.path for one in found if one.is_ours), None)
+    others = [str(one.path) for one in found if not one.is_ours]
+    if ours is not None and others:
+        message = f"'llamagate' starts {found[0].path}; {ours} is this program, {', '.join(others)} is another one"
+        yield _note("same-program-name", message, "'lgate' always starts this program")
 
 
 def _registry(state: HomeState) -> Iterator[Finding]:

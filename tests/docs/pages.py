@@ -15,7 +15,10 @@ from tests.conftest import PROJECT
 DOCS: Final = PROJECT / "docs"
 TIMEOUT_SECONDS: Final = 120
 
+_MARK: Final = "\x1e"
+"""Printed before each block."""
 _SHELL_BLOCK: Final = re.compile(r"^<!-- (?P<name>[a-z ]+) -->\n```sh\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+_TEXT_BLOCK: Final = re.compile(r"^```text\n(?P<shown>.*?)^```$", re.MULTILINE | re.DOTALL)
 _TABLE_CELL: Final = re.compile(r"(?<!\\)\|")
 
 
@@ -27,6 +30,22 @@ def page(name: str) -> str:
 def shell_blocks(text: str) -> list[tuple[str, str]]:
     """The blocks of shell commands, each with the name that the comment before it gives."""
     return [(match["name"], match["code"]) for match in _SHELL_BLOCK.finditer(text)]
+
+
+def shown_lines(text: str) -> list[tuple[str, list[str]]]:
+    """The name of each shell block, and the lines that the page shows of what it prints."""
+    blocks = list(_SHELL_BLOCK.finditer(text))
+    ends = [block.start() for block in blocks[1:]] + [len(text)]
+    return [
+        (block["name"], [line for shown in _TEXT_BLOCK.findall(text[block.end() : end]) for line in shown.splitlines()])
+        for block, end in zip(blocks, ends, strict=True)
+    ]
+
+
+def is_printed(line: str, output: str) -> bool:
+    """Whether ``line`` is one of those in ``output``; ``…`` in it stands for anything, trailing blanks for nothing."""
+    pattern = ".*".join(re.escape(part) for part in line.rstrip().split("…"))
+    return re.search(rf"^{pattern} *$", output, re.MULTILINE) is not None
 
 
 def chapter(text: str, title: str) -> str:
@@ -53,7 +72,7 @@ def command_in(folder: Path) -> None:
 
 def run_blocks(codes: list[str], folder: Path, variables: dict[str, str] | None = None) -> list[str]:
     """What each block prints, all of them run in one shell that ends at the first error."""
-    steps = "\n".join(f"echo '== {number}'\n{code}" for number, code in enumerate(codes))
+    steps = "".join(f"printf '{_MARK}'\n{code}" for code in codes)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", steps],
         cwd=folder,
@@ -63,4 +82,4 @@ def run_blocks(codes: list[str], folder: Path, variables: dict[str, str] | None 
         timeout=TIMEOUT_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return re.split(r"^== \d+\n", done.stdout, flags=re.MULTILINE)[1:]
+    return done.stdout.split(_MARK)[1:]

@@ -1,8 +1,9 @@
-"""Every relative link in README, changelog and documents leads to something that is there."""
+"""Every relative link in the pages leads to something that is there; the page of the package has none."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,13 @@ _LINK = re.compile(r"\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
+ALONE = {"README.md", "package.md", "index.md"}
+"""Pages that need no link: where people start from."""
+FRAGMENT = re.compile(r"\+?[\w-]+\.[a-z]+\.md")
 PAGES = sorted(
-    [PROJECT / "README.md", PROJECT / "CHANGELOG.md", PROJECT / "examples" / "README.md", *PROJECT.glob("docs/**/*.md")]
+    path
+    for path in [*PROJECT.glob("*.md"), PROJECT / "examples" / "README.md", *PROJECT.glob("docs/**/*.md")]
+    if not FRAGMENT.fullmatch(path.name)
 )
 
 
@@ -39,4 +45,18 @@ def test_every_document_is_named_by_another() -> None:
     linked = {
         (page.parent / match["target"]).resolve() for page in PAGES for match in _LINK.finditer(page.read_text("utf-8"))
     }
-    assert [page.name for page in PAGES if page not in linked and page.name != "README.md"] == []
+    assert [page.name for page in PAGES if page not in linked and page.name not in ALONE] == []
+
+
+def test_the_page_of_the_package_has_no_link_that_is_dead_there() -> None:
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    assert settings["project"]["readme"] == "docs/package.md"
+    assert [match["target"] for match in _LINK.finditer((PROJECT / "docs" / "package.md").read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("fragment", [path for path in PROJECT.glob("docs/changes/*.md") if path.name != "README.md"])
+def test_a_fragment_of_the_changelog_has_a_kind(fragment: Path) -> None:
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    kinds = {kind["directory"] for kind in settings["tool"]["towncrier"]["type"]}
+    assert fragment.name.split(".")[-2] in kinds
+    assert fragment.read_text("utf-8").strip()

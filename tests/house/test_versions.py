@@ -35,11 +35,11 @@ def test_a_range_has_both_ends_and_allows_the_pinned_versions(required: Requirem
     assert bound(required, "<")
     newest = dict(pins("constraints.txt"))[required.name]
     assert required.specifier.contains(newest)
-    assert Version(dict(pins("constraints-lowest.txt"))[required.name]) == Version(bound(required, ">="))
+    assert Version(dict(pins(".ci/constraints-lowest.txt"))[required.name]) == Version(bound(required, ">="))
 
 
 def test_the_lowest_versions_are_of_our_dependencies_alone() -> None:
-    assert sorted(dict(pins("constraints-lowest.txt"))) == sorted(required.name for required in REQUIRED)
+    assert sorted(dict(pins(".ci/constraints-lowest.txt"))) == sorted(required.name for required in REQUIRED)
 
 
 def test_each_pin_has_hashes_and_no_address() -> None:

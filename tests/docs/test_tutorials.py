@@ -1,0 +1,93 @@
+"""The tutorials and the page on how to leave are run as they stand, each from its first block to its last."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.cli.shell import Session
+from tests.conftest import PROJECT
+from tests.docs.pages import command_in, is_printed, page, run_blocks, shell_blocks, shown_lines
+from tests.host.model_server import ModelServer
+
+LEAVE: Final = "how-to/leave.md"
+PAGES: Final = ["tutorial/first-extension.md", "tutorial/team-gitops.md", LEAVE]
+
+
+def run(name: str, folder: Path, *blocks: str, replaced: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Run the named blocks, else all of them, and hold what they print against what the page shows of it."""
+    text = page(name)
+    for word, by in (replaced or {}).items():
+        text = text.replace(word, by)
+    codes = {block: code for block, code in shell_blocks(text) if not blocks or block in blocks}
+    command_in(folder)
+    path = f"{folder}/.venv/bin{os.pathsep}{os.environ['PATH']}"
+    variables = {"PATH": path, "LLAMAGATE_HOME": f"{folder}/home"}  # with the user's own home, a gateway is asked
+    said = dict(zip(codes, run_blocks([*codes.values()], folder, variables), strict=True))
+    missing = [
+        line for block, lines in shown_lines(text) for line in lines if not is_printed(line, said.get(block, line))
+    ]
+    assert missing == [], said
+    return said
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_has_a_name_of_its_own(name: str) -> None:
+    names = [block for block, _ in shell_blocks(page(name))]
+    assert len(names) == page(name).count("```sh") == len(set(names))
+
+
+def test_the_first_extension(tmp_path: Path, free_port: int) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    model = ModelServer(say=lambda _: "Good morning, Ada!")
+    try:
+        addresses = {"11500": str(free_port), "http://127.0.0.1:11434": model.url}
+        said = run(PAGES[0], tmp_path, replaced=addresses)
+    finally:
+        model.close()
+    assert model.prompts == ["Greet Ada warmly, as an old friend.\n"]
+    assert "Good morning, Ada!" in said["model"]
+    assert [path.name for path in tmp_path.iterdir()] == [".venv"]
+
+
+def test_a_team_with_gitops(tmp_path: Path) -> None:
+    said = run(PAGES[1], tmp_path)
+    assert "on hold" in said["hold"]
+    assert len(re.findall(r"^ +[1-4]  2", said["resume"], re.MULTILINE)) == 4
+    assert [path.name for path in tmp_path.iterdir()] == [".venv"]
+
+
+@pytest.fixture
+def managed(tmp_path: Path) -> Session:
+    """A project with one extension applied to its home."""
+    session = Session(tmp_path)
+    shutil.copytree(PROJECT / "examples" / "extensions" / "token-budget", session.project / "packages" / "token-budget")
+    session.desired("extensions:\n  token-budget: ./packages/token-budget\n")
+    session.variables["LLAMAGATE_HOME"] = str(session.project / "home")
+    session.llamagate("apply")
+    return session
+
+
+def test_to_leave_keeps_what_the_gateway_reads(managed: Session) -> None:
+    home = managed.project / "home"
+    installed, registry = home / "extensions" / "installed" / "token-budget", home / "registry" / "installed.json"
+    before = (registry.read_bytes(), {path.name: path.read_bytes() for path in installed.iterdir()})
+    run(LEAVE, managed.project, "look", "take along", "remove")
+    assert (registry.read_bytes(), {path.name: path.read_bytes() for path in installed.iterdir()}) == before
+    assert not (home / "reconciler").exists()
+    assert [path.name for path in (managed.project / "packages-i-keep").iterdir()] == ["token-budget-1.0.0.zip"]
+    assert managed.llamagate("apply", "--json").json["actions"][0]["action"] == "adopt"  # to come back
+
+
+def test_to_leave_and_remove_everything(managed: Session) -> None:
+    run(LEAVE, managed.project, "remove all", "remove")
+    home = managed.project / "home"
+    assert [*(home / "extensions" / "installed").iterdir()] == []
+    assert (home / "registry" / "installed.json").read_text() == "[]"
