@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 import pytest
@@ -76,6 +77,17 @@ class Result:
         return document["error"]
 
 
+class Running(subprocess.Popen[str]):
+    """A process that a failing test ends: at the end of a ``with`` block it would be waited for, maybe for ever."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
+
+
 @dataclass(slots=True)
 class Session:
     """``base`` holds all of it. ``variables`` are set besides ``HOME``, ``LLAMAGATE_HOME`` and ``PATH``."""
@@ -129,7 +141,7 @@ class Session:
         settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
         # Tests that are run in the background inherit that Ctrl-C is ignored; the command here is in the foreground.
         foreground = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        return subprocess.Popen(
+        return Running(
             [sys.executable, "-B", "-c", foreground + code, *map(str, arguments)],
             cwd=self.project,
             env={**self.environment, "PYTHONPATH": str(PROJECT)},
