@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support import laws
+
 PROJECT: Final = Path(__file__).parents[1]
 
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
@@ -91,6 +93,48 @@ def _check_host(host: object) -> None:
         is_local = False
     if not is_local:
         raise NotHermeticError(f"a test talks to {name}; tests talk to loopback only")
+
+
+QUICK: Final = (
+    "documents",
+    "fs",
+    "gateway",
+    "house",
+    "packages",
+    "planning",
+    "resolve",
+    "store",
+    "loop/test_fights.py",
+    "loop/test_schedule.py",
+    "sources/test_url.py",
+    "sources/test_law_answers.py",
+    "cli/test_import.py",
+    "cli/test_lock.py",
+    "cli/test_remove.py",
+)
+"""The folders and files whose tests are ``quick``: what is pure, and a slice of the command line."""
+
+laws.register()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """``-m quick`` does not even read the other tests."""
+    if config.option.markexpr != "quick":
+        return None
+    place = collection_path.relative_to(PROJECT / "tests").as_posix() if collection_path != PROJECT / "tests" else ""
+    return None if not place or any(f"{one}/".startswith(f"{place}/") or _is_in(place, one) for one in QUICK) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere."""
+    for item in items:
+        place = item.path.relative_to(PROJECT / "tests").as_posix()
+        if any(_is_in(place, one) for one in QUICK) and item.get_closest_marker("long") is None:
+            item.add_marker("quick")
+
+
+def _is_in(place: str, folder: str) -> bool:
+    return f"{place}/".startswith(f"{folder}/")
 
 
 _guard: Final = _Guard()
