@@ -27,28 +27,10 @@ import typer.main
 
 from reconciler.cli.app import main
 from tests.conftest import PROJECT
+from tests.support.packages import MANIFEST, MODULE
 
 SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
 TIMEOUT_SECONDS: Final = 60
-
-MANIFEST: Final = """\
-name: {id}
-version: {version}
-description: A package for tests
-type: workflow
-config:
-  interval: 5
-  token: none
-steps:
-  - uses: llm.chat
-"""
-MODULE: Final = """\
-name: {id}
-version: {version}
-description: A module for tests
-steps:
-  - extension: {extension}
-"""
 
 _COMMAND: Final = functools.cache(typer.main.get_command)
 
@@ -144,7 +126,7 @@ class Session:
         return Running(
             [sys.executable, "-B", "-c", foreground + code, *map(str, arguments)],
             cwd=self.project,
-            env={**self.environment, "PYTHONPATH": str(PROJECT)},
+            env={**self.environment, **_measured(), "PYTHONPATH": str(PROJECT)},
             **settings,
         )
 
@@ -278,6 +260,11 @@ def _portrait(path: Path) -> tuple[int, str | bytes]:
     if stat.S_ISLNK(mode):
         return mode, str(path.readlink())
     return mode, path.read_bytes() if stat.S_ISREG(mode) else ""
+
+
+def _measured() -> dict[str, str]:
+    """What a process needs so that a run under ``coverage`` counts it."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 def _text(stream: io.TextIOWrapper) -> str:

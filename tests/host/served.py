@@ -24,6 +24,7 @@ from reconciler.host.startup import start
 from reconciler.host.web.app import make_app
 from reconciler.model.environment import Environment
 from tests.cli.shell import Session
+from tests.support.packages import write_files
 
 SECONDS = 30.0
 SOCKETS = 4
@@ -174,7 +175,5 @@ def put_on_disk(session: Session, name: str, **files: str) -> Path:
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
-    for path, content in files.items():
-        place = folder / path.replace("___", "/").replace("__", ".")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content)
+    """Write ``files``, whose names spell a dot and a slash as ``put_on_disk`` says."""
+    write_files(folder, {path.replace("___", "/").replace("__", "."): content for path, content in files.items()})
