@@ -14,8 +14,6 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support import laws
-
 PROJECT: Final = Path(__file__).parents[1]
 
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
@@ -114,23 +112,33 @@ QUICK: Final = (
 )
 """The folders and files whose tests are ``quick``: what is pure, and a slice of the command line."""
 
-laws.register()
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Make the profiles of the laws known before an option names one."""
+    from tests.support import laws  # not above: processes that only want PROJECT need no hypothesis
+
+    laws.register()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """``-m quick`` does not even read the other tests."""
     if config.option.markexpr != "quick":
         return None
-    place = collection_path.relative_to(PROJECT / "tests").as_posix() if collection_path != PROJECT / "tests" else ""
-    return None if not place or any(f"{one}/".startswith(f"{place}/") or _is_in(place, one) for one in QUICK) else True
+    place = _place(collection_path)
+    is_above = place == "." or any(_is_in(one, place) for one in QUICK)
+    return None if is_above or any(_is_in(place, one) for one in QUICK) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere."""
     for item in items:
-        place = item.path.relative_to(PROJECT / "tests").as_posix()
-        if any(_is_in(place, one) for one in QUICK) and item.get_closest_marker("long") is None:
+        if any(_is_in(_place(item.path), one) for one in QUICK) and item.get_closest_marker("long") is None:
             item.add_marker("quick")
+
+
+def _place(path: Path) -> str:
+    return Path(os.path.relpath(path, PROJECT / "tests")).as_posix()
 
 
 def _is_in(place: str, folder: str) -> bool:
