@@ -93,6 +93,58 @@ def _check_host(host: object) -> None:
         raise NotHermeticError(f"a test talks to {name}; tests talk to loopback only")
 
 
+QUICK: Final = (
+    "documents",
+    "fs",
+    "gateway",
+    "house",
+    "packages",
+    "planning",
+    "resolve",
+    "store",
+    "loop/test_fights.py",
+    "loop/test_schedule.py",
+    "sources/test_url.py",
+    "sources/test_law_answers.py",
+    "cli/test_import.py",
+    "cli/test_lock.py",
+    "cli/test_remove.py",
+)
+"""The folders and files whose tests are ``quick``: what is pure, and a slice of the command line."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Make the profiles of the laws known before an option names one."""
+    from tests.support import laws  # not above: processes that only want PROJECT need no hypothesis
+
+    laws.register()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """``-m quick`` does not even read the other tests."""
+    if config.option.markexpr != "quick":
+        return None
+    place = _place(collection_path)
+    is_above = place == "." or any(_is_in(one, place) for one in QUICK)
+    return None if is_above or any(_is_in(place, one) for one in QUICK) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere."""
+    for item in items:
+        if any(_is_in(_place(item.path), one) for one in QUICK) and item.get_closest_marker("long") is None:
+            item.add_marker("quick")
+
+
+def _place(path: Path) -> str:
+    return Path(os.path.relpath(path, PROJECT / "tests")).as_posix()
+
+
+def _is_in(place: str, folder: str) -> bool:
+    return f"{place}/".startswith(f"{folder}/")
+
+
 _guard: Final = _Guard()
 sys.addaudithook(_guard)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from reconciler.errors import StorageError
 from reconciler.host.runtime import Runtime
@@ -87,7 +88,7 @@ def serve(runtime: Runtime, listener: socket.socket, *, local_only: bool, beside
 
     Where ``beside`` ends by itself so does the server, and what it raised is raised.
     """
-    server = make_server(runtime, local_only=local_only)
+    server = make_server(make_app(runtime, local_only=local_only))
     return asyncio.run(_until_a_signal(server, runtime, listener, beside))
 
 
@@ -97,10 +98,10 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_server(runtime: Runtime, *, local_only: bool) -> Server:
-    """The server of ``runtime``, as an application of ``web``."""
+def make_server(app: ASGIApp) -> Server:
+    """A server of ``app``, with the settings that every host has."""
     config = uvicorn.Config(
-        make_app(runtime, local_only=local_only),
+        app,
         log_config=None,
         log_level="error",  # else each request that is not understood is a line that its sender wrote
         ws="none",

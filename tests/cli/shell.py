@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 import pytest
@@ -26,28 +27,10 @@ import typer.main
 
 from reconciler.cli.app import main
 from tests.conftest import PROJECT
+from tests.support.packages import MANIFEST, MODULE
 
 SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
 TIMEOUT_SECONDS: Final = 60
-
-MANIFEST: Final = """\
-name: {id}
-version: {version}
-description: A package for tests
-type: workflow
-config:
-  interval: 5
-  token: none
-steps:
-  - uses: llm.chat
-"""
-MODULE: Final = """\
-name: {id}
-version: {version}
-description: A module for tests
-steps:
-  - extension: {extension}
-"""
 
 _COMMAND: Final = functools.cache(typer.main.get_command)
 
@@ -74,6 +57,17 @@ class Result:
         document = self.json
         assert list(document) == ["error"]
         return document["error"]
+
+
+class Running(subprocess.Popen[str]):
+    """A process that a failing test ends: at the end of a ``with`` block it would be waited for, maybe for ever."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
 
 
 @dataclass(slots=True)
@@ -129,10 +123,10 @@ class Session:
         settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
         # Tests that are run in the background inherit that Ctrl-C is ignored; the command here is in the foreground.
         foreground = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        return subprocess.Popen(
+        return Running(
             [sys.executable, "-B", "-c", foreground + code, *map(str, arguments)],
             cwd=self.project,
-            env={**self.environment, "PYTHONPATH": str(PROJECT)},
+            env={**self.environment, **_measured(), "PYTHONPATH": str(PROJECT)},
             **settings,
         )
 
@@ -266,6 +260,11 @@ def _portrait(path: Path) -> tuple[int, str | bytes]:
     if stat.S_ISLNK(mode):
         return mode, str(path.readlink())
     return mode, path.read_bytes() if stat.S_ISREG(mode) else ""
+
+
+def _measured() -> dict[str, str]:
+    """What a process needs so that a run under ``coverage`` counts it."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -10,15 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import MANIFEST, SAMPLES, Session, held_apply, snapshot, stamps
+from tests.cli.shell import SAMPLES, Session, held_apply, snapshot, stamps
 from tests.conftest import PROJECT
+from tests.support.packages import MANIFEST, pack
 
 EXAMPLES = (
     "agentic-module support-desk",
@@ -143,9 +143,7 @@ def test_published_packages_are_all_installed(session: Session) -> None:
 
 def test_a_zip_of_an_example_is_the_same_package(examples: Session) -> None:
     folder = examples.project / "examples" / "extensions" / "meeting-notes"
-    with zipfile.ZipFile(examples.project / "notes.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, f"meeting-notes-1.2.0/{path.relative_to(folder)}")
+    pack(folder, examples.project / "notes.zip", top="meeting-notes-1.2.0/")
     examples.edit("llamagate.yaml", "./examples/extensions/meeting-notes", "notes.zip")
     locked = (examples.project / "llamagate.lock.yaml").read_text()
     assert examples.actions() == []

@@ -18,7 +18,7 @@ import yaml
 
 from tests.cli.shell import Result, Session, finished
 from tests.sources.http_server import Exchange, HttpServer, body
-from tests.sources.routes import pack
+from tests.support.packages import pack
 
 LOCK: Final = "llamagate.lock.yaml"
 STARTS_AGAIN: Final = " was changed while this command ran; it starts again with what is there now\n"

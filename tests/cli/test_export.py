@@ -14,8 +14,9 @@ from typing import Final
 
 import pytest
 
-from tests.cli.parcels import FORMS, formed, trees, zipped
-from tests.cli.shell import MODULE, Session, snapshot
+from tests.cli.parcels import formed, trees, zipped
+from tests.cli.shell import Session, snapshot
+from tests.support.packages import FORMS, MODULE
 
 TMPFS_KIB = 64
 

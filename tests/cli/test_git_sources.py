@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from tests.cli.shell import Session, snapshot
-from tests.sources.git_servers import MANIFEST, GitOverHttp, Origin, demanding, git_over_http
+from tests.sources.git_servers import GitOverHttp, Origin, demanding, git_over_http
+from tests.support.packages import MANIFEST
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def test_what_the_copy_holds_is_not_asked_for(session: Session, origin: Origin, 
 
 
 def test_200_items_of_one_repository_cost_one_fetch(session: Session, origin: Origin, served: GitOverHttp) -> None:
-    manifests = {f"item{n}/manifest.yaml": MANIFEST.format(name=f"item{n}", version="1.0.0") for n in range(200)}
+    manifests = {f"item{n}/manifest.yaml": MANIFEST.format(id=f"item{n}", version="1.0.0") for n in range(200)}
     origin.commit(manifests)
     lines = ""
     for number in range(200):

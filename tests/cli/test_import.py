@@ -10,8 +10,9 @@ from typing import Any, Final
 import pytest
 
 from reconciler.fs import durable
-from tests.cli.parcels import FORMS, LOADABLE, formed, list_checksums, trees, zipped
-from tests.cli.shell import MODULE, Session, finished, snapshot
+from tests.cli.parcels import formed, list_checksums, trees, zipped
+from tests.cli.shell import Session, finished, snapshot
+from tests.support.packages import FORMS, LOADABLE, MODULE
 
 WRITE_EXTENSIONS: Final = ("extension", "ext")
 WRITE_MODULES: Final = ("agentic-module", "module", "am")

@@ -13,7 +13,7 @@ import yaml
 
 from tests.cli.shell import Session
 from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
-from tests.sources.routes import pack
+from tests.support.packages import pack
 
 
 @pytest.fixture

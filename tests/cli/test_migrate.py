@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.shell import MANIFEST, Session, snapshot
+from tests.cli.shell import Session, snapshot
+from tests.support.packages import MANIFEST
 
 TASK = "name: {id}\nversion: 1.0.0\ndescription: d\ntask: {{type: model}}\nprompt: Say {{{{x}}}}\n"
 

@@ -21,9 +21,10 @@ import pytest
 
 from reconciler.fs import durable
 from tests.cli.parcels import formed, list_checksums, zipped
-from tests.cli.shell import HELD, MODULE, Session, finished, snapshot
+from tests.cli.shell import HELD, Session, finished, snapshot
 from tests.gateway.simulator import LIST, REFRESH, Gateway, running
 from tests.hostile.zip_builder import Entry, build
+from tests.support.packages import MODULE
 
 PROCESSES: Final = 8
 IMPORTS_EACH: Final = 5

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli.parcels import formed
-from tests.cli.shell import MODULE, Session, snapshot
+from tests.cli.shell import Session, snapshot
+from tests.support.packages import MODULE
 
 
 @pytest.fixture

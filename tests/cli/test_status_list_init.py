@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler.documents.schemas import SCHEMA_NAMES
-from tests.cli.shell import MANIFEST, Session, interrupt_apply, snapshot, stamps
+from tests.cli.shell import Session, interrupt_apply, snapshot, stamps
 from tests.conftest import PROJECT
+from tests.support.packages import MANIFEST, pack
 
 STATUS_KEYS = [
     "in_sync",
@@ -433,10 +433,8 @@ def test_validate_a_package(session: Session, form: str) -> None:
     target = "packages/foo"
     if form != "folder":
         target = "foo.zip"
-        prefix = "foo-1.0.0/" if form == "zip-with-a-folder" else ""
-        with zipfile.ZipFile(session.project / target, "w") as archive:
-            for path in ("manifest.yaml", "a.txt"):
-                archive.write(session.project / "packages/foo" / path, prefix + path)
+        top = "foo-1.0.0/" if form == "zip-with-a-folder" else ""
+        pack(session.project / "packages/foo", session.project / target, top=top)
     said = session.llamagate("validate", target)
     assert said.out == f"{target} is valid: extension foo 1.0.0, gateway dialect, 2 files\n"
 

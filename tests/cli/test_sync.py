@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import MANIFEST, MODULE, Session, Snapshot, snapshot, stamps
+from tests.cli.shell import Session, Snapshot, snapshot, stamps
+from tests.support.packages import MANIFEST, MODULE
 
 
 @pytest.fixture

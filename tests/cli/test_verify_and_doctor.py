@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from tests.cli.shell import MANIFEST, MODULE, Session, interrupt_apply
+from tests.cli.shell import Session, interrupt_apply
+from tests.support.packages import MANIFEST, MODULE
 
 
 @pytest.fixture

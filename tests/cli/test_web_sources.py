@@ -13,7 +13,8 @@ import yaml
 
 from tests.cli.shell import Session, finished, snapshot
 from tests.sources.http_server import Behaviour, Exchange, HttpServer, body, hang, head, redirect
-from tests.sources.routes import pack, sha256
+from tests.sources.routes import sha256
+from tests.support.packages import pack
 
 HIDDEN = "s3cret-t0ken"
 

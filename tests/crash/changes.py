@@ -6,12 +6,13 @@ To try another verb, or another change, add a line to ``CHANGES``.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+from tests.support.packages import write_files
 
 _HEAD: Final = """apiVersion: llamagate/v1
 owner: team
@@ -97,10 +98,7 @@ def write_package(folder: Path, name: str, item: Item) -> None:
     """The package of ``item``, in place of what ``folder`` holds."""
     shutil.rmtree(folder, ignore_errors=True)
     manifest, text = ("agenticmodule.yaml", _MODULE) if item.is_module else ("manifest.yaml", _MANIFEST)
-    for path, content in {**item.files, manifest: text.format(id=name, version=item.version)}.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(content)
-        os.chmod(folder / path, 0o755 if path.endswith(".sh") else 0o644)  # noqa: PTH101 - beside the PTH ones
+    write_files(folder, {**item.files, manifest: text.format(id=name, version=item.version)})
 
 
 def _write_registry(home: Path, text: str) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.packages import write_files
+
 State = Mapping[str, str]
 """Path below the base → what it is. Times, stat stamps and the name of the lock's last holder do not count."""
 
@@ -181,11 +183,9 @@ def _desire(base: Path, wishes: Wishes) -> None:
     for name, wish in wishes.items():
         is_module = name == _MODULE_ID
         folder = base / "packages" / name
-        folder.mkdir(parents=True)
         text = (_MODULE if is_module else _EXTENSION).format(id=name, version=wish.version)
-        (folder / ("agenticmodule.yaml" if is_module else "manifest.yaml")).write_text(text)
-        (folder / "prompts").mkdir()
-        (folder / "prompts" / f"{wish.version}.txt").write_text(f"{name} {wish.version}\n" * 200)
+        prompt = {f"prompts/{wish.version}.txt": f"{name} {wish.version}\n" * 200}
+        write_files(folder, {"agenticmodule.yaml" if is_module else "manifest.yaml": text, **prompt})
         entry = {"source": f"./packages/{name}", "enabled": wish.enabled, "config": dict(wish.config)}
         sections["modules" if is_module else "extensions"].append(f"  {name}: {json.dumps(entry)}\n")
     text = "".join(f"{section}:\n{''.join(lines)}" for section, lines in sections.items() if lines)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.model.config import Json, JsonObject
 from tests.documents.strategies import values
+from tests.support.laws import examples
 
 Keys = tuple[str, ...]
 
-many = settings(max_examples=150, deadline=None)
+many = examples(1.5)
 
 INLINE = [
     "./packages/foo",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents import json_text, schemas
@@ -14,8 +14,9 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.config import Json, JsonObject
 from tests.documents.strategies import objects, texts, values
+from tests.support.laws import examples
 
-many = settings(max_examples=100, deadline=None)
+many = examples(1)
 
 
 def exact(value: object) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpcore2
 import pytest
 
 from tests.cli.shell import Session
 from tests.host.model_server import ModelServer
-from tests.host.served import Host, hosting, settings_for
+from tests.host.served import Host, Stage, hosting, settings_for
 
 Serve = Callable[..., Host]
 
@@ -30,13 +32,31 @@ def model() -> Iterator[ModelServer]:
         server.close()
 
 
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """The server that all hosts share."""
+    stage = Stage()
+    try:
+        yield stage
+    finally:
+        stage.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tls_context() -> Iterator[None]:
+    """Every client reads all certificates of the system when it is made; here the first one does it for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
+        yield
+
+
 @pytest.fixture
-def serve(session: Session, model: ModelServer) -> Iterator[Serve]:
+def serve(session: Session, model: ModelServer, stage: Stage) -> Iterator[Serve]:
     """Start a host on what is there by now; options are those of ``settings_for`` and ``hosting``."""
     with ExitStack() as hosts:
 
         def begin(*, migrates: bool = False, local_only: bool = False, **options: Any) -> Host:
             settings = settings_for(session, model.url, **options)
-            return hosts.enter_context(hosting(settings, migrates=migrates, local_only=local_only))
+            return hosts.enter_context(hosting(stage, settings, migrates=migrates, local_only=local_only))
 
         yield begin

@@ -1,10 +1,11 @@
-"""A host that really listens on loopback, and a client that really calls it."""
+"""Hosts that really listen on loopback, on one server, and clients that really call them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,16 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reconciler.host.model_client import ModelServer as ModelAddress
 from reconciler.host.runtime import Runtime
-from reconciler.host.server import Address, listen, make_server, serve_with
+from reconciler.host.server import Address, listen, make_server, url_of
 from reconciler.host.settings import HostSettings
 from reconciler.host.startup import start
+from reconciler.host.web.app import make_app
 from reconciler.model.environment import Environment
 from tests.cli.shell import Session
+from tests.support.packages import write_files
 
 SECONDS = 30.0
+SOCKETS = 4
+"""How many hosts a test may have at once."""
 
 
 @dataclass
@@ -89,24 +95,71 @@ def settings_for(session: Session, model_url: str = "http://127.0.0.1:9", **opti
     )
 
 
+class Stage:
+    """One server for all hosts of a run, in a thread of its own: each host has one of its sockets while it is served.
+
+    Starting and ending a server takes longer than most tests. What a host does at its own end is tested with processes.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._listeners = [listen(Address(host="127.0.0.1", port=0)) for _ in range(SOCKETS)]
+        self._free = list(self._listeners)
+        self._apps: dict[int, ASGIApp] = {}
+        self._under_way: Counter[int] = Counter()
+        self._server = make_server(self)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._server.serve(sockets=self._listeners))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        port = scope["server"][1]
+        self._under_way[port] += 1
+        try:
+            await self._apps[port](scope, receive, send)
+        finally:
+            self._under_way[port] -= 1
+
+    @contextmanager
+    def hosting(self, runtime: Runtime, *, local_only: bool) -> Iterator[str]:
+        """Serve ``runtime``, which has started; at which URL. At the end it is closed, as a server closes it."""
+        listener = self._free.pop()
+        port = listener.getsockname()[1]
+        self._apps[port] = make_app(runtime, local_only=local_only)
+        try:
+            yield url_of(listener)
+        finally:
+            asyncio.run_coroutine_threadsafe(self._end(runtime, port), self._loop).result(SECONDS)
+            self._free.append(listener)
+
+    async def _end(self, runtime: Runtime, port: int) -> None:
+        while self._under_way[port]:
+            await asyncio.sleep(0.005)
+        await runtime.close()
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=SECONDS)
+        for listener in self._listeners:
+            listener.close()
+
+
 @contextmanager
-def hosting(settings: HostSettings, *, migrates: bool = False, local_only: bool = False) -> Iterator[Host]:
+def hosting(
+    stage: Stage, settings: HostSettings, *, migrates: bool = False, local_only: bool = False
+) -> Iterator[Host]:
     """A host with these settings, started and serving."""
     told: list[str] = []
     runtime = Runtime(settings, tell=told.append)
     start(runtime, migrates=migrates)
-    with listen(Address(host="127.0.0.1", port=0)) as listener:
-        server = make_server(runtime, local_only=local_only)
-        work = serve_with(server, runtime, listener)
-        thread = threading.Thread(target=asyncio.run, args=(work,))
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            with httpx2.Client(base_url=url, trust_env=False, timeout=SECONDS) as client:
-                yield Host(runtime, client, told)
-        finally:
-            server.should_exit = True
-            thread.join(timeout=SECONDS)
+    with (
+        stage.hosting(runtime, local_only=local_only) as url,
+        httpx2.Client(base_url=url, trust_env=False, timeout=SECONDS) as client,
+    ):
+        yield Host(runtime, client, told)
 
 
 def extension(text: str, *, name: str = "foo", kind: str = "workflow", version: str = "1.0.0") -> str:
@@ -122,7 +175,5 @@ def put_on_disk(session: Session, name: str, **files: str) -> Path:
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
-    for path, content in files.items():
-        place = folder / path.replace("___", "/").replace("__", ".")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content)
+    """Write ``files``, whose names spell a dot and a slash as ``put_on_disk`` says."""
+    write_files(folder, {path.replace("___", "/").replace("__", "."): content for path, content in files.items()})

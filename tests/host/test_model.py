@@ -13,7 +13,7 @@ from reconciler.host.model_client import ModelServer as ModelAddress
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
-from tests.host.served import SECONDS, extension, put_on_disk
+from tests.host.served import SECONDS, Stage, extension, hosting, put_on_disk, settings_for
 
 CHAT = "steps: [{uses: llm.chat, with: {prompt: p}}]\n"
 
@@ -152,10 +152,8 @@ def test_a_caller_who_leaves_cancels_the_run(serve: Serve, model: ModelServer) -
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
-def test_the_address_may_name_the_version(session: Session, serve: Serve, model: ModelServer, ending: str) -> None:
-    from tests.host.served import hosting, settings_for
-
-    with hosting(settings_for(session, model.url + ending)) as host:
+def test_the_address_may_name_the_version(session: Session, stage: Stage, model: ModelServer, ending: str) -> None:
+    with hosting(stage, settings_for(session, model.url + ending)) as host:
         assert host.run("foo", {}) == {"llm_response": "hello"}
 
 

@@ -22,13 +22,14 @@ import pytest
 
 from reconciler.model.desired import Limits
 from reconciler.packages import folder as folder_module
-from tests.cli.shell import MANIFEST, Session, snapshot, stamps
+from tests.cli.shell import Session, snapshot, stamps
 from tests.conftest import PROJECT
 from tests.fs.hostile import NOBODY
 from tests.hostile import bad_yaml
 from tests.hostile.bad_names import NAMES
 from tests.hostile.bad_structures import DEFLATED, LATE, LIMITED, NEXT, NO_END, STRUCTURE
 from tests.hostile.zip_builder import Entry, build
+from tests.support.packages import MANIFEST
 
 GOOD: Final = MANIFEST.format(id="bad", version="1.0.0").replace("config:\n  interval: 5\n  token: none\n", "")
 WITH_BAD: Final = "gateway: {reload: off}\nextensions:\n  good: ./packages/good\n  bad: ./"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import InputError
@@ -18,6 +18,7 @@ from tests.fs.hostile import python
 from tests.hostile.archives import message_for, opened
 from tests.hostile.bad_structures import DEFLATED, GOOD, LATE, LIMITED, NEXT, NO_END, STRUCTURE, with_sizes
 from tests.hostile.zip_builder import Entry, build, build64, deflated, extra, streamed
+from tests.support.laws import examples
 
 
 @pytest.mark.parametrize(("data", "message"), STRUCTURE.values(), ids=STRUCTURE)
@@ -45,6 +46,7 @@ MEASURED = """
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.zip.archive import open_archive
+from tests.support.laws import examples
 
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
@@ -97,7 +99,7 @@ VALID = [
 EDITS = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=4)
 
 
-@settings(max_examples=500, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(5), database=None)
 @given(data=st.sampled_from(VALID), edits=EDITS)
 def test_any_damage_is_either_harmless_or_refused(
     tmp_path: Path, data: bytes, edits: list[tuple[int, int, bytes]]

@@ -19,7 +19,7 @@ from reconciler.store.desired_file import lock_bytes, read_desired, read_lock
 from tests.hostile.campaign import PROJECT
 from tests.hostile.mutate_text import mutant
 from tests.hostile.mutate_zip import MANIFEST
-from tests.packages.memory import MemoryContent
+from tests.support.packages import MemoryContent
 
 SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
 _CONFIG: Final[JsonObject] = {"new": ["value"]}

@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.cli.shell import MANIFEST, Result, Session
+from tests.cli.shell import Result, Session
 from tests.loop.watcher import condition, state, watching
 from tests.sources.git_servers import Origin, demanding, git_over_http
+from tests.support.packages import MANIFEST
 
 
 @pytest.fixture

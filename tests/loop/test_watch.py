@@ -359,12 +359,17 @@ def test_it_ends_when_it_is_asked_to(foo: Session, number: int, code: int) -> No
 
 
 SLOW = """\
-import os, signal, sys, time
+import os, signal, sys, threading, time
 from reconciler.apply import transaction
 from reconciler.cli.app import main
 real = transaction.roll_forward
+def tell_when_asked():
+    while signal.getsignal(signal.SIGINT) != signal.SIG_DFL:
+        time.sleep(0.01)
+    print('{"event": "Asked", "message": ""}', flush=True)
 def slow(home, journal):
     print('{"event": "Held", "message": ""}', flush=True)
+    threading.Thread(target=tell_when_asked, daemon=True).start()
     sys.stdin.readline()
     real(home, journal)
 transaction.roll_forward = slow
@@ -373,7 +378,7 @@ main()
 
 
 def slow_watcher(session: Session) -> subprocess.Popen[str]:
-    """A watcher that stands behind its commit point until a line is written to its standard input."""
+    """A watcher that waits behind its commit point for a line on its standard input, and says when it is to end."""
     return session.python(SLOW, "watch", "--json", "-q", stdin=subprocess.PIPE)
 
 
@@ -395,7 +400,8 @@ def test_the_second_signal_ends_it_at_once_and_the_next_command_settles_it(foo: 
         watcher = Watcher(process)
         watcher.said("Held")
         process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGINT)  # another one: two of a kind that arrive at once are one
+        watcher.said("Asked")  # two signals that arrive at once are one
+        process.send_signal(signal.SIGINT)
         assert process.wait(60) in (-signal.SIGTERM, -signal.SIGINT)
     assert foo.journal.exists()
     assert foo.llamagate("recover", "--json").json == {"recovered": "finished"}

@@ -16,7 +16,7 @@ from reconciler.model.ids import Kind
 from reconciler.model.package import Dialect, Manifest, Package
 from reconciler.packages.folder import open_folder
 from reconciler.packages.manifest import read_package
-from tests.packages.memory import MemoryContent
+from tests.support.packages import MemoryContent
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT.parent / "shared" / "samples" / "extensions"

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import InputError
@@ -17,6 +17,7 @@ from reconciler.packages.folder import open_folder
 from reconciler.packages.zip.pack import pack
 from tests.hostile.archives import opened
 from tests.hostile.zip_builder import Entry, build, streamed
+from tests.support.laws import examples
 
 
 def packed(content: Content) -> bytes:
@@ -83,7 +84,7 @@ NAMES = st.sampled_from(["manifest.yaml", "a", "b/c", "b/d", "b/e/f", "\u00fc", 
 FILES = st.dictionaries(NAMES, st.tuples(st.binary(max_size=300), st.booleans()), min_size=1)
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(0.6), database=None)
 @given(files=FILES)
 def test_any_package_survives_packing(tmp_path: Path, files: dict[str, tuple[bytes, bool]]) -> None:
     entries = [

@@ -6,14 +6,15 @@ import hashlib
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.model.config import Json, JsonObject, env_references, resolved
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import Realised, configured, realise
-from tests.packages.memory import MemoryContent
+from tests.support.laws import examples
+from tests.support.packages import MemoryContent
 
 HEAD = """\
 # A comment that stays.
@@ -136,7 +137,7 @@ wishes = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(wishes)
 def test_law_the_file_says_what_was_asked_for_and_keeps_the_rest(config: JsonObject) -> None:
     text = configured_text(config)
@@ -146,7 +147,7 @@ def test_law_the_file_says_what_was_asked_for_and_keeps_the_rest(config: JsonObj
     assert yaml_text.dump({"x": config_of(text)}) == yaml_text.dump({"x": wanted})
 
 
-@settings(max_examples=50, deadline=None)
+@examples(0.5)
 @given(wishes)
 def test_law_without_configuration_the_bytes_are_the_packages(config: JsonObject) -> None:
     files = {"manifest.yaml": MANIFEST, "x": "y"}

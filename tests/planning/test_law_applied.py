@@ -6,8 +6,9 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.planning.strategies import allowed
 from tests.planning.world import World, on_disk
+from tests.support.laws import examples
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+many = settings(examples(0.6), suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @many

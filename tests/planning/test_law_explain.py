@@ -6,14 +6,15 @@ import json
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.config import Json, JsonObject, merged, resolved
 from reconciler.packages.realise import configured
 from reconciler.planning.manifest_diff import LONG, MASK, dotted, manifest_diff, secret_places
+from tests.support.laws import examples
 
-many = settings(max_examples=50, deadline=None)
+many = examples(0.5)
 
 VARIABLES = {name: f"value-of-{name}" for name in "ABC"}
 keys = st.sampled_from(["k", "l", "m", "a.b", "__x", "0", ""])

@@ -6,15 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.record import RecordedFile
 from reconciler.model.source import Source, SourceKind
 from tests.planning.strategies import allowed, homes, intents
 from tests.planning.world import World, key, world
+from tests.support.laws import examples
 
-many = settings(max_examples=50, deadline=None)
+many = examples(0.5)
 
 
 def outcome(found: World) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from random import Random
 from typing import TypeVar
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.ids import ItemKey, Kind
@@ -16,8 +16,9 @@ from reconciler.model.registry import Registry
 from reconciler.planning.order import dependency_cycle, in_order
 from tests.planning.strategies import worlds
 from tests.planning.world import World
+from tests.support.laws import examples
 
-many = settings(max_examples=50, deadline=None)
+many = examples(0.5)
 K = TypeVar("K")
 V = TypeVar("V")
 

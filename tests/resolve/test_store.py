@@ -15,9 +15,9 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 from reconciler.resolve.store import PackageStore
-from tests.cli.shell import MANIFEST, Session
+from tests.cli.shell import Session
 from tests.sources.http_server import HttpServer
-from tests.sources.routes import pack
+from tests.support.packages import MANIFEST, pack
 
 
 def store(tmp_path: Path) -> PackageStore:

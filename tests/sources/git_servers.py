@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from tests.support.packages import MANIFEST
+
 _ENVIRONMENT: Final = {
     "PATH": os.environ["PATH"],
     "LC_ALL": "C",
@@ -66,7 +68,7 @@ class Origin:
     def package(self, folder: str, *, version: str = "1.0.0") -> str:
         """Commit an extension that the gateway can load, with the id that is the last part of ``folder``."""
         name = folder.rpartition("/")[2]
-        return self.commit({f"{folder}/manifest.yaml": MANIFEST.format(name=name, version=version)})
+        return self.commit({f"{folder}/manifest.yaml": MANIFEST.format(id=name, version=version)})
 
     def commit_tree(self, tree: str) -> str:
         """Commit a tree, which may be forged; the branch leads to it."""
@@ -103,16 +105,6 @@ class Origin:
         self._second += 1
         git("commit", "--quiet", "--allow-empty", "--message", message, folder=self.path, second=self._second)
         return self.git("rev-parse", "HEAD")
-
-
-MANIFEST: Final = """\
-name: {name}
-version: {version}
-description: a package
-type: workflow
-steps:
-  - uses: template.load
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Final
 from tests.cli.shell import Session
 from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
 from tests.sources.http_server import HttpServer
+from tests.support.packages import pack
 
 
 class Route(ABC):
@@ -152,15 +152,6 @@ def route_of(kind: str, session: Session) -> Iterator[Route]:
     else:
         with HttpServer(folder=session.base / "served") as server:
             yield HttpRoute(session, server) if kind == "http" else CatalogRoute(session, server)
-
-
-def pack(folder: Path, place: Path) -> None:
-    """A zip as usual tools write it, but for the times: the same files give the same bytes."""
-    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix())
-            entry.external_attr = path.stat().st_mode << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def sha256(path: Path) -> str:

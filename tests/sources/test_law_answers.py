@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from io import BytesIO
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import LlamagateError
 from reconciler.model.digest import digest_bytes
 from reconciler.sources.web.transfer import Bounds, download
 from tests.sources.http_server import HttpServer, raw
+from tests.support.laws import examples
 
 PIECES = [
     b"HTTP/1.1 200 OK\r\n",
@@ -57,7 +58,7 @@ def server() -> Iterator[HttpServer]:
 
 
 @given(data=ANSWERS)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(3)
 def test_law_an_archive_or_an_error_of_ours(server: HttpServer, data: bytes) -> None:
     server.routes["/x.zip"] = raw(data)
     out, failures = BytesIO(), list[str]()

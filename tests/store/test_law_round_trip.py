@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from reconciler.apply.journal import read_journal, write_journal
 from reconciler.documents.sealed import seal, unseal
@@ -19,8 +19,9 @@ from reconciler.store.desired_file import lock_bytes, read_lock
 from reconciler.store.state_files import read_record, record_bytes
 from tests.documents.strategies import objects
 from tests.store import strategies
+from tests.support.laws import examples
 
-many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = examples(0.5)
 
 
 @many

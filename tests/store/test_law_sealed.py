@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import InputError
+from tests.support.laws import examples
 
 DATA = seal({"schema": 1, "items": [{"id": "a", "enabled": True, "n": 10, "text": "é\ud800"}]})
 DAMAGED = "record.json: it is damaged: its content does not have the digest that it was written with"
@@ -37,7 +38,7 @@ def test_what_is_added_is_noticed(more: bytes) -> None:
     assert refused(more + DATA) == DAMAGED
 
 
-@settings(max_examples=300, deadline=None)
+@examples(3)
 @given(st.binary(max_size=200))
 def test_bytes_of_others_are_no_document_of_ours(data: bytes) -> None:
     assert refused(data) == DAMAGED
