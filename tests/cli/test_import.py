@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from reconciler.fs import durable
+from tests.cli.failures import failure, refused
 from tests.cli.parcels import formed, list_checksums, trees, zipped
 from tests.cli.shell import Session, finished, snapshot
 from tests.support.packages import FORMS, LOADABLE, MODULE
@@ -47,7 +48,7 @@ def unchanged(session: Session, *arguments: object, exits: int = 1) -> str:
 def test_every_form_of_a_package_comes_in(session: Session, form: str, archive: bool) -> None:
     folder = formed(session, form)
     said = session.llamagate("import", zipped(session, "foo") if archive else folder)
-    assert said.out.endswith("Applied as generation 1: 1 install.\n")
+    assert session.record()["generation"] == 1
     [item] = session.llamagate("list", "--json").json["items"]
     assert (item["id"], item["version"], item["enabled"], item["owner"]) == ("foo", "1.0.0", True, None)
     assert item["loadable"] is (form in LOADABLE)
@@ -82,35 +83,29 @@ def test_type_words_of_modules(session: Session, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "word", "message", "advice"),
+    ("form", "word", "advice"),
     [
         (
             "gateway",
             "module",
-            "packages/foo holds the extension 'foo', and not an agentic-module",
-            "'llamagate import extension packages/foo' takes it",
+            "'llamagate import extension packages/foo'",
         ),
         (
             "module",
             "ext",
-            "packages/foo holds the agentic-module 'foo', and not an extension",
-            "'llamagate import agentic-module packages/foo' takes it",
+            "'llamagate import agentic-module packages/foo'",
         ),
     ],
 )
-def test_a_type_that_does_not_fit_is_refused(session: Session, form: str, word: str, message: str, advice: str) -> None:
+def test_a_type_that_does_not_fit_is_refused(session: Session, form: str, word: str, advice: str) -> None:
     formed(session, form)
-    said = session.llamagate("import", word, "packages/foo", exits=1)
-    assert said.err == f"llamagate: {message}\n  → {advice}\n"
+    assert advice in failure(session, "import", word, "packages/foo").message
     assert not (session.home / "registry").exists()
 
 
 def test_words_that_are_no_type_and_too_many_words(session: Session) -> None:
-    said = session.llamagate("import", "plugin", "x.zip", exits=64)
-    assert said.err == "llamagate: 'plugin' is no type; use extension (ext) or agentic-module (module, am)\n"
-    assert session.llamagate("import", "ext", "a", "b", exits=64).err == (
-        "llamagate: expected [TYPE] ZIP|DIR, got 3 words\n"
-    )
+    assert "'plugin'" in failure(session, "import", "plugin", "x.zip", exits=64).message
+    assert "[TYPE] ZIP|DIR" in failure(session, "import", "ext", "a", "b", exits=64).message
     assert not session.home.exists()
 
 
@@ -126,7 +121,7 @@ def test_a_link_to_a_package_is_followed(session: Session) -> None:
     zipped(session, "foo", "real.zip")
     (session.project / "link.zip").symlink_to("real.zip")
     session.llamagate("import", "link")
-    assert session.llamagate("import", "link.zip").out.startswith("No changes")
+    assert session.llamagate("import", "link.zip", "--json").json["changes"] is False
 
 
 def test_names_with_blanks_and_beyond_ascii(session: Session) -> None:
@@ -243,8 +238,8 @@ def test_a_newer_version_is_an_update_and_local_files_stay(foo: Session) -> None
     foo.installed("foo", "var/log.txt").write_text("mine\n")
     foo.installed("foo", "notes.txt").write_text("mine\n")
     foo.package("foo", version="1.1.0", files={"prompt.txt": "two\n"})
-    said = foo.llamagate("import", "packages/foo")
-    assert "version 1.0.0 → 1.1.0" in said.out
+    [action] = foo.llamagate("import", "packages/foo", "--json").json["actions"]
+    assert (action["action"], action["from_version"], action["to_version"]) == ("update", "1.0.0", "1.1.0")
     assert foo.installed("foo", "prompt.txt").read_text() == "two\n"
     assert foo.installed("foo", "var/log.txt").read_text() == foo.installed("foo", "notes.txt").read_text() == "mine\n"
     assert (foo.ours / "backups/extension/foo/2/prompt.txt").read_text() == "one\n"
@@ -274,28 +269,30 @@ def test_a_new_item_is_enabled_as_its_manifest_says(session: Session, text: str)
 def test_an_older_version_is_refused_until_it_is_permitted(foo: Session) -> None:
     foo.package("foo", version="0.9.0")
     before = foo.everything()
-    said = foo.llamagate("import", "packages/foo", exits=5)
-    assert "Refused\n  foo: version 0.9.0 is older than the installed 1.0.0; --allow-downgrade permits it\n" in said.out
+    assert refused(foo, "import", "packages/foo") == ["foo downgrade"]
     assert foo.everything() == before
-    assert foo.llamagate("import", "packages/foo", "--allow-downgrade").out.startswith("  ~ downgrade  foo")
+    [action] = foo.llamagate("import", "packages/foo", "--allow-downgrade", "--json").json["actions"]
+    assert action["action"] == "downgrade"
     assert foo.registered()["foo"]["version"] == "0.9.0"
 
 
 def test_the_same_version_with_other_content_is_an_update(foo: Session) -> None:
     foo.package("foo", files={"prompt.txt": "two\n"})
-    assert "the package changed (1 file), its version 1.0.0 did not" in foo.llamagate("import", "packages/foo").out
+    [action] = foo.llamagate("import", "packages/foo", "--json").json["actions"]
+    assert (action["action"], action["diff"]) == ("update", {"files": {"changed": ["prompt.txt"]}})
 
 
 def test_an_import_of_what_is_there_already_changes_nothing(foo: Session) -> None:
     before = foo.everything()
-    said = foo.llamagate("import", "packages/foo")
-    assert said.out == "No changes: it is so already (generation 1).\n"
+    done = foo.llamagate("import", "packages/foo", "--json").json
+    assert (done["changes"], done["generation"]) == (False, 1)
     assert foo.everything() == before
 
 
 def test_an_import_brings_back_a_file_that_is_missing(foo: Session) -> None:
     foo.installed("foo", "prompt.txt").unlink()
-    assert "repair" in foo.llamagate("import", "packages/foo").out
+    [action] = foo.llamagate("import", "packages/foo", "--json").json["actions"]
+    assert action["action"] == "repair"
     assert foo.installed("foo", "prompt.txt").read_text() == "one\n"
 
 
@@ -303,8 +300,7 @@ def test_an_edited_file_that_the_package_changes_is_a_conflict(foo: Session) -> 
     foo.installed("foo", "prompt.txt").write_text("mine\n")
     foo.package("foo", version="1.1.0", files={"prompt.txt": "two\n"})
     before = foo.everything()
-    said = foo.llamagate("import", "packages/foo", exits=5)
-    assert "foo: prompt.txt was changed here and is changed by the package too; --overwrite takes" in said.out
+    assert refused(foo, "import", "packages/foo") == ["foo conflict"]
     assert foo.everything() == before
     foo.llamagate("import", "packages/foo", "--overwrite")
     assert foo.installed("foo", "prompt.txt").read_text() == "two\n"
@@ -435,8 +431,7 @@ def test_what_took_the_place_of_an_installed_folder_stays_until_the_item_is_remo
 def test_builtin_is_refused_until_the_policy_allows_it(session: Session) -> None:
     session.package("foo")
     session.edit("packages/foo/manifest.yaml", "type: workflow", "type: workflow\nbuiltin: true")
-    said = session.llamagate("import", "packages/foo", exits=5)
-    assert "foo: its manifest says 'builtin: true': the gateway forces it on and cannot unload it" in said.out
+    assert refused(session, "import", "packages/foo") == ["foo builtin"]
     session.desired("policy: {allow_builtin: [foo]}\n")
     session.llamagate("import", "packages/foo")
 
@@ -453,8 +448,8 @@ def test_a_module_whose_extension_is_missing_is_told(session: Session) -> None:
 @pytest.mark.parametrize("flags", [[], ["--save"]], ids=["", "save"])
 def test_a_dry_run_writes_nothing_at_all(session: Session, flags: list[str]) -> None:
     session.package("foo")
-    said = session.llamagate("import", "packages/foo", "--dry-run", *flags)
-    assert said.out.endswith("Plan: 1 install. Without --dry-run it is carried out.\n")
+    actions = session.llamagate("import", "packages/foo", "--dry-run", *flags, "--json").json["actions"]
+    assert [action["action"] for action in actions] == ["install"]
     assert not session.home.exists()
     assert [path.name for path in session.project.iterdir()] == ["packages"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.failures import failure
 from tests.cli.shell import Session, snapshot
 from tests.support.packages import MANIFEST
 
@@ -44,7 +45,8 @@ def test_everything_is_found_but_builtin_and_what_lies_in_packages(legacy: Sessi
 
 def test_dry_run_shows_the_plan(legacy: Session) -> None:
     before = legacy.everything()
-    assert "Plan: 4 install. Without --dry-run it is carried out." in legacy.llamagate("migrate", "--dry-run").out
+    actions = legacy.llamagate("migrate", "--dry-run", "--json").json["actions"]
+    assert [action["action"] for action in actions] == ["install"] * 4
     assert legacy.everything() == before
 
 
@@ -73,21 +75,15 @@ def test_a_folder_with_nothing_in_it_marks_nothing_as_done(session: Session) -> 
 
 
 def test_a_folder_that_is_not_there(session: Session) -> None:
-    said = session.llamagate("migrate", "elsewhere", exits=1)
-    assert said.err == (
-        "llamagate: elsewhere: there is no such folder; "
-        "name the folder 'extensions' from which the gateway was started\n"
-    )
+    assert "elsewhere" in failure(session, "migrate", "elsewhere").message
     assert not marker(session).exists()
 
 
 def test_an_invalid_package_stops_it_unless_it_is_to_be_left_out(legacy: Session) -> None:
     legacy.write("extensions/bad/manifest.yaml", "name: bad\n")
-    said = legacy.llamagate("migrate", exits=1)
-    assert said.err.startswith(
-        "llamagate: extensions: 1 of 5 packages cannot be migrated\n  extensions/bad/manifest.yaml"
-    )
-    assert "leave them out with --skip-invalid" in said.err
+    failed = failure(legacy, "migrate")
+    assert {place.partition(":")[0] for place in failed.places} == {"extensions/bad/manifest.yaml"}
+    assert "--skip-invalid" in failed.message
     assert snapshot(legacy.home / "extensions") == {}
     assert not marker(legacy).exists()
     assert "(left out)" in legacy.llamagate("migrate", "--skip-invalid").out
@@ -121,8 +117,7 @@ def test_a_folder_that_cannot_be_read_is_named_and_marks_nothing(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    said = legacy.llamagate("migrate", exits=1)
-    assert said.err == "llamagate: extensions/group cannot be read: Permission denied\n"
+    assert "extensions/group" in failure(legacy, "migrate").message
     assert legacy.llamagate("doctor", "--json", exits=1).json["findings"][-1]["code"] == "unreadable"
     assert not marker(legacy).exists()
 
@@ -143,8 +138,8 @@ def test_save_lists_them_and_the_next_apply_has_nothing_to_do(legacy: Session) -
 
 def test_what_was_migrated_before_can_be_saved_later(legacy: Session) -> None:
     legacy.llamagate("migrate")
-    said = legacy.llamagate("migrate", "--save")
-    assert said.out.endswith("Applied as generation 2: 4 adopt.\n")
+    done = legacy.llamagate("migrate", "--save", "--json").json
+    assert (done["generation"], [action["action"] for action in done["actions"]]) == (2, ["adopt"] * 4)
     assert "  two: ./extensions/group/two\n" in (legacy.project / "llamagate.yaml").read_text()
     assert legacy.actions() == []
     before = legacy.everything()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.failures import refused
 from tests.cli.parcels import formed
 from tests.cli.shell import Session, snapshot
 from tests.support.packages import MODULE
@@ -35,11 +36,8 @@ def set_entry(session: Session, item: str, **changes: Any) -> None:
 
 def test_a_removal_takes_folder_entry_and_record_and_keeps_a_backup(foo: Session) -> None:
     before = {Path(k).relative_to(foo.installed("foo")): v for k, v in snapshot(foo.installed("foo")).items()}
-    said = foo.llamagate("remove", "foo")
-    assert said.out == (
-        "  - remove     foo  1.0.0            extension\n      removed by a command\n\n"
-        "Applied as generation 3: 1 remove.\n"
-    )
+    done = foo.llamagate("remove", "foo", "--json").json
+    assert (done["generation"], [action["action"] for action in done["actions"]]) == (3, ["remove"])
     assert not foo.installed("foo").exists()
     assert set(foo.registered()) == {"bar"}
     assert [item["id"] for item in foo.record()["items"]] == ["bar"]
@@ -55,43 +53,38 @@ def test_type_words(foo: Session, words: list[str]) -> None:
 
 def test_remove_of_a_non_existent_item(foo: Session) -> None:
     before = foo.everything()
-    said = foo.llamagate("remove", "fooo")
-    assert said.out == (
-        "Warnings\n  nothing to remove: no item 'fooo' is installed; did you mean 'foo'?\n\n"
-        "No changes: it is so already (generation 2).\n"
-    )
     document = foo.llamagate("remove", "fooo", "--json").json
-    assert (document["changes"], document["warnings"]) == (
-        False,
-        ["nothing to remove: no item 'fooo' is installed; did you mean 'foo'?"],
-    )
+    assert (document["changes"], len(document["warnings"])) == (False, 1)
+    assert "'foo'?" in str(document["warnings"])
     assert foo.everything() == before
 
 
 def test_a_removal_twice(foo: Session) -> None:
     foo.llamagate("remove", "foo")
     before = foo.everything()
-    assert "nothing to remove: no item 'foo' is installed\n" in foo.llamagate("remove", "foo").out
+    done = foo.llamagate("remove", "foo", "--json").json
+    assert (done["changes"], len(done["warnings"])) == (False, 1)
     assert foo.everything() == before
 
 
 def test_a_removal_from_no_home_at_all(session: Session) -> None:
-    assert "nothing to remove: no item 'foo' is installed\n" in session.llamagate("remove", "foo").out
+    done = session.llamagate("remove", "foo", "--json").json
+    assert (done["changes"], len(done["warnings"])) == (False, 1)
     assert not (session.home / "registry").exists()
 
 
 def test_a_wrong_type_removes_nothing(foo: Session) -> None:
     before = foo.everything()
-    said = foo.llamagate("remove", "module", "foo")
-    assert "nothing to remove: no agentic-module 'foo' is installed, but an extension 'foo' is\n" in said.out
+    done = foo.llamagate("remove", "module", "foo", "--json").json
+    assert done["changes"] is False
+    assert "extension 'foo'" in str(done["warnings"])
     assert foo.everything() == before
 
 
 def test_a_dry_run_removes_nothing(foo: Session) -> None:
     before = foo.everything()
-    assert foo.llamagate("remove", "foo", "--dry-run").out.endswith(
-        "Plan: 1 remove. Without --dry-run it is carried out.\n"
-    )
+    done = foo.llamagate("remove", "foo", "--dry-run", "--json").json
+    assert [action["action"] for action in done["actions"]] == ["remove"]
     assert foo.everything() == before
 
 
@@ -112,13 +105,12 @@ def flow(session: Session) -> Session:
     return session
 
 
-@pytest.mark.parametrize(
-    ("item", "users"), [("foo", "flow, top depend on it"), ("base", "top depends on it")], ids=["foo", "base"]
-)
+@pytest.mark.parametrize(("item", "users"), [("foo", "flow, top"), ("base", "top")], ids=["foo", "base"])
 def test_what_others_depend_on_is_refused_with_names_until_forced(flow: Session, item: str, users: str) -> None:
     before = flow.everything()
-    said = flow.llamagate("remove", item, exits=5)
-    assert f"Refused\n  {item}: {users}; --force removes it anyway\n" in said.out
+    [refusal] = flow.llamagate("remove", item, "--json", exits=5).json["refusals"]
+    assert (refusal["id"], refusal["code"]) == (item, "needed")
+    assert users in refusal["message"]
     assert flow.everything() == before
     flow.llamagate("remove", item, "--force")
     assert item not in flow.registered()
@@ -136,7 +128,7 @@ def test_what_a_module_of_something_else_uses_is_refused_too(foo: Session) -> No
         str(foo.home / "agentic-modules/installed/flow/agenticmodule.yaml"),
         MODULE.format(id="flow", version="1.0.0", extension="foo"),
     )
-    assert "foo: flow depends on it; --force removes it anyway" in foo.llamagate("remove", "foo", exits=5).out
+    assert refused(foo, "remove", "foo") == ["foo needed"]
 
 
 # What is left of an item

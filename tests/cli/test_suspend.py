@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cli.failures import failure
 from tests.cli.shell import Session
 
 
@@ -16,10 +17,8 @@ def pair(session: Session) -> Session:
 
 
 def test_suspending_one_item_and_everything(pair: Session) -> None:
-    said = pair.llamagate("suspend", "foo", "--reason", "a demo at noon")
-    assert said.out == "Suspended until 'llamagate resume': foo (a demo at noon).\n"
-    said = pair.llamagate("suspend", "--reason", "release freeze")
-    assert said.out == "Suspended until 'llamagate resume': everything (release freeze).\n"
+    pair.llamagate("suspend", "foo", "--reason", "a demo at noon")
+    pair.llamagate("suspend", "--reason", "release freeze")
     orders = pair.record()["suspensions"]
     assert [(order["id"], order["reason"]) for order in orders] == [("", "release freeze"), ("foo", "a demo at noon")]
 
@@ -31,24 +30,24 @@ def test_a_second_order_takes_the_place_of_the_first(pair: Session) -> None:
 
 
 def test_a_typing_error_is_no_order(pair: Session) -> None:
-    said = pair.llamagate("suspend", "fooo", "--reason", "x", exits=1)
-    assert said.err == "llamagate: no item 'fooo' is installed or desired; did you mean 'foo'?\n"
+    assert "'foo'?" in failure(pair, "suspend", "fooo", "--reason", "x").message
+    assert not pair.record().get("suspensions")
 
 
 def test_resuming_one_item_leaves_the_others_suspended(pair: Session) -> None:
     pair.llamagate("suspend", "foo", "--reason", "one")
     pair.llamagate("suspend", "bar", "--reason", "two")
-    assert pair.llamagate("resume", "foo").out == "No longer suspended: foo (one).\n"
-    assert pair.llamagate("resume", "foo").out == "foo was not suspended.\n"
+    assert pair.llamagate("resume", "foo", "--json").json == {"resumed": True, "reason": "one"}
+    assert pair.llamagate("resume", "foo", "--json").json == {"resumed": False, "reason": None}
     assert pair.llamagate("resume", "--json").json == {"resumed": True, "reason": "two"}
-    assert pair.llamagate("resume").out == "There was no hold.\n"
+    assert pair.llamagate("resume", "--json").json == {"resumed": False, "reason": None}
 
 
 def test_resuming_one_item_ends_no_hold(pair: Session) -> None:
     pair.llamagate("suspend", "foo", "--reason", "one")
     pair.llamagate("disable", "bar")
     pair.llamagate("rollback")
-    assert pair.llamagate("resume", "foo").out == "No longer suspended: foo (one).\n"
+    assert pair.llamagate("resume", "foo", "--json").json == {"resumed": True, "reason": "one"}
     assert pair.record()["hold"] is not None
 
 

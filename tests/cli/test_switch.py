@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from tests.cli.failures import failure
 from tests.cli.parcels import formed
 from tests.cli.shell import Session, snapshot
 
@@ -30,8 +31,8 @@ def bar(session: Session) -> Session:
 def test_disable_and_enable(foo: Session) -> None:
     files = [snapshot(foo.home / part) for part in ("extensions", "agentic-modules")]
     before = foo.registered()["foo"]
-    said = foo.llamagate("disable", "foo")
-    assert said.out.endswith("      enabled: false\n\nApplied as generation 2: 1 disable.\n")
+    done = foo.llamagate("disable", "foo", "--json").json
+    assert (done["generation"], [action["action"] for action in done["actions"]]) == (2, ["disable"])
     after = foo.registered()["foo"]
     assert {key for key in before if before[key] != after[key]} == {"enabled", "last_updated_at"}
     assert (after["enabled"], foo.record()["items"][0]["enabled"]) == (False, False)
@@ -49,25 +50,25 @@ def test_type_words(bar: Session, verb: str, word: str) -> None:
 
 def test_what_is_so_already_changes_nothing(bar: Session) -> None:
     before = bar.everything()
-    assert bar.llamagate("enable", "bar").out == "No changes: it is so already (generation 1).\n"
+    done = bar.llamagate("enable", "bar", "--json").json
+    assert (done["changes"], done["generation"]) == (False, 1)
     assert bar.everything() == before
 
 
 @pytest.mark.parametrize("verb", ["enable", "disable"])
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "named"),
     [
-        (["barr"], "no item 'barr' is installed; did you mean 'bar'?"),
-        (["module", "bar"], "no agentic-module 'bar' is installed, but an extension 'bar' is"),
-        (["zzz"], "no item 'zzz' is installed"),
-        (["../bar"], "no item '../bar' is installed; did you mean 'bar'?"),
+        (["barr"], "'bar'?"),
+        (["module", "bar"], "extension 'bar'"),
+        (["zzz"], "'zzz'"),
+        (["../bar"], "'bar'?"),
     ],
     ids=["misspelt", "wrong-type", "unknown", "path"],
 )
-def test_what_is_not_there(bar: Session, verb: str, words: list[str], message: str) -> None:
+def test_what_is_not_there(bar: Session, verb: str, words: list[str], named: str) -> None:
     before = bar.everything()
-    assert bar.llamagate(verb, *words, exits=1).err == f"llamagate: {message}\n"
-    assert bar.llamagate(verb, *words, "--json", exits=1).error["message"] == message
+    assert named in failure(bar, verb, *words).message
     assert bar.everything() == before
 
 
@@ -93,10 +94,7 @@ def test_an_item_of_something_else_is_switched_in_the_registry_alone(bar: Sessio
 def test_what_nobody_registered_says_what_to_do(bar: Session) -> None:
     shutil.copytree(bar.installed("bar"), bar.installed("found"))
     before = bar.everything()
-    assert bar.llamagate("disable", "found", exits=1).err == (
-        "llamagate: extension found has no entry in the registry, and was not installed by us\n"
-        "  → 'llamagate sync' registers what lies there\n"
-    )
+    assert "'llamagate sync'" in failure(bar, "disable", "found").message
     assert bar.everything() == before
 
 
@@ -136,7 +134,8 @@ def test_where_the_file_is_silent_an_apply_keeps_the_switch(session: Session) ->
 @pytest.mark.parametrize("flag", ["--dry-run"])
 def test_a_dry_run_switches_nothing(bar: Session, flag: str) -> None:
     before = bar.everything()
-    assert bar.llamagate("disable", "bar", flag).out.endswith("Plan: 1 disable. Without --dry-run it is carried out.\n")
+    done = bar.llamagate("disable", "bar", flag, "--json").json
+    assert [action["action"] for action in done["actions"]] == ["disable"]
     assert bar.everything() == before
 
 

@@ -33,7 +33,8 @@ def lay(session: Session, item: str, *, version: str = "1.0.0", kind: str = "ext
 
 def test_sync_of_what_agrees_writes_nothing(pair: Session) -> None:
     before = stamps(pair.home / "extensions", pair.home / "registry", pair.ours / "generations")
-    assert pair.llamagate("sync").out == "No changes: it is so already (generation 1).\n"
+    done = pair.llamagate("sync", "--json").json
+    assert (done["changes"], done["generation"]) == (False, 1)
     assert stamps(pair.home / "extensions", pair.home / "registry", pair.ours / "generations") == before
 
 
@@ -41,10 +42,8 @@ def test_missing_entries_and_wrong_ones_come_from_the_record(pair: Session) -> N
     entries = json.loads(pair.registry.read_bytes())
     wrong = {**entries[0], "version": "0.1.0", "source_path": "/elsewhere", "enabled": False}
     pair.registry.write_text(json.dumps([wrong]))
-    said = pair.llamagate("sync")
-    assert said.out.startswith(
-        "  ! repair     bar  1.0.0            extension\n      its registry entry was missing or wrong\n"
-    )
+    actions = pair.llamagate("sync", "--json").json["actions"]
+    assert [f"{action['action']} {action['id']}" for action in actions] == ["repair bar", "repair foo"]
     assert {item: entry["version"] for item, entry in pair.registered().items()} == {"bar": "1.0.0", "foo": "1.0.0"}
     assert pair.registered()["bar"]["enabled"] is False
     assert pair.registered()["bar"]["source_path"] == str(pair.installed("bar"))
@@ -54,7 +53,8 @@ def test_a_version_that_something_else_installed_is_taken_and_local_files_stay_l
     pair.installed("foo", "mine.txt").write_text("mine\n")
     lay(pair, "foo", version="3.0.0")
     files = snapshot(pair.home / "extensions")
-    assert "  ~ update     foo  1.0.0 → 3.0.0    extension\n" in pair.llamagate("sync").out
+    [action] = pair.llamagate("sync", "--json").json["actions"]
+    assert (action["action"], action["from_version"], action["to_version"]) == ("update", "1.0.0", "3.0.0")
     assert pair.registered()["foo"]["version"] == "3.0.0"
     assert snapshot(pair.home / "extensions") == files
     assert pair.actions() == ["downgrade foo"]
@@ -64,8 +64,8 @@ def test_a_version_that_something_else_installed_is_taken_and_local_files_stay_l
 
 def test_an_edit_stays_drift(pair: Session) -> None:
     pair.edit(pair.installed("foo", "manifest.yaml"), "interval: 5", "interval: 7")
-    said = pair.llamagate("sync")
-    assert "foo: manifest.yaml was changed by hand" in said.out
+    [row] = pair.llamagate("sync", "--json").json["drift"]
+    assert (row["id"], row["path"], row["change"]) == ("foo", "manifest.yaml", "edited")
     assert pair.record()["generation"] == 1
 
 
@@ -82,8 +82,8 @@ def test_entries_without_a_folder_go(pair: Session) -> None:
     entries = json.loads(pair.registry.read_bytes())
     pair.registry.write_text(json.dumps([*entries, {**entries[0], "id": "ghost", "name": "ghost"}]))
     shutil.rmtree(pair.installed("bar"))
-    said = pair.llamagate("sync")
-    assert said.out.count("its folder is gone") == 2
+    actions = pair.llamagate("sync", "--json").json["actions"]
+    assert [f"{action['action']} {action['id']}" for action in actions] == ["remove ghost", "remove bar"]
     assert list(pair.registered()) == ["foo"]
     assert pair.actions() == ["install bar"]
 
@@ -234,7 +234,8 @@ def test_ids_that_lead_elsewhere_touch_nothing(pair: Session) -> None:
 def test_dry_run_shows_and_does_nothing(pair: Session) -> None:
     lay(pair, "found")
     before = pair.everything()
-    assert "Plan: 1 adopt. Without --dry-run it is carried out.\n" in pair.llamagate("sync", "--dry-run").out
+    actions = pair.llamagate("sync", "--dry-run", "--json").json["actions"]
+    assert [action["action"] for action in actions] == ["adopt"]
     assert pair.everything() == before
 
 

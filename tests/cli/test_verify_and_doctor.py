@@ -25,7 +25,8 @@ def codes(session: Session, *, exits: int) -> list[str]:
 
 
 def test_verify_of_what_is_as_it_was(pair: Session) -> None:
-    assert pair.llamagate("verify").out == "3 files of 2 items read: all as they were installed.\n"
+    found = pair.llamagate("verify", "--json").json
+    assert (found["verified"], found["files"], found["items"]) == (True, 3, 2)
 
 
 def test_verify_finds_what_a_stat_stamp_hides(pair: Session) -> None:
@@ -42,11 +43,8 @@ def test_verify_finds_what_a_stat_stamp_hides(pair: Session) -> None:
 
     (pair.ours / "record.json").write_bytes(seal(record))
     assert pair.plan()["drift"] == []
-    said = pair.llamagate("verify", exits=3)
-    assert said.out == (
-        "3 files of 2 items read: 1 difference.\n  foo: text.txt was changed by hand\n"
-        "  'llamagate status --diff ID' shows what was changed\n"
-    )
+    found = pair.llamagate("verify", "--json", exits=3).json
+    assert [(row["id"], row["path"], row["change"]) for row in found["drift"]] == [("foo", "text.txt", "edited")]
 
 
 def test_verify_lists_missing_files_and_packages(pair: Session) -> None:
@@ -80,7 +78,6 @@ def test_verify_tells_also_what_the_policy_ignores(pair: Session) -> None:
 
 
 def test_doctor_of_a_healthy_home(pair: Session) -> None:
-    assert pair.llamagate("doctor").out == "Nothing is wrong that this command knows of.\n"
     assert pair.llamagate("doctor", "--json").json == {"healthy": True, "transaction": "none", "findings": []}
 
 
@@ -101,8 +98,8 @@ def test_each_problem_is_mended_by_what_doctor_says(pair: Session) -> None:
 def test_doctor_after_a_crash_and_with_a_corrupt_registry(pair: Session) -> None:
     pair.package("foo", version="2.0.0")
     interrupt_apply(pair)
-    said = pair.llamagate("doctor", exits=1).out
-    assert said.startswith("problem: a change was interrupted\n  → llamagate recover\n")
+    first = pair.llamagate("doctor", "--json", exits=1).json["findings"][0]
+    assert (first["level"], first["mend"]) == ("problem", "llamagate recover")
     pair.llamagate("recover")
     pair.registry.write_text("[")
     assert "registry-corrupt" in codes(pair, exits=1)

@@ -434,7 +434,8 @@ def test_one_watcher_a_home(foo: Session) -> None:
 
 def test_once(foo: Session) -> None:
     said = foo.llamagate("watch", "--once")
-    assert said.err == ("llamagate: wrote llamagate.lock.yaml: 1 entry renewed\nllamagate: generation 1: install foo\n")
+    assert len(said.err.splitlines()) == 2
+    assert (foo.record()["generation"], [*foo.registered()]) == (1, ["foo"])
     assert foo.llamagate("watch", "--once").err == ""
     foo.write("llamagate.yaml", "[")
     foo.llamagate("watch", "--once", exits=1)
@@ -448,7 +449,8 @@ def test_once_heeds_a_hold(foo: Session) -> None:
     foo.llamagate("apply")
     foo.llamagate("rollback")
     said = foo.llamagate("watch", "--once")
-    assert said.err.endswith("llamagate: on hold: rolled back to generation 1\n")
+    assert len(said.err.splitlines()) == 1
+    assert "rolled back to generation 1" in said.err
     assert version(foo) == "1.0.0"
 
 
