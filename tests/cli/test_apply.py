@@ -130,7 +130,7 @@ def test_published_packages_are_all_installed(session: Session) -> None:
     assert not (session.home / "extensions").exists()
 
     session.desired("policy: {allow_builtin: [extension-doc-generator]}\n" + listed)
-    assert session.llamagate("apply").out.endswith("Applied as generation 1: 19 install.\n")
+    assert session.llamagate("apply").out.endswith("Applied as generation 1: 19 installed.\n")
     assert set(session.registered()) == {*names, "extension-doc-generator"}
     for name in names:
         installed, published = _contents(session.installed(name)), _contents(SAMPLES / name)
@@ -410,7 +410,7 @@ def test_first_apply_makes_the_home(session: Session) -> None:
     said = session.llamagate("apply")
     assert said.out == (
         "  + install    foo  1.0.0            extension\n      new under extensions\n\n"
-        "Applied as generation 1: 1 install.\n"
+        "Applied as generation 1: 1 installed.\n"
     )
     assert said.err == "llamagate: wrote llamagate.lock.yaml: 1 entry renewed\n"
     assert sorted(path.name for path in session.ours.iterdir()) == [
@@ -592,7 +592,7 @@ def test_prune_guard_stops_a_file_that_lost_most_of_its_items(session: Session) 
         "--allow-prune permits it\n" in said.out
     )
     assert session.everything() == before
-    assert "Applied as generation 2: 3 remove.\n" in session.llamagate("apply", "--allow-prune").out
+    assert "Applied as generation 2: 3 removed.\n" in session.llamagate("apply", "--allow-prune").out
     assert set(session.registered()) == {"a", "b"}
 
 
@@ -668,7 +668,7 @@ def test_tree_in_the_lock_is_the_documented_digest(session: Session) -> None:
 def test_a_saved_plan_is_carried_out(session: Session) -> None:
     session.extensions("foo")
     session.llamagate("plan", "--out", "plan.json")
-    assert session.llamagate("apply", "plan.json").out.endswith("Applied as generation 1: 1 install.\n")
+    assert session.llamagate("apply", "plan.json").out.endswith("Applied as generation 1: 1 installed.\n")
 
 
 @pytest.mark.parametrize(
@@ -799,7 +799,7 @@ def test_only_brings_an_item_with_what_it_needs_and_removes_nothing(session: Ses
         "extensions: {other: ./packages/other, zeta: ./packages/zeta}\nmodules: {alpha: ./packages/alpha}\n"
     )
     said = session.llamagate("apply", "--only", "alpha")
-    assert said.out.endswith("Applied as generation 2: 2 install.\n")
+    assert said.out.endswith("Applied as generation 2: 2 installed.\n")
     assert set(session.registered()) == {"alpha", "gone", "zeta"}
     assert 'id: "other"' not in (session.project / "llamagate.lock.yaml").read_text()
 
@@ -848,7 +848,7 @@ def test_a_plan_shows_what_changes_inside_a_package(foo: Session) -> None:
         "      ~ manifest.yaml (changed file)\n"
         "      - templates/a.txt (removed file)\n"
         "\n"
-        "Plan: 1 update. 'llamagate apply' carries it out.\n"
+        "Plan: 1 to update. Run 'llamagate apply' to do it.\n"
     )
     [action] = foo.plan()["actions"]
     assert action["diff"] == {

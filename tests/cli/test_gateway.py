@@ -373,14 +373,14 @@ def test_row_120_a_gateway_that_is_down_is_told_and_no_failure(session: Session,
         f"llamagate: the gateway at http://127.0.0.1:{free_port} was not reloaded: nobody listens there; it reads the "
         "change when it starts\n"
     )
-    assert said.out.endswith("Applied as generation 1: 1 install.\n")
+    assert said.out.endswith("Applied as generation 1: 1 installed.\n")
     assert session.llamagate("apply").err == ""
 
 
 def test_row_120_a_required_gateway_that_is_down_is_exit_code_10(session: Session, free_port: int) -> None:
     desire(session, f"http://127.0.0.1:{free_port}", reload="required")
     said = session.llamagate("apply", exits=10)
-    assert said.out.endswith("Applied as generation 1: 1 install.\n")
+    assert said.out.endswith("Applied as generation 1: 1 installed.\n")
     assert said.err.endswith(
         "llamagate: all is applied, but the gateway was not reloaded, and 'reload: required' is set\n"
     )

@@ -46,7 +46,7 @@ def unchanged(session: Session, *arguments: object, exits: int = 1) -> str:
 def test_every_form_of_a_package_comes_in(session: Session, form: str, archive: bool) -> None:
     folder = formed(session, form)
     said = session.llamagate("import", zipped(session, "foo") if archive else folder)
-    assert said.out.endswith("Applied as generation 1: 1 install.\n")
+    assert said.out.endswith("Applied as generation 1: 1 installed.\n")
     [item] = session.llamagate("list", "--json").json["items"]
     assert (item["id"], item["version"], item["enabled"], item["owner"]) == ("foo", "1.0.0", True, None)
     assert item["loadable"] is (form in LOADABLE)
@@ -288,7 +288,7 @@ def test_the_same_version_with_other_content_is_an_update(foo: Session) -> None:
 def test_an_import_of_what_is_there_already_changes_nothing(foo: Session) -> None:
     before = foo.everything()
     said = foo.llamagate("import", "packages/foo")
-    assert said.out == "No changes: it is so already (generation 1).\n"
+    assert said.out == "Nothing to do (generation 1).\n"
     assert foo.everything() == before
 
 
@@ -453,7 +453,7 @@ def test_a_module_whose_extension_is_missing_is_told(session: Session) -> None:
 def test_a_dry_run_writes_nothing_at_all(session: Session, flags: list[str]) -> None:
     session.package("foo")
     said = session.llamagate("import", "packages/foo", "--dry-run", *flags)
-    assert said.out.endswith("Plan: 1 install. Without --dry-run it is carried out.\n")
+    assert said.out.endswith("Dry run: 1 to install. Run it without --dry-run to do it.\n")
     assert not session.home.exists()
     assert [path.name for path in session.project.iterdir()] == ["packages"]
 

@@ -43,7 +43,7 @@ def test_everything_is_found_but_builtin_and_what_lies_in_packages(legacy: Sessi
 
 def test_dry_run_shows_the_plan(legacy: Session) -> None:
     before = legacy.everything()
-    assert "Plan: 4 install. Without --dry-run it is carried out." in legacy.llamagate("migrate", "--dry-run").out
+    assert "Dry run: 4 to install. Run it without --dry-run to do it." in legacy.llamagate("migrate", "--dry-run").out
     assert legacy.everything() == before
 
 
@@ -143,7 +143,7 @@ def test_save_lists_them_and_the_next_apply_has_nothing_to_do(legacy: Session) -
 def test_what_was_migrated_before_can_be_saved_later(legacy: Session) -> None:
     legacy.llamagate("migrate")
     said = legacy.llamagate("migrate", "--save")
-    assert said.out.endswith("Applied as generation 2: 4 adopt.\n")
+    assert said.out.endswith("Applied as generation 2: 4 adopted.\n")
     assert "  two: ./extensions/group/two\n" in (legacy.project / "llamagate.yaml").read_text()
     assert legacy.actions() == []
     before = legacy.everything()

@@ -37,7 +37,7 @@ def test_a_removal_takes_folder_entry_and_record_and_keeps_a_backup(foo: Session
     said = foo.llamagate("remove", "foo")
     assert said.out == (
         "  - remove     foo  1.0.0            extension\n      removed by a command\n\n"
-        "Applied as generation 3: 1 remove.\n"
+        "Applied as generation 3: 1 removed.\n"
     )
     assert not foo.installed("foo").exists()
     assert set(foo.registered()) == {"bar"}
@@ -57,7 +57,7 @@ def test_remove_of_a_non_existent_item(foo: Session) -> None:
     said = foo.llamagate("remove", "fooo")
     assert said.out == (
         "Warnings\n  nothing to remove: no item 'fooo' is installed; did you mean 'foo'?\n\n"
-        "No changes: it is so already (generation 2).\n"
+        "Nothing to do (generation 2).\n"
     )
     document = foo.llamagate("remove", "fooo", "--json").json
     assert (document["changes"], document["warnings"]) == (
@@ -89,7 +89,7 @@ def test_a_wrong_type_removes_nothing(foo: Session) -> None:
 def test_a_dry_run_removes_nothing(foo: Session) -> None:
     before = foo.everything()
     assert foo.llamagate("remove", "foo", "--dry-run").out.endswith(
-        "Plan: 1 remove. Without --dry-run it is carried out.\n"
+        "Dry run: 1 to remove. Run it without --dry-run to do it.\n"
     )
     assert foo.everything() == before
 

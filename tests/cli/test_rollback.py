@@ -114,7 +114,7 @@ def test_without_a_number_twice_goes_two_back(three: Session) -> None:
         "  ~ downgrade  foo  3.0.0 → 2.0.0    extension\n      version 3.0.0 → 2.0.0\n\n"
         "Warnings\n  on hold: a watcher leaves everything alone until its input changes, or until 'llamagate resume'\n"
         "\n"
-        "Applied as generation 4: 1 downgrade.\n"
+        "Applied as generation 4: 1 downgraded.\n"
     )
     assert versions(three) == {"foo": "2.0.0"}
     three.llamagate("rollback")
@@ -162,14 +162,14 @@ def test_a_generation_that_is_not_kept(three: Session) -> None:
 
 def test_what_is_in_force_already(three: Session) -> None:
     before = three.everything()
-    assert three.llamagate("rollback", "--to", "3").out == "No changes: it is so already (generation 3).\n"
+    assert three.llamagate("rollback", "--to", "3").out == "Nothing to do (generation 3).\n"
     assert three.everything() == before
 
 
 def test_a_dry_run_shows_and_does_nothing(three: Session) -> None:
     before = three.everything()
     said = three.llamagate("rollback", "--dry-run")
-    assert said.out.endswith("Plan: 1 downgrade. Without --dry-run it is carried out.\n")
+    assert said.out.endswith("Dry run: 1 to downgrade. Run it without --dry-run to do it.\n")
     shown = three.llamagate("rollback", "--dry-run", "--to", "1", "--json")
     assert shown.err == ""
     assert [(row["action"], row["to_version"]) for row in shown.json["actions"]] == [("downgrade", "1.0.0")]

@@ -432,7 +432,7 @@ def test_an_item_of_a_file_that_is_gone_can_be_removed(team: Session) -> None:
     said = team.llamagate("remove", "alpha")
     assert said.out == (
         "  - remove     alpha  1.0.0            extension\n      removed by a command\n\n"
-        "Applied as generation 2: 1 remove.\n"
+        "Applied as generation 2: 1 removed.\n"
     )
 
 

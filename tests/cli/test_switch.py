@@ -31,7 +31,7 @@ def test_disable_and_enable(foo: Session) -> None:
     files = [snapshot(foo.home / part) for part in ("extensions", "agentic-modules")]
     before = foo.registered()["foo"]
     said = foo.llamagate("disable", "foo")
-    assert said.out.endswith("      enabled: false\n\nApplied as generation 2: 1 disable.\n")
+    assert said.out.endswith("      enabled: false\n\nApplied as generation 2: 1 disabled.\n")
     after = foo.registered()["foo"]
     assert {key for key in before if before[key] != after[key]} == {"enabled", "last_updated_at"}
     assert (after["enabled"], foo.record()["items"][0]["enabled"]) == (False, False)
@@ -49,7 +49,7 @@ def test_type_words(bar: Session, verb: str, word: str) -> None:
 
 def test_what_is_so_already_changes_nothing(bar: Session) -> None:
     before = bar.everything()
-    assert bar.llamagate("enable", "bar").out == "No changes: it is so already (generation 1).\n"
+    assert bar.llamagate("enable", "bar").out == "Nothing to do (generation 1).\n"
     assert bar.everything() == before
 
 
@@ -136,7 +136,9 @@ def test_where_the_file_is_silent_an_apply_keeps_the_switch(session: Session) ->
 @pytest.mark.parametrize("flag", ["--dry-run"])
 def test_a_dry_run_switches_nothing(bar: Session, flag: str) -> None:
     before = bar.everything()
-    assert bar.llamagate("disable", "bar", flag).out.endswith("Plan: 1 disable. Without --dry-run it is carried out.\n")
+    assert bar.llamagate("disable", "bar", flag).out.endswith(
+        "Dry run: 1 to disable. Run it without --dry-run to do it.\n"
+    )
     assert bar.everything() == before
 
 

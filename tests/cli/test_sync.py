@@ -32,7 +32,7 @@ def lay(session: Session, item: str, *, version: str = "1.0.0", kind: str = "ext
 
 def test_sync_of_what_agrees_writes_nothing(pair: Session) -> None:
     before = stamps(pair.home / "extensions", pair.home / "registry", pair.ours / "generations")
-    assert pair.llamagate("sync").out == "No changes: it is so already (generation 1).\n"
+    assert pair.llamagate("sync").out == "Nothing to do (generation 1).\n"
     assert stamps(pair.home / "extensions", pair.home / "registry", pair.ours / "generations") == before
 
 
@@ -233,7 +233,7 @@ def test_ids_that_lead_elsewhere_touch_nothing(pair: Session) -> None:
 def test_dry_run_shows_and_does_nothing(pair: Session) -> None:
     lay(pair, "found")
     before = pair.everything()
-    assert "Plan: 1 adopt. Without --dry-run it is carried out.\n" in pair.llamagate("sync", "--dry-run").out
+    assert "Dry run: 1 to adopt. Run it without --dry-run to do it.\n" in pair.llamagate("sync", "--dry-run").out
     assert pair.everything() == before
 
 
