@@ -19,10 +19,17 @@ def init(
     invocation: Invocation,
     from_installed: Annotated[
         bool,
-        typer.Option("--from-installed", help="Describe what is already there; packages go to ./packages."),
+        typer.Option("--from-installed", help="List what is installed; packages go to ./packages."),
     ] = False,
 ) -> int:
-    """Write a commented desired state to start from."""
+    """Write a first llamagate.yaml, with comments, to start from.
+
+    With --from-installed it lists what is installed already, so that 'apply' changes nothing.
+
+    Example: llamagate init
+    Example: llamagate init --from-installed
+    Exit codes: 0, 1
+    """
     file = invocation.file
     if file.exists():
         raise InputError(f"{_what_is_there(file)}; it is not overwritten", advice="name another one with -f")
