@@ -181,7 +181,8 @@ def _prepare_streams() -> None:
 
 def _usage_error(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "llamagate"
+    verb = [name for name in [asked_verb(sys.argv[1:])] if name in VERBS]
+    command = context.command_path if context else " ".join(["llamagate", *verb])
     return UsageError(error.format_message(), advice=f"'{command} --help' says what there is")
 
 
