@@ -6,58 +6,25 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Annotated, Any, Final, NoReturn
+from inspect import getdoc
+from typing import Annotated, Any, Final, NoReturn, cast, get_args
 
 import typer
 from typer.core import TyperGroup
 
 from reconciler import __version__
+from reconciler.cli.environment import asked_verb, variables
+from reconciler.cli.help import VerbCommand, VerbHelp
+from reconciler.cli.shared_flags import SharedFlags
 from reconciler.cli.ui.error import error_document, failure_document, render_error
+from reconciler.cli.ui.style import When, colours_wanted
 from reconciler.cli.ui.terminal import Terminal, finish_output, silence
 from reconciler.cli.verb import flagged
+from reconciler.cli.verbs import GROUPS, GUESSES, SECTIONS, VERBS, Verb
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
-
-Verb = str | Mapping[str, str]
-"""Where a verb is, as ``module.function`` of this room; or the verbs of a group by their second word."""
-
-VERBS: Final[Mapping[str, Verb]] = {
-    "init": "init.init",
-    "validate": "validate.validate",
-    "lock": "lock.lock",
-    "plan": "plan.plan",
-    "apply": "apply.apply",
-    "status": "status.status",
-    "watch": "watch.watch",
-    "outdated": "outdated.outdated",
-    "history": "history.history",
-    "rollback": "rollback.rollback",
-    "restore": "restore.restore",
-    "recover": "recover.recover",
-    "suspend": "suspend.suspend",
-    "resume": "resume.resume",
-    "import": "import_.import_",
-    "export": "export.export",
-    "list": "list.list_",
-    "remove": "remove.remove",
-    "enable": "switch.enable",
-    "disable": "switch.disable",
-    "migrate": "migrate.migrate",
-    "sync": "sync.sync",
-    "verify": "verify.verify",
-    "doctor": "doctor.doctor",
-    "schema": "schema.schema",
-    "serve": "serve.serve",
-    "catalog": {"build": "catalog.build"},
-    "cache": {"gc": "cache.gc"},
-}
-"""Names and not functions: only the verb that is asked for is loaded, and what it needs."""
-
-GROUPS: Final[Mapping[str, str]] = {
-    "catalog": "Make catalogs of packages.",
-    "cache": "Look after the packages that are kept.",
-}
 
 _PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None}
 
@@ -70,26 +37,45 @@ def _version(wanted: bool) -> None:
 
 def llamagate(
     context: typer.Context,
+    before: SharedFlags,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-) -> None:
-    """Make a LlamaGate installation match a file: extensions and agentic modules, all of it or nothing."""
-    if context.invoked_subcommand is None:
+) -> int:
+    """Install the extensions and agentic modules that a file lists into a LlamaGate home, all of them or none.
+
+    The flags below may be given before the command or after it; the one after it wins.
+    """
+    name = context.invoked_subcommand
+    if name is None:
         sys.stderr.write(context.get_help() + "\n")
         raise typer.Exit(ExitCode.USAGE)
+    verb, given = VERBS[name], before.given()
+    context.default_map = {name: given if isinstance(verb, str) else dict.fromkeys(verb, given)}
+    return ExitCode.OK
 
 
 def main() -> NoReturn:
     """Run the command line. The process ends with the exit code of ``docs/commands.md``."""
     _prepare_streams()
-    terminal = Terminal(as_json="--json" in sys.argv, no_color="--no-color" in sys.argv)
+    terminal = Terminal(as_json="--json" in sys.argv, colours=colours_wanted(_when(sys.argv), variables()))
     code = _run(terminal)
     try:
         finish_output()
     except StorageError as error:
         code = code or _report(error, terminal)
     sys.exit(code)
+
+
+def _when(arguments: Sequence[str]) -> When:
+    """When errors have colours. Asked before the command line is read, as that may fail."""
+    for number, word in reversed([*enumerate(arguments)]):
+        if word == "--no-color":
+            return "never"
+        for when in get_args(When):
+            if word == f"--color={when}" or arguments[number : number + 2] == ["--color", when]:
+                return cast(When, when)
+    return "auto"
 
 
 def _run(terminal: Terminal) -> int:
@@ -127,21 +113,45 @@ def _invoke() -> int:
 def application() -> Any:  # typer's own type of a command is private
     """The command line."""
     made = typer.Typer(**_PLAIN, context_settings={"help_option_names": ["-h", "--help"]})
-    made.callback(cls=_Verbs, invoke_without_command=True)(llamagate)
+    made.callback(cls=_Verbs, invoke_without_command=True)(flagged(llamagate))
     return typer.main.get_command(made)
 
 
 class _Verbs(TyperGroup):
-    """Loads a verb when it is asked for, and all of them for their list or where a word is none of them."""
+    """Loads a verb when it is asked for, and all of them for their list."""
 
     def list_commands(self, _context: object) -> list[str]:
         return [*VERBS]
 
     def get_command(self, _context: object, name: str) -> Any:
-        for verb in [name] if name in VERBS else VERBS:
-            if verb not in self.commands:
-                self.commands[verb] = _loaded(verb, VERBS[verb])
+        if name in VERBS and name not in self.commands:
+            self.commands[name] = _loaded(name, VERBS[name])
         return self.commands.get(name)
+
+    def resolve_command(self, context: Any, words: list[str]) -> Any:
+        """The verb that is asked for. ``help VERB`` is ``VERB --help``."""
+        if words[0] == "help":
+            words = [*words[1:], "--help"]
+        if words[0] not in VERBS and not words[0].startswith("-"):
+            raise _unknown(words[0])
+        return super().resolve_command(context, words)
+
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        width = max(map(len, VERBS))
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                helps = [self.get_command(context, name).get_short_help_str(formatter.width) for name in verbs]
+                formatter.write_dl([(f"{name:<{width}}", text) for name, text in zip(verbs, helps, strict=True)])
+
+
+def _unknown(word: str) -> UsageError:
+    """The error for a word that is not a verb. It names the right verb, if people often guess that word."""
+    near = [word] if word in GUESSES else get_close_matches(word, [*VERBS, *GUESSES], n=1)
+    for name in near:
+        if name in GUESSES:
+            return UsageError(f"there is no command '{word}'; use {GUESSES[name]}")
+        return UsageError(f"there is no command '{word}'; did you mean '{name}'?")
+    return UsageError(f"there is no command '{word}'", advice="'llamagate --help' lists the commands")
 
 
 def _loaded(name: str, verb: Verb) -> Any:
@@ -151,7 +161,9 @@ def _loaded(name: str, verb: Verb) -> Any:
         made.callback(help=GROUPS[name])(lambda: None)
     for second, place in (verb if isinstance(verb, Mapping) else {name: verb}).items():
         module, _, function = place.partition(".")
-        made.command(second)(flagged(getattr(import_module(f"reconciler.cli.{module}"), function)))
+        run = flagged(getattr(import_module(f"reconciler.cli.{module}"), function))
+        docstring = getdoc(run) or ""
+        made.command(second, cls=VerbCommand, help=VerbHelp.of(docstring).text, epilog=docstring)(run)
     command = typer.main.get_command(made)
     command.name = name
     return command
@@ -168,8 +180,10 @@ def _prepare_streams() -> None:
 
 
 def _usage_error(error: typer.TyperException) -> UsageError:
-    verb = [name for name in sys.argv[1:2] if name in VERBS]
-    return UsageError(error.format_message(), advice=f"'{' '.join(['llamagate', *verb])} --help' says what there is")
+    context = getattr(error, "ctx", None)
+    verb = [name for name in [asked_verb(sys.argv[1:])] if name in VERBS]
+    command = context.command_path if context else " ".join(["llamagate", *verb])
+    return UsageError(error.format_message(), advice=f"'{command} --help' says what there is")
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
@@ -184,7 +198,7 @@ def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
     terminal.error(
         "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\n"
         f"llamagate {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-        f"verb: {' '.join(sys.argv[1:2])}\n{''.join(_trace(error))}\n"
+        f"verb: {asked_verb(sys.argv[1:])}\n{''.join(_trace(error))}\n"
         "The home was left as the last completed step had it; 'llamagate recover' settles what was under way."
     )
     return ExitCode.BUG

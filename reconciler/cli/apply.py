@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.invocation import DEFAULT_FILE, WaitingInvocation
+from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.pass_flags import PassFlags
+from reconciler.cli.plan import read, show
 from reconciler.cli.saved_plan import read_saved_plan
+from reconciler.cli.shared_flags import DEFAULT_FILE
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.commands.apply import apply as apply_file
 from reconciler.errors import UsageError
@@ -18,13 +20,26 @@ from reconciler.reconcile.proposal import Options
 
 
 def apply(
-    invocation: WaitingInvocation,
+    invocation: ChangingInvocation,
     flags: PassFlags,
     plan: Annotated[
         Path | None, typer.Argument(metavar="[PLAN]", readable=False, help="A plan saved with 'plan --out'.")
     ] = None,
 ) -> int:
-    """Make the home match the file: all of it, or nothing."""
+    """Make the home match llamagate.yaml: install, update, remove.
+
+    It makes all of the changes or none of them. With PLAN it does what that saved plan says, or nothing.
+    'apply --dry-run' is 'plan'.
+
+    Example: llamagate apply
+    Example: llamagate apply plan.json
+    Exit codes: 0, 1, 4, 5, 6, 7, 8,
+    9 the saved plan is stale; or another program kept changing the file or its lock, 10
+    """
+    if invocation.dry_run:
+        if plan is not None:
+            raise UsageError("--dry-run makes a new plan; leave out the saved one")
+        return show(invocation, read(invocation, flags))
     options, fingerprint = flags.options(invocation.file), ""
     if plan is not None:
         if options != Options(file=DEFAULT_FILE):

@@ -14,9 +14,15 @@ _KIBI: Final = 1024
 
 def gc(
     invocation: WaitingInvocation,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be dropped, and drop nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")] = False,
 ) -> int:
-    """Drop packages and copies of repositories that neither a lock nor a generation needs."""
+    """Delete packages and copies of repositories that nothing needs.
+
+    It keeps what a lock or a generation needs.
+
+    Example: llamagate cache gc --dry-run
+    Exit codes: 0, 1, 7, 8
+    """
     collected = collect(invocation.env, invocation.file, invocation.listener, dry_run=dry_run)
     return invocation.answer(collected.to_document(), render_collected(collected))
 

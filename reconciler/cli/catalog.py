@@ -19,7 +19,13 @@ def build(
         Path, typer.Argument(metavar="DIR", readable=False, help="A folder of packages: zips, and folders to pack.")
     ],
 ) -> int:
-    """Write DIR/index.json, which any web server can serve. Versions that it lists already stay as they were."""
+    """Write DIR/index.json, which lists the packages in a folder.
+
+    Any web server can serve the folder. Versions that the index lists already keep their entries.
+
+    Example: llamagate catalog build ./public
+    Exit codes: 0, 1, 5
+    """
     built = build_catalog(invocation.env, folder, Limits())
     return invocation.answer(built.to_document(), render_built(built))
 

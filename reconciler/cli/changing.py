@@ -24,7 +24,7 @@ from reconciler.reconcile.readers import steadily
 class ChangingInvocation(WaitingInvocation):
     """Of a verb that changes what it names, or with ``--dry-run`` only shows what it would do."""
 
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False
 
     def run(self, propose: Callable[[], Proposal]) -> int:
         """Do what ``propose`` plans, or only show it; the exit code."""

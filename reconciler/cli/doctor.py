@@ -11,7 +11,13 @@ from reconciler.queries.doctor import Diagnosis, diagnose
 
 
 def doctor(invocation: Invocation) -> int:
-    """Look for what goes wrong in practice, and say what mends it."""
+    """Find common problems, and say how to fix each one.
+
+    Run it in the folder from which the gateway starts: it looks at ./extensions there, too.
+
+    Example: llamagate doctor
+    Exit codes: 0 no problems; maybe notes, 1 a problem was found; or the check failed
+    """
     diagnosis = diagnose(invocation.env, invocation.named_file, Path.cwd())
     text = render_diagnosis(diagnosis, invocation.terminal.style)
     return invocation.answer(diagnosis.to_document(), text, ExitCode.ERROR if diagnosis.has_problems else ExitCode.OK)

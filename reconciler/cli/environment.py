@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
+
+_TAKES_A_VALUE: Final = re.compile(r"--(file|home|color)|-[^-f]*f")
+"""The flags before a verb that have the next word as their value."""
+
+
+def variables() -> Mapping[str, str]:
+    """The environment variables."""
+    return dict(os.environ)
+
+
+def asked_verb(arguments: Sequence[str]) -> str:
+    """The verb of a command line, which flags may precede; empty where there is none."""
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            return word
+        if _TAKES_A_VALUE.fullmatch(word):
+            next(words, "")
+    return ""
 
 
 def environment(home: Path | None) -> Environment:
@@ -19,9 +41,9 @@ def environment(home: Path | None) -> Environment:
     return Environment(
         home=absolute,
         is_own_home=absolute == own,
-        variables=dict(os.environ),
+        variables=variables(),
         now=datetime.now(UTC),
-        command=" ".join(["llamagate", *sys.argv[1:2]]),
+        command=f"llamagate {asked_verb(sys.argv[1:])}".rstrip(),
     )
 
 

@@ -21,11 +21,18 @@ def export(
     invocation: Invocation,
     words: Annotated[list[str] | None, typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="ZIP", help="The archive to write; a folder with --all.")
+        Path | None, typer.Option("--out", "-o", metavar="ZIP", help="The zip to write; with --all a folder.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Export every item, into the folder --out.")] = False,
 ) -> int:
-    """Write the package of an item, as it came, into an archive."""
+    """Write the package of an installed item into a zip.
+
+    The zip has the files as they came, without edits and without the configuration in llamagate.yaml.
+
+    Example: llamagate export greeter --out greeter.zip
+    Example: llamagate export --all --out ./backup
+    Exit codes: 0, 1, 7, 8
+    """
     if out is None:
         raise UsageError("missing --out: name the archive to write, or with --all the folder")
     if everything == bool(words):

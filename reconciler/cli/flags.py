@@ -12,15 +12,13 @@ def path_option(*names: str, metavar: str = "FILE", help: str) -> Any:
     return typer.Option(*names, metavar=metavar, readable=False, help=help)
 
 
-LockedOption = Annotated[bool, typer.Option("--locked", help="Fail (4) instead of renewing a stale lock.")]
-OfflineOption = Annotated[
-    bool, typer.Option("--offline", help="Fetch nothing: what is not on this machine yet is an error.")
-]
+LockedOption = Annotated[bool, typer.Option("--locked", help="Exit with 4 if the lock is out of date.")]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Use only packages that are on this machine already.")]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Where a file was changed here and in the package, take the package's.")
+    bool, typer.Option("--overwrite", help="Replace files changed by hand with those of the package.")
 ]
 SaveOption = Annotated[
-    bool, typer.Option("--save", help="Also write it into the desired state, so that the next apply keeps it.")
+    bool, typer.Option("--save", help="Also write it into llamagate.yaml, so the next apply keeps it.")
 ]
-ITEM_HELP = "The item, by id, else by name. TYPE: extension (ext) or agentic-module (module, am)."
+ITEM_HELP = "The item's id or name. TYPE: extension (ext) or agentic-module (module, am)."
 ItemArgument = Annotated[list[str], typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)]

@@ -19,7 +19,13 @@ _UNREADABLE: Final = {
 
 
 def history(invocation: Invocation) -> int:
-    """List the generations, newest first, and what each changed."""
+    """List the generations, newest first, and what each one changed.
+
+    Every change makes a generation. 'rollback --to N' goes back to one of them.
+
+    Example: llamagate history
+    Exit codes: 0, 1, 7, 8
+    """
     found = read_history(invocation.env)
     return invocation.answer(found.to_document(), render_history(found, invocation.terminal.style))
 

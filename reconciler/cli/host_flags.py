@@ -14,14 +14,14 @@ from reconciler.host import defaults
 
 _MAX_PORT: Final = 65535
 _PORT_HELP: Final = f"The port.  [default: $PORT, else {defaults.PORT}]"
-_LEGACY_HELP: Final = "A gateway's old folder 'extensions', with its 'builtin'."
+_LEGACY_HELP: Final = "A gateway's old 'extensions' folder, to serve too."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFlags:
     """Where the host listens, what it serves besides the home, and what its callers may do."""
 
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1"
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1"
     port: Annotated[
         int | None,
         typer.Option("--port", metavar="PORT", min=0, max=_MAX_PORT, show_default=False, help=_PORT_HELP),
@@ -31,9 +31,9 @@ class HostFlags:
     ] = None
     migrate: Annotated[bool, typer.Option("--migrate", help="First install the packages of --legacy.")] = False
     rate_limit: Annotated[
-        int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests a second of one caller; 0 is no limit.")
+        int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests per second for one caller; 0: no limit.")
     ] = defaults.RATE
-    no_put: Annotated[bool, typer.Option("--no-put", help="Take no manifests over HTTP.")] = False
+    no_put: Annotated[bool, typer.Option("--no-put", help="Refuse manifests sent over HTTP.")] = False
 
     def port_in(self, variables: Mapping[str, str]) -> int:
         """The port to listen at. ``UsageError`` where it is taken from PORT, which holds none."""
@@ -49,10 +49,10 @@ class HostFlags:
 class ModelFlags:
     """Which model the steps of extensions ask."""
 
-    llm_url: Annotated[
-        str, typer.Option("--llm-url", metavar="URL", help="A server that speaks the OpenAI protocol.")
-    ] = defaults.MODEL_URL
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model of steps that name none.")] = (
+    llm_url: Annotated[str, typer.Option("--llm-url", metavar="URL", help="A server with the OpenAI protocol.")] = (
+        defaults.MODEL_URL
+    )
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model for steps that name none.")] = (
         defaults.MODEL
     )
     llm_timeout: Annotated[

@@ -29,7 +29,14 @@ def import_(
     overwrite: OverwriteOption = False,
     save: SaveOption = False,
 ) -> int:
-    """Install or update one package. What is enabled, and local files, stay as they are."""
+    """Install or update one package from a zip or a folder.
+
+    An update keeps the configuration, local files, and whether the item is enabled.
+
+    Example: llamagate import ./greeter.zip
+    Example: llamagate import extension ./packages/greeter --save
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     kind, package = typed(words, "ZIP|DIR")
     asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
     return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))

@@ -20,7 +20,7 @@ def init(
     invocation: Invocation,
     from_installed: Annotated[
         bool,
-        typer.Option("--from-installed", help="Describe what is already there; packages go to ./packages."),
+        typer.Option("--from-installed", help="List what is installed; packages go to ./packages."),
     ] = False,
     example: Annotated[
         bool, typer.Option("--example", help="Copy an example package to ./packages, and list it.")
@@ -30,7 +30,15 @@ def init(
         typer.Argument(metavar="[NAME]", help=f"With --example: which one, else {FIRST}."),
     ] = None,
 ) -> int:
-    """Write a commented desired state to start from."""
+    """Write a first llamagate.yaml, with comments, to start from.
+
+    With --from-installed it lists what is installed already, so that 'apply' changes nothing.
+
+    Example: llamagate init
+    Example: llamagate init --from-installed
+    Example: llamagate init --example
+    Exit codes: 0, 1
+    """
     if name is not None and not example:
         raise UsageError(f"'{name}' goes with --example; -f FILE names another file")
     if example and from_installed:

@@ -9,17 +9,16 @@ from typing import Annotated, Final
 
 import typer
 
-from reconciler.cli.environment import environment
-from reconciler.cli.flags import path_option
+from reconciler.cli.environment import environment, variables
+from reconciler.cli.shared_flags import DEFAULT_FILE, SharedFlags
+from reconciler.cli.ui.style import colours_wanted
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode, InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.listener import Listener
 
-DEFAULT_FILE: Final = Path("llamagate.yaml")
-_HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
-_WAIT_HELP: Final = "How long to wait for another command's change.  [default: 300]"
+_WAIT_HELP: Final = "How long to wait for another command to end.  [default: 300]"
 
 
 def _seconds(value: float) -> float:
@@ -29,15 +28,8 @@ def _seconds(value: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Invocation:
-    """Where a verb runs, and how it speaks."""
-
-    file: Annotated[Path, path_option("--file", "-f", help="The desired state.")] = DEFAULT_FILE
-    home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more of what is done.")] = False
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, also on a terminal.")] = False
+class Invocation(SharedFlags):
+    """Of every verb."""
 
     @cached_property
     def env(self) -> Environment:
@@ -45,7 +37,7 @@ class Invocation:
 
     @cached_property
     def terminal(self) -> Terminal:
-        return Terminal(as_json=self.as_json, quiet=self.quiet, no_color=self.no_color)
+        return Terminal(as_json=self.as_json, quiet=self.quiet, colours=colours_wanted(self.when, variables()))
 
     @cached_property
     def named_file(self) -> Path:

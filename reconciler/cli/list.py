@@ -24,7 +24,12 @@ def list_(
         str | None, typer.Argument(metavar="[TYPES]", help="extensions (ext) or agentic-modules (modules, am).")
     ] = None,
 ) -> int:
-    """List what is installed, whoever installed it."""
+    """List what is installed, also by other programs.
+
+    Example: llamagate list
+    Example: llamagate list extensions --json
+    Exit codes: 0, 1
+    """
     if types is not None and types not in TYPES:
         raise UsageError(f"'{types}' is no type; use extensions or agentic-modules")
     items = list_items(Home(invocation.env.home))

@@ -21,14 +21,22 @@ def lock(
         list[str] | None, typer.Argument(metavar="[ID]...", help="With --upgrade: only these items.")
     ] = None,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Move pins to the newest that fits; without ids, all of them.")
+        bool, typer.Option("--upgrade", help="Move these pins, or all, to the newest version that fits.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail (4) where the lock does not fit the file.")
+        bool, typer.Option("--check", help="Write nothing; exit with 4 if the lock is out of date.")
     ] = False,
     offline: OfflineOption = False,
 ) -> int:
-    """Write the lock: which exact package each item stands for. Entries that still fit stay as they are."""
+    """Pin the exact package of each item in llamagate.lock.yaml.
+
+    Pins that still fit the file stay as they are. Commit the lock with the file, so that all
+    machines install the same bytes.
+
+    Example: llamagate lock
+    Example: llamagate lock --upgrade greeter
+    Exit codes: 0, 1, 4 the lock is out of date (with --check), 5, 8, 9
+    """
     if ids and not upgrade:
         raise UsageError(f"'{ids[0]}' goes with --upgrade; 'llamagate lock' alone looks at every item")
     if upgrade and check:

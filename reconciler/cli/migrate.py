@@ -15,15 +15,20 @@ from reconciler.commands.migrate import migrate as migrate_folder
 
 def migrate(
     invocation: ChangingInvocation,
-    folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The folder 'extensions' from which a gateway was started.")
-    ] = Path("extensions"),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The old folder.")] = Path("extensions"),
     skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave out folders that are no valid packages.")
+        bool, typer.Option("--skip-invalid", help="Leave out folders that are not valid packages.")
     ] = False,
     save: SaveOption = False,
 ) -> int:
-    """Install the packages of a legacy folder, which stays as it is. May be run again."""
+    """Install the packages of a gateway's old 'extensions' folder.
+
+    Use it once, when you move to llamagate. The folder stays as it is, and a second run does no harm.
+
+    Example: llamagate migrate --dry-run
+    Example: llamagate migrate ./extensions --save
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     asked = Migration(folder=folder, save=save, skips_invalid=skip_invalid)
     env, file = invocation.env, invocation.named_file
     if invocation.dry_run:

@@ -16,10 +16,19 @@ from reconciler.queries.outdated import OutdatedItem, read_outdated
 
 def outdated(
     invocation: Invocation,
-    every: Annotated[bool, typer.Option("--all", help="Also show what is up to date.")] = False,
-    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="2: something newer exists.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also show items that are up to date.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something newer exists.")
+    ] = False,
 ) -> int:
-    """Show what is newer than the lock. Repositories and catalogs are asked for what they have; nothing is changed."""
+    """Show which items have a newer version than the lock pins.
+
+    It asks repositories and catalogs for their versions, and changes nothing.
+
+    Example: llamagate outdated
+    Example: llamagate outdated --all --detailed-exitcode
+    Exit codes: 0, 1, 2 something newer exists (with --detailed-exitcode), 5, 8
+    """
     found = read_outdated(invocation.env, invocation.file, invocation.terminal.progress)
     text = render_outdated(found, invocation.terminal.style, every=every)
     newer = detailed_exitcode and any(one.is_outdated for one in found)

@@ -29,11 +29,13 @@ class PassFlags:
     overwrite: OverwriteOption = False
     take_over: Annotated[
         list[str] | None,
-        typer.Option("--take-over", metavar="ID", help="Replace this item although it is not this file's; repeatable."),
+        typer.Option(
+            "--take-over", metavar="ID", help="Replace this item, which something else installed; may be repeated."
+        ),
     ] = None
     take_over_all: Annotated[
         bool,
-        typer.Option("--take-over-all", help="Replace every item that is in the way, and this owner's other file."),
+        typer.Option("--take-over-all", help="Replace every item that something else installed, or another file."),
     ] = False
 
     def options(self, file: Path) -> Options:

@@ -22,21 +22,34 @@ from reconciler.queries.plan import read_plan
 def plan(
     invocation: Invocation,
     flags: PassFlags,
-    out: Annotated[Path | None, path_option("--out", help="Also save the plan, for 'apply FILE'.")] = None,
+    out: Annotated[Path | None, path_option("--out", help="Save the plan, too; 'apply FILE' does it.")] = None,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="2: changes pending. 3: drift only. 5: refused.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2: changes pending; 3: drift only; 5: refused.")
     ] = False,
 ) -> int:
-    """Show what would change and why. Nothing is changed."""
-    options = flags.options(invocation.file)
+    """Show what 'apply' would change, and why. Nothing is changed.
+
+    Example: llamagate plan
+    Example: llamagate plan --detailed-exitcode --out plan.json
+    Exit codes: 0, 1, 2, 3, 4, 5 refused; for a plan with refusals only with --detailed-exitcode, 7, 8
+    """
     if out is not None:
         check_output(out, invocation.file)
-    env = replace(invocation.env, offline=flags.offline)
-    found = read_plan(env, options, invocation.terminal.progress)
+    found = read(invocation, flags)
     if out is not None:
-        write_output(out, saved_plan_bytes(found, options))
-    text = render_plan(found, invocation.terminal.style)
-    return invocation.answer(found.to_document(), text, _exit_code(found) if detailed_exitcode else ExitCode.OK)
+        write_output(out, saved_plan_bytes(found, flags.options(invocation.file)))
+    return show(invocation, found, _exit_code(found) if detailed_exitcode else ExitCode.OK)
+
+
+def read(invocation: Invocation, flags: PassFlags) -> Plan:
+    """The plan of an apply."""
+    env = replace(invocation.env, offline=flags.offline)
+    return read_plan(env, flags.options(invocation.file), invocation.terminal.progress)
+
+
+def show(invocation: Invocation, plan: Plan, code: ExitCode = ExitCode.OK) -> ExitCode:
+    """Show the plan of an apply; the exit code."""
+    return invocation.answer(plan.to_document(), render_plan(plan, invocation.terminal.style), code)
 
 
 def _exit_code(plan: Plan) -> ExitCode:

@@ -20,10 +20,16 @@ _SAID: Final = {
 def recover(
     invocation: WaitingInvocation,
     abandon: Annotated[
-        bool, typer.Option("--abandon", help="Keep everything as it is, and stop calling it interrupted.")
+        bool, typer.Option("--abandon", help="Neither finish nor undo it: keep all files as they are.")
     ] = False,
 ) -> int:
-    """Finish or undo an interrupted change. Every command that writes does this first by itself."""
+    """Finish or undo a change that was interrupted.
+
+    Use it after a crash or a power cut. Every command that writes does this first, so it is seldom needed.
+
+    Example: llamagate recover
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     env, file, listener = invocation.env, invocation.named_file, invocation.listener
     if not abandon:
         recovered = settle(env, file, listener)

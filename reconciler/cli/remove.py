@@ -18,7 +18,14 @@ def remove(
     force: Annotated[bool, typer.Option("--force", help="Also remove what other items depend on.")] = False,
     save: SaveOption = False,
 ) -> int:
-    """Remove one item. Its files, local ones too, are kept in a backup; 'restore' puts them back."""
+    """Remove one installed item.
+
+    Its files, local ones too, go into a backup. 'restore' puts them back.
+
+    Example: llamagate remove greeter
+    Example: llamagate remove greeter --dry-run
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     kind, item = typed(words, "ID")
     asked = Removal(item=item, kind=kind, force=force, save=save)
     return invocation.run(lambda: propose_removal(invocation.env, invocation.named_file, asked))

@@ -21,12 +21,19 @@ from reconciler.model.config import JsonObject
 def restore(
     invocation: ChangingInvocation,
     words: ItemArgument,
-    show: Annotated[bool, typer.Option("--list", help="Only show which backups are kept.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Only list the backups.")] = False,
     generation: Annotated[
-        int | None, typer.Option("--from", metavar="N", min=1, help="The backup of this generation, not the newest.")
+        int | None, typer.Option("--from", metavar="N", min=1, help="The backup that generation N made; see --list.")
     ] = None,
 ) -> int:
-    """Put a backup's whole folder back, and back up what it replaces."""
+    """Put back an item's whole folder from a backup.
+
+    Use it to get back files that an update or 'remove' replaced. What it replaces goes into a backup itself.
+
+    Example: llamagate restore greeter --list
+    Example: llamagate restore greeter --from 3
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     kind, item = typed(words, "ID")
     env, file = invocation.env, invocation.named_file
     if show:

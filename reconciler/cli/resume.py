@@ -14,10 +14,17 @@ from reconciler.model.config import JsonObject
 def resume(
     invocation: WaitingInvocation,
     item: Annotated[
-        str, typer.Argument(metavar="[ID]", show_default=False, help="Only the suspension of this item.")
+        str, typer.Argument(metavar="[ID]", show_default=False, help="Only this item; else everything.")
     ] = "",
 ) -> int:
-    """End a hold and what was suspended. Rollback and restore set a hold, and so does a command against the file."""
+    """End a pause, so that the watcher continues.
+
+    A pause comes from 'suspend', 'rollback', 'restore', or a command that contradicts llamagate.yaml.
+
+    Example: llamagate resume
+    Example: llamagate resume greeter
+    Exit codes: 0, 1, 7, 8
+    """
     ended = end(invocation.env, invocation.named_file, invocation.listener, item=item)
     reason = "; ".join(ended.reasons)
     lines = [f"The hold is ended: {ended.hold}."] if ended.hold is not None else []

@@ -14,10 +14,18 @@ from reconciler.commands.rollback import propose_rollback
 def rollback(
     invocation: ChangingInvocation,
     to: Annotated[
-        int | None, typer.Option("--to", metavar="N", min=1, help="This generation, not the one before; see 'history'.")
+        int | None, typer.Option("--to", metavar="N", min=1, help="The generation to go back to; see 'history'.")
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> int:
-    """Go back to an earlier generation. A watcher then leaves things alone until 'resume'."""
+    """Go back to an earlier generation: to its items and their versions.
+
+    The watcher then pauses until 'resume' or 'apply'. Change llamagate.yaml too, or the next 'apply'
+    undoes the rollback.
+
+    Example: llamagate rollback
+    Example: llamagate rollback --to 3
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     env, file = invocation.env, invocation.named_file
     return invocation.run(lambda: propose_rollback(env, file, to=to, overwrite=overwrite))

@@ -17,7 +17,14 @@ def schema(
     invocation: Invocation,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of the names that 'schema' lists.")] = None,
 ) -> int:
-    """Print a JSON Schema, or the names of all."""
+    """Print a JSON Schema, or the names of all schemas.
+
+    Editors use it to complete and check llamagate.yaml. The schema 'plan' is that of 'plan --json'.
+
+    Example: llamagate schema
+    Example: llamagate schema desired-state
+    Exit codes: 0, 1
+    """
     document: JsonObject
     if name is None:
         document, text = {"schemas": [*SCHEMA_NAMES]}, "\n".join(SCHEMA_NAMES)

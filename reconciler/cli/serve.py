@@ -18,11 +18,18 @@ def serve(
     models: ModelFlags,
     flags: HostFlags,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Also keep the home as the file says, and serve each change at once.")
+        bool, typer.Option("--watch", help="Also run 'watch' in this process, and serve each change at once.")
     ] = False,
     locked: LockedOption = False,
 ) -> int:
-    """Load, serve and run what is installed, over HTTP. API_KEY and LLAMAGATE_LLM_API_KEY hold the keys."""
+    """Serve and run the installed items over HTTP.
+
+    Needs the extra llamagate[host]. Set the keys in the variables API_KEY and LLAMAGATE_LLM_API_KEY.
+
+    Example: llamagate serve --port 8080
+    Example: llamagate serve --watch
+    Exit codes: 0 ended by a TERM signal, 1, 6, 7, 8, 9
+    """
     try:
         from reconciler.cli.hosting import host  # lazy: the host is an extra, and its packages may be missing
     except ModuleNotFoundError as error:

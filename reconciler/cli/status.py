@@ -23,7 +23,14 @@ def status(
         str | None, typer.Option("--diff", metavar="ID", help="Show what was changed by hand in this item's files.")
     ] = None,
 ) -> int:
-    """Say whether the home is as the file says. Also: drift, pending changes, the gateway."""
+    """Show whether the home matches llamagate.yaml.
+
+    Also shows files changed by hand, pending changes, the gateway and the watcher.
+
+    Example: llamagate status
+    Example: llamagate status --diff greeter
+    Exit codes: 0 shown; also where the home does not match, 1, 5, 8
+    """
     if diff is not None:
         text = drift_text(invocation.env, diff)
         shown = text.rstrip("\n") or f"{diff}: its files are as they were installed."

@@ -12,12 +12,18 @@ from reconciler.commands.suspend import suspend as suspend_item
 
 def suspend(
     invocation: WaitingInvocation,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why; 'status' and the watcher say it to others.")
-    ],
-    item: Annotated[str, typer.Argument(metavar="[ID]", show_default=False, help="Only this item.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; 'status' and the watcher show it.")],
+    item: Annotated[
+        str, typer.Argument(metavar="[ID]", show_default=False, help="Only this item; else everything.")
+    ] = "",
 ) -> int:
-    """Have the watcher leave things alone. Until 'resume'; an apply by hand does not heed it."""
+    """Pause the watcher for one item or for everything.
+
+    Use it while you work on installed files by hand. 'resume' ends the pause. 'apply' still changes what it should.
+
+    Example: llamagate suspend greeter --reason "testing a fix"
+    Exit codes: 0, 1, 7, 8
+    """
     given = suspend_item(invocation.env, invocation.named_file, invocation.listener, item=item, reason=reason)
     text = f"Suspended until 'llamagate resume': {given.item or 'everything'} ({given.reason})."
     return invocation.answer(given.to_document(), text)

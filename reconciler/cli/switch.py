@@ -9,12 +9,20 @@ from reconciler.commands.switch import Switch, propose_switch
 
 
 def enable(invocation: ChangingInvocation, words: ItemArgument, save: SaveOption = False) -> int:
-    """Let the gateway run an item."""
+    """Let the gateway run an item.
+
+    Example: llamagate enable greeter
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     return _switch(invocation, words, enabled=True, save=save)
 
 
 def disable(invocation: ChangingInvocation, words: ItemArgument, save: SaveOption = False) -> int:
-    """Keep an item installed, and the gateway from running it."""
+    """Stop the gateway from running an item; keep it installed.
+
+    Example: llamagate disable greeter
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
     return _switch(invocation, words, enabled=False, save=save)
 
 

@@ -19,12 +19,19 @@ def validate(
     target: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE|PACKAGE]", readable=False, help="A desired state, or a package: a folder or a zip."
+            metavar="[FILE|PACKAGE]", readable=False, help="A llamagate.yaml, or a package: a folder or a zip."
         ),
     ] = None,
     offline: OfflineOption = False,
 ) -> int:
-    """Check a desired state and its packages, or one package. Of the home, only the cache is used."""
+    """Check a llamagate.yaml, or one package, for mistakes.
+
+    A llamagate.yaml is checked with all of its packages. What is installed is not looked at.
+
+    Example: llamagate validate
+    Example: llamagate validate ./packages/greeter
+    Exit codes: 0 valid, 1 a mistake was found; or the check failed, 5, 8
+    """
     target = replace(invocation, file=target or invocation.file).named_file
     env = replace(invocation.env, offline=offline)
     is_package = target.is_dir() or target.suffix.lower() == ".zip"

@@ -13,7 +13,13 @@ from reconciler.queries.verify import verify as verify_files
 
 
 def verify(invocation: Invocation) -> int:
-    """Read every installed file again. Exit 3 if any is not as it was written."""
+    """Check installed files for damage or edits.
+
+    It reads every file, and every package in the cache that an item needs.
+
+    Example: llamagate verify
+    Exit codes: 0 all files are as installed, 1, 3 a file is damaged or edited, 7, 8
+    """
     found = verify_files(invocation.env, invocation.named_file)
     for warning in found.warnings:
         invocation.terminal.notice(warning)

@@ -51,21 +51,21 @@ class RepoFlags:
     """Which branch of which repository is followed; none where ``--repo`` is not given."""
 
     repo: Annotated[
-        str | None, typer.Option("--repo", metavar="URL", help="Follow a git repository, and not a local file.")
+        str | None, typer.Option("--repo", metavar="URL", help="Follow a git repository instead of a local file.")
     ] = None
     ref: Annotated[str, typer.Option("--ref", metavar="REF", help="The branch to follow.")] = "main"
     path: Annotated[
         str, typer.Option("--path", metavar="DIR", help="The folder of the repository that holds the file.")
     ] = ""
     allow_rewind: Annotated[
-        bool, typer.Option("--allow-rewind", help="Take a commit that does not descend from the last one, too.")
+        bool, typer.Option("--allow-rewind", help="Accept a commit that does not descend from the last one.")
     ] = False
     allowed_signers: Annotated[
-        Path | None, path_option("--allowed-signers", help="Take commits that a key in this file signed.")
+        Path | None, path_option("--allowed-signers", help="Accept only commits signed by a key in this file.")
     ] = None
     repo_header_env: Annotated[
         str,
-        typer.Option("--repo-header-env", metavar="NAME", help="The variable with a header that the repository wants."),
+        typer.Option("--repo-header-env", metavar="NAME", help="The variable with an HTTP header for the repository."),
     ] = ""
 
     def branch(self) -> Branch | None:
@@ -92,7 +92,7 @@ class ReportFlags:
 
     event_log: Annotated[Path | None, path_option("--event-log", help="Append each event as a line of JSON.")] = None
     metrics_file: Annotated[
-        Path | None, path_option("--metrics-file", help="Keep Prometheus metrics in this file.")
+        Path | None, path_option("--metrics-file", help="Write Prometheus metrics to this file.")
     ] = None
 
     def reporter(self, invocation: Invocation) -> Reporter:
@@ -111,16 +111,23 @@ def watch(
     invocation: WatchInvocation,
     report: ReportFlags,
     followed: RepoFlags,
-    once: Annotated[bool, typer.Option("--once", help="One attempt, then end: for cron and CI.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Apply once, then end: for cron and CI.")] = False,
     interval: Annotated[
-        float, _interval_option("--interval", help="Between two full passes, give or take a tenth.")
+        float, _interval_option("--interval", help="Time between two full checks, give or take a tenth.")
     ] = INTERVAL_SECONDS,
     poll: Annotated[
-        float | None, _interval_option("--poll", help="Look this often, and do not wait for events.")
+        float | None, _interval_option("--poll", help="Look for changes this often; use no file events.")
     ] = None,
     locked: LockedOption = False,
 ) -> int:
-    """Keep the home as the file says. After every change of either, and again from time to time."""
+    """Run all the time, and apply every change of llamagate.yaml.
+
+    Changes of the home are repaired too. With --once it applies once and ends: for cron and CI.
+
+    Example: llamagate watch
+    Example: llamagate watch --repo https://git.example.com/team/home.git --ref main
+    Exit codes: 0 ended by a TERM signal; with --once: done; or paused, 1, 4, 5, 6, 7, 8, 9, 10
+    """
     env, terminal, branch = invocation.env, invocation.terminal, followed.branch()
     options = LoopOptions(env=env, options=Options(file=invocation.file, locked=locked), interval=interval, poll=poll)
     if branch is not None:

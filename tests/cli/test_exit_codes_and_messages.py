@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.app import VERBS
+from reconciler.cli.verbs import SECTIONS, VERBS
 from reconciler.documents import json_text, schemas
 from reconciler.errors import ExitCode
 from reconciler.fs import file_lock
@@ -39,11 +39,16 @@ def test_every_verb_helps(session: Session, verb: str, flag: str) -> None:
     assert max(len(line) for line in said.out.splitlines()) <= 80
 
 
-def test_help_lists_every_verb_with_a_whole_sentence(session: Session) -> None:
+def test_help_lists_every_verb_in_its_group_with_one_line(session: Session) -> None:
     said = session.llamagate("--help").out
-    listed = dict(re.findall(r"^  ([a-z]+) +(.+)$", said.partition("Commands:")[2], re.MULTILINE))
-    assert list(listed) == list(VERBS)
-    assert [line for line in listed.values() if not line.endswith(".") or line.endswith("...")] == []
+    for title, verbs in SECTIONS.items():
+        listed = re.findall(r"^  ([a-z]+) +(\S.+)$", chapter_of(said, title), re.MULTILINE)
+        assert [name for name, _ in listed] == list(verbs)
+        assert [line for _, line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
+def chapter_of(said: str, title: str) -> str:
+    return said.partition(f"\n{title}:\n")[2].partition("\n\n")[0]
 
 
 def test_no_verb_shows_the_help_and_is_a_usage_error(session: Session) -> None:

@@ -211,7 +211,7 @@ def test_a_broken_registry_is_rebuilt_and_its_bytes_are_kept(foo: Session, data:
 
     said = foo.llamagate("apply")
     assert warning in said.out
-    assert said.out.endswith("Applied as generation 2: 1 registry rebuild.\n")
+    assert said.out.endswith("Applied as generation 2: registry rebuilt.\n")
     times = ("installed_at", "last_updated_at")
     assert {**foo.registered()["foo"], **dict.fromkeys(times)} == {**right, **dict.fromkeys(times)}
     assert (foo.home / "registry" / "installed.json.broken-2").read_bytes() == data

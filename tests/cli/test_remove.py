@@ -201,7 +201,7 @@ def test_a_hostile_id_only_loses_its_entry(foo: Session, item: str) -> None:
     said = foo.llamagate("remove", item)
     assert [snapshot(foo.base / "precious"), snapshot(foo.home / "extensions")] == outside
     assert set(foo.registered()) == {"foo", "bar"}
-    assert said.out.endswith("1 remove.\n" if item else "(generation 2).\n")
+    assert said.out.endswith("1 removed.\n" if item else "(generation 2).\n")
     foo.llamagate("list")
 
 

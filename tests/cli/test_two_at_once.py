@@ -49,7 +49,7 @@ def test_the_second_waits_and_says_for_whom(ready: Session) -> None:
         assert let_go(first)[0] == 0
         said = finished(second)
     assert said.code == 0
-    assert said.out.endswith("Applied as generation 3: 1 install.\n")
+    assert said.out.endswith("Applied as generation 3: 1 installed.\n")
 
 
 def test_both_end_as_one_after_the_other_would(ready: Session, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from reconciler.cli.app import application
+from reconciler.cli.help import VerbHelp
 from tests.conftest import PROJECT
 
 REFERENCE: Final = PROJECT / "docs" / "reference.md"
@@ -44,7 +45,13 @@ def _chapter(name: str, verb: Any) -> str:
     usage = verb.get_usage(context).removeprefix("Usage: ")
     lines = [f"## {name}", "", verb.help, "", "```text", usage, "```", ""]
     lines += ["| argument or option | meaning | default |", "|---|---|---|"]
-    return "\n".join([*lines, *_rows(verb, context)]) + "\n"
+    return "\n".join([*lines, *_rows(verb, context), "", *_notes(verb)]) + "\n"
+
+
+def _notes(verb: Any) -> Iterator[str]:
+    page = VerbHelp.of(verb.epilog)
+    yield from ["```sh", *page.examples, "```", "", "| exit code | meaning |", "|---|---|"]
+    yield from (f"| {code} | {_escaped(meaning)} |" for code, meaning in page.codes.items())
 
 
 def _rows(verb: Any, context: Any) -> Iterator[str]:

@@ -74,8 +74,8 @@ def test_looking_finds_what_is_unmanaged_and_what_is_legacy(folder: Path) -> Non
 def test_what_is_installed_is_adopted_by_a_file(folder: Path) -> None:
     before = _installed(folder)
     (said,) = _run(folder, "adopt")
-    assert "Plan: 2 adopt." in said
-    assert "Applied as generation 1: 2 adopt." in said
+    assert "Plan: 2 to adopt." in said
+    assert "Applied as generation 1: 2 adopted." in said
     assert said.endswith("In sync (generation 1).\n  2 items installed; no gateway to ask\n")
     assert _installed(folder) == before
     assert {path.name for path in (folder / "packages").iterdir()} == set(INSTALLED)
@@ -86,7 +86,7 @@ def test_what_is_installed_is_adopted_by_a_file(folder: Path) -> None:
 def test_what_is_installed_is_taken_into_the_record_without_a_file(folder: Path) -> None:
     before = _installed(folder)
     (said,) = _run(folder, "sync")
-    assert "Applied as generation 1: 2 adopt." in said
+    assert "Applied as generation 1: 2 adopted." in said
     assert " unmanaged " not in said
     assert _installed(folder) == before
 
@@ -98,15 +98,15 @@ def test_what_differs_is_taken_over_by_name_and_can_be_put_back(folder: Path) ->
     manifest.write_text(manifest.read_text().replace("version: 1.0.0", "version: 1.0.1"))
     (folder / "llamagate.yaml").write_text("apiVersion: llamagate/v1\nextensions:\n  token-budget: ./mine\n")
     (said,) = _run(folder, "take over")
-    assert "Applied as generation 1: 1 update." in said
+    assert "Applied as generation 1: 1 updated." in said
     assert said.endswith(f"{folder}/home/reconciler/backups/extension/token-budget/1\n")
 
 
 def test_the_legacy_folder_is_migrated_and_then_emptied(folder: Path) -> None:
     _run(folder, "adopt")
     migrated, moved = _run(folder, "migrate", "move")
-    assert "Plan: 2 install. Without --dry-run it is carried out." in migrated
-    assert "Applied as generation 2: 2 install." in migrated
+    assert "Dry run: 2 to install. Run it without --dry-run to do it." in migrated
+    assert "Applied as generation 2: 2 installed." in migrated
     assert "extensions/team/notes has the id 'meeting-notes', under which it is installed" in migrated
     assert "ticket-triage-api" not in migrated
     assert (folder / "home" / ".migration_complete").read_text() == "migration completed"

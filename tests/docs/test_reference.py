@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reconciler.cli.app import VERBS
+from reconciler.cli.verbs import VERBS
 from tests.conftest import PROJECT
 from tests.docs.pages import chapter, page, rows
 from tests.docs.reference import COMMAND, REFERENCE, reference

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from reconciler.cli.app import VERBS
+from reconciler.cli.verbs import VERBS
 from tests.cli.conftest import session
 from tests.cli.shell import Session
 from tests.golden.transcript import FOLDER, Player, Renewal

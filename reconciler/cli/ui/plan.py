@@ -29,23 +29,39 @@ _LOOKS: Final = {
     ActionKind.DISABLE: ("~", "yellow"),
 }
 
+_COUNTED: Final = {
+    ActionKind.INSTALL: ("to install", "installed"),
+    ActionKind.REMOVE: ("to remove", "removed"),
+    ActionKind.UPDATE: ("to update", "updated"),
+    ActionKind.DOWNGRADE: ("to downgrade", "downgraded"),
+    ActionKind.ADOPT: ("to adopt", "adopted"),
+    ActionKind.REPAIR: ("to repair", "repaired"),
+    ActionKind.CONFIGURE: ("to reconfigure", "reconfigured"),
+    ActionKind.ENABLE: ("to enable", "enabled"),
+    ActionKind.DISABLE: ("to disable", "disabled"),
+}
+"""What follows the number of such actions, before and after."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """What the last line says where nothing changes, and how a plan that is only shown is carried out."""
+    """How a plan that is only shown speaks, and what the last line says where nothing changes."""
 
-    nothing: str = "everything is as the file says"
-    next_step: str = "'llamagate apply' carries it out."
+    nothing: str = "No changes: everything is as the file says"
+    would: str = ""
+    summary: str = "Plan: {}. Run 'llamagate apply' to do it."
 
 
 FOR_A_FILE: Final = Wording()
-FOR_A_COMMAND: Final = Wording(nothing="it is so already", next_step="Without --dry-run it is carried out.")
+FOR_A_COMMAND: Final = Wording(
+    nothing="Nothing to do", would="would ", summary="Dry run: {}. Run it without --dry-run to do it."
+)
 
 
 def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording: Wording = FOR_A_FILE) -> str:
     """The whole plan. ``done``: it has been carried out, and the last line says so."""
     parts = [
-        "\n".join(_actions(plan.actions, style)),
+        "\n".join(_actions(plan.actions, style, "" if done else wording.would)),
         _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
         render_refusals(plan, style),
         _section("Warnings", list(plan.warnings), "yellow", style),
@@ -59,15 +75,15 @@ def render_refusals(plan: Plan, style: Style = PLAIN) -> str:
     return _section("Refused", [f"{refusal.key.id}: {refusal.message}" for refusal in plan.refusals], "red", style)
 
 
-def _actions(actions: Sequence[Action], style: Style) -> Iterator[str]:
+def _actions(actions: Sequence[Action], style: Style, would: str) -> Iterator[str]:
     width = max((len(action.key.id) for action in actions), default=0)
     for action in actions:
-        yield from _action(action, style, width)
+        yield from _action(action, style, width, would)
 
 
-def _action(action: Action, style: Style, width: int) -> Iterator[str]:
+def _action(action: Action, style: Style, width: int, would: str) -> Iterator[str]:
     sign, colour = _LOOKS[action.action]
-    head = f"{sign} {action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
+    head = f"{sign} {would}{action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
     yield f"  {style.paint(head, colour)}"
     for reason in action.reasons:
         yield f"{_INDENT}{style.paint(reason, 'dim')}"
@@ -130,9 +146,9 @@ def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
     if not plan.changes:
         if plan.drift:
             return f"No changes: what differs is left as it is (generation {plan.generation})."
-        return f"No changes: {wording.nothing} (generation {plan.generation})."
+        return f"{wording.nothing} (generation {plan.generation})."
     counts = Counter(action.action for action in plan.actions)
-    words = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "1 registry rebuild"
+    words = ", ".join(f"{counts[kind]} {_COUNTED[kind][done]}" for kind in ActionKind if counts[kind])
     if done:
-        return f"Applied as generation {plan.generation + 1}: {words}."
-    return f"Plan: {words}. {wording.next_step}"
+        return f"Applied as generation {plan.generation + 1}: {words or 'registry rebuilt'}."
+    return wording.summary.format(words or "registry to rebuild")

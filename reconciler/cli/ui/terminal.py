@@ -25,22 +25,25 @@ _UNSAFE: Final = re.compile(
 
 @dataclass(slots=True)
 class Terminal:
-    """One command's output. With ``as_json`` only ``document`` writes to standard output."""
+    """One command's output. With ``as_json`` only ``document`` writes to standard output.
+
+    ``colours`` is ``None`` where only a terminal gets them.
+    """
 
     as_json: bool = False
     quiet: bool = False
-    no_color: bool = False
+    colours: bool | None = None
     _started: float = field(default_factory=time.monotonic)
     _shown_at: float = 0.0
 
     @property
     def style(self) -> Style:
         """Colours for standard output, if it is a terminal."""
-        return _style(sys.stdout, self.no_color)
+        return _style(sys.stdout, self.colours)
 
     @property
     def error_style(self) -> Style:
-        return _style(sys.stderr, self.no_color)
+        return _style(sys.stderr, self.colours)
 
     def result(self, text: str) -> None:
         """Show a result to a person."""
@@ -127,5 +130,5 @@ def _harmless(text: str) -> str:
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def _style(stream: TextIO, no_color: bool) -> Style:
-    return Style(colours=stream.isatty() and not no_color)
+def _style(stream: TextIO, colours: bool | None) -> Style:
+    return Style(colours=stream.isatty() if colours is None else colours)

@@ -1,0 +1,50 @@
+"""The flags that every verb has, and that may also be given before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from reconciler.cli.flags import path_option
+from reconciler.cli.ui.style import When
+
+DEFAULT_FILE: Final = Path("llamagate.yaml")
+_HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
+
+
+def _last_wins(context: typer.Context, when: When) -> When:
+    """``--color`` after ``--no-color`` undoes it: flags are looked at in the order in which they are given."""
+    if str(context.get_parameter_source("color")).endswith("COMMANDLINE"):
+        context.params["no_color"] = False
+    return when
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedFlags:
+    """Where a verb runs, and how it speaks."""
+
+    file: Annotated[Path, path_option("--file", "-f", help="The file that lists what to install.")] = DEFAULT_FILE
+    home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more details.")] = False
+    color: Annotated[
+        When, typer.Option("--color", metavar="auto|always|never", callback=_last_wins, help="When to use colours.")
+    ] = "auto"
+    no_color: Annotated[bool, typer.Option("--no-color", help="The same as --color never.")] = False
+
+    @property
+    def when(self) -> When:
+        """When there are colours."""
+        return "never" if self.no_color else self.color
+
+    def given(self) -> Mapping[str, Any]:
+        """The flags that differ from their defaults, by name."""
+        changed = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        if changed.pop("no_color", False):
+            changed["color"] = "never"  # one flag, so that --color after the verb wins
+        return changed

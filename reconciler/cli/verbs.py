@@ -1,0 +1,101 @@
+"""The verbs in their groups, and the names that people guess instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Verb = str | Mapping[str, str]
+"""Where a verb is, as ``module.function`` of this room; or the verbs of a group by their second word."""
+
+SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
+    "Declare": {
+        "init": "init.init",
+        "validate": "validate.validate",
+        "lock": "lock.lock",
+        "plan": "plan.plan",
+        "apply": "apply.apply",
+        "status": "status.status",
+        "watch": "watch.watch",
+        "outdated": "outdated.outdated",
+    },
+    "Undo": {
+        "history": "history.history",
+        "rollback": "rollback.rollback",
+        "restore": "restore.restore",
+        "recover": "recover.recover",
+        "suspend": "suspend.suspend",
+        "resume": "resume.resume",
+    },
+    "One item": {
+        "import": "import_.import_",
+        "export": "export.export",
+        "remove": "remove.remove",
+        "enable": "switch.enable",
+        "disable": "switch.disable",
+        "migrate": "migrate.migrate",
+        "sync": "sync.sync",
+    },
+    "Look": {
+        "list": "list.list_",
+        "verify": "verify.verify",
+        "doctor": "doctor.doctor",
+        "schema": "schema.schema",
+    },
+    "Make": {
+        "catalog": {"build": "catalog.build"},
+        "cache": {"gc": "cache.gc"},
+        "serve": "serve.serve",
+    },
+}
+
+VERBS: Final[Mapping[str, Verb]] = {name: verb for verbs in SECTIONS.values() for name, verb in verbs.items()}
+"""Names and not functions: only the verb that is asked for is loaded, and what it needs."""
+
+GROUPS: Final[Mapping[str, str]] = {
+    "catalog": "Make catalogs, from which others install packages.",
+    "cache": "Free the disk space of packages that nothing needs.",
+}
+
+_UPDATE: Final = "'llamagate lock --upgrade' for newer versions, then 'llamagate apply'"
+_SHOW: Final = "'llamagate status' or 'llamagate list'"
+
+GUESSES: Final[Mapping[str, str]] = {
+    "add": "'llamagate import' for one package, or list it in llamagate.yaml and run 'llamagate apply'",
+    "backup": "'llamagate export'",
+    "build": "'llamagate catalog build'",
+    "check": "'llamagate validate' for files, or 'llamagate verify' for what is installed",
+    "clean": "'llamagate cache gc'",
+    "delete": "'llamagate remove'",
+    "deploy": "'llamagate apply'",
+    "diff": "'llamagate plan', or 'llamagate status --diff ID' for files changed by hand",
+    "downgrade": "'llamagate rollback'",
+    "fix": "'llamagate doctor', or 'llamagate recover' after an interrupted change",
+    "gc": "'llamagate cache gc'",
+    "info": _SHOW,
+    "install": "'llamagate import' for one package, or 'llamagate apply' for all of llamagate.yaml",
+    "log": "'llamagate history'",
+    "logs": "'llamagate history'",
+    "ls": "'llamagate list'",
+    "new": "'llamagate init'",
+    "pause": "'llamagate suspend'",
+    "preview": "'llamagate plan'",
+    "prune": "'llamagate cache gc' for the cache, or 'llamagate apply' for what left llamagate.yaml",
+    "purge": "'llamagate remove'",
+    "redo": "'llamagate rollback --to N'",
+    "repair": "'llamagate apply'",
+    "revert": "'llamagate rollback'",
+    "rm": "'llamagate remove'",
+    "rollforward": "'llamagate rollback --to N' with a later generation, or 'llamagate apply'",
+    "run": "'llamagate serve', or 'llamagate apply'",
+    "show": _SHOW,
+    "start": "'llamagate serve', or 'llamagate enable' for one item",
+    "stop": "'llamagate disable' for one item, or 'llamagate suspend' for the watcher",
+    "undo": "'llamagate rollback'",
+    "uninstall": "'llamagate remove'",
+    "unlock": "'llamagate lock --upgrade'",
+    "update": _UPDATE,
+    "upgrade": _UPDATE,
+    "version": "'llamagate --version'",
+}
+"""What to use instead of a name that is not a verb."""
