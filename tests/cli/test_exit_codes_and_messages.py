@@ -65,7 +65,6 @@ def test_version(session: Session) -> None:
     "arguments",
     [
         ["frobnicate"],
-        ["aply"],
         ["--frob"],
         ["apply", "--frob"],
         ["apply", "a", "b"],

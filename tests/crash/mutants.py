@@ -138,8 +138,8 @@ def a_program_writes_meanwhile() -> None:
 def _bytes_not_synced(name: str) -> None:
     write_new = durable.write_new
 
-    def write(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
-        write_new(path, data, mode, sync=sync and name not in path.name)
+    def write(path: Path, data: bytes, mode: int, *, sync: bool, owner: tuple[int, int] | None = None) -> None:
+        write_new(path, data, mode, sync=sync and name not in path.name, owner=owner)
 
     for module in (durable, replace):
         _put(module, "write_new", write)

@@ -27,7 +27,7 @@ def with_the_example(tmp_path: Path) -> Path:
     for name, code in BLOCKS.items():
         path = folder / name
         before = path.read_text("utf-8") if path.exists() else ""
-        verbs = "VERBS: Final[Mapping[str, Verb]] = {\n"
+        verbs = '    "One item": {\n'
         added = before.replace(verbs, verbs + code) if verbs in before else f"{before}\n\n{code}".lstrip()
         path.write_text(added, "utf-8")
     return folder
@@ -43,7 +43,7 @@ def test_the_verb_of_the_example_works(tmp_path: Path, with_the_example: Path) -
     with session.python(start, "repair", "foo") as running:
         done = finished(running)
     assert done.code == 0, done.err
-    assert "1 repair" in done.out
+    assert "1 repaired" in done.out
     assert session.installed("foo", "manifest.yaml").read_text().startswith("name: foo")
     assert session.installed("bar", "manifest.yaml").read_text() == "edited\n"
     assert (session.ours / "backups" / "extension" / "foo" / "2" / "manifest.yaml").read_text() == "edited\n"

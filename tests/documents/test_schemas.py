@@ -54,7 +54,7 @@ def test_schema_is_valid_and_says_what_it_is(name: str) -> None:
     schema = document(name)
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["$id"] == f"https://llamagate.dev/schemas/{name}.schema.json"
+    assert schema["$id"] == f"urn:llamagate:schema:{name}"
     assert schema["title"]
     assert schema["description"]
 
