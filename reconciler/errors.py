@@ -160,7 +160,7 @@ class RolledBackError(LlamagateError):
     exit_code = ExitCode.ROLLED_BACK
     code = "rolled-back"
     may_pass = True
-    advice = "mend the cause and run the command again"
+    advice = "fix the cause and run the command again"
 
 
 class NeedsRecoveryError(LlamagateError):
@@ -168,7 +168,7 @@ class NeedsRecoveryError(LlamagateError):
 
     exit_code = ExitCode.NEEDS_RECOVERY
     code = "needs-recovery"
-    advice = "mend the cause and run 'llamagate recover'"
+    advice = "fix the cause and run 'llamagate recover'"
 
 
 class BusyError(LlamagateError):

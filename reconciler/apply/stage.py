@@ -147,7 +147,7 @@ class Stage:
         durable.make_folders(self.home.stage)
         if swap.same_filesystem(self.home.stage, installed):
             return self.home.stage
-        where = f"{installed} lies on another filesystem"
+        where = f"{installed} is on another filesystem"
         beside = beside_stage(installed)
         try:
             beside.mkdir(exist_ok=True)

@@ -49,5 +49,5 @@ def _generation(entry: HistoryEntry, current: int) -> str:
     if isinstance(one, Unreadable):
         return f"{entry.number:>4}  ({_UNREADABLE[one]})"
     back = f"  (the list of generation {one.list_of} again)" if one.list_of != one.number else ""
-    force = "  in force" if one.number == current else ""
+    force = "  current" if one.number == current else ""
     return f"{one.number:>4}  {moment(one.applied_at)}  {one.command}{back}{force}"

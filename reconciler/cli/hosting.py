@@ -55,5 +55,7 @@ def _key(name: str, variables: Mapping[str, str]) -> str | None:
     text = variables.get(name, "")
     key = text.strip()
     if text and not (key and is_header_text(key)):
-        raise UsageError(f"the variable {name} holds no key: one is printable ASCII, on one line", advice="set it anew")
+        raise UsageError(
+            f"the variable {name} holds no key: one is printable ASCII, on one line", advice="set it again"
+        )
     return key or None

@@ -52,7 +52,7 @@ def _verdict(status: Status, style: Style) -> str:
     if status.transaction == "interrupted":
         return style.paint("A change was interrupted: run 'llamagate recover'.", "red")
     if not status.has_file:
-        return f"Generation {status.generation}; no desired state here to compare with."
+        return f"Generation {status.generation}; no llamagate.yaml to compare with."
     if status.in_sync:
         return style.paint(f"In sync (generation {status.generation}).", "green")
     return style.paint(f"Not in sync (generation {status.generation}).", "yellow")

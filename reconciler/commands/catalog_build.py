@@ -129,7 +129,7 @@ def _packages(folder: Path, store: PackageStore) -> list[_PackageFound]:
             faults.append(Fault(file=str(folder), message=f"{shown(archive)} cannot be listed: {problem}"))
     if faults:
         message = str(faults[0]) if len(faults) == 1 else f"{folder}: {len(faults)} faults in its packages"
-        raise InputError(message, faults=faults, advice="mend them, or move them out of the catalog's folder")
+        raise InputError(message, faults=faults, advice="fix them, or move them out of the catalog's folder")
     return found
 
 
@@ -185,7 +185,7 @@ def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | N
         digest = Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
         size = os.fstat(file.fileno()).st_size
     if known is not None and known.archive != digest:
-        message = f"{archive} was packed anew: it has other bytes than the index lists for {one}"
+        message = f"{archive} was packed again: it has other bytes than the index lists for {one}"
         raise RefusedError(message, advice="put back the file that was published, or give it a new version")
     return Release(
         url=url_of(one.archive(folder)),

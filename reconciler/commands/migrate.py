@@ -65,7 +65,7 @@ def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposa
     packages, faults = _read_all(state, asked.folder, folders)
     if faults and not asked.skips_invalid:
         message = f"{asked.folder}: {len(folders) - len(packages)} of {len(folders)} packages cannot be migrated"
-        raise InputError(message, faults=faults, advice="mend them, or leave them out with --skip-invalid")
+        raise InputError(message, faults=faults, advice="fix them, or leave them out with --skip-invalid")
     new = [one for one in packages if one.key not in state.present and one.key not in state.record.items]
     earlier = [one for one in packages if asked.save and _is_to_be_listed(state, one)]
     owner = saving_owner(state) if asked.save else None

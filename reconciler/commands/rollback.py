@@ -26,10 +26,10 @@ def propose_rollback(env: Environment, file: Path, *, to: int | None, overwrite:
 def _before(state: HomeState) -> Generation:
     """The list before the current one: repairs make generations too, and they change no list."""
     if state.record.generation == 0:
-        raise InputError("nothing was applied here yet, so that there is nothing to go back to")
+        raise InputError("nothing to roll back: this home has no generations yet")
     current = read_generation(state.home, state.record.generation)
     for number in range(current.list_of - 1, 0, -1):
         earlier = read_generation(state.home, number)
         if earlier.list != current.list:
             return earlier
-    raise InputError(f"generation {current.list_of} is in force, and there was none before it")
+    raise InputError(f"generation {current.list_of} is the current one, and there is none before it")

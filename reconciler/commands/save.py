@@ -40,7 +40,9 @@ def check_can_be_kept(state: HomeState, package: Resolved) -> None:
     location = Path(os.path.realpath(package.source.location))
     changed = [state.home.ours, *map(state.home.installed, Kind)]
     if any(location.is_relative_to(os.path.realpath(folder)) for folder in changed):
-        message = f"{package.name} lies among what llamagate itself writes and removes, and is no source to keep"
+        message = (
+            f"{package.name} is in a folder that llamagate itself writes and removes, so it cannot be kept as a source"
+        )
         raise InputError(message, advice="copy it elsewhere first, or leave out --save")
 
 

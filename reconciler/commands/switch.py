@@ -35,7 +35,7 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
     if key not in state.record.items and state.registry.get(key) is None:
         raise InputError(
             f"{key} has no entry in the registry, and was not installed by us",
-            advice="'llamagate sync' registers what lies there",
+            advice="'llamagate sync' registers what is there",
         )
     inputs = saved_switch(state, key, enabled=asked.enabled) if asked.save else ()
     base = replace(intent_of_command(state), notes=tuple(_notes(state, key, enabled=asked.enabled)))

@@ -63,7 +63,7 @@ def _judge(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
         is_offered = recorded is None and key in findings.copies  # its entry knows whether it was enabled
         if observed.item(key).presence is Presence.OTHER:
             if recorded is None:  # else it is drift
-                findings.notes.append(f"the {key} is left alone: no folder stands in its place, and gateways skip it")
+                findings.notes.append(f"the {key} is left alone: there is no folder in its place, and gateways skip it")
         elif not is_offered:
             findings.gone.append(key)
     elif recorded is None:

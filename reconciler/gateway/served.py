@@ -69,7 +69,7 @@ def departures(
     return tuple(Departure(name=name, message=f"{name}: {message}") for name, message in sorted(found) if message)
 
 
-_COPY = "a copy may lie in the folder 'extensions' from which the gateway was started"
+_COPY = "a copy may be in the folder 'extensions' from which the gateway was started"
 
 
 def _departure(expected: Expected, served: ServedExtension | None) -> str:

@@ -174,7 +174,8 @@ class Loop:
         fights = self.memory.fights.after(now, input_digest=fingerprint.input, plan=plan, generation=generation)
         for item in fights.lost:
             fights = fights.without(item)
-            reason = f"put right {LIMIT} times in a row and put wrong again; {tried.evidence.get(item, 'by whom?')}"
+            who = tried.evidence.get(item, "by an unknown program")
+            reason = f"repaired {LIMIT} times in a row and changed back each time; {who}"
             try:
                 suspend(self._env, self.lookout.file, self._listener, item=item, reason=reason)
             except LlamagateError as error:

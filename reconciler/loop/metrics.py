@@ -38,7 +38,7 @@ def _lines(watched: Watched, counts: Counts) -> Iterator[str]:
         condition = watched.conditions.get(aspect)
         if condition is not None and condition.status != "Unknown":
             yield f'llamagate_watch_condition{{type="{aspect}"}} {int(condition.status == "True")}'
-    yield from _head("generation", "gauge", "The generation in force after the last attempt.")
+    yield from _head("generation", "gauge", "The current generation after the last attempt.")
     yield f"llamagate_watch_generation {watched.attempted.generation if watched.attempted else 0}"
     yield from _head("last_attempt_timestamp_seconds", "gauge", "When the last attempt ended.")
     yield f"llamagate_watch_last_attempt_timestamp_seconds {_timestamp(watched.attempted)}"

@@ -9,7 +9,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
 
 STAGE_BESIDE = ".llamagate-stage"
-"""The staging folder beside an ``installed`` that lies on another filesystem than the home."""
+"""The staging folder beside an ``installed`` that is on another filesystem than the home."""
 _OURS = "reconciler"
 
 

@@ -108,7 +108,7 @@ def _part_problem(part: str) -> str | None:
     if any(character in '<>:"|?*' for character in part):
         return 'the name holds a character that Windows forbids (one of <>:"|?*)'
     if part.casefold() == ".git":
-        return "the path lies in a .git folder"
+        return "the path is in a .git folder"
     if _is_device(part):
         return "the name is a device on Windows"
     return None

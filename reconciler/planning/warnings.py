@@ -20,7 +20,7 @@ def warnings(intent: Intent, record: Record, observed: Observed, removed: frozen
             "and the broken bytes are kept beside it"
         )
     if record.hold is not None and intent.pause.ends:
-        yield f"a hold is in force ({record.hold.reason}); an apply ends it"
+        yield f"the watcher is paused ({record.hold.reason}); an apply ends the pause"
     if intent.pause.ends and not intent.pause.suspended:
         for one in record.suspensions:
             what = one.item or "everything"

@@ -115,7 +115,7 @@ def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
         message = f"{installed} is a mount point, so that nothing can be renamed into it from beside it"
         yield _problem("mount-point", message, f"mount the file system at {installed.parent} instead")
     elif not swap.same_filesystem(home.root, installed):
-        message = f"{installed} lies on another file system; new trees are staged beside it"
+        message = f"{installed} is on another file system; new trees are staged beside it"
         yield _note("other-filesystem", message, "nothing to do, as long as there is room on both")
 
 
@@ -146,7 +146,7 @@ def _registry(state: HomeState) -> Iterator[Finding]:
         if key not in state.present and not _is_link(state, key):
             yield _problem("entry-without-folder", f"{key} is registered, but not installed", "llamagate sync")
         elif key in state.present and entry.source_path != path:
-            message = f"{key} is registered at {entry.source_path}, and lies at {path}"
+            message = f"{key} is registered at {entry.source_path}, and is at {path}"
             yield _problem("moved", message, "llamagate sync")
         if entry.extra:
             message = f"{key}: the registry holds unknown fields ({', '.join(sorted(entry.extra))})"

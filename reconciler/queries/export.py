@@ -103,7 +103,7 @@ def _package(state: HomeState, key: ItemKey) -> OpenPackage:
             raise InputError(message, advice="import it again") from error
     if key not in state.present:
         message = f"{key.id} is in the registry, but its folder is missing"
-        raise InputError(message, advice="'llamagate sync' mends that")
+        raise InputError(message, advice="'llamagate sync' fixes this")
     found, _ = unmanaged_package(state, key, state.home.item(key))
     return state.store.open(found)
 

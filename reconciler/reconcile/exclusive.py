@@ -40,4 +40,4 @@ def prepare_home(env: Environment, notice: Notice) -> None:
         durable.make_folders(home.ours)
         mode = home.ours.stat().st_mode
     if mode & stat.S_IWOTH:
-        notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' mends that")
+        notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' fixes this")

@@ -54,7 +54,7 @@ class Outcome:
             return RolledBackError(
                 f"the gateway does not serve the change: the list of generation {self.gone_back.to} was brought back "
                 f"as generation {self.gone_back.generation}, and a hold keeps it",
-                advice="mend the cause; a new input, an apply or 'llamagate resume' ends the hold",
+                advice="fix the cause; a changed file, an apply or 'llamagate resume' ends the hold",
             )
         if not self.reload_failed:
             return None

@@ -28,7 +28,7 @@ def unmanaged_package(
     )
     package = state.store.add(content, name=name).package
     if package.manifest.kind is not key.kind:
-        raise InputError(f"it holds an {package.manifest.kind}, and lies among the {key.kind}s")
+        raise InputError(f"it holds an {package.manifest.kind}, and is in the folder of the {key.kind}s")
     found = package_as_resolved(package, Source(SourceKind.DIR, str(state.home.item(key))), name=name, key=key)
     recorded = state.record.items.get(key)
     target = Target(

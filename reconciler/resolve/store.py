@@ -159,7 +159,7 @@ def _check_is_offered(item: DesiredItem, offer: Offer, tree: Digest) -> None:
         who = "the lock pins" if offer.is_locked else "the catalog lists"
         message = f"{item.source} holds other content ({tree}) than {who} ({offer.tree})"
         accept = f"find out who changed it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
-        publisher = "find out who changed it; its publisher has to mend the catalog"
+        publisher = "find out who changed it; its publisher has to fix the catalog"
         raise RefusedError(message, advice=accept if offer.is_locked else publisher)
 
 

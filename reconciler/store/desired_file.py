@@ -89,7 +89,7 @@ def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredF
 
     ``InputError`` with all faults; ``NotDesiredError`` where it is the gateway's own configuration.
     """
-    data = _read(path, "there is no desired state here; 'llamagate init' writes one, or name it with -f")
+    data = _read(path, "there is no such file; name one with -f, or run 'llamagate init' to write one")
     return decode_desired(data, path, known=known)
 
 
@@ -260,7 +260,7 @@ def _range_problems(file: DesiredFile, item: DesiredItem) -> Iterator[tuple[tupl
     if item.version is not None and (problem := range_problem(item.version)):
         yield ("source", "version") if item.version == inside else ("version",), problem
     elif inside not in (None, item.version):
-        yield ("source", "version"), f"beside the source stands another range, '{item.version}'; keep one of them"
+        yield ("source", "version"), f"beside the source there is another range, '{item.version}'; keep one of them"
 
 
 def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
@@ -268,5 +268,5 @@ def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
     for index, item in enumerate(cast(list[JsonObject], document["items"])):
         if item["id"] in seen:
             place, advice = yaml_text.locate(data, ("items", index, "id")), "delete the lock and run 'llamagate lock'"
-            raise InputError.at(f"the id '{item['id']}' stands twice", file=path, place=place, advice=advice)
+            raise InputError.at(f"the id '{item['id']}' is listed twice", file=path, place=place, advice=advice)
         seen.add(item["id"])

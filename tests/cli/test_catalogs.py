@@ -225,7 +225,7 @@ def test_an_index_that_says_other_than_the_archive_is_refused(session: Session, 
     failed = session.llamagate("apply", exits=5)
     assert "the archive has the digest sha256:" in failed.err
     assert "but the index says sha256:" in failed.err
-    assert "find out who changed it; its publisher has to mend the catalog" in failed.err
+    assert "find out who changed it; its publisher has to fix the catalog" in failed.err
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_an_index_that_says_another_tree_is_refused(session: Session, shop: Path
     desire(session, shop)
     failed = session.llamagate("apply", exits=5)
     assert f"than the catalog lists (sha256:{'0' * 64})" in failed.err
-    assert "find out who changed it; its publisher has to mend the catalog" in failed.err
+    assert "find out who changed it; its publisher has to fix the catalog" in failed.err
 
 
 @pytest.mark.parametrize(

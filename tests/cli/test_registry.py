@@ -448,7 +448,7 @@ def test_row_111_an_id_twice_in_the_lock_is_refused(foo: Session) -> None:
     head, _, item = lock.read_text().partition("  - ")
     lock.write_text(f"{head}  - {item}  - {item}")
     said = foo.llamagate("apply", exits=1)
-    assert "the id 'foo' stands twice" in said.err
+    assert "the id 'foo' is listed twice" in said.err
     assert "  → delete the lock and run 'llamagate lock'\n" in said.err
 
 
@@ -520,7 +520,7 @@ def test_a_link_in_the_place_of_the_lock_is_refused(session: Session, dangling: 
 def test_row_114_a_folder_that_everyone_can_write_to_is_told(foo: Session) -> None:
     foo.ours.chmod(0o777)
     said = foo.llamagate("apply")
-    assert said.err == (f"llamagate: everyone can write to {foo.ours}; 'chmod o-w {foo.ours}' mends that\n")
+    assert said.err == (f"llamagate: everyone can write to {foo.ours}; 'chmod o-w {foo.ours}' fixes this\n")
     foo.ours.chmod(0o755)
     assert foo.llamagate("apply").err == ""
 

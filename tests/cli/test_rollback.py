@@ -379,9 +379,11 @@ def test_a_rollback_sets_a_hold_and_an_apply_says_that_it_ends_it(three: Session
     kept = three.record()["hold"]
     assert kept | hold == kept
     three.package("foo", version="3.0.0", files={"text.txt": "text of 3.0.0\n"})
-    assert "a hold is in force (rolled back to generation 2); an apply ends it" in three.llamagate("plan").out
+    assert "the watcher is paused (rolled back to generation 2); an apply ends the pause" in three.llamagate("plan").out
     assert three.record()["hold"] == kept
-    assert "a hold is in force (rolled back to generation 2); an apply ends it" in three.llamagate("apply").out
+    assert (
+        "the watcher is paused (rolled back to generation 2); an apply ends the pause" in three.llamagate("apply").out
+    )
     assert three.record()["hold"] is None
     assert versions(three) == {"foo": "3.0.0"}
 
@@ -394,7 +396,7 @@ def test_an_apply_with_nothing_else_to_do_ends_a_hold_too(session: Session) -> N
     session.llamagate("rollback")
     session.package("foo", version="1.0.0")
     said = session.llamagate("apply")
-    assert "a hold is in force (rolled back to generation 1); an apply ends it" in said.out
+    assert "the watcher is paused (rolled back to generation 1); an apply ends the pause" in said.out
     assert session.record()["hold"] is None
     assert session.record()["generation"] == 3
 
@@ -425,7 +427,7 @@ def test_history_tells_what_each_generation_changed(three: Session) -> None:
     lines = three.llamagate("history").out.splitlines()
     shown = [line[6:] if line.startswith("      ") else line[:4] + line[25:] for line in lines]
     assert shown == [
-        "   6  llamagate remove  in force",
+        "   6  llamagate remove  current",
         "- foo 2.0.0",
         "   5  llamagate rollback  (the list of generation 2 again)",
         "~ foo 3.0.0 → 2.0.0",

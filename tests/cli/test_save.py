@@ -380,7 +380,7 @@ def test_what_the_file_contradicts_is_done_told_and_held(team: Session, command:
     assert text(team) == FILE if at_hand else not (team.project / "llamagate.yaml").exists()
 
     said = team.llamagate("apply", "-f", name)
-    assert f"a hold is in force ('llamagate {verb}' contradicts {shown}); an apply ends it" in said.out
+    assert f"the watcher is paused ('llamagate {verb}' contradicts {shown}); an apply ends the pause" in said.out
     assert_in_sync(team, "-f", name)
     assert team.registered()["alpha"]["version"] == "1.0.0"
     assert team.registered()["alpha"]["enabled"] is True

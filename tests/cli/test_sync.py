@@ -185,7 +185,7 @@ def test_what_took_the_id_of_an_item_that_is_gone_is_found_at_once(pair: Session
     ("item", "told"),
     [
         ("bar", "bar: its folder was replaced by a link or another kind of file"),
-        ("linked", "the extension linked is left alone: no folder stands in its place, and gateways skip it"),
+        ("linked", "the extension linked is left alone: there is no folder in its place, and gateways skip it"),
     ],
     ids=["ours", "of others"],
 )

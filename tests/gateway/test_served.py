@@ -82,7 +82,7 @@ def test_a_copy_in_the_gateways_folder_that_comes_back_to_life_is_named(session:
     desire(session, gateway.url)
     assert notes(session.llamagate("apply").err, gateway) == []
     assert notes(session.llamagate("remove", "foo").err, gateway) == [
-        "llamagate: foo: it was removed, but is still served: a copy may lie in the folder 'extensions' from which the "
+        "llamagate: foo: it was removed, but is still served: a copy may be in the folder 'extensions' from which the "
         "gateway was started"
     ]
 
@@ -93,7 +93,7 @@ def test_a_builtin_that_is_disabled_and_runs_all_the_same_is_named(session: Sess
     session.llamagate("apply")
     said = session.llamagate("disable", "foo")
     assert notes(said.err, gateway)[0] == (
-        "llamagate: foo: it is disabled, but served: a copy may lie in the folder 'extensions' from which the gateway "
+        "llamagate: foo: it is disabled, but served: a copy may be in the folder 'extensions' from which the gateway "
         "was started, or it says 'builtin: true'"
     )
 
@@ -250,7 +250,7 @@ def test_a_change_that_is_not_served_is_taken_back(session: Session, gateway: Ga
     assert said.err.endswith(
         "llamagate: the gateway does not serve the change: the list of generation 1 was brought back as generation 3, "
         "and a hold keeps it\n"
-        "  → mend the cause; a new input, an apply or 'llamagate resume' ends the hold\n"
+        "  → fix the cause; a changed file, an apply or 'llamagate resume' ends the hold\n"
     )
     assert session.record()["hold"]["reason"] == (
         "the gateway did not serve generation 2; generation 1 was brought back"

@@ -18,7 +18,7 @@ DEVICE = "the name is a device on Windows"
 ENDING = "a name ends with a dot or a space"
 PART = "the path has an empty or '.' part"
 LONG = "one part of the path is longer than 255 bytes"
-GIT = "the path lies in a .git folder"
+GIT = "the path is in a .git folder"
 
 _NAMES = {
     "row-01-parent": ("../evil", LEAVES),

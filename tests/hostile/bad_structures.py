@@ -54,7 +54,7 @@ def many(count: int, *, said: int) -> bytes:
     return body + directory + end_record(said, len(directory), len(body))
 
 
-OVERLAP = "overlaps what stands behind it"
+OVERLAP = "overlaps what is behind it"
 DISAGREE = of_manifest("its header and the central directory disagree")
 NO_DESCRIPTOR = of_manifest("has no data descriptor that fits it")
 NO_END = fault("has no zip end record at its end: it is no zip, is cut short, or bytes follow it")
@@ -236,7 +236,7 @@ STRUCTURE = {
     "row-50-entries-elsewhere": (build([GOOD], end={"count": 2}), PARTS),
     "row-50-disk-of-an-entry": (
         build([replace(GOOD, central={"disk": 1})]),
-        of_manifest("lies on another part of an archive in several"),
+        of_manifest("is on another part of an archive in several"),
     ),
     "row-51-empty-file": (b"", NO_END),
     "row-51-end-record-only": (end_record(0, 0, 0), fault("holds no files")),

@@ -95,7 +95,7 @@ def test_row_34_a_forged_size(session: Session) -> None:
     huge = {"packed": 0xFFFF_FFFF, "size": 0xFFFF_FFFF}
     session.write("bad.zip", build([Entry(local=huge, central=huge)]))
     session.desired(WITH_BAD + "bad.zip\n")
-    refused(session, f"{ITEM}./bad.zip: entry 'manifest.yaml': overlaps what stands behind it; pack the archive again")
+    refused(session, f"{ITEM}./bad.zip: entry 'manifest.yaml': overlaps what is behind it; pack the archive again")
 
 
 def good_zip(*entries: Entry) -> bytes:

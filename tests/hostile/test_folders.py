@@ -193,7 +193,7 @@ def test_a_folder_that_is_not_there_is_refused(package: Path) -> None:
 BAD_NAMES = {
     "device": (["aux.txt"], "entry 'aux.txt': the name is a device on Windows; rename it"),
     "escape": (["a\x1bb"], "entry 'a\\x1bb': the name holds a control or invisible character; rename it"),
-    "git": ([".GIT"], "entry '.GIT': the path lies in a .git folder; rename it"),
+    "git": ([".GIT"], "entry '.GIT': the path is in a .git folder; rename it"),
     "case": (
         ["Sub/x"],
         "entry 'sub/': is the same as 'Sub/' where case or Unicode form do not count; rename one of the two",

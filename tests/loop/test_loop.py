@@ -190,7 +190,7 @@ def test_what_is_wrong_again_at_each_full_pass_is_a_fight(foo: Session, watcher:
     [order] = foo.record()["suspensions"]
     assert order["id"] == "foo"
     assert order["reason"].startswith(
-        f"put right 5 times in a row and put wrong again; {path} is gone; foo was changed"
+        f"repaired 5 times in a row and changed back each time; {path} is gone; foo was changed"
     )
     foo.llamagate("resume", "foo")
     path.unlink()

@@ -337,7 +337,9 @@ def test_a_fight_is_given_up_and_who_fights_is_told(foo: Session) -> None:
             foo.installed("foo", "manifest.yaml").unlink()
             watcher.said("Applied", "repair foo", times=number)
         path = foo.installed("foo", "manifest.yaml")
-        watcher.said("Fighting", f"put right 5 times in a row and put wrong again; {path} is gone; foo was changed at ")
+        watcher.said(
+            "Fighting", f"repaired 5 times in a row and changed back each time; {path} is gone; foo was changed at "
+        )
         path.unlink()
         foo.extensions("foo", "bar")
         watcher.said("Applied", "install bar")

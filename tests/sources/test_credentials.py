@@ -55,14 +55,14 @@ NO_VALUE = "it is empty, or has a line break or another character that no header
         pytest.param(HEADER, "X: ", f"TOKEN holds no value of a header: {NO_VALUE}", id="header without a value"),
         pytest.param(HEADER, "Bearer gehéim", f"TOKEN holds no value of a header: {NO_VALUE}", id="other letters"),
         pytest.param(HEADER, "\x1b[31m", f"TOKEN holds no value of a header: {NO_VALUE}", id="escape"),
-        pytest.param(HEADER, "Host: a", "TOKEN holds the header Host, which is none for credentials", id="host"),
+        pytest.param(HEADER, "Host: a", "TOKEN holds the header Host, which cannot carry credentials", id="host"),
         pytest.param(
             BASIC, "me:\udce9", "LOGIN holds no 'user:password', or a character that is no text", id="no UTF-8"
         ),
         pytest.param(
             HEADER,
             "accept-encoding: gzip",
-            "TOKEN holds the header accept-encoding, which is none for credentials",
+            "TOKEN holds the header accept-encoding, which cannot carry credentials",
             id="a header of ours",
         ),
         pytest.param(

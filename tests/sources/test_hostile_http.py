@@ -334,7 +334,7 @@ def test_row_89_signed_by_nobody_we_know(serving: Serving, authority: Authority)
     with pytest.raises(RefusedError) as caught:
         fetched(server.url("/x.zip"))
     assert caught.value.message.endswith(
-        "the certificate of 127.0.0.1 is not accepted: nobody whom this machine trusts has signed it"
+        "the certificate of 127.0.0.1 is not accepted: it is not signed by an authority that this machine trusts"
     )
     assert caught.value.advice == (
         "an authority of your own is trusted where SSL_CERT_FILE names the file with its certificate"

@@ -70,7 +70,7 @@ PATTERN = "an id has only letters, digits, '_' and '-'"
         (
             "extensions:\n  a: {source: {catalog: c, version: ^1}, version: ^2}\n"
             "  b: {source: {catalog: c, version: ^1}, version: ^1}\n",
-            ["3:28: extensions.a.source.version: beside the source stands another range, '^2'; keep one of them"],
+            ["3:28: extensions.a.source.version: beside the source there is another range, '^2'; keep one of them"],
         ),
         (
             "extensions:\n  a: {source: ./a, enabled: no}\n",
@@ -113,7 +113,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "llamagate.yaml"
     with pytest.raises(InputError) as caught:
         read_desired(path)
-    message = "there is no desired state here; 'llamagate init' writes one, or name it with -f"
+    message = "there is no such file; name one with -f, or run 'llamagate init' to write one"
     assert str(caught.value) == f"{path}: {message}"
 
 

@@ -89,7 +89,7 @@ def test_its_name(desired: str, lock: str) -> None:
     ("old", "new", "message"),
     [
         ("llamagate/v1", "llamagate/v2", ":2:1: apiVersion: expected 'llamagate/v1', found 'llamagate/v2'"),
-        ('id: "router"', 'id: "intake"', ":15:5: the id 'intake' stands twice"),
+        ('id: "router"', 'id: "intake"', ":15:5: the id 'intake' is listed twice"),
         (
             'kind: "agentic-module"',
             'kind: "skill"',

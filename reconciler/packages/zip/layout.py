@@ -102,7 +102,7 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
         extra = data[extra_at : extra_at + extra_length]
         size, packed, offset = widened(archive, name, extra, (size, packed, offset))
     if disk:
-        raise archive.refuse("lies on another part of an archive in several", entry=name)
+        raise archive.refuse("is on another part of an archive in several", entry=name)
     _check_readable(archive, name, needed, flags, method)
     executable = _is_executable(archive, name, system, fields[16])
     as_packed = system == records.SYSTEM_UNIX and fields[16] in (records.PLAIN_FILE, records.EXECUTABLE_FILE)
@@ -150,7 +150,7 @@ def _member(archive: ArchiveFile, header: Header, end: int) -> Member:
     start = _data_start(archive, header)
     gap = end - start - header.packed
     if gap < 0:
-        raise archive.refuse("overlaps what stands behind it", entry=header.name)
+        raise archive.refuse("overlaps what is behind it", entry=header.name)
     if header.flags & records.FLAG_DESCRIPTOR:
         _check_descriptor(archive, header, start + header.packed, gap)
     elif gap:

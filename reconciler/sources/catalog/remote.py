@@ -82,7 +82,7 @@ class CatalogFolder:
             return url
         if not url.startswith(self._folder):
             message = f"the lock pins {url}, which is not in the catalog {source}"
-            raise RefusedError(message, advice="'llamagate lock --upgrade ID' pins it anew")
+            raise RefusedError(message, advice="'llamagate lock --upgrade ID' pins it again")
         return url.removeprefix(self._folder)
 
     def _index(self) -> Catalog:

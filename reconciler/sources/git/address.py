@@ -84,7 +84,7 @@ def _scheme_problem(scheme: str, url: str, *, local: bool) -> str | None:
     if "@" in parts.netloc:
         return "credentials do not belong into a url; use 'auth'"
     if not _is_address(parts, _NETLOC):
-        return "the host in this git url is none"
+        return "this git URL has no valid host"
     if transport is not Transport.HTTPS and not _is_loopback(parts.hostname or ""):
         return f"plain {transport} is taken only from this machine itself; use https or ssh"
     return None
@@ -100,7 +100,7 @@ def _ssh_problem(parts: SplitResult) -> str | None:
     if ":" in parts.netloc.rpartition("@")[0]:
         return "a password does not belong into a url; ssh uses keys"
     if not _is_address(parts, _SSH_NETLOC):
-        return "the host in this git url is none"
+        return "this git URL has no valid host"
     return None if len(parts.path) > 1 else "this git url names a host, but no repository there"
 
 

@@ -123,7 +123,7 @@ class Git:
             raise StorageError(f"cannot make {self._home}: {error.strerror}") from error
         program = shutil.which("git", path=environment["PATH"])
         if program is None:
-            raise InputError(f"{self._url} needs the program git, and there is none; install git 2.32 or newer")
+            raise InputError(f"{self._url} needs the program git, which is not installed; install git 2.32 or newer")
         settings = [part for setting in (*_SETTINGS, *self._authority()) for part in ("-c", setting)]
         place = f"--git-dir={repository or self._home}"  # else git would look for one in the folders above
         return GitCommand(arguments=(program, place, *settings, *arguments), environment=environment, folder=self._home)

@@ -22,7 +22,7 @@ from reconciler.packages.names import notes_on
 from reconciler.packages.survey import Survey
 from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
 
-_REPAIR: Final = "mend the repository"
+_REPAIR: Final = "fix the repository"
 _ENTRY_BYTES: Final = 300
 """What an entry of a tree takes at most: mode, the longest good name and id."""
 _MAX_TREE_BYTES: Final = 16 << 20

@@ -55,7 +55,7 @@ _RULES: Final = (
         r"No space left on device|Disk quota exceeded|Read-only file system|unable to create temporary file",
         StorageError,
         "the copy of it cannot be written",
-        "mend the disk and run the command again",
+        "repair the disk and run the command again",
     ),
     _rule(r"not our ref", UnknownCommitError, "has no such commit", "check the ref"),
     _rule(
@@ -68,7 +68,7 @@ _RULES: Final = (
         r"fsck error|fsckObjects|error in object",
         InputError,
         "holds objects that git calls malformed",
-        "mend the repository, or publish the package as a zip",
+        "fix the repository, or publish the package as a zip",
     ),
     _rule(
         r"certificate (?:verif|problem|has)|SSL (?:certificate|peer)|self.signed certificate|unknown CA",

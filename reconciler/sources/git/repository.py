@@ -135,7 +135,9 @@ class Repository:
             try:
                 return attempt()
             except DamagedError as error:
-                raise StorageError(f"{self._copy.path} is damaged, even when made anew; check the disk") from error
+                raise StorageError(
+                    f"{self._copy.path} is damaged, even after it was made again; check the disk"
+                ) from error
 
     def _fetch(self, copy: Copy, commits: Sequence[str], how: Sequence[str]) -> None:
         """Fetch into ``copy``, whose lock is held. Where git fails and the copy is to blame, it is made again, once."""

@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 
 BY_LOCK: Final = Claim("the lock says", "find out who changed it; 'llamagate lock --upgrade ID' accepts it as it is")
 BY_FILE: Final = Claim("the file says", "find out who changed it; if it is right as it is, change its sha256 there")
-BY_INDEX: Final = Claim("the index says", "find out who changed it; its publisher has to mend the catalog")
+BY_INDEX: Final = Claim("the index says", "find out who changed it; its publisher has to fix the catalog")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,9 +35,9 @@ _CERTIFICATE_FAULTS: Final = {
     9: "it is not valid yet",
     10: "it has expired",
     18: "it is signed by itself",
-    19: "nobody whom this machine trusts has signed it",
-    20: "nobody whom this machine trusts has signed it",
-    21: "nobody whom this machine trusts has signed it",
+    19: "it is not signed by an authority that this machine trusts",
+    20: "it is not signed by an authority that this machine trusts",
+    21: "it is not signed by an authority that this machine trusts",
     62: "it is for another host",
     64: "it is for another host",
 }

@@ -55,7 +55,7 @@ def _header(text: str, label: str) -> tuple[str, str]:
     line = _HEADER_LINE.fullmatch(text)
     header, value = line.groups() if line else ("Authorization", text)
     if header.lower() in _OURS:
-        raise InputError(f"{label} holds the header {header}, which is none for credentials")
+        raise InputError(f"{label} holds the header {header}, which cannot carry credentials")
     if not _VALUE.fullmatch(value):
         reason = "it is empty, or has a line break or another character that no header may have"
         raise InputError(f"{label} holds no value of a header: {reason}")

@@ -180,7 +180,7 @@ def test_a_path_of_no_known_kind_is_refused(origin: Origin) -> None:
 
 PATHS = {
     "row-96-out": ("../x", "entry '../x': the path leaves the package ('..'); name a folder of the repository"),
-    "git": (".git", "entry '.git': the path lies in a .git folder; name a folder of the repository"),
+    "git": (".git", "entry '.git': the path is in a .git folder; name a folder of the repository"),
     "missing": ("nothing", "entry 'nothing': there is no such folder; check the path"),
     "near": ("extension/foo", "entry 'extension': there is no such folder; did you mean 'extensions'?"),
     "near-inside": ("extensions/fo", "entry 'extensions/fo': there is no such folder; did you mean 'extensions/foo'?"),
@@ -235,16 +235,16 @@ def raw(data: bytes) -> Callable[[Origin], str]:
 BESIDE = "rename one of the two"
 FORGED: dict[str, tuple[Callable[[Origin], str], str]] = {
     "row-96-dots": (in_folder(".."), "entry '..': the path leaves the package ('..'); rename it"),
-    "row-96-slash": (named("a/b"), "entry 'a/b': one name in a tree holds a '/'; mend the repository"),
-    "row-96-absolute": (named("/etc/x"), "entry '/etc/x': one name in a tree holds a '/'; mend the repository"),
+    "row-96-slash": (named("a/b"), "entry 'a/b': one name in a tree holds a '/'; fix the repository"),
+    "row-96-absolute": (named("/etc/x"), "entry '/etc/x': one name in a tree holds a '/'; fix the repository"),
     "row-96-link-and-folder": (
         lambda origin: origin.tree(("120000", "a", origin.blob(b"/etc")), ("40000", "a", a_file(origin, "f"))),
         "entry 'a': is a symbolic link; commit the file instead",
     ),
     "dot": (named("."), "entry '.': the path has an empty or '.' part; rename it"),
     "empty-name": (named(""), "entry '': the name is empty; rename it"),
-    "git-folder": (in_folder(".git"), "entry '.git': the path lies in a .git folder; rename it"),
-    "git-folder-in-capitals": (in_folder(".GIT"), "entry '.GIT': the path lies in a .git folder; rename it"),
+    "git-folder": (in_folder(".git"), "entry '.git': the path is in a .git folder; rename it"),
+    "git-folder-in-capitals": (in_folder(".GIT"), "entry '.GIT': the path is in a .git folder; rename it"),
     "backslash": (named("a\\b"), "entry 'a\\\\b': the name holds a backslash; rename it"),
     "device": (named("aux.yaml"), "entry 'aux.yaml': the name is a device on Windows; rename it"),
     "escape": (named("a\x1bb"), "entry 'a\\x1bb': the name holds a control or invisible character; rename it"),
@@ -265,18 +265,18 @@ FORGED: dict[str, tuple[Callable[[Origin], str], str]] = {
     ),
     "deep": (deep, f"entry '{'d/' * 16}f': the path is deeper than 16 folders; rename it"),
     "bomb-of-folders": (bomb, f"has more than 2000 entries; {SMALLER}"),
-    "odd-mode": (with_mode("140000"), "entry 'f': is no regular file or folder; mend the repository"),
-    "set-uid": (with_mode("104755"), "entry 'f': is no regular file or folder; mend the repository"),
+    "odd-mode": (with_mode("140000"), "entry 'f': is no regular file or folder; fix the repository"),
+    "set-uid": (with_mode("104755"), "entry 'f': is no regular file or folder; fix the repository"),
     "file-that-is-a-folder": (
         lambda origin: origin.tree(("100644", "f", a_file(origin, "x"))),
-        "entry 'f': is listed as a file and is a tree; mend the repository",
+        "entry 'f': is listed as a file and is a tree; fix the repository",
     ),
     "folder-that-is-a-file": (
         lambda origin: origin.tree(("40000", "d", origin.blob(b"x"))),
-        "a blob is listed as a folder; mend the repository",
+        "a blob is listed as a folder; fix the repository",
     ),
-    "no-tree": (raw(b"garbage"), "a tree in it is malformed; mend the repository"),
-    "cut-short": (raw(b"100644 f\0" + b"x" * 19), "a tree in it is malformed; mend the repository"),
+    "no-tree": (raw(b"garbage"), "a tree in it is malformed; fix the repository"),
+    "cut-short": (raw(b"100644 f\0" + b"x" * 19), "a tree in it is malformed; fix the repository"),
 }
 
 

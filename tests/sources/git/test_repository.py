@@ -294,7 +294,10 @@ def test_offline_only_what_is_there_can_be_read(
 
 def test_without_git_one_line_says_so(repository_at: RepositoryAt, tmp_path: Path) -> None:
     error = refused(repository_at("https://example.org/x", variables={"PATH": str(tmp_path)}).refs)
-    assert error.message == "https://example.org/x needs the program git, and there is none; install git 2.32 or newer"
+    assert (
+        error.message
+        == "https://example.org/x needs the program git, which is not installed; install git 2.32 or newer"
+    )
 
 
 def test_a_commit_that_was_not_brought_comes_when_it_is_opened(
