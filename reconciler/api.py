@@ -51,6 +51,7 @@ from reconciler.reconcile.proposal import Options
 __all__ = [
     "Action",
     "ActionKind",
+    "ApplyResult",
     "BusyError",
     "Change",
     "Drift",
@@ -70,7 +71,6 @@ __all__ = [
     "NewerDocumentError",
     "NotDesiredError",
     "NotReloadedError",
-    "Outcome",
     "PassOptions",
     "Plan",
     "PlanStaleError",
@@ -123,7 +123,7 @@ class PassOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ApplyResult:
     """What an apply did. ``generation`` is the current one now.
 
     ``recovered``: what was done first about a change that a crash had cut off. ``warnings`` are lines for people.
@@ -170,7 +170,7 @@ class Installation:
         *,
         expected: Plan | None = None,
         listener: Listener = _SILENT,
-    ) -> Outcome:
+    ) -> ApplyResult:
         """Make the home as ``file`` says: all of it, or nothing. The lock is written beside the file.
 
         ``expected`` is a plan that was shown: what is done must be the same, else ``PlanStaleError``. ``listener.wait``
@@ -188,7 +188,7 @@ class Installation:
             faults = [Fault(message=refusal.message, path=str(refusal.key)) for refusal in done.plan.refusals]
             raise RefusedError("; ".join(fault.message for fault in faults), faults=faults)
         reloads = [reload for reload in (done.reload, done.gone_back and done.gone_back.reload) if reload]
-        return Outcome(
+        return ApplyResult(
             plan=done.plan,
             generation=done.generation,
             recovered=done.recovered,
