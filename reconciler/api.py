@@ -206,7 +206,7 @@ class Installation:
         return read_status(self.environment, None if file is None else _existing(file))
 
     def list(self) -> tuple[ListedItem, ...]:
-        """Every item of the home, whoever installed it, sorted by kind and id. ``InputError``, ``StorageError``."""
+        """Every item of the home, also of other programs, sorted by kind and id. ``InputError``, ``StorageError``."""
         return list_items(Home(self.home))
 
     def _environment(self, *, offline: bool) -> Environment:
