@@ -174,7 +174,7 @@ def test_another_repository_begins_anew(session: Session, origin: Origin, tmp_pa
         (["--path", "nowhere"], 1, "there is no such folder"),
         (["--allowed-signers", "none"], 1, "there is no such file of allowed signers"),
         (["-f", "a/b.yaml"], 64, "with --repo, --file is the name of a file in --path DIR of the repository"),
-        (["-f", "other.yaml"], 1, "there is no desired state here"),
+        (["-f", "other.yaml"], 1, "there is no such file; name one with -f"),
     ],
 )
 def test_what_cannot_be_followed(

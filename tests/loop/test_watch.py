@@ -238,7 +238,7 @@ def test_a_file_that_is_gone_removes_nothing(foo: Session) -> None:
     with watching(foo) as watcher:
         watcher.said("Applied", "install foo")
         aside = file.rename(foo.base / "aside")
-        watcher.said("Failed", "there is no desired state here")
+        watcher.said("Failed", "there is no such file; name one with -f")
         aside.rename(file)
         watcher.said("Recovered")
     assert version(foo) == "1.0.0"
