@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +11,7 @@ from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.plan import drift_row
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
+from reconciler.gateway.call import Cause
 from reconciler.model.plan import Change
 from reconciler.model.watched import Aspect
 from reconciler.queries.drift_text import drift_text
@@ -76,6 +77,8 @@ def _lines(status: Status) -> Iterator[str]:
     yield from (f"suspended: {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
     yield from _watcher(status)
     yield f"{counted(len(status.items), 'item')} installed; {_gateway(status)}"
+    if status.serving is not None:
+        yield from (f"  {note}" for note in status.serving.notes)
 
 
 def _watcher(status: Status) -> Iterator[str]:
@@ -96,6 +99,16 @@ def _watcher(status: Status) -> Iterator[str]:
 
 
 def _gateway(status: Status) -> str:
-    if status.gateway_url is None:
+    if status.serving is None:
         return "no gateway to ask"
-    return f"the gateway at {status.gateway_url} {'answers' if status.gateway_reachable else 'does not answer'}"
+    return (
+        f"the gateway at {status.gateway_url} {_SERVES.get(status.serving.state, 'does not serve them as it should:')}"
+    )
+
+
+_SERVES: Final = {
+    "Served": "serves what is installed",
+    "RestartNeeded": "must be restarted:",
+    Cause.UNREACHABLE: "does not answer",
+    Cause.NO_EXTENSIONS: "has no extensions",
+}

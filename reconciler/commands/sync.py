@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import LlamagateError
 from reconciler.model.environment import Environment
+from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
+from reconciler.model.listener import Listener
 from reconciler.model.observed import Observed, Presence
-from reconciler.model.record import RecordItem
+from reconciler.model.record import RecordItem, Routes
 from reconciler.observe.kept import lost_copies
 from reconciler.planning.intent import Target
 from reconciler.planning.intents import as_recorded, to_sync
 from reconciler.planning.verdict import registry_drift
+from reconciler.reconcile.exclusive import exclusive
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import observed_for, propose_intent
 from reconciler.reconcile.unmanaged import unmanaged_package
 from reconciler.resolve.resolved import Resolved
+from reconciler.store.state_files import read_record
+from reconciler.store.write import write_record
 
 
 @dataclass(slots=True)
@@ -33,6 +38,15 @@ class _Findings:
     resolved: dict[ItemKey, Resolved] = field(default_factory=dict)
     gone: list[ItemKey] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def forget_routes(env: Environment, listener: Listener) -> None:
+    """Take it as said that the gateway was restarted: its endpoints are those of what is installed."""
+    with exclusive(env, listener):
+        home = Home(env.home)
+        record, _ = read_record(home)
+        if record.routes.items:
+            write_record(home, replace(record, routes=Routes()))
 
 
 def propose_sync(env: Environment, file: Path) -> Proposal:

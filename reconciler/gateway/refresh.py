@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:11435"
 _REACHABLE_SECONDS: Final = 2.0
 _OK, _PARTIAL = 200, 206
 _MAX_ERRORS_CHARACTERS: Final = 2000
+_ROUTES: Final = re.compile(r"(\S+) \(routes\): ")
 
 
 def address_of(settings: GatewaySettings, *, is_own_home: bool) -> str | None:
@@ -23,9 +25,14 @@ def address_of(settings: GatewaySettings, *, is_own_home: bool) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """A gateway that looked at its extensions again; ``errors`` are its own words where that failed in part."""
+    """A gateway that looked at its extensions again; ``errors`` are its own words where that failed in part.
+
+    ``unregistered`` are the extensions whose endpoints it did not register, since it has some of them already. It says
+    that at each refresh and of nearly all that have endpoints, so it is no error.
+    """
 
     errors: str = ""
+    unregistered: frozenset[str] = frozenset()
 
 
 def refresh(gateway: Gateway) -> Refreshed | Missed:
@@ -36,7 +43,7 @@ def refresh(gateway: Gateway) -> Refreshed | Missed:
     if answer.status == _OK:
         return Refreshed()
     if answer.status == _PARTIAL:
-        return Refreshed(errors=_errors(answer.body))
+        return _partial(answer.body)
     return Missed(cause=Cause.BAD_ANSWER, reason=f"it answered {answer.status}")
 
 
@@ -48,9 +55,11 @@ def reachable(url: str) -> bool:
         return False
 
 
-def _errors(body: bytes) -> str:
+def _partial(body: bytes) -> Refreshed:
     try:
-        errors = json.loads(body)["errors"]
-        return "; ".join(str(error) for error in errors)[:_MAX_ERRORS_CHARACTERS]
+        errors = [str(error) for error in json.loads(body)["errors"]]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return "it did not say what failed"
+        return Refreshed(errors="it did not say what failed")
+    routes = {error: found[1] for error in errors if (found := _ROUTES.match(error))}
+    others = "; ".join(error for error in errors if error not in routes)
+    return Refreshed(errors=others[:_MAX_ERRORS_CHARACTERS], unregistered=frozenset(routes.values()))

@@ -63,6 +63,7 @@ class Manifest:
     builtin: bool = False
     enabled_default: bool = True
     hot_reload: bool = True
+    has_endpoints: bool = False
     requires: tuple[str, ...] = ()
 
     @property

@@ -26,6 +26,13 @@ class RecordedFile(NamedTuple):
     inode: int = 0
 
 
+class Route(NamedTuple):
+    """The endpoints of one extension: its version, and the sha256 of its manifest; both empty where not known."""
+
+    version: str
+    manifest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordItem:
     """One installed item.
@@ -48,6 +55,12 @@ class RecordItem:
     @property
     def version(self) -> str:
         return self.manifest.version
+
+    @property
+    def route(self) -> Route:
+        """Its endpoints, if it has any."""
+        manifest = self.files.get(self.manifest.installed_definition)
+        return Route(version=self.version, manifest=manifest.sha256 if manifest else "")
 
     @staticmethod
     def from_document(value: JsonObject) -> RecordItem:
@@ -127,6 +140,26 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """What the router of the running gateway kept, by the extension's name, for those changed since it started.
+
+    ``process`` names the process that it is, where that could be seen. May be lost: then nothing is said of endpoints
+    until the item changes again.
+    """
+
+    process: str = ""
+    items: Mapping[str, Route] = field(default_factory=dict)
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Routes:
+        items = cast("dict[str, list[str]]", value.get("items", {}))
+        return Routes(process=str(value.get("process", "")), items={name: Route(*one) for name, one in items.items()})
+
+    def to_document(self) -> JsonObject:
+        return {"process": self.process, "items": {name: list(self.items[name]) for name in sorted(self.items)}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Everything that we remember between passes.
 
@@ -143,6 +176,7 @@ class Record:
     owners: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
     items: Mapping[ItemKey, RecordItem] = field(default_factory=dict)
+    routes: Routes = field(default_factory=Routes)
 
     @staticmethod
     def from_document(value: JsonObject) -> Record:
@@ -158,6 +192,7 @@ class Record:
             owners=cast(dict[str, str], value["owners"]),
             documents=_known_documents(value),
             items={item.key: item for item in items},
+            routes=Routes.from_document(cast(JsonObject, value.get("routes", {}))),
         )
 
     def to_document(self) -> JsonObject:
@@ -168,6 +203,7 @@ class Record:
             "hold": self.hold.to_document() if self.hold else None,
             "suspensions": [one.to_document() for one in self.suspensions],
             "owners": dict(self.owners),
+            "routes": self.routes.to_document(),
             "documents_by": __version__,
             "documents": {str(digest): self.documents[digest] for digest in sorted(self.documents)},
             "items": [self.items[key].to_document() for key in sorted(self.items)],
@@ -192,6 +228,7 @@ def _manifest_to_document(manifest: Manifest) -> JsonObject:
         "builtin": manifest.builtin,
         "enabled_default": manifest.enabled_default,
         "hot_reload": manifest.hot_reload,
+        "has_endpoints": manifest.has_endpoints,
         "requires": list(manifest.requires),
         "bundles": [],
     }
@@ -209,5 +246,6 @@ def _manifest_from_document(key: ItemKey, value: JsonObject) -> Manifest:
         builtin=bool(value["builtin"]),
         enabled_default=bool(value["enabled_default"]),
         hot_reload=bool(value["hot_reload"]),
+        has_endpoints=bool(value.get("has_endpoints", False)),
         requires=tuple(cast("list[str]", value["requires"])),
     )

@@ -202,6 +202,7 @@ def _manifest(
         builtin=document.get("builtin") is True,
         enabled_default=enabled is not False,
         hot_reload=packaging.get("hot_reload", True) is not False,
+        has_endpoints=bool(document.get("endpoints")),
         requires=_required(reader, document) if kind is Kind.MODULE else (),
     )
 

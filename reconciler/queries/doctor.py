@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from reconciler.errors import LlamagateError, NotDesiredError
 from reconciler.fs import probe, swap
-from reconciler.gateway.refresh import address_of, reachable
+from reconciler.gateway.call import Cause
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -20,6 +20,7 @@ from reconciler.observe.legacy import legacy_packages
 from reconciler.observe.programs import programs
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import TransactionState, transaction_state
+from reconciler.reconcile.serving import gateway_of, look_at
 
 Level = Literal["problem", "note"]
 _LEGACY: Final = Path("extensions")
@@ -207,10 +208,24 @@ def _hold(state: HomeState) -> Iterator[Finding]:
 
 
 def _gateway(state: HomeState) -> Iterator[Finding]:
-    url = address_of(state.gateway, is_own_home=state.env.is_own_home)
-    if url is not None and state.gateway.reload != "off" and not reachable(url):
-        message = f"no gateway answers at {url}"
+    gateway = gateway_of(state.env, state.gateway)
+    if gateway is None or state.gateway.reload == "off":
+        return
+    found = look_at(gateway, state.record, state.registry)
+    if found.state is Cause.UNREACHABLE:
+        message = f"no gateway answers at {gateway.url}"
         yield _note("gateway", message, "start it, or set gateway.url; it reads what is installed when it starts")
+    elif found.state is Cause.NO_EXTENSIONS:
+        message = f"the gateway at {gateway.url} has no extensions: gateways from version 0.11 on do not load them"
+        yield _note("gateway-without-extensions", message, "run 'llamagate serve' to serve what is installed")
+    elif found.state is Cause.KEY_REFUSED:
+        yield _problem("gateway-key", f"the gateway at {gateway.url}: {found.notes[0]}", "set the key and look again")
+    else:
+        repair = (
+            "restart the gateway" if found.state == "RestartNeeded" else "llamagate apply; else restart the gateway"
+        )
+        for note in found.notes:
+            yield _problem("not-served", f"the gateway at {gateway.url}: {note}", repair)
 
 
 def _watches(state: HomeState) -> Iterator[Finding]:

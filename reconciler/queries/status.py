@@ -8,7 +8,6 @@ from pathlib import Path
 
 from reconciler.errors import LlamagateError, NewerDocumentError, NotDesiredError, StorageError, UnreachableError
 from reconciler.fs import file_lock
-from reconciler.gateway.refresh import address_of, reachable
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import GatewaySettings, Policy
 from reconciler.model.environment import Environment
@@ -23,6 +22,7 @@ from reconciler.queries.list import list_items
 from reconciler.reconcile.proposal import Options
 from reconciler.reconcile.propose import propose
 from reconciler.reconcile.readers import TransactionState, steadily, transaction_state
+from reconciler.reconcile.serving import Serving, gateway_of, look_at
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
 
@@ -42,8 +42,9 @@ class Status:
     drift: tuple[Drift, ...]
     hold: Hold | None
     transaction: TransactionState = "none"
-    gateway_url: str | None
-    gateway_reachable: bool = False
+    gateway_url: str | None = None
+    serving: Serving | None = None
+    """What the gateway serves; ``None`` where there is none to ask."""
     items: tuple[ListedItem, ...]
     stale: tuple[str, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
@@ -65,12 +66,19 @@ class Status:
             "drift": [row.to_document() for row in self.drift],
             "hold": hold,
             "transaction": self.transaction,
-            "gateway": {"url": self.gateway_url, "reachable": self.gateway_reachable},
+            "gateway": self._gateway(),
             "items": [item.to_document() for item in self.items],
             "suspensions": [one.to_document() for one in self.suspensions],
             "watcher": watcher,
             "unreachable": self.unreachable or None,
         }
+
+    def _gateway(self) -> JsonObject:
+        if self.serving is None:
+            return {"url": self.gateway_url, "reachable": False, "state": None, "notes": []}
+        notes: list[Json] = [*self.serving.notes]
+        reachable = self.serving.answers
+        return {"url": self.gateway_url, "reachable": reachable, "state": self.serving.state, "notes": notes}
 
 
 def read_status(env: Environment, file: Path | None) -> Status:
@@ -83,10 +91,7 @@ def read_status(env: Environment, file: Path | None) -> Status:
             raise
         status = replace(_without_file(env), in_sync=False)
     watcher = _watcher(home)
-    status = replace(
-        status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher)
-    )
-    return replace(status, gateway_reachable=status.gateway_url is not None and reachable(status.gateway_url))
+    return replace(status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher))
 
 
 def _watcher(home: Home) -> Watched | None:
@@ -113,7 +118,8 @@ def _status(env: Environment, file: Path | None) -> Status:
         return replace(_without_file(env), note=error.message)
     except UnreachableError as error:
         return replace(_without_file(env), in_sync=False, has_file=True, unreachable=error.message)
-    plan = proposal.plan
+    plan, state = proposal.plan, proposal.state
+    gateway = gateway_of(env, state.gateway)
     return Status(
         in_sync=not (plan.changes or plan.drift or plan.refusals or proposal.stale),
         has_file=True,
@@ -121,10 +127,11 @@ def _status(env: Environment, file: Path | None) -> Status:
         pending=len(plan.actions) + plan.rebuilds_registry,
         refused=len(plan.refusals),
         drift=plan.drift,
-        hold=proposal.state.record.hold,
-        suspensions=proposal.state.record.suspensions,
-        gateway_url=address_of(proposal.state.gateway, is_own_home=env.is_own_home),
-        items=list_items(proposal.state.home),
+        hold=state.record.hold,
+        suspensions=state.record.suspensions,
+        gateway_url=gateway.url if gateway else None,
+        serving=look_at(gateway, state.record, state.registry) if gateway else None,
+        items=list_items(state.home),
         stale=proposal.stale,
     )
 
@@ -134,6 +141,7 @@ def _without_file(env: Environment) -> Status:
     record, _ = read_record(home)
     registry = read_registry(home)
     observed = observe(home, record.items, registry.registry, {}, corrupt=registry.corrupt)
+    gateway = gateway_of(env, GatewaySettings())
     items = [record.items[key] for key in sorted(record.items)]
     drift = tuple(row for item in items for row in drift_of(item, observed, Policy(), str(home.root)))
     return Status(
@@ -143,6 +151,7 @@ def _without_file(env: Environment) -> Status:
         drift=drift,
         hold=record.hold,
         suspensions=record.suspensions,
-        gateway_url=address_of(GatewaySettings(), is_own_home=env.is_own_home),
+        gateway_url=gateway.url if gateway else None,
+        serving=look_at(gateway, record, registry.registry) if gateway else None,
         items=list_items(home),
     )

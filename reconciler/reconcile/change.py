@@ -12,10 +12,9 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
-from reconciler.model.package import Manifest
 from reconciler.reconcile.commit import commit
 from reconciler.reconcile.exclusive import exclusive, settle
-from reconciler.reconcile.gateway import Reload, reload_gateway, reload_if_missed
+from reconciler.reconcile.gateway import Changed, Reload, reload_gateway, reload_if_missed
 from reconciler.reconcile.input_digest import input_digests
 from reconciler.reconcile.inputs import made_again
 from reconciler.reconcile.outcome import GoneBack, Outcome
@@ -86,11 +85,10 @@ def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Dige
     return GoneBack(to=number, generation=back.plan.generation + 1, reload=reload)
 
 
-def _changed(proposal: Proposal) -> dict[ItemKey, Manifest | None]:
-    """The manifest of each item that the plan changes: the old and the new must both permit a reload."""
-    changed: dict[ItemKey, Manifest | None] = {}
-    for action in proposal.plan.actions:
-        before = proposal.state.record.items.get(action.key)
-        manifests = [item.manifest for item in (action.after, before) if item is not None]
-        changed[action.key] = min(manifests, key=lambda manifest: manifest.hot_reload, default=None)
-    return changed
+def _changed(proposal: Proposal) -> dict[ItemKey, Changed]:
+    """What the plan changes, as it is after it and was before."""
+    before = proposal.state.record.items
+    return {
+        action.key: Changed(manifest=action.after.manifest if action.after else None, before=before.get(action.key))
+        for action in proposal.plan.actions
+    }

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.gateway.call import Cause, Gateway, Missed
-from reconciler.gateway.refresh import address_of, refresh
-from reconciler.gateway.served import Departure, Expected, departures, read_served
+from reconciler.gateway.refresh import Refreshed, refresh
+from reconciler.gateway.routes import RouteChange, process_of, routes_after
+from reconciler.gateway.served import read_served
 from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.model.observed import is_enabled
 from reconciler.model.package import Manifest
-from reconciler.model.record import Record
+from reconciler.model.record import Record, RecordItem, Route, Routes
 from reconciler.observe.home import present_items
+from reconciler.reconcile.serving import gateway_of, serving
 from reconciler.store.state_files import read_generation, read_record, read_registry
 from reconciler.store.write import write_record
-
-Changed = Mapping[ItemKey, Manifest | None]
-"""The items that a change touched, with what each said of itself before or says now, where that is known."""
 
 ReloadState = Literal["Reloaded", "NotServed", "NotSeen", "RestartNeeded"] | Cause
 _NOTIFIED: Final = ("NotServed", "NotSeen", "RestartNeeded")
 """The gateway was notified, but what it serves is not, or not known to be, as it should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One item that a change touched, where known: what it says of itself now, and what was recorded before."""
+
+    manifest: Manifest | None = None
+    before: RecordItem | None = None
+    route: Route | None = None
+    """Its endpoints before, where only the generation tells."""
+
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        before = self.before.manifest if self.before else None
+        return tuple(one for one in (self.manifest, before) if one is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +62,28 @@ class Reload:
         return self.state == "Reloaded"
 
 
-def reload_gateway(env: Environment, settings: GatewaySettings, changed: Changed | None = None) -> Reload | None:
+def reload_gateway(
+    env: Environment, settings: GatewaySettings, changed: Mapping[ItemKey, Changed] | None = None
+) -> Reload | None:
     """Notify the gateway where there may be one, compare what it serves, and record that it was notified.
 
     ``changed`` is ``None`` where it is not known what changed. The caller holds the mutex. Where the record cannot be
     written, the gateway is notified once more another time.
     """
-    url = address_of(settings, is_own_home=env.is_own_home)
-    if settings.reload == "off" or url is None:
+    gateway = gateway_of(env, settings)
+    if settings.reload == "off" or gateway is None:
         return None
-    gateway = Gateway(url=url, api_key=env.variables.get(settings.api_key_env), key_name=settings.api_key_env)
     home = Home(env.home)
     record, _ = read_record(home)
-    reload = _reload(gateway, home, record, {**_since_told(home, record), **(changed or {})})
+    changed = _all_changes(home, record, changed or {})
+    refreshed = None if _all_cold(changed) else refresh(gateway)
+    routes = _routes(gateway, record, changed, refreshed)
+    reload = _compared(gateway, home, replace(record, routes=routes), changed, refreshed)
     is_told = reload.reloaded or (reload.state in _NOTIFIED and settings.reload != "required")
-    if is_told and record.told_generation != record.generation:
+    told = record.generation if is_told else record.told_generation
+    if (told, routes) != (record.told_generation, record.routes):
         with suppress(StorageError):
-            write_record(home, replace(record, told_generation=record.generation))
+            write_record(home, replace(record, told_generation=told, routes=routes))
     return reload
 
 
@@ -77,76 +95,89 @@ def reload_if_missed(env: Environment, settings: GatewaySettings, record: Record
     return outcome if outcome is not None and (outcome.again or settings.reload == "required") else None
 
 
-def _reload(gateway: Gateway, home: Home, record: Record, changed: Changed) -> Reload:
-    cold = {key: manifest for key, manifest in changed.items() if manifest is not None and not manifest.hot_reload}
-    if changed and cold.keys() == changed.keys():
+def _all_cold(changed: Mapping[ItemKey, Changed]) -> bool:
+    """Whether every item that changed needs a restart: its old and its new manifest must both permit a reload."""
+    return bool(changed) and all(any(not one.hot_reload for one in item.manifests) for item in changed.values())
+
+
+def _routes(
+    gateway: Gateway, record: Record, changed: Mapping[ItemKey, Changed], refreshed: Refreshed | Missed | None
+) -> Routes:
+    """What its router has now. One that nobody listens to has nothing: it reads all when it starts."""
+    if isinstance(refreshed, Missed):
+        return Routes() if refreshed.is_down else record.routes
+    unregistered = refreshed.unregistered if refreshed else frozenset(record.routes.items)
+    changes = {
+        _name(key, item): _route_change(record.items.get(key), item)
+        for key, item in changed.items()
+        if key.kind is Kind.EXTENSION
+    }
+    return routes_after(record.routes, process_of(gateway.url), changes, unregistered)
+
+
+def _route_change(now: RecordItem | None, changed: Changed) -> RouteChange:
+    before = changed.before
+    return RouteChange(
+        before=before.route if before else changed.route,
+        had=before is not None and before.manifest.has_endpoints,
+        has=now is not None and now.manifest.has_endpoints,
+    )
+
+
+def _compared(
+    gateway: Gateway,
+    home: Home,
+    record: Record,
+    changed: Mapping[ItemKey, Changed],
+    refreshed: Refreshed | Missed | None,
+) -> Reload:
+    if isinstance(refreshed, Missed):
+        advice = "; the next apply tells it again" if refreshed.again else ""
+        message = f"the gateway at {gateway.url} was not reloaded: {refreshed.reason}{advice}"
+        return Reload(state=refreshed.cause, message=message, again=refreshed.again)
+    if refreshed is None:
         message = f"the gateway at {gateway.url} was not asked to reload, since the packages say 'hot_reload: false'"
     else:
-        refreshed = refresh(gateway)
-        if isinstance(refreshed, Missed):
-            advice = "; the next apply tells it again" if refreshed.again else ""
-            message = f"the gateway at {gateway.url} was not reloaded: {refreshed.reason}{advice}"
-            return Reload(state=refreshed.cause, message=message, again=refreshed.again)
         part = f" in part: {refreshed.errors}" if refreshed.errors else ""
         message = f"the gateway at {gateway.url} was reloaded{part}"
     served = read_served(gateway)
     if isinstance(served, Missed):
-        message = f"{message}, but what it serves is not known: {served.reason}"
-        return Reload(state="NotSeen", message=message)
-    expected = _expected(home, record)
-    found = departures(expected, _gone(home, record, changed), served)
-    return _compared(message, expected, found, {manifest.name for manifest in cold.values()})
+        return Reload(state="NotSeen", message=f"{message}, but what it serves is not known: {served.reason}")
+    found = serving(gateway, record, read_registry(home).registry, served, _gone(home, record, changed))
+    state: ReloadState = "Reloaded" if found.state == "Served" else found.state
+    return Reload(state=state, message=message, notes=found.notes)
 
 
-def _compared(
-    message: str, expected: Collection[Expected], found: Collection[Departure], cold: Collection[str]
-) -> Reload:
-    """How it went, given what was ``found``; the extensions in ``cold`` wait for a restart of the gateway."""
-    if not found:
-        return Reload(state="Reloaded", message=message)
-    wrong = [one.message for one in found if one.name not in cold]
-    versions = {one.name: one.version for one in expected}
-    for one in found:
-        if one.name in cold:
-            what = f"load {one.name} {versions[one.name]}" if one.name in versions else f"unload {one.name}"
-            wrong.append(f"restart the gateway to {what}: its package says 'hot_reload: false'")
-    state: ReloadState = "RestartNeeded" if all(one.name in cold for one in found) else "NotServed"
-    return Reload(state=state, message=message, notes=tuple(wrong))
-
-
-def _expected(home: Home, record: Record) -> list[Expected]:
-    registry = read_registry(home).registry
-    return [
-        Expected(
-            name=item.manifest.name,
-            version=item.version,
-            enabled=is_enabled(registry.get(key), item, default=item.enabled),
-            loadable=item.manifest.loadable,
-        )
-        for key, item in record.items.items()
-        if key.kind is Kind.EXTENSION
-    ]
-
-
-def _gone(home: Home, record: Record, changed: Changed) -> frozenset[str]:
-    """The names of extensions that were there when the gateway was notified last, and are not any more."""
+def _gone(home: Home, record: Record, changed: Mapping[ItemKey, Changed]) -> Mapping[str, Manifest | None]:
+    """The extensions, by name, that were there when the gateway was notified last, and are not any more."""
     there = present_items(home) | record.items.keys()
-    return frozenset(
-        manifest.name if manifest else key.id
-        for key, manifest in changed.items()
+    return {
+        _name(key, item): next(iter(item.manifests), None)
+        for key, item in changed.items()
         if key.kind is Kind.EXTENSION and key not in there
-    )
+    }
 
 
-def _since_told(home: Home, record: Record) -> Changed:
-    """How the list differs from that of the generation of the last notification, if that is still kept.
+def _name(key: ItemKey, item: Changed) -> str:
+    return next((manifest.name for manifest in item.manifests), key.id)
 
-    A repair changes no list: the pass that made it names what it changed.
+
+def _all_changes(home: Home, record: Record, changed: Mapping[ItemKey, Changed]) -> Mapping[ItemKey, Changed]:
+    """``changed``, and how the list differs from that of the generation of the last notification, if it is still kept.
+
+    Where the gateway missed more than the last change, it runs what that generation says. A repair changes no list:
+    the pass that made it names what it changed.
     """
     try:
         told = read_generation(home, record.told_generation).list if record.told_generation else {}
         now = read_generation(home, record.generation).list
     except LlamagateError:
-        return dict.fromkeys(record.items)
-    differing = [key for key in told.keys() | now.keys() if told.get(key) != now.get(key)]
-    return {key: item.manifest if (item := record.items.get(key)) else None for key in differing}
+        return {**{key: Changed(manifest=item.manifest) for key, item in record.items.items()}, **changed}
+    missed = record.told_generation < record.generation - 1
+    differing = {}
+    for key in told.keys() | now.keys():
+        if told.get(key) != now.get(key) and (missed or key not in changed):
+            item, before = record.items.get(key), told.get(key)
+            route = Route(version=before.version, manifest="") if before else None
+            differing[key] = Changed(manifest=item.manifest if item else None, route=route)
+    return {**changed, **differing}

@@ -253,8 +253,8 @@ def test_row_118_netrc_is_ignored(told: Session, gateway: Gateway) -> None:
     ("answer", "message"),
     [
         (
-            says("206 Partial Content", {"status": "partial", "errors": ["ep (routes): x", "y"]}),
-            "was reloaded in part: ep (routes): x; y",
+            says("206 Partial Content", {"status": "partial", "errors": ["x", "y"]}),
+            "was reloaded in part: x; y",
         ),
         (says("206 Partial Content", b"{"), "was reloaded in part: it did not say what failed"),
         (says("206 Partial Content", {"errors": None}), "was reloaded in part: it did not say what failed"),
@@ -445,12 +445,39 @@ def test_a_note_that_cannot_be_written_is_no_failure(
 # Status
 
 
-def test_status_asks_for_health_without_the_key(told: Session, gateway: Gateway) -> None:
+SERVED: Final = {"reachable": True, "state": "Served", "notes": []}
+
+
+def test_status_asks_for_health_without_the_key_and_then_what_is_served(told: Session, gateway: Gateway) -> None:
     told.variables["LLAMAGATE_API_KEY"] = KEY
-    assert told.llamagate("status", "--json").json["gateway"] == {"url": gateway.url, "reachable": True}
-    assert f"the gateway at {gateway.url} answers\n" in told.llamagate("status").out
-    assert gateway.lines == [HEALTH] * 2
-    assert "x-api-key" not in gateway.requests[0].headers
+    assert told.llamagate("status", "--json").json["gateway"] == {"url": gateway.url, **SERVED}
+    assert f"the gateway at {gateway.url} serves what is installed\n" in told.llamagate("status").out
+    assert gateway.lines == [HEALTH, LIST] * 2
+    assert ["x-api-key" in request.headers for request in gateway.requests] == [False, True] * 2
+
+
+def test_status_and_doctor_say_that_the_key_is_refused(told: Session, gateway: Gateway) -> None:
+    gateway.key = KEY
+    document = told.llamagate("status", "--json").json["gateway"]
+    assert (document["reachable"], document["state"]) == (True, "KeyRefused")
+    codes = [one["code"] for one in told.llamagate("doctor", "--json", exits=1).json["findings"]]
+    assert "gateway-key" in codes
+
+
+def test_status_and_doctor_see_a_version_that_is_not_served(told: Session, gateway: Gateway) -> None:
+    told.llamagate("apply")
+    gateway.stuck = True
+    desire(told, gateway.url, version="2.0.0")
+    told.llamagate("apply")
+    assert told.llamagate("status", "--json").json["gateway"]["state"] == "NotServed"
+    codes = [one["code"] for one in told.llamagate("doctor", "--json", exits=1).json["findings"]]
+    assert "not-served" in codes
+
+
+def test_doctor_says_that_a_newer_gateway_has_no_extensions(told: Session, gateway: Gateway) -> None:
+    gateway.lists = NOT_FOUND
+    codes = [one["code"] for one in told.llamagate("doctor", "--json").json["findings"]]
+    assert "gateway-without-extensions" in codes
 
 
 @pytest.mark.parametrize("answer", [says("500 Oops"), says("302 Found", b"", "Location: /"), lambda caller: None])
@@ -461,7 +488,7 @@ def test_status_of_a_gateway_that_is_not_well(told: Session, gateway: Gateway, a
 
 def test_status_where_there_is_no_gateway_to_ask(session: Session, free_port: int) -> None:
     session.extensions("foo")
-    assert session.llamagate("status", "--json").json["gateway"] == {"url": None, "reachable": False}
+    assert session.llamagate("status", "--json").json["gateway"]["reachable"] is False
     assert session.llamagate("status").out.endswith("; no gateway to ask\n")
     desire(session, f"http://127.0.0.1:{free_port}")
     assert session.llamagate("status").out.endswith(f"the gateway at http://127.0.0.1:{free_port} does not answer\n")

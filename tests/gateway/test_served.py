@@ -41,16 +41,6 @@ def test_what_is_served_as_it_should_be_is_not_mentioned(session: Session, gatew
     assert {name: one.enabled for name, one in gateway.loaded.items()} == {"bar": False}
 
 
-def test_errors_of_a_reload_whose_items_are_served_are_told_and_no_failure(session: Session, gateway: Gateway) -> None:
-    manifest(session, "foo", ENDPOINTS)
-    desire(session, gateway.url, more=", reload: required")
-    session.llamagate("apply")
-    manifest(session, "foo", ENDPOINTS, version="1.1.0")
-    said = session.llamagate("apply")
-    assert said.err.endswith(" was reloaded in part: foo (routes): it is there already\n")
-    assert session.record()["told_generation"] == 2
-
-
 @pytest.mark.parametrize("reload", ["auto", "required"])
 def test_an_item_that_the_gateway_cannot_load(session: Session, gateway: Gateway, reload: str) -> None:
     gateway.broken = frozenset(["bar"])

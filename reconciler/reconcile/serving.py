@@ -1,0 +1,100 @@
+"""What the gateway should serve and really runs: the comparison that ``apply``, ``status`` and ``doctor`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.gateway.call import Cause, Gateway, Missed
+from reconciler.gateway.refresh import address_of, reachable
+from reconciler.gateway.routes import outdated_routes, process_of
+from reconciler.gateway.served import Departure, Expected, ServedExtension, departures, read_served
+from reconciler.model.desired import GatewaySettings
+from reconciler.model.environment import Environment
+from reconciler.model.ids import Kind
+from reconciler.model.observed import is_enabled
+from reconciler.model.package import Manifest
+from reconciler.model.record import Record
+from reconciler.model.registry import Registry
+
+ServingState = Literal["Served", "NotServed", "RestartNeeded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How a gateway serves what is installed. ``notes`` name each item that is not served as it should be."""
+
+    state: ServingState | Cause
+    notes: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> bool:
+        return self.state is not Cause.UNREACHABLE
+
+
+def gateway_of(env: Environment, settings: GatewaySettings) -> Gateway | None:
+    """The gateway to ask, with its key; ``None`` where there is none."""
+    url = address_of(settings, is_own_home=env.is_own_home)
+    if url is None:
+        return None
+    return Gateway(url=url, api_key=env.variables.get(settings.api_key_env), key_name=settings.api_key_env)
+
+
+def look_at(gateway: Gateway, record: Record, registry: Registry) -> Serving:
+    """Ask what it serves now, and compare; one that does not answer at all is not waited for long."""
+    if not reachable(gateway.url):
+        return Serving(state=Cause.UNREACHABLE)
+    served = read_served(gateway)
+    if isinstance(served, Missed):
+        return Serving(state=served.cause, notes=(served.reason,))
+    return serving(gateway, record, registry, served)
+
+
+def serving(
+    gateway: Gateway,
+    record: Record,
+    registry: Registry,
+    served: Mapping[str, ServedExtension],
+    gone: Mapping[str, Manifest | None] | None = None,
+) -> Serving:
+    """Item by item: the list of the gateway, what a package says of reloads, and the endpoints that really run.
+
+    ``gone`` are the extensions, by name, that must not be served any more.
+    """
+    gone = gone or {}
+    expected = _expected(record, registry)
+    found = departures(expected, gone, served)
+    manifests = {**gone, **{item.manifest.name: item.manifest for item in record.items.values()}}
+    cold = {name for name, manifest in manifests.items() if manifest is not None and not manifest.hot_reload}
+    versions = {one.name: one.version for one in expected}
+    notes = [_restart(one.name, versions) if one.name in cold else one.message for one in found]
+    enabled = {one.name for one in expected if one.enabled}
+    installed = {item.manifest.name: item.route for item in record.items.values() if item.manifest.name in enabled}
+    old = outdated_routes(record.routes, process_of(gateway.url), installed)
+    notes += [f"{name}: {old[name]}" for name in sorted(old)]
+    return Serving(state=_state(found, cold, old), notes=tuple(notes))
+
+
+def _state(found: Collection[Departure], cold: Collection[str], old: Collection[str]) -> ServingState:
+    if any(one.name not in cold for one in found):
+        return "NotServed"
+    return "RestartNeeded" if found or old else "Served"
+
+
+def _restart(name: str, versions: Mapping[str, str]) -> str:
+    what = f"load {name} {versions[name]}" if name in versions else f"unload {name}"
+    return f"restart the gateway to {what}: its package says 'hot_reload: false'"
+
+
+def _expected(record: Record, registry: Registry) -> list[Expected]:
+    return [
+        Expected(
+            name=item.manifest.name,
+            version=item.version,
+            enabled=is_enabled(registry.get(key), item, default=item.enabled),
+            loadable=item.manifest.loadable,
+        )
+        for key, item in record.items.items()
+        if key.kind is Kind.EXTENSION
+    ]
