@@ -145,7 +145,8 @@ def test_every_error_at_many_calls(reading: Sweep) -> None:
 
 def test_installed_that_is_a_mount_point_itself() -> None:
     """No folder beside it lies on its file system, so that nothing could be renamed into it."""
-    with folder() as root, Forks(root) as forks:
+    with folder() as root:
+        forks = Forks(root)
         world = worlds.build(root, forks)
         world.reset()
         installed = world.home / "extensions" / "installed"

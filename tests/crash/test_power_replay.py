@@ -9,7 +9,6 @@ import errno
 import random
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,9 +97,8 @@ def _number(calls: tuple[Call, ...], name: str, endings: str | tuple[str, ...]) 
 
 @pytest.fixture(scope="module")
 def replays() -> Iterator[Mapping[str, Replay]]:
-    with ExitStack() as stack:
-        root = stack.enter_context(folder())
-        forks = stack.enter_context(Forks(root))
+    with folder() as root:
+        forks = Forks(root)
         found = {}
         for name in CHANGES:
             base = root / "bases" / name
