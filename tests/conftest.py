@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import pwd
@@ -137,6 +138,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: no collection looks at its million objects again."""
+    gc.collect()
+    gc.freeze()
+
+
 def _place(path: Path) -> str:
     return Path(os.path.relpath(path, PROJECT / "tests")).as_posix()
 
@@ -169,6 +176,12 @@ def hermetic(pinned_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     finally:
         _guard.active = False
         os.umask(mask)
+
+
+@pytest.fixture
+def nobody_is_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is broken is looked at as often as ever, but a test that broke it does not wait half a second."""
+    monkeypatch.setattr("reconciler.fs.settled._PAUSE_SECONDS", 0)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ The child is the real command, from its arguments to its exit code, with the shi
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import importlib
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from tests.crash.shim import Call, Fault, Shim
 
@@ -42,19 +43,26 @@ class Ended:
         return self.signal == signal.SIGKILL
 
 
-class Forks:
-    """The process that forks. ``root`` is what the shim looks at."""
+@functools.cache
+def _server(_mounts: str) -> subprocess.Popen[str]:
+    """The process that forks: one for all tests that see the same mounts. To start it takes longer than a command."""
+    server = subprocess.Popen(
+        [sys.executable, "-B", "-m", "tests.crash.forks"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
+        env=environment(PROJECT),
+    )
+    atexit.register(server.communicate)
+    return server
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._server = subprocess.Popen(
-            [sys.executable, "-B", "-m", "tests.crash.forks", str(root)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=PROJECT,
-            env=environment(root),
-        )
+
+@dataclass(frozen=True, slots=True)
+class Forks:
+    """Commands in forks. ``root`` is what the shim looks at, and where the user's own home is."""
+
+    root: Path
 
     def run(self, *arguments: object, fault: Fault = NO_FAULT, mutant: str = "") -> Ended:
         """One command in a fork. ``mutant`` names one of ``tests.crash.mutants`` to damage it first."""
@@ -65,23 +73,15 @@ class Forks:
         ended = self._ask({"arguments": [*map(str, arguments)]})
         assert ended.code == 0, ended.err
 
-    def close(self) -> None:
-        self._server.communicate()
-
     def _ask(self, request: dict[str, Any]) -> Ended:
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps(request) + "\n")
-        self._server.stdin.flush()
-        answer = json.loads(self._server.stdout.readline())
+        server = _server(str(Path("/proc/self/ns/mnt").readlink()))
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps({"root": str(self.root), **request}) + "\n")
+        server.stdin.flush()
+        answer = json.loads(server.stdout.readline())
         calls = json.loads(answer.pop("calls") or "[]")
         return Ended(**answer, calls=tuple(map(Call.of, calls)))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -95,14 +95,15 @@ def environment(root: Path) -> dict[str, str]:
     }
 
 
-def _serve(root: str) -> None:
+def _serve() -> None:
     app = importlib.import_module("reconciler.cli.app")
     vars(app)["application"] = functools.cache(app.application)  # with the verbs that it has loaded
     for line in sys.stdin:
         request = json.loads(line)
+        os.environ["HOME"] = f"{request['root']}/user"
         with _captured() as files:
             if "fault" in request:
-                status = _forked(app.main, request, root, files[2])
+                status = _forked(app.main, request, files[2])
             else:
                 status = _run(app.main, request["arguments"]) << 8
         out, err, calls = (_content(file) for file in files)
@@ -114,7 +115,7 @@ def _serve(root: str) -> None:
         sys.stdout.flush()
 
 
-def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:
+def _forked(main: Any, request: dict[str, Any], log: int) -> int:
     gc.disable()  # a collection touches, and so copies, every page that the fork shares
     child = os.fork()
     if child:
@@ -123,7 +124,7 @@ def _forked(main: Any, request: dict[str, Any], root: str, log: int) -> int:
     if request["mutant"]:
         importlib.import_module("tests.crash.mutants").ALL[request["mutant"]]()
     fault = request["fault"]
-    shim = Shim(root + "/", Fault(**{**fault, "layered": tuple(fault["layered"])}))
+    shim = Shim(request["root"] + "/", Fault(**{**fault, "layered": tuple(fault["layered"])}))
     write = os.write
     shim.install()
     code = _run(main, request["arguments"])
@@ -164,4 +165,4 @@ def _content(descriptor: int) -> str:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve()

@@ -48,7 +48,7 @@ class Sweep:
         with ExitStack() as stack:
             root = stack.enter_context(folder())
             other = stack.enter_context(mounted("tmpfs", "size=8m", root / "other")) if elsewhere else None
-            forks = stack.enter_context(Forks(root))
+            forks = Forks(root)
             world = worlds.build(root, forks, CHANGES[change], elsewhere=other and other / "installed")
             sweep = cls(forks=forks, world=world, fault=fault, layered=layered, calls=())
             ended = sweep.change()

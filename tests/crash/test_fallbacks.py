@@ -28,9 +28,9 @@ from tests.fs.hostile import mounted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
-SAMPLED_DEATHS: Final = 25
+SAMPLED_DEATHS: Final = 15
 SAMPLED_PAIRS: Final = 8
-SAMPLED_ERRORS: Final = 20
+SAMPLED_ERRORS: Final = 12
 ONE_OF: Final = 13
 
 
@@ -145,7 +145,8 @@ def test_every_error_at_many_calls(reading: Sweep) -> None:
 
 def test_installed_that_is_a_mount_point_itself() -> None:
     """No folder beside it lies on its file system, so that nothing could be renamed into it."""
-    with folder() as root, Forks(root) as forks:
+    with folder() as root:
+        forks = Forks(root)
         world = worlds.build(root, forks)
         world.reset()
         installed = world.home / "extensions" / "installed"

@@ -108,7 +108,7 @@ def rigs(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Rig]]:
     with ExitStack() as stack:
         root = stack.enter_context(folder())
         made = stack.enter_context(disk(request.param, root))
-        forks = stack.enter_context(Forks(made.root))
+        forks = Forks(made.root)
         found = {}
         for name in CHANGES:
             base = made.root / name.replace(" ", "-")

@@ -21,6 +21,9 @@ from tests.crash.worlds import World
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 REAL_DEATHS: Final = 10
+SOON: Final = (1, 4, 6, 9)
+Points = list[tuple[str, int]]
+"""System calls, each with its number among its like."""
 _FAMILIES: Final = {
     **dict.fromkeys(("rename", "renameat", "renameat2", "replace", "exchange"), "rename"),
     **dict.fromkeys(("mkdir", "mkdirat"), "mkdir"),
@@ -42,15 +45,21 @@ def sweep() -> Iterator[Sweep]:
         yield sweep
 
 
-def test_the_shim_sees_all_that_strace_sees(sweep: Sweep, tmp_path: Path) -> None:
+def test_the_shim_sees_all_that_strace_sees(sweep: Sweep, traced: Points) -> None:
     shown = [_FAMILIES[call.name] for call in sweep.calls if call.name not in ("open", "write")]
-    assert [_FAMILIES[name] for name, _ in _traced(sweep.world, tmp_path / "trace")] == shown
+    assert [_FAMILIES[name] for name, _ in traced] == shown
 
 
-@pytest.mark.parametrize("death", range(REAL_DEATHS))
-def test_real_death(sweep: Sweep, tmp_path: Path, death: int) -> None:
-    points = _traced(sweep.world, tmp_path / "trace")
-    name, number = points[(2 * death + 1) * len(points) // (2 * REAL_DEATHS)]
+@pytest.fixture(scope="module")
+def traced(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Points:
+    return _traced(sweep.world, tmp_path_factory.mktemp("traced") / "trace")
+
+
+@pytest.mark.parametrize(
+    "death", [death if death in SOON else pytest.param(death, marks=pytest.mark.long) for death in range(REAL_DEATHS)]
+)
+def test_real_death(sweep: Sweep, traced: Points, tmp_path: Path, death: int) -> None:
+    name, number = traced[(2 * death + 1) * len(traced) // (2 * REAL_DEATHS)]
     sweep.world.reset()
     ended = _strace(sweep.world, tmp_path / "killed", name, "-e", f"inject={name}:signal=KILL:when={number}")
     assert ended.returncode in (-9, 137), ended.stderr
@@ -60,7 +69,7 @@ def test_real_death(sweep: Sweep, tmp_path: Path, death: int) -> None:
     assert sweep.world.faults(*[sweep.world.after, sweep.world.before][: 1 if verb == "apply" else 2]) == []
 
 
-def _traced(world: World, trace: Path) -> list[tuple[str, int]]:
+def _traced(world: World, trace: Path) -> Points:
     """The system calls of the change that change something in the world, each with its number among its like."""
     world.reset()
     calls = ",".join(name for name in _FAMILIES if name not in ("replace", "exchange"))

@@ -211,7 +211,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _request(caller: socket.socket) -> Request:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += caller.recv(65536)
+        if not (part := caller.recv(65536)):
+            raise ConnectionError("the caller went away")  # else this would go round for ever
+        data += part
     line, *headers = data.decode().split("\r\n\r\n")[0].split("\r\n")
     pairs = [header.split(": ", 1) for header in headers]
     return Request(line, {name.lower(): value for name, value in pairs})

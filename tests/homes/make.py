@@ -90,13 +90,13 @@ def _interrupt(session: Session, target: Path) -> None:
     before, kept = portrait(session.home), session.base / "kept"
     for part in PARTS:
         shutil.copytree(session.base / part, kept / part, symlinks=True)
-    with Forks(session.base) as forks:
-        calls = forks.run(*command).calls
-        after = portrait(session.home)
-        for part in PARTS:
-            shutil.rmtree(session.base / part)
-            (kept / part).rename(session.base / part)
-        ended = forks.run(*command, fault=Fault(at=_last_move(calls)))
+    forks = Forks(session.base)
+    calls = forks.run(*command).calls
+    after = portrait(session.home)
+    for part in PARTS:
+        shutil.rmtree(session.base / part)
+        (kept / part).rename(session.base / part)
+    ended = forks.run(*command, fault=Fault(at=_last_move(calls)))
     if not ended.was_killed:
         raise RuntimeError(f"the change did not die: {ended}")
     _keep(session.base, target)

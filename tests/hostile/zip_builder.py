@@ -78,7 +78,7 @@ def build(
     entries: Sequence[Entry], *, before_end: bytes = b"", end: Lies = NO_LIES, comment: bytes = b"", hidden: bytes = b""
 ) -> bytes:
     """The archive. ``hidden`` stands before the central directory, ``before_end`` behind it."""
-    body, directory = b"", b""
+    body, directory = bytearray(), bytearray()  # bytes would be copied for each entry
     for entry in entries:
         if entry.listed:
             directory += entry.central_part(len(body))
@@ -86,7 +86,7 @@ def build(
             body += entry.local_part()
     body += hidden
     count = sum(entry.listed for entry in entries)
-    return body + directory + before_end + end_record(count, len(directory), len(body), comment, end)
+    return bytes(body + directory + before_end + end_record(count, len(directory), len(body), comment, end))
 
 
 def build64(

@@ -197,9 +197,9 @@ class Story:
 
     def _in_a_fork(self, fault: Fault) -> None:
         """An attempt of a watcher that dies, or that the system refuses something. The next one begins anew."""
-        gc.collect()
         child = os.fork()
         if not child:
+            gc.disable()  # what the parent left is not for the child to end, and is many pages
             signal.alarm(60)
             Shim(f"{self.session.home}/", fault).install()
             try:

@@ -17,6 +17,8 @@ from reconciler.model.record import Hold, Record
 from reconciler.model.registry import Registry, RegistryEntry, decode_registry, encode_registry
 from reconciler.store.state_files import read_record, read_registry, record_bytes
 
+pytestmark = pytest.mark.usefixtures("nobody_is_writing")
+
 ENTRY: JsonObject = {
     "id": "foo",
     "type": "extension",

@@ -210,11 +210,12 @@ def test_row_90_a_secret_is_on_no_command_line_and_in_no_text(served: GitOverHtt
 
 
 ASKING = """
-import os, tempfile
+import os, signal, tempfile
 from pathlib import Path
 from reconciler.sources.git.repository import Repository
 from reconciler.sources.git.command import GitRules
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 rules = GitRules(variables=dict(os.environ), headers=({header!r},), seconds=600)
 with tempfile.TemporaryDirectory() as folder:
     try:
