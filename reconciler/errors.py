@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
@@ -38,7 +38,8 @@ class Fault:
     """One thing that is wrong with an input.
 
     ``line`` and ``column`` count from 1. ``path`` is the place inside the document, in dotted form
-    (``extensions.foo.version``, ``steps[0].uses``). What is unknown is ``None``.
+    (``extensions.foo.version``, ``steps[0].uses``). What is unknown is ``None``. ``source`` is the text of the line: a
+    person at a terminal sees it, and no document or log has it.
     """
 
     message: str
@@ -46,6 +47,7 @@ class Fault:
     line: int | None = None
     column: int | None = None
     path: str | None = None
+    source: str | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)

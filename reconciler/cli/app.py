@@ -188,7 +188,7 @@ def _usage_error(error: typer.TyperException) -> UsageError:
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
     terminal.document(error_document(error))
-    terminal.error(render_error(error, terminal.error_style))
+    terminal.error(render_error(error, terminal.error_style, with_source=sys.stderr.isatty()))
     return error.exit_code
 
 

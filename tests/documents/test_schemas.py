@@ -480,7 +480,7 @@ def test_check_says_a_single_fault_itself() -> None:
     assert caught.value.message == "x.lock.yaml: 2 faults in the lock"
     with pytest.raises(InputError) as caught:
         schemas.check(None, "lock", data=b"", file="x.lock.yaml", what="lock")
-    assert caught.value.message == "x.lock.yaml:1:1: expected a mapping, found nothing"
+    assert caught.value.message == "x.lock.yaml:1:1: the file is empty"
 
 
 def test_check_passes_what_is_good() -> None:

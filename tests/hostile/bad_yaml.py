@@ -50,7 +50,7 @@ REFUSED: Final[Mapping[str, tuple[bytes, str]]] = {
 
 WHOLE: Final[Mapping[str, tuple[bytes, str]]] = {
     "row-72-utf-16": ("name: x\n".encode("utf-16"), ":1:1: this is UTF-16; save it as UTF-8"),
-    "row-75-empty": (b"", ":1:1: expected a mapping, found nothing"),
+    "row-75-empty": (b"", ":1:1: the file is empty"),
     "row-75-list": (b"- a\n", ":1:1: expected a mapping, found a list"),
     "row-75-text": (b"a\n", ":1:1: expected a mapping, found text"),
 }

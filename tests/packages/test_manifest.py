@@ -176,7 +176,7 @@ def test_enabled_by_default(manifest: str, packaging: str, enabled: bool) -> Non
             ["p/manifest.yaml:6:1: enabled: expected true or false, found text"],
         ),
         ({"manifest.yaml": "name: [\n"}, ["p/manifest.yaml:2:1: not valid YAML: did not find expected node content"]),
-        ({"manifest.yaml": ""}, ["p/manifest.yaml:1:1: expected a mapping, found nothing"]),
+        ({"manifest.yaml": ""}, ["p/manifest.yaml:1:1: the file is empty"]),
         ({"manifest.yaml": "- a\n"}, ["p/manifest.yaml:1:1: expected a mapping, found a list"]),
         ({"manifest.yaml": b"name: \xff\n"}, ["p/manifest.yaml:1:7: byte 0xff is not UTF-8; save the file as UTF-8"]),
         ({"extension.yaml": "name: [\n"}, ["p/extension.yaml:2:1: not valid YAML: did not find expected node content"]),

@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Final
+
 from reconciler.cli.ui.style import PLAIN, Style
-from reconciler.errors import LlamagateError
+from reconciler.errors import Fault, LlamagateError
 from reconciler.model.config import JsonObject
 
+_SHOWN_CHARACTERS: Final = 100
+"""Of a line: longer ones are cut around the place that is meant."""
 
-def render_error(error: LlamagateError, style: Style = PLAIN) -> str:
-    """What happened, where, and what to do next. A fault that ends the line above it is not said again."""
+
+def render_error(error: LlamagateError, style: Style = PLAIN, *, with_source: bool = False) -> str:
+    """What happened, where, and what to do next. A fault that ends the line above it is not said again.
+
+    ``with_source``: below each fault is its line of the file, with a caret.
+    """
     lines = [f"{style.paint('llamagate:', 'red')} {error.message}"]
     for fault in error.faults:
         if str(fault) not in error.message and not lines[-1].endswith(str(fault)):
             lines.append(f"  {fault}")
+        if with_source:
+            lines += _source_lines(fault, style)
     if error.advice:
         lines.append(f"  → {error.advice}")
     return "\n".join(lines)
+
+
+def _source_lines(fault: Fault, style: Style) -> list[str]:
+    """The line of a fault, and a caret below the column. Nothing of it can steer a terminal."""
+    if fault.source is None or fault.line is None or fault.column is None or not fault.source.strip():
+        return []
+    at = min(fault.column - 1, len(fault.source))
+    start = max(0, at - _SHOWN_CHARACTERS // 2)
+    text = fault.source[start : start + _SHOWN_CHARACTERS]
+    before, behind = _printable(text[: at - start]), _printable(text[at - start :])
+    number = f"{fault.line} | "
+    return [
+        f"    {style.paint(number, 'dim')}{before}{behind}",
+        " " * (4 + len(number) + _width(before)) + style.paint("^", "red"),
+    ]
+
+
+def _printable(text: str) -> str:
+    """``text`` with each tab as an arrow, so that one can be seen, and what cannot be printed as a question mark."""
+    return "".join("→" if c == "\t" else c if c.isprintable() else "?" for c in text)
+
+
+def _width(text: str) -> int:
+    """How many columns a terminal takes for ``text``."""
+    widths = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(widths)
 
 
 def error_document(error: LlamagateError) -> JsonObject:

@@ -16,7 +16,8 @@ from typing import Any, Final
 import yaml
 
 from reconciler.documents.text import decoded, position, shown
-from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, events, locate, position_of
+from reconciler.documents.yaml.hints import SYNTAX, lines_of
+from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, events, fault_at, locate, position_of
 from reconciler.errors import InputError
 from reconciler.model.config import Json
 
@@ -58,18 +59,22 @@ def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = froz
     try:
         return _Builder(data, name, text_keys).build(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else None
-        raise InputError.at(_problem(error), file=name, place=place) from error
+        message, mark = _problem(error)
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        fault = fault_at(lines_of(text), name, place, "", message)
+        raise InputError.of([fault], "") from error
     except yaml.YAMLError as error:
         raise _control_character(text, name) from error
 
 
-def _problem(error: yaml.MarkedYAMLError) -> str:
-    """What the parser could not read. Its own bound on depth is higher than ours, and differs between versions."""
+def _problem(error: yaml.MarkedYAMLError) -> tuple[str, Any]:
+    """What the parser could not read, and where. Its own bound on depth is higher than ours, and differs."""
+    mark = error.problem_mark or error.context_mark
     if "nesting depth" in str(error.problem):
-        return f"nested deeper than {MAX_DEPTH} levels"
-    return f"not valid YAML: {error.problem}"
+        return f"nested deeper than {MAX_DEPTH} levels", mark
+    if "quoted scalar" in str(error.context) and "end of stream" in str(error.problem):
+        return "the quote that starts here is not closed", error.context_mark or mark
+    return f"{SYNTAX}{error.problem}", mark
 
 
 def _control_character(text: str, name: str) -> InputError:
@@ -110,7 +115,8 @@ class _Builder:
                 handlers[event.__class__](event)
             except _RejectedYamlError as problem:
                 place, path = position_of(event), dotted(self._path())
-                raise InputError.at(str(problem), file=self._name, place=place, path=path) from None
+                fault = fault_at(lines_of(text), self._name, place, path, str(problem))
+                raise InputError.of([fault], "") from None
         if event.__class__ is not yaml.StreamEndEvent:
             message = f"more than {MAX_EVENTS} keys and values"
             raise InputError.at(message, file=self._name, place=position_of(event))

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from reconciler.documents.text import shown
+from reconciler.documents.yaml.hints import Said, hint_for, lines_of
 from reconciler.errors import Fault
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -61,12 +62,20 @@ def locate_all(data: bytes, paths: Iterable[Path]) -> Mapping[Path, Position]:
 
 
 def faults_at(data: bytes, file: str, found: Sequence[tuple[Path, str]]) -> list[Fault]:
-    """What is wrong at places of the document ``data``, in the order given, with line and column."""
+    """What is wrong at places of the document ``data``, in the order given, with line, column and the line's text."""
     positions = locate_all(data, [path for path, _ in found]) if found else {}
-    return [
-        Fault(message=message, file=file, line=positions[path][0], column=positions[path][1], path=dotted(path) or None)
-        for path, message in found
-    ]
+    lines = lines_of(data.decode("utf-8-sig", "replace")) if found else []
+    return [fault_at(lines, file, positions[path], dotted(path), message) for path, message in found]
+
+
+def fault_at(lines: Sequence[str], file: str, position: Position, path: str, message: str) -> Fault:
+    """What is wrong at ``position``; where it is a common mistake, with what to write instead."""
+    line, column = position
+    if line > len(lines):
+        return Fault(message=message, file=file, line=line, column=column, path=path or None)
+    hint = hint_for(Said(message, path, lines, line - 1, column - 1))
+    text = lines[line - 1]
+    return Fault(message=hint.message, file=file, line=line, column=hint.column + 1, path=path or None, source=text)
 
 
 def _nearest(found: Mapping[Path, Position], path: Path) -> Position:
