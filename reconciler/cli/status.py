@@ -101,13 +101,13 @@ def _watcher(status: Status) -> Iterator[str]:
 def _gateway(status: Status) -> str:
     if status.serving is None:
         return "no gateway to ask"
-    return (
-        f"the gateway at {status.gateway_url} {_SERVES.get(status.serving.state, 'does not serve them as it should:')}"
-    )
+    unknown = "does not say what it serves:" if isinstance(status.serving.state, Cause) else ""
+    return f"the gateway at {status.gateway_url} {_SERVES.get(status.serving.state, unknown)}"
 
 
 _SERVES: Final = {
     "Served": "serves what is installed",
+    "NotServed": "does not serve what is installed:",
     "RestartNeeded": "must be restarted:",
     Cause.UNREACHABLE: "does not answer",
     Cause.NO_EXTENSIONS: "has no extensions",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.changing import ChangingInvocation
-from reconciler.commands.sync import forget_routes, propose_sync
+from reconciler.commands.sync import note_restart, propose_sync
 
 
 def sync(
@@ -28,5 +28,5 @@ def sync(
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
     if gateway_restarted and not invocation.dry_run:
-        forget_routes(invocation.env, invocation.listener)
+        note_restart(invocation.env, invocation.named_file, invocation.listener)
     return invocation.run(lambda: propose_sync(invocation.env, invocation.named_file))

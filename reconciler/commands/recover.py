@@ -25,7 +25,8 @@ def recover(env: Environment, file: Path, listener: Listener) -> Recovered:
         if recovered is not Recovered.NONE:
             reload = reload_gateway(env, read_home_state(env, file).gateway)
             if reload is not None:
-                listener.notice(reload.message)
+                for line in (reload.message, *reload.notes):
+                    listener.notice(line)
         return recovered
 
 

@@ -17,7 +17,7 @@ from reconciler.observe.kept import lost_copies
 from reconciler.planning.intent import Target
 from reconciler.planning.intents import as_recorded, to_sync
 from reconciler.planning.verdict import registry_drift
-from reconciler.reconcile.exclusive import exclusive
+from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Parts, Proposal
@@ -40,13 +40,15 @@ class _Findings:
     notes: list[str] = field(default_factory=list)
 
 
-def forget_routes(env: Environment, listener: Listener) -> None:
+def note_restart(env: Environment, file: Path, listener: Listener) -> None:
     """Take it as said that the gateway was restarted: its endpoints are those of what is installed."""
     with exclusive(env, listener):
         home = Home(env.home)
+        settle(home, file)
         record, _ = read_record(home)
-        if record.routes.items:
-            write_record(home, replace(record, routes=Routes()))
+        routes = Routes(generation=record.generation)
+        if record.routes != routes:
+            write_record(home, replace(record, routes=routes))
 
 
 def propose_sync(env: Environment, file: Path) -> Proposal:

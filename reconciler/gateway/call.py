@@ -38,11 +38,6 @@ class Missed:
     reason: str
     again: bool = True
 
-    @property
-    def is_down(self) -> bool:
-        """Whether no program listens there."""
-        return self.cause is Cause.UNREACHABLE and not self.again
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:

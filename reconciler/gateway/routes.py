@@ -20,11 +20,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteChange:
-    """One extension before a change, if it was there; whether it had endpoints, and has some after it."""
+    """What was installed of one extension before a change, if it is known, and whether that had endpoints."""
 
     before: Route | None
     had: bool
-    has: bool
 
 
 def process_of(url: str) -> str:
@@ -44,32 +43,31 @@ def is_restarted(routes: Routes, process: str) -> bool:
 
 
 def routes_after(
-    routes: Routes, process: str, changes: Mapping[str, RouteChange], unregistered: Collection[str]
-) -> Routes:
-    """What is known after a refresh that could not register the endpoints of ``unregistered``.
+    routes: Mapping[str, Route],
+    changes: Mapping[str, RouteChange],
+    *,
+    kept: Collection[str],
+    registered: Collection[str],
+) -> Mapping[str, Route]:
+    """What the router has of extensions that changed since the gateway started.
 
-    ``changes`` has the extensions that were changed since the refresh before. Where nothing says that this gateway's
-    router keeps what it has, endpoints that went are believed to be gone.
+    It ``kept`` the endpoints of some as they were, and ``registered`` those of others as they are now. Where nothing
+    says that it ever keeps any, endpoints that went are believed to be gone.
     """
-    items = {} if is_restarted(routes, process) else dict(routes.items)
-    keeps = bool(items or unregistered)
+    keeps = bool(routes or kept)
+    after = {name: route for name, route in routes.items() if name not in registered}
     for name, change in changes.items():
-        if name in unregistered:
-            items.setdefault(name, change.before or Route(version="", manifest=""))
-        elif change.has:
-            items.pop(name, None)
-        elif change.before is not None and change.had and keeps:
-            items.setdefault(name, change.before)
-    return Routes(process=process or routes.process, items=items)
+        if name in kept:
+            after.setdefault(name, change.before or Route(version="", manifest=""))
+        elif name not in registered and change.had and change.before is not None and keeps:
+            after.setdefault(name, change.before)
+    return after
 
 
-def outdated_routes(routes: Routes, process: str, installed: Mapping[str, Route]) -> Mapping[str, str]:
+def outdated_routes(routes: Routes, url: str, installed: Mapping[str, Route]) -> Mapping[str, str]:
     """What to say of each extension in ``installed`` whose endpoints are not those of its installed manifest."""
-    if is_restarted(routes, process):
-        return {}
-    return {
-        name: _said(route) for name, route in routes.items.items() if name in installed and installed[name] != route
-    }
+    old = {name: _said(route) for name, route in routes.items.items() if installed.get(name, route) != route}
+    return {} if old and is_restarted(routes, process_of(url)) else old
 
 
 def _said(route: Route) -> str:

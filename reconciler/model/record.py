@@ -143,20 +143,26 @@ class Suspension:
 class Routes:
     """What the router of the running gateway kept, by the extension's name, for those changed since it started.
 
-    ``process`` names the process that it is, where that could be seen. May be lost: then nothing is said of endpoints
-    until the item changes again.
+    ``process`` names the process that it is, where that could be seen; ``generation`` is the last one whose changes
+    count in it. May be lost: then nothing is said of endpoints until the item changes again.
     """
 
     process: str = ""
+    generation: int = 0
     items: Mapping[str, Route] = field(default_factory=dict)
 
     @staticmethod
     def from_document(value: JsonObject) -> Routes:
         items = cast("dict[str, list[str]]", value.get("items", {}))
-        return Routes(process=str(value.get("process", "")), items={name: Route(*one) for name, one in items.items()})
+        return Routes(
+            process=str(value.get("process", "")),
+            generation=cast(int, value.get("generation", 0)),
+            items={name: Route(*one) for name, one in items.items()},
+        )
 
     def to_document(self) -> JsonObject:
-        return {"process": self.process, "items": {name: list(self.items[name]) for name in sorted(self.items)}}
+        items: JsonObject = {name: list(self.items[name]) for name in sorted(self.items)}
+        return {"process": self.process, "generation": self.generation, "items": items}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,12 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
+from reconciler.model.plan import Action, ActionKind
+from reconciler.model.record import Record
+from reconciler.reconcile.changed import Changed
 from reconciler.reconcile.commit import commit
 from reconciler.reconcile.exclusive import exclusive, settle
-from reconciler.reconcile.gateway import Changed, Reload, reload_gateway, reload_if_missed
+from reconciler.reconcile.gateway import Reload, reload_gateway, reload_if_missed
 from reconciler.reconcile.input_digest import input_digests
 from reconciler.reconcile.inputs import made_again
 from reconciler.reconcile.outcome import GoneBack, Outcome
@@ -87,8 +90,16 @@ def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Dige
 
 def _changed(proposal: Proposal) -> dict[ItemKey, Changed]:
     """What the plan changes, as it is after it and was before."""
-    before = proposal.state.record.items
-    return {
-        action.key: Changed(manifest=action.after.manifest if action.after else None, before=before.get(action.key))
-        for action in proposal.plan.actions
-    }
+    return {action.key: _changed_by(action, proposal.state.record) for action in proposal.plan.actions}
+
+
+def _changed_by(action: Action, record: Record) -> Changed:
+    recorded, after = record.items.get(action.key), action.after
+    before = after if action.action is ActionKind.ADOPT else recorded  # adopted as it was
+    return Changed(
+        key=action.key,
+        manifests=tuple(item.manifest for item in (after, recorded) if item is not None),
+        before=before.route if before else None,
+        had_endpoints=before is not None and before.manifest.has_endpoints,
+        is_by_pass=True,
+    )

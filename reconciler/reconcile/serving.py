@@ -8,15 +8,15 @@ from typing import Literal
 
 from reconciler.gateway.call import Cause, Gateway, Missed
 from reconciler.gateway.refresh import address_of, reachable
-from reconciler.gateway.routes import outdated_routes, process_of
+from reconciler.gateway.routes import outdated_routes
 from reconciler.gateway.served import Departure, Expected, ServedExtension, departures, read_served
 from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
 from reconciler.model.observed import is_enabled
-from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
+from reconciler.reconcile.changed import Changed
 
 ServingState = Literal["Served", "NotServed", "RestartNeeded"]
 
@@ -56,22 +56,20 @@ def serving(
     record: Record,
     registry: Registry,
     served: Mapping[str, ServedExtension],
-    gone: Mapping[str, Manifest | None] | None = None,
+    changed: Collection[Changed] = (),
 ) -> Serving:
     """Item by item: the list of the gateway, what a package says of reloads, and the endpoints that really run.
 
-    ``gone`` are the extensions, by name, that must not be served any more.
+    ``changed`` are the items that were there when the gateway was notified last, and changed or went since.
     """
-    gone = gone or {}
-    expected = _expected(record, registry)
-    found = departures(expected, gone, served)
-    manifests = {**gone, **{item.manifest.name: item.manifest for item in record.items.values()}}
-    cold = {name for name, manifest in manifests.items() if manifest is not None and not manifest.hot_reload}
-    versions = {one.name: one.version for one in expected}
-    notes = [_restart(one.name, versions) if one.name in cold else one.message for one in found]
-    enabled = {one.name for one in expected if one.enabled}
-    installed = {item.manifest.name: item.route for item in record.items.values() if item.manifest.name in enabled}
-    old = outdated_routes(record.routes, process_of(gateway.url), installed)
+    expected = expected_of(record, registry)
+    recorded = {item.manifest.name: item for item in record.items.values()}
+    found = departures(expected, {one.name for one in changed if one.is_gone and one.is_extension}, served)
+    cold = {name for name, item in recorded.items() if not item.manifest.hot_reload}
+    cold.update(one.name for one in changed if one.is_cold)
+    enabled = {one.name: one.version for one in expected if one.enabled}
+    notes = [_restart(one.name, enabled) if one.name in cold else one.message for one in found]
+    old = outdated_routes(record.routes, gateway.url, {name: recorded[name].route for name in enabled})
     notes += [f"{name}: {old[name]}" for name in sorted(old)]
     return Serving(state=_state(found, cold, old), notes=tuple(notes))
 
@@ -82,12 +80,13 @@ def _state(found: Collection[Departure], cold: Collection[str], old: Collection[
     return "RestartNeeded" if found or old else "Served"
 
 
-def _restart(name: str, versions: Mapping[str, str]) -> str:
-    what = f"load {name} {versions[name]}" if name in versions else f"unload {name}"
+def _restart(name: str, enabled: Mapping[str, str]) -> str:
+    what = f"load {name} {enabled[name]}" if name in enabled else f"unload {name}"
     return f"restart the gateway to {what}: its package says 'hot_reload: false'"
 
 
-def _expected(record: Record, registry: Registry) -> list[Expected]:
+def expected_of(record: Record, registry: Registry) -> list[Expected]:
+    """The extensions as the gateway should list them."""
     return [
         Expected(
             name=item.manifest.name,

@@ -80,7 +80,7 @@ class Gateway:
     lists: Answer | None = None
     requests: list[Request] = field(default_factory=list)
     loaded: dict[str, Extension] = field(default_factory=dict)
-    refreshes: int = 0
+    routes: set[str] = field(default_factory=set)
     sent: int = 0
 
     def __post_init__(self) -> None:
@@ -110,8 +110,12 @@ class Gateway:
             self.sent += len(data)
 
     def restart(self) -> None:
-        """Load everything anew, as a gateway does when it starts."""
-        self.loaded, self.refreshes = self._load(), 0
+        """Load everything, as a gateway does when it starts."""
+        self.loaded = self._load()
+        self.routes = self._with_endpoints()
+
+    def _with_endpoints(self) -> set[str]:
+        return {name for name, one in self.loaded.items() if one.has_endpoints}
 
     def _serve(self) -> None:
         while not self._ended.is_set():
@@ -158,14 +162,13 @@ class Gateway:
         return {"count": len(rows), "extensions": rows or None}
 
     def _refresh(self) -> Answer:
-        before, self.refreshes = self.loaded, self.refreshes + 1
+        before = self.loaded
         if not self.stuck:
             self.loaded = {**self._load(), **{name: before[name] for name in self.broken & before.keys()}}
         errors = [f"{name}: it cannot be loaded" for name in sorted(self.broken)]
-        if self.refreshes > 1:  # the router cannot drop a route that it has
-            errors += [
-                f"{name} (routes): it is there already" for name, one in self.loaded.items() if one.has_endpoints
-            ]
+        registering = self._with_endpoints()
+        errors += [f"{name} (routes): it is there already" for name in sorted(registering & self.routes)]
+        self.routes |= registering  # a router cannot drop a route that it has
         body: dict[str, Any] = {
             "added": sorted(self.loaded.keys() - before.keys()),
             "builtin": 0,

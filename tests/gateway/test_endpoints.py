@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -9,14 +10,13 @@ import pytest
 
 from reconciler.fs.processes import listening_process
 from reconciler.gateway import routes
-from reconciler.gateway.routes import RouteChange, outdated_routes, routes_after
+from reconciler.gateway.routes import RouteChange, is_restarted, routes_after
 from reconciler.model.record import Route, Routes
-from tests.cli.shell import Session
+from tests.cli.shell import Session, interrupt_apply
 from tests.gateway.simulator import Gateway
-from tests.gateway.test_served import ENDPOINTS, desire, manifest
+from tests.gateway.test_served import ENDPOINTS, cold, desire, manifest
 
 OLD, NEW = Route("1.0.0", "a"), Route("1.1.0", "b")
-UPDATED = {"foo": RouteChange(before=OLD, had=True, has=True)}
 
 
 @pytest.fixture
@@ -87,35 +87,111 @@ def test_a_gateway_that_was_down_reads_the_new_endpoints_when_it_starts(updated:
     assert updated.llamagate("status", "--json").json["gateway"]["notes"] == []
 
 
+def test_a_restart_is_enough_where_a_reload_is_required(
+    updated: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desire(updated, gateway.url, more=", reload: required")
+    updated.llamagate("apply", exits=10)
+    updated.llamagate("apply", exits=10)
+    gateway.restart()
+    monkeypatch.setattr(routes, "listening_process", lambda port: "another")
+    updated.llamagate("apply")
+    assert updated.record()["told_generation"] == 2
+
+
+def test_so_is_one_that_is_told(updated: Session, gateway: Gateway) -> None:
+    desire(updated, gateway.url, more=", reload: required")
+    updated.llamagate("apply", exits=10)
+    gateway.restart()
+    updated.llamagate("sync", "--gateway-restarted")
+    updated.llamagate("apply")
+    assert updated.record()["told_generation"] == 2
+
+
+def test_a_change_before_the_restart_is_served_and_one_after_it_is_not(
+    updated: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updated.llamagate("apply")
+    gateway.restart()
+    monkeypatch.setattr(routes, "listening_process", lambda port: "another")
+    manifest(updated, "foo", ENDPOINTS, version="1.2.0")
+    assert "foo: its endpoints run 1.1.0 until the gateway is restarted" in updated.llamagate("apply").err
+
+
+def test_what_is_adopted_runs_as_it_is(session: Session, gateway: Gateway) -> None:
+    manifest(session, "foo", ENDPOINTS)
+    shutil.copytree(session.project / "packages" / "foo", session.installed("foo"))
+    gateway.restart()
+    desire(session, gateway.url, more=", reload: required")
+    assert "endpoints" not in session.llamagate("apply").err
+
+
+def test_what_was_removed_comes_back_with_its_old_endpoints(session: Session, gateway: Gateway) -> None:
+    manifest(session, "foo", ENDPOINTS)
+    desire(session, gateway.url)
+    session.llamagate("apply")
+    session.llamagate("remove", "foo")
+    assert session.llamagate("status", "--json").json["gateway"]["state"] == "Served"
+    manifest(session, "foo", ENDPOINTS, version="1.1.0")
+    assert "foo: its endpoints run " in session.llamagate("apply").err
+
+
+def test_a_package_that_is_not_to_be_reloaded_has_old_endpoints_too(session: Session, gateway: Gateway) -> None:
+    manifest(session, "foo", ENDPOINTS)
+    desire(session, gateway.url, "foo", "bar")
+    session.llamagate("apply")
+    cold(session, "foo", version="1.1.0")
+    manifest(session, "foo", ENDPOINTS, version="1.1.0")
+    session.llamagate("apply")  # asks for no reload
+    session.package("bar", version="2.0.0")
+    assert OUTDATED in session.llamagate("apply").err
+
+
+def test_an_interrupted_change_is_settled_before_a_restart_is_noted(updated: Session, gateway: Gateway) -> None:
+    updated.llamagate("apply")
+    manifest(updated, "foo", ENDPOINTS, version="1.2.0")
+    interrupt_apply(updated)
+    updated.llamagate("sync", "--gateway-restarted")
+    assert updated.llamagate("status", "--json").json["transaction"] == "none"
+    assert updated.record()["routes"]["items"] == {}
+
+
 # The rule, without a gateway
+
+CHANGED, INSTALLED = RouteChange(before=OLD, had=True), RouteChange(before=None, had=False)
 
 
 @pytest.mark.parametrize(
-    ("change", "unregistered", "kept"),
+    ("change", "kept", "registered", "left"),
     [
-        (RouteChange(before=OLD, had=True, has=True), {"foo"}, OLD),
-        (RouteChange(before=OLD, had=True, has=True), set(), None),
-        (RouteChange(before=None, had=False, has=True), {"foo"}, Route("", "")),
-        (RouteChange(before=OLD, had=True, has=False), {"other"}, OLD),
-        (RouteChange(before=OLD, had=True, has=False), set(), None),
-        (RouteChange(before=OLD, had=False, has=False), {"other"}, None),
+        (CHANGED, {"foo"}, set(), OLD),
+        (CHANGED, set(), {"foo"}, None),
+        (INSTALLED, {"foo"}, set(), Route("", "")),
+        (INSTALLED, {"other"}, {"foo"}, None),
+        (CHANGED, {"other"}, set(), OLD),
+        (CHANGED, set(), set(), None),
+        (RouteChange(before=OLD, had=False), {"other"}, set(), None),
     ],
-    ids=["refused", "replaced", "revived", "dropped-and-kept", "dropped", "none"],
+    ids=["refused", "replaced", "revived", "new", "dropped-and-kept", "dropped", "none"],
 )
-def test_what_the_router_keeps(change: RouteChange, unregistered: set[str], kept: Route | None) -> None:
-    assert routes_after(Routes(), "p", {"foo": change}, unregistered).items.get("foo") == kept
+def test_what_the_router_has(change: RouteChange, kept: set[str], registered: set[str], left: Route | None) -> None:
+    assert routes_after({}, {"foo": change}, kept=kept, registered=registered).get("foo") == left
 
 
 def test_the_first_registration_stays_through_further_updates() -> None:
-    once = routes_after(Routes(), "p", UPDATED, {"foo"})
-    twice = routes_after(once, "p", {"foo": RouteChange(before=NEW, had=True, has=True)}, {"foo"})
-    assert twice.items == {"foo": OLD}
+    once = routes_after({}, {"foo": CHANGED}, kept={"foo"}, registered=())
+    assert routes_after(once, {"foo": RouteChange(before=NEW, had=True)}, kept={"foo"}, registered=()) == {"foo": OLD}
 
 
-@pytest.mark.parametrize(("then", "now", "said"), [("p", "q", 0), ("p", "p", 1), ("", "q", 1), ("p", "", 1)])
-def test_only_a_restart_that_is_seen_counts(then: str, now: str, said: int) -> None:
-    known = Routes(process=then, items={"foo": OLD})
-    assert len(outdated_routes(known, now, {"foo": NEW})) == said
+def test_endpoints_that_are_registered_again_are_current() -> None:
+    assert routes_after({"foo": OLD}, {}, kept=(), registered={"foo"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "restarted"), [("p", "q", True), ("p", "p", False), ("", "q", False), ("p", "", False)]
+)
+def test_only_a_restart_that_is_seen_counts(then: str, now: str, restarted: bool) -> None:
+    assert is_restarted(Routes(process=then), now) == restarted
 
 
 # The process that listens

@@ -199,6 +199,32 @@ def test_the_old_package_and_the_new_one_must_both_permit_it(
     assert gateway.lines == [LIST]
 
 
+def test_an_update_of_one_to_one_that_may_be_reloaded_waits_for_a_restart_and_does_not_go_back(
+    session: Session, gateway: Gateway
+) -> None:
+    required = ", reload: required, on_unhealthy: rollback"
+    cold(session, "foo")
+    desire(session, gateway.url)
+    session.llamagate("apply")
+    gateway.restart()
+    shutil.rmtree(session.project / "packages")
+    session.package("foo", version="2.0.0")
+    desire(session, gateway.url, more=required)
+    said = session.llamagate("apply", exits=10)
+    assert "llamagate: restart the gateway to load foo 2.0.0: " in said.err
+    gateway.restart()
+    session.llamagate("apply")
+
+
+def test_one_that_is_disabled_waits_for_a_restart_to_be_unloaded(session: Session, gateway: Gateway) -> None:
+    cold(session, "foo")
+    desire(session, gateway.url)
+    session.llamagate("apply")
+    gateway.restart()
+    said = session.llamagate("disable", "foo")
+    assert "llamagate: restart the gateway to unload foo: " in said.err
+
+
 def test_beside_one_that_is_the_gateway_is_reloaded(session: Session, gateway: Gateway) -> None:
     cold(session, "foo")
     gateway.broken = frozenset(["foo"])

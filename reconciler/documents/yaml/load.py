@@ -67,7 +67,7 @@ def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = froz
         raise _control_character(text, name) from error
 
 
-def _problem(error: yaml.MarkedYAMLError) -> tuple[str, Any]:
+def _problem(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
     """What the parser could not read, and where. Its own bound on depth is higher than ours, and differs."""
     mark = error.problem_mark or error.context_mark
     if "nesting depth" in str(error.problem):
