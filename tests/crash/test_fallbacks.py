@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads 
 
 SAMPLED_DEATHS: Final = 15
 SAMPLED_PAIRS: Final = 8
-SAMPLED_ERRORS: Final = 12
+SAMPLED_ERRORS: Final = 20
 ONE_OF: Final = 13
 
 

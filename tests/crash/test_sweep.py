@@ -19,7 +19,7 @@ from tests.crash.sweeps import Sweep, verb_for
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 SAMPLED_DEATHS: Final = 8
-SAMPLED_PAIRS: Final = 4
+SAMPLED_PAIRS: Final = 6
 PARTS: Final = 4
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-PROFILES: Final = {"quick": 20, "default": 50, "thorough": 2000}
+PROFILES: Final = {"quick": 20, "default": 100, "thorough": 2000}
 """Profile → examples of a law."""
 
 
