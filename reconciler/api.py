@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from reconciler.apply.recovery import Recovered
+from reconciler.codes import ErrorCode
 from reconciler.commands.apply import apply as apply_file
 from reconciler.errors import (
     BusyError,
@@ -39,6 +40,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.listener import Listener
+from reconciler.model.note import Note
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan, Refusal
 from reconciler.model.record import Hold, Suspension
 from reconciler.observe.items import ListedItem
@@ -126,7 +128,8 @@ class PassOptions:
 class ApplyResult:
     """What an apply did. ``generation`` is the current one now.
 
-    ``recovered``: what was done first about a change that a crash had cut off. ``warnings`` are lines for people.
+    ``recovered``: what was done first about a change that a crash had cut off. ``warnings``: what is strange, each with
+    its code; its text is for people.
     ``gateway`` says how the running gateway took the change, empty where none was asked. ``error`` is ``None``, or why
     it is not served: ``NotReloadedError``, or ``RolledBackError`` where the change was taken back for that.
     """
@@ -134,7 +137,7 @@ class ApplyResult:
     plan: Plan
     generation: int
     recovered: Recovered
-    warnings: tuple[str, ...]
+    warnings: tuple[Note, ...]
     gateway: tuple[str, ...]
     error: LlamagateError | None
 
@@ -239,7 +242,9 @@ def open_home(
     variables = dict(variables)
     place = path or variables.get("LLAMAGATE_HOME") or _default_home(variables)
     if place is None:
-        raise InputError("no home is known: give a path, or variables with LLAMAGATE_HOME or HOME")
+        raise InputError(
+            "no home is known: give a path, or variables with LLAMAGATE_HOME or HOME", code=ErrorCode.NOT_SET
+        )
     return Installation(home=Path(place).absolute(), variables=variables, clock=clock, caller=caller)
 
 
@@ -251,5 +256,5 @@ def _default_home(variables: Mapping[str, str]) -> Path | None:
 def _existing(file: Path | str) -> Path:
     path = Path(file)
     if not path.exists():
-        raise InputError.at("there is no such file", file=path)
+        raise InputError.at("there is no such file", file=path, code=ErrorCode.NOT_FOUND)
     return path

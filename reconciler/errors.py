@@ -13,6 +13,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
+from reconciler.codes import ErrorCode, FaultCode
+
 
 class ExitCode(IntEnum):
     """Exit codes of the command line (the table of ``docs/commands.md``)."""
@@ -43,6 +45,7 @@ class Fault:
     """
 
     message: str
+    code: ErrorCode | FaultCode = ErrorCode.MALFORMED
     file: str | None = None
     line: int | None = None
     column: int | None = None
@@ -61,12 +64,16 @@ class LlamagateError(Exception):
     """
 
     exit_code: ExitCode = ExitCode.ERROR
-    code: str = "error"
+    code: ErrorCode
     advice: str = ""
     may_pass: bool = False
 
-    def __init__(self, message: str, *, advice: str = "", faults: Iterable[Fault] = ()) -> None:
+    def __init__(
+        self, message: str, *, advice: str = "", faults: Iterable[Fault] = (), code: ErrorCode | None = None
+    ) -> None:
+        """``code`` says it more exactly than the code of the class."""
         super().__init__(message)
+        self.code = code or type(self).code
         self.message = message
         self.advice = advice or type(self).advice
         self.faults = tuple(faults)
@@ -75,7 +82,7 @@ class LlamagateError(Exception):
 class InputError(LlamagateError):
     """A document, package or source is malformed, missing or unreadable. Nothing was changed."""
 
-    code = "malformed"
+    code = ErrorCode.MALFORMED
 
     @classmethod
     def at(
@@ -86,11 +93,14 @@ class InputError(LlamagateError):
         place: tuple[int, int | None] | None = None,
         path: str = "",
         advice: str = "",
+        code: ErrorCode | FaultCode | None = None,
     ) -> Self:
         """The error for one fault of ``file``, where ``place`` is line and column: its message says where, too."""
         line, column = place or (None, None)
-        fault = Fault(message=message, file=str(file), line=line, column=column, path=path or None)
-        return cls(str(fault), faults=[fault], advice=advice)
+        fault = Fault(
+            message=message, code=code or cls.code, file=str(file), line=line, column=column, path=path or None
+        )
+        return cls(str(fault), faults=[fault], advice=advice, code=code if isinstance(code, ErrorCode) else None)
 
     @staticmethod
     def of(faults: Sequence[Fault], summary: str) -> InputError:
@@ -101,20 +111,21 @@ class InputError(LlamagateError):
 class NotDesiredError(InputError):
     """The file in the place of the desired state is the gateway's own configuration, which has the same name."""
 
-    code = "not-desired-state"
+    code = ErrorCode.NOT_DESIRED_STATE
     advice = "name a desired state with -f FILE, or put it into another folder; 'llamagate init -f FILE' writes one"
 
 
 class NewerDocumentError(InputError):
     """A newer version of llamagate wrote one of our documents. Nothing was changed."""
 
+    code = ErrorCode.NEWER_DOCUMENT
     advice = "use that version"
 
 
 class StorageError(LlamagateError):
     """The operating system refused to read or write a file. Nothing was changed."""
 
-    code = "storage"
+    code = ErrorCode.STORAGE
     may_pass = True
 
     @staticmethod
@@ -136,7 +147,7 @@ def telling(outcome: str) -> Iterator[None]:
 class UnreachableError(LlamagateError):
     """The other side or the network failed; trying again may help."""
 
-    code = "unreachable"
+    code = ErrorCode.UNREACHABLE
     may_pass = True
     advice = "try again later"
 
@@ -145,7 +156,7 @@ class LockStaleError(LlamagateError):
     """The lock does not fit the desired state and the command was told not to re-pin."""
 
     exit_code = ExitCode.LOCK_STALE
-    code = "lock-stale"
+    code = ErrorCode.LOCK_STALE
     advice = "run 'llamagate lock' and commit the result"
 
 
@@ -153,14 +164,14 @@ class RefusedError(LlamagateError):
     """Policy, a pin or a checksum forbids what was asked for."""
 
     exit_code = ExitCode.REFUSED
-    code = "refused"
+    code = ErrorCode.REFUSED
 
 
 class RolledBackError(LlamagateError):
     """A change failed after its commit point and was undone completely."""
 
     exit_code = ExitCode.ROLLED_BACK
-    code = "rolled-back"
+    code = ErrorCode.ROLLED_BACK
     may_pass = True
     advice = "fix the cause and run the command again"
 
@@ -169,7 +180,7 @@ class NeedsRecoveryError(LlamagateError):
     """An interrupted change can neither be finished nor undone without help."""
 
     exit_code = ExitCode.NEEDS_RECOVERY
-    code = "needs-recovery"
+    code = ErrorCode.NEEDS_RECOVERY
     advice = "fix the cause and run 'llamagate recover'"
 
 
@@ -177,7 +188,7 @@ class BusyError(LlamagateError):
     """Another process is changing this home."""
 
     exit_code = ExitCode.BUSY
-    code = "busy"
+    code = ErrorCode.BUSY
     may_pass = True
     advice = "wait for it to end, or give --wait more seconds"
 
@@ -186,7 +197,7 @@ class PlanStaleError(LlamagateError):
     """A saved plan is no longer what would be done now."""
 
     exit_code = ExitCode.PLAN_STALE
-    code = "plan-stale"
+    code = ErrorCode.PLAN_STALE
     advice = "look at a new 'llamagate plan --out FILE' and apply that one"
 
 
@@ -194,7 +205,7 @@ class InputChangedError(LlamagateError):
     """Another program changed the desired state or the lock while a pass used it. Nothing was changed."""
 
     exit_code = ExitCode.PLAN_STALE
-    code = "input-changed"
+    code = ErrorCode.INPUT_CHANGED
     may_pass = True
     advice = "wait until no other program writes it, and run the command again"
 
@@ -203,7 +214,7 @@ class NotReloadedError(LlamagateError):
     """The change is committed, but a gateway that was required did not reload."""
 
     exit_code = ExitCode.NOT_RELOADED
-    code = "not-reloaded"
+    code = ErrorCode.NOT_RELOADED
     may_pass = True
 
 
@@ -211,11 +222,17 @@ class StandstillError(LlamagateError):
     """A hold or a suspension tells the watcher to leave everything alone. Nothing was changed."""
 
     exit_code = ExitCode.OK
-    code = "standstill"
+    code = ErrorCode.STANDSTILL
+
+
+class MissingProgramError(LlamagateError):
+    """A program or a package of Python is needed and not installed."""
+
+    code = ErrorCode.MISSING_PROGRAM
 
 
 class UsageError(LlamagateError):
     """The command line itself is wrong."""
 
     exit_code = ExitCode.USAGE
-    code = "usage"
+    code = ErrorCode.USAGE

@@ -12,6 +12,7 @@ from reconciler.apply.inputs import inputs_written
 from reconciler.apply.journal import begin_undo, interrupted, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
+from reconciler.codes import WarningCode
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
 from reconciler.fs import durable, tree
 from reconciler.model.desired import Policy
@@ -19,6 +20,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.inputs import Input
 from reconciler.model.journal import Journal, Move
+from reconciler.model.note import Note
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordedFile
 from reconciler.packages.content import OpenPackage
@@ -52,7 +54,7 @@ class Transaction:
 
     def commit(
         self, actions: tuple[Action, ...], journal: Journal, inputs: tuple[Input, ...], policy: Policy
-    ) -> list[str]:
+    ) -> list[Note]:
         """Do it all, or nothing. Returns warnings about what could not be tidied up afterwards.
 
         ``journal`` has all but the moves, which are made here of ``actions``. ``inputs`` are written before the commit
@@ -88,12 +90,13 @@ class Transaction:
             brought=action.brought if action.after else None,
         )
 
-    def _tidy(self, policy: Policy) -> list[str]:
+    def _tidy(self, policy: Policy) -> list[Note]:
         try:
             self.stage.discard()
             prune(self.home, backups=policy.backups, generations=policy.generations)
         except (OSError, LlamagateError) as error:
-            return [f"the change is done, but could not be tidied up after: {error}"]
+            message = f"the change is done, but old backups and temporary files could not be removed: {error}"
+            return [Note(WarningCode.NOT_TIDIED, message)]
         return []
 
 

@@ -24,6 +24,7 @@ from reconciler.cli.ui.style import When, colours_wanted
 from reconciler.cli.ui.terminal import Terminal, finish_output, silence
 from reconciler.cli.verb import flagged
 from reconciler.cli.verbs import GROUPS, GUESSES, SECTIONS, VERBS, Verb
+from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 
 _PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None}
@@ -86,7 +87,7 @@ def _run(terminal: Terminal) -> int:
         return ExitCode.OK
     except (KeyboardInterrupt, typer.Abort):
         message = "interrupted; the next command finishes or undoes what was begun"
-        terminal.document(failure_document("interrupted", message))
+        terminal.document(failure_document(ErrorCode.INTERRUPTED, message))
         terminal.error(f"\nllamagate: {message}")
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
@@ -194,7 +195,7 @@ def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
 
 def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
     """A report that can be pasted: where it happened and on what it ran. Messages of exceptions may hold secrets."""
-    terminal.document(failure_document("bug", "a bug in llamagate; standard error has a report of it"))
+    terminal.document(failure_document(ErrorCode.BUG, "a bug in llamagate; standard error has a report of it"))
     terminal.error(
         "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\n"
         f"llamagate {__version__}, Python {platform.python_version()}, {platform.platform()}\n"

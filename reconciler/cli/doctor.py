@@ -30,5 +30,5 @@ def render_diagnosis(diagnosis: Diagnosis, style: Style) -> str:
     lines = []
     for finding in diagnosis.findings:
         colour = "red" if finding.level == "problem" else "yellow"
-        lines += [f"{style.paint(f'{finding.level}:', colour)} {finding.message}", f"  → {finding.mend}"]
+        lines += [f"{style.paint(f'{finding.level}:', colour)} {finding.message}", f"  → {finding.fix}"]
     return "\n".join(lines)

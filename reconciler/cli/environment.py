@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 
@@ -52,4 +53,4 @@ def _absolute(path: str | Path) -> Path:
         return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow a linked home
     except RuntimeError as error:
         message = f"{path}: there is no such user, or no home is known; set HOME, or give --home a path"
-        raise InputError(message) from error
+        raise InputError(message, code=ErrorCode.NOT_SET) from error

@@ -44,7 +44,10 @@ def export(
         kind, item = typed(words or [], "ID")
         found, notes = export_one(invocation.env, invocation.named_file, item, kind, out)
     for note in notes:
-        invocation.terminal.notice(note)
+        invocation.terminal.notice(str(note))
     text = "\n".join(f"Wrote {one.path}: {one.key} {one.version}." for one in found)
-    document: JsonObject = {"exported": [one.to_document() for one in found], "warnings": [*notes]}
+    document: JsonObject = {
+        "exported": [one.to_document() for one in found],
+        "warnings": [note.to_document() for note in notes],
+    }
     return invocation.answer(document, text or "Nothing is installed.")

@@ -10,6 +10,7 @@ import typer
 
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.output_file import write_output
+from reconciler.codes import ErrorCode
 from reconciler.commands.example import FIRST, copy_example
 from reconciler.commands.init import describe_installed
 from reconciler.errors import InputError, LlamagateError, NotDesiredError, UsageError
@@ -45,7 +46,9 @@ def init(
         raise UsageError("--example and --from-installed are two ways to start; choose one")
     file = invocation.file
     if file.exists():
-        raise InputError(f"{_what_is_there(file)}; it is not overwritten", advice="name another one with -f")
+        raise InputError(
+            f"{_what_is_there(file)}; it is not overwritten", advice="name another one with -f", code=ErrorCode.EXISTS
+        )
     if from_installed:
         described = describe_installed(invocation.env, file.absolute().parent)
         text = described.text

@@ -13,6 +13,7 @@ from reconciler.cli.environment import environment, variables
 from reconciler.cli.shared_flags import DEFAULT_FILE, SharedFlags
 from reconciler.cli.ui.style import colours_wanted
 from reconciler.cli.ui.terminal import Terminal
+from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
@@ -43,7 +44,7 @@ class Invocation(SharedFlags):
     def named_file(self) -> Path:
         """``file``, which need not exist unless the user named it; then ``InputError``."""
         if self.file != DEFAULT_FILE and not self.file.exists():
-            raise InputError.at("there is no such file", file=self.file)
+            raise InputError.at("there is no such file", file=self.file, code=ErrorCode.NOT_FOUND)
         return self.file
 
     def answer(self, document: JsonObject, text: str, code: ExitCode = ExitCode.OK) -> ExitCode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UsageError
 from reconciler.fs.durable import write_file
 from reconciler.store.desired_file import lock_path
@@ -19,7 +20,7 @@ def check_output(path: Path, file: Path) -> None:
 def write_output(path: Path, data: bytes) -> None:
     """Write the file, whole or not at all."""
     if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no regular file; name another one")
+        raise InputError(f"{path} is no regular file; name another one", code=ErrorCode.EXISTS)
     try:
         write_file(path, data)
     except OSError as error:

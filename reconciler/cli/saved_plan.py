@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final, cast
 
+from reconciler.codes import ErrorCode
 from reconciler.documents import json_text, schemas
 from reconciler.errors import InputError
 from reconciler.model.config import JsonObject
@@ -40,7 +41,9 @@ def read_saved_plan(path: Path) -> tuple[Options, str]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError.at(f"the saved plan cannot be read: {error.strerror}", file=path) from error
+        raise InputError.at(
+            f"the saved plan cannot be read: {error.strerror}", file=path, code=ErrorCode.UNREADABLE
+        ) from error
     value = json_text.load(data, name=str(path))
     schemas.check(value, "plan", data=data, file=str(path), what="saved plan")
     document = cast(JsonObject, value)

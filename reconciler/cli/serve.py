@@ -9,7 +9,7 @@ import typer
 from reconciler.cli.flags import LockedOption
 from reconciler.cli.host_flags import HostFlags, ModelFlags
 from reconciler.cli.invocation import Invocation
-from reconciler.errors import LlamagateError, UsageError
+from reconciler.errors import MissingProgramError, UsageError
 from reconciler.reconcile.proposal import Options
 
 
@@ -36,7 +36,7 @@ def serve(
         if (error.name or "").partition(".")[0] == "reconciler":
             raise
         message = f"serve needs the package {error.name}, which is not installed"
-        raise LlamagateError(message, advice="pip install 'llamagate[host]'") from error
+        raise MissingProgramError(message, advice="pip install 'llamagate[host]'") from error
     if flags.migrate and flags.legacy is None:
         raise UsageError("--migrate needs --legacy DIR", advice="name the folder 'extensions' of the gateway")
     if locked and not watch:

@@ -38,5 +38,9 @@ def validate(
     checked = validate_package(env, target) if is_package else validate_desired(env, target)
     for warning in checked.warnings:
         invocation.terminal.notice(f"warning: {warning}")
-    document: JsonObject = {"valid": True, "checked": [*checked.lines], "warnings": [*checked.warnings]}
+    document: JsonObject = {
+        "valid": True,
+        "checked": [*checked.lines],
+        "warnings": [note.to_document() for note in checked.warnings],
+    }
     return invocation.answer(document, "\n".join(checked.lines))

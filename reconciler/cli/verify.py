@@ -22,7 +22,7 @@ def verify(invocation: Invocation) -> int:
     """
     found = verify_files(invocation.env, invocation.named_file)
     for warning in found.warnings:
-        invocation.terminal.notice(warning)
+        invocation.terminal.notice(str(warning))
     text = render_verified(found, invocation.terminal.style)
     return invocation.answer(found.to_document(), text, ExitCode.OK if found.is_good else ExitCode.DRIFT)
 

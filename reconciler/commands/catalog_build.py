@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, telling
 from reconciler.fs import durable
 from reconciler.model.catalog import INDEX_NAME, Catalog, Release
@@ -109,7 +110,7 @@ def _index_before(index: Path) -> Catalog:
     except FileNotFoundError:
         return Catalog()
     except OSError as error:
-        raise InputError(f"{index} cannot be read: {error.strerror}") from error
+        raise InputError(f"{index} cannot be read: {error.strerror}", code=ErrorCode.UNREADABLE) from error
 
 
 def _packages(folder: Path, store: PackageStore) -> list[_PackageFound]:
@@ -121,7 +122,7 @@ def _packages(folder: Path, store: PackageStore) -> list[_PackageFound]:
         try:
             found.append(_PackageFound(path, store.read(Source(kind, str(path)), name=str(path))))
         except LlamagateError as error:
-            faults += error.faults or [Fault(file=str(path), message=error.message)]
+            faults += error.faults or [Fault(file=str(path), message=error.message, code=error.code)]
             continue
         archive = found[-1].archive(folder)
         problem = "the version holds a '/'" if kind is SourceKind.DIR and "/" in archive else path_problem(archive)
@@ -138,7 +139,11 @@ def _package_paths(folder: Path) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(f"{folder} cannot be listed: {error.strerror}", advice="name a folder of packages") from error
+        raise InputError(
+            f"{folder} cannot be listed: {error.strerror}",
+            advice="name a folder of packages",
+            code=ErrorCode.UNREADABLE,
+        ) from error
     for entry in entries:
         if is_ignored(entry.name) or entry.is_symlink():
             continue
@@ -161,20 +166,24 @@ def _one_each(found: Iterable[_PackageFound]) -> list[_PackageFound]:
         other = chosen.setdefault((one.key, one.version), one)
         if other.opened.package.tree != one.opened.package.tree:
             message = f"{one.path} and {other.path} are both {one}, with different content"
-            raise RefusedError(message, advice="give one of them another version")
+            raise RefusedError(message, advice="give one of them another version", code=ErrorCode.REPUBLISHED)
     return [chosen[version] for version in sorted(chosen)]
 
 
 def _check_is_as_published(one: _PackageFound, known: Release | None, index: Path) -> None:
     if known is not None and known.tree != one.opened.package.tree:
         message = f"{one.path} has other content than {index} lists as {one}, and others may have that locked"
-        raise RefusedError(message, advice="give it a new version; what was published stays as it is")
+        raise RefusedError(
+            message, advice="give it a new version; what was published stays as it is", code=ErrorCode.REPUBLISHED
+        )
 
 
 def _packed(one: _PackageFound, folder: Path) -> Path:
     archive = folder / one.archive(folder)
     if archive.exists():
-        raise InputError(f"{archive} exists, and is not {one}, which {one.path} holds", advice="rename it")
+        raise InputError(
+            f"{archive} exists, and is not {one}, which {one.path} holds", advice="rename it", code=ErrorCode.EXISTS
+        )
     with telling(f"{archive} was not written"), durable.new_file(archive) as out:
         pack(with_checksums(one.opened.content), out)
     return archive
@@ -186,7 +195,9 @@ def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | N
         size = os.fstat(file.fileno()).st_size
     if known is not None and known.archive != digest:
         message = f"{archive} was packed again: it has other bytes than the index lists for {one}"
-        raise RefusedError(message, advice="put back the file that was published, or give it a new version")
+        raise RefusedError(
+            message, advice="put back the file that was published, or give it a new version", code=ErrorCode.REPUBLISHED
+        )
     return Release(
         url=url_of(one.archive(folder)),
         archive=digest,

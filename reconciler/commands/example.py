@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.commands.init import copy_packages
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
@@ -31,7 +32,11 @@ def copy_example(name: str, folder: Path) -> str:
     """
     places = _places()
     if name not in places:
-        raise InputError(f"there is no example '{name}'", advice=f"choose one of {', '.join(sorted(places))}")
+        raise InputError(
+            f"there is no example '{name}'",
+            advice=f"choose one of {', '.join(sorted(places))}",
+            code=ErrorCode.NOT_FOUND,
+        )
     copies: dict[ItemKey, Content] = {}
     entries: dict[Kind, JsonObject] = {kind: {} for kind in Kind}
     waiting = [name]

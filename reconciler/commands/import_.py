@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
 from reconciler.errors import InputError
 from reconciler.model.desired import DesiredItem
@@ -47,7 +48,11 @@ def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposa
     """Plan an import of a package that is read already. Errors as for ``propose_import``."""
     if asked.kind not in (None, found.key.kind):
         message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
-        raise InputError(message, advice=f"'llamagate import {found.key.kind} {asked.package}' takes it")
+        raise InputError(
+            message,
+            advice=f"'llamagate import {found.key.kind} {asked.package}' takes it",
+            code=ErrorCode.WRONG_PACKAGE,
+        )
     owner = saving_owner(state) if asked.save else None
     if asked.save:
         check_can_be_kept(state, found)
@@ -66,7 +71,7 @@ def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposa
 def _check_is_whole(package: Path) -> None:
     if package.name in DEFINITIONS and package.is_file():
         advice = f"'llamagate import {package.parent}' takes all of it"
-        raise InputError(f"{package} is one file of a package", advice=advice)
+        raise InputError(f"{package} is one file of a package", advice=advice, code=ErrorCode.WRONG_PACKAGE)
 
 
 def target_from_package(
@@ -84,6 +89,7 @@ def target_from_package(
         raise InputError(
             f"{found.key.id} is configured with the environment variable {missing[0][1]}, which is not set",
             advice="set it and run the command again",
+            code=ErrorCode.NOT_SET,
         )
     return replace(
         target_for(state, found, config),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, StorageError
 from reconciler.fs import durable
@@ -97,7 +98,9 @@ def copy_packages(copies: Mapping[ItemKey, Content], packages: Path) -> None:
     """Write each package into a folder of its id. ``InputError`` where one exists already; then nothing is written."""
     for key in copies:
         if (packages / key.id).exists():
-            raise InputError(f"{packages / key.id} exists; it is not overwritten", advice="move it aside")
+            raise InputError(
+                f"{packages / key.id} exists; it is not overwritten", advice="move it aside", code=ErrorCode.EXISTS
+            )
     is_mutable = mutable_matcher(DEFAULT_MUTABLE)
     for key, content in copies.items():
         for entry in content.files:

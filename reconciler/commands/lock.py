@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LockStaleError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -71,4 +72,4 @@ def _check_named(file: DesiredFile, named: frozenset[str]) -> None:
     for item in file.desired.items:
         if item.key.id in named and not item.source.is_pinned:
             message = f"{item.key.id} is taken from {item.source} as it is there now, and has no pin to move"
-            raise InputError(message, advice="'llamagate lock' takes what changed there")
+            raise InputError(message, advice="'llamagate lock' takes what changed there", code=ErrorCode.NOT_FOUND)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import FaultCode, WarningCode
 from reconciler.commands.import_ import target_from_package
 from reconciler.commands.save import saved_packages, saving_owner
 from reconciler.errors import Fault, InputError, LlamagateError, telling
@@ -14,6 +15,7 @@ from reconciler.fs import durable
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
+from reconciler.model.note import Note
 from reconciler.observe.legacy import MANIFEST_NAMES, legacy_packages
 from reconciler.planning.intents import to_migrate
 from reconciler.reconcile.change import change
@@ -70,7 +72,7 @@ def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposa
     earlier = [one for one in packages if asked.save and _is_to_be_listed(state, one)]
     owner = saving_owner(state) if asked.save else None
     inputs = saved_packages(state, [*new, *earlier]) if owner is not None and (new or earlier) else ()
-    notes = [f"{fault} (left out)" for fault in faults]
+    notes = [Note(WarningCode.LEFT_OUT, f"{fault} (left out)") for fault in faults]
     notes += _notes(state, asked.folder, packages) if folders else [_nothing_below(asked.folder)]
     targets = [target_from_package(state, one, owner=owner) for one in (*new, *earlier)]
     claims = frozenset(one.key.id for one in earlier)
@@ -86,11 +88,11 @@ def _is_to_be_listed(state: HomeState, package: Resolved) -> bool:
     return is_ours and state.listed_item(package.key) is None
 
 
-def _nothing_below(folder: Path) -> str:
+def _nothing_below(folder: Path) -> Note:
     message = f"no package was found below {folder}"
     if any((folder / manifest).is_file() for manifest in MANIFEST_NAMES):
-        return f"{message}; it is a package itself: 'llamagate import {folder}' installs it"
-    return message
+        message += f"; it is a package itself: 'llamagate import {folder}' installs it"
+    return Note(WarningCode.NOTHING_FOUND, message)
 
 
 def _read_all(state: HomeState, root: Path, folders: list[Path]) -> tuple[list[Resolved], list[Fault]]:
@@ -102,27 +104,34 @@ def _read_all(state: HomeState, root: Path, folders: list[Path]) -> tuple[list[R
         try:
             found = resolve_path(folder.absolute(), state.store, name=name)
         except LlamagateError as error:
-            faults += error.faults or [Fault(file=name, message=error.message)]
+            faults += error.faults or [Fault(file=name, message=error.message, code=error.code)]
             continue
         other = taken.setdefault(found.key.id.casefold(), folder)
         if other != folder:
-            faults.append(Fault(file=name, message=f"{other} has the id '{found.key.id}' too"))
+            faults.append(
+                Fault(file=name, message=f"{other} has the id '{found.key.id}' too", code=FaultCode.DUPLICATE_ID)
+            )
         else:
             packages[found.key] = found
     return list(packages.values()), faults
 
 
-def _notes(state: HomeState, root: Path, packages: list[Resolved]) -> Iterator[str]:
+def _notes(state: HomeState, root: Path, packages: list[Resolved]) -> Iterator[Note]:
     for found in packages:
         recorded = state.record.items.get(found.key)
         installed = recorded.version if recorded else None
         if installed not in (None, found.manifest.version):
-            yield f"{found.key.id} is installed in version {installed}; the legacy {found.manifest.version} is left out"
+            message = (
+                f"{found.key.id} is installed in version {installed}; the old {found.manifest.version} is left out"
+            )
+            yield Note(WarningCode.LEFT_OUT, message, found.key)
         if found.name.rpartition("/")[2] != found.key.id:
-            yield f"{found.name} has the id '{found.key.id}', under which it is installed"
+            message = f"{found.name} has the id '{found.key.id}', and is installed under that id"
+            yield Note(WarningCode.ID_AND_NAME, message, found.key)
     if packages:
         ids = ", ".join(sorted(found.key.id for found in packages))
-        yield (
-            f"{root} is left as it is: a gateway started beside it loads these again when they are removed or "
-            f"disabled here: {ids}"
+        yield Note(
+            WarningCode.LEGACY_STAYS,
+            f"{root} is not changed: a gateway that is started beside it still loads from there what you remove or "
+            f"disable later ({ids})",
         )

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.codes import WarningCode
 from reconciler.commands.save import saved_removal
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
+from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.planning.intents import to_remove
 from reconciler.reconcile.home_state import HomeState, listed_by, read_home_state
@@ -36,7 +38,9 @@ def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
         listed = state.file.desired.items if state.file and asked.save else ()
         key = next((item.key for item in listed if item.key.id == asked.item), None)
         inputs = saved_removal(state, key) if key else ()
-        note = f"nothing to remove: {not_installed(state, asked.item, asked.kind)}"
+        note = Note(
+            WarningCode.NOTHING_FOUND, f"nothing to remove: {not_installed(state, asked.item, asked.kind)}", key
+        )
         return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))
     inputs = saved_removal(state, key) if asked.save else ()
     against = listed_by(state, key, saving=asked.save)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.fs import tree
 from reconciler.model.config import JsonObject
@@ -61,7 +62,9 @@ def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, 
     number = kept[-1] if generation is None else generation
     if number not in kept:
         there = ", ".join(map(str, kept))
-        raise InputError(f"no backup of generation {number} is kept of {key.id}; kept are those of {there}")
+        raise InputError(
+            f"no backup of generation {number} is kept of {key.id}; kept are those of {there}", code=ErrorCode.NOT_FOUND
+        )
     found, target = _package(state, key, number)
     paths = frozenset(node.path for node in tree.walk(state.home.backup(key, number)))
     intent = to_restore(intent_of_command(state), replace(target, backup=Backup(number, paths)))
@@ -77,7 +80,7 @@ def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
             return candidate
     missing = "" if key else f", and {not_installed(state, text, None)}"
     message = f"no backup of '{text}' is kept{missing}"
-    raise InputError(message, advice="policy.backups says how many are kept of each item")
+    raise InputError(message, advice="policy.backups says how many are kept of each item", code=ErrorCode.NOT_FOUND)
 
 
 def _described(state: HomeState, key: ItemKey, number: int) -> KeptBackup:

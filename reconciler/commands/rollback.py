@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation
@@ -26,10 +27,13 @@ def propose_rollback(env: Environment, file: Path, *, to: int | None, overwrite:
 def _before(state: HomeState) -> Generation:
     """The list before the current one: repairs make generations too, and they change no list."""
     if state.record.generation == 0:
-        raise InputError("nothing to roll back: this home has no generations yet")
+        raise InputError("nothing to roll back: this home has no generations yet", code=ErrorCode.NOTHING_TO_ROLL_BACK)
     current = read_generation(state.home, state.record.generation)
     for number in range(current.list_of - 1, 0, -1):
         earlier = read_generation(state.home, number)
         if earlier.list != current.list:
             return earlier
-    raise InputError(f"generation {current.list_of} is the current one, and there is none before it")
+    raise InputError(
+        f"generation {current.list_of} is the current one, and there is none before it",
+        code=ErrorCode.NOTHING_TO_ROLL_BACK,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
@@ -31,7 +32,11 @@ def saving_owner(state: HomeState) -> str:
         listed = {item.key for item in state.file.desired.items} if state.file else set()
         if any(item.owner == owner and key not in listed for key, item in state.record.items.items()):
             message = f"{other} speaks for all items without an owner, and would remove what only {state.path} lists"
-            raise RefusedError(message, advice=f"give {state.path} its own 'owner:', or save into that one with -f")
+            raise RefusedError(
+                message,
+                advice=f"give {state.path} its own 'owner:', or save into that one with -f",
+                code=ErrorCode.NOT_SAVED,
+            )
     return owner
 
 
@@ -43,7 +48,7 @@ def check_can_be_kept(state: HomeState, package: Resolved) -> None:
         message = (
             f"{package.name} is in a folder that llamagate itself writes and removes, so it cannot be kept as a source"
         )
-        raise InputError(message, advice="copy it elsewhere first, or leave out --save")
+        raise InputError(message, advice="copy it elsewhere first, or leave out --save", code=ErrorCode.NOT_SAVED)
 
 
 def saved_packages(state: HomeState, packages: Iterable[Resolved]) -> tuple[Input, ...]:
@@ -75,7 +80,11 @@ def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Inpu
     item = state.listed_item(key)
     if state.file is None or item is None:
         advice = "'import --save' lists it, or leave out --save"
-        raise InputError(f"{state.path} does not list {key.id}, so that nothing can be saved there", advice=advice)
+        raise InputError(
+            f"{state.path} does not list {key.id}, so that nothing can be saved there",
+            advice=advice,
+            code=ErrorCode.NOT_SAVED,
+        )
     if item.enabled is enabled:
         return ()
     if isinstance(state.file.entry(key), dict):
@@ -92,7 +101,9 @@ def _with_package(state: HomeState, data: bytes, package: Resolved, source: Sour
     item = state.listed_item(key)
     if item is not None and item.version and not in_range(package.manifest.version, item.version):
         message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
-        raise InputError(message, advice="change its version there first, or leave out --save")
+        raise InputError(
+            message, advice="change its version there first, or leave out --save", code=ErrorCode.NOT_SAVED
+        )
     entry = source.to_document()
     if item is None and isinstance(entry, dict):
         entry = {"source": entry}

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.codes import ErrorCode, WarningCode
 from reconciler.commands.save import saved_switch
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.note import Note
 from reconciler.planning.intents import to_switch
 from reconciler.reconcile.home_state import HomeState, ListedBy, listed_by, read_home_state
 from reconciler.reconcile.intent import intent_of_command
@@ -36,6 +38,7 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
         raise InputError(
             f"{key} has no entry in the registry, and was not installed by us",
             advice="'llamagate sync' registers what is there",
+            code=ErrorCode.NOT_FOUND,
         )
     inputs = saved_switch(state, key, enabled=asked.enabled) if asked.save else ()
     base = replace(intent_of_command(state), notes=tuple(_notes(state, key, enabled=asked.enabled)))
@@ -43,10 +46,11 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
     return propose_intent(state, intent, Parts(inputs=inputs, against=_contradicted(state, key, asked)))
 
 
-def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[str]:
+def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[Note]:
     manifest = None if enabled else state.manifest_of(key)
     if manifest is not None and manifest.builtin:
-        yield f"{key.id} says 'builtin: true' in its manifest: the gateway runs it all the same"
+        message = f"{key.id} says 'builtin: true' in its manifest, so the gateway still runs it"
+        yield Note(WarningCode.BUILTIN_RUNS, message, key)
 
 
 def _contradicted(state: HomeState, key: ItemKey, asked: Switch) -> ListedBy | None:

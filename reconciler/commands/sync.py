@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reconciler.codes import WarningCode
 from reconciler.errors import LlamagateError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
+from reconciler.model.note import Note
 from reconciler.model.observed import Observed, Presence
 from reconciler.model.record import RecordItem, Routes
 from reconciler.observe.kept import lost_copies
@@ -37,7 +39,10 @@ class _Findings:
     targets: dict[ItemKey, Target] = field(default_factory=dict)
     resolved: dict[ItemKey, Resolved] = field(default_factory=dict)
     gone: list[ItemKey] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def left_alone(self, key: ItemKey, why: str) -> None:
+        self.notes.append(Note(WarningCode.LEFT_ALONE, f"the {key} is not changed: {why}", key))
 
 
 def note_restart(env: Environment, file: Path, listener: Listener) -> None:
@@ -65,7 +70,11 @@ def propose_sync_of(state: HomeState) -> Proposal:
     for key in sorted(state.known.union(observed.registry.keys)):
         _judge(state, key, observed, findings)
     findings.notes += [
-        f"{key.id} is gone, but an interrupted update left a copy: 'llamagate import {copy}' brings it back"
+        Note(
+            WarningCode.LEFT_COPY,
+            f"{key.id} is gone, but an interrupted update left a copy: 'llamagate import {copy}' brings it back",
+            key,
+        )
         for key, copy in findings.copies.items()
         if key not in state.present
     ]
@@ -79,7 +88,7 @@ def _judge(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
         is_offered = recorded is None and key in findings.copies  # its entry knows whether it was enabled
         if observed.item(key).presence is Presence.OTHER:
             if recorded is None:  # else it is drift
-                findings.notes.append(f"the {key} is left alone: there is no folder in its place, and gateways skip it")
+                findings.left_alone(key, "it is not a folder, and gateways skip it")
         elif not is_offered:
             findings.gone.append(key)
     elif recorded is None:
@@ -95,7 +104,7 @@ def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
     recorded = state.record.items.get(key)
     rival = findings.ids.setdefault(key.id.casefold(), key)
     if rival != key:
-        findings.notes.append(f"the {key} is left alone: the {rival} has the same id, and a gateway keeps only one")
+        findings.left_alone(key, f"the {rival} has the same id, and a gateway keeps only one")
         return False
     try:
         resolved, target = unmanaged_package(state, key, state.home.item(key), local=_local(recorded, observed))
@@ -103,15 +112,14 @@ def _adopt(state: HomeState, key: ItemKey, observed: Observed, findings: _Findin
         if isinstance(error.__cause__, OSError):
             raise  # that it cannot be read says nothing about the package
         if recorded is None:
-            findings.notes.append(f"the {key} is left alone, it is no valid package: {error.message}")
+            findings.left_alone(key, f"it is not a valid package: {error.message}")
         return False
     if recorded is not None and recorded.version == target.manifest.version:
         return False
     findings.resolved[key], findings.targets[key] = resolved, target
     if target.manifest.name != key.id:
-        findings.notes.append(
-            f"{key.id} has the name '{target.manifest.name}': a gateway looks enablement up by name first"
-        )
+        message = f"{key.id} has the name '{target.manifest.name}': a gateway looks enablement up by name first"
+        findings.notes.append(Note(WarningCode.ID_AND_NAME, message, key))
     return True
 
 

@@ -7,6 +7,7 @@ import math
 import re
 from typing import Final, NoReturn
 
+from reconciler.codes import FaultCode
 from reconciler.documents.text import decoded, position, shown
 from reconciler.errors import InputError
 from reconciler.model.config import Json, children
@@ -44,12 +45,14 @@ def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES) -> Json:
     try:
         return _loaded(text)
     except json.JSONDecodeError as error:
-        raise InputError.at(f"not valid JSON: {error.msg}", file=name, place=(error.lineno, error.colno)) from error
+        raise InputError.at(
+            f"not valid JSON: {error.msg}", file=name, place=(error.lineno, error.colno), code=FaultCode.SYNTAX
+        ) from error
     except RecursionError as error:
-        raise InputError.at(f"nested deeper than {MAX_DEPTH} levels", file=name) from error
+        raise InputError.at(f"nested deeper than {MAX_DEPTH} levels", file=name, code=FaultCode.SYNTAX) from error
     except _RejectedJsonError as error:
         at = next((match.start() for match in _WORD.finditer(text) if match["word"] == error.word), 0)
-        raise InputError.at(str(error), file=name, place=position(text, at)) from error
+        raise InputError.at(str(error), file=name, place=position(text, at), code=FaultCode.SYNTAX) from error
     except _DuplicateKeyError as error:
         raise _duplicate(text, name) from error
 
@@ -102,8 +105,8 @@ def _duplicate(text: str, name: str) -> InputError:
             first = objects[-1].setdefault(key, start)
             if first != start:
                 message = f"duplicate key {shown(key)}; the first is in line {position(text, first)[0]}"
-                return InputError.at(message, file=name, place=position(text, start))
-    return InputError.at("duplicate key", file=name)
+                return InputError.at(message, file=name, place=position(text, start), code=FaultCode.SYNTAX)
+    return InputError.at("duplicate key", file=name, code=FaultCode.SYNTAX)
 
 
 def _is_deep(value: Json) -> bool:

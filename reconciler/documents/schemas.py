@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.codes import FaultCode
 from reconciler.documents.acceptance import Test, UnknownKeywordError, acceptor, compiled
 from reconciler.documents.schema_messages import Failure, messages_of, unknown_field
 from reconciler.documents.yaml import text as yaml_text
@@ -22,7 +23,7 @@ from reconciler.model.config import Json, JsonObject, has_more_than
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-    from reconciler.documents.yaml.places import Path
+    from reconciler.documents.yaml.places import Path, Problem
 
 SCHEMA_NAMES: Final = (
     "catalog",
@@ -74,21 +75,22 @@ def schema_faults(found: Mapping[Path, Json], *, data: bytes, file: str) -> tupl
     """
     if has_more_than(MAX_SCHEMA_VALUES, found.values()):
         place = next(iter(found))
-        return _located([(place, f"more than {MAX_SCHEMA_VALUES} values in JSON Schemas")], data, file)
+        problem = (place, f"more than {MAX_SCHEMA_VALUES} values in JSON Schemas", FaultCode.INVALID_VALUE)
+        return _located([problem], data, file)
     return _located(_schema_problems(found), data, file)
 
 
-def _schema_problems(found: Mapping[Path, Json]) -> Iterator[tuple[Path, str]]:
+def _schema_problems(found: Mapping[Path, Json]) -> Iterator[Problem]:
     for place, value in found.items():
         try:
-            yield from (((*place, *path), message) for path, message in _problems(_meta_validator(), value))
+            yield from (((*place, *path), message, code) for path, message, code in _problems(_meta_validator(), value))
         except RecursionError:
-            yield place, "this JSON Schema is nested too deep"
+            yield place, "this JSON Schema is nested too deep", FaultCode.INVALID_VALUE
 
 
-def _located(problems: Iterable[tuple[Path, str]], data: bytes, file: str) -> tuple[Fault, ...]:
+def _located(problems: Iterable[Problem], data: bytes, file: str) -> tuple[Fault, ...]:
     """The first ``MAX_FAULTS`` different ones, in the order of the text; what comes behind is not looked for."""
-    found: dict[tuple[Path, str], None] = {}
+    found: dict[Problem, None] = {}
     for problem in problems:
         found[problem] = None
         if len(found) == MAX_FAULTS:
@@ -174,17 +176,23 @@ def _additional(validator: Any, rule: Any, value: Json, schema: Mapping[str, Any
             yield from validator.descend(value[key], rule, path=key)  # type: ignore[call-overload,index]
 
 
+_CODES: Final = {
+    "additionalProperties": FaultCode.UNKNOWN_KEY,
+    "required": FaultCode.MISSING_KEY,
+    "type": FaultCode.WRONG_TYPE,
+}
 _KEYWORDS: Final = {"pattern": _pattern, "additionalProperties": _additional}
 
 
-def _problems(validator: Any, value: Json) -> Iterator[tuple[Path, str]]:
+def _problems(validator: Any, value: Json) -> Iterator[Problem]:
     """Each place in ``value`` that is wrong and what to say about it."""
     for error in validator.iter_errors(value):
         path = tuple(error.absolute_path)
         if "propertyNames" in list(error.absolute_schema_path)[-2:-1]:
             path = (*path, error.instance)
             if error.validator == "enum":  # the fields that go with this one of several forms
-                yield path, unknown_field(error.instance, error.validator_value)
+                yield path, unknown_field(error.instance, error.validator_value), FaultCode.UNKNOWN_KEY
                 continue
         failure = Failure(path, error.instance, error.validator, error.validator_value, error.schema)
-        yield from messages_of(failure)
+        code = _CODES.get(error.validator, FaultCode.INVALID_VALUE)
+        yield from ((place, message, code) for place, message in messages_of(failure))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.codes import FaultCode
 from reconciler.errors import InputError
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -14,18 +15,23 @@ def decoded(data: bytes, *, name: str, max_bytes: int) -> str:
     Raises ``InputError`` with the place in the file ``name``.
     """
     if len(data) > max_bytes:
-        raise InputError.at(f"larger than {max_bytes / 2**20:g} MiB", file=name)
+        raise InputError.at(f"larger than {max_bytes / 2**20:g} MiB", file=name, code=FaultCode.SYNTAX)
     if data.startswith(_UTF16_MARKS):
-        raise InputError.at("this is UTF-16; save it as UTF-8", file=name, place=(1, 1))
+        raise InputError.at("this is UTF-16; save it as UTF-8", file=name, place=(1, 1), code=FaultCode.SYNTAX)
     if b"\0" in data:
         before = data[: data.index(0)].decode("utf-8-sig", "replace")
-        raise InputError.at("a NUL byte; save the file as UTF-8 text", file=name, place=position(before, len(before)))
+        raise InputError.at(
+            "a NUL byte; save the file as UTF-8 text",
+            file=name,
+            place=position(before, len(before)),
+            code=FaultCode.SYNTAX,
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8-sig", "replace")
         message = f"byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise InputError.at(message, file=name, place=position(before, len(before))) from error
+        raise InputError.at(message, file=name, place=position(before, len(before)), code=FaultCode.SYNTAX) from error
 
 
 def position(text: str, index: int) -> tuple[int, int]:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import LlamagateError
 
 
 class RunError(LlamagateError):
     """A workflow that the host runs failed. Nothing is the matter with the home."""
 
-    code = "run"
+    code = ErrorCode.RUN
 
 
 class RunInputError(RunError):
     """What the caller of a workflow sent does not fit it."""
 
-    code = "run-input"
+    code = ErrorCode.RUN_INPUT
 
 
 class RunTimeoutError(RunError):
     """A workflow, or the model that it asked, took longer than it may."""
 
-    code = "run-timeout"
+    code = ErrorCode.RUN_TIMEOUT
 
 
 class ModelError(RunError):
     """The model server could not be reached, or did not answer as it should."""
 
-    code = "model"
+    code = ErrorCode.MODEL
     advice = "look at the model server, and at --llm-url"

@@ -63,5 +63,5 @@ def _tell(runtime: Runtime, plan: Plan, what: str) -> None:
 def _lines(plan: Plan) -> Iterator[str]:
     for action in plan.actions:
         yield f"{action.action} {action.key}" + (f" ({'; '.join(action.reasons)})" if action.reasons else "")
-    yield from plan.warnings
+    yield from map(str, plan.warnings)
     yield from (refusal.message for refusal in plan.refusals)

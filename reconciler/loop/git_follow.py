@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import tree
 from reconciler.fs.descriptor import READ_FOLDER, opened
@@ -79,22 +80,26 @@ class Follower:
     def _newest(self) -> str:
         commit = self.repository.refs().resolve(self.branch.ref)
         if commit is None:
-            raise InputError(f"{self.branch.url} has no branch, tag or commit '{self.branch.ref}'")
+            raise InputError(
+                f"{self.branch.url} has no branch, tag or commit '{self.branch.ref}'", code=ErrorCode.NOT_FOUND
+            )
         return commit
 
     def _check_descends(self, commit: str) -> None:
         if not self.last or self.branch.allow_rewind or self.repository.is_ancestor(self.last, commit):
             return
         message = f"{self.branch.url}: {commit}, now {self.branch.ref}, does not descend from {self.last}, taken last"
-        raise RefusedError(message, advice="find out who rewrote the history; --allow-rewind takes it as it is")
+        raise RefusedError(
+            message, advice="find out who rewrote the history; --allow-rewind takes it as it is", code=ErrorCode.REWOUND
+        )
 
 
 def following(branch: Branch, home: Home, variables: Mapping[str, str], *, last: str = "") -> Follower:
     """Ready to follow ``branch``. Nothing is asked yet. ``InputError`` where git is not given such a url or ref."""
     if problem := ref_problem(branch.ref):
-        raise InputError(f"--ref {branch.ref!r}: {problem}")
+        raise InputError(f"--ref {branch.ref!r}: {problem}", code=ErrorCode.USAGE)
     if branch.signers is not None and not branch.signers.is_file():
-        raise InputError(f"{branch.signers}: there is no such file of allowed signers")
+        raise InputError(f"{branch.signers}: there is no such file of allowed signers", code=ErrorCode.NOT_FOUND)
     rules = SourceRules(local_git=True)  # the person who starts the watcher named the repository
     context = SourceContext(home=home, base=Path(), variables=variables, rules=rules, limits=_LIMITS)
     fetching = Fetching(auth=Auth(AuthKind.HEADER_ENV, branch.header_env) if branch.header_env else None)

@@ -48,7 +48,7 @@ def news(tried: Tried, attempt: Attempt, last: Attempt | None, said: Said) -> It
     elif result is Result.UNCHANGED and last is not None and last.result not in (result, Result.APPLIED):
         message = f"as the input says again (generation {attempt.generation})"
         yield Event("Recovered", message, generation=attempt.generation)
-    yield from (Event("Notice", warning) for warning in (tried.outcome.warnings if tried.outcome else ()))
+    yield from (Event("Notice", str(warning)) for warning in (tried.outcome.warnings if tried.outcome else ()))
     lines = _of_gateway(tried)
     if tried.reload and (lines != said.gateway or tried.done is not None):
         yield from (Event("Gateway", line, str(tried.reload.state)) for line in lines)

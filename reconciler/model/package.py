@@ -10,6 +10,7 @@ from typing import Final
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest, tree_digest
 from reconciler.model.ids import Kind
+from reconciler.model.note import Note
 
 EXTENSION_MANIFEST: Final = "manifest.yaml"
 EXTENSION_PACKAGING: Final = "extension.yaml"
@@ -79,7 +80,7 @@ class Package:
     manifest: Manifest
     document: JsonObject
     files: tuple[FileEntry, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
     @property
     def tree(self) -> Digest:

@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from reconciler.codes import RefusalCode
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey
+from reconciler.model.note import Note
 from reconciler.model.record import RecordedFile, RecordItem
 
 
@@ -53,7 +55,7 @@ class Refusal:
     """Why the plan must not be applied. ``code`` is for scripts, ``message`` says what to do."""
 
     key: ItemKey
-    code: str
+    code: RefusalCode
     message: str
 
     def to_document(self) -> JsonObject:
@@ -103,7 +105,7 @@ class Plan:
     actions: tuple[Action, ...] = ()
     drift: tuple[Drift, ...] = ()
     refusals: tuple[Refusal, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     rebuilds_registry: bool = False
 
     @property
@@ -119,7 +121,7 @@ class Plan:
             "actions": [action.to_document() for action in self.actions],
             "drift": [drift.to_document() for drift in self.drift],
             "refusals": [refusal.to_document() for refusal in self.refusals],
-            "warnings": list(self.warnings),
+            "warnings": [note.to_document() for note in self.warnings],
         }
 
     def fingerprint(self) -> Digest:

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, NoReturn
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError
 from reconciler.model.package import MANIFESTS
 
@@ -22,7 +23,7 @@ def legacy_packages(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         message = "there is no such folder; name the folder 'extensions' from which the gateway was started"
-        raise InputError.at(message, file=folder)
+        raise InputError.at(message, file=folder, code=ErrorCode.NOT_FOUND)
     return sorted(_search(folder))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError, RefusedError
 from reconciler.model.digest import CHECKSUMS_FILE
 from reconciler.model.ids import MAX_PATH_BYTES, is_ignored
@@ -34,12 +35,21 @@ def verify(content: Content, *, name: str) -> None:
     listed = _listed(read(content, CHECKSUMS_FILE), file=f"{name}/{CHECKSUMS_FILE}")
     differ = sorted(path for path in hashes.keys() | listed.keys() if hashes.get(path) != listed.get(path))
     faults = [
-        Fault(file=f"{name}/{_named(path)}", message=_difference(hashes.get(path), listed.get(path)))
+        Fault(
+            file=f"{name}/{_named(path)}",
+            message=_difference(hashes.get(path), listed.get(path)),
+            code=ErrorCode.CHECKSUM_MISMATCH,
+        )
         for path in differ[:MAX_FAULTS]
     ]
     if faults:
         advice = f"get the package again, or delete {CHECKSUMS_FILE} if you changed it yourself"
-        raise RefusedError(f"{name} does not match its {CHECKSUMS_FILE}", faults=faults, advice=advice)
+        raise RefusedError(
+            f"{name} does not match its {CHECKSUMS_FILE}",
+            faults=faults,
+            advice=advice,
+            code=ErrorCode.CHECKSUM_MISMATCH,
+        )
 
 
 @dataclass(frozen=True, slots=True)

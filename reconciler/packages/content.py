@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from reconciler.codes import FaultCode
 from reconciler.errors import Fault, InputError
 from reconciler.model.package import FileEntry, Package
 
@@ -70,7 +71,7 @@ def executables_of(content: Content) -> frozenset[str]:
 def refusal(name: str, rule: str, *, entry: str | None = None, advice: str) -> InputError:
     """The error for the package that messages call ``name``: one line that says where, what and what to do."""
     where = name if entry is None else f"{name}: entry {shown(entry)}"
-    fault = Fault(message=rule, file=name, path=None if entry is None else shown(entry))
+    fault = Fault(message=rule, code=FaultCode.PACKAGE_RULE, file=name, path=None if entry is None else shown(entry))
     return InputError(f"{where}: {rule}; {advice}", faults=[fault])
 
 

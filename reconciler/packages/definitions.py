@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.fs.descriptor import READ, READ_FOLDER, opened
 from reconciler.fs.tree import Stamp, stamp_of
@@ -120,4 +121,4 @@ def _faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", code=ErrorCode.UNREADABLE) from error

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from reconciler.codes import FaultCode, WarningCode
 from reconciler.documents import schemas
 from reconciler.documents.schema_messages import BOOLEAN_WORDS
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.ids import Kind, id_problem
+from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.model.note import Note
 from reconciler.model.package import (
     EXTENSION_MANIFEST,
     EXTENSION_PACKAGING,
@@ -39,7 +41,7 @@ class _ManifestReader:
         self.name = name
         self.sizes = {entry.path: entry.size for entry in content.files}
         self.faults: list[Fault] = []
-        self.warnings: list[str] = [f"{name}: {note}" for note in content.notes]
+        self.warnings = [Note(WarningCode.IGNORED_FILES, f"{name}: {note}") for note in content.notes]
         self._bytes = 0
 
     def document(self, path: str, schema: str | Callable[[JsonObject], str]) -> JsonObject:
@@ -51,7 +53,7 @@ class _ManifestReader:
         try:
             value = yaml_text.load(data, name=file, text_keys=_TEXT_KEYS)
         except InputError as error:
-            self.faults += error.faults or [Fault(message=error.message, file=file)]
+            self.faults += error.faults or [Fault(message=error.message, code=error.code, file=file)]
             return {}
         if isinstance(value, dict):
             self._accept_gateway_booleans(value, file)
@@ -69,9 +71,9 @@ class _ManifestReader:
 
     def fault(self, path: str, place: yaml_text.Path, message: str) -> None:
         """Add a fault at ``place`` in the document ``path``, which could be read."""
-        self.add_faults(path, [(place, message)])
+        self.add_faults(path, [(place, message, FaultCode.PACKAGE_RULE)])
 
-    def add_faults(self, path: str, found: Sequence[tuple[yaml_text.Path, str]]) -> None:
+    def add_faults(self, path: str, found: Sequence[tuple[yaml_text.Path, str, FaultCode]]) -> None:
         """Add several, the first ``MAX_FAULTS`` of them."""
         if found:
             data = read(self.content, path)
@@ -84,7 +86,7 @@ class _ManifestReader:
         self._bytes += self.sizes[path]
         if self._bytes > MAX_YAML_BYTES:
             message = f"with this file, the YAML of the package has more than {MAX_YAML_BYTES / 2**20:g} MiB"
-            self.faults.append(Fault(message=message, file=file))
+            self.faults.append(Fault(message=message, code=FaultCode.PACKAGE_RULE, file=file))
         return self._bytes <= MAX_YAML_BYTES
 
     def _accept_gateway_booleans(self, document: JsonObject, file: str) -> None:
@@ -94,7 +96,8 @@ class _ManifestReader:
                 word = holder.get(key)
                 if isinstance(word, str) and word.lower() in BOOLEAN_WORDS:
                     holder[key] = BOOLEAN_WORDS[word.lower()]
-                    self.warnings.append(f"{file}: '{key}: {word}' is read as {str(holder[key]).lower()}; write that")
+                    message = f"{file}: '{key}: {word}' is read as {str(holder[key]).lower()}; write that"
+                    self.warnings.append(Note(WarningCode.BOOLEAN_WORD, message))
 
 
 def _own_schemas(document: JsonObject) -> Iterator[tuple[yaml_text.Path, Json]]:
@@ -137,7 +140,7 @@ def _read_extension(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
         return _manifest(reader, Kind.EXTENSION, document, packaging, Dialect.GATEWAY, EXTENSION_MANIFEST), document
     if EXTENSION_PACKAGING not in reader.sizes:
         wanted = f"{EXTENSION_MANIFEST}, {EXTENSION_PACKAGING} or {MODULE_MANIFEST}"
-        raise InputError.at(f"there is no {wanted} at its top level", file=reader.name)
+        raise InputError.at(f"there is no {wanted} at its top level", file=reader.name, code=FaultCode.PACKAGE_RULE)
     document = reader.document(EXTENSION_PACKAGING, _extension_schema)
     dialect = _extension_dialect(document)
     if dialect is None and document:
@@ -163,7 +166,7 @@ def _read_module(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
     for other in (EXTENSION_MANIFEST, EXTENSION_PACKAGING):
         if other in reader.sizes:
             message = f"it holds both {MODULE_MANIFEST} and {other}; a package is a module or an extension"
-            raise InputError.at(message, file=reader.name)
+            raise InputError.at(message, file=reader.name, code=FaultCode.PACKAGE_RULE)
     document = reader.document(MODULE_MANIFEST, _module_schema)
     packaging = reader.document_if_there(MODULE_PACKAGING, "module-packaging")
     dialect = Dialect.TASK if _is_task_module(document) else Dialect.GATEWAY
@@ -189,7 +192,7 @@ def _manifest(
         reader.fault(*place, f"the id {item_id!r}: {problem}")
     if item_id != name:
         differ = f"id '{item_id}' and name '{name}' differ; the gateway looks enablement up by name first"
-        reader.warnings.append(f"{reader.name}: {differ}")
+        reader.warnings.append(Note(WarningCode.ID_AND_NAME, f"{reader.name}: {differ}", ItemKey(kind, item_id)))
     enabled = packaging.get("enabled_default", document.get("enabled_default", document.get("enabled", True)))
     return Manifest(
         kind=kind,
@@ -220,7 +223,7 @@ def _required(reader: _ManifestReader, document: JsonObject) -> tuple[str, ...]:
         if "/" not in reference and not reference.endswith((".yaml", ".yml")):
             required |= {reference} - set(bundled.values())
         elif reference not in bundled:
-            missing.append((place, f"the package holds no extension {shown(reference)}"))
+            missing.append((place, f"the package holds no extension {shown(reference)}", FaultCode.PACKAGE_RULE))
     reader.add_faults(MODULE_MANIFEST, missing)
     return tuple(sorted(required))
 

@@ -9,6 +9,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.desired import DEFAULT_OWNER, Policy
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
+from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.model.source import Source
 
@@ -124,4 +125,4 @@ class Intent:
     scope: frozenset[ItemKey] | None = None
     pause: Pause = field(default_factory=Pause)
     others: tuple[Manifest, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler.model.ids import ItemKey
+from reconciler.model.note import Note
 from reconciler.model.record import Record, RecordItem
 from reconciler.planning.intent import Allowances, Intent, Pause, Rules, Target
 
@@ -60,7 +61,7 @@ def to_restore(base: Intent, target: Target) -> Intent:
     )
 
 
-def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], notes: Iterable[str]) -> Intent:
+def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], notes: Iterable[Note]) -> Intent:
     """Take ``found`` into the record as it is on disk, and forget what is ``gone`` from there.
 
     Nothing is healed or refused: the disk decides.
@@ -83,7 +84,7 @@ def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], note
 
 
 def to_migrate(
-    base: Intent, found: Iterable[Target], notes: Iterable[str], *, claims: frozenset[str] = frozenset()
+    base: Intent, found: Iterable[Target], notes: Iterable[Note], *, claims: frozenset[str] = frozenset()
 ) -> Intent:
     """Install legacy packages that are not installed yet; ``claims`` are the ids that an earlier migration brought."""
     rules = replace(base.rules, allowances=Allowances(take_over=claims))

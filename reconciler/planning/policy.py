@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Final
 
+from reconciler.codes import RefusalCode
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import Observed, Presence
 from reconciler.model.plan import Refusal
@@ -33,14 +34,14 @@ def ownership(target: Target, before: ItemBefore, intent: Intent, *, same: bool)
 def _unowned(key: ItemKey, what: str, intent: Intent) -> Refusal:
     command = f"apply --take-over {key.id}" if intent.speaker.owner is not None else f"llamagate remove {key.id}"
     does = "replaces it" if intent.speaker.owner is not None else "clears the way"
-    return Refusal(key=key, code="unowned", message=f"{what}; '{command}' {does} after a backup")
+    return Refusal(key=key, code=RefusalCode.UNOWNED, message=f"{what}; '{command}' {does} after a backup")
 
 
 def conflict(key: ItemKey, path: str) -> Refusal:
     message = (
         f"{path} was changed here and is changed by the package too; --overwrite takes the package's after a backup"
     )
-    return Refusal(key=key, code="conflict", message=message)
+    return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
 
 
 def downgrade(target: Target, before: ItemBefore, intent: Intent) -> Refusal | None:
@@ -50,7 +51,7 @@ def downgrade(target: Target, before: ItemBefore, intent: Intent) -> Refusal | N
     if not is_older(version, than=before.version):
         return None
     message = f"version {version} is older than the installed {before.version}; --allow-downgrade permits it"
-    return Refusal(key=target.key, code="downgrade", message=message)
+    return Refusal(key=target.key, code=RefusalCode.DOWNGRADE, message=message)
 
 
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
@@ -66,7 +67,7 @@ def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[R
         others = taken.get(key.id.casefold(), set()) - {key}
         if others:
             message = f"an {min(others)} is installed, and one id can name only one item; remove or rename one of them"
-            yield Refusal(key=key, code="other-kind", message=message)
+            yield Refusal(key=key, code=RefusalCode.OTHER_KIND, message=message)
 
 
 def builtin(target: Target, intent: Intent) -> Refusal | None:
@@ -74,7 +75,9 @@ def builtin(target: Target, intent: Intent) -> Refusal | None:
         return None
     message = "its manifest says 'builtin: true': the gateway forces it on and cannot unload it"
     return Refusal(
-        key=target.key, code="builtin", message=f"{message}; list it under policy.allow_builtin if you want that"
+        key=target.key,
+        code=RefusalCode.BUILTIN,
+        message=f"{message}; list it under policy.allow_builtin if you want that",
     )
 
 
@@ -82,7 +85,7 @@ def not_loadable(target: Target, intent: Intent) -> Refusal | None:
     if target.manifest.loadable or not intent.rules.reload_required:
         return None
     message = "this gateway cannot load a package in the task dialect, and gateway.reload is 'required'"
-    return Refusal(key=target.key, code="not-loadable", message=message)
+    return Refusal(key=target.key, code=RefusalCode.NOT_LOADABLE, message=message)
 
 
 def dependencies(
@@ -96,10 +99,10 @@ def dependencies(
         for need in target.depends_on:
             if need not in there:
                 message = f"it depends on '{need}', which is neither in the file nor installed"
-                yield Refusal(key=key, code="unknown-dependency", message=message)
+                yield Refusal(key=key, code=RefusalCode.UNKNOWN_DEPENDENCY, message=message)
     if cycle:
         path = " → ".join(key.id for key in cycle)
-        yield Refusal(key=cycle[0], code="cycle", message=f"its dependencies form a circle: {path}")
+        yield Refusal(key=cycle[0], code=RefusalCode.CYCLE, message=f"its dependencies form a circle: {path}")
 
 
 def needed(intent: Intent, record: Record) -> Iterable[Refusal]:
@@ -116,7 +119,7 @@ def needed(intent: Intent, record: Record) -> Iterable[Refusal]:
         )
         if users:
             message = f"{', '.join(users)} {'depend' if len(users) > 1 else 'depends'} on it; --force removes it anyway"
-            yield Refusal(key=key, code="needed", message=message)
+            yield Refusal(key=key, code=RefusalCode.NEEDED, message=message)
 
 
 def _uses(item: RecordItem, key: ItemKey, names: Set[str]) -> bool:
@@ -136,7 +139,7 @@ def prune_guard(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterab
         f"{len(pruned)} of {owned} owned items ({names}) would be removed, more than policy.max_prune "
         f"({intent.rules.policy.max_prune}%); --allow-prune permits it"
     )
-    yield Refusal(key=pruned[0], code="prune-guard", message=message)
+    yield Refusal(key=pruned[0], code=RefusalCode.PRUNE_GUARD, message=message)
 
 
 def other_file(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterable[Refusal]:
@@ -149,4 +152,4 @@ def other_file(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterabl
             f"it would be removed, but {before} installed it; give each file its own 'owner:', "
             "or --take-over-all if this file replaces that one"
         )
-        yield Refusal(key=pruned[0], code="other-file", message=message)
+        yield Refusal(key=pruned[0], code=RefusalCode.OTHER_FILE, message=message)

@@ -4,44 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.codes import WarningCode
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.note import Note
 from reconciler.model.observed import Observed
 from reconciler.model.record import Record
 from reconciler.planning.intent import Intent
 from reconciler.planning.verdict import REGISTRY_PATH
 
 
-def warnings(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[str]:
+def warnings(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[Note]:
     """All warnings, in a fixed order. ``removed`` are the items that go."""
     yield from intent.notes
     if observed.corrupt is not None:
-        yield (
-            f"{REGISTRY_PATH} cannot be read ({observed.corrupt}): it is rebuilt from our record and the disk, "
-            "and the broken bytes are kept beside it"
+        yield Note(
+            WarningCode.REGISTRY_REBUILT,
+            f"{REGISTRY_PATH} cannot be read ({observed.corrupt}): it is rebuilt from the record and the disk, "
+            "and the broken file is kept beside it",
         )
     if record.hold is not None and intent.pause.ends:
-        yield f"the watcher is paused ({record.hold.reason}); an apply ends the pause"
+        yield Note(WarningCode.HOLD_ENDS, f"the watcher is paused ({record.hold.reason}); an apply ends the pause")
     if intent.pause.ends and not intent.pause.suspended:
         for one in record.suspensions:
             what = one.item or "everything"
-            yield f"{what} is suspended ({one.reason}): a watcher leaves it alone, an apply does not"
+            message = f"{what} is suspended ({one.reason}): a watcher does not change it, an apply does"
+            yield Note(WarningCode.SUSPENDED, message)
     yield from _what_cannot_run(intent, record, observed, removed)
     if intent.rules.policy.prune == "never" and intent.scope is None and intent.speaker.owner is not None:
         staying = {key.id for key in intent.targets} | intent.pause.suspended
         left = sorted(k.id for k, i in record.items.items() if i.owner == intent.speaker.owner and k.id not in staying)
         if left:
-            yield f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
+            message = f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
+            yield Note(WarningCode.KEPT, message)
 
 
-def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[str]:
+def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[Note]:
     is_needed = any(target.manifest.requires for target in intent.targets.values())
     there = _extensions_there(intent, record, observed, removed) if is_needed else frozenset()
     for key, target in sorted(intent.targets.items()):
         if not target.manifest.loadable:
-            yield f"{key.id} is written in the task dialect: it is installed, but this gateway cannot load it"
+            message = f"{key.id} is written in the task dialect: it is installed, but this gateway cannot load it"
+            yield Note(WarningCode.TASK_DIALECT, message, key)
         for need in target.manifest.requires:
             if need not in there:
-                yield f"{key.id} uses the extension '{need}', which is neither bundled, in the file nor installed"
+                message = f"{key.id} uses the extension '{need}', which is neither bundled, in the file nor installed"
+                yield Note(WarningCode.MISSING_EXTENSION, message, key)
 
 
 def _extensions_there(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from reconciler.codes import FindingCode
 from reconciler.errors import LlamagateError, NotDesiredError
 from reconciler.fs import probe, swap
 from reconciler.gateway.call import Cause
@@ -32,13 +33,13 @@ _SPARE_WATCHES: Final = 100
 class Finding:
     """One finding. A ``problem`` keeps a command or the gateway from working; a ``note`` may be as it should be."""
 
-    code: str
+    code: FindingCode
     level: Level
     message: str
-    mend: str
+    fix: str
 
     def to_document(self) -> JsonObject:
-        return {"code": self.code, "level": self.level, "message": self.message, "mend": self.mend}
+        return {"code": self.code, "level": self.level, "message": self.message, "fix": self.fix}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,32 +80,32 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
 def _file(state: HomeState) -> Iterator[Finding]:
     error = state.file_error
     if isinstance(error, NotDesiredError):
-        yield _note("gateway-file", error.message, "nothing to do; with -f FILE a command takes another file")
+        yield _note(FindingCode.GATEWAY_FILE, error.message, "nothing to do; with -f FILE a command takes another file")
     elif error is not None:
         yield _unreadable(error)
 
 
 def _unreadable(error: LlamagateError) -> Finding:
-    return _problem("unreadable", error.message, error.advice or "correct what the message names")
+    return _problem(FindingCode.UNREADABLE, error.message, error.advice or "correct what the message names")
 
 
-def _problem(code: str, message: str, mend: str) -> Finding:
-    return Finding(code=code, level="problem", message=message, mend=mend)
+def _problem(code: FindingCode, message: str, fix: str) -> Finding:
+    return Finding(code=code, level="problem", message=message, fix=fix)
 
 
-def _note(code: str, message: str, mend: str) -> Finding:
-    return Finding(code=code, level="note", message=message, mend=mend)
+def _note(code: FindingCode, message: str, fix: str) -> Finding:
+    return Finding(code=code, level="note", message=message, fix=fix)
 
 
 def _home(home: Home) -> Iterator[Finding]:
     if not home.root.is_dir():
-        yield _note("no-home", f"{home.root} is not there yet", "'llamagate apply' makes it")
+        yield _note(FindingCode.NO_HOME, f"{home.root} is not there yet", "'llamagate apply' makes it")
         return
     for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in Kind)):
         if folder.is_dir() and not probe.may_write(folder):
-            yield _problem("not-writable", f"{folder} cannot be written to", f"chown -R \"$USER\" '{folder}'")
+            yield _problem(FindingCode.NOT_WRITABLE, f"{folder} cannot be written to", f"chown -R \"$USER\" '{folder}'")
     if home.ours.is_dir() and probe.everyone_may_write(home.ours):
-        yield _problem("world-writable", f"everyone can write to {home.ours}", f"chmod o-w '{home.ours}'")
+        yield _problem(FindingCode.WORLD_WRITABLE, f"everyone can write to {home.ours}", f"chmod o-w '{home.ours}'")
     for kind in Kind:
         yield from _mounts(home, home.installed(kind))
 
@@ -114,17 +115,19 @@ def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
         return
     if probe.is_mount_point(installed):
         message = f"{installed} is a mount point, so that nothing can be renamed into it from beside it"
-        yield _problem("mount-point", message, f"mount the file system at {installed.parent} instead")
+        yield _problem(FindingCode.MOUNT_POINT, message, f"mount the file system at {installed.parent} instead")
     elif not swap.same_filesystem(home.root, installed):
         message = f"{installed} is on another file system; new trees are staged beside it"
-        yield _note("other-filesystem", message, "nothing to do, as long as there is room on both")
+        yield _note(FindingCode.OTHER_FILESYSTEM, message, "nothing to do, as long as there is room on both")
 
 
 def _interrupted(state: TransactionState) -> Iterator[Finding]:
     if state == "interrupted":
-        yield _problem("interrupted", "a change was interrupted", "llamagate recover")
+        yield _problem(FindingCode.INTERRUPTED, "a change was interrupted", "llamagate recover")
     elif state == "running":
-        yield _note("running", "a change is under way; what follows may be half of it", "look again when it is done")
+        yield _note(
+            FindingCode.RUNNING, "a change is under way; what follows may be half of it", "look again when it is done"
+        )
 
 
 def _programs(env: Environment) -> Iterator[Finding]:
@@ -134,24 +137,28 @@ def _programs(env: Environment) -> Iterator[Finding]:
     others = [str(one.path) for one in found if not one.is_ours]
     if ours is not None and others:
         message = f"'llamagate' starts {found[0].path}; {ours} is this program, {', '.join(others)} is another one"
-        yield _note("same-program-name", message, "'lgate' always starts this program")
+        yield _note(FindingCode.SAME_PROGRAM_NAME, message, "'lgate' always starts this program")
 
 
 def _registry(state: HomeState) -> Iterator[Finding]:
     if state.registry_file.corrupt:
         message = f"{state.home.registry} cannot be read: {state.registry_file.corrupt}"
-        yield _problem("registry-corrupt", message, "llamagate sync")
+        yield _problem(FindingCode.REGISTRY_CORRUPT, message, "llamagate sync")
         return
     for entry in state.registry.entries.values():
         key, path = entry.key, str(state.home.item(entry.key))
         if key not in state.present and not _is_link(state, key):
-            yield _problem("entry-without-folder", f"{key} is registered, but not installed", "llamagate sync")
+            yield _problem(
+                FindingCode.ENTRY_WITHOUT_FOLDER, f"{key} is registered, but not installed", "llamagate sync"
+            )
         elif key in state.present and entry.source_path != path:
             message = f"{key} is registered at {entry.source_path}, and is at {path}"
-            yield _problem("moved", message, "llamagate sync")
+            yield _problem(FindingCode.MOVED, message, "llamagate sync")
         if entry.extra:
             message = f"{key}: the registry holds unknown fields ({', '.join(sorted(entry.extra))})"
-            yield _note("unknown-fields", message, "nothing to do; the gateway's own tool drops them when it writes")
+            yield _note(
+                FindingCode.UNKNOWN_FIELDS, message, "nothing to do; the gateway's own tool drops them when it writes"
+            )
 
 
 def _is_link(state: HomeState, key: ItemKey) -> bool:
@@ -166,18 +173,22 @@ def _folders(state: HomeState) -> Iterator[Finding]:
         rival = ids.setdefault(key.id.casefold(), key)
         if rival != key:
             message = f"{key} has the same id as {rival}, and a gateway keeps only one"
-            yield _problem("same-id", message, f"'llamagate remove {key}' keeps a backup")
+            yield _problem(FindingCode.SAME_ID, message, f"'llamagate remove {key}' keeps a backup")
         elif entry is None and not state.registry_file.corrupt:
-            yield _problem("folder-without-entry", f"{key} is installed, but not registered", "llamagate sync")
+            yield _problem(
+                FindingCode.FOLDER_WITHOUT_ENTRY, f"{key} is installed, but not registered", "llamagate sync"
+            )
         manifest = state.manifest_of(key)
         if manifest is None:
-            mend = f"'llamagate validate {state.home.item(key)}' says why"
-            yield _problem("no-package", f"{key} is no valid package", mend)
+            fix = f"'llamagate validate {state.home.item(key)}' says why"
+            yield _problem(FindingCode.NO_PACKAGE, f"{key} is no valid package", fix)
         elif manifest.name != key.id:
             message = f"{key} has the name '{manifest.name}': a gateway looks enablement up by name first"
-            yield _note("id-and-name", message, "give the package one name for both")
+            yield _note(FindingCode.ID_AND_NAME, message, "give the package one name for both")
         if key not in state.record.items and entry is not None:
-            yield _note("unmanaged", f"{key} was installed by something else", "llamagate sync, to keep watch over it")
+            yield _note(
+                FindingCode.UNMANAGED, f"{key} was installed by something else", "llamagate sync, to keep watch over it"
+            )
 
 
 def _strange_names(state: HomeState) -> Iterator[Finding]:
@@ -186,25 +197,27 @@ def _strange_names(state: HomeState) -> Iterator[Finding]:
         for path in sorted(installed.iterdir()) if installed.is_dir() else ():
             if path.is_symlink():
                 message = f"{path} is a link, which gateways skip"
-                yield _problem("link", message, "move what it leads to there")
+                yield _problem(FindingCode.LINK, message, "move what it leads to there")
             elif path.is_dir() and id_problem(path.name) and path.name != "backups":
                 message = f"{path} is no item's name, but a gateway loads a manifest in it all the same"
-                yield _problem("strange-name", message, "move it out of there")
+                yield _problem(FindingCode.STRANGE_NAME, message, "move it out of there")
 
 
 def _copies(state: HomeState) -> Iterator[Finding]:
     for key, copy in lost_copies(state.home).items():
         message = f"an update of {key} by the gateway's own tool left a copy at {copy}"
-        mend = f"rm -r '{copy}'" if key in state.present else f"llamagate import '{copy}'"
-        yield (_note if key in state.present else _problem)("left-copy", message, mend)
+        fix = f"rm -r '{copy}'" if key in state.present else f"llamagate import '{copy}'"
+        yield (_note if key in state.present else _problem)(FindingCode.LEFT_COPY, message, fix)
 
 
 def _hold(state: HomeState) -> Iterator[Finding]:
     if state.record.hold is not None:
-        yield _note("hold", f"the watcher leaves things alone: {state.record.hold.reason}", "llamagate resume")
+        yield _note(
+            FindingCode.HOLD, f"the watcher leaves things alone: {state.record.hold.reason}", "llamagate resume"
+        )
     for one in state.record.suspensions:
         message = f"the watcher leaves {one.item or 'everything'} alone: {one.reason}"
-        yield _note("suspended", message, f"llamagate resume {one.item}".rstrip())
+        yield _note(FindingCode.SUSPENDED, message, f"llamagate resume {one.item}".rstrip())
 
 
 def _gateway(state: HomeState) -> Iterator[Finding]:
@@ -214,25 +227,29 @@ def _gateway(state: HomeState) -> Iterator[Finding]:
     found = look_at(gateway, state.record, state.registry)
     if found.state is Cause.UNREACHABLE:
         message = f"no gateway answers at {gateway.url}"
-        yield _note("gateway", message, "start it, or set gateway.url; it reads what is installed when it starts")
+        yield _note(
+            FindingCode.GATEWAY, message, "start it, or set gateway.url; it reads what is installed when it starts"
+        )
     elif found.state is Cause.NO_EXTENSIONS:
         message = f"the gateway at {gateway.url} has no extensions: gateways from version 0.11 on do not load them"
-        yield _note("gateway-without-extensions", message, "run 'llamagate serve' to serve what is installed")
+        yield _note(FindingCode.GATEWAY_WITHOUT_EXTENSIONS, message, "run 'llamagate serve' to serve what is installed")
     elif found.state is Cause.KEY_REFUSED:
-        yield _problem("gateway-key", f"the gateway at {gateway.url}: {found.notes[0]}", "set the key and look again")
+        yield _problem(
+            FindingCode.GATEWAY_KEY, f"the gateway at {gateway.url}: {found.notes[0]}", "set the key and look again"
+        )
     else:
         repair = (
             "restart the gateway" if found.state == "RestartNeeded" else "llamagate apply; else restart the gateway"
         )
         for note in found.notes:
-            yield _problem("not-served", f"the gateway at {gateway.url}: {note}", repair)
+            yield _problem(FindingCode.NOT_SERVED, f"the gateway at {gateway.url}: {note}", repair)
 
 
 def _watches(state: HomeState) -> Iterator[Finding]:
     limit, needed = probe.max_watches(), 3 * len(state.present) + _SPARE_WATCHES
     if limit is not None and limit < needed:
         message = f"this system watches {limit} folders at most, and a watcher may want {needed}"
-        yield _note("watch-limit", message, f"sysctl fs.inotify.max_user_watches={2 * needed}")
+        yield _note(FindingCode.WATCH_LIMIT, message, f"sysctl fs.inotify.max_user_watches={2 * needed}")
 
 
 def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
@@ -240,7 +257,7 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
     try:
         packages = legacy_packages(folder) if folder.is_dir() else []
     except LlamagateError as error:
-        yield _problem("unreadable", error.message, f"chown -R \"$USER\" '{folder}'")
+        yield _problem(FindingCode.UNREADABLE, error.message, f"chown -R \"$USER\" '{folder}'")
         return
     for package in packages:
         found = next((one for kind in Kind if (one := manifest_at(package, kind, package.name))), None)
@@ -250,10 +267,12 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
         entry = state.registry.get(key)
         if key not in state.present:
             message = f"{package} is loaded by a gateway that is started here, and is not installed"
-            yield _note("legacy", message, f"llamagate migrate {folder}")
+            yield _note(FindingCode.LEGACY, message, f"llamagate migrate {folder}")
         elif entry is not None and not entry.enabled:
             message = f"{key} is disabled, but a gateway that is started here loads {package} instead"
-            yield _problem("legacy-shadow", message, f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'")
+            yield _problem(
+                FindingCode.LEGACY_SHADOW, message, f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'"
+            )
 
 
 _CHECKS: Final[tuple[Callable[[HomeState], Iterator[Finding]], ...]] = (

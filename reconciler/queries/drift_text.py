@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import cast
 
+from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, LlamagateError
 from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
@@ -29,7 +30,7 @@ def drift_text(env: Environment, item_id: str) -> str:
     recorded = next((item for key, item in record.items.items() if key.id == item_id), None)
     if recorded is None:
         hint = did_you_mean(item_id, (key.id for key in record.items))
-        raise InputError(f"llamagate has not installed any '{item_id}'{hint}")
+        raise InputError(f"llamagate has not installed any '{item_id}'{hint}", code=ErrorCode.NOT_FOUND)
     observed = observe(home, {recorded.key: recorded}, read_registry(home).registry, {}, corrupt=None)
     drift = drift_of(recorded, observed, Policy(mutable=()), str(home.root))
     paths = {path for row in drift for path in (recorded.files if row.path == "." else [row.path])}

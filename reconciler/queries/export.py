@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, LlamagateError, telling
 from reconciler.fs import durable
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.note import Note
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
@@ -44,13 +46,13 @@ class Exported:
         }
 
 
-def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path) -> tuple[list[Exported], list[str]]:
+def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path) -> tuple[list[Exported], list[Note]]:
     """Write the package of one item to ``out``, all of it or nothing, and say what else there is to know.
 
     ``StorageError`` where that cannot be.
     """
 
-    def read() -> tuple[ItemKey, OpenPackage, list[str]]:
+    def read() -> tuple[ItemKey, OpenPackage, list[Note]]:
         state = read_home_state(env, file)
         key = must_find(state, text, kind)
         return key, _package(state, key), [*state.file_warnings]
@@ -59,17 +61,17 @@ def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path
     return [_write(key, opened, out)], notes
 
 
-def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exported], list[str]]:
+def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exported], list[Note]]:
     """Write every item's package into ``folder``; what has none is said, and left out."""
 
-    def read() -> tuple[list[tuple[ItemKey, OpenPackage]], list[str]]:
+    def read() -> tuple[list[tuple[ItemKey, OpenPackage]], list[Note]]:
         state = read_home_state(env, file)
         found, notes = [], [*state.file_warnings]
         for key in sorted(state.present):
             try:
                 found.append((key, _package(state, key)))
             except LlamagateError as error:
-                notes.append(f"{key} is left out: {error.message}")
+                notes.append(Note(WarningCode.LEFT_OUT, f"{key} is left out: {error.message}", key))
         return found, notes
 
     found, notes = steadily(Home(env.home), read)
@@ -100,17 +102,17 @@ def _package(state: HomeState, key: ItemKey) -> OpenPackage:
             return state.store.open_recorded(recorded)
         except LlamagateError as error:
             message = f"the package of {key.id} is neither in the cache nor, unchanged, at {recorded.source}"
-            raise InputError(message, advice="import it again") from error
+            raise InputError(message, advice="import it again", code=ErrorCode.NOT_FOUND) from error
     if key not in state.present:
         message = f"{key.id} is in the registry, but its folder is missing"
-        raise InputError(message, advice="'llamagate sync' fixes this")
+        raise InputError(message, advice="'llamagate sync' fixes this", code=ErrorCode.NOT_FOUND)
     found, _ = unmanaged_package(state, key, state.home.item(key))
     return state.store.open(found)
 
 
 def _write(key: ItemKey, opened: OpenPackage, out: Path) -> Exported:
     if out.exists() and not out.is_file():
-        raise InputError(f"{out} is no regular file; name another one")
+        raise InputError(f"{out} is no regular file; name another one", code=ErrorCode.EXISTS)
     with telling(f"{out} was not written"), durable.new_file(out) as stream:
         pack(with_checksums(opened.content), stream)
     return Exported(key=key, version=opened.package.manifest.version, tree=opened.package.tree, path=out)

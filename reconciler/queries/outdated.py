@@ -119,6 +119,6 @@ def _notes(item: DesiredItem, remote: Remote, entry: LockItem | None) -> tuple[s
         return ("not locked yet",)
     try:
         notes = remote.confirm(item, Offer.of(entry))
-        return tuple(note.removeprefix(f"{item.key.id}: ") for note in notes)
+        return tuple(note.message.removeprefix(f"{item.key.id}: ") for note in notes)
     except RefusedError as error:
         return (error.message,)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError
 from reconciler.model.desired import Limits
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.note import Note
 from reconciler.model.package import Dialect, Package
 from reconciler.model.record import Record
 from reconciler.model.source import Source
@@ -23,14 +25,16 @@ class Checked:
     """What was found to be good, a line each, and what was strange about it."""
 
     lines: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
 
 def validate_package(env: Environment, path: Path) -> Checked:
     """Read the package at ``path`` as an apply would."""
     if not path.exists():
         raise InputError(
-            f"{path}: there is no such package", faults=[Fault(file=str(path), message="it does not exist")]
+            f"{path}: there is no such package",
+            faults=[Fault(file=str(path), message="it does not exist", code=ErrorCode.NOT_FOUND)],
+            code=ErrorCode.NOT_FOUND,
         )
     store, kind = PackageStore(home=Home(env.home), limits=Limits()), Source.from_document(str(path)).kind
     package = store.read(Source(kind, str(path.absolute())), name=str(path)).package

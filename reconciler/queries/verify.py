@@ -12,6 +12,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.generation import Unreadable
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
+from reconciler.model.note import Note
 from reconciler.model.plan import Drift
 from reconciler.observe.home import observe
 from reconciler.planning.verdict import drift_of
@@ -31,7 +32,7 @@ class Verified:
     files: int
     drift: tuple[Drift, ...]
     damaged: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
     @property
     def is_good(self) -> bool:

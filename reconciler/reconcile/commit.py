@@ -12,6 +12,7 @@ from reconciler.model.generation import generation_of
 from reconciler.model.ids import ItemKey
 from reconciler.model.journal import Journal
 from reconciler.model.listener import Progress
+from reconciler.model.note import Note
 from reconciler.model.plan import Action
 from reconciler.model.record import Record, RecordedFile
 from reconciler.model.registry import Registry, registry_time
@@ -23,7 +24,7 @@ from reconciler.store.state_files import generation_bytes, record_bytes
 from reconciler.store.write import write_record
 
 
-def commit(proposal: Proposal, progress: Progress) -> list[str]:
+def commit(proposal: Proposal, progress: Progress) -> list[Note]:
     """The transaction; or, where only the record changes, that. Returns warnings.
 
     ``InputChangedError`` where an input is no longer what the plan was made from; then nothing was changed. That is

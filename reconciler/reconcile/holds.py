@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler.codes import WarningCode
 from reconciler.model.digest import Digest
+from reconciler.model.note import Note
 from reconciler.model.record import Record
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.proposal import Proposal
@@ -36,8 +38,13 @@ def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
         before,
         targets={key: target for key, target in before.targets.items() if key.id not in items},
         pause=replace(before.pause, suspended=frozenset(items)),
-        notes=(*before.notes, *(f"{item} is left as it is: {reason}" for item, reason in sorted(items.items()))),
+        notes=(*before.notes, *_left_alone(items)),
     )
     plan = make_plan(intent, proposal.state.record, proposal.observed)
     plan = replace(plan, warnings=plan.warnings + proposal.parts.warnings)
     return replace(proposal, intent=intent, plan=plan)
+
+
+def _left_alone(items: Mapping[str, str]) -> Iterator[Note]:
+    for item, reason in sorted(items.items()):
+        yield Note(WarningCode.LEFT_ALONE, f"{item} is not changed: {reason}")

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from reconciler.codes import WarningCode
 from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
 from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
+from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
@@ -65,13 +67,15 @@ class HomeState:
         return frozenset((*self.record.items, *self.present, *self.registry.keys))
 
     @property
-    def file_warnings(self) -> tuple[str, ...]:
+    def file_warnings(self) -> tuple[Note, ...]:
         """Why the file at hand is not used, and that the defaults are; nothing where it is used or there is none."""
         if self.file_error is None:
             return ()
         if isinstance(self.file_error, NotDesiredError):
-            return (f"{self.file_error.message}; the default policy applies",)
-        return (f"{self.path} cannot be used ({_first_fault(self.file_error)}); the default policy applies",)
+            what = self.file_error.message
+        else:
+            what = f"{self.path} cannot be used ({_first_fault(self.file_error)})"
+        return (Note(WarningCode.FILE_UNUSABLE, f"{what}; the default policy applies"),)
 
     def without_gateway(self) -> HomeState:
         """For a pass after which no gateway is notified."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.ids import ItemKey
@@ -49,7 +50,12 @@ def _target(state: HomeState, file: DesiredFile, item: DesiredItem, found: Resol
     missing = unset_variables(state, item.config)
     if missing:
         place = (*place_of(item.key), "config")
-        faults = [file.fault((*place, *at), f"the environment variable {name} is not set") for at, name in missing]
-        raise InputError(str(faults[0]), faults=faults, advice="set it, or take it out of the config")
+        faults = [
+            file.fault((*place, *at), f"the environment variable {name} is not set", ErrorCode.NOT_SET)
+            for at, name in missing
+        ]
+        raise InputError(
+            str(faults[0]), faults=faults, advice="set it, or take it out of the config", code=ErrorCode.NOT_SET
+        )
     target = target_for(state, found, item.config)
     return replace(target, owner=file.desired.owner, enabled=item.enabled, depends_on=item.depends_on)

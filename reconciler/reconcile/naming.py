@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, NotDesiredError
 from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.record import Record
@@ -16,7 +17,9 @@ def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
     known = {item.key.id for item in file.desired.items}
     unknown = sorted(named - known)
     if unknown:
-        raise InputError(f"{file.path} lists no item '{unknown[0]}'{did_you_mean(unknown[0], known)}")
+        raise InputError(
+            f"{file.path} lists no item '{unknown[0]}'{did_you_mean(unknown[0], known)}", code=ErrorCode.NOT_FOUND
+        )
 
 
 def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
@@ -25,7 +28,9 @@ def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
     named = [key for key in known if key.id == text] or [key for key in known if _name(state, key) == text]
     if len(named) > 1:
         candidates = ", ".join(str(key) for key in named)
-        raise InputError(f"'{text}' may be any of: {candidates}", advice="name the type and the id")
+        raise InputError(
+            f"'{text}' may be any of: {candidates}", advice="name the type and the id", code=ErrorCode.AMBIGUOUS
+        )
     return named[0] if named else None
 
 
@@ -33,7 +38,7 @@ def must_find(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
     """``find``; ``InputError`` with the nearest id where there is no such item."""
     key = find(state, text, kind)
     if key is None:
-        raise InputError(not_installed(state, text, kind))
+        raise InputError(not_installed(state, text, kind), code=ErrorCode.NOT_FOUND)
     return key
 
 
@@ -61,4 +66,6 @@ def check_known(item: str, record: Record, file: Path) -> None:
     except LlamagateError:
         return  # it may be listed there
     if item not in known:
-        raise InputError(f"no item '{item}' is installed or desired{did_you_mean(item, known)}")
+        raise InputError(
+            f"no item '{item}' is installed or desired{did_you_mean(item, known)}", code=ErrorCode.NOT_FOUND
+        )

@@ -9,6 +9,7 @@ from reconciler.apply.recovery import Recovered
 from reconciler.errors import LlamagateError, NotReloadedError, RolledBackError
 from reconciler.gateway.call import Cause
 from reconciler.model.config import JsonObject
+from reconciler.model.note import Note
 from reconciler.model.plan import Plan
 from reconciler.reconcile.gateway import Reload
 from reconciler.reconcile.proposal import Proposal
@@ -34,7 +35,7 @@ class Outcome:
 
     proposal: Proposal
     recovered: Recovered
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     reload: Reload | None = None
     gone_back: GoneBack | None = None
 
@@ -73,5 +74,5 @@ class Outcome:
         """The plan's document, with the current generation and the warnings of the change."""
         document = self.plan.to_document()
         document["generation"] = self.generation
-        document["warnings"] = [*self.plan.warnings, *self.warnings]
+        document["warnings"] = [note.to_document() for note in (*self.plan.warnings, *self.warnings)]
         return document

@@ -10,6 +10,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
 from reconciler.model.inputs import Input
+from reconciler.model.note import Note
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Record
@@ -57,9 +58,9 @@ class Parts:
     migrates: bool = False
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Note, ...]:
         """What is strange about the packages that were read."""
-        return tuple(line for one in self.resolved.values() for line in one.notes)
+        return tuple(note for one in self.resolved.values() for note in one.notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from reconciler.codes import WarningCode
 from reconciler.errors import LockStaleError
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.listener import Progress, no_progress
+from reconciler.model.note import Note
 from reconciler.model.observed import Observed
 from reconciler.observe.home import observe, rebuilt_registry
 from reconciler.planning.intent import Intent
@@ -114,10 +116,13 @@ def _holding(state: HomeState, intent: Intent, against: ListedBy | None) -> Inte
     return replace(intent, pause=pause)
 
 
-def _on_hold(state: HomeState, against: ListedBy | None) -> Iterator[str]:
+def _on_hold(state: HomeState, against: ListedBy | None) -> Iterator[Note]:
     if against and against.item is None:
-        yield f"{against.file} may say otherwise; if so, the next apply puts it back"
+        message = f"{against.file} may say otherwise; if so, the next apply puts it back"
+        yield Note(WarningCode.FILE_DISAGREES, message)
     elif against:
         saving = "--save" if against.file == state.path else f"--save with '-f {against.file}'"
-        yield f"{against.file} says otherwise: the next apply puts it back; {saving} keeps it"
-    yield "on hold: a watcher leaves everything alone until its input changes, or until 'llamagate resume'"
+        message = f"{against.file} says otherwise: the next apply puts it back; {saving} keeps it"
+        yield Note(WarningCode.FILE_DISAGREES, message, against.item.key if against.item else None)
+    message = "the watcher is paused until its input changes, or until 'llamagate resume'"
+    yield Note(WarningCode.HOLD_SET, message)

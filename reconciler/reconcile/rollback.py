@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError
 from reconciler.fs import tree
 from reconciler.model.digest import Digest
@@ -61,12 +62,12 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
         missing = unset_variables(state, item.config)
         if missing:
             message = f"{item.key.id} was configured with the environment variable {missing[0][1]}, which is not set"
-            raise InputError(message, advice="set it and run the command again")
+            raise InputError(message, advice="set it and run the command again", code=ErrorCode.NOT_SET)
         kept = kept_package(state, item)
         if kept is None:
             what = f"{item.key.id} {item.version}, whose package in the cache is missing or damaged"
             advice = f"import it again (it came from {item.source}), or go back to another generation"
-            raise InputError(f"generation {number} needs {what}", advice=advice)
+            raise InputError(f"generation {number} needs {what}", advice=advice, code=ErrorCode.NOT_FOUND)
         found, target = kept, target_for(state, kept, item.config)
     return found, replace(target, owner=item.owner, enabled=item.enabled, depends_on=item.depends_on)
 

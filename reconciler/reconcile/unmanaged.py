@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.ids import ItemKey
 from reconciler.model.source import Source, SourceKind
@@ -28,7 +29,10 @@ def unmanaged_package(
     )
     package = state.store.add(content, name=name).package
     if package.manifest.kind is not key.kind:
-        raise InputError(f"it holds an {package.manifest.kind}, and is in the folder of the {key.kind}s")
+        raise InputError(
+            f"it holds an {package.manifest.kind}, and is in the folder of the {key.kind}s",
+            code=ErrorCode.WRONG_PACKAGE,
+        )
     found = package_as_resolved(package, Source(SourceKind.DIR, str(state.home.item(key))), name=name, key=key)
     recorded = state.record.items.get(key)
     target = Target(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.offer import Offer
@@ -24,14 +25,24 @@ def choose(offers: Iterable[Offer], item: DesiredItem) -> Offer:
     if found is not None:
         return found
     if not known:
-        raise InputError(f"{source} has no version of {item_id}", advice="check the id, and what is published there")
+        raise InputError(
+            f"{source} has no version of {item_id}",
+            advice="check the id, and what is published there",
+            code=ErrorCode.NO_VERSION,
+        )
     versions = _shown(known)
     if allowed is None:
-        raise InputError(f"{source} has no release of {item_id}, only {versions}", advice="name one with 'version'")
+        raise InputError(
+            f"{source} has no release of {item_id}, only {versions}",
+            advice="name one with 'version'",
+            code=ErrorCode.NO_VERSION,
+        )
     if any(in_range(offer.version, allowed) for offer in known):
         message = f"every version of {item_id} in the range '{allowed}' was taken back by its publisher"
-        raise InputError(f"{source}: {message}", advice="widen the range")
-    raise InputError(f"{source} has no version of {item_id} in the range '{allowed}'; it has {versions}")
+        raise InputError(f"{source}: {message}", advice="widen the range", code=ErrorCode.NO_VERSION)
+    raise InputError(
+        f"{source} has no version of {item_id} in the range '{allowed}'; it has {versions}", code=ErrorCode.NO_VERSION
+    )
 
 
 def newest_fitting(offers: Iterable[Offer], allowed: str | None) -> Offer | None:

@@ -10,6 +10,7 @@ from reconciler.errors import InputError, LlamagateError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import LockItem
+from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.resolve.choose import choose
 from reconciler.resolve.parallel import side_by_side
@@ -29,7 +30,7 @@ class _Chosen:
     item: DesiredItem
     remote: Remote
     offer: Offer
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def fetch_all(
@@ -102,7 +103,7 @@ def _not_there(chosen: _Chosen, error: LlamagateError) -> LlamagateError:
     if not chosen.offer.is_locked:
         return error
     advice = f"'llamagate lock --upgrade {chosen.item.key.id}' pins what is there now"
-    return InputError(f"{error.message}, which the lock pins", advice=advice)
+    return InputError(f"{error.message}, which the lock pins", advice=advice, code=error.code)
 
 
 def _chosen(remote: Remote, item: DesiredItem, entry: LockItem | None) -> _Chosen:

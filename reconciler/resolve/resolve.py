@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
 from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.environment import Environment
@@ -135,7 +136,9 @@ class Resolver:
         path = self.store.home.cached(entry.tree)
         if self.context.offline and path.exists():
             message = f"{path} is damaged, or was changed: it is not the package that the lock pins"
-            raise RefusedError(message, advice="run it without --offline: the package is fetched again")
+            raise RefusedError(
+                message, advice="run it without --offline: the package is fetched again", code=ErrorCode.PIN_MISMATCH
+            )
 
     def _fetched(self, requests: Sequence[Request]) -> tuple[dict[ItemKey, Resolved], dict[ItemKey, LlamagateError]]:
         if not requests:
@@ -155,12 +158,12 @@ def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> Lla
     faults: list[Fault] = []
     ordered = [(item.key, errors[item.key]) for item in file.desired.items if item.key in errors]
     for key, error in ordered:
-        faults.append(file.fault(place_of(key), error.message))
+        faults.append(file.fault(place_of(key), error.message, error.code))
         faults += [fault for fault in error.faults if fault.line or fault.message not in error.message]
     worst = [error for _, error in ordered if not isinstance(error, UnreachableError)]
     first = (worst or [error for _, error in ordered])[0]
     message = str(faults[0]) if len(errors) == 1 else f"{file.path}: {len(errors)} items cannot be used"
-    return type(first)(message, faults=faults, advice=first.advice)
+    return type(first)(message, faults=faults, advice=first.advice, code=first.code)
 
 
 def resolve_path(path: Path, store: PackageStore, *, name: str) -> Resolved:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import DesiredItem, section_of
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import LockItem, Pin
+from reconciler.model.note import Note
 from reconciler.model.package import Manifest, Package
 from reconciler.model.record import RecordItem
 from reconciler.model.source import Source
@@ -30,7 +32,7 @@ class Resolved:
     name: str
     pin: Pin | None = None
     archive: Digest | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def locked_as(self, source: Source) -> LockItem:
         """The lock's entry, with the source as the file writes it."""
@@ -73,12 +75,17 @@ def check(item: DesiredItem, manifest: Manifest) -> None:
     if manifest.kind is not item.key.kind:
         raise InputError(
             f"{item.source} holds the {manifest.kind} '{manifest.id}', but is listed under "
-            f"'{section_of(item.key.kind)}'; move it to '{section_of(manifest.kind)}'"
+            f"'{section_of(item.key.kind)}'; move it to '{section_of(manifest.kind)}'",
+            code=ErrorCode.WRONG_PACKAGE,
         )
     if manifest.id != item.key.id:
         raise InputError(
             f"the key is '{item.key.id}', but the package in {item.source} has the id '{manifest.id}'; "
-            f"write '{manifest.id}'"
+            f"write '{manifest.id}'",
+            code=ErrorCode.WRONG_PACKAGE,
         )
     if item.version is not None and not in_range(manifest.version, item.version):
-        raise InputError(f"{item.source} holds version {manifest.version}, which is not in the range '{item.version}'")
+        raise InputError(
+            f"{item.source} holds version {manifest.version}, which is not in the range '{item.version}'",
+            code=ErrorCode.NO_VERSION,
+        )

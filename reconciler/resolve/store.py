@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, LlamagateError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
 from reconciler.fs.tree import remove_tree
 from reconciler.model.desired import DesiredItem, Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
+from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.record import RecordItem
 from reconciler.model.source import Source
@@ -72,10 +74,12 @@ class PackageStore:
             return opened
         if found.source.is_pinned:
             message = f"the package from {found.name} is not in the cache any more"
-            raise InputError(message, advice="'llamagate apply' fetches it")
+            raise InputError(message, advice="'llamagate apply' fetches it", code=ErrorCode.NOT_FOUND)
         opened = self.read(found.source, name=found.name)
         if opened.package.tree != found.tree:
-            raise InputError(f"{found.name} changed while it was read; run the command again")
+            raise InputError(
+                f"{found.name} changed while it was read; run the command again", code=ErrorCode.INPUT_CHANGED
+            )
         return opened
 
     def open_recorded(self, recorded: RecordItem) -> OpenPackage:
@@ -160,10 +164,11 @@ def _check_is_offered(item: DesiredItem, offer: Offer, tree: Digest) -> None:
         message = f"{item.source} holds other content ({tree}) than {who} ({offer.tree})"
         accept = f"find out who changed it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
         publisher = "find out who changed it; its publisher has to fix the catalog"
-        raise RefusedError(message, advice=accept if offer.is_locked else publisher)
+        raise RefusedError(message, advice=accept if offer.is_locked else publisher, code=ErrorCode.PIN_MISMATCH)
 
 
-def _other_version(item: DesiredItem, offer: Offer, version: str) -> Iterator[str]:
+def _other_version(item: DesiredItem, offer: Offer, version: str) -> Iterator[Note]:
     if not offer.is_locked and offer.version not in ("", version):
         what = f"the tag {offer.pin.tag}" if offer.pin.tag else offer.pin.url
-        yield f"{item.key.id}: {what} holds version {version} of it, and not {offer.version}"
+        message = f"{item.key.id}: {what} holds version {version} of it, and not {offer.version}"
+        yield Note(WarningCode.OTHER_VERSION, message, item.key)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
@@ -40,5 +41,7 @@ class SourceContext:
         """``InputError`` where ``what`` would have to be fetched, and must not be."""
         if self.offline:
             raise InputError(
-                f"{what} is not in the cache, and --offline forbids to fetch it", advice="run it without --offline once"
+                f"{what} is not in the cache, and --offline forbids to fetch it",
+                advice="run it without --offline once",
+                code=ErrorCode.OFFLINE,
             )

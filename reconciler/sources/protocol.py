@@ -9,6 +9,7 @@ from typing import Protocol
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.digest import Digest
+from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.source import Source
 from reconciler.packages.content import Content
@@ -35,7 +36,7 @@ class Remote(Protocol):
     def holds(self, offer: Offer) -> bool:
         """Whether it can be opened without asking the other side."""
 
-    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
+    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[Note, ...]:
         """``RefusedError`` where the remote has replaced what the lock pins; else what people should know of it."""
 
     def bring(self, offers: Sequence[Offer]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
 
+from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents import schemas
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError, NotDesiredError
@@ -69,9 +70,9 @@ class DesiredFile:
     is_known: bool
     """Whether a full pass has been made over the same text before."""
 
-    def fault(self, place: tuple[str | int, ...], message: str) -> Fault:
+    def fault(self, place: tuple[str | int, ...], message: str, code: ErrorCode | FaultCode) -> Fault:
         """A fault at ``place`` in the file."""
-        return yaml_text.faults_at(self.data, str(self.path), [(place, message)])[0]
+        return yaml_text.faults_at(self.data, str(self.path), [(place, message, code)])[0]
 
     def entry(self, key: ItemKey) -> Json:
         """What it says of an item that it lists, as it is written."""
@@ -110,7 +111,7 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
 def lock_path(desired: Path) -> Path:
     """``llamagate.yaml`` goes with ``llamagate.lock.yaml``; ``InputError`` for a path without a name, such as ``/``."""
     if not desired.name:
-        raise InputError.at("this names no file", file=desired)
+        raise InputError.at("this names no file", file=desired, code=ErrorCode.USAGE)
     return desired.with_name(f"{desired.stem}.lock.yaml")
 
 
@@ -213,7 +214,7 @@ def _conflict(data: bytes, path: Path) -> InputError | None:
     line = data.count(b"\n", 0, match.start()) + 1
     advice = "keep one side of each conflict; 'llamagate lock' adds to the lock what it lacks then"
     message = "a merge left both sides of a conflict here"
-    return InputError.at(message, file=path, place=(line, 1), advice=advice)
+    return InputError.at(message, file=path, place=(line, 1), advice=advice, code=FaultCode.SYNTAX)
 
 
 def _read(path: Path, missing: str) -> bytes:
@@ -221,7 +222,7 @@ def _read(path: Path, missing: str) -> bytes:
         with _told(path):
             return read_start(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise InputError.at(missing, file=path) from error
+        raise InputError.at(missing, file=path, code=ErrorCode.NOT_FOUND) from error
 
 
 @contextmanager
@@ -232,7 +233,7 @@ def _told(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise InputError.at(f"it cannot be read: {error.strerror}", file=path) from error
+        raise InputError.at(f"it cannot be read: {error.strerror}", file=path, code=ErrorCode.UNREADABLE) from error
 
 
 def _check_items(file: DesiredFile) -> None:
@@ -241,13 +242,16 @@ def _check_items(file: DesiredFile) -> None:
     faults = []
     for item in file.desired.items:
         place = place_of(item.key)
-        problem = id_problem(item.key.id)
+        problem, code = id_problem(item.key.id), FaultCode.INVALID_ID
         other = seen.setdefault(item.key.id.casefold(), item.key)
         if other != item.key:
             problem = f"the id is taken by the {other}: ids are unique across both sections, also when case is ignored"
+            code = FaultCode.DUPLICATE_ID
         if problem:
-            faults.append(file.fault(place, problem))
-        faults += [file.fault((*place, *below), what) for below, what in _range_problems(file, item)]
+            faults.append(file.fault(place, problem, code))
+        faults += [
+            file.fault((*place, *below), what, FaultCode.INVALID_RANGE) for below, what in _range_problems(file, item)
+        ]
     if faults:
         raise InputError.of(faults, f"{file.path}: {len(faults)} faults in the desired state")
 
@@ -268,5 +272,11 @@ def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
     for index, item in enumerate(cast(list[JsonObject], document["items"])):
         if item["id"] in seen:
             place, advice = yaml_text.locate(data, ("items", index, "id")), "delete the lock and run 'llamagate lock'"
-            raise InputError.at(f"the id '{item['id']}' is listed twice", file=path, place=place, advice=advice)
+            raise InputError.at(
+                f"the id '{item['id']}' is listed twice",
+                file=path,
+                place=place,
+                advice=advice,
+                code=FaultCode.DUPLICATE_ID,
+            )
         seen.add(item["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import InputError, NewerDocumentError, StorageError
 from reconciler.fs.bounded import read_start
@@ -38,7 +39,9 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
     try:
         return Record.from_document(unseal(data, name=str(home.record), schema=RECORD_SCHEMA)), data
     except InputError as error:
-        raise InputError(error.message, faults=error.faults, advice=error.advice or _WITHOUT_RECORD) from error
+        raise InputError(
+            error.message, faults=error.faults, advice=error.advice or _WITHOUT_RECORD, code=error.code
+        ) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         message = "no version of llamagate wrote it like this"
         raise InputError.at(message, file=home.record, advice=_WITHOUT_RECORD) from error
@@ -77,7 +80,9 @@ def read_generation(home: Home, number: int) -> Generation:
         kept = sorted(_generation_numbers(home))
         there = f"kept are {kept[0]} to {kept[-1]}" if kept else "none is kept"
         raise InputError(
-            f"there is no generation {number}; {there}", advice="'llamagate history' lists them"
+            f"there is no generation {number}; {there}",
+            advice="'llamagate history' lists them",
+            code=ErrorCode.NOT_FOUND,
         ) from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
@@ -110,4 +115,6 @@ def read_registry(home: Home) -> RegistryFile:
         return RegistryFile(registry=Registry(), corrupt=str(error))
     except NewerRegistryError as error:
         advice = "a newer gateway may have written it; update llamagate"
-        raise InputError.at(f"this version cannot read it: {error}", file=home.registry, advice=advice) from error
+        raise InputError.at(
+            f"this version cannot read it: {error}", file=home.registry, advice=advice, code=ErrorCode.NEWER_DOCUMENT
+        ) from error

@@ -35,6 +35,11 @@ def refused(session: Session, *arguments: object) -> list[str]:
     return [f"{refusal['id']} {refusal['code']}" for refusal in plan["refusals"]]
 
 
+def warned(document: Mapping[str, Any]) -> list[str]:
+    """The warnings of a document in short: ``foo yanked``; ``file-unusable`` where it is not about one item."""
+    return [" ".join(filter(None, (warning["id"], warning["code"]))) for warning in document["warnings"]]
+
+
 def _place(fault: Mapping[str, Any]) -> str:
     numbers = [fault["line"], fault["column"]] if fault["line"] is not None else []
     place = ":".join(map(str, [fault["file"], *numbers]))

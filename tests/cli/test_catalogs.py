@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cli.failures import warned
 from tests.cli.parcels import zipped
 from tests.cli.shell import Session, snapshot
 from tests.sources.http_server import HttpServer
@@ -202,7 +203,7 @@ def test_a_locked_yanked_version_still_installs_with_a_warning(session: Session,
     yank(shop, "foo", "1.2.0")
     shutil.rmtree(session.home)
     applied = session.llamagate("apply", "--json").json
-    assert applied["warnings"] == ["foo: version 1.2.0, which the lock pins, was taken back by its publisher"]
+    assert warned(applied) == ["foo yanked"]
     assert session.registered()["foo"]["version"] == "1.2.0"
 
 
@@ -215,7 +216,7 @@ def test_a_version_that_is_not_listed_any_more_installs_with_a_warning(session: 
     (shop / "index.json").write_text(json.dumps(document))
     shutil.rmtree(session.home)
     applied = session.llamagate("apply", "--json").json
-    assert applied["warnings"] == [f"foo: {shop} does not list version 1.2.0 any more, which the lock pins"]
+    assert warned(applied) == ["foo unlisted"]
 
 
 def test_an_index_that_says_other_than_the_archive_is_refused(session: Session, shop: Path) -> None:

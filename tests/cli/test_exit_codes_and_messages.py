@@ -24,7 +24,7 @@ from tests.cli.shell import Session, finished
 
 VERBS_WITH_JSON = ("validate", "lock", "plan", "apply", "status", "list", "recover")
 ERROR_KEYS = ["code", "message", "faults"]
-FAULT_KEYS = ["file", "line", "column", "path", "message"]
+FAULT_KEYS = ["code", "file", "line", "column", "path", "message"]
 
 
 # Help and usage
@@ -95,7 +95,7 @@ def test_words_that_a_verb_does_not_know(session: Session, arguments: list[str])
 @pytest.mark.parametrize("verb", ["plan", "apply", "lock", "validate"])
 def test_a_missing_file_says_how_to_get_one(session: Session, verb: str) -> None:
     failed = failure(session, verb)
-    assert (failed.code, failed.places) == ("malformed", ["llamagate.yaml"])
+    assert (failed.code, failed.places) == ("not-found", ["llamagate.yaml"])
     assert "'llamagate init'" in failed.message
     assert session.llamagate(verb, exits=1).out == ""
 

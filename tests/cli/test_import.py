@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from reconciler.fs import durable
-from tests.cli.failures import failure, refused
+from tests.cli.failures import failure, refused, warned
 from tests.cli.parcels import formed, list_checksums, trees, zipped
 from tests.cli.shell import Session, finished, snapshot
 from tests.support.packages import FORMS, LOADABLE, MODULE
@@ -391,7 +391,7 @@ def test_an_id_that_differs_from_the_name_is_told(session: Session) -> None:
     note = "packages/foo: id 'bar' and name 'foo' differ; the gateway looks enablement up by name first"
     assert f"Warnings\n  {note}\n" in said.out
     session.desired("extensions: {bar: ./packages/foo}\n")
-    assert f"./{note}" in session.plan()["warnings"]
+    assert warned(session.plan()) == ["bar id-and-name"]
     assert set(session.registered()) == {"bar"}
     assert session.installed("bar").is_dir()
 

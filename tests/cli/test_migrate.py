@@ -37,8 +37,8 @@ def test_everything_is_found_but_builtin_and_what_lies_in_packages(legacy: Sessi
     said = legacy.llamagate("migrate").out
     assert sorted(legacy.registered()) == ["four", "one", "three", "two"]
     assert legacy.installed("one", "templates/a.txt").read_text() == "a\n"
-    assert "extensions/Three Folder has the id 'three', under which it is installed" in said
-    assert "loads these again when they are removed or disabled here: four, one, three, two" in said
+    assert "extensions/Three Folder has the id 'three', and is installed under that id" in said
+    assert "(four, one, three, two)" in said
     assert marker(legacy).read_text() == "migration completed"
     assert snapshot(legacy.project / "extensions") == before
 
@@ -64,7 +64,7 @@ def test_what_is_installed_wins(legacy: Session) -> None:
     legacy.package("one", version="2.0.0")
     legacy.llamagate("import", "packages/one")
     said = legacy.llamagate("migrate").out
-    assert "one is installed in version 2.0.0; the legacy 1.0.0 is left out" in said
+    assert "one is installed in version 2.0.0; the old 1.0.0 is left out" in said
     assert legacy.registered()["one"]["version"] == "2.0.0"
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.cli.failures import failure, refused
+from tests.cli.failures import failure, refused, warned
 from tests.cli.parcels import formed, zipped
 from tests.cli.shell import HELD, Session, snapshot
 
@@ -31,7 +31,6 @@ extensions:
 policy:
   backups: 2
 """
-ON_HOLD: Final = "on hold: a watcher leaves everything alone until its input changes, or until 'llamagate resume'"
 
 
 @pytest.fixture
@@ -208,8 +207,7 @@ def test_what_another_owner_installed_is_refused_and_not_written(team: Session) 
     team.write("other.yaml", "apiVersion: llamagate/v1\nowner: other\nextensions: {extra: ./packages/extra}\n")
     team.llamagate("apply", "-f", "other.yaml")
     before = team.everything()
-    said = team.llamagate("import", "packages/extra", "--save", exits=5)
-    assert "extra: it belongs to the owner 'other'" in said.out
+    assert refused(team, "import", "packages/extra", "--save") == ["extra unowned"]
     assert team.everything() == before
 
 
@@ -314,8 +312,7 @@ def test_a_refused_removal_writes_no_file(team: Session) -> None:
     team.edit("llamagate.yaml", "    enabled: true", "    depends_on: [zeta]")
     team.llamagate("apply")
     before = team.everything()
-    said = team.llamagate("remove", "zeta", "--save", exits=5)
-    assert "zeta: alpha depends on it; --force removes it anyway" in said.out
+    assert refused(team, "remove", "zeta", "--save") == ["zeta needed"]
     assert team.everything() == before
 
 
@@ -371,16 +368,16 @@ def test_what_the_file_contradicts_is_done_told_and_held(team: Session, command:
         (team.project / "llamagate.lock.yaml").rename(team.project / "file.lock.yaml")
         team.llamagate("apply", "-f", name)
     verb, _, item = command.partition(" ")
-    said = team.llamagate(verb, archive if verb == "import" else item)
+    done = team.llamagate(verb, archive if verb == "import" else item, "--json").json
+    assert warned(done) == ["alpha file-disagrees", "hold-set"]
     shown = name if at_hand else team.project / name
     flags = "--save" if at_hand else f"--save with '-f {shown}'"
-    assert f"  {shown} says otherwise: the next apply puts it back; {flags} keeps it\n  {ON_HOLD}\n" in said.out
+    assert flags in done["warnings"][0]["message"]
     hold = team.llamagate("status", "--json", "-f", name).json["hold"]
-    assert hold["reason"] == f"'llamagate {verb}' contradicts {shown}"
+    assert f"'llamagate {verb}' contradicts {shown}" in hold["reason"]
     assert text(team) == FILE if at_hand else not (team.project / "llamagate.yaml").exists()
 
-    said = team.llamagate("apply", "-f", name)
-    assert f"the watcher is paused ('llamagate {verb}' contradicts {shown}); an apply ends the pause" in said.out
+    assert warned(team.llamagate("apply", "-f", name, "--json").json) == ["hold-ends"]
     assert_in_sync(team, "-f", name)
     assert team.registered()["alpha"]["version"] == "1.0.0"
     assert team.registered()["alpha"]["enabled"] is True
@@ -393,29 +390,28 @@ def test_what_agrees_with_the_file_or_is_none_of_its_business_is_not_held(team: 
     team.package("alpha", version="1.1.0")  # the file's own source, newer
     if command.startswith("remove"):
         team.llamagate("import", "packages/extra")
-    said = team.llamagate(*command.split())
-    assert "says otherwise" not in said.out
+    assert "file-disagrees" not in str(team.llamagate(*command.split(), "--json").json)
     assert team.llamagate("status", "--json").json["hold"] is None
 
 
 def test_a_dry_run_says_so_too_and_holds_nothing(team: Session) -> None:
     before = team.everything()
-    assert "llamagate.yaml says otherwise" in team.llamagate("remove", "alpha", "--dry-run").out
+    assert warned(team.llamagate("remove", "alpha", "--dry-run", "--json").json) == ["alpha file-disagrees", "hold-set"]
     assert team.everything() == before
 
 
 def test_a_save_into_another_file_than_the_one_that_lists_it_says_where_to_save(team: Session) -> None:
     (team.project / "llamagate.yaml").rename(team.project / "file.yaml")
     team.llamagate("apply", "-f", "file.yaml")
-    said = team.llamagate("remove", "alpha", "--save")
-    assert "file.yaml says otherwise: the next apply puts it back; --save with '-f " in said.out
+    [disagrees, _] = team.llamagate("remove", "alpha", "--save", "--json").json["warnings"]
+    assert disagrees["code"] == "file-disagrees"
+    assert "--save with '-f " in disagrees["message"]
 
 
 def test_what_its_file_no_longer_lists_can_be_removed_without_ado(team: Session) -> None:
     team.write("llamagate.yaml", FILE[: FILE.index("  alpha:")])
     (team.project / "llamagate.yaml").rename(team.project / "file.yaml")
-    said = team.llamagate("remove", "alpha")
-    assert "says otherwise" not in said.out
+    assert warned(team.llamagate("remove", "alpha", "--json").json) == []
     assert team.llamagate("status", "--json").json["hold"] is None
 
 
@@ -469,7 +465,7 @@ def test_two_files_without_an_owner_do_not_save_into_each_others_arms(session: S
     session.desired("extensions: {}\n", name="other.yaml")
     before = session.everything()
     failed = failure(session, "import", "packages/foo", "--save", "-f", "other.yaml", exits=5)
-    assert failed.code == "refused"
+    assert failed.code == "not-saved"
     assert f"{session.project}/llamagate.yaml" in failed.message
     assert "'owner:'" in failed.message
     assert session.everything() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.failures import failure
+from tests.cli.failures import failure, warned
 from tests.cli.shell import Session
 
 
@@ -56,7 +56,7 @@ def test_an_apply_by_hand_does_not_heed_it_and_says_so(pair: Session) -> None:
     pair.package("foo", version="2.0.0")
     said = pair.llamagate("apply", "--json").json
     assert [action["action"] for action in said["actions"]] == ["update"]
-    assert "foo is suspended (a demo at noon): a watcher leaves it alone, an apply does not" in said["warnings"]
+    assert warned(said) == ["suspended"]
     assert len(pair.record()["suspensions"]) == 1
 
 
@@ -64,7 +64,7 @@ def test_doctor_names_what_is_suspended(pair: Session) -> None:
     pair.llamagate("suspend", "foo", "--reason", "a demo")
     pair.llamagate("suspend", "--reason", "freeze")
     findings = pair.llamagate("doctor", "--json").json["findings"]
-    assert [(one["message"], one["mend"]) for one in findings if one["code"] == "suspended"] == [
+    assert [(one["message"], one["fix"]) for one in findings if one["code"] == "suspended"] == [
         ("the watcher leaves everything alone: freeze", "llamagate resume"),
         ("the watcher leaves foo alone: a demo", "llamagate resume foo"),
     ]

@@ -146,4 +146,4 @@ def test_builtin_items_cannot_be_disabled(session: Session) -> None:
     session.desired("policy: {allow_builtin: [foo]}\n")
     session.llamagate("import", "packages/foo")
     said = session.llamagate("disable", "foo")
-    assert "foo says 'builtin: true' in its manifest: the gateway runs it all the same" in said.out
+    assert "foo says 'builtin: true' in its manifest, so the gateway still runs it" in said.out

@@ -130,9 +130,9 @@ def test_what_cannot_be_an_item_is_named_and_left(pair: Session) -> None:
     (pair.base / "outside").mkdir()
     (pair.home / "extensions/installed/linked").symlink_to(pair.base / "outside")
     said = pair.llamagate("sync").out
-    assert "the agentic-module foo is left alone: the extension foo has the same id" in said
-    assert "the extension BAR is left alone: the extension bar has the same id" in said
-    assert "the extension junk is left alone, it is no valid package" in said
+    assert "the agentic-module foo is not changed: the extension foo has the same id" in said
+    assert "the extension BAR is not changed: the extension bar has the same id" in said
+    assert "the extension junk is not changed: it is not a valid package" in said
     assert sorted(pair.registered()) == ["bar", "foo"]
 
 
@@ -153,7 +153,7 @@ def test_of_two_kinds_with_one_id_the_registry_says_which_it_is(pair: Session, k
     register(pair, "twin", kind=kind)
     files = installed(pair)
     said = pair.llamagate("sync").out
-    assert f"the {other} twin is left alone: the {kind} twin has the same id, and a gateway keeps only one" in said
+    assert f"the {other} twin is not changed: the {kind} twin has the same id, and a gateway keeps only one" in said
     assert pair.registered()["twin"]["type"] == kind
     assert installed(pair) == files
     before = pair.everything()
@@ -164,7 +164,7 @@ def test_of_two_kinds_with_one_id_the_registry_says_which_it_is(pair: Session, k
 def test_of_two_ids_that_differ_by_case_and_that_nobody_knows_one_is_taken(pair: Session) -> None:
     lay(pair, "twin")
     lay(pair, "Twin")
-    assert "the extension twin is left alone: the extension Twin has the same id" in pair.llamagate("sync").out
+    assert "the extension twin is not changed: the extension Twin has the same id" in pair.llamagate("sync").out
     assert sorted(pair.registered()) == ["Twin", "bar", "foo"]
     before = pair.everything()
     pair.llamagate("sync")
@@ -185,7 +185,7 @@ def test_what_took_the_id_of_an_item_that_is_gone_is_found_at_once(pair: Session
     ("item", "told"),
     [
         ("bar", "bar: its folder was replaced by a link or another kind of file"),
-        ("linked", "the extension linked is left alone: there is no folder in its place, and gateways skip it"),
+        ("linked", "the extension linked is not changed: it is not a folder, and gateways skip it"),
     ],
     ids=["ours", "of others"],
 )

@@ -1,4 +1,4 @@
-"""``verify`` reads everything again; ``doctor`` says what is wrong and what mends it."""
+"""``verify`` reads everything again; ``doctor`` says what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def test_doctor_before_anything_is_installed(session: Session) -> None:
     assert codes(session, exits=0) == ["no-home"]
 
 
-def test_each_problem_is_mended_by_what_doctor_says(pair: Session) -> None:
+def test_each_problem_is_fixed_by_what_doctor_says(pair: Session) -> None:
     entries = json.loads(pair.registry.read_bytes())
     pair.registry.write_text(json.dumps([{**entries[1], "source_path": "/old/place"}, {**entries[0], "id": "ghost"}]))
     found = pair.llamagate("doctor", "--json", exits=1).json["findings"]
     assert sorted(row["code"] for row in found) == ["entry-without-folder", "folder-without-entry", "moved"]
-    assert {row["mend"] for row in found} == {"llamagate sync"}
+    assert {row["fix"] for row in found} == {"llamagate sync"}
     pair.llamagate("sync")
     assert codes(pair, exits=0) == []
 
@@ -99,7 +99,7 @@ def test_doctor_after_a_crash_and_with_a_corrupt_registry(pair: Session) -> None
     pair.package("foo", version="2.0.0")
     interrupt_apply(pair)
     first = pair.llamagate("doctor", "--json", exits=1).json["findings"][0]
-    assert (first["level"], first["mend"]) == ("problem", "llamagate recover")
+    assert (first["level"], first["fix"]) == ("problem", "llamagate recover")
     pair.llamagate("recover")
     pair.registry.write_text("[")
     assert "registry-corrupt" in codes(pair, exits=1)
@@ -161,7 +161,7 @@ def test_doctor_of_two_items_with_one_id_advises_what_helps(pair: Session) -> No
     (found,) = pair.llamagate("doctor", "--json", exits=1).json["findings"]
     assert found["code"] == "same-id"
     assert found["message"] == "agentic-module foo has the same id as extension foo, and a gateway keeps only one"
-    assert found["mend"] == "'llamagate remove agentic-module foo' keeps a backup"
+    assert found["fix"] == "'llamagate remove agentic-module foo' keeps a backup"
     pair.llamagate("remove", "agentic-module", "foo")
     assert pair.registered()["foo"]["type"] == "extension"
     assert codes(pair, exits=0) == []

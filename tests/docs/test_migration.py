@@ -107,7 +107,7 @@ def test_the_legacy_folder_is_migrated_and_then_emptied(folder: Path) -> None:
     migrated, moved = _run(folder, "migrate", "move")
     assert "Dry run: 2 to install. Run it without --dry-run to do it." in migrated
     assert "Applied as generation 2: 2 installed." in migrated
-    assert "extensions/team/notes has the id 'meeting-notes', under which it is installed" in migrated
+    assert "extensions/team/notes has the id 'meeting-notes', and is installed under that id" in migrated
     assert "ticket-triage-api" not in migrated
     assert (folder / "home" / ".migration_complete").read_text() == "migration completed"
     assert "No changes: everything is as the file says (generation 2)." in moved

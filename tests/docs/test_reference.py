@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from reconciler.cli.verbs import VERBS
-from tests.conftest import PROJECT
-from tests.docs.pages import chapter, page, rows
+from tests.docs.pages import page, rows
 from tests.docs.reference import COMMAND, REFERENCE, reference
 
 
@@ -20,18 +17,3 @@ def test_the_tables_of_commands_name_every_verb_once() -> None:
     tables = page("commands.md").partition("## ")[0]
     named = [name for row in rows(tables) for name in re.findall(r"`([a-z]+)", row[0])]
     assert sorted(named) == sorted(VERBS)
-
-
-@pytest.mark.parametrize(
-    ("title", "source", "pattern"),
-    [
-        ("Refusals", "reconciler/planning/policy.py", r'code="([a-z-]+)"'),
-        ("Findings of doctor", "reconciler/queries/doctor.py", r'(?:_problem|_note)\)?\("([a-z-]+)"'),
-    ],
-    ids=["refusals", "findings"],
-)
-def test_every_code_for_scripts_is_explained(title: str, source: str, pattern: str) -> None:
-    text = chapter(page("commands.md"), title)
-    explained = [code for row in rows(text) for code in re.findall(r"`([a-z-]+)`", row[0])]
-    used = set(re.findall(pattern, (PROJECT / source).read_text("utf-8")))
-    assert sorted(explained) == sorted(used)

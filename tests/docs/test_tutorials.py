@@ -59,7 +59,7 @@ def test_the_first_extension(tmp_path: Path, free_port: int) -> None:
 
 def test_a_team_with_gitops(tmp_path: Path) -> None:
     said = run(PAGES[1], tmp_path)
-    assert "on hold" in said["hold"]
+    assert "the watcher is paused" in said["hold"]
     assert len(re.findall(r"^ +[1-4]  2", said["resume"], re.MULTILINE)) == 4
     assert [path.name for path in tmp_path.iterdir()] == [".venv"]
 

@@ -97,7 +97,7 @@ def test_history_that_was_rewritten_is_refused(session: Session, origin: Origin)
         "rewrote the history; --allow-rewind takes it as it is\n"
     )
     assert version(session) == "1.1.0"
-    assert condition(session, "Stalled") == ("True", "Refused")
+    assert condition(session, "Stalled") == ("True", "Rewound")
     follow(session, origin, exits=5)  # it is remembered
     follow(session, origin, "--allow-rewind")
     assert version(session) == "1.0.0"

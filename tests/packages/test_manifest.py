@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.codes import WarningCode
 from reconciler.errors import ExitCode, InputError, LlamagateError, RefusedError
 from reconciler.model.desired import Limits
-from reconciler.model.ids import Kind
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.note import Note
 from reconciler.model.package import Dialect, Manifest, Package
 from reconciler.packages.folder import open_folder
 from reconciler.packages.manifest import read_package
@@ -294,21 +296,25 @@ def test_a_module_requires_what_it_does_not_bring() -> None:
 # --- what is only strange --------------------------------------------------------------------------------------------
 
 
+def told(found: Package) -> list[tuple[str, str]]:
+    return [(note.code, note.message) for note in found.warnings]
+
+
 @pytest.mark.parametrize("word", ["yes", "On", "y"])
 def test_words_that_the_gateway_takes_for_true(word: str) -> None:
     found = package({"manifest.yaml": f"{GATEWAY}builtin: {word}\n"})
     assert found.manifest.builtin
-    assert found.warnings == (f"p/manifest.yaml: 'builtin: {word}' is read as true; write that",)
+    assert told(found) == [("boolean-word", f"p/manifest.yaml: 'builtin: {word}' is read as true; write that")]
 
 
 def test_words_for_booleans_in_every_place() -> None:
     more = "inputs: [{id: x, type: string, required: no}]\nendpoints: [{path: /x, method: GET, requires_auth: off}]\n"
     found = package({"manifest.yaml": GATEWAY + more, "extension.yaml": "autostart: yes\n"})
-    assert found.warnings == (
-        "p/manifest.yaml: 'required: no' is read as false; write that",
-        "p/manifest.yaml: 'requires_auth: off' is read as false; write that",
-        "p/extension.yaml: 'autostart: yes' is read as true; write that",
-    )
+    assert told(found) == [
+        ("boolean-word", "p/manifest.yaml: 'required: no' is read as false; write that"),
+        ("boolean-word", "p/manifest.yaml: 'requires_auth: off' is read as false; write that"),
+        ("boolean-word", "p/extension.yaml: 'autostart: yes' is read as true; write that"),
+    ]
 
 
 @pytest.mark.parametrize("word", ["true", "True", "false"])
@@ -319,12 +325,13 @@ def test_booleans_are_not_strange(word: str) -> None:
 def test_an_id_that_is_not_the_name() -> None:
     found = package({"manifest.yaml": GATEWAY, "extension.yaml": "id: b\n"})
     assert found.manifest.id == "b"
-    assert found.warnings == ("p: id 'b' and name 'a' differ; the gateway looks enablement up by name first",)
+    text = "p: id 'b' and name 'a' differ; the gateway looks enablement up by name first"
+    assert found.warnings == (Note(WarningCode.ID_AND_NAME, text, ItemKey(Kind.EXTENSION, "b")),)
 
 
 def test_what_was_left_out_is_passed_on() -> None:
     content = MemoryContent({"manifest.yaml": GATEWAY}, notes=(".DS_Store is ignored",))
-    assert read_package(content, name="p").warnings == ("p: .DS_Store is ignored",)
+    assert told(read_package(content, name="p")) == [("ignored-files", "p: .DS_Store is ignored")]
 
 
 def test_versions_and_names_stay_text() -> None:

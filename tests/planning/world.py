@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from reconciler.codes import WarningCode
 from reconciler.model.desired import DEFAULT_OWNER, Policy
 from reconciler.model.digest import tree_digest
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.note import Note
 from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence
 from reconciler.model.package import Dialect, Manifest
 from reconciler.model.plan import Action, Plan
@@ -137,7 +139,7 @@ def said(plan: Plan) -> dict[str, list[str]]:
         "actions": [f"{action.action} {action.key.id}: {'; '.join(action.reasons)}" for action in plan.actions],
         "drift": [f"{row.key.id}: {row.path} {row.change}" for row in plan.drift],
         "refusals": [f"{refusal.key.id}: {refusal.code}: {refusal.message}" for refusal in plan.refusals],
-        "warnings": list(plan.warnings),
+        "warnings": [str(warning) for warning in plan.warnings],
     }
     return {part: lines for part, lines in rows.items() if lines}
 
@@ -199,13 +201,14 @@ def _of_command(given: Notation) -> Intent:
             base = replace(base, others=tuple(modules))
             return verbs.to_remove(base, key(about), force=options.get("force", False))
         return verbs.to_switch(base, key(about), enabled=verb == "enable")
+    notes = [Note(WarningCode.LEFT_OUT, "a note")]
     wanted = [_from_package(key(name), item or {}, record, owner) for name, item in about.items()]
     return {
         "import": lambda: verbs.to_import(base, wanted[0], _as_record(record), **{**_CAREFUL, **options}),
         "roll back": lambda: verbs.to_roll_back(base, wanted, _as_record(record), number=3, overwrite=False),
         "restore": lambda: verbs.to_restore(base, replace(wanted[0], backup=Backup(5, frozenset(wanted[0].files)))),
-        "sync": lambda: verbs.to_sync(base, wanted, map(key, options.get("gone", [])), ["a note"]),
-        "migrate": lambda: verbs.to_migrate(base, wanted, ["a note"]),
+        "sync": lambda: verbs.to_sync(base, wanted, map(key, options.get("gone", [])), notes),
+        "migrate": lambda: verbs.to_migrate(base, wanted, notes),
     }[verb]()
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from typing import Final
 
 from reconciler.cli.ui.style import PLAIN, Style
+from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, LlamagateError
 from reconciler.model.config import JsonObject
 
@@ -58,12 +59,12 @@ def _width(text: str) -> int:
 def error_document(error: LlamagateError) -> JsonObject:
     """The document of ``--json`` for a failure."""
     message = f"{error.message}; {error.advice}" if error.advice else error.message
-    parts = ("file", "line", "column", "path", "message")
+    parts = ("code", "file", "line", "column", "path", "message")
     return failure_document(
         error.code, message, *({part: getattr(fault, part) for part in parts} for fault in error.faults)
     )
 
 
-def failure_document(code: str, message: str, *faults: JsonObject) -> JsonObject:
+def failure_document(code: ErrorCode, message: str, *faults: JsonObject) -> JsonObject:
     """The document of whatever failed."""
     return {"error": {"code": code, "message": message, "faults": [*faults]}}

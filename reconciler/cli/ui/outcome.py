@@ -12,7 +12,7 @@ from reconciler.reconcile.outcome import Outcome
 def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FILE) -> int:
     """Say what was done, or why nothing was; the exit code."""
     for warning in done.warnings:
-        terminal.notice(warning)
+        terminal.notice(str(warning))
     for reload in (done.reload, done.gone_back.reload if done.gone_back else None):
         for line in (reload.message, *reload.notes) if reload else ():
             terminal.notice(line)

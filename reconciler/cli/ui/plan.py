@@ -64,7 +64,7 @@ def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording
         "\n".join(_actions(plan.actions, style, "" if done else wording.would)),
         _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
         render_refusals(plan, style),
-        _section("Warnings", list(plan.warnings), "yellow", style),
+        _section("Warnings", [str(warning) for warning in plan.warnings], "yellow", style),
         style.paint(_summary(plan, wording, done=done), "bold"),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -72,7 +72,9 @@ def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording
 
 def render_refusals(plan: Plan, style: Style = PLAIN) -> str:
     """Why the plan is not applied."""
-    return _section("Refused", [f"{refusal.key.id}: {refusal.message}" for refusal in plan.refusals], "red", style)
+    return _section(
+        "Refused", [f"{refusal.key.id}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals], "red", style
+    )
 
 
 def _actions(actions: Sequence[Action], style: Style, would: str) -> Iterator[str]:

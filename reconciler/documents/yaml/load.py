@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import yaml
 
+from reconciler.codes import FaultCode
 from reconciler.documents.text import decoded, position, shown
 from reconciler.documents.yaml.hints import SYNTAX, lines_of
-from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, events, fault_at, locate, position_of
+from reconciler.documents.yaml.places import MAX_DEPTH, Path, events, fault_at, locate, position_of
 from reconciler.errors import InputError
 from reconciler.model.config import Json
 
@@ -61,7 +62,7 @@ def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = froz
     except yaml.MarkedYAMLError as error:
         message, mark = _problem(error)
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        fault = fault_at(lines_of(text), name, place, "", message)
+        fault = fault_at(lines_of(text), name, place, ((), message, FaultCode.SYNTAX))
         raise InputError.of([fault], "") from error
     except yaml.YAMLError as error:
         raise _control_character(text, name) from error
@@ -80,7 +81,9 @@ def _problem(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
 def _control_character(text: str, name: str) -> InputError:
     match = re.search(_CONTROL, text)
     start = match.start() if match else 0
-    return InputError.at(f"control character {shown(text[start])}", file=name, place=position(text, start))
+    return InputError.at(
+        f"control character {shown(text[start])}", file=name, place=position(text, start), code=FaultCode.SYNTAX
+    )
 
 
 class _Builder:
@@ -114,12 +117,12 @@ class _Builder:
             try:
                 handlers[event.__class__](event)
             except _RejectedYamlError as problem:
-                place, path = position_of(event), dotted(self._path())
-                fault = fault_at(lines_of(text), self._name, place, path, str(problem))
+                wrong = (self._path(), str(problem), FaultCode.SYNTAX)
+                fault = fault_at(lines_of(text), self._name, position_of(event), wrong)
                 raise InputError.of([fault], "") from None
         if event.__class__ is not yaml.StreamEndEvent:
             message = f"more than {MAX_EVENTS} keys and values"
-            raise InputError.at(message, file=self._name, place=position_of(event))
+            raise InputError.at(message, file=self._name, place=position_of(event), code=FaultCode.SYNTAX)
         return self._documents[0] if self._documents else None
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:

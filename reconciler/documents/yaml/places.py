@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 import yaml
 
+from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents.text import shown
 from reconciler.documents.yaml.hints import Said, hint_for, lines_of
 from reconciler.errors import Fault
@@ -18,6 +20,9 @@ Path: TypeAlias = tuple[str | int, ...]
 
 Position: TypeAlias = tuple[int, int]
 """Line and column, both from 1."""
+
+Problem: TypeAlias = tuple[Path, str, ErrorCode | FaultCode]
+"""Where something is wrong, what, and its code."""
 
 MAX_DEPTH: Final = 64
 """Levels of nesting that a document may have; the parser itself knows no bound."""
@@ -61,21 +66,22 @@ def locate_all(data: bytes, paths: Iterable[Path]) -> Mapping[Path, Position]:
     return {path: _nearest(found, path) for path in wanted}
 
 
-def faults_at(data: bytes, file: str, found: Sequence[tuple[Path, str]]) -> list[Fault]:
+def faults_at(data: bytes, file: str, found: Sequence[Problem]) -> list[Fault]:
     """What is wrong at places of the document ``data``, in the order given, with line, column and the line's text."""
-    positions = locate_all(data, [path for path, _ in found]) if found else {}
+    positions = locate_all(data, [path for path, _, _ in found]) if found else {}
     lines = lines_of(data.decode("utf-8-sig", "replace")) if found else []
-    return [fault_at(lines, file, positions[path], dotted(path), message) for path, message in found]
+    return [fault_at(lines, file, positions[problem[0]], problem) for problem in found]
 
 
-def fault_at(lines: Sequence[str], file: str, position: Position, path: str, message: str) -> Fault:
-    """What is wrong at ``position``; where it is a common mistake, with what to write instead."""
-    line, column = position
+def fault_at(lines: Sequence[str], file: str, position: Position, problem: Problem) -> Fault:
+    """The ``problem`` at ``position``; where it is a common mistake, with what to write instead."""
+    (line, column), (place, message, code) = position, problem
+    path = dotted(place)
+    fault = Fault(message=message, code=code, file=file, line=line, column=column, path=path or None)
     if line > len(lines):
-        return Fault(message=message, file=file, line=line, column=column, path=path or None)
+        return fault
     hint = hint_for(Said(message, path, lines, line - 1, column - 1))
-    text = lines[line - 1]
-    return Fault(message=hint.message, file=file, line=line, column=hint.column + 1, path=path or None, source=text)
+    return replace(fault, message=hint.message, column=hint.column + 1, source=lines[line - 1])
 
 
 def _nearest(found: Mapping[Path, Position], path: Path) -> Position:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote, unquote
 
+from reconciler.codes import FaultCode
 from reconciler.documents import json_text, schemas
 from reconciler.errors import Fault, InputError
 from reconciler.fs.bounded import read_start
@@ -22,7 +23,10 @@ def read_index(data: bytes, *, name: str) -> Catalog:
     value = json_text.load(data, name=name, max_bytes=MAX_INDEX_BYTES)
     schemas.check(value, "catalog", data=data, file=name, what="catalog")
     document = cast(JsonObject, value)
-    faults = [Fault(file=name, path=place, message=message) for place, message in _problems(document)]
+    faults = [
+        Fault(file=name, path=place, message=message, code=FaultCode.INVALID_VALUE)
+        for place, message in _problems(document)
+    ]
     if faults:
         raise InputError(str(faults[0]), faults=faults)
     return Catalog.from_document(document)

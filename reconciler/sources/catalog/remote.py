@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.catalog import INDEX_NAME, Catalog
 from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
+from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.source import URL, Fetching, Source
 from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index, read_index_file
@@ -47,18 +49,20 @@ class CatalogFolder:
     def holds(self, _offer: Offer) -> bool:
         return False
 
-    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
+    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[Note, ...]:
         """A version that the index does not list any more is no reason to refuse it: the archive decides."""
         source, item_id = item.source, item.key.id
         listed = self._index().releases(item_id).get(offer.version)
         if listed is None:
-            return (f"{item_id}: {source} does not list version {offer.version} any more, which the lock pins",)
+            message = f"{item_id}: {source} does not list version {offer.version} any more, which the lock pins"
+            return (Note(WarningCode.UNLISTED, message, item.key),)
         if listed.tree != offer.tree or offer.archive not in (None, listed.archive):
             message = f"{source} now lists other content as version {offer.version} of {item_id} than the lock pins"
             advice = f"find out who changed it; 'llamagate lock --upgrade {item_id}' accepts it as it is"
-            raise RefusedError(message, advice=advice)
+            raise RefusedError(message, advice=advice, code=ErrorCode.PIN_MISMATCH)
         if listed.yanked:
-            return (f"{item_id}: version {offer.version}, which the lock pins, was taken back by its publisher",)
+            message = f"{item_id}: version {offer.version}, which the lock pins, was taken back by its publisher"
+            return (Note(WarningCode.YANKED, message, item.key),)
         return ()
 
     def bring(self, offers: Sequence[Offer]) -> None:
@@ -82,7 +86,9 @@ class CatalogFolder:
             return url
         if not url.startswith(self._folder):
             message = f"the lock pins {url}, which is not in the catalog {source}"
-            raise RefusedError(message, advice="'llamagate lock --upgrade ID' pins it again")
+            raise RefusedError(
+                message, advice="'llamagate lock --upgrade ID' pins it again", code=ErrorCode.PIN_MISMATCH
+            )
         return url.removeprefix(self._folder)
 
     def _index(self) -> Catalog:
@@ -97,7 +103,9 @@ class CatalogFolder:
             return read_index_file(path)
         except OSError as error:
             advice = f"'llamagate catalog build {path.parent}' writes it"
-            raise InputError(f"{path} cannot be read: {error.strerror}", advice=advice) from error
+            raise InputError(
+                f"{path} cannot be read: {error.strerror}", advice=advice, code=ErrorCode.UNREADABLE
+            ) from error
 
     def _downloaded(self) -> Catalog:
         self.context.check_may_ask(self._index_address)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UnreachableError
 from reconciler.fs.durable import make_folders
 from reconciler.sources.git.address import Transport, origin_of, transport_of
@@ -84,7 +85,9 @@ class Git:
         """``InputError`` where git may talk to nobody."""
         if self._rules.offline:
             advice = "run the command without --offline"
-            raise InputError(f"{self._url} is needed, and --offline forbids to ask it", advice=advice)
+            raise InputError(
+                f"{self._url} is needed, and --offline forbids to ask it", advice=advice, code=ErrorCode.OFFLINE
+            )
 
     def ask(self, *arguments: str, repository: Path) -> Finished:
         """Run a git command that looks into ``repository``, or changes it, and can talk to nobody."""
@@ -123,7 +126,10 @@ class Git:
             raise StorageError(f"cannot make {self._home}: {error.strerror}") from error
         program = shutil.which("git", path=environment["PATH"])
         if program is None:
-            raise InputError(f"{self._url} needs the program git, which is not installed; install git 2.32 or newer")
+            raise InputError(
+                f"{self._url} needs the program git, which is not installed; install git 2.32 or newer",
+                code=ErrorCode.MISSING_PROGRAM,
+            )
         settings = [part for setting in (*_SETTINGS, *self._authority()) for part in ("-c", setting)]
         place = f"--git-dir={repository or self._home}"  # else git would look for one in the folders above
         return GitCommand(arguments=(program, place, *settings, *arguments), environment=environment, folder=self._home)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, StorageError, UnreachableError
 from reconciler.packages.content import shown
 
@@ -27,9 +28,13 @@ _PREFIX: Final = re.compile(
 class GitFailedError(InputError):
     """Git failed for a reason that only its own words tell: of the other side, or of our copy."""
 
+    code = ErrorCode.GIT_FAILED
+
 
 class UnknownCommitError(InputError):
     """The other side has no such commit."""
+
+    code = ErrorCode.NOT_FOUND
 
 
 class IdsRefusedError(InputError):

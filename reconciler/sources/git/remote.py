@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
+from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source
 from reconciler.model.version import tagged_versions
@@ -43,7 +45,7 @@ class GitRepository:
             )
         commit = refs.resolve(item.source.ref) if item.source.ref else refs.head
         if commit is None:
-            raise InputError(self._no_such_ref(item.source.ref, refs))
+            raise InputError(self._no_such_ref(item.source.ref, refs), code=ErrorCode.NOT_FOUND)
         return (Offer(pin=Pin(commit=commit)),)
 
     def holds(self, offer: Offer) -> bool:
@@ -54,7 +56,7 @@ class GitRepository:
                 self._held.add(commit)
             return commit in self._held
 
-    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[str, ...]:
+    def confirm(self, item: DesiredItem, offer: Offer) -> tuple[Note, ...]:
         """A branch moves on; a tag stays where it is, or someone has replaced what was published."""
         refs = self._offered()
         tag = offer.pin.tag or item.source.ref
@@ -62,9 +64,10 @@ class GitRepository:
         if now not in (None, offer.pin.commit):
             message = f"{self._url}: the tag {tag} was moved from {offer.pin.commit}, which the lock pins, to {now}"
             advice = f"find out who moved it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
-            raise RefusedError(message, advice=advice)
+            raise RefusedError(message, advice=advice, code=ErrorCode.PIN_MISMATCH)
         if offer.pin.tag and now is None:
-            return (f"{item.key.id}: {self._url} does not have the tag {tag} any more, which the lock pins",)
+            message = f"{item.key.id}: {self._url} does not have the tag {tag} any more, which the lock pins"
+            return (Note(WarningCode.UNLISTED, message, item.key),)
         return ()
 
     def bring(self, offers: Sequence[Offer]) -> None:

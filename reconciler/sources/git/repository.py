@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.model.desired import Limits
 from reconciler.sources.git.address import git_url_problem
@@ -119,7 +120,7 @@ class Repository:
         told = self._git.ask(*options, "verify-commit", commit, repository=self._copy.path)
         if told.code:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
-            raise RefusedError(message, advice="sign it, or add its signer's key to that file")
+            raise RefusedError(message, advice="sign it, or add its signer's key to that file", code=ErrorCode.UNSIGNED)
 
     def _repaired(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
         """``attempt`` again, once ``commit`` is there; if need be in a new copy."""

@@ -15,6 +15,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError, UnreachableError
 from reconciler.sources.web.deadline import Deadline
 
@@ -69,7 +70,7 @@ class HostAddresses:
     def _refused(self, what: str) -> RefusedError:
         found = "" if self.addresses == (self.host,) else f" ({', '.join(self.addresses)})"
         advice = f"if that is meant, list {self.host} in policy.sources.private_hosts"
-        return RefusedError(f"the host {self.host} {what}{found}", advice=advice)
+        return RefusedError(f"the host {self.host} {what}{found}", advice=advice, code=ErrorCode.INSECURE)
 
 
 def system_addresses(name: str) -> list[str]:

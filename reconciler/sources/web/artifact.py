@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
 from reconciler.model.auth import Auth
@@ -113,7 +114,7 @@ def _copy(path: Path, out: BinaryIO, context: SourceContext) -> Digest:
 def _delivery(out: BinaryIO, digest: Digest, wanted: Download, context: SourceContext) -> Delivery:
     if wanted.archive not in (None, digest):
         message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
-        raise RefusedError(message, advice=wanted.claim.advice)
+        raise RefusedError(message, advice=wanted.claim.advice, code=ErrorCode.PIN_MISMATCH)
     out.flush()
     if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
         advice = "name the archive itself; a repository is written {git: URL}"

@@ -19,6 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, RefusedError, UnreachableError
 from reconciler.sources.web.addresses import HostAddresses
 from reconciler.sources.web.deadline import Deadline
@@ -147,7 +148,9 @@ def _failure(error: OSError | HTTPError, url: HttpUrl) -> LlamagateError:
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = _CERTIFICATE_FAULTS.get(error.verify_code, error.verify_message)
         advice = _OWN_AUTHORITY if error.verify_code in _UNKNOWN_AUTHORITY else ""
-        return RefusedError(f"the certificate of {host} is not accepted: {fault}", advice=advice)
+        return RefusedError(
+            f"the certificate of {host} is not accepted: {fault}", advice=advice, code=ErrorCode.INSECURE
+        )
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return InputError(f"{host} does not speak TLS as it should: {error.reason}")
     cause = error.__cause__ if isinstance(error, HTTPError) else error

@@ -11,6 +11,7 @@ from stat import S_IRWXO
 from typing import Final
 from unicodedata import category
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.auth import Auth, AuthKind
 from reconciler.sources.web.url import Origin, parsed_url
@@ -45,7 +46,11 @@ def credentials_for(auth: Auth, url: str, variables: Mapping[str, str]) -> Crede
     else:
         label, text = auth.variable, variables.get(auth.variable, "")
         if not text:
-            raise InputError(f"{label} is not set; it should hold the credentials for {origin.host}", advice="set it")
+            raise InputError(
+                f"{label} is not set; it should hold the credentials for {origin.host}",
+                advice="set it",
+                code=ErrorCode.CREDENTIALS,
+            )
         is_header = auth.kind is AuthKind.HEADER_ENV
         header, value = _header(text, label) if is_header else ("Authorization", _basic(text, label))
     return Credentials(origin=origin, label=label, header=header, value=value)
@@ -55,16 +60,20 @@ def _header(text: str, label: str) -> tuple[str, str]:
     line = _HEADER_LINE.fullmatch(text)
     header, value = line.groups() if line else ("Authorization", text)
     if header.lower() in _OURS:
-        raise InputError(f"{label} holds the header {header}, which cannot carry credentials")
+        raise InputError(
+            f"{label} holds the header {header}, which cannot carry credentials", code=ErrorCode.CREDENTIALS
+        )
     if not _VALUE.fullmatch(value):
         reason = "it is empty, or has a line break or another character that no header may have"
-        raise InputError(f"{label} holds no value of a header: {reason}")
+        raise InputError(f"{label} holds no value of a header: {reason}", code=ErrorCode.CREDENTIALS)
     return header, value
 
 
 def _basic(pair: str, label: str) -> str:
     if ":" not in pair or any(category(character) in ("Cc", "Cs") for character in pair):
-        raise InputError(f"{label} holds no 'user:password', or a character that is no text")
+        raise InputError(
+            f"{label} holds no 'user:password', or a character that is no text", code=ErrorCode.CREDENTIALS
+        )
     return f"Basic {b64encode(pair.encode()).decode()}"
 
 
@@ -73,7 +82,7 @@ def _netrc_file(variables: Mapping[str, str]) -> Path:
         return Path(named)
     if home := variables.get("HOME"):
         return Path(home, ".netrc")
-    raise InputError("there is no netrc file, because neither NETRC nor HOME is set")
+    raise InputError("there is no netrc file, because neither NETRC nor HOME is set", code=ErrorCode.CREDENTIALS)
 
 
 def _netrc_entry(file: str, host: str) -> str:
@@ -82,16 +91,22 @@ def _netrc_entry(file: str, host: str) -> str:
 
     try:
         if Path(file).stat().st_mode & S_IRWXO:
-            raise InputError(f"{file} is open to every user of this machine", advice=f"run 'chmod 600 {file}'")
+            raise InputError(
+                f"{file} is open to every user of this machine",
+                advice=f"run 'chmod 600 {file}'",
+                code=ErrorCode.CREDENTIALS,
+            )
         entries = netrc.netrc(file).hosts
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        raise InputError(f"{file} cannot be read: {error.strerror}", code=ErrorCode.CREDENTIALS) from error
     except netrc.NetrcParseError as error:
         # Its message quotes what it stumbled over, which may be a password.
-        raise InputError(f"{file}:{error.lineno}: this is no entry of a netrc file") from None
+        raise InputError(
+            f"{file}:{error.lineno}: this is no entry of a netrc file", code=ErrorCode.CREDENTIALS
+        ) from None
     except UnicodeDecodeError:
-        raise InputError(f"{file} is no text in UTF-8") from None
+        raise InputError(f"{file} is no text in UTF-8", code=ErrorCode.CREDENTIALS) from None
     for machine, (user, _, password) in entries.items():
         if machine.lower() == host:
             return f"{user}:{password}"
-    raise InputError(f"{file} has no entry for the host {host}")
+    raise InputError(f"{file} has no entry for the host {host}", code=ErrorCode.CREDENTIALS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler import __version__
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, RefusedError
 from reconciler.sources.web.addresses import HostAddresses, look_up
 from reconciler.sources.web.connection import Response, asked
@@ -44,7 +45,9 @@ class _Hop:
         if self.credentials is None:
             return headers
         if self.url.origin.scheme == "http" and not self.place.is_loopback:
-            raise RefusedError(f"{self.credentials.label} is not sent over plain http", advice="write https")
+            raise RefusedError(
+                f"{self.credentials.label} is not sent over plain http", advice="write https", code=ErrorCode.INSECURE
+            )
         return headers | {self.credentials.header: self.credentials.value}
 
 
@@ -105,10 +108,12 @@ def _target(url: HttpUrl, location: str) -> HttpUrl:
         text = url.absolute(location)
         scheme = text.partition(":")[0]
         if scheme not in ("http", "https"):
-            raise RefusedError(f"it redirects to {shown(location)}, which is neither http nor https")
+            raise RefusedError(
+                f"it redirects to {shown(location)}, which is neither http nor https", code=ErrorCode.INSECURE
+            )
         target = HttpUrl.from_text(text)
     except ValueError as error:
         raise InputError(f"it redirects to {shown(location)}: {error}") from error
     if (url.origin.scheme, scheme) == ("https", "http"):
-        raise RefusedError(f"it redirects from https to plain http, to {target}")
+        raise RefusedError(f"it redirects from https to plain http, to {target}", code=ErrorCode.INSECURE)
     return target

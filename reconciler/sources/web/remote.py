@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
+from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source
 from reconciler.sources.context import SourceContext
@@ -29,7 +30,7 @@ class WebAddress:
     def holds(self, _offer: Offer) -> bool:
         return False
 
-    def confirm(self, _item: DesiredItem, _offer: Offer) -> tuple[str, ...]:
+    def confirm(self, _item: DesiredItem, _offer: Offer) -> tuple[Note, ...]:
         return ()
 
     def bring(self, offers: Sequence[Offer]) -> None:

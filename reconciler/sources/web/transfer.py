@@ -107,8 +107,9 @@ def _all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
         return failures[0]
     kinds = (UnreachableError, RefusedError)
     kind = next((kind for kind in kinds if any(isinstance(error, kind) for error in failures)), InputError)
+    code = next((error.code for error in failures if isinstance(error, kind)), None)
     message = "; ".join(error.message for error in failures)
-    return kind(message, faults=[Fault(message=error.message) for error in failures])
+    return kind(message, faults=[Fault(message=error.message, code=error.code) for error in failures], code=code)
 
 
 def _save(answer: Response, out: BinaryIO, bounds: Bounds, arrived: Arrived) -> Digest:
