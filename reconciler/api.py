@@ -18,6 +18,7 @@ from typing import Final
 
 from reconciler.apply.recovery import Recovered
 from reconciler.codes import ErrorCode
+from reconciler.commands.apply import Shown
 from reconciler.commands.apply import apply as apply_file
 from reconciler.errors import (
     BusyError,
@@ -185,7 +186,7 @@ class Installation:
         the outcome.
         """
         env = self._environment(offline=options.offline)
-        saved = expected.fingerprint() if expected else ""
+        saved = Shown(expected.fingerprint()) if expected else None
         done = apply_file(env, options._for(_existing(file)), listener, saved=saved)
         if done.plan.refusals:
             faults = [Fault(message=refusal.message, path=str(refusal.key)) for refusal in done.plan.refusals]
@@ -243,7 +244,7 @@ def open_home(
     place = path or variables.get("LLAMAGATE_HOME") or _default_home(variables)
     if place is None:
         raise InputError(
-            "no home is known: give a path, or variables with LLAMAGATE_HOME or HOME", code=ErrorCode.NOT_SET
+            "no home is given: pass a path, or variables with LLAMAGATE_HOME or HOME", code=ErrorCode.NOT_SET
         )
     return Installation(home=Path(place).absolute(), variables=variables, clock=clock, caller=caller)
 
@@ -256,5 +257,5 @@ def _default_home(variables: Mapping[str, str]) -> Path | None:
 def _existing(file: Path | str) -> Path:
     path = Path(file)
     if not path.exists():
-        raise InputError.at("there is no such file", file=path, code=ErrorCode.NOT_FOUND)
+        raise InputError.at("no such file", file=path, code=ErrorCode.NOT_FOUND)
     return path

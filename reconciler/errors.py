@@ -198,7 +198,7 @@ class PlanStaleError(LlamagateError):
 
     exit_code = ExitCode.PLAN_STALE
     code = ErrorCode.PLAN_STALE
-    advice = "look at a new 'llamagate plan --out FILE' and apply that one"
+    advice = "make a new one with 'llamagate plan --out FILE', look at it and apply it"
 
 
 class InputChangedError(LlamagateError):

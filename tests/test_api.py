@@ -113,7 +113,7 @@ def test_a_plan_may_be_narrowed(home: Installation, file: Path) -> None:
 
 def test_a_file_that_is_not_there_is_malformed_input(home: Installation) -> None:
     for call in (home.plan, home.apply, home.status):
-        with pytest.raises(InputError, match=r"none\.yaml: there is no such file"):
+        with pytest.raises(InputError, match=r"none\.yaml: no such file"):
             call("none.yaml")
 
 

@@ -51,11 +51,11 @@ def test_the_tour_does_what_it_says(checkout: Path) -> None:
     assert "~ request-audit: configured" in said[4]
     assert "Applied as generation 4: 1 reconfigured." in said[4]
     assert "the watcher is paused (rolled back to generation 1); an apply ends the pause" in said[4]
-    assert "No changes: what differs is left as it is (generation 4)." in said[4]
+    assert "No changes: files changed by hand were kept (generation 4)." in said[4]
     assert "# my own note" in (checkout / "demo-home/extensions/installed/priority-rules/manifest.yaml").read_text()
     assert (checkout / "demo-home/reconciler/backups/extension/request-audit/4").is_dir()
     assert "Suspended until 'llamagate resume': priority-rules (trying something)." in said[5]
-    assert "No longer suspended: priority-rules (trying something)." in said[5]
+    assert "Resumed: priority-rules (trying something)." in said[5]
     assert "Wrote meeting-notes.zip: extension meeting-notes 1.2.0." in said[6]
     assert "Dry run: 1 to remove. Run it without --dry-run to do it." in said[6]
     assert "Applied as generation 5: 1 removed." in said[6]

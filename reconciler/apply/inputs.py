@@ -48,7 +48,7 @@ def _write(one: Input, written: list[Input]) -> None:
 
 
 def _changed(one: Input) -> InputChangedError:
-    return InputChangedError(f"{one.path} was changed while this command ran")
+    return InputChangedError(f"{one.path} changed while this command ran")
 
 
 def _put_back(one: Input) -> None:

@@ -28,17 +28,17 @@ def read_journal(path: Path) -> Journal | None:
     try:
         return Journal.from_document(unseal(data, name=str(path), schema=JOURNAL_SCHEMA))
     except NewerDocumentError as error:
-        raise _untrusted(error.message, "finish it with that version; or else") from error
+        raise _untrusted(error.message, "finish it with that version, or") from error
     except InputError as error:
         raise _untrusted(error.message) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _untrusted(f"{path}: no version of llamagate wrote it like this") from error
+        raise _untrusted(f"{path}: it is not as llamagate writes it") from error
 
 
 def _untrusted(why: str, then: str = "look at it, then") -> NeedsRecoveryError:
     return NeedsRecoveryError(
-        f"a change was interrupted, and its journal cannot be trusted: {why}",
-        advice=f"nothing was touched; {then} 'llamagate recover --abandon' keeps everything as it is",
+        f"a change was interrupted, and its journal cannot be used: {why}",
+        advice=f"nothing was changed; {then} 'llamagate recover --abandon' keeps everything as it is",
     )
 
 

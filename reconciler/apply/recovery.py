@@ -32,7 +32,7 @@ def recover(home: Home) -> Recovered:
     the disk refuses both ways; then everything stays as it is.
     """
     outcome = _settle(home)
-    with telling("what an interrupted command left could not be removed"):
+    with telling("files of an interrupted command could not be removed"):
         _discard_leftovers(home)
     return outcome
 
@@ -75,7 +75,7 @@ def _check_place(home: Home, journal: Journal) -> None:
         if there != here and not (there.exists() and here.exists() and there.samefile(here)):
             raise NeedsRecoveryError(
                 f"{home.root} was moved or copied while a change was under way: its journal names {move.target}",
-                advice="nothing was touched; move it back and run 'llamagate recover', "
+                advice="nothing was changed; move it back and run 'llamagate recover', "
                 "or 'llamagate recover --abandon' keeps everything as it is",
             )
 
@@ -87,7 +87,7 @@ def _sync_what_was_done(home: Home) -> None:
             sync.sync_tree(home.ours)
             sync.sync_folder(home.registry.parent if home.registry.parent.exists() else home.root)
     except OSError as error:
-        raise NeedsRecoveryError(f"{home.ours} cannot be synced: {error.strerror}; nothing was touched") from error
+        raise NeedsRecoveryError(f"{home.ours} cannot be synced: {error.strerror}; nothing was changed") from error
 
 
 def _discard_leftovers(home: Home) -> None:

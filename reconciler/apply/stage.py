@@ -156,7 +156,7 @@ class Stage:
             beside.rmdir()
         except OSError as error:
             raise StorageError(
-                f"{where}, and no staging folder can be made beside it: {error}",
+                f"{where}, and no temporary folder can be made beside it: {error}",
                 advice=f"make {beside.parent} writable, or keep the home on one filesystem",
             ) from error
         raise StorageError(

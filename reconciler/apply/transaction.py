@@ -78,7 +78,7 @@ class Transaction:
         old_inode = tree.inode_of(target)
         backup = self.home.backup(key, self.generation) if old_inode is not None else None
         if backup is not None and tree.inode_of(backup) is not None:
-            raise StorageError(f"{backup} is in the way of a new backup; move it aside")
+            raise StorageError(f"{backup} already exists where a new backup must go; move it away")
         return Move(
             key=key,
             target=str(target),
@@ -109,7 +109,9 @@ def _commit(home: Home, journal: Journal) -> None:
             if tree.inode_of(home.journal) is not None:
                 durable.unlink(home.journal)
         except OSError as second:
-            raise NeedsRecoveryError(f"the journal was not written ({error}), nor taken back ({second})") from error
+            raise NeedsRecoveryError(
+                f"the journal was not written ({error}), and could not be removed ({second})"
+            ) from error
         raise
 
 
@@ -130,7 +132,7 @@ def undo(home: Home, journal: Journal, cause: Exception) -> None:
             begin_undo(home)
         roll_back(home, journal)
     except (OSError, LlamagateError) as error:
-        raise NeedsRecoveryError(f"the change failed ({cause}), and so did undoing it ({error})") from error
+        raise NeedsRecoveryError(f"the change failed ({cause}), and undoing it failed too ({error})") from error
     _end(home.journal_undo)
 
 

@@ -86,7 +86,7 @@ def _run(terminal: Terminal) -> int:
         silence(sys.stdout)
         return ExitCode.OK
     except (KeyboardInterrupt, typer.Abort):
-        message = "interrupted; the next command finishes or undoes what was begun"
+        message = "interrupted; the next command finishes or undoes what was started"
         terminal.document(failure_document(ErrorCode.INTERRUPTED, message))
         terminal.error(f"\nllamagate: {message}")
         return ExitCode.INTERRUPTED
@@ -150,9 +150,9 @@ def _unknown(word: str) -> UsageError:
     near = [word] if word in GUESSES else get_close_matches(word, [*VERBS, *GUESSES], n=1)
     for name in near:
         if name in GUESSES:
-            return UsageError(f"there is no command '{word}'; use {GUESSES[name]}")
-        return UsageError(f"there is no command '{word}'; did you mean '{name}'?")
-    return UsageError(f"there is no command '{word}'", advice="'llamagate --help' lists the commands")
+            return UsageError(f"unknown command '{word}'; use {GUESSES[name]}")
+        return UsageError(f"unknown command '{word}'; did you mean '{name}'?")
+    return UsageError(f"unknown command '{word}'", advice="'llamagate --help' lists the commands")
 
 
 def _loaded(name: str, verb: Verb) -> Any:
@@ -184,7 +184,7 @@ def _usage_error(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     verb = [name for name in [asked_verb(sys.argv[1:])] if name in VERBS]
     command = context.command_path if context else " ".join(["llamagate", *verb])
-    return UsageError(error.format_message(), advice=f"'{command} --help' says what there is")
+    return UsageError(error.format_message(), advice=f"'{command} --help' shows what is possible")
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
@@ -200,7 +200,7 @@ def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
         "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\n"
         f"llamagate {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
         f"verb: {asked_verb(sys.argv[1:])}\n{''.join(_trace(error))}\n"
-        "The home was left as the last completed step had it; 'llamagate recover' settles what was under way."
+        "The home is as the last completed step left it; 'llamagate recover' finishes or undoes an interrupted change."
     )
     return ExitCode.BUG
 

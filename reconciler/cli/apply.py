@@ -38,14 +38,14 @@ def apply(
     """
     if invocation.dry_run:
         if plan is not None:
-            raise UsageError("--dry-run makes a new plan; leave out the saved one")
+            raise UsageError("--dry-run makes a new plan; leave out the saved plan")
         return show(invocation, read(invocation, flags))
-    options, fingerprint = flags.options(invocation.file), ""
+    options, shown = flags.options(invocation.file), None
     if plan is not None:
         if options != Options(file=DEFAULT_FILE):
-            raise UsageError("a saved plan holds its own file and options; leave out those of 'plan' here")
-        options, fingerprint = read_saved_plan(plan)
+            raise UsageError("a saved plan has its own file and options; leave them out")
+        options, shown = read_saved_plan(plan)
     env = replace(invocation.env, offline=flags.offline)
     detailed = invocation.is_detailed
-    done = apply_file(env, options, invocation.listener, saved=fingerprint, detailed=detailed)
+    done = apply_file(env, options, invocation.listener, saved=shown, detailed=detailed)
     return show_outcome(done, invocation.terminal)

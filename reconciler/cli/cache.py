@@ -32,7 +32,7 @@ def render_collected(collected: Collected) -> str:
     lines = [f"  - {dropped.what} ({_size(dropped.size)})" for dropped in collected.dropped]
     verb = "Would free" if collected.dry_run else "Freed"
     total = sum(dropped.size for dropped in collected.dropped)
-    head = f"{verb} {_size(total)}:" if lines else "Everything in the cache is needed."
+    head = f"{verb} {_size(total)}:" if lines else "Nothing to delete: everything in the cache is needed."
     return "\n".join([head, *lines])
 
 

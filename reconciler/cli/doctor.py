@@ -26,7 +26,7 @@ def doctor(invocation: Invocation) -> int:
 def render_diagnosis(diagnosis: Diagnosis, style: Style) -> str:
     """Each finding with what to do about it."""
     if not diagnosis.findings:
-        return style.paint("Nothing is wrong that this command knows of.", "green")
+        return style.paint("No problems found.", "green")
     lines = []
     for finding in diagnosis.findings:
         colour = "red" if finding.level == "problem" else "yellow"

@@ -52,5 +52,5 @@ def _absolute(path: str | Path) -> Path:
     try:
         return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow a linked home
     except RuntimeError as error:
-        message = f"{path}: there is no such user, or no home is known; set HOME, or give --home a path"
+        message = f"{path}: there is no such user, or there is no home folder; set HOME, or give --home a path"
         raise InputError(message, code=ErrorCode.NOT_SET) from error

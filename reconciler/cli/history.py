@@ -33,7 +33,7 @@ def history(invocation: Invocation) -> int:
 def render_history(history: History, style: Style) -> str:
     """A line for each generation, and below it what it changed."""
     if not history.entries:
-        return "Nothing was applied here yet."
+        return "No generations yet: nothing was applied to this home."
     lines = []
     for entry in history.entries:
         lines.append(style.paint(_generation(entry, history.generation), "bold"))

@@ -41,7 +41,7 @@ class HostFlags:
             return self.port
         text = variables.get("PORT") or str(defaults.PORT)
         if not text.isdecimal() or int(text) > _MAX_PORT:
-            raise UsageError(f"the variable PORT is {text!r}, which is no port", advice="unset it, or give --port")
+            raise UsageError(f"the variable PORT is {text!r}, which is not a port", advice="unset it, or give --port")
         return int(text)
 
 

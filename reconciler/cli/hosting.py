@@ -28,7 +28,7 @@ def host(invocation: Invocation, flags: HostFlags, models: ModelFlags, watches: 
         start(runtime, migrates=flags.migrate)
         local_only = settings.api_key is None and address.is_loopback
         if settings.api_key is None and not local_only:
-            runtime.tell(f"everyone who reaches {address.host} may run and replace extensions; set API_KEY")
+            runtime.tell(f"everyone who can reach {address.host} can run and replace extensions; set API_KEY")
         if invocation.as_json:
             invocation.terminal.line({"url": url_of(listener)})
         is_interrupted = serve_until_a_signal(runtime, listener, local_only=local_only, beside=beside)
@@ -56,6 +56,6 @@ def _key(name: str, variables: Mapping[str, str]) -> str | None:
     key = text.strip()
     if text and not (key and is_header_text(key)):
         raise UsageError(
-            f"the variable {name} holds no key: one is printable ASCII, on one line", advice="set it again"
+            f"the variable {name} is not a valid key: use printable ASCII, on one line", advice="set it again"
         )
     return key or None

@@ -14,7 +14,7 @@ from reconciler.codes import ErrorCode
 from reconciler.commands.example import FIRST, copy_example
 from reconciler.commands.init import describe_installed
 from reconciler.errors import InputError, LlamagateError, NotDesiredError, UsageError
-from reconciler.store.desired_file import read_desired
+from reconciler.store.desired_file import is_there, read_desired
 
 
 def init(
@@ -41,11 +41,11 @@ def init(
     Exit codes: 0, 1
     """
     if name is not None and not example:
-        raise UsageError(f"'{name}' goes with --example; -f FILE names another file")
+        raise UsageError(f"'{name}' works only with --example; -f FILE names another file")
     if example and from_installed:
-        raise UsageError("--example and --from-installed are two ways to start; choose one")
+        raise UsageError("use either --example or --from-installed, not both")
     file = invocation.file
-    if file.exists():
+    if is_there(file):
         raise InputError(
             f"{_what_is_there(file)}; it is not overwritten", advice="name another one with -f", code=ErrorCode.EXISTS
         )

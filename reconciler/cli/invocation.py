@@ -18,6 +18,7 @@ from reconciler.errors import ExitCode, InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.listener import Listener
+from reconciler.store.desired_file import is_there
 
 _WAIT_HELP: Final = "How long to wait for another command to end.  [default: 300]"
 
@@ -43,8 +44,8 @@ class Invocation(SharedFlags):
     @cached_property
     def named_file(self) -> Path:
         """``file``, which need not exist unless the user named it; then ``InputError``."""
-        if self.file != DEFAULT_FILE and not self.file.exists():
-            raise InputError.at("there is no such file", file=self.file, code=ErrorCode.NOT_FOUND)
+        if self.file != DEFAULT_FILE and not is_there(self.file):
+            raise InputError.at("no such file", file=self.file, code=ErrorCode.NOT_FOUND)
         return self.file
 
     def answer(self, document: JsonObject, text: str, code: ExitCode = ExitCode.OK) -> ExitCode:

@@ -21,5 +21,5 @@ def typed(words: Sequence[str], what: str) -> tuple[Kind | None, str]:
     if len(words) != 2:
         raise UsageError(f"expected [TYPE] {what}, got {len(words)} words")
     if words[0] not in TYPES:
-        raise UsageError(f"'{words[0]}' is no type; use extension (ext) or agentic-module (module, am)")
+        raise UsageError(f"'{words[0]}' is not a type; use extension (ext) or agentic-module (module, am)")
     return TYPES[words[0]], words[1]

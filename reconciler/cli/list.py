@@ -31,7 +31,7 @@ def list_(
     Exit codes: 0, 1
     """
     if types is not None and types not in TYPES:
-        raise UsageError(f"'{types}' is no type; use extensions or agentic-modules")
+        raise UsageError(f"'{types}' is not a type; use extensions or agentic-modules")
     items = list_items(Home(invocation.env.home))
     shown = [item for item in items if types is None or item.key.kind is TYPES[types]]
     document: JsonObject = {"items": [item.to_document() for item in shown]}

@@ -38,9 +38,9 @@ def lock(
     Exit codes: 0, 1, 4 the lock is out of date (with --check), 5, 8, 9
     """
     if ids and not upgrade:
-        raise UsageError(f"'{ids[0]}' goes with --upgrade; 'llamagate lock' alone looks at every item")
+        raise UsageError(f"'{ids[0]}' works only with --upgrade; 'llamagate lock' alone checks every item")
     if upgrade and check:
-        raise UsageError("--check writes nothing, and --upgrade does; 'llamagate outdated' shows what there is")
+        raise UsageError("use either --check or --upgrade, not both; 'llamagate outdated' shows newer versions")
     file, env = invocation.file, replace(invocation.env, offline=offline)
     moved = (frozenset(ids) if ids else None) if upgrade else frozenset()
     asked = Locking(file=file, upgrade=moved, check=check)

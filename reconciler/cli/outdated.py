@@ -40,10 +40,14 @@ def render_outdated(found: Sequence[OutdatedItem], style: Style, *, every: bool)
     """A table of what is pinned and what there is; below it what else changed at a source."""
     shown = [one for one in found if one.is_outdated or one.notes or every]
     if not shown:
-        return "Everything that is pinned is the newest." if found else "Nothing comes from a repository or a catalog."
+        return "All pinned items are up to date." if found else "Nothing comes from a repository or a catalog."
     heads = ("ID", "LOCKED", "WANTED", "LATEST", "RANGE", "SOURCE")
     notes = [f"  {one.item.key.id}: {note}" for one in shown for note in one.notes]
-    hint = ["'llamagate lock --upgrade [ID]' moves pins to what is WANTED"] if any(one.moves for one in shown) else []
+    hint = (
+        ["'llamagate lock --upgrade [ID]' moves pins to the version under WANTED"]
+        if any(one.moves for one in shown)
+        else []
+    )
     return "\n".join([table([heads, *map(_row, shown)], style), *notes, *hint])
 
 

@@ -20,7 +20,7 @@ def check_output(path: Path, file: Path) -> None:
 def write_output(path: Path, data: bytes) -> None:
     """Write the file, whole or not at all."""
     if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no regular file; name another one", code=ErrorCode.EXISTS)
+        raise InputError(f"{path} is not a regular file; choose another path", code=ErrorCode.EXISTS)
     try:
         write_file(path, data)
     except OSError as error:

@@ -30,12 +30,12 @@ class PassFlags:
     take_over: Annotated[
         list[str] | None,
         typer.Option(
-            "--take-over", metavar="ID", help="Replace this item, which something else installed; may be repeated."
+            "--take-over", metavar="ID", help="Replace this item, though llamagate did not install it; may be repeated."
         ),
     ] = None
     take_over_all: Annotated[
         bool,
-        typer.Option("--take-over-all", help="Replace every item that something else installed, or another file."),
+        typer.Option("--take-over-all", help="Replace every item that another tool or another file installed."),
     ] = False
 
     def options(self, file: Path) -> Options:

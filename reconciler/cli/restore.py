@@ -38,7 +38,7 @@ def restore(
     env, file = invocation.env, invocation.named_file
     if show:
         if generation is not None or invocation.dry_run:
-            raise UsageError("--list only shows; leave out --from and --dry-run")
+            raise UsageError("--list only lists; leave out --from and --dry-run")
         found = list_backups(env, file, item, kind)
         document: JsonObject = {"backups": [backup.to_document() for backup in found]}
         return invocation.answer(document, render_backups(found, invocation.terminal.style))

@@ -27,8 +27,8 @@ def resume(
     """
     ended = end(invocation.env, invocation.named_file, invocation.listener, item=item)
     reason = "; ".join(ended.reasons)
-    lines = [f"The hold is ended: {ended.hold}."] if ended.hold is not None else []
-    lines += [f"No longer suspended: {one.item or 'everything'} ({one.reason})." for one in ended.suspensions]
-    nothing = f"{item} was not suspended." if item else "There was no hold."
+    lines = [f"Resumed; it was paused: {ended.hold}."] if ended.hold is not None else []
+    lines += [f"Resumed: {one.item or 'everything'} ({one.reason})." for one in ended.suspensions]
+    nothing = f"{item} was not suspended." if item else "The watcher was not paused."
     document: JsonObject = {"resumed": bool(ended.reasons), "reason": reason or None}
     return invocation.answer(document, "\n".join(lines) or nothing)

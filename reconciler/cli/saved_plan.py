@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from reconciler.codes import ErrorCode
+from reconciler.commands.apply import Shown
 from reconciler.documents import json_text, schemas
 from reconciler.errors import InputError
 from reconciler.model.config import JsonObject
@@ -36,8 +37,8 @@ def saved_plan_bytes(plan: Plan, options: Options) -> bytes:
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def read_saved_plan(path: Path) -> tuple[Options, str]:
-    """How a saved plan was made, and its fingerprint."""
+def read_saved_plan(path: Path) -> tuple[Options, Shown]:
+    """How a saved plan was made, and what it shows."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -54,7 +55,7 @@ def read_saved_plan(path: Path) -> tuple[Options, str]:
     if options is None:
         message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
         raise InputError.at(message, file=path)
-    return options, str(document["fingerprint"])
+    return options, Shown(str(document["fingerprint"]), tuple(cast(list[JsonObject], document["actions"])))
 
 
 def _options(document: JsonObject) -> Options | None:

@@ -32,5 +32,5 @@ def schema(
         text = schema_text(name).rstrip("\n")
         document = json.loads(text)
     else:
-        raise UsageError(f"there is no schema '{name}'; there are {', '.join(SCHEMA_NAMES)}")
+        raise UsageError(f"unknown schema '{name}'; use one of {', '.join(SCHEMA_NAMES)}")
     return invocation.answer(document, text)

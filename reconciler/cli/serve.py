@@ -40,6 +40,6 @@ def serve(
     if flags.migrate and flags.legacy is None:
         raise UsageError("--migrate needs --legacy DIR", advice="name the folder 'extensions' of the gateway")
     if locked and not watch:
-        raise UsageError("--locked goes with --watch")
+        raise UsageError("--locked works only with --watch")
     watches = Options(file=invocation.file, locked=locked) if watch else None
     return host(invocation, flags, models, watches)

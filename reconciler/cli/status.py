@@ -49,11 +49,11 @@ def render_status(status: Status, style: Style) -> str:
 
 def _verdict(status: Status, style: Style) -> str:
     if status.transaction == "running":
-        return style.paint("A change is under way.", "yellow")
+        return style.paint("A change is running.", "yellow")
     if status.transaction == "interrupted":
         return style.paint("A change was interrupted: run 'llamagate recover'.", "red")
     if not status.has_file:
-        return f"Generation {status.generation}; no llamagate.yaml to compare with."
+        return f"Generation {status.generation}; no llamagate.yaml in this folder to compare with."
     if status.in_sync:
         return style.paint(f"In sync (generation {status.generation}).", "green")
     return style.paint(f"Not in sync (generation {status.generation}).", "yellow")
@@ -66,14 +66,14 @@ def _lines(status: Status) -> Iterator[str]:
     if status.pending:
         yield f"{counted(status.pending, 'change')} pending; 'llamagate plan' shows what"
     if status.unreachable:
-        yield f"what is pending is not known: {status.unreachable}"
+        yield f"pending changes are unknown: {status.unreachable}"
     if status.refused:
         yield f"{counted(status.refused, 'refusal')}; 'llamagate plan' shows why"
     if status.stale:
-        yield "the lock does not fit; 'llamagate lock', or an apply, renews it:"
+        yield "the lock is out of date; 'llamagate lock' or 'llamagate apply' updates it:"
         yield from (f"  {line}" for line in status.stale)
     if status.hold:
-        yield f"on hold since generation {status.hold.generation}: {status.hold.reason}"
+        yield f"the watcher is paused since generation {status.hold.generation}: {status.hold.reason}"
     yield from (f"suspended: {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
     yield from _watcher(status)
     yield f"{counted(len(status.items), 'item')} installed; {_gateway(status)}"

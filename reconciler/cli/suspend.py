@@ -8,6 +8,7 @@ import typer
 
 from reconciler.cli.invocation import WaitingInvocation
 from reconciler.commands.suspend import suspend as suspend_item
+from reconciler.errors import UsageError
 
 
 def suspend(
@@ -24,6 +25,8 @@ def suspend(
     Example: llamagate suspend greeter --reason "testing a fix"
     Exit codes: 0, 1, 7, 8
     """
+    if not reason.strip():
+        raise UsageError("--reason is empty; say why, so that others know")
     given = suspend_item(invocation.env, invocation.named_file, invocation.listener, item=item, reason=reason)
     text = f"Suspended until 'llamagate resume': {given.item or 'everything'} ({given.reason})."
     return invocation.answer(given.to_document(), text)

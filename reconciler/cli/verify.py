@@ -31,7 +31,7 @@ def render_verified(found: Verified, style: Style) -> str:
     """What was read, and what is not as it was written."""
     head = f"{counted(found.files, 'file')} of {counted(found.items, 'item')} read"
     if found.is_good:
-        return style.paint(f"{head}: all as they were installed.", "green")
+        return style.paint(f"{head}: all as installed.", "green")
     rows = [*(drift_row(row) for row in found.drift), *found.damaged]
     lines = [style.paint(f"{head}: {counted(len(rows), 'difference')}.", "yellow"), *(f"  {row}" for row in rows)]
     if any(row.change is Change.EDITED for row in found.drift):

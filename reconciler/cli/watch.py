@@ -73,7 +73,7 @@ class RepoFlags:
         if self.repo is None:
             if self != RepoFlags():
                 others = "--ref, --path, --allow-rewind, --allowed-signers and --repo-header-env"
-                raise UsageError(f"{others} go with --repo")
+                raise UsageError(f"{others} work only with --repo")
             return None
         is_address = Source(SourceKind.GIT, self.repo).is_address
         return Branch(
@@ -147,7 +147,9 @@ def _following(options: LoopOptions, branch: Branch) -> LoopOptions:
     """The options to follow ``branch``: its file, by its lock, after a look at the newest commit."""
     home, file = Home(options.env.home), options.options.file
     if file.parent != Path():
-        raise UsageError("with --repo, --file is the name of a file in --path DIR of the repository")
+        raise UsageError(
+            "with --repo, --file is only the name of a file; give its folder in the repository with --path"
+        )
     before = read_watched(home)
     taken = before.attempted if before is not None and before.repository == str(branch) else None
     follower = following(branch, home, options.env.variables, last=taken.commit if taken is not None else "")

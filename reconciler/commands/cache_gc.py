@@ -58,7 +58,7 @@ def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) 
         entries = [*_locked(record, file)]
         packages = {home.cached(entry.tree) for entry in entries}
         git = [entry.source.location for entry in entries if entry.source.kind is SourceKind.GIT]
-        with telling("not everything was dropped that could be"):
+        with telling("some of it could not be deleted"):
             packages_to_drop = [path for path in unneeded_packages(home) if path not in packages]
             dropped = [_drop(path, home, dry_run=dry_run) for path in packages_to_drop]
             with unneeded_copies(home.git_cache, keep=git) as copies:

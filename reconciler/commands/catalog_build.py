@@ -125,7 +125,7 @@ def _packages(folder: Path, store: PackageStore) -> list[_PackageFound]:
             faults += error.faults or [Fault(file=str(path), message=error.message, code=error.code)]
             continue
         archive = found[-1].archive(folder)
-        problem = "the version holds a '/'" if kind is SourceKind.DIR and "/" in archive else path_problem(archive)
+        problem = "the version contains a '/'" if kind is SourceKind.DIR and "/" in archive else path_problem(archive)
         if problem:
             faults.append(Fault(file=str(folder), message=f"{shown(archive)} cannot be listed: {problem}"))
     if faults:
@@ -162,7 +162,7 @@ def _one_each(found: Iterable[_PackageFound]) -> list[_PackageFound]:
     for one in sorted(found, key=lambda one: one.is_folder):
         key = spelled.setdefault(one.key.id.casefold(), one.key)
         if key != one.key:
-            raise InputError(f"{one.path} holds the {one.key}, but the {key} has the same id")
+            raise InputError(f"{one.path} is the {one.key}, but the {key} has the same id")
         other = chosen.setdefault((one.key, one.version), one)
         if other.opened.package.tree != one.opened.package.tree:
             message = f"{one.path} and {other.path} are both {one}, with different content"
@@ -172,9 +172,9 @@ def _one_each(found: Iterable[_PackageFound]) -> list[_PackageFound]:
 
 def _check_is_as_published(one: _PackageFound, known: Release | None, index: Path) -> None:
     if known is not None and known.tree != one.opened.package.tree:
-        message = f"{one.path} has other content than {index} lists as {one}, and others may have that locked"
+        message = f"{one.path} differs from what {index} lists as {one}, and others may have that in their locks"
         raise RefusedError(
-            message, advice="give it a new version; what was published stays as it is", code=ErrorCode.REPUBLISHED
+            message, advice="give it a new version; what was published does not change", code=ErrorCode.REPUBLISHED
         )
 
 
@@ -182,7 +182,7 @@ def _packed(one: _PackageFound, folder: Path) -> Path:
     archive = folder / one.archive(folder)
     if archive.exists():
         raise InputError(
-            f"{archive} exists, and is not {one}, which {one.path} holds", advice="rename it", code=ErrorCode.EXISTS
+            f"{archive} exists, but is not the package {one} of {one.path}", advice="rename it", code=ErrorCode.EXISTS
         )
     with telling(f"{archive} was not written"), durable.new_file(archive) as out:
         pack(with_checksums(one.opened.content), out)
@@ -194,7 +194,7 @@ def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | N
         digest = Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
         size = os.fstat(file.fileno()).st_size
     if known is not None and known.archive != digest:
-        message = f"{archive} was packed again: it has other bytes than the index lists for {one}"
+        message = f"{archive} was packed again: its bytes differ from what the index lists for {one}"
         raise RefusedError(
             message, advice="put back the file that was published, or give it a new version", code=ErrorCode.REPUBLISHED
         )

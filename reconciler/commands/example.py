@@ -21,7 +21,7 @@ FIRST: Final = "priority-rules"
 """The smallest one: it needs no model and no other extension."""
 
 _HEAD: Final = """\
-# An example to change. 'llamagate plan' shows what would change, 'llamagate apply' does it.
+# An example to change. Run 'llamagate plan' to see what would change, and 'llamagate apply' to do it.
 """
 
 

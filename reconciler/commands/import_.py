@@ -47,10 +47,10 @@ def propose_import(env: Environment, file: Path, asked: Import) -> Proposal:
 def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposal:
     """Plan an import of a package that is read already. Errors as for ``propose_import``."""
     if asked.kind not in (None, found.key.kind):
-        message = f"{asked.package} holds the {found.key.kind} '{found.key.id}', and not an {asked.kind}"
+        message = f"{asked.package} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
         raise InputError(
             message,
-            advice=f"'llamagate import {found.key.kind} {asked.package}' takes it",
+            advice=f"'llamagate import {found.key.kind} {asked.package}' installs it",
             code=ErrorCode.WRONG_PACKAGE,
         )
     owner = saving_owner(state) if asked.save else None
@@ -70,7 +70,7 @@ def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposa
 
 def _check_is_whole(package: Path) -> None:
     if package.name in DEFINITIONS and package.is_file():
-        advice = f"'llamagate import {package.parent}' takes all of it"
+        advice = f"'llamagate import {package.parent}' installs the whole package"
         raise InputError(f"{package} is one file of a package", advice=advice, code=ErrorCode.WRONG_PACKAGE)
 
 

@@ -24,7 +24,7 @@ from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry
 
 _HEAD = """\
-# What this LlamaGate installation holds, as it was found. 'llamagate apply' adopts it: nothing is rewritten.
+# What is installed in this LlamaGate home. 'llamagate apply' starts to manage it; no file is rewritten.
 """
 
 
@@ -66,7 +66,7 @@ def _reason_to_leave_out(item: ListedItem, recorded: RecordItem | None) -> str:
     if item.state == "missing":
         return "its folder is missing"
     if item.dialect is None:
-        return "it is no valid package; 'llamagate validate' on its folder says why"
+        return "it is not a valid package; 'llamagate validate' with its folder says why"
     if recorded is not None and recorded.owner not in (None, DEFAULT_OWNER):
         return f"it belongs to the owner '{recorded.owner}'"
     return ""

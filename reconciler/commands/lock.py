@@ -63,7 +63,7 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     found = resolver.resolve(parts.unlocked(), locked=asked.check)
     pins = pins_of(file, old, entries_of(file, found) | kept)
     if asked.check and pins.stale:
-        raise LockStaleError(f"{pins.old.path} does not fit: " + "; ".join(pins.stale))
+        raise LockStaleError(f"{pins.old.path} is out of date: " + "; ".join(pins.stale))
     return pins
 
 
@@ -71,5 +71,5 @@ def _check_named(file: DesiredFile, named: frozenset[str]) -> None:
     check_listed(file, named)
     for item in file.desired.items:
         if item.key.id in named and not item.source.is_pinned:
-            message = f"{item.key.id} is taken from {item.source} as it is there now, and has no pin to move"
-            raise InputError(message, advice="'llamagate lock' takes what changed there", code=ErrorCode.NOT_FOUND)
+            message = f"{item.key.id} comes from {item.source}, which has no versions, so there is no pin to move"
+            raise InputError(message, advice="run 'llamagate lock' to pin what is there now", code=ErrorCode.NOT_FOUND)

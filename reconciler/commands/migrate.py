@@ -54,7 +54,7 @@ def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, 
     outcome = change(env, file, listener, propose)
     if outcome.proposal.parts.migrates and not outcome.plan.refusals:
         marker = env.home / MARKER
-        with telling("all is migrated, but the gateway may migrate again"):
+        with telling("everything is migrated, but the gateway may do it again"):
             if not marker.exists():
                 durable.write_file(marker, _MARKER_TEXT)
     return outcome
@@ -89,7 +89,7 @@ def _is_to_be_listed(state: HomeState, package: Resolved) -> bool:
 
 
 def _nothing_below(folder: Path) -> Note:
-    message = f"no package was found below {folder}"
+    message = f"found no package in {folder}"
     if any((folder / manifest).is_file() for manifest in MANIFEST_NAMES):
         message += f"; it is a package itself: 'llamagate import {folder}' installs it"
     return Note(WarningCode.NOTHING_FOUND, message)

@@ -48,7 +48,7 @@ def _sync(env: Environment, file: Path, listener: Listener) -> None:
     try:
         plan = change(env, file, listener, lambda: propose_sync(env, file)).plan
     except InputError as error:
-        advice = f"{error.advice or 'fix it'}; everything was kept as it is, and 'llamagate sync' is still to be run"
+        advice = f"{error.advice or 'fix it'}; everything was kept, then run 'llamagate sync'"
         raise InputError(error.message, faults=error.faults, advice=advice, code=error.code) from error
     for action in plan.actions:
         listener.notice(f"{action.action} {action.key}: {'; '.join(action.reasons)}")

@@ -63,7 +63,7 @@ def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, 
     if number not in kept:
         there = ", ".join(map(str, kept))
         raise InputError(
-            f"no backup of generation {number} is kept of {key.id}; kept are those of {there}", code=ErrorCode.NOT_FOUND
+            f"{key.id} has no backup of generation {number}; there are backups of {there}", code=ErrorCode.NOT_FOUND
         )
     found, target = _package(state, key, number)
     paths = frozenset(node.path for node in tree.walk(state.home.backup(key, number)))
@@ -79,8 +79,8 @@ def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
         if backups_of(state.home, candidate):
             return candidate
     missing = "" if key else f", and {not_installed(state, text, None)}"
-    message = f"no backup of '{text}' is kept{missing}"
-    raise InputError(message, advice="policy.backups says how many are kept of each item", code=ErrorCode.NOT_FOUND)
+    message = f"there is no backup of '{text}'{missing}"
+    raise InputError(message, advice="policy.backups sets how many are kept of each item", code=ErrorCode.NOT_FOUND)
 
 
 def _described(state: HomeState, key: ItemKey, number: int) -> KeptBackup:

@@ -34,6 +34,6 @@ def _before(state: HomeState) -> Generation:
         if earlier.list != current.list:
             return earlier
     raise InputError(
-        f"generation {current.list_of} is the current one, and there is none before it",
+        f"generation {current.list_of} is the current one and the first one",
         code=ErrorCode.NOTHING_TO_ROLL_BACK,
     )

@@ -31,7 +31,7 @@ def saving_owner(state: HomeState) -> str:
     if owner == DEFAULT_OWNER and other != path:
         listed = {item.key for item in state.file.desired.items} if state.file else set()
         if any(item.owner == owner and key not in listed for key, item in state.record.items.items()):
-            message = f"{other} speaks for all items without an owner, and would remove what only {state.path} lists"
+            message = f"{other} owns all items without an 'owner:': its apply would remove what only {state.path} lists"
             raise RefusedError(
                 message,
                 advice=f"give {state.path} its own 'owner:', or save into that one with -f",
@@ -46,7 +46,7 @@ def check_can_be_kept(state: HomeState, package: Resolved) -> None:
     changed = [state.home.ours, *map(state.home.installed, Kind)]
     if any(location.is_relative_to(os.path.realpath(folder)) for folder in changed):
         message = (
-            f"{package.name} is in a folder that llamagate itself writes and removes, so it cannot be kept as a source"
+            f"{package.name} is in a folder of llamagate's own, whose contents it deletes, so it cannot be a source"
         )
         raise InputError(message, advice="copy it elsewhere first, or leave out --save", code=ErrorCode.NOT_SAVED)
 
@@ -81,7 +81,7 @@ def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Inpu
     if state.file is None or item is None:
         advice = "'import --save' lists it, or leave out --save"
         raise InputError(
-            f"{state.path} does not list {key.id}, so that nothing can be saved there",
+            f"{state.path} does not list {key.id}, so nothing can be saved there",
             advice=advice,
             code=ErrorCode.NOT_SAVED,
         )
@@ -100,7 +100,9 @@ def _with_package(state: HomeState, data: bytes, package: Resolved, source: Sour
     key, name = package.key, str(state.path)
     item = state.listed_item(key)
     if item is not None and item.version and not in_range(package.manifest.version, item.version):
-        message = f"{name} wants {key.id} in the range '{item.version}', which {package.manifest.version} is not in"
+        message = (
+            f"{name} allows {key.id} in the range '{item.version}', but the package has {package.manifest.version}"
+        )
         raise InputError(
             message, advice="change its version there first, or leave out --save", code=ErrorCode.NOT_SAVED
         )

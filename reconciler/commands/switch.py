@@ -36,7 +36,7 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
     key = must_find(state, asked.item, asked.kind)
     if key not in state.record.items and state.registry.get(key) is None:
         raise InputError(
-            f"{key} has no entry in the registry, and was not installed by us",
+            f"{key} has no entry in the registry, and llamagate did not install it",
             advice="'llamagate sync' registers what is there",
             code=ErrorCode.NOT_FOUND,
         )

@@ -55,7 +55,9 @@ def call(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:
     """
     if gateway.api_key and not _HEADER_TEXT.fullmatch(gateway.api_key):
         # Checked here: the message of http.client would show the key.
-        reason = f"the key in {gateway.key_name} holds a line break or a character that no HTTP header may have"
+        reason = (
+            f"the key in {gateway.key_name} contains a line break or a character that is not allowed in an HTTP header"
+        )
         return Missed(cause=Cause.KEY_REFUSED, reason=reason)
     waited, pause = 0.0, _FIRST_PAUSE_SECONDS
     while True:
@@ -76,7 +78,7 @@ def _once(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:
     try:
         return exchange(method, url, gateway.api_key, seconds=DEADLINE_SECONDS)
     except ConnectionRefusedError:
-        reason = "nobody listens there; it reads the change when it starts"
+        reason = "connection refused; a gateway loads the change when it starts"
         return Missed(cause=Cause.UNREACHABLE, reason=reason, again=False)
     except (OSError, ValueError) as error:
         return Missed(cause=Cause.UNREACHABLE, reason=_reason(error))
@@ -93,14 +95,14 @@ def _seconds(retry_after: str) -> float:
 
 def _judged(gateway: Gateway, status: int) -> Missed:
     if status in (401, 403):
-        wants = f"it does not accept the key in {gateway.key_name}" if gateway.api_key else "it wants a key"
+        wants = f"it does not accept the key in {gateway.key_name}" if gateway.api_key else "it requires a key"
         reason = f"{wants}; set the variable that gateway.api_key_env names"
         return Missed(cause=Cause.KEY_REFUSED, reason=reason)
     if status == _NOT_FOUND:
         reason = "this gateway has no extension support"
         return Missed(cause=Cause.NO_EXTENSIONS, reason=reason, again=False)
     if status == _TOO_MANY:
-        return Missed(cause=Cause.TOO_MANY_REQUESTS, reason="it is being asked too often")
+        return Missed(cause=Cause.TOO_MANY_REQUESTS, reason="it gets too many requests")
     if status in _REDIRECTS:
         reason = f"it answered {status} with a redirect, which is not followed; put the final address into gateway.url"
         return Missed(cause=Cause.BAD_ANSWER, reason=reason)

@@ -49,7 +49,7 @@ def _reason(error: HTTPException) -> str:
     if isinstance(error, RemoteDisconnected):
         return "it closed the connection without an answer"
     if isinstance(error, BadStatusLine | LineTooLong):
-        return "what answers there does not speak HTTP"
+        return "the answer is not HTTP"
     return "its answer was cut off"
 
 

@@ -65,7 +65,11 @@ def departures(
     """Item by item, what is not as it should be; ``gone`` names what must not be served any more."""
     found = [(one.name, _departure(one, served.get(one.name))) for one in expected]
     names = {one.name for one in expected}
-    found += [(name, f"it was removed, but is still served: {_COPY}") for name in gone if name in served.keys() - names]
+    found += [
+        (name, f"it was removed, but the gateway still serves it: {_COPY}")
+        for name in gone
+        if name in served.keys() - names
+    ]
     return tuple(Departure(name=name, message=f"{name}: {message}") for name, message in sorted(found) if message)
 
 
@@ -77,11 +81,11 @@ def _departure(expected: Expected, served: ServedExtension | None) -> str:
         if served is None:
             return ""
         if served.version != expected.version:
-            return f"this gateway cannot load it, but serves another of that name: {_COPY}"
+            return f"this gateway cannot load it, but serves another item of that name: {_COPY}"
     if served is None:
         return f"version {expected.version} should be served, but is not" if expected.enabled else ""
     if not expected.enabled:
         return f"it is disabled, but served: {_COPY}, or it says 'builtin: true'" if served.enabled else ""
     if served.version != expected.version:
-        return f"version {served.version} is served in place of {expected.version}"
+        return f"version {served.version} is served instead of {expected.version}"
     return "" if served.enabled else "it is enabled, but served as disabled"

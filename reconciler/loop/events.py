@@ -77,13 +77,13 @@ class Events:
         wanted = frozenset(folders)
         network = next((kind for folder in wanted if (kind := network_filesystem(folder.path))), None)
         if network is not None:
-            return self._give_up(f"{network} is a network file system, whose changes nobody tells")
+            return self._give_up(f"{network} is a network file system, which does not report changes")
         try:
             self._change_to(wanted)
         except OSError as error:
-            return self._give_up(f"the system gives no events: {error.strerror or error}")
+            return self._give_up(f"the system does not report changes: {error.strerror or error}")
         if not can_watch_more():
-            return self._give_up("the system watches no more folders: raise fs.inotify.max_user_watches")
+            return self._give_up("the system cannot watch more folders: raise fs.inotify.max_user_watches")
         return ""
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ def _other_commands(proposal: Proposal, fights: Fights) -> Iterator[str]:
     owner, file = proposal.intent.speaker.owner or "", proposal.intent.speaker.file
     other = proposal.state.record.owners.get(owner, file)
     if other != file:
-        yield f"{other} speaks for the owner '{owner}' too"
+        yield f"{other} has the owner '{owner}' too"
     if fights.generation and proposal.state.record.generation > fights.generation:
         try:
             last = read_generation(proposal.state.home, proposal.state.record.generation)
@@ -60,10 +60,10 @@ def _touched(path: Path) -> str:
     try:
         status = path.lstat()
     except OSError:
-        return f"{path} cannot be looked at"
+        return f"{path} cannot be read"
     moment = f"{datetime.fromtimestamp(status.st_mtime, UTC):%Y-%m-%dT%H:%M:%S}Z"
     try:
         user = path.owner()
     except (KeyError, OSError, NotImplementedError):
         user = str(status.st_uid)
-    return f"{path.name} was changed at {moment} and belongs to the user {user}"
+    return f"{path.name} was changed at {moment} and is owned by the user {user}"

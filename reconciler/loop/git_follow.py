@@ -90,7 +90,7 @@ class Follower:
             return
         message = f"{self.branch.url}: {commit}, now {self.branch.ref}, does not descend from {self.last}, taken last"
         raise RefusedError(
-            message, advice="find out who rewrote the history; --allow-rewind takes it as it is", code=ErrorCode.REWOUND
+            message, advice="find out who rewrote the history; --allow-rewind accepts it", code=ErrorCode.REWOUND
         )
 
 
@@ -99,7 +99,7 @@ def following(branch: Branch, home: Home, variables: Mapping[str, str], *, last:
     if problem := ref_problem(branch.ref):
         raise InputError(f"--ref {branch.ref!r}: {problem}", code=ErrorCode.USAGE)
     if branch.signers is not None and not branch.signers.is_file():
-        raise InputError(f"{branch.signers}: there is no such file of allowed signers", code=ErrorCode.NOT_FOUND)
+        raise InputError(f"{branch.signers}: no such file of allowed signers", code=ErrorCode.NOT_FOUND)
     rules = SourceRules(local_git=True)  # the person who starts the watcher named the repository
     context = SourceContext(home=home, base=Path(), variables=variables, rules=rules, limits=_LIMITS)
     fetching = Fetching(auth=Auth(AuthKind.HEADER_ENV, branch.header_env) if branch.header_env else None)
@@ -122,7 +122,7 @@ def _lay_out(content: Content, folder: Path) -> None:
             growing.rename(folder)
         tree.remove_tree(growing)
     except OSError as error:
-        raise StorageError(f"{error.filename or folder}: {error.strerror}; the commit was not laid out") from error
+        raise StorageError(f"{error.filename or folder}: {error.strerror}; the commit was not checked out") from error
 
 
 def _write(place: Path, content: Content, path: str, mode: int) -> None:

@@ -181,14 +181,14 @@ class Loop:
             except LlamagateError as error:
                 self._notice(error.message)
             else:
-                self._tell(Event("Fighting", f"{item} is left alone until 'llamagate resume {item}': {reason}"))
+                self._tell(Event("Fighting", f"{item} is paused until 'llamagate resume {item}': {reason}"))
         self.memory = replace(self.memory, fights=fights)
 
     def _watch_folders(self, now: float) -> None:
         """Have events of what is there now; where there can be none, or none are wanted, poll."""
         if self.events is None:
             return
-        seconds, triggers = self.options.poll, "polling, as asked"
+        seconds, triggers = self.options.poll, "polling, as requested"
         if seconds is None:
             lookout = self.lookout
             sources = lookout.inputs.sources(lookout.file)

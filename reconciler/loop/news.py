@@ -42,11 +42,11 @@ def news(tried: Tried, attempt: Attempt, last: Attempt | None, said: Said) -> It
         yield Event("Applied", f"generation {number}: {deeds_of(plan)}", generation=number)
     result = attempt.result
     if tried.error is not None and said.attempt != (result, attempt.message):
-        later = " (it is tried again)" if tried.end is End.RETRY else ""
+        later = " (will try again)" if tried.end is End.RETRY else ""
         name = str(result).title().replace("-", "")
         yield Event(name, f"{attempt.message}{later}", attempt.reason, attempt.generation)
     elif result is Result.UNCHANGED and last is not None and last.result not in (result, Result.APPLIED):
-        message = f"as the input says again (generation {attempt.generation})"
+        message = f"matches the file again (generation {attempt.generation})"
         yield Event("Recovered", message, generation=attempt.generation)
     yield from (Event("Notice", str(warning)) for warning in (tried.outcome.warnings if tried.outcome else ()))
     lines = _of_gateway(tried)
@@ -64,7 +64,7 @@ def said_of(tried: Tried) -> str:
     if tried.done is not None:
         return deeds_of(tried.done)
     drift = tried.outcome.plan.drift if tried.outcome else ()
-    return f"nothing to do{f'; {len(drift)} left as they are by policy.drift' if drift else ''}"
+    return f"nothing to do{f'; {len(drift)} differences kept by policy.drift' if drift else ''}"
 
 
 def deeds_of(plan: Plan) -> str:

@@ -60,7 +60,7 @@ def present_items(home: Home) -> frozenset[ItemKey]:
 
 
 def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
-    """What the package installed in ``folder`` says of itself; ``None`` where it is no valid package."""
+    """What the package installed in ``folder`` says of itself; ``None`` where it is not a valid package."""
     from reconciler.packages.installed import open_installed  # only what something else installed is read
     from reconciler.packages.manifest import read_package
 

@@ -22,7 +22,7 @@ def legacy_packages(folder: Path) -> list[Path]:
     ``InputError`` where it is no folder, ``StorageError`` where one in it cannot be read: what it holds is not known.
     """
     if not folder.is_dir():
-        message = "there is no such folder; name the folder 'extensions' from which the gateway was started"
+        message = "no such folder; name the 'extensions' folder of the place where the gateway was started"
         raise InputError.at(message, file=folder, code=ErrorCode.NOT_FOUND)
     return sorted(_search(folder))
 

@@ -27,20 +27,22 @@ def ownership(target: Target, before: ItemBefore, intent: Intent, *, same: bool)
         return _unowned(key, f"it belongs to the owner '{recorded.owner}'", intent)
     if same or (recorded is None and before.found.presence is Presence.ABSENT):
         return None
-    what = "a command brought it" if recorded else "it was installed by something else, and its files differ"
+    what = (
+        "a command installed it, not a file"
+        if recorded
+        else "it is already installed, not by llamagate, with different files"
+    )
     return _unowned(key, what, intent)
 
 
 def _unowned(key: ItemKey, what: str, intent: Intent) -> Refusal:
     command = f"apply --take-over {key.id}" if intent.speaker.owner is not None else f"llamagate remove {key.id}"
-    does = "replaces it" if intent.speaker.owner is not None else "clears the way"
+    does = "replaces it" if intent.speaker.owner is not None else "makes room for it"
     return Refusal(key=key, code=RefusalCode.UNOWNED, message=f"{what}; '{command}' {does} after a backup")
 
 
 def conflict(key: ItemKey, path: str) -> Refusal:
-    message = (
-        f"{path} was changed here and is changed by the package too; --overwrite takes the package's after a backup"
-    )
+    message = f"{path} was changed by hand and by the package; --overwrite uses the package's file, after a backup"
     return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
 
 
@@ -66,14 +68,14 @@ def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[R
     for key in new:
         others = taken.get(key.id.casefold(), set()) - {key}
         if others:
-            message = f"an {min(others)} is installed, and one id can name only one item; remove or rename one of them"
+            message = f"the {min(others)} already has this id; remove or rename one of them"
             yield Refusal(key=key, code=RefusalCode.OTHER_KIND, message=message)
 
 
 def builtin(target: Target, intent: Intent) -> Refusal | None:
     if not target.manifest.builtin or target.key.id in intent.rules.policy.allow_builtin:
         return None
-    message = "its manifest says 'builtin: true': the gateway forces it on and cannot unload it"
+    message = "its manifest says 'builtin: true': the gateway always runs it and cannot unload it"
     return Refusal(
         key=target.key,
         code=RefusalCode.BUILTIN,
@@ -98,7 +100,7 @@ def dependencies(
     for key, target in intent.targets.items():
         for need in target.depends_on:
             if need not in there:
-                message = f"it depends on '{need}', which is neither in the file nor installed"
+                message = f"it depends on '{need}', which is not in the file and not installed"
                 yield Refusal(key=key, code=RefusalCode.UNKNOWN_DEPENDENCY, message=message)
     if cycle:
         path = " → ".join(key.id for key in cycle)

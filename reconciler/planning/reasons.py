@@ -86,8 +86,8 @@ def _arrival(after: RecordItem, before: ItemBefore, diff: FileDiff) -> tuple[Act
         return ActionKind.ADOPT, "the same files are already there"
     entry = before.entry
     if entry and is_older(after.version, than=entry.version):
-        return ActionKind.DOWNGRADE, f"replaces the version {entry.version} that something else installed"
-    return ActionKind.UPDATE, "replaces what something else installed"
+        return ActionKind.DOWNGRADE, f"replaces version {entry.version}, which llamagate did not install"
+    return ActionKind.UPDATE, "replaces what llamagate did not install"
 
 
 def _update(recorded: RecordItem, after: RecordItem) -> tuple[ActionKind, str]:
@@ -97,7 +97,7 @@ def _update(recorded: RecordItem, after: RecordItem) -> tuple[ActionKind, str]:
         return ActionKind.UPDATE, f"version {recorded.version} → {after.version}"
     paths = {path for path in {*recorded.files, *after.files} if _sha(recorded, path) != _sha(after, path)}
     count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
-    return ActionKind.UPDATE, f"the package changed ({count}), its version {after.version} did not"
+    return ActionKind.UPDATE, f"the package changed ({count}), but its version is still {after.version}"
 
 
 def _sha(item: RecordItem, path: str) -> str | None:

@@ -47,7 +47,7 @@ def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed
             yield Note(WarningCode.TASK_DIALECT, message, key)
         for need in target.manifest.requires:
             if need not in there:
-                message = f"{key.id} uses the extension '{need}', which is neither bundled, in the file nor installed"
+                message = f"{key.id} uses the extension '{need}', which is not bundled, not listed and not installed"
                 yield Note(WarningCode.MISSING_EXTENSION, message, key)
 
 

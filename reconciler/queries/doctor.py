@@ -99,7 +99,7 @@ def _note(code: FindingCode, message: str, fix: str) -> Finding:
 
 def _home(home: Home) -> Iterator[Finding]:
     if not home.root.is_dir():
-        yield _note(FindingCode.NO_HOME, f"{home.root} is not there yet", "'llamagate apply' makes it")
+        yield _note(FindingCode.NO_HOME, f"{home.root} does not exist yet", "'llamagate apply' creates it")
         return
     for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in Kind)):
         if folder.is_dir() and not probe.may_write(folder):
@@ -114,7 +114,7 @@ def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
     if not installed.is_dir():
         return
     if probe.is_mount_point(installed):
-        message = f"{installed} is a mount point, so that nothing can be renamed into it from beside it"
+        message = f"{installed} is a mount point, so no folder can be moved into it in one step"
         yield _problem(FindingCode.MOUNT_POINT, message, f"mount the file system at {installed.parent} instead")
     elif not swap.same_filesystem(home.root, installed):
         message = f"{installed} is on another file system; new trees are staged beside it"
@@ -126,7 +126,7 @@ def _interrupted(state: TransactionState) -> Iterator[Finding]:
         yield _problem(FindingCode.INTERRUPTED, "a change was interrupted", "llamagate recover")
     elif state == "running":
         yield _note(
-            FindingCode.RUNNING, "a change is under way; what follows may be half of it", "look again when it is done"
+            FindingCode.RUNNING, "a change is running, so the rest may be incomplete", "run it again when that is done"
         )
 
 
@@ -187,7 +187,9 @@ def _folders(state: HomeState) -> Iterator[Finding]:
             yield _note(FindingCode.ID_AND_NAME, message, "give the package one name for both")
         if key not in state.record.items and entry is not None:
             yield _note(
-                FindingCode.UNMANAGED, f"{key} was installed by something else", "llamagate sync, to keep watch over it"
+                FindingCode.UNMANAGED,
+                f"{key} was not installed by llamagate",
+                "llamagate sync, to let llamagate manage it",
             )
 
 
@@ -197,9 +199,9 @@ def _strange_names(state: HomeState) -> Iterator[Finding]:
         for path in sorted(installed.iterdir()) if installed.is_dir() else ():
             if path.is_symlink():
                 message = f"{path} is a link, which gateways skip"
-                yield _problem(FindingCode.LINK, message, "move what it leads to there")
+                yield _problem(FindingCode.LINK, message, "put the folder itself there")
             elif path.is_dir() and id_problem(path.name) and path.name != "backups":
-                message = f"{path} is no item's name, but a gateway loads a manifest in it all the same"
+                message = f"{path} has a name that no item can have, but a gateway loads a manifest in it"
                 yield _problem(FindingCode.STRANGE_NAME, message, "move it out of there")
 
 
@@ -212,11 +214,9 @@ def _copies(state: HomeState) -> Iterator[Finding]:
 
 def _hold(state: HomeState) -> Iterator[Finding]:
     if state.record.hold is not None:
-        yield _note(
-            FindingCode.HOLD, f"the watcher leaves things alone: {state.record.hold.reason}", "llamagate resume"
-        )
+        yield _note(FindingCode.HOLD, f"the watcher is paused: {state.record.hold.reason}", "llamagate resume")
     for one in state.record.suspensions:
-        message = f"the watcher leaves {one.item or 'everything'} alone: {one.reason}"
+        message = f"the watcher is paused for {one.item or 'everything'}: {one.reason}"
         yield _note(FindingCode.SUSPENDED, message, f"llamagate resume {one.item}".rstrip())
 
 
@@ -248,7 +248,7 @@ def _gateway(state: HomeState) -> Iterator[Finding]:
 def _watches(state: HomeState) -> Iterator[Finding]:
     limit, needed = probe.max_watches(), 3 * len(state.present) + _SPARE_WATCHES
     if limit is not None and limit < needed:
-        message = f"this system watches {limit} folders at most, and a watcher may want {needed}"
+        message = f"this system watches {limit} folders at most, and a watcher may need {needed}"
         yield _note(FindingCode.WATCH_LIMIT, message, f"sysctl fs.inotify.max_user_watches={2 * needed}")
 
 
@@ -266,10 +266,10 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
         key = ItemKey(found.kind, found.id)
         entry = state.registry.get(key)
         if key not in state.present:
-            message = f"{package} is loaded by a gateway that is started here, and is not installed"
+            message = f"{package} is not installed, but a gateway that is started in this folder loads it"
             yield _note(FindingCode.LEGACY, message, f"llamagate migrate {folder}")
         elif entry is not None and not entry.enabled:
-            message = f"{key} is disabled, but a gateway that is started here loads {package} instead"
+            message = f"{key} is disabled, but a gateway that is started in this folder loads {package}"
             yield _problem(
                 FindingCode.LEGACY_SHADOW, message, f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'"
             )

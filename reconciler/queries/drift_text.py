@@ -30,7 +30,7 @@ def drift_text(env: Environment, item_id: str) -> str:
     recorded = next((item for key, item in record.items.items() if key.id == item_id), None)
     if recorded is None:
         hint = did_you_mean(item_id, (key.id for key in record.items))
-        raise InputError(f"llamagate has not installed any '{item_id}'{hint}", code=ErrorCode.NOT_FOUND)
+        raise InputError(f"llamagate did not install '{item_id}'{hint}", code=ErrorCode.NOT_FOUND)
     observed = observe(home, {recorded.key: recorded}, read_registry(home).registry, {}, corrupt=None)
     drift = drift_of(recorded, observed, Policy(mutable=()), str(home.root))
     paths = {path for row in drift for path in (recorded.files if row.path == "." else [row.path])}
@@ -65,7 +65,7 @@ def _unified(home: Home, recorded: RecordItem, path: str, expected: bytes | None
     if before is None or after is None:
         return f"{name} differs, and is not text\n"
     text = "".join(difflib.unified_diff(before, after, f"{name} (as installed)", f"{name} (now)"))
-    return text or f"{name} differs in what is not shown: a value from the environment, or the text around it\n"
+    return text or f"{name} differs in a part that is not shown: a value from the environment, or the text around it\n"
 
 
 def _lines(data: bytes) -> list[str] | None:

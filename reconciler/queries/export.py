@@ -101,7 +101,9 @@ def _package(state: HomeState, key: ItemKey) -> OpenPackage:
         try:
             return state.store.open_recorded(recorded)
         except LlamagateError as error:
-            message = f"the package of {key.id} is neither in the cache nor, unchanged, at {recorded.source}"
+            message = (
+                f"the package of {key.id} is not in the cache, and what is at {recorded.source} differs or is gone"
+            )
             raise InputError(message, advice="import it again", code=ErrorCode.NOT_FOUND) from error
     if key not in state.present:
         message = f"{key.id} is in the registry, but its folder is missing"
@@ -112,7 +114,7 @@ def _package(state: HomeState, key: ItemKey) -> OpenPackage:
 
 def _write(key: ItemKey, opened: OpenPackage, out: Path) -> Exported:
     if out.exists() and not out.is_file():
-        raise InputError(f"{out} is no regular file; name another one", code=ErrorCode.EXISTS)
+        raise InputError(f"{out} is not a regular file; choose another path", code=ErrorCode.EXISTS)
     with telling(f"{out} was not written"), durable.new_file(out) as stream:
         pack(with_checksums(opened.content), stream)
     return Exported(key=key, version=opened.package.manifest.version, tree=opened.package.tree, path=out)

@@ -116,7 +116,7 @@ def _name(offer: Offer, *, like: Offer) -> str:
 
 def _notes(item: DesiredItem, remote: Remote, entry: LockItem | None) -> tuple[str, ...]:
     if entry is None:
-        return ("not locked yet",)
+        return ("not in the lock yet",)
     try:
         notes = remote.confirm(item, Offer.of(entry))
         return tuple(note.message.removeprefix(f"{item.key.id}: ") for note in notes)

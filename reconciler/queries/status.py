@@ -23,6 +23,7 @@ from reconciler.reconcile.proposal import Options
 from reconciler.reconcile.propose import propose
 from reconciler.reconcile.readers import TransactionState, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at
+from reconciler.store.desired_file import is_there
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
 
@@ -110,7 +111,7 @@ def _is_watched(home: Home, watcher: Watched | None) -> bool:
 
 
 def _status(env: Environment, file: Path | None) -> Status:
-    if file is None or not file.exists():
+    if file is None or not is_there(file):
         return _without_file(env)
     try:
         proposal = propose(env, Options(file=file))

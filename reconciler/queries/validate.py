@@ -32,7 +32,7 @@ def validate_package(env: Environment, path: Path) -> Checked:
     """Read the package at ``path`` as an apply would."""
     if not path.exists():
         raise InputError(
-            f"{path}: there is no such package",
+            f"{path}: no such package",
             faults=[Fault(file=str(path), message="it does not exist", code=ErrorCode.NOT_FOUND)],
             code=ErrorCode.NOT_FOUND,
         )

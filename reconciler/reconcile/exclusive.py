@@ -19,7 +19,7 @@ from reconciler.store.desired_file import lock_path
 
 def settle(home: Home, file: Path) -> Recovered:
     """Finish or undo what a crash left, in the home and beside ``file``. The caller holds the mutex."""
-    with telling("what an interrupted command left could not be removed"):
+    with telling("files of an interrupted command could not be removed"):
         for path in (lock_path(file), file):
             durable.discard_temporary(path)
     return recovery.recover(home)
@@ -34,7 +34,7 @@ def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
 
 
 def prepare_home(env: Environment, notice: Notice) -> None:
-    """Make our folder, if it is not there yet, and warn if everyone may write into it."""
+    """Make our folder, if it does not exist yet, and warn if everyone may write into it."""
     home = Home(env.home)
     with telling("nothing was changed"):
         durable.make_folders(home.ours)

@@ -90,16 +90,16 @@ def _compared(
     refreshed: Refreshed | Missed | None,
 ) -> Reload:
     if isinstance(refreshed, Missed):
-        advice = "; the next apply tells it again" if refreshed.again else ""
+        advice = "; the next apply tries again" if refreshed.again else ""
         message = f"the gateway at {gateway.url} was not reloaded: {refreshed.reason}{advice}"
         return Reload(state=refreshed.cause, message=message, again=refreshed.again)
     if refreshed is None:
-        message = f"the gateway at {gateway.url} was not asked to reload, since the packages say 'hot_reload: false'"
+        message = f"the gateway at {gateway.url} was not asked to reload, because the packages say 'hot_reload: false'"
     else:
         part = f" in part: {refreshed.errors}" if refreshed.errors else ""
         message = f"the gateway at {gateway.url} was reloaded{part}"
     served = read_served(gateway)
     if isinstance(served, Missed):
-        return Reload(state="NotSeen", message=f"{message}, but what it serves is not known: {served.reason}")
+        return Reload(state="NotSeen", message=f"{message}, but its list of items could not be read: {served.reason}")
     found = serving(gateway, record, registry, served, changed)
     return Reload(state="Reloaded" if found.state == "Served" else found.state, message=message, notes=found.notes)

@@ -18,7 +18,7 @@ from reconciler.model.record import Record
 from reconciler.model.registry import Registry
 from reconciler.observe.home import manifest_at, present_items
 from reconciler.resolve.store import PackageStore
-from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.desired_file import DesiredFile, is_there, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
@@ -122,7 +122,7 @@ def read_home_state(env: Environment, path: Path, *, needs_file: bool = False) -
 
 def _at_hand(path: Path, record: Record) -> tuple[DesiredFile | None, InputError | None]:
     """The desired state, if there is one, or why it cannot be used."""
-    if not path.exists():
+    if not is_there(path):
         return None, None
     try:
         return read_desired(path, known=record.documents), None

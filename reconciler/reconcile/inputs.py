@@ -34,7 +34,7 @@ def made_again(make: Callable[[], _Made], notice: Notice) -> _Made:
         try:
             return make()
         except InputChangedError as error:
-            notice(f"{error.message}; it starts again with what is there now")
+            notice(f"{error.message}; starting again with the new content")
     try:
         return make()
     except InputChangedError as error:

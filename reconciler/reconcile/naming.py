@@ -9,7 +9,7 @@ from reconciler.errors import InputError, LlamagateError, NotDesiredError
 from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.record import Record
 from reconciler.reconcile.home_state import HomeState
-from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.desired_file import DesiredFile, is_there, read_desired
 
 
 def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
@@ -29,7 +29,7 @@ def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
     if len(named) > 1:
         candidates = ", ".join(str(key) for key in named)
         raise InputError(
-            f"'{text}' may be any of: {candidates}", advice="name the type and the id", code=ErrorCode.AMBIGUOUS
+            f"'{text}' is ambiguous: {candidates}", advice="name the type and the id", code=ErrorCode.AMBIGUOUS
         )
     return named[0] if named else None
 
@@ -60,12 +60,12 @@ def check_known(item: str, record: Record, file: Path) -> None:
     """A typing error must not pass for an item: it is installed, or listed in ``file``."""
     known = {key.id for key in record.items}
     try:
-        known |= {one.key.id for one in read_desired(file).desired.items} if file.exists() else set()
+        known |= {one.key.id for one in read_desired(file).desired.items} if is_there(file) else set()
     except NotDesiredError:
         pass  # it lists no item
     except LlamagateError:
         return  # it may be listed there
     if item not in known:
         raise InputError(
-            f"no item '{item}' is installed or desired{did_you_mean(item, known)}", code=ErrorCode.NOT_FOUND
+            f"no item '{item}' is installed or listed in the file{did_you_mean(item, known)}", code=ErrorCode.NOT_FOUND
         )

@@ -53,15 +53,15 @@ class Outcome:
         """The error where a gateway that must serve the change does not."""
         if self.gone_back is not None:
             return RolledBackError(
-                f"the gateway does not serve the change: the list of generation {self.gone_back.to} was brought back "
-                f"as generation {self.gone_back.generation}, and a hold keeps it",
-                advice="fix the cause; a changed file, an apply or 'llamagate resume' ends the hold",
+                f"the gateway does not serve the change, so it was undone: the items of generation {self.gone_back.to} "
+                f"are back as generation {self.gone_back.generation}, and the watcher is paused",
+                advice="fix the cause; a change of the file, an apply or 'llamagate resume' ends the pause",
             )
         if not self.reload_failed:
             return None
         state = self.reload.state if self.reload else None
         what = "was not reloaded" if isinstance(state, Cause) else _NOT_SERVED.get(state or "", "does not serve it")
-        return NotReloadedError(f"all is applied, but the gateway {what}, and 'reload: required' is set")
+        return NotReloadedError(f"everything is applied, but the gateway {what}, and 'reload: required' is set")
 
     @property
     def generation(self) -> int:

@@ -97,7 +97,7 @@ def observed_for(state: HomeState, intent: Intent) -> Observed:
 def _unchanged(pins: Pins) -> Pins:
     """The pins, with the lock left as it is written. ``LockStaleError`` where it does not fit."""
     if pins.stale:
-        raise LockStaleError(f"{pins.old.path} does not fit: " + "; ".join(pins.stale))
+        raise LockStaleError(f"{pins.old.path} is out of date: " + "; ".join(pins.stale))
     return replace(pins, data=pins.old.data)
 
 
@@ -118,11 +118,11 @@ def _holding(state: HomeState, intent: Intent, against: ListedBy | None) -> Inte
 
 def _on_hold(state: HomeState, against: ListedBy | None) -> Iterator[Note]:
     if against and against.item is None:
-        message = f"{against.file} may say otherwise; if so, the next apply puts it back"
+        message = f"{against.file} may say otherwise; then the next apply undoes this"
         yield Note(WarningCode.FILE_DISAGREES, message)
     elif against:
         saving = "--save" if against.file == state.path else f"--save with '-f {against.file}'"
-        message = f"{against.file} says otherwise: the next apply puts it back; {saving} keeps it"
+        message = f"{against.file} says otherwise: the next apply undoes this; use {saving} to keep it"
         yield Note(WarningCode.FILE_DISAGREES, message, against.item.key if against.item else None)
     message = "the watcher is paused until its input changes, or until 'llamagate resume'"
     yield Note(WarningCode.HOLD_SET, message)

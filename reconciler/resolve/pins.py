@@ -68,7 +68,7 @@ def partition(items: Iterable[DesiredItem], lock: Mapping[ItemKey, LockItem]) ->
         elif entry is not None and not (reason := _mismatch(item, entry)):
             locked.append((item, entry))
         else:
-            undecided.append((item, "not locked yet" if entry is None else reason))
+            undecided.append((item, "not in the lock yet" if entry is None else reason))
     return Partition(local=tuple(local), locked=tuple(locked), undecided=tuple(undecided))
 
 
@@ -162,7 +162,7 @@ def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, Loc
 
 def _difference(before: LockItem | None, now: LockItem) -> str:
     if before is None:
-        return f"not locked yet (now {now.version})"
+        return f"not in the lock yet (now {now.version})"
     if before.source != now.source:
         return f"the source changed from {before.source} to {now.source}"
     if before.version != now.version:

@@ -45,7 +45,7 @@ class Resolver:
         wave, done = (parts.only(only) if only else parts), set(only)
         while wave:
             if locked and wave.undecided:
-                raise LockStaleError(f"{lock_path(self.file.path)} does not fit: " + "; ".join(wave.reasons))
+                raise LockStaleError(f"{lock_path(self.file.path)} is out of date: " + "; ".join(wave.reasons))
             new, failed = self._wave(wave, fetches=not errors)
             found |= new
             errors |= failed

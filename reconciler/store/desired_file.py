@@ -90,7 +90,7 @@ def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredF
 
     ``InputError`` with all faults; ``NotDesiredError`` where it is the gateway's own configuration.
     """
-    data = _read(path, "there is no such file; name one with -f, or run 'llamagate init' to write one")
+    data = _read(path, "no such file; name one with -f, or run 'llamagate init' to create one")
     return decode_desired(data, path, known=known)
 
 
@@ -111,7 +111,7 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
 def lock_path(desired: Path) -> Path:
     """``llamagate.yaml`` goes with ``llamagate.lock.yaml``; ``InputError`` for a path without a name, such as ``/``."""
     if not desired.name:
-        raise InputError.at("this names no file", file=desired, code=ErrorCode.USAGE)
+        raise InputError.at("this is not the name of a file", file=desired, code=ErrorCode.USAGE)
     return desired.with_name(f"{desired.stem}.lock.yaml")
 
 
@@ -157,7 +157,7 @@ def read_lock(path: Path, *, known: Known = MappingProxyType({})) -> LockFile:
 def lock_bytes(lock: Lock) -> bytes:
     """The lock as text: sorted, without times, the same bytes for the same pins."""
     lines = [
-        "# Written by llamagate: which exact packages llamagate.yaml stands for. Keep it in version control.",
+        "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.",
         f"apiVersion: {API_VERSION}",
         "items:" if lock.items else "items: []",
     ]
@@ -212,8 +212,8 @@ def _conflict(data: bytes, path: Path) -> InputError | None:
     if (match := _CONFLICT.search(data)) is None:
         return None
     line = data.count(b"\n", 0, match.start()) + 1
-    advice = "keep one side of each conflict; 'llamagate lock' adds to the lock what it lacks then"
-    message = "a merge left both sides of a conflict here"
+    advice = "keep one side of each conflict; for the lock, then run 'llamagate lock'"
+    message = "there are conflict markers of a merge here"
     return InputError.at(message, file=path, place=(line, 1), advice=advice, code=FaultCode.SYNTAX)
 
 
@@ -222,7 +222,15 @@ def _read(path: Path, missing: str) -> bytes:
         with _told(path):
             return read_start(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise InputError.at(missing, file=path, code=ErrorCode.NOT_FOUND) from error
+        message = missing
+        if path.is_symlink():
+            message = f"it is a link to {path.readlink()}, which does not exist; remove the link or correct it"
+        raise InputError.at(message, file=path, code=ErrorCode.NOT_FOUND) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is in the place of a desired state; also a link that leads nowhere, which is a mistake."""
+    return path.exists() or path.is_symlink()
 
 
 @contextmanager
@@ -245,7 +253,7 @@ def _check_items(file: DesiredFile) -> None:
         problem, code = id_problem(item.key.id), FaultCode.INVALID_ID
         other = seen.setdefault(item.key.id.casefold(), item.key)
         if other != item.key:
-            problem = f"the id is taken by the {other}: ids are unique across both sections, also when case is ignored"
+            problem = f"duplicate id: the {other} has it already (ids ignore case and section)"
             code = FaultCode.DUPLICATE_ID
         if problem:
             faults.append(file.fault(place, problem, code))
@@ -264,7 +272,7 @@ def _range_problems(file: DesiredFile, item: DesiredItem) -> Iterator[tuple[tupl
     if item.version is not None and (problem := range_problem(item.version)):
         yield ("source", "version") if item.version == inside else ("version",), problem
     elif inside not in (None, item.version):
-        yield ("source", "version"), f"beside the source there is another range, '{item.version}'; keep one of them"
+        yield ("source", "version"), f"there is another range beside 'source', '{item.version}'; keep one of them"
 
 
 def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:

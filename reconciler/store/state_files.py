@@ -43,7 +43,7 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
             error.message, faults=error.faults, advice=error.advice or _WITHOUT_RECORD, code=error.code
         ) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        message = "no version of llamagate wrote it like this"
+        message = "it is not as llamagate writes it"
         raise InputError.at(message, file=home.record, advice=_WITHOUT_RECORD) from error
 
 
@@ -78,16 +78,16 @@ def read_generation(home: Home, number: int) -> Generation:
         return Generation.from_document(unseal(read_start(path), name=str(path), schema=GENERATION_SCHEMA))
     except FileNotFoundError as error:
         kept = sorted(_generation_numbers(home))
-        there = f"kept are {kept[0]} to {kept[-1]}" if kept else "none is kept"
+        there = f"there are {kept[0]} to {kept[-1]}" if kept else "there are none yet"
         raise InputError(
-            f"there is no generation {number}; {there}",
+            f"generation {number} does not exist; {there}",
             advice="'llamagate history' lists them",
             code=ErrorCode.NOT_FOUND,
         ) from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
     except KeyError as error:
-        message = "an older llamagate wrote it, without what it takes to go back to it"
+        message = "an older llamagate wrote it, without what a rollback needs"
         raise InputError.at(message, file=path) from error
 
 

@@ -11,7 +11,7 @@ from reconciler.fs.bounded import read_start
 from reconciler.model.home import Home
 from reconciler.model.watched import WATCHED_SCHEMA, Watched
 
-_WITHOUT_STATUS: Final = "use that version; or remove the file, and the watcher begins without knowing the last commit"
+_WITHOUT_STATUS: Final = "use that version; or remove the file, and the watcher starts without the last commit"
 
 
 def read_watched(home: Home) -> Watched | None:

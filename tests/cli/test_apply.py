@@ -671,6 +671,14 @@ def test_a_saved_plan_is_stale_when_something_changed_meanwhile(session: Session
     assert failure(session, "apply", "plan.json", exits=9).code == "plan-stale"
 
 
+def test_a_saved_plan_whose_actions_were_edited_is_stale(foo: Session) -> None:
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("plan", "--out", "plan.json")
+    foo.edit("plan.json", '"to_version": "2.0.0"', '"to_version": "1.0.1"')
+    assert failure(foo, "apply", "plan.json", exits=9).code == "plan-stale"
+    assert foo.registered()["foo"]["version"] == "1.0.0"
+
+
 def test_a_saved_plan_remembers_how_it_was_made(foo: Session) -> None:
     foo.installed("foo", "manifest.yaml").write_text("mine\n")
     foo.package("foo", version="1.1.0")

@@ -152,7 +152,7 @@ def test_a_version_that_leads_out_of_the_folder(session: Session, shop: Path) ->
     session.edit(shop / "bar" / "manifest.yaml", "0.3.0", "0.3.0/../../escaped")
     (shop / "bar-0.3.0").mkdir()
     failed = session.llamagate("catalog", "build", shop, exits=1)
-    assert f"{shop}: 'bar-0.3.0/../../escaped.zip' cannot be listed: the version holds a '/'" in failed.err
+    assert f"{shop}: 'bar-0.3.0/../../escaped.zip' cannot be listed: the version contains a '/'" in failed.err
     assert not (session.base / "escaped.zip").exists()
 
 

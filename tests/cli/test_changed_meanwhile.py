@@ -21,7 +21,7 @@ from tests.sources.http_server import Exchange, HttpServer, body
 from tests.support.packages import pack
 
 LOCK: Final = "llamagate.lock.yaml"
-STARTS_AGAIN: Final = " was changed while this command ran; it starts again with what is there now\n"
+STARTS_AGAIN: Final = " changed while this command ran; starting again with the new content\n"
 
 HELD: Final = """\
 import sys
@@ -246,7 +246,7 @@ def test_a_saved_plan_must_still_be_the_same(session: Session, server: HttpServe
         session.in_process("lock", "--upgrade")
     said = finished(apply)
     assert said.code == 9
-    assert "what would be done now is not what the saved plan says" in said.err
+    assert "the saved plan is not what an apply would do now" in said.err
     assert locked(session) == {"foo": "1.1.0"}
     assert not session.installed("foo").exists()
 
@@ -397,7 +397,7 @@ def test_a_file_that_is_changed_each_time_ends_it(
     asked = server.count("/index.json")
     said = session.in_process(verb, exits=9)
     assert said.err == 2 * f"llamagate: {name}{STARTS_AGAIN}" + (
-        f"llamagate: {name} was changed while this command ran, 3 times in a row; nothing was changed\n"
+        f"llamagate: {name} changed while this command ran, 3 times in a row; nothing was changed\n"
         "  → wait until no other program writes it, and run the command again\n"
     )
     assert server.count("/index.json") - asked == 3

@@ -341,7 +341,7 @@ def test_a_bug_gives_a_report_that_can_be_pasted(buggy: Session, arguments: list
     assert f"verb: {arguments[0]}\n" in said.err
     assert "builtins.ValueError (its message is left out: it may hold secrets)\n" in said.err
     assert re.search(r'File ".*propose\.py", line \d+, in propose\n', said.err)
-    assert said.err.endswith("'llamagate recover' settles what was under way.\n")
+    assert said.err.endswith("'llamagate recover' finishes or undoes a change that was running.\n")
     assert "builtins.KeyError (its message is left out: it may hold secrets)\n" in said.err
     assert not re.search("hunter2|s3cr3t-too", said.err)
 

@@ -396,7 +396,7 @@ def test_a_module_and_an_extension_of_one_id_are_told_apart(session: Session) ->
         MODULE.format(id="foo", version="1.0.0", extension="x"),
     )
     said = session.llamagate("export", "foo", "--out", "out.zip", exits=1)
-    assert said.err.startswith("llamagate: 'foo' may be any of: agentic-module foo, extension foo\n")
+    assert said.err.startswith("llamagate: 'foo' is ambiguous: agentic-module foo, extension foo\n")
     assert "agentic-module foo 1.0.0" in session.llamagate("export", "am", "foo", "--out", "out.zip").out
     session.llamagate("export", "--all", "--out", "all")
     assert sorted(path.name for path in (session.project / "all").iterdir()) == [

@@ -203,7 +203,7 @@ def test_a_key_that_no_header_can_hold_is_not_shown(told: Session, gateway: Gate
     assert gateway.requests == []
     assert said.err.endswith(
         f"llamagate: the gateway at {gateway.url} was not reloaded: the key in LLAMAGATE_API_KEY holds a line break or "
-        "a character that no HTTP header may have; the next apply tells it again\n"
+        "a character that no HTTP header may have; the next apply tries again\n"
     )
     assert KEY not in said.err
 
@@ -233,7 +233,7 @@ def test_row_117_a_redirect_is_not_followed(told: Session, gateway: Gateway, sta
         assert elsewhere.requests == []
     assert said.err.endswith(
         f"llamagate: the gateway at {gateway.url} was not reloaded: it answered {status[:3]} with a redirect, which is "
-        "not followed; put the final address into gateway.url; the next apply tells it again\n"
+        "not followed; put the final address into gateway.url; the next apply tries again\n"
     )
 
 
@@ -285,17 +285,17 @@ def test_errors_of_the_gateway_do_not_steer_the_terminal(told: Session, gateway:
     ("answer", "reason"),
     [
         (NOT_FOUND, "this gateway has no extension support"),
-        (says("500 Oops"), "it answered 500; the next apply tells it again"),
-        (says("501 Off"), "it answered 501; the next apply tells it again"),
-        (says("204 No Content"), "it answered 204; the next apply tells it again"),
-        (lambda caller: None, "it closed the connection without an answer; the next apply tells it again"),
+        (says("500 Oops"), "it answered 500; the next apply tries again"),
+        (says("501 Off"), "it answered 501; the next apply tries again"),
+        (says("204 No Content"), "it answered 204; the next apply tries again"),
+        (lambda caller: None, "it closed the connection without an answer; the next apply tries again"),
         (
             lambda caller: caller.sendall(b"SSH-2.0-x\r\n"),
-            "what answers there does not speak HTTP; the next apply tells it again",
+            "the answer is not HTTP; the next apply tries again",
         ),
         (
             lambda caller: caller.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nx"),
-            "its answer was cut off; the next apply tells it again",
+            "its answer was cut off; the next apply tries again",
         ),
     ],
     ids=["404", "500", "501", "204", "hangs-up", "no-http", "cut-off"],
@@ -312,8 +312,8 @@ def test_a_gateway_that_does_not_reload_is_told_and_no_failure(
 
 def test_a_wrong_key_is_told_and_the_next_apply_tells_the_gateway(told: Session, gateway: Gateway) -> None:
     gateway.answer = WRONG_KEY
-    advice = "set the variable that gateway.api_key_env names; the next apply tells it again"
-    assert f"was not reloaded: it wants a key; {advice}\n" in told.llamagate("apply").err
+    advice = "set the variable that gateway.api_key_env names; the next apply tries again"
+    assert f"was not reloaded: it requires a key; {advice}\n" in told.llamagate("apply").err
     told.variables["LLAMAGATE_API_KEY"] = "wrong"
     said = told.llamagate("apply")
     assert f"was not reloaded: it does not accept the key in LLAMAGATE_API_KEY; {advice}\n" in said.err
@@ -388,6 +388,12 @@ def test_row_120_exit_code_10_prints_one_document(session: Session, free_port: i
     said = session.llamagate("apply", "--json", exits=10)
     assert said.json["generation"] == 1
     assert [action["action"] for action in said.json["actions"]] == ["install"]
+
+
+def test_exit_code_10_has_its_error_in_the_document(session: Session, free_port: int) -> None:
+    desire(session, f"http://127.0.0.1:{free_port}", reload="required")
+    said = session.llamagate("apply", "--json", exits=10)
+    assert (said.json["generation"], said.json["error"]["code"]) == (1, "not-reloaded")
 
 
 def test_a_required_gateway_is_told_once_it_is_up(session: Session, gateway: Gateway, free_port: int) -> None:

@@ -66,7 +66,7 @@ def test_help_is_the_list_of_commands(session: Session) -> None:
 @pytest.mark.parametrize("word", GUESSES)
 def test_a_guessed_name_answers_with_the_right_one_in_one_line(session: Session, word: str) -> None:
     said = session.llamagate(word, "something", exits=64)
-    assert (said.out, said.err) == ("", f"llamagate: there is no command '{word}'; use {GUESSES[word]}\n")
+    assert (said.out, said.err) == ("", f"llamagate: unknown command '{word}'; use {GUESSES[word]}\n")
     named = re.findall(r"'llamagate ([a-z]+)", said.err)
     assert {*named} <= {*VERBS}
     assert named or word == "version"
@@ -79,12 +79,12 @@ def test_no_guess_is_a_verb() -> None:
 @pytest.mark.parametrize(("word", "meant"), [("aply", "apply"), ("stauts", "status"), ("docter", "doctor")])
 def test_a_misspelled_name_answers_with_the_nearest_one(session: Session, word: str, meant: str) -> None:
     said = session.llamagate(word, exits=64).err
-    assert said == f"llamagate: there is no command '{word}'; did you mean '{meant}'?\n"
+    assert said == f"llamagate: unknown command '{word}'; did you mean '{meant}'?\n"
 
 
 def test_a_usage_error_of_a_verb_in_a_group_names_its_help(session: Session) -> None:
     assert session.llamagate("catalog", "build", "--frob", exits=64).err.endswith(
-        "  → 'llamagate catalog build --help' says what there is\n"
+        "  → 'llamagate catalog build --help' shows what is possible\n"
     )
 
 
@@ -104,7 +104,7 @@ def test_a_dry_run_of_apply_is_plan(session: Session) -> None:
 
 def test_a_dry_run_of_apply_takes_no_saved_plan(session: Session) -> None:
     said = session.llamagate("apply", "--dry-run", "plan.json", exits=64)
-    assert said.err == "llamagate: --dry-run makes a new plan; leave out the saved one\n"
+    assert said.err == "llamagate: --dry-run makes a new plan; leave out the saved plan\n"
 
 
 def test_a_dry_run_says_what_would_be_done_and_a_change_what_was_done(session: Session) -> None:

@@ -439,7 +439,7 @@ def test_builtin_is_refused_until_the_policy_allows_it(session: Session) -> None
 def test_a_module_whose_extension_is_missing_is_told(session: Session) -> None:
     session.module("flow", "absent")
     said = session.llamagate("import", "packages/flow")
-    assert "flow uses the extension 'absent', which is neither bundled, in the file nor installed" in said.out
+    assert "flow uses the extension 'absent', which is not bundled, not listed and not installed" in said.out
 
 
 # A dry run

@@ -214,7 +214,7 @@ def test_outdated_of_another_source_than_the_locked_one(session: Session, shop: 
     moved = shop.rename(session.base / "moved")
     desire(session, moved, foo="^1")
     (found,) = session.llamagate("outdated", "--json").json["items"]
-    assert (found["locked"], found["wanted"], found["notes"]) == (None, "1.0.0", ["not locked yet"])
+    assert (found["locked"], found["wanted"], found["notes"]) == (None, "1.0.0", ["not in the lock yet"])
 
 
 def test_outdated_where_someone_cannot_be_asked(session: Session, shop: Path) -> None:

@@ -70,7 +70,7 @@ def test_what_is_installed_wins(legacy: Session) -> None:
 
 def test_a_folder_with_nothing_in_it_marks_nothing_as_done(session: Session) -> None:
     (session.project / "extensions").mkdir()
-    assert "no package was found below extensions" in session.llamagate("migrate").out
+    assert "found no package in extensions" in session.llamagate("migrate").out
     assert not marker(session).exists()
 
 
@@ -99,9 +99,7 @@ def test_where_nothing_is_valid_nothing_is_marked_as_done(session: Session) -> N
 def test_a_package_in_the_place_of_the_folder(session: Session) -> None:
     session.package("foo")
     said = session.llamagate("migrate", "packages/foo").out
-    told = (
-        "no package was found below packages/foo; it is a package itself: 'llamagate import packages/foo' installs it"
-    )
+    told = "found no package in packages/foo; it is a package itself: 'llamagate import packages/foo' installs it"
     assert told in said
     assert not marker(session).exists()
 

@@ -257,12 +257,12 @@ def test_row_106_a_digest_that_differs_from_the_lock_is_refused_where_it_must_fi
     lock.write_text(re.sub("sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", lock.read_text()))
     said = foo.llamagate("apply", "--locked", exits=4)
     assert said.err == (
-        "llamagate: llamagate.lock.yaml does not fit: foo: the content of ./packages/foo changed (version 1.0.0 as "
+        "llamagate: llamagate.lock.yaml is out of date: foo: the content of ./packages/foo changed (version 1.0.0 as "
         "before)\n  → run 'llamagate lock' and commit the result\n"
     )
     status = foo.llamagate("status")
     assert (
-        "  the lock does not fit; 'llamagate lock', or an apply, renews it:\n"
+        "  the lock is out of date; 'llamagate lock' or 'llamagate apply' updates it:\n"
         "    foo: the content of ./packages/foo changed (version 1.0.0 as before)\n" in status.out
     )
 
@@ -341,7 +341,7 @@ def test_a_journal_that_cannot_be_trusted_stops_everything(session: Session, nam
     before = session.everything()
     for verb in ("apply", "recover"):
         said = session.llamagate(verb, exits=7)
-        assert said.err.startswith("llamagate: a change was interrupted, and its journal cannot be trusted: ")
+        assert said.err.startswith("llamagate: a change was interrupted, and its journal cannot be used: ")
         assert "  → nothing was touched; " in said.err
         assert "'llamagate recover --abandon' keeps everything as it is\n" in said.err
     assert session.everything() == before

@@ -229,7 +229,7 @@ def test_a_module_of_the_same_id_stays(session: Session) -> None:
     module = session.home / "agentic-modules/installed/foo/agenticmodule.yaml"
     session.write(str(module), MODULE.format(id="foo", version="1.0.0", extension="x"))
     said = session.llamagate("remove", "foo", exits=1)
-    assert said.err.startswith("llamagate: 'foo' may be any of: agentic-module foo, extension foo\n")
+    assert said.err.startswith("llamagate: 'foo' is ambiguous: agentic-module foo, extension foo\n")
     session.llamagate("remove", "module", "foo")
     assert not module.exists()
     assert session.installed("foo").exists()

@@ -103,3 +103,10 @@ def input_of_a_hold(session: Session) -> object:
     session.llamagate("disable", "bar")
     session.llamagate("rollback", "--to", "1")
     return session.record()["hold"]["inputs"]
+
+
+@pytest.mark.parametrize("reason", ["", " \t"])
+def test_a_reason_must_say_something(pair: Session, reason: str) -> None:
+    before = pair.everything()
+    assert failure(pair, "suspend", "foo", "--reason", reason, exits=64).code == "usage"
+    assert pair.everything() == before

@@ -165,7 +165,7 @@ def test_status_and_list_answer_while_a_writer_is_at_work(ready: Session) -> Non
         status = ready.llamagate("status", "--json").json
         assert (status["transaction"], status["in_sync"]) == ("running", False)
         assert {item["version"] for item in ready.llamagate("list", "--json").json["items"]} == {"1.0.0"}
-        assert ready.llamagate("status").out.startswith("A change is under way.\n")
+        assert ready.llamagate("status").out.startswith("A change is running.\n")
 
 
 def test_status_knows_an_interrupted_change(ready: Session) -> None:

@@ -187,3 +187,28 @@ def test_a_suspension_beside_the_file_of_the_gateway_needs_a_known_item(home: Se
     spoil(home, GATEWAYS)
     failed = failure(home, "suspend", "fooo", "--reason", "x")
     assert (failed.code, "'foo'?" in failed.message) == ("not-found", True)
+
+
+@pytest.fixture
+def dangling(home: Session) -> Session:
+    """The desired state is a link to a file that was moved away."""
+    file = home.project / "llamagate.yaml"
+    file.unlink()
+    file.symlink_to("gone.yaml")
+    return home
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "lock", "status", "validate", "remove foo --save"])
+def test_a_link_to_nowhere_is_not_a_missing_file(dangling: Session, command: str) -> None:
+    failed = failure(dangling, *command.split())
+    assert (failed.code, failed.places) == ("not-found", ["llamagate.yaml"])
+    assert "gone.yaml" in failed.message
+
+
+def test_a_command_beside_a_link_to_nowhere_warns(dangling: Session) -> None:
+    assert warned(dangling.llamagate("disable", "foo", "--json").json)[0] == "file-unusable"
+
+
+def test_init_does_not_write_through_a_link_to_nowhere(dangling: Session) -> None:
+    assert failure(dangling, "init").code == "exists"
+    assert not (dangling.project / "gone.yaml").exists()

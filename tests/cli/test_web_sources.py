@@ -320,4 +320,4 @@ def test_status_answers_where_a_source_does_not(session: Session, server: HttpSe
     assert (status["in_sync"], [item["id"] for item in status["items"]]) == (False, ["foo"])
     assert "/bar.zip was not downloaded: " in status["unreachable"]
     said = session.llamagate("status").out
-    assert said.startswith("Not in sync (generation 1).\n  what is pending is not known: llamagate.yaml:4:3: ")
+    assert said.startswith("Not in sync (generation 1).\n  pending changes are unknown: llamagate.yaml:4:3: ")

@@ -66,7 +66,9 @@ def test_every_block_is_run_by_a_test() -> None:
 def test_looking_finds_what_is_unmanaged_and_what_is_legacy(folder: Path) -> None:
     (said,) = _run(folder, "look")
     assert said.count(" unmanaged ") == len(INSTALLED)
-    assert said.count("was installed by something else\n  → llamagate sync, to keep watch over it") == len(INSTALLED)
+    assert said.count("was installed by something else\n  → llamagate sync, to let llamagate manage it") == len(
+        INSTALLED
+    )
     assert said.count("is loaded by a gateway that is started here, and is not installed") == 2
     assert not (folder / "home" / "reconciler").exists()
 
@@ -111,5 +113,5 @@ def test_the_legacy_folder_is_migrated_and_then_emptied(folder: Path) -> None:
     assert "ticket-triage-api" not in migrated
     assert (folder / "home" / ".migration_complete").read_text() == "migration completed"
     assert "No changes: everything is as the file says (generation 2)." in moved
-    assert moved.endswith("Nothing is wrong that this command knows of.\n")
+    assert moved.endswith("No problems found.\n")
     assert "./packages/priority-rules" in (folder / "llamagate.lock.yaml").read_text()

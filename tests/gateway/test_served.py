@@ -72,8 +72,8 @@ def test_a_copy_in_the_gateways_folder_that_comes_back_to_life_is_named(session:
     desire(session, gateway.url)
     assert notes(session.llamagate("apply").err, gateway) == []
     assert notes(session.llamagate("remove", "foo").err, gateway) == [
-        "llamagate: foo: it was removed, but is still served: a copy may be in the folder 'extensions' from which the "
-        "gateway was started"
+        "llamagate: foo: it was removed, but the gateway still serves it: "
+        "a copy may be in the folder 'extensions' from which the gateway was started"
     ]
 
 
@@ -104,7 +104,7 @@ def test_a_list_that_cannot_be_had(session: Session, gateway: Gateway, lists: ob
     gateway.lists = lists  # type: ignore[assignment]
     desire(session, gateway.url)
     said = session.llamagate("apply")
-    assert said.err.endswith(f" was reloaded, but what it serves is not known: {reason}\n")
+    assert said.err.endswith(f" was reloaded, but its list of items could not be read: {reason}\n")
     assert session.record()["told_generation"] == 1
     session.package("foo", version="2.0.0")
     desire(session, gateway.url, more=", reload: required")
@@ -119,7 +119,7 @@ def test_after_a_recovery_what_is_gone_since_it_was_told_is_looked_for(session: 
     desire(session, gateway.url, "foo")
     interrupt_apply(session)
     said = session.llamagate("apply")
-    assert "llamagate: bar: it was removed, but is still served: " in said.err
+    assert "llamagate: bar: it was removed, but the gateway still serves it: " in said.err
 
 
 # Asked too often
@@ -156,7 +156,7 @@ def test_its_time_is_bounded(
     gateway.busy, gateway.retry_after = 100, retry_after
     desire(session, gateway.url)
     said = session.llamagate("apply")
-    assert said.err.endswith("was not reloaded: it is being asked too often; the next apply tells it again\n")
+    assert said.err.endswith("was not reloaded: it gets too many requests; the next apply tries again\n")
     assert gateway.lines == [REFRESH] * calls
 
 
@@ -180,7 +180,7 @@ def test_packages_that_are_not_to_be_reloaded_are_not(session: Session, gateway:
     said = session.llamagate("apply")
     assert gateway.lines == [LIST]
     assert said.err.endswith(
-        f"llamagate: the gateway at {gateway.url} was not asked to reload, since the packages say 'hot_reload: false'\n"
+        f"llamagate: the gateway at {gateway.url} was not reloaded, because the packages say 'hot_reload: false'\n"
         "llamagate: restart the gateway to load foo 1.0.0: its package says 'hot_reload: false'\n"
     )
     assert session.record()["told_generation"] == 1
@@ -266,7 +266,7 @@ def test_a_change_that_is_not_served_is_taken_back(session: Session, gateway: Ga
     assert said.err.endswith(
         "llamagate: the gateway does not serve the change: the list of generation 1 was brought back as generation 3, "
         "and a hold keeps it\n"
-        "  → fix the cause; a changed file, an apply or 'llamagate resume' ends the hold\n"
+        "  → fix the cause; a change of the file, an apply or 'llamagate resume' ends the pause\n"
     )
     assert session.record()["hold"]["reason"] == (
         "the gateway did not serve generation 2; generation 1 was brought back"

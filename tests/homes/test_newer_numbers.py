@@ -75,8 +75,8 @@ def test_a_newer_journal(tmp_path: Path, journal: str, verb: str) -> None:
     said, before = raise_number(session.ours / journal), session.everything()
     done = session.llamagate(verb, exits=7)
     assert done.err == (
-        f"llamagate: a change was interrupted, and its journal cannot be trusted: {said}\n"
-        "  → nothing was touched; finish it with that version; or else "
+        f"llamagate: a change was interrupted, and its journal cannot be used: {said}\n"
+        "  → nothing was touched; finish it with that version, or "
         "'llamagate recover --abandon' keeps everything as it is\n"
     )
     assert session.everything() == before

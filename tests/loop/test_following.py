@@ -94,7 +94,7 @@ def test_history_that_was_rewritten_is_refused(session: Session, origin: Origin)
     said = follow(session, origin, exits=5)
     assert said.err == (
         f"llamagate: {origin.path}: {first}, now main, does not descend from {second}, taken last; find out who "
-        "rewrote the history; --allow-rewind takes it as it is\n"
+        "rewrote the history; --allow-rewind accepts it\n"
     )
     assert version(session) == "1.1.0"
     assert condition(session, "Stalled") == ("True", "Rewound")
@@ -172,8 +172,12 @@ def test_another_repository_begins_anew(session: Session, origin: Origin, tmp_pa
         (["--ref", "nowhere"], 1, "has no branch, tag or commit 'nowhere'"),
         (["--ref", "-x"], 1, "--ref '-x': this is no git ref: '-' cannot stand there"),
         (["--path", "nowhere"], 1, "there is no such folder"),
-        (["--allowed-signers", "none"], 1, "there is no such file of allowed signers"),
-        (["-f", "a/b.yaml"], 64, "with --repo, --file is the name of a file in --path DIR of the repository"),
+        (["--allowed-signers", "none"], 1, "no such file of allowed signers"),
+        (
+            ["-f", "a/b.yaml"],
+            64,
+            "with --repo, --file is only the name of a file; give its folder in the repository with --path",
+        ),
         (["-f", "other.yaml"], 1, "there is no such file; name one with -f"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_home_that_cannot_be_looked_at_ends_no_watcher(foo: Session, watcher: 
     foo.ours.unlink()
     aside.rename(foo.ours)
     watcher.trigger()
-    assert watcher.said[-1] == "as the input says again (generation 1)"
+    assert watcher.said[-1] == "matches the file again (generation 1)"
 
 
 def test_the_same_failure_is_said_once(foo: Session, watcher: Driven) -> None:
@@ -98,7 +98,7 @@ def test_the_same_failure_is_said_once(foo: Session, watcher: Driven) -> None:
     assert len(watcher.said) == said
     foo.extensions("foo")
     watcher.trigger()
-    assert watcher.said[-1] == "as the input says again (generation 1)"
+    assert watcher.said[-1] == "matches the file again (generation 1)"
 
 
 def test_what_may_pass_is_tried_again_by_itself(foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch) -> None:

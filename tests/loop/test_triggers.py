@@ -174,7 +174,7 @@ def test_a_network_file_system_gives_no_events(tmp_path: Path, events: Events, m
     monkeypatch.setattr(probe, "_MOUNTS", mounts)
     assert probe.network_filesystem(tmp_path) is None
     assert probe.network_filesystem(folder / "below") == "nfs4"
-    assert events.watch([place(folder)]) == "nfs4 is a network file system, whose changes nobody tells"
+    assert events.watch([place(folder)]) == "nfs4 is a network file system, which does not report changes"
 
 
 # Waking

@@ -134,11 +134,11 @@ def test_a_linked_file_is_followed(foo: Session) -> None:
 def test_polling_does_without_events(foo: Session) -> None:
     foo.package("bar")
     with watching(foo, "--poll", "1") as watcher:
-        watcher.said("Polling", "looking every 1 s; polling, as asked")
+        watcher.said("Polling", "looking every 1 s; polling, as requested")
         watcher.said("Applied", "install foo")
         foo.extensions("foo", "bar")
         watcher.said("Applied", "install bar")
-        assert state(foo)["triggers"] == "polling, as asked"
+        assert state(foo)["triggers"] == "polling, as requested"
 
 
 def can_make_namespaces() -> bool:
@@ -247,7 +247,7 @@ def test_a_file_that_is_gone_removes_nothing(foo: Session) -> None:
 def test_a_refused_plan_waits_for_a_new_input(foo: Session) -> None:
     foo.write(str(foo.installed("foo", "manifest.yaml")), "name: foo\n")
     with watching(foo) as watcher:
-        watcher.said("Refused", "foo: it was installed by something else")
+        watcher.said("Refused", "foo: it was not installed by llamagate")
         assert condition(foo, "Stalled") == ("True", "Refused")
         shutil.rmtree(foo.installed("foo"))
         watcher.said("Applied", "install foo")

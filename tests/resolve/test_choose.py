@@ -126,7 +126,7 @@ ENTRY = LockItem(key=KEY, source=CATALOG, version="1.2.0", tree=TREE, pin=Pin(ur
             DesiredItem(key=KEY, source=CATALOG, fetching=Fetching(sha256=TREE)),
             f"foo: the file says that the archive is {TREE}, and the lock {ARCHIVE}",
         ),
-        (DesiredItem(key=ItemKey(Kind.EXTENSION, "bar"), source=CATALOG), "bar: not locked yet"),
+        (DesiredItem(key=ItemKey(Kind.EXTENSION, "bar"), source=CATALOG), "bar: not in the lock yet"),
     ],
     ids=["same", "range fits", "mirrors", "digest fits", "range", "source", "digest", "new"],
 )

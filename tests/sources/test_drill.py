@@ -126,7 +126,7 @@ def test_a_range_that_was_widened_makes_no_lock_stale(session: Session, route: R
 def test_an_item_that_is_not_locked_is_stale(session: Session, route: Route) -> None:
     asked = route.asked
     failed = session.llamagate("plan", "--locked", exits=4)
-    assert failed.err.startswith("llamagate: llamagate.lock.yaml does not fit: foo: not locked yet")
+    assert failed.err.startswith("llamagate: llamagate.lock.yaml is out of date: foo: not in the lock yet")
     session.llamagate("lock", "--check", exits=4)
     assert route.asked == asked
 

@@ -189,7 +189,7 @@ def test_row_83_credentials_are_not_sent_in_the_open(serving: Serving, internet:
 
 TOO_LARGE = "it has more than 1 MiB"
 FAR_MORE = "it sends far more than an answer of the size that is allowed takes"
-NO_HTTP = "what answers there does not speak HTTP"
+NO_HTTP = "the answer is not HTTP"
 
 
 @pytest.mark.parametrize(

@@ -130,9 +130,9 @@ def test_wrong_credentials(serving: Serving) -> None:
             "the connection broke: Connection reset by peer",
             id="reset in the body",
         ),
-        pytest.param(raw(b"SSH-2.0\r\n"), InputError, "what answers there does not speak HTTP", id="another protocol"),
-        pytest.param(raw(b"PK\3\4"), InputError, "what answers there does not speak HTTP", id="HTTP/0.9"),
-        pytest.param(raw(b"HTTP/2 200 OK\r\n\r\n"), InputError, "what answers there does not speak HTTP", id="HTTP/2"),
+        pytest.param(raw(b"SSH-2.0\r\n"), InputError, "the answer is not HTTP", id="another protocol"),
+        pytest.param(raw(b"PK\3\4"), InputError, "the answer is not HTTP", id="HTTP/0.9"),
+        pytest.param(raw(b"HTTP/2 200 OK\r\n\r\n"), InputError, "the answer is not HTTP", id="HTTP/2"),
         pytest.param(raw(head(302)), InputError, "it redirects without saying where to", id="nowhere"),
         pytest.param(
             redirect("http://[::1/x"), InputError, "it redirects to http://[::1/x: it is malformed", id="malformed"

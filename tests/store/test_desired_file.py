@@ -113,7 +113,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "llamagate.yaml"
     with pytest.raises(InputError) as caught:
         read_desired(path)
-    message = "there is no such file; name one with -f, or run 'llamagate init' to write one"
+    message = "no such file; name one with -f, or run 'llamagate init' to create one"
     assert str(caught.value) == f"{path}: {message}"
 
 

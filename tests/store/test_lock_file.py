@@ -16,7 +16,7 @@ from reconciler.resolve.pins import pin
 from reconciler.store.desired_file import lock_bytes, lock_path, read_lock
 
 TREE = Digest("sha256:" + "ab" * 32)
-HEAD = "# Written by llamagate: which exact packages llamagate.yaml stands for. Keep it in version control.\n"
+HEAD = "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.\n"
 TEXT = f"""\
 {HEAD}apiVersion: llamagate/v1
 items:
@@ -136,8 +136,8 @@ def test_a_conflict_that_a_merge_left(tmp_path: Path) -> None:
     path = written(tmp_path, TEXT.replace('    version: "1.2.0"', both))
     with pytest.raises(InputError) as caught:
         _ = read_lock(path).lock
-    assert str(caught.value) == f"{path}:12:1: a merge left both sides of a conflict here"
-    assert caught.value.advice == "keep one side of each conflict; 'llamagate lock' adds to the lock what it lacks then"
+    assert str(caught.value) == f"{path}:12:1: there are conflict markers of a merge here"
+    assert caught.value.advice == "keep one side of each conflict; for the lock, then run 'llamagate lock'"
 
 
 def locked(source: Source, version: str = "1.0.0", tree: Digest = TREE, item_id: str = "a") -> LockItem:
@@ -161,7 +161,7 @@ A = Lock(items=(item(Kind.EXTENSION, "a", NEW.source, "1.0.0"),))
     ("old", "now", "stale"),
     [
         (A, {"a": NEW}, []),
-        (Lock(), {"a": NEW}, ["a: not locked yet (now 1.0.0)"]),
+        (Lock(), {"a": NEW}, ["a: not in the lock yet (now 1.0.0)"]),
         (A, {}, ["a: no longer in the desired state"]),
         (
             A,
@@ -178,7 +178,7 @@ A = Lock(items=(item(Kind.EXTENSION, "a", NEW.source, "1.0.0"),))
             {"a": locked(NEW.source, "1.0.0", tree_digest({}))},
             ["a: the content of ./a changed (version 1.0.0 as before)"],
         ),
-        (A, {"b": locked(NEW.source, item_id="b"), "a": NEW}, ["b: not locked yet (now 1.0.0)"]),
+        (A, {"b": locked(NEW.source, item_id="b"), "a": NEW}, ["b: not in the lock yet (now 1.0.0)"]),
     ],
     ids=["nothing", "new", "gone", "source", "version", "content", "sorted"],
 )
@@ -196,4 +196,4 @@ def test_a_narrowed_pass_drops_no_pin() -> None:
     items = [DesiredItem(key=ItemKey(Kind.EXTENSION, item_id), source=NEW.source) for item_id in ("a", "b")]
     lock, reasons = pin(items, old, {items[1].key: locked(NEW.source, item_id="b")})
     assert [entry.key.id for entry in lock.items] == ["a", "b", "gone"]
-    assert reasons == ("b: not locked yet (now 1.0.0)",)
+    assert reasons == ("b: not in the lock yet (now 1.0.0)",)

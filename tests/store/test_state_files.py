@@ -114,7 +114,7 @@ def test_a_record_of_a_newer_version(home: Home) -> None:
 def test_a_record_that_is_sealed_but_of_another_form(home: Home, document: JsonObject) -> None:
     home.record.write_bytes(seal(document))
     error = record_error(home)
-    assert str(error) == f"{home.record}: no version of llamagate wrote it like this"
+    assert str(error) == f"{home.record}: it is not as llamagate writes it"
     assert error.advice.startswith("move it aside")
 
 

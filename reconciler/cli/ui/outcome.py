@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.cli.ui.error import render_error
+from reconciler.cli.ui.error import error_document, render_error
 from reconciler.cli.ui.plan import FOR_A_FILE, Wording, render_plan, render_refusals
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
@@ -16,13 +16,13 @@ def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FIL
     for reload in (done.reload, done.gone_back.reload if done.gone_back else None):
         for line in (reload.message, *reload.notes) if reload else ():
             terminal.notice(line)
-    terminal.document(done.document())
+    missed = done.reload_error
+    terminal.document(done.document() | (error_document(missed) if missed else {}))
     terminal.result(render_plan(done.plan, terminal.style, done=True, wording=wording))
     if done.plan.refusals:
         if terminal.quiet:
             terminal.error(render_refusals(done.plan, terminal.error_style))
         return ExitCode.REFUSED
-    missed = done.reload_error
     if missed is not None:
         terminal.error(render_error(missed, terminal.error_style))
         return missed.exit_code

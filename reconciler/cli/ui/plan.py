@@ -144,10 +144,10 @@ def _section(title: str, rows: list[str], colour: str, style: Style) -> str:
 
 def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
     if plan.refusals:
-        return f"Nothing is done: {counted(len(plan.refusals), 'refusal')} in the plan."
+        return f"Nothing was changed: {counted(len(plan.refusals), 'refusal')} in the plan."
     if not plan.changes:
         if plan.drift:
-            return f"No changes: what differs is left as it is (generation {plan.generation})."
+            return f"No changes: files changed by hand were kept (generation {plan.generation})."
         return f"{wording.nothing} (generation {plan.generation})."
     counts = Counter(action.action for action in plan.actions)
     words = ", ".join(f"{counts[kind]} {_COUNTED[kind][done]}" for kind in ActionKind if counts[kind])

@@ -114,7 +114,7 @@ def _to_stdout(text: str, *, flush: bool = False) -> None:
         silence(sys.stdout)  # the reader of our output had enough: that is no failure
     except OSError as error:
         silence(sys.stdout)
-        message = f"standard output: {error.strerror}; the command itself was done"
+        message = f"standard output: {error.strerror}; the command itself succeeded"
         raise StorageError(message) from error
 
 

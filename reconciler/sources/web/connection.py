@@ -106,7 +106,7 @@ def _response(connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, st
     except RemoteDisconnected as error:
         raise UnreachableError("it closed the connection without an answer") from error
     except (HTTPException, HTTPError, ValueError) as error:
-        raise InputError("what answers there does not speak HTTP") from error
+        raise InputError("the answer is not HTTP") from error
 
 
 def _connected(url: HttpUrl, place: HostAddresses, deadline: Deadline) -> HTTPConnection:
