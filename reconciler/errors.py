@@ -6,6 +6,7 @@ wrapped where they happen; only ``cli`` catches these and turns them into text a
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,6 +123,15 @@ class NewerDocumentError(InputError):
     advice = "use that version"
 
 
+_STORAGE_ADVICE = {
+    errno.EACCES: "run it as a user who may write there, or change the owner or the mode of the folder",
+    errno.EPERM: "run it as a user who may write there, or change the owner or the mode of the folder",
+    errno.EROFS: "this file system is read-only; work on a copy, or mount it writable",
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some space: the quota of this user is used up",
+}
+
+
 class StorageError(LlamagateError):
     """The operating system refused to read or write a file. Nothing was changed."""
 
@@ -132,7 +142,8 @@ class StorageError(LlamagateError):
     def of(error: OSError, outcome: str) -> StorageError:
         """What the operating system refused, where, and what that means."""
         place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
-        return StorageError(f"{place}: {error.strerror or error}; {outcome}")
+        advice = _STORAGE_ADVICE.get(error.errno or 0, "")
+        return StorageError(f"{place}: {error.strerror or error}; {outcome}", advice=advice)
 
 
 @contextmanager

@@ -45,6 +45,9 @@ def read_saved_plan(path: Path) -> tuple[Options, Shown]:
         raise InputError.at(
             f"the saved plan cannot be read: {error.strerror}", file=path, code=ErrorCode.UNREADABLE
         ) from error
+    if path.suffix in (".yaml", ".yml"):
+        message, advice = "this is a YAML file, not a saved plan", f"run 'llamagate apply -f {path}'"
+        raise InputError.at(message, file=path, advice=advice, code=ErrorCode.USAGE)
     value = json_text.load(data, name=str(path))
     schemas.check(value, "plan", data=data, file=str(path), what="saved plan")
     document = cast(JsonObject, value)

@@ -49,12 +49,27 @@ def messages_of(failure: Failure) -> Iterator[tuple[Path, str]]:
     if own in failure.schema:
         yield path, failure.schema[own]
     elif failure.keyword == "additionalProperties":
-        known = list(failure.schema["properties"])
-        yield from (((*path, key), unknown_field(key, known)) for key in value if key not in known)
+        known = failure.schema["properties"]
+        yield from (((*path, key), _misplaced(key, known)) for key in value if key not in known)
     elif failure.keyword == "required":
-        yield from ((path, f"{shown(key)} is missing") for key in rule if key not in value)
+        given = {_holder(key, failure.schema.get("properties", {})) for key in value}
+        yield from ((path, f"{shown(key)} is missing") for key in rule if key not in value and key not in given)
     else:
         yield path, _MESSAGES.get(failure.keyword, _invalid)(failure)
+
+
+def _misplaced(key: str, properties: Mapping[str, Any]) -> str:
+    """What to say about an unknown key, which may belong one level deeper."""
+    if holder := _holder(key, properties):
+        return f"{shown(key)} belongs to {holder!r}: write {holder}: {{{key}: …}}"
+    return unknown_field(key, list(properties))
+
+
+def _holder(key: str, properties: Mapping[str, Any]) -> str | None:
+    """The one of ``properties`` that has the field ``key``, where they themselves do not."""
+    if key in properties:
+        return None
+    return next((name for name, schema in properties.items() if key in schema.get("properties", {})), None)
 
 
 def unknown_field(key: str, known: list[str]) -> str:

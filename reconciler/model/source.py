@@ -49,11 +49,12 @@ class Source:
     def from_document(value: Json) -> Source:
         """Decode ``./folder``, ``x.zip``, a URL or ``{kind: location, …}``; the shape has been validated."""
         if isinstance(value, str):
-            return Source(_kind_of(value), value)
+            location = _with_lower_scheme(value)
+            return Source(_kind_of(location), location)
         for kind, location in cast("dict[str, str]", value).items():  # the kind is nearly always all there is
             if kind in _KINDS:
                 ref, path = (str(cast(JsonObject, value).get(key, "")) for key in ("ref", "path"))
-                return Source(_KINDS[kind], location, ref, path)
+                return Source(_KINDS[kind], _with_lower_scheme(location), ref, _plain_path(path))
         raise KeyError("source")
 
     def to_document(self) -> Json:
@@ -94,6 +95,19 @@ class Source:
 
 
 _KINDS: Final = {str(kind): kind for kind in SourceKind}
+
+
+def _with_lower_scheme(location: str) -> str:
+    """``HTTPS://Host/x`` as ``https://Host/x``: the case of a scheme has no meaning (RFC 3986, 3.1)."""
+    match = URL.match(location)
+    return location if match is None or match[0].islower() else match[0].lower() + location[match.end() :]
+
+
+def _plain_path(path: str) -> str:
+    """``./a/b/`` as ``a/b``."""
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return "" if path == "." else path.rstrip("/")
 
 
 def _kind_of(location: str) -> SourceKind:

@@ -21,11 +21,38 @@ _TAG_VERSION: Final = re.compile(
 
 def range_problem(text: str) -> str | None:
     """What is wrong with a version range, or ``None``."""
+    if not _is_range(text):
+        return f"{text!r} is not a version range; {_range_advice(text)}"
+    return None
+
+
+_NEWEST: Final = re.compile(r"latest|newest|stable|current|any|head", re.IGNORECASE)
+_OTHER_RANGES: Final = (
+    (re.compile(r"~= *(\d+\.\d+)$"), r"^\1"),
+    (re.compile(r"~= *(\d+\.\d+\.\d+)$"), r"~\1"),
+    (re.compile(r"==+ *(?=\d)"), ""),
+    (re.compile(r"=([<>])"), r"\1="),
+    (re.compile(r"([<>]=?) +"), r"\1"),
+    (re.compile(r" *(?:,| and | && ) *"), " "),
+)
+"""How others write ranges (Python, Ruby, people), and what npm writes for it."""
+
+
+def _range_advice(text: str) -> str:
+    if _NEWEST.fullmatch(text.strip()):
+        return "leave 'version' out to get the newest"
+    written = text.strip()
+    for pattern, replacement in _OTHER_RANGES:
+        written = pattern.sub(replacement, written)
+    return f'write "{written}"' if _is_range(written) else "write it as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"
+
+
+def _is_range(text: str) -> bool:
     try:
         _spec(text)
     except ValueError:
-        return "a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"
-    return None
+        return False
+    return True
 
 
 def in_range(version: str, wanted: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from reconciler.codes import FaultCode, WarningCode
+from reconciler.codes import ErrorCode, FaultCode, WarningCode
 from reconciler.documents import schemas
 from reconciler.documents.schema_messages import BOOLEAN_WORDS
 from reconciler.documents.yaml import text as yaml_text
@@ -54,6 +54,10 @@ class _ManifestReader:
             value = yaml_text.load(data, name=file, text_keys=_TEXT_KEYS)
         except InputError as error:
             self.faults += error.faults or [Fault(message=error.message, code=error.code, file=file)]
+            return {}
+        if isinstance(value, dict) and str(value.get("apiVersion", "")).startswith("llamagate/"):
+            message = f"this is a desired state, not a manifest; run 'llamagate apply -f {file}'"
+            self.faults += yaml_text.faults_at(data, file, [((), message, ErrorCode.WRONG_PACKAGE)])
             return {}
         if isinstance(value, dict):
             self._accept_gateway_booleans(value, file)
@@ -140,6 +144,10 @@ def _read_extension(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
         return _manifest(reader, Kind.EXTENSION, document, packaging, Dialect.GATEWAY, EXTENSION_MANIFEST), document
     if EXTENSION_PACKAGING not in reader.sizes:
         wanted = f"{EXTENSION_MANIFEST}, {EXTENSION_PACKAGING} or {MODULE_MANIFEST}"
+        for right in (EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST):
+            if (wrong := right.replace(".yaml", ".yml")) in reader.sizes:
+                message = f"there is a {wrong}; rename it to {right}"
+                raise InputError.at(message, file=reader.name, code=FaultCode.PACKAGE_RULE)
         raise InputError.at(f"there is no {wanted} at its top level", file=reader.name, code=FaultCode.PACKAGE_RULE)
     document = reader.document(EXTENSION_PACKAGING, _extension_schema)
     dialect = _extension_dialect(document)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from reconciler.codes import ErrorCode
+from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.source import SourceKind
 from reconciler.packages.content import Content
@@ -28,15 +30,58 @@ class LocalSource(NamedTuple):
     open: Opener
 
 
+_YAML: Final = (".yaml", ".yml")
+_MANIFESTS: Final = ("manifest", "extension", "agenticmodule")
+_WRONG: Final = ErrorCode.WRONG_PACKAGE
+
+
+def _not_a_package_folder(location: Path, name: str) -> InputError:
+    """The error for a file that was named where a package belongs."""
+    suffix = location.suffix.lower()
+    if suffix == ".zip":
+        return InputError.at(
+            "this is a zip archive, not a folder; write {zip: …} or only the path", file=name, code=_WRONG
+        )
+    if suffix in _YAML and location.stem in _MANIFESTS:
+        return InputError.at("this is the manifest of a package; name the folder that holds it", file=name, code=_WRONG)
+    if suffix in _YAML:
+        advice = f"for a desired state run 'llamagate apply -f {name}'"
+        return InputError.at("this is a YAML file, not a package", file=name, advice=advice, code=_WRONG)
+    return InputError.at("this is a file; a package is a folder or a zip archive", file=name, code=_WRONG)
+
+
+def _check_exists(location: Path, name: str) -> None:
+    """``InputError`` for a path that is not there, with the reason where it shows."""
+    if location.is_symlink() or location.exists():
+        return
+    if "\\" in name and (location.parent / name.replace("\\", "/")).exists():
+        message = f"not found; a path is written with '/': {name.replace(chr(92), '/')}"
+    elif "\\" in name:
+        message = "not found; a path is written with '/', not with a backslash"
+    elif name.startswith(("~", "$", "%")):
+        message = "not found: '~' and variables are not replaced; write the whole path"
+    else:
+        message = "not found; check the path"
+    raise InputError.at(message, file=name, code=ErrorCode.NOT_FOUND)
+
+
 def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
     from reconciler.packages.folder import open_folder  # only what differs from the record is opened
 
+    if location.is_file():
+        raise _not_a_package_folder(location, name)
+    _check_exists(location, name)
     return open_folder(location, limits=limits, name=name)
 
 
 def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
     from reconciler.packages.zip.archive import open_archive  # as above
 
+    if location.is_dir():
+        raise InputError.at("this is a folder, not an archive; write {dir: …} or only the path", file=name, code=_WRONG)
+    if location.is_file() and location.suffix.lower() in _YAML:
+        raise _not_a_package_folder(location, name)
+    _check_exists(location, name)
     return open_archive(location, limits=limits, name=name)
 
 

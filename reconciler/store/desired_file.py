@@ -85,13 +85,26 @@ def is_gateway_configuration(keys: Collection[str]) -> bool:
     return {"apiVersion", *SECTIONS}.isdisjoint(keys) and not GATEWAY_KEYS.isdisjoint(key.lower() for key in keys)
 
 
+def is_package_manifest(keys: Collection[str]) -> bool:
+    """Whether a document with these top-level keys is the manifest of a package and not a desired state."""
+    return {"apiVersion", *SECTIONS}.isdisjoint(keys) and {"name", "version"} <= {*keys}
+
+
 def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
     """Read and validate the desired state; text that is ``known`` was decoded and validated before.
 
     ``InputError`` with all faults; ``NotDesiredError`` where it is the gateway's own configuration.
     """
-    data = _read(path, "no such file; name one with -f, or run 'llamagate init' to create one")
+    data = _read(path, _missing(path))
     return decode_desired(data, path, known=known)
+
+
+def _missing(path: Path) -> str:
+    """What to say of a file that is not there. A common mistake is the other ending."""
+    other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, path.suffix)) if path.name else path
+    if other != path and other.is_file():
+        return f"there is a {other.name}; rename it to {path.name}, or name it with -f"
+    return "no such file; name one with -f, or run 'llamagate init' to create one"
 
 
 def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
@@ -192,7 +205,12 @@ def _validated_desired(data: bytes, path: Path) -> JsonObject:
     try:
         return _validated(data, path, "desired-state", "desired state", _DESIRED_TEXT)
     except InputError as error:
-        if not is_gateway_configuration(_top_level_keys(data)):
+        keys = _top_level_keys(data)
+        if is_package_manifest(keys):
+            message = "this is the manifest of a package, not a desired state"
+            advice = f"to check the package run 'llamagate validate {path.parent}'"
+            raise InputError.at(message, file=path, advice=advice) from error
+        if not is_gateway_configuration(keys):
             raise
         message = f"{path} is the gateway's own configuration file, not a desired state"
         raise NotDesiredError(message) from error
@@ -240,6 +258,10 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
+    except IsADirectoryError as error:
+        raise InputError.at(
+            "this is a folder; a file is expected: move the folder away", file=path, code=ErrorCode.UNREADABLE
+        ) from error
     except OSError as error:
         raise InputError.at(f"it cannot be read: {error.strerror}", file=path, code=ErrorCode.UNREADABLE) from error
 

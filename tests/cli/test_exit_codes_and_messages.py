@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_read_is_an_error_with_path_and_reason(session: 
     session.write("llamagate.yaml/x", "")
     failed = failure(session, "plan")
     assert failed.places == ["llamagate.yaml"]
-    assert "Is a directory" in failed.message
+    assert "folder" in failed.message
 
 
 @pytest.mark.parametrize("where", ["--home", "LLAMAGATE_HOME"])

@@ -183,7 +183,7 @@ def test_import_with_unreadable_yaml_names_the_place(session: Session) -> None:
 def test_import_of_what_is_not_there(session: Session, name: str) -> None:
     session.package("foo")
     said = unchanged(session, "import", name)
-    assert said == f"llamagate: {name}: cannot be opened: No such file or directory; check the path\n"
+    assert said == f"llamagate: {name}: not found; check the path\n"
 
 
 def test_import_of_the_manifest_alone_says_what_to_name(session: Session) -> None:
@@ -516,7 +516,7 @@ def test_a_first_import_that_fails_leaves_no_orphan(session: Session, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr("reconciler.fs.tree.create_file", full)
         said = session.llamagate("import", "packages/foo", exits=1)
-    assert said.err.endswith("/foo/manifest.yaml: No space left on device; nothing was changed\n")
+    assert "/foo/manifest.yaml: No space left on device; nothing was changed\n" in said.err
     assert not session.installed("foo").exists()
     assert list((session.ours / "stage").glob("*")) == []
     session.llamagate("import", "packages/foo")

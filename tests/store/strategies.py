@@ -113,11 +113,12 @@ lock_versions = st.sampled_from(["1.0.0", "1.10.0", "0.0.0-rc.1+b", "1.2.3.4", "
 paths = locations.filter(lambda text: "://" not in text)
 plain = st.text("abc/.-_é0", min_size=1, max_size=9).filter(lambda text: text[0] not in "-/" and ".." not in text)
 web_addresses = plain.map(lambda text: f"https://example.org/{text}")
+package_folders = plain.map(lambda text: "/".join(part for part in text.split("/") if part not in ("", ".")))
 commits = st.binary(min_size=20, max_size=20).map(bytes.hex)
 pinned_sources = (
     st.builds(Source, st.just(SourceKind.HTTP), web_addresses)
     | st.builds(Source, st.just(SourceKind.CATALOG), web_addresses | paths)
-    | st.builds(Source, st.just(SourceKind.GIT), web_addresses | plain, plain | st.just(""), plain | st.just(""))
+    | st.builds(Source, st.just(SourceKind.GIT), web_addresses | plain, plain | st.just(""), package_folders)
 )
 pins = st.builds(Pin, url=web_addresses) | st.builds(Pin, commit=commits, tag=plain | st.just(""))
 unpinned_sources = st.builds(Source, st.sampled_from([SourceKind.DIR, SourceKind.ZIP]), paths)

@@ -61,11 +61,14 @@ PATTERN = "an id has only letters, digits, '_' and '-'"
         ("extensions:\n  a: ./a\n  a: ./b\n", ["4:3: extensions: duplicate key 'a'; the first is in line 3"]),
         (
             "extensions:\n  a: {source: ./a, version: newest}\n",
-            ["3:20: extensions.a.version: a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"],
+            ["3:20: extensions.a.version: 'newest' is not a version range; leave 'version' out to get the newest"],
         ),
         (
             "extensions:\n  a: {source: {catalog: c, version: newest}}\n",
-            ["3:28: extensions.a.source.version: a version range is written as npm does: ^1.2, ~1.2.3, >=1 <3, 1.x"],
+            [
+                "3:28: extensions.a.source.version: "
+                "'newest' is not a version range; leave 'version' out to get the newest"
+            ],
         ),
         (
             "extensions:\n  a: {source: {catalog: c, version: ^1}, version: ^2}\n"
@@ -120,7 +123,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_desired(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: it cannot be read: Is a directory"
+    assert str(caught.value) == f"{tmp_path}: this is a folder; a file is expected: move the folder away"
 
 
 def test_everything_that_can_be_said(tmp_path: Path) -> None:

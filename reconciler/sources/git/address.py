@@ -71,6 +71,8 @@ _LOCAL: Final = "a git repository on this machine is taken only where policy.sou
 
 
 def _scheme_problem(scheme: str, url: str, *, local: bool) -> str | None:
+    if scheme.lower().startswith("git+"):
+        return "write it without 'git+'"
     try:
         transport, parts = Transport(scheme), urlsplit(url)
     except ValueError:

@@ -50,7 +50,7 @@ BAD = {
     "row-92-fd": ("fd::17", HELPERS),
     "row-92-any-helper": ("x::/y", HELPERS),
     "row-92-helper-in-a-scheme": ("ext://x/y", NO_SCHEME),
-    "row-92-transport-with-plus": ("git+ssh://x/y", NO_SCHEME),
+    "row-92-transport-with-plus": ("git+ssh://x/y", "write it without 'git+'"),
     "row-93-option": ("--upload-pack=touch", OPTION),
     "row-93-host-is-an-option": ("ssh://-oProxyCommand=touch/x", NO_HOST),
     "row-93-user-is-an-option": ("ssh://-oProxyCommand=x@host/y", NO_HOST),
