@@ -20,7 +20,8 @@ __all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
 MAX_FAULTS: Final = 100
 """Faults reported of one list."""
 
-_LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
+_LINE: Final = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+"""As ``sha256sum``, ``shasum``, ``find . | xargs`` and PowerShell write it; ``*`` marks a file read as binary."""
 
 
 def verify(content: Content, *, name: str) -> None:
@@ -86,10 +87,13 @@ def _difference(found: str | None, listed: str | None) -> str:
 
 def _listed(data: bytes, *, file: str) -> dict[str, str]:
     listed: dict[str, str] = {}
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
         match = _LINE.fullmatch(line)
         if not match or match.group(2) in listed:
             message = "one path is listed twice" if match else "a line is '<sha256>  <path>'"
             raise InputError.at(message, file=file, place=(number, None))
-        listed[match.group(2)] = match.group(1)
+        listed[match.group(2)] = match.group(1).lower()
+    listed.pop(CHECKSUMS_FILE, None)
     return {path: sha256 for path, sha256 in listed.items() if not is_ignored(path)}

@@ -192,11 +192,11 @@ STRUCTURE = {
     ),
     "row-46-unicode-path": (
         build([replace(GOOD, extra=extra(0x7075, b"\1....other.yaml"))]),
-        of_manifest("it has a second name, in a Unicode path field"),
+        of_manifest("it has another name in its Unicode path field"),
     ),
     "row-46-unicode-path-in-the-local-header": (
         build([replace(GOOD, local_extra=extra(0x7075, b"\1....other.yaml"))]),
-        of_manifest("it has a second name, in a Unicode path field"),
+        of_manifest("it has another name in its Unicode path field"),
     ),
     "row-47-extra-twice": (
         build([replace(GOOD, extra=extra(0x5455, b"\0") * 2)]),

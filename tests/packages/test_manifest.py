@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +384,30 @@ def test_wrong_checksums_are_refused(listed: Mapping[str, str], found: list[str]
     assert [str(fault) for fault in error.faults] == found
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda line: line.upper().replace("MANIFEST.YAML", "manifest.yaml"), id="upper case"),
+        pytest.param(lambda line: line.replace("  ", " *"), id="read as binary"),
+        pytest.param(lambda line: line.replace("  ", "  ./"), id="below ."),
+        pytest.param(lambda line: "\ufeff" + line, id="byte order mark"),
+        pytest.param(lambda line: line.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param(lambda line: f"# made by a tool\n\n{line}  \n", id="comment and blank lines"),
+        pytest.param(lambda line: f"{line}{'0' * 64}  checksums.txt\n", id="the list itself"),
+    ],
+)
+def test_checksums_as_tools_write_them(change: Callable[[str], str]) -> None:
+    files = {"manifest.yaml": GATEWAY}
+    assert package({**files, "checksums.txt": change(checksums(files))}).manifest.id == "a"
+    refused({"manifest.yaml": GATEWAY + "#\n", "checksums.txt": change(checksums(files))})
+
+
+def test_one_file_by_two_names_is_listed_twice() -> None:
+    line = checksums({"manifest.yaml": GATEWAY})
+    error = refused({"manifest.yaml": GATEWAY, "checksums.txt": line + line.replace("  ", " *./")})
+    assert error.faults[0].line == 2
+
+
 def test_checksums_of_files_that_are_left_out_do_not_count() -> None:
     more = {**GOOD, ".DS_Store": "x", "lib/.DS_Store": "x", "__MACOSX/lib": "x"}
     assert package({**GOOD, "checksums.txt": checksums(more)}).manifest.id == "a"
@@ -393,10 +417,10 @@ def test_checksums_of_files_that_are_left_out_do_not_count() -> None:
     ("text", "message"),
     [
         ("zz  manifest.yaml\n", "p/checksums.txt:1: a line is '<sha256>  <path>'"),
-        (checksums(GOOD) + "\n", "p/checksums.txt:3: a line is '<sha256>  <path>'"),
+        (f"{'0' * 63}  manifest.yaml\n", "p/checksums.txt:1: a line is '<sha256>  <path>'"),
         (checksums(GOOD) * 2, "p/checksums.txt:3: one path is listed twice"),
     ],
-    ids=["no checksum", "empty line", "twice"],
+    ids=["no checksum", "too short", "twice"],
 )
 def test_checksums_that_are_none(text: str, message: str) -> None:
     error = refused({**GOOD, "checksums.txt": text})

@@ -15,12 +15,12 @@ from typing import Final
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.model.ids import is_ignored
+from reconciler.model.ids import is_ignored, path_problem
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
 from reconciler.packages.names import Names, notes_on
 from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
-from reconciler.packages.zip.layout import Header, Member, read_layout
+from reconciler.packages.zip.layout import ROOT, Header, Member, read_layout
 from reconciler.packages.zip.records import DEFLATED
 
 _RAW_DEFLATE: Final = -15
@@ -115,11 +115,16 @@ def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits
 
 def _chosen(archive: ArchiveFile, members: Iterable[Member]) -> tuple[list[Member], tuple[str, ...]]:
     """The files that belong to the package, and notes on what does not. All names are checked, also those left out."""
-    names, chosen, ignored = Names(archive.name), [], []
+    names, chosen, ignored, roots = Names(archive.name), [], [], 0
     for member in members:
         name = member.header.name
         is_folder = name.endswith("/")
-        names.add(name[:-1] if is_folder else name, folder=is_folder)
+        if name == ROOT:
+            roots += 1
+            if roots > 1:
+                raise archive.refuse("is there twice", entry=name, advice="keep one of the two")
+        elif not _is_git_file(archive, name):
+            names.add(name[:-1] if is_folder else name, folder=is_folder)
         if is_folder or is_ignored(name):
             _hash(archive, member)  # what is not taken is not damaged either
         if is_ignored(name):
@@ -127,6 +132,16 @@ def _chosen(archive: ArchiveFile, members: Iterable[Member]) -> tuple[list[Membe
         elif not is_folder:
             chosen.append(member)
     return chosen, notes_on(ignored)
+
+
+def _is_git_file(archive: ArchiveFile, name: str) -> bool:
+    """Whether it is the file ``.git`` of a submodule or a worktree, which is left out; what is above it is checked."""
+    above, _, leaf = name.rpartition("/")
+    if leaf != ".git":
+        return False
+    if above and (problem := path_problem(above)):
+        raise archive.refuse(problem, entry=name, advice="rename it")
+    return True
 
 
 def _common_folder(members: Iterable[Member]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,6 +11,7 @@ from reconciler.packages.zip.archive_file import ArchiveFile
 from reconciler.packages.zip.records import EXTRA_UNICODE_PATH, EXTRA_ZIP64, SATURATED
 
 _FIELD: Final = struct.Struct("<2H")
+_UNICODE_PATH: Final = struct.Struct("<BI")
 _MAX_FIELDS: Final = 64
 """More than any writer needs, and few enough that a crafted archive costs no time."""
 
@@ -40,6 +42,11 @@ def _fields(archive: ArchiveFile, entry: str, extra: bytes) -> Mapping[int, byte
         fields[kind] = extra[at - length : at]
     if at != len(extra):
         raise archive.refuse("its extra fields do not fill the room given for them", entry=entry)
-    if EXTRA_UNICODE_PATH in fields:
-        raise archive.refuse("it has a second name, in a Unicode path field", entry=entry)
+    if EXTRA_UNICODE_PATH in fields and fields[EXTRA_UNICODE_PATH] != _same_name(entry.encode()):
+        raise archive.refuse("it has another name in its Unicode path field", entry=entry)
     return fields
+
+
+def _same_name(raw: bytes) -> bytes:
+    """The Unicode path field (APPNOTE 4.6.9, version 1) that says what the header says; JSZip writes it."""
+    return _UNICODE_PATH.pack(1, zlib.crc32(raw)) + raw

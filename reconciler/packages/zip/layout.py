@@ -23,6 +23,7 @@ _KNOWN_FLAGS: Final = records.FLAG_LEVEL | records.FLAG_DESCRIPTOR | records.FLA
 _DESCRIPTORS: Final = {
     form.size + extra: form for form in (records.DESCRIPTOR, records.DESCRIPTOR64) for extra in (0, 4)
 }
+ROOT: Final = "./"
 _DOS_FOLDER: Final = 0x10
 _NOT_FILES: Final[Mapping[int, str]] = {
     stat.S_IFLNK: "a symbolic link",
@@ -106,7 +107,7 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
     _check_readable(archive, name, needed, flags, method)
     executable = _is_executable(archive, name, system, fields[16])
     as_packed = system == records.SYSTEM_UNIX and fields[16] in (records.PLAIN_FILE, records.EXECUTABLE_FILE)
-    return Header(name, raw_name, flags, method, crc, packed, size, offset, executable, as_packed), end
+    return Header(_plain(name), raw_name, flags, method, crc, packed, size, offset, executable, as_packed), end
 
 
 def _decoded(archive: ArchiveFile, raw: bytes) -> str:
@@ -116,6 +117,11 @@ def _decoded(archive: ArchiveFile, raw: bytes) -> str:
     except UnicodeDecodeError as error:
         shown = raw.decode("utf-8", "backslashreplace")
         raise archive.refuse("the name is not UTF-8", entry=shown, advice="rename it") from error
+
+
+def _plain(name: str) -> str:
+    """``name`` without the ``./`` that bsdtar puts before each; an entry for the package's own folder is ``ROOT``."""
+    return ROOT if name in (ROOT, "/") else name.removeprefix(ROOT)
 
 
 def _check_readable(archive: ArchiveFile, name: str, needed: int, flags: int, method: int) -> None:
@@ -147,19 +153,22 @@ def _is_executable(archive: ArchiveFile, name: str, system: int, attributes: int
 
 def _member(archive: ArchiveFile, header: Header, end: int) -> Member:
     """``header`` with its local twin checked; ``end`` is where the next thing in the file begins."""
-    start = _data_start(archive, header)
+    start, has_descriptor = _data_start(archive, header)
     gap = end - start - header.packed
     if gap < 0:
         raise archive.refuse("overlaps what is behind it", entry=header.name)
-    if header.flags & records.FLAG_DESCRIPTOR:
+    if has_descriptor:
         _check_descriptor(archive, header, start + header.packed, gap)
     elif gap:
         raise archive.refuse(f"{gap} bytes that belong to no entry stand behind it", entry=header.name)
     return Member(header, start)
 
 
-def _data_start(archive: ArchiveFile, header: Header) -> int:
-    """Compare the local header and return where the data begins."""
+def _data_start(archive: ArchiveFile, header: Header) -> tuple[int, bool]:
+    """Compare the local header: where the data begins, and whether a descriptor must follow it.
+
+    Some writers announce the descriptor only there. The directory alone may not: readers that stream do not see it.
+    """
     fields = records.LOCAL.unpack(archive.read(header.offset, records.LOCAL.size))
     signature, _, flags, method, _, _, crc, packed, size, name_length, extra_length = fields
     name_at = header.offset + records.LOCAL.size
@@ -167,13 +176,14 @@ def _data_start(archive: ArchiveFile, header: Header) -> int:
         raise archive.refuse("has no header before its data", entry=header.name)
     variable = archive.read(name_at, name_length + extra_length)
     if extra_length:
-        size, packed = widened(archive, header.name, variable[name_length:], (size, packed))
-    same = (flags, method) == (header.flags, header.method) and variable[:name_length] == header.raw_name
-    values = zip((crc, packed, size), (header.crc, header.packed, header.size), strict=True)
+        size, packed = widened(archive, header.raw_name.decode(), variable[name_length:], (size, packed))
     late = bool(flags & records.FLAG_DESCRIPTOR)
+    known = header.flags | records.FLAG_DESCRIPTOR if late else header.flags
+    same = (flags, method) == (known, header.method) and variable[:name_length] == header.raw_name
+    values = zip((crc, packed, size), (header.crc, header.packed, header.size), strict=True)
     if not same or not all(here == there or (late and not here) for here, there in values):
         raise archive.refuse("its header and the central directory disagree", entry=header.name)
-    return name_at + len(variable)
+    return name_at + len(variable), late
 
 
 def _check_descriptor(archive: ArchiveFile, header: Header, at: int, length: int) -> None:
