@@ -37,17 +37,16 @@ _WRONG: Final = ErrorCode.WRONG_PACKAGE
 
 def _not_a_package_folder(location: Path, name: str) -> InputError:
     """The error for a file that was named where a package belongs."""
-    suffix = location.suffix.lower()
+    suffix, advice = location.suffix.lower(), ""
     if suffix == ".zip":
-        return InputError.at(
-            "this is a zip archive, not a folder; write {zip: …} or only the path", file=name, code=_WRONG
-        )
-    if suffix in _YAML and location.stem in _MANIFESTS:
-        return InputError.at("this is the manifest of a package; name the folder that holds it", file=name, code=_WRONG)
-    if suffix in _YAML:
-        advice = f"for a desired state run 'llamagate apply -f {name}'"
-        return InputError.at("this is a YAML file, not a package", file=name, advice=advice, code=_WRONG)
-    return InputError.at("this is a file; a package is a folder or a zip archive", file=name, code=_WRONG)
+        message = "this is a zip archive, not a folder; write {zip: …} or only the path"
+    elif suffix in _YAML and location.stem in _MANIFESTS:
+        message = "this is the manifest of a package; name the folder that holds it"
+    elif suffix in _YAML:
+        message, advice = "this is a YAML file, not a package", f"for a desired state run 'llamagate apply -f {name}'"
+    else:
+        message = "this is a file; a package is a folder or a zip archive"
+    return InputError.at(message, file=name, advice=advice, code=_WRONG)
 
 
 def _check_exists(location: Path, name: str) -> None:
