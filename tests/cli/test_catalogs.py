@@ -117,7 +117,9 @@ def test_a_published_version_stays_as_it_was(session: Session, shop: Path) -> No
     assert failed.err.splitlines()[0].endswith("are both bar 0.3.0, with different content")
     (shop / "bar-0.3.0.zip").unlink()
     failed = session.llamagate("catalog", "build", shop, exits=5)
-    message = f"{shop}/bar has other content than {shop}/index.json lists as bar 0.3.0, and others may have that locked"
+    message = (
+        f"{shop}/bar differs from what {shop}/index.json lists as bar 0.3.0, and others may have that in their locks"
+    )
     assert message in failed.err
     assert snapshot(shop) == {path: what for path, what in before.items() if not path.endswith("bar-0.3.0.zip")}
 

@@ -103,7 +103,7 @@ def test_a_missing_file_says_how_to_get_one(session: Session, verb: str) -> None
 @pytest.mark.parametrize("verb", ["plan", "apply", "lock", "status", "recover"])
 def test_a_file_that_was_named_must_be_there(session: Session, verb: str) -> None:
     said = session.llamagate(verb, "-f", "nope.yaml", exits=1)
-    assert said.err.startswith("llamagate: nope.yaml: there is no ")
+    assert said.err.startswith("llamagate: nope.yaml: no such file")
 
 
 def test_malformed_yaml_is_told_with_its_place(session: Session) -> None:
@@ -341,7 +341,7 @@ def test_a_bug_gives_a_report_that_can_be_pasted(buggy: Session, arguments: list
     assert f"verb: {arguments[0]}\n" in said.err
     assert "builtins.ValueError (its message is left out: it may hold secrets)\n" in said.err
     assert re.search(r'File ".*propose\.py", line \d+, in propose\n', said.err)
-    assert said.err.endswith("'llamagate recover' finishes or undoes a change that was running.\n")
+    assert said.err.endswith("'llamagate recover' finishes or undoes an interrupted change.\n")
     assert "builtins.KeyError (its message is left out: it may hold secrets)\n" in said.err
     assert not re.search("hunter2|s3cr3t-too", said.err)
 

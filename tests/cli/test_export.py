@@ -365,7 +365,7 @@ def test_a_full_disk_keeps_the_old_archive_and_leaves_no_half_one(session: Sessi
     (small_disk / "out.zip").write_text("old")
     said = session.llamagate("export", "foo", "--out", small_disk / "out.zip", exits=1)
     assert "No space left on device" in said.err
-    assert said.err.endswith(f"; {small_disk}/out.zip was not written\n")
+    assert f"; {small_disk}/out.zip was not written\n" in said.err
     assert [(path.name, path.read_text()) for path in small_disk.iterdir()] == [("out.zip", "old")]
     session.llamagate("export", "foo", "--out", small_disk / "new.zip", exits=1)
     assert [path.name for path in small_disk.iterdir()] == ["out.zip"]

@@ -169,7 +169,7 @@ def test_a_command_with_a_required_gateway_that_is_down_is_done_and_ends_with_10
     said = session.llamagate(*command.split(), "--json", exits=10)
     assert session.record()["generation"] == generation + 1
     assert said.json["changes"] is True
-    assert "all is applied, but the gateway was not reloaded" in said.err
+    assert "everything is applied, but the gateway was not reloaded" in said.err
 
 
 # The key
@@ -202,8 +202,8 @@ def test_a_key_that_no_header_can_hold_is_not_shown(told: Session, gateway: Gate
     said = told.llamagate("apply")
     assert gateway.requests == []
     assert said.err.endswith(
-        f"llamagate: the gateway at {gateway.url} was not reloaded: the key in LLAMAGATE_API_KEY holds a line break or "
-        "a character that no HTTP header may have; the next apply tries again\n"
+        f"llamagate: the gateway at {gateway.url} was not reloaded: the key in LLAMAGATE_API_KEY contains a line break or "
+        "a character that is not allowed in an HTTP header; the next apply tries again\n"
     )
     assert KEY not in said.err
 
@@ -363,7 +363,9 @@ def test_an_answer_that_drips_has_one_deadline(
     start = time.monotonic()
     said = told.llamagate("apply")
     assert time.monotonic() - start < 3
-    assert re.search(r"was not reloaded: (the answer did not end in time|timed out); the next apply tells", said.err)
+    assert re.search(
+        r"was not reloaded: (the answer did not end in time|timed out); the next apply tries again", said.err
+    )
 
 
 def test_row_120_a_gateway_that_is_down_is_told_and_no_failure(session: Session, free_port: int) -> None:

@@ -190,7 +190,7 @@ def test_import_of_the_manifest_alone_says_what_to_name(session: Session) -> Non
     session.package("foo")
     assert unchanged(session, "import", "packages/foo/manifest.yaml") == (
         "llamagate: packages/foo/manifest.yaml is one file of a package\n"
-        "  → 'llamagate import packages/foo' takes all of it\n"
+        "  → 'llamagate import packages/foo' installs the whole package\n"
     )
 
 
@@ -378,9 +378,7 @@ def test_id_name_conflict_resolution(session: Session) -> None:
     before = session.everything()
     for name in ("module", "upper"):
         said = session.llamagate("import", f"packages/{name}", exits=5)
-        assert (
-            "an extension foo is installed, and one id can name only one item; remove or rename one of them" in said.out
-        )
+        assert "the extension foo already has this id; remove or rename one of them" in said.out
         assert session.everything() == before
 
 

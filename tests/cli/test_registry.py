@@ -342,7 +342,7 @@ def test_a_journal_that_cannot_be_trusted_stops_everything(session: Session, nam
     for verb in ("apply", "recover"):
         said = session.llamagate(verb, exits=7)
         assert said.err.startswith("llamagate: a change was interrupted, and its journal cannot be used: ")
-        assert "  → nothing was touched; " in said.err
+        assert "  → nothing was changed; " in said.err
         assert "'llamagate recover --abandon' keeps everything as it is\n" in said.err
     assert session.everything() == before
 
@@ -407,15 +407,15 @@ def test_row_111_an_id_in_both_sections_is_refused(session: Session) -> None:
     session.desired("extensions:\n  foo: ./packages/foo\nmodules:\n  foo: ./packages/foo\n")
     said = session.llamagate("plan", exits=1)
     assert said.err == (
-        "llamagate: llamagate.yaml:5:3: modules.foo: the id is taken by the extension foo: ids are unique across both "
-        "sections, also when case is ignored\n"
+        "llamagate: llamagate.yaml:5:3: modules.foo: duplicate id: the extension foo has it already "
+        "(ids ignore case and section)\n"
     )
 
 
 def test_row_111_ids_that_differ_in_case_alone_are_refused(session: Session) -> None:
     session.package("foo")
     session.desired("extensions:\n  foo: ./packages/foo\n  FOO: ./packages/foo\n")
-    assert "the id is taken by the extension foo" in session.llamagate("plan", exits=1).err
+    assert "duplicate id: the extension foo has it already" in session.llamagate("plan", exits=1).err
 
 
 def test_row_111_a_key_twice_is_refused_with_its_place(session: Session) -> None:
@@ -435,7 +435,7 @@ def test_row_111_the_id_of_an_installed_module_is_refused_for_an_extension(sessi
     assert [(row["code"], row["message"]) for row in plan["refusals"]] == [
         (
             "other-kind",
-            "an agentic-module foo is installed, and one id can name only one item; remove or rename one of them",
+            "the agentic-module foo already has this id; remove or rename one of them",
         )
     ]
     session.llamagate("apply", exits=5)

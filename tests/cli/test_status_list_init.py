@@ -316,8 +316,7 @@ def test_init_from_installed_then_apply_adopts_and_rewrites_nothing(session: Ses
     assert said.err.startswith("llamagate: broken ")
     assert len(said.err.splitlines()) == 1
     assert (session.project / "llamagate.yaml").read_text() == (
-        "# What this LlamaGate installation holds, as it was found. 'llamagate apply' adopts it: nothing is "
-        "rewritten.\n"
+        "# What is installed in this LlamaGate home. 'llamagate apply' starts to manage it; no file is rewritten.\n"
         "apiVersion: llamagate/v1\n"
         "extensions:\n"
         "  foo:\n    source: ./packages/foo\n    enabled: true\n"

@@ -51,7 +51,7 @@ def test_an_item_that_the_gateway_cannot_load(session: Session, gateway: Gateway
     assert session.record()["told_generation"] == (0 if reload == "required" else 1)
     if reload == "required":
         assert said.err.endswith(
-            "llamagate: all is applied, but the gateway does not serve it, and 'reload: required' is set\n"
+            "llamagate: everything is applied, but the gateway does not serve it, and 'reload: required' is set\n"
         )
         gateway.broken = frozenset()
         session.llamagate("apply")
@@ -64,7 +64,7 @@ def test_an_update_that_does_not_arrive(session: Session, gateway: Gateway) -> N
     gateway.stuck = True
     session.package("foo", version="2.0.0")
     said = session.llamagate("apply")
-    assert notes(said.err, gateway) == ["llamagate: foo: version 1.0.0 is served in place of 2.0.0"]
+    assert notes(said.err, gateway) == ["llamagate: foo: version 1.0.0 is served instead of 2.0.0"]
 
 
 def test_a_copy_in_the_gateways_folder_that_comes_back_to_life_is_named(session: Session, gateway: Gateway) -> None:
@@ -109,7 +109,7 @@ def test_a_list_that_cannot_be_had(session: Session, gateway: Gateway, lists: ob
     session.package("foo", version="2.0.0")
     desire(session, gateway.url, more=", reload: required")
     said = session.llamagate("apply", exits=10)
-    assert said.err.endswith("all is applied, but the gateway may not serve it, and 'reload: required' is set\n")
+    assert said.err.endswith("everything is applied, but the gateway may not serve it, and 'reload: required' is set\n")
 
 
 def test_after_a_recovery_what_is_gone_since_it_was_told_is_looked_for(session: Session, gateway: Gateway) -> None:
@@ -180,7 +180,7 @@ def test_packages_that_are_not_to_be_reloaded_are_not(session: Session, gateway:
     said = session.llamagate("apply")
     assert gateway.lines == [LIST]
     assert said.err.endswith(
-        f"llamagate: the gateway at {gateway.url} was not reloaded, because the packages say 'hot_reload: false'\n"
+        f"llamagate: the gateway at {gateway.url} was not asked to reload, because the packages say 'hot_reload: false'\n"
         "llamagate: restart the gateway to load foo 1.0.0: its package says 'hot_reload: false'\n"
     )
     assert session.record()["told_generation"] == 1
@@ -242,7 +242,7 @@ def test_where_the_gateway_is_required_that_is_said_until_it_was_restarted(sessi
     for _ in range(2):
         said = session.llamagate("apply", exits=10)
         assert said.err.endswith(
-            "all is applied, but the gateway must be restarted to serve it, and 'reload: required' is set\n"
+            "everything is applied, but the gateway must be restarted to serve it, and 'reload: required' is set\n"
         )
     gateway.restart()
     session.llamagate("apply")
@@ -278,7 +278,9 @@ def test_the_first_change_stays_since_there_is_nothing_before_it(session: Sessio
     desire(session, gateway.url, more=", reload: required, on_unhealthy: rollback")
     said = session.llamagate("apply", exits=10)
     assert session.record()["generation"] == 1
-    assert said.err.endswith("all is applied, but the gateway does not serve it, and 'reload: required' is set\n")
+    assert said.err.endswith(
+        "everything is applied, but the gateway does not serve it, and 'reload: required' is set\n"
+    )
 
 
 def test_a_change_of_an_earlier_command_stays(session: Session, gateway: Gateway) -> None:
@@ -302,7 +304,7 @@ LISTED = {"on": ServedExtension(version="1.0.0", enabled=True), "off": ServedExt
     ("expected", "message"),
     [
         (Expected(name="on", version="1.0.0", enabled=True), ""),
-        (Expected(name="on", version="2.0.0", enabled=True), "on: version 1.0.0 is served in place of 2.0.0"),
+        (Expected(name="on", version="2.0.0", enabled=True), "on: version 1.0.0 is served instead of 2.0.0"),
         (Expected(name="off", version="1.0.0", enabled=True), "off: it is enabled, but served as disabled"),
         (Expected(name="none", version="1.0.0", enabled=True), "none: version 1.0.0 should be served, but is not"),
         (Expected(name="off", version="1.0.0", enabled=False), ""),

@@ -76,7 +76,7 @@ def test_a_newer_journal(tmp_path: Path, journal: str, verb: str) -> None:
     done = session.llamagate(verb, exits=7)
     assert done.err == (
         f"llamagate: a change was interrupted, and its journal cannot be used: {said}\n"
-        "  → nothing was touched; finish it with that version, or "
+        "  → nothing was changed; finish it with that version, or "
         "'llamagate recover --abandon' keeps everything as it is\n"
     )
     assert session.everything() == before
@@ -90,8 +90,7 @@ def test_a_newer_status_stops_the_watcher(home: Session) -> None:
     said, before = raise_number(status), status.read_bytes()
     done = home.llamagate("watch", "--once", exits=1)
     assert done.err == (
-        f"llamagate: {said}\n  → use that version; or remove the file, and the watcher begins without knowing the "
-        "last commit\n"
+        f"llamagate: {said}\n  → use that version; or remove the file, and the watcher starts without the last commit\n"
     )
     assert status.read_bytes() == before
 

@@ -44,7 +44,7 @@ RULES: Final[Mapping[str, tuple[Mapping[str, object], Mapping[str, object]]]] = 
     "overwrite": ({"drift": {"edited": "report", "missing": "report"}}, {"overwrite": True}),
     "mutable": ({"mutable": ["f"]}, {}),
 }
-CONFLICT: Final = "f was changed here and is changed by the package too; --overwrite takes the package's after a backup"
+CONFLICT: Final = "f was changed by hand and by the package; --overwrite uses the package's file, after a backup"
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -92,10 +92,10 @@ def test_drift_says_how_the_file_departs(state: str, rule: str, change: str) -> 
         ("a a b", "heal", "repair a: f was edited"),
         ("a a .", "heal", "repair a: f was missing"),
         ("a a +", "heal", "repair a: f was replaced"),
-        ("a b c", "heal", "update a: the package changed (1 file), its version 1.0.0 did not; f was edited"),
-        ("a b c", "overwrite", "update a: the package changed (1 file), its version 1.0.0 did not"),
-        ("a b a", "report", "update a: the package changed (1 file), its version 1.0.0 did not"),
-        ("a b b", "report", "update a: the package changed (1 file), its version 1.0.0 did not"),
+        ("a b c", "heal", "update a: the package changed (1 file), but its version is still 1.0.0; f was edited"),
+        ("a b c", "overwrite", "update a: the package changed (1 file), but its version is still 1.0.0"),
+        ("a b a", "report", "update a: the package changed (1 file), but its version is still 1.0.0"),
+        ("a b b", "report", "update a: the package changed (1 file), but its version is still 1.0.0"),
         ("a a b", "overwrite", None),
         ("a a b", "report", None),
         ("a a b", "mutable", None),

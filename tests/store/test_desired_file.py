@@ -29,7 +29,7 @@ def faults(folder: Path, text: str) -> list[str]:
     return [str(fault).removeprefix(f"{path}:") for fault in caught.value.faults]
 
 
-TAKEN = "ids are unique across both sections, also when case is ignored"
+TAKEN = "(ids ignore case and section)"
 PATTERN = "an id has only letters, digits, '_' and '-'"
 
 
@@ -44,18 +44,18 @@ PATTERN = "an id has only letters, digits, '_' and '-'"
         (f"extensions:\n  {LONG}: ./a\n", [f"3:3: extensions.{LONG}: longer than 128 characters"]),
         (
             "extensions:\n  Foo: ./a\nmodules:\n  bar: ./b\n  foo: ./c\n",
-            [f"6:3: modules.foo: the id is taken by the extension Foo: {TAKEN}"],
+            [f"6:3: modules.foo: duplicate id: the extension Foo has it already {TAKEN}"],
         ),
         (
             "extensions:\n  foo: ./a\n  FOO: ./b\n",
-            [f"4:3: extensions.FOO: the id is taken by the extension foo: {TAKEN}"],
+            [f"4:3: extensions.FOO: duplicate id: the extension foo has it already {TAKEN}"],
         ),
         (
             "extensions:\n  con: ./a\n  ok: ./b\nmodules:\n  backups: ./c\n  Con: ./d\n",
             [
                 "3:3: extensions.con: this name is a device on Windows",
                 "6:3: modules.backups: the gateway uses this name for itself",
-                f"7:3: modules.Con: the id is taken by the extension con: {TAKEN}",
+                f"7:3: modules.Con: duplicate id: the extension con has it already {TAKEN}",
             ],
         ),
         ("extensions:\n  a: ./a\n  a: ./b\n", ["4:3: extensions: duplicate key 'a'; the first is in line 3"]),
@@ -73,7 +73,7 @@ PATTERN = "an id has only letters, digits, '_' and '-'"
         (
             "extensions:\n  a: {source: {catalog: c, version: ^1}, version: ^2}\n"
             "  b: {source: {catalog: c, version: ^1}, version: ^1}\n",
-            ["3:28: extensions.a.source.version: beside the source there is another range, '^2'; keep one of them"],
+            ["3:28: extensions.a.source.version: there is another range beside 'source', '^2'; keep one of them"],
         ),
         (
             "extensions:\n  a: {source: ./a, enabled: no}\n",
