@@ -202,8 +202,8 @@ def test_a_key_that_no_header_can_hold_is_not_shown(told: Session, gateway: Gate
     said = told.llamagate("apply")
     assert gateway.requests == []
     assert said.err.endswith(
-        f"llamagate: the gateway at {gateway.url} was not reloaded: the key in LLAMAGATE_API_KEY contains a line break or "
-        "a character that is not allowed in an HTTP header; the next apply tries again\n"
+        f"llamagate: the gateway at {gateway.url} was not reloaded: the key in LLAMAGATE_API_KEY contains a line break "
+        "or a character that is not allowed in an HTTP header; the next apply tries again\n"
     )
     assert KEY not in said.err
 

@@ -180,7 +180,8 @@ def test_packages_that_are_not_to_be_reloaded_are_not(session: Session, gateway:
     said = session.llamagate("apply")
     assert gateway.lines == [LIST]
     assert said.err.endswith(
-        f"llamagate: the gateway at {gateway.url} was not asked to reload, because the packages say 'hot_reload: false'\n"
+        f"llamagate: the gateway at {gateway.url} was not asked to reload, "
+        "because the packages say 'hot_reload: false'\n"
         "llamagate: restart the gateway to load foo 1.0.0: its package says 'hot_reload: false'\n"
     )
     assert session.record()["told_generation"] == 1
