@@ -24,21 +24,22 @@ def plan(
     flags: PassFlags,
     out: Annotated[Path | None, path_option("--out", help="Save the plan, too; 'apply FILE' does it.")] = None,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2: changes pending; 3: drift only; 5: refused.")
+        bool,
+        typer.Option("--detailed-exitcode", help="Exit with 2: changes are pending; 3: drift only."),
     ] = False,
 ) -> int:
     """Show what 'apply' would change, and why. Nothing is changed.
 
     Example: llamagate plan
     Example: llamagate plan --detailed-exitcode --out plan.json
-    Exit codes: 0, 1, 2, 3, 4, 5 refused; for a plan with refusals only with --detailed-exitcode, 7, 8
+    Exit codes: 0, 1, 2, 3, 4, 5 refused; also where the plan has refusals, 7, 8
     """
     if out is not None:
         check_output(out, invocation.file)
     found = read(invocation, flags)
     if out is not None:
         write_output(out, saved_plan_bytes(found, flags.options(invocation.file)))
-    return show(invocation, found, _exit_code(found) if detailed_exitcode else ExitCode.OK)
+    return show(invocation, found, detailed=detailed_exitcode)
 
 
 def read(invocation: Invocation, flags: PassFlags) -> Plan:
@@ -47,14 +48,18 @@ def read(invocation: Invocation, flags: PassFlags) -> Plan:
     return read_plan(env, flags.options(invocation.file), invocation.terminal.progress)
 
 
-def show(invocation: Invocation, plan: Plan, code: ExitCode = ExitCode.OK) -> ExitCode:
+def show(invocation: Invocation, plan: Plan, *, detailed: bool = False) -> ExitCode:
     """Show the plan of an apply; the exit code."""
+    code = exit_code(refused=bool(plan.refusals), changes=plan.changes, drift=bool(plan.drift), detailed=detailed)
     return invocation.answer(plan.to_document(), render_plan(plan, invocation.terminal.style), code)
 
 
-def _exit_code(plan: Plan) -> ExitCode:
-    if plan.refusals:
+def exit_code(*, refused: bool, changes: bool, drift: bool, detailed: bool) -> ExitCode:
+    """The exit code of what an apply would do; only ``detailed`` tells pending changes and drift."""
+    if refused:
         return ExitCode.REFUSED
-    if plan.changes:
+    if not detailed:
+        return ExitCode.OK
+    if changes:
         return ExitCode.CHANGES_PENDING
-    return ExitCode.DRIFT if plan.drift else ExitCode.OK
+    return ExitCode.DRIFT if drift else ExitCode.OK

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.plan import exit_code
 from reconciler.cli.ui.plan import drift_row
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
@@ -23,6 +24,9 @@ def status(
     diff: Annotated[
         str | None, typer.Option("--diff", metavar="ID", help="Show what was changed by hand in this item's files.")
     ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2: changes are pending; 3: drift only; 5: refused.")
+    ] = False,
 ) -> int:
     """Show whether the home matches llamagate.yaml.
 
@@ -30,7 +34,7 @@ def status(
 
     Example: llamagate status
     Example: llamagate status --diff greeter
-    Exit codes: 0 shown; also where the home does not match, 1, 5, 8
+    Exit codes: 0 shown; also where the home does not match, 1, 2, 3, 5, 8
     """
     if diff is not None:
         text = drift_text(invocation.env, diff)
@@ -39,7 +43,14 @@ def status(
     found = read_status(invocation.env, invocation.named_file)
     if found.note:
         invocation.terminal.notice(found.note)
-    return invocation.answer(found.to_document(), render_status(found, invocation.terminal.style))
+    refused = detailed_exitcode and found.refused > 0
+    code = exit_code(
+        refused=refused,
+        changes=found.pending > 0 or bool(found.stale),
+        drift=not found.in_sync,
+        detailed=detailed_exitcode,
+    )
+    return invocation.answer(found.to_document(), render_status(found, invocation.terminal.style), code)
 
 
 def render_status(status: Status, style: Style) -> str:
