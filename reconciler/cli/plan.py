@@ -50,16 +50,16 @@ def read(invocation: Invocation, flags: PassFlags) -> Plan:
 
 def show(invocation: Invocation, plan: Plan, *, detailed: bool = False) -> ExitCode:
     """Show the plan of an apply; the exit code."""
-    code = exit_code(refused=bool(plan.refusals), changes=plan.changes, drift=bool(plan.drift), detailed=detailed)
+    code = ExitCode.REFUSED if plan.refusals else ExitCode.OK
+    if detailed:
+        code = detailed_code(refused=bool(plan.refusals), pending=plan.pending, drift=bool(plan.drift))
     return invocation.answer(plan.to_document(), render_plan(plan, invocation.terminal.style), code)
 
 
-def exit_code(*, refused: bool, changes: bool, drift: bool, detailed: bool) -> ExitCode:
-    """The exit code of what an apply would do; only ``detailed`` tells pending changes and drift."""
+def detailed_code(*, refused: bool, pending: bool, drift: bool) -> ExitCode:
+    """The exit code of ``--detailed-exitcode``: the most important thing that an apply would meet."""
     if refused:
         return ExitCode.REFUSED
-    if not detailed:
-        return ExitCode.OK
-    if changes:
+    if pending:
         return ExitCode.CHANGES_PENDING
     return ExitCode.DRIFT if drift else ExitCode.OK

@@ -17,15 +17,16 @@ def remove(
     words: ItemArgument,
     force: Annotated[bool, typer.Option("--force", help="Also remove what other items depend on.")] = False,
     save: SaveOption = False,
+    if_present: Annotated[bool, typer.Option("--if-present", help="An item that was never here is no error.")] = False,
 ) -> int:
     """Remove one installed item.
 
-    Its files, local ones too, go into a backup. 'restore' puts them back.
+    Its files, local ones too, go into a backup. 'restore' puts them back. To remove what is already gone does nothing.
 
     Example: llamagate remove greeter
     Example: llamagate remove greeter --dry-run
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
     kind, item = typed(words, "ID")
-    asked = Removal(item=item, kind=kind, force=force, save=save)
+    asked = Removal(item=item, kind=kind, force=force, save=save, if_present=if_present)
     return invocation.run(lambda: propose_removal(invocation.env, invocation.named_file, asked))

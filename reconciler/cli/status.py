@@ -8,10 +8,11 @@ from typing import Annotated, Final
 import typer
 
 from reconciler.cli.invocation import Invocation
-from reconciler.cli.plan import exit_code
+from reconciler.cli.plan import detailed_code
 from reconciler.cli.ui.plan import drift_row
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
+from reconciler.errors import ExitCode
 from reconciler.gateway.call import Cause
 from reconciler.model.plan import Change
 from reconciler.model.watched import Aspect
@@ -43,14 +44,15 @@ def status(
     found = read_status(invocation.env, invocation.named_file)
     if found.note:
         invocation.terminal.notice(found.note)
-    refused = detailed_exitcode and found.refused > 0
-    code = exit_code(
-        refused=refused,
-        changes=found.pending > 0 or bool(found.stale),
-        drift=not found.in_sync,
-        detailed=detailed_exitcode,
-    )
+    code = _detailed_code(found) if detailed_exitcode else ExitCode.OK
     return invocation.answer(found.to_document(), render_status(found, invocation.terminal.style), code)
+
+
+def _detailed_code(status: Status) -> ExitCode:
+    if status.unreachable:
+        return ExitCode.ERROR
+    pending = bool(status.pending or status.stale)
+    return detailed_code(refused=status.refused > 0, pending=pending, drift=not status.in_sync)
 
 
 def render_status(status: Status, style: Style) -> str:

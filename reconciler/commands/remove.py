@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.codes import WarningCode
+from reconciler.codes import ErrorCode, WarningCode
 from reconciler.commands.save import saved_removal
+from reconciler.errors import InputError
 from reconciler.model.environment import Environment
+from reconciler.model.generation import Generation
 from reconciler.model.ids import Kind
 from reconciler.model.note import Note
 from reconciler.model.package import Manifest
@@ -18,35 +20,61 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import find, not_installed
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
+from reconciler.store.state_files import read_generations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """What is asked for. ``force`` also removes what others depend on; ``save`` takes it out of the desired state."""
+    """What is asked for.
+
+    ``force`` also removes what others depend on; ``save`` takes it out of the desired state; with ``if_present`` it is
+    no error that there never was such an item.
+    """
 
     item: str
     kind: Kind | None = None
     force: bool = False
     save: bool = False
+    if_present: bool = False
 
 
 def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
-    """Plan a removal. What is already gone is a plan without actions, and a warning that says so."""
+    """Plan a removal. What is already gone is a plan without actions, and a warning that says so.
+
+    ``InputError`` for an item of which neither this home nor, with ``save``, the desired state knows anything.
+    """
     state = read_home_state(env, file, needs_file=asked.save)
     key = find(state, asked.item, asked.kind)
     if key is None:
-        listed = state.file.desired.items if state.file and asked.save else ()
-        key = next((item.key for item in listed if item.key.id == asked.item), None)
-        inputs = saved_removal(state, key) if key else ()
-        note = Note(
-            WarningCode.NOTHING_FOUND, f"nothing to remove: {not_installed(state, asked.item, asked.kind)}", key
-        )
-        return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))
+        return _nothing_to_remove(state, asked)
     inputs = saved_removal(state, key) if asked.save else ()
     against = listed_by(state, key, saving=asked.save)
     base = replace(intent_of_command(state), others=() if asked.force else tuple(_modules_of_others(state)))
     intent = to_remove(base, key, force=asked.force)
     return propose_intent(state, intent, Parts(inputs=inputs, against=against))
+
+
+def _nothing_to_remove(state: HomeState, asked: Removal) -> Proposal:
+    listed = state.file.desired.items if state.file and asked.save else ()
+    key = next((item.key for item in listed if item.key.id == asked.item), None)
+    gone = _removed_in(state, asked)
+    message = (
+        f"'{asked.item}' was removed in generation {gone}" if gone else not_installed(state, asked.item, asked.kind)
+    )
+    if not (key or gone or asked.if_present):
+        raise InputError(message, advice="with --if-present this is no error", code=ErrorCode.NOT_FOUND)
+    note = Note(WarningCode.NOTHING_FOUND, f"nothing to remove: {message}", key)
+    inputs = saved_removal(state, key) if key else ()
+    return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))
+
+
+def _removed_in(state: HomeState, asked: Removal) -> int | None:
+    """The generation that no longer had the item, as far as generations are kept."""
+    for number, one in reversed(read_generations(state.home).items()):
+        items = one.items if isinstance(one, Generation) else ()
+        if any(key.id == asked.item and asked.kind in (None, key.kind) for key in items):
+            return number + 1
+    return None
 
 
 def _modules_of_others(state: HomeState) -> Iterator[Manifest]:

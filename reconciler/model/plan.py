@@ -99,9 +99,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that one pass found and would do, in the order in which it would do it."""
+    """Everything that one pass found and would do, in the order in which it would do it.
+
+    ``stale`` says in words what of the lock does not fit the file: an apply writes the lock anew.
+    """
 
     generation: int
+    stale: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     drift: tuple[Drift, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -113,11 +117,17 @@ class Plan:
         """Whether applying it would write anything below the home but the lock."""
         return bool(self.actions) or self.rebuilds_registry
 
+    @property
+    def pending(self) -> bool:
+        """Whether applying it would write anything, the lock included."""
+        return self.changes or bool(self.stale)
+
     def to_document(self) -> JsonObject:
         """The document of ``plan --json``; see ``schemas/plan.schema.json``."""
         return {
             "changes": self.changes,
             "generation": self.generation,
+            "lock": {"stale": [*self.stale]},
             "actions": [action.to_document() for action in self.actions],
             "drift": [drift.to_document() for drift in self.drift],
             "refusals": [refusal.to_document() for refusal in self.refusals],

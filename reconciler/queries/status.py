@@ -62,6 +62,7 @@ class Status:
         watcher: Json = {"running": self.is_watched, **self.watcher.to_document()} if self.watcher else None
         return {
             "in_sync": self.in_sync,
+            "lock": {"stale": [*self.stale]},
             "generation": self.generation,
             "pending": self.pending,
             "drift": [row.to_document() for row in self.drift],
@@ -122,7 +123,7 @@ def _status(env: Environment, file: Path | None) -> Status:
     plan, state = proposal.plan, proposal.state
     gateway = gateway_of(env, state.gateway)
     return Status(
-        in_sync=not (plan.changes or plan.drift or plan.refusals or proposal.stale),
+        in_sync=not (plan.changes or plan.drift or plan.refusals or plan.stale),
         has_file=True,
         generation=plan.generation,
         pending=len(plan.actions) + plan.rebuilds_registry,
@@ -133,7 +134,7 @@ def _status(env: Environment, file: Path | None) -> Status:
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, state.record, state.registry) if gateway else None,
         items=list_items(state.home),
-        stale=proposal.stale,
+        stale=plan.stale,
     )
 
 

@@ -85,7 +85,8 @@ def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Dige
         return None
     commit(back, listener.progress)
     reload = reload_gateway(state.env, state.gateway, _changed(back))
-    return GoneBack(to=number, generation=back.plan.generation + 1, reload=reload)
+    generation, reason = back.plan.generation + 1, back.intent.pause.reason
+    return GoneBack(to=number, generation=generation, reason=reason, reload=reload)
 
 
 def _changed(proposal: Proposal) -> dict[ItemKey, Changed]:

@@ -11,6 +11,7 @@ from reconciler.errors import StorageError
 from reconciler.gateway.call import Cause, Gateway, Missed
 from reconciler.gateway.refresh import Refreshed, refresh
 from reconciler.gateway.served import read_served
+from reconciler.model.config import JsonObject
 from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -40,6 +41,9 @@ class Reload:
     message: str
     notes: tuple[str, ...] = ()
     again: bool = True
+
+    def to_document(self) -> JsonObject:
+        return {"state": str(self.state), "message": self.message, "notes": [*self.notes]}
 
     @property
     def reloaded(self) -> bool:

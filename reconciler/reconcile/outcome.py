@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from reconciler.apply.recovery import Recovered
 from reconciler.errors import LlamagateError, NotReloadedError, RolledBackError
 from reconciler.gateway.call import Cause
-from reconciler.model.config import JsonObject
+from reconciler.model.config import Json, JsonObject
 from reconciler.model.note import Note
 from reconciler.model.plan import Plan
 from reconciler.reconcile.gateway import Reload
 from reconciler.reconcile.proposal import Proposal
+
+Result: TypeAlias = Literal["applied", "applied-not-served", "rolled-back", "refused"]
+"""How a pass ended. Only what is refused did nothing at all."""
 
 _NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be restarted to serve it"}
 
@@ -21,11 +24,13 @@ _NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be r
 class GoneBack:
     """A change that a required gateway did not serve was taken back: the list of generation ``to`` was brought back.
 
-    It is ``generation`` now, and a hold keeps it. ``reload`` says how notifying the gateway of that went.
+    It is ``generation`` now, and a hold with the ``reason`` keeps it. ``reload`` says how notifying the gateway of that
+    went.
     """
 
     to: int
     generation: int
+    reason: str
     reload: Reload | None
 
 
@@ -70,9 +75,32 @@ class Outcome:
             return self.gone_back.generation
         return self.plan.generation + (self.plan.changes and not self.plan.refusals)
 
+    @property
+    def result(self) -> Result:
+        """How it ended."""
+        if self.plan.refusals:
+            return "refused"
+        if self.gone_back is not None:
+            return "rolled-back"
+        return "applied-not-served" if self.reload_failed else "applied"
+
+    @property
+    def hold(self) -> Json:
+        """The hold that is in force now: why, and since which generation."""
+        before, pause = self.proposal.state.record.hold, self.proposal.intent.pause
+        if self.gone_back is not None:
+            return {"reason": self.gone_back.reason, "generation": self.generation}
+        if pause.reason and self.result != "refused" and self.plan.changes:
+            return {"reason": pause.reason, "generation": self.generation}
+        return {"reason": before.reason, "generation": before.generation} if before and not pause.ends else None
+
     def document(self) -> JsonObject:
-        """The plan's document, with the current generation and the warnings of the change."""
-        document = self.plan.to_document()
-        document["generation"] = self.generation
-        document["warnings"] = [note.to_document() for note in (*self.plan.warnings, *self.warnings)]
-        return document
+        """The plan's document, with the current generation, the warnings of the change, and how it ended."""
+        reload = self.gone_back.reload if self.gone_back else self.reload
+        return self.plan.to_document() | {
+            "outcome": self.result,
+            "generation": self.generation,
+            "warnings": [note.to_document() for note in (*self.plan.warnings, *self.warnings)],
+            "hold": self.hold,
+            "gateway": reload.to_document() if reload else None,
+        }

@@ -67,8 +67,7 @@ class Parts:
 class Proposal:
     """Everything that a pass knows before it changes anything.
 
-    ``documents`` is what the next pass need not parse and validate; ``stale`` says in words what of the lock does not
-    fit.
+    ``documents`` is what the next pass need not parse and validate.
     """
 
     state: HomeState
@@ -77,7 +76,6 @@ class Proposal:
     plan: Plan
     parts: Parts
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
-    stale: tuple[str, ...] = ()
 
 
 def needs_package(action: Action, record: Record) -> bool:

@@ -54,11 +54,10 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
         state=state,
         intent=intent,
         observed=observed,
-        plan=replace(plan, warnings=plan.warnings + needed.warnings),
+        plan=replace(plan, stale=pins.stale, warnings=plan.warnings + needed.warnings),
         parts=needed,
         # A narrowed pass does not know that every item fits.
         documents={} if options.only else _known_documents(file, pins),
-        stale=pins.stale,
     )
 
 

@@ -106,9 +106,12 @@ class Session:
         assert result.code == exits, f"exit code {result.code}\n{result.out}{result.err}"
         return result
 
-    def plan(self, *arguments: object, exits: int = 0) -> Any:
-        """The document of ``plan --json``."""
-        return self.llamagate("plan", "--json", *arguments, exits=exits).json
+    def plan(self, *arguments: object, exits: int | None = None) -> Any:
+        """The document of ``plan --json``; its exit code is ``exits``, else tells whether the plan has refusals."""
+        result = self.run("plan", "--json", *arguments)
+        wanted = exits if exits is not None else 5 if result.json["refusals"] else 0
+        assert result.code == wanted, f"exit code {result.code}\n{result.out}{result.err}"
+        return result.json
 
     def actions(self, *arguments: object) -> list[str]:
         """The plan in short: ``update a``."""

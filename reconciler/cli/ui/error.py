@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.codes import ErrorCode
-from reconciler.errors import Fault, LlamagateError
+from reconciler.errors import ExitCode, Fault, LlamagateError
 from reconciler.model.config import JsonObject
 
 _SHOWN_CHARACTERS: Final = 100
@@ -60,9 +60,9 @@ def error_document(error: LlamagateError) -> JsonObject:
     """The document of ``--json`` for a failure."""
     message = f"{error.message}; {error.advice}" if error.advice else error.message
     parts = ("code", "file", "line", "column", "path", "message")
-    return failure_document(
-        error.code, message, *({part: getattr(fault, part) for part in parts} for fault in error.faults)
-    )
+    faults = ({part: getattr(fault, part) for part in parts} for fault in error.faults)
+    outcome: JsonObject = {"outcome": "rolled-back"} if error.exit_code is ExitCode.ROLLED_BACK else {}
+    return outcome | failure_document(error.code, message, *faults)
 
 
 def failure_document(code: ErrorCode, message: str, *faults: JsonObject) -> JsonObject:

@@ -63,6 +63,7 @@ def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording
     parts = [
         "\n".join(_actions(plan.actions, style, "" if done else wording.would)),
         _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
+        "" if done else _section("Lock", _stale_beside_the_actions(plan), "yellow", style),
         render_refusals(plan, style),
         _section("Warnings", [str(warning) for warning in plan.warnings], "yellow", style),
         style.paint(_summary(plan, wording, done=done), "bold"),
@@ -75,6 +76,12 @@ def render_refusals(plan: Plan, style: Style = PLAIN) -> str:
     return _section(
         "Refused", [f"{refusal.key.id}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals], "red", style
     )
+
+
+def _stale_beside_the_actions(plan: Plan) -> list[str]:
+    """What of the lock is out of date, but for the items that change anyhow: each row begins with an id."""
+    changing = {action.key.id for action in plan.actions}
+    return [row for row in plan.stale if row.partition(":")[0] not in changing]
 
 
 def _actions(actions: Sequence[Action], style: Style, would: str) -> Iterator[str]:
@@ -146,6 +153,8 @@ def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
     if plan.refusals:
         return f"Nothing was changed: {counted(len(plan.refusals), 'refusal')} in the plan."
     if not plan.changes:
+        if plan.stale and not done:
+            return f"No changes but to the lock (generation {plan.generation}). Run 'llamagate apply' to update it."
         if plan.drift:
             return f"No changes: files changed by hand were kept (generation {plan.generation})."
         return f"{wording.nothing} (generation {plan.generation})."
