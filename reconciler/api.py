@@ -38,7 +38,6 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.listener import Listener
 from reconciler.model.note import Note
@@ -46,7 +45,7 @@ from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan, Refus
 from reconciler.model.record import Hold, Suspension
 from reconciler.observe.items import ListedItem
 from reconciler.planning.intent import Allowances
-from reconciler.queries.list import list_items
+from reconciler.queries.list import read_list
 from reconciler.queries.plan import read_plan
 from reconciler.queries.status import Status, read_status
 from reconciler.reconcile.proposal import Options
@@ -211,7 +210,7 @@ class Installation:
 
     def list(self) -> tuple[ListedItem, ...]:
         """Every item of the home, also of other programs, sorted by kind and id. ``InputError``, ``StorageError``."""
-        return list_items(Home(self.home))
+        return read_list(self._environment(offline=True))
 
     def _environment(self, *, offline: bool) -> Environment:
         return Environment(

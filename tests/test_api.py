@@ -76,7 +76,7 @@ def test_the_home_is_the_path_then_the_variable_then_the_default(
 
 def test_the_process_is_not_asked_for_its_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMAGATE_HOME", "/l")
-    with pytest.raises(InputError, match="no home is known"):
+    with pytest.raises(InputError, match="no home is given"):
         open_home()
 
 
@@ -203,7 +203,8 @@ def test_status_compares_with_the_file_or_with_what_was_installed(
 
 
 def test_list_has_every_item(home: Installation, file: Path) -> None:
-    assert home.list() == ()
+    with pytest.raises(InputError, match="there is no home here"):
+        home.list()
     home.apply(file)
     assert [(item.key.id, item.version, item.enabled, item.loadable) for item in home.list()] == [
         ("a", "1.0.0", True, True),

@@ -13,9 +13,8 @@ from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.table import table
 from reconciler.errors import UsageError
 from reconciler.model.config import JsonObject
-from reconciler.model.home import Home
 from reconciler.observe.items import ListedItem
-from reconciler.queries.list import list_items
+from reconciler.queries.list import read_list
 
 
 def list_(
@@ -32,7 +31,7 @@ def list_(
     """
     if types is not None and types not in TYPES:
         raise UsageError(f"'{types}' is not a type; use extensions or agentic-modules")
-    items = list_items(Home(invocation.env.home))
+    items = read_list(invocation.env)
     shown = [item for item in items if types is None or item.key.kind is TYPES[types]]
     document: JsonObject = {"items": [item.to_document() for item in shown]}
     return invocation.answer(document, render_list(shown, invocation.terminal.style))

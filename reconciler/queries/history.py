@@ -8,7 +8,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem, Unreadable
 from reconciler.model.home import Home
-from reconciler.reconcile.readers import steadily
+from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generations, read_record
 
 
@@ -45,7 +45,9 @@ class History:
 
 def read_history(env: Environment) -> History:
     """Every generation that is kept."""
-    return steadily(Home(env.home), lambda: _history(Home(env.home)))
+    home = Home(env.home)
+    check_there(home)
+    return steadily(home, lambda: _history(home))
 
 
 def _history(home: Home) -> History:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.observe.items import ListedItem, listed_items
+from reconciler.reconcile.readers import check_there
 from reconciler.store.state_files import read_record, read_registry
+
+
+def read_list(env: Environment) -> tuple[ListedItem, ...]:
+    """Every item of the home. ``InputError`` where there is none."""
+    home = Home(env.home)
+    check_there(home)
+    return list_items(home)
 
 
 def list_items(home: Home) -> tuple[ListedItem, ...]:

@@ -21,7 +21,7 @@ from reconciler.planning.verdict import drift_of
 from reconciler.queries.list import list_items
 from reconciler.reconcile.proposal import Options
 from reconciler.reconcile.propose import propose
-from reconciler.reconcile.readers import TransactionState, steadily, transaction_state
+from reconciler.reconcile.readers import TransactionState, check_there, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at
 from reconciler.store.desired_file import is_there
 from reconciler.store.state_files import read_record, read_registry
@@ -113,6 +113,7 @@ def _is_watched(home: Home, watcher: Watched | None) -> bool:
 
 def _status(env: Environment, file: Path | None) -> Status:
     if file is None or not is_there(file):
+        check_there(Home(env.home))
         return _without_file(env)
     try:
         proposal = propose(env, Options(file=file))

@@ -17,7 +17,7 @@ from reconciler.model.plan import Drift
 from reconciler.observe.home import observe
 from reconciler.planning.verdict import drift_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
-from reconciler.reconcile.readers import steadily
+from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generations
 
 
@@ -50,7 +50,9 @@ class Verified:
 
 def verify(env: Environment, file: Path) -> Verified:
     """Read everything again, whatever its stat stamp says. Files that programs edit are not compared."""
-    return steadily(Home(env.home), lambda: _verify(read_home_state(env, file)))
+    home = Home(env.home)
+    check_there(home)
+    return steadily(home, lambda: _verify(read_home_state(env, file)))
 
 
 def _verify(state: HomeState) -> Verified:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from reconciler.apply.journal import interrupted
-from reconciler.errors import BusyError, NeedsRecoveryError
+from reconciler.codes import ErrorCode
+from reconciler.errors import BusyError, InputError, NeedsRecoveryError
 from reconciler.fs import file_lock
 from reconciler.model.home import Home
 
@@ -36,6 +37,13 @@ def steadily(home: Home, read: Callable[[], T]) -> T:
         f"a change of {home.root} was interrupted",
         advice="run 'llamagate recover': it finishes the change or undoes it",
     )
+
+
+def check_there(home: Home) -> None:
+    """``InputError`` where there is no home: it is not the same as an empty one, which may be a mistaken path."""
+    if not home.root.is_dir():
+        message = "there is no home here; 'llamagate apply' creates one, --home names another"
+        raise InputError.at(message, file=home.root, code=ErrorCode.NOT_FOUND)
 
 
 def transaction_state(home: Home) -> TransactionState:

@@ -254,10 +254,14 @@ def test_error_document_has_the_fault_with_its_place(session: Session) -> None:
 
 def test_documents_of_plan_and_apply_keep_their_schema(session: Session) -> None:
     session.extensions("foo")
-    for said in (session.llamagate("plan", "--json"), session.llamagate("apply", "--json")):
+    plan = ["changes", "generation", "lock", "actions", "drift", "refusals", "warnings"]
+    for said, more in (
+        (session.llamagate("plan", "--json"), []),
+        (session.llamagate("apply", "--json"), ["outcome", "hold", "gateway"]),
+    ):
         value = json_text.load(said.out.encode(), name="stdout")
         schemas.check(value, "plan", data=said.out.encode(), file="stdout", what="plan")
-        assert list(said.json) == ["changes", "generation", "actions", "drift", "refusals", "warnings"]
+        assert list(said.json) == [*plan, *more]
         assert said.json["actions"] == [
             {
                 "kind": "extension",
@@ -278,7 +282,7 @@ def test_a_refused_apply_still_prints_its_plan(session: Session) -> None:
     session.extensions("foo")
     said = session.llamagate("apply", "--json", exits=5)
     assert [list(row) for row in said.json["refusals"]] == [["kind", "id", "code", "message"]]
-    assert said.json["generation"] == 0
+    assert (said.json["generation"], said.json["outcome"]) == (0, "refused")
 
 
 def test_quiet_says_nothing_unless_it_must(session: Session) -> None:
@@ -306,7 +310,42 @@ def test_detailed_exit_codes_of_plan(session: Session) -> None:
     session.package("foo", version="2.0.0")
     session.llamagate("plan", "--detailed-exitcode", exits=5)
     session.llamagate("plan", "--detailed-exitcode", "--overwrite", exits=2)
-    session.llamagate("plan", exits=0)
+    session.llamagate("plan", exits=5)
+
+
+def test_detailed_exit_codes_of_status(session: Session) -> None:
+    session.extensions("foo")
+    for code in (2, 0, 3, 5):
+        if code == 0:
+            session.llamagate("apply")
+        elif code == 3:
+            session.installed("foo", "manifest.yaml").write_text("mine\n")
+        elif code == 5:
+            session.package("foo", version="2.0.0")
+        session.llamagate("status", "--detailed-exitcode", exits=code)
+        session.llamagate("status")
+
+
+def test_a_lock_that_is_out_of_date_is_said_by_plan_and_status(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    lock = session.project / "llamagate.lock.yaml"
+    lock.write_text(lock.read_text().replace("1.0.0", "0.9.0"))
+    for command in ("plan", "status"):
+        document = session.llamagate(command, "--json").json
+        assert document["lock"] == {"stale": ["foo: version 0.9.0 is now 1.0.0"]}
+        assert "foo: version 0.9.0 is now 1.0.0" in session.llamagate(command).out
+        session.llamagate(command, "--detailed-exitcode", exits=2)
+    session.llamagate("apply")
+    for command in ("plan", "status"):
+        assert session.llamagate(command, "--detailed-exitcode", "--json").json["lock"] == {"stale": []}
+
+
+@pytest.mark.parametrize("command", ["list", "history", "verify", "status", "list --json"])
+def test_a_home_that_is_not_there_is_not_an_empty_one(session: Session, command: str) -> None:
+    failed = failure(session, *command.split())
+    assert (failed.code, failed.places) == ("not-found", [str(session.home)])
+    assert not session.home.exists()
 
 
 def test_exit_codes_are_those_of_the_documents() -> None:
@@ -413,8 +452,9 @@ class locked:  # noqa: N801 - reads as a word in a with statement
 # Where output goes
 
 
-@pytest.mark.parametrize("arguments", [["schema", "desired-state"], ["list"], ["list", "--json"], ["--help"]])
+@pytest.mark.parametrize("arguments", [["schema", "desired-state"], ["plan"], ["plan", "--json"], ["--help"]])
 def test_a_reader_that_had_enough_is_no_failure(session: Session, arguments: list[str]) -> None:
+    session.extensions()
     reading, writing = os.pipe()
     os.close(reading)
     with session.process(*arguments, stdout=writing) as running:
@@ -432,7 +472,7 @@ def test_errors_into_a_closed_pipe_keep_their_exit_code(session: Session) -> Non
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["schema", "plan"], ["apply"]])
+@pytest.mark.parametrize("arguments", [["plan"], ["plan", "--json"], ["schema", "plan"], ["apply"]])
 def test_output_to_a_full_disk_is_a_failure_that_is_told(session: Session, arguments: list[str]) -> None:
     session.extensions("foo")
     with Path("/dev/full").open("w") as full, session.process(*arguments, stdout=full) as running:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.failures import refused
+from tests.cli.failures import failure, refused, warned
 from tests.cli.parcels import formed
 from tests.cli.shell import Session, snapshot
 from tests.support.packages import MODULE
@@ -53,31 +53,38 @@ def test_type_words(foo: Session, words: list[str]) -> None:
 
 def test_remove_of_a_non_existent_item(foo: Session) -> None:
     before = foo.everything()
-    document = foo.llamagate("remove", "fooo", "--json").json
-    assert (document["changes"], len(document["warnings"])) == (False, 1)
-    assert "'foo'?" in str(document["warnings"])
+    failed = failure(foo, "remove", "fooo")
+    assert (failed.code, "'foo'?" in failed.message) == ("not-found", True)
+    assert foo.everything() == before
+
+
+def test_with_if_present_that_is_no_error(foo: Session) -> None:
+    before = foo.everything()
+    done = foo.llamagate("remove", "fooo", "--if-present", "--json").json
+    assert (done["changes"], warned(done)) == (False, ["nothing-found"])
     assert foo.everything() == before
 
 
 def test_a_removal_twice(foo: Session) -> None:
     foo.llamagate("remove", "foo")
+    foo.llamagate("disable", "bar")
     before = foo.everything()
     done = foo.llamagate("remove", "foo", "--json").json
-    assert (done["changes"], len(done["warnings"])) == (False, 1)
+    assert (done["changes"], warned(done)) == (False, ["nothing-found"])
+    assert "removed in generation 3" in done["warnings"][0]["message"]
     assert foo.everything() == before
+    assert failure(foo, "remove", "module", "foo").code == "not-found"
 
 
 def test_a_removal_from_no_home_at_all(session: Session) -> None:
-    done = session.llamagate("remove", "foo", "--json").json
-    assert (done["changes"], len(done["warnings"])) == (False, 1)
+    assert failure(session, "remove", "foo").code == "not-found"
+    session.llamagate("remove", "foo", "--if-present")
     assert not (session.home / "registry").exists()
 
 
 def test_a_wrong_type_removes_nothing(foo: Session) -> None:
     before = foo.everything()
-    done = foo.llamagate("remove", "module", "foo", "--json").json
-    assert done["changes"] is False
-    assert "extension 'foo'" in str(done["warnings"])
+    assert "extension 'foo'" in failure(foo, "remove", "module", "foo").message
     assert foo.everything() == before
 
 
@@ -198,7 +205,7 @@ def test_a_hostile_id_only_loses_its_entry(foo: Session, item: str) -> None:
     if item:
         set_entry(foo, item, source_path=str(foo.base / "precious"))
     outside = [snapshot(foo.base / "precious"), snapshot(foo.home / "extensions")]
-    said = foo.llamagate("remove", item)
+    said = foo.llamagate("remove", item, "--if-present")
     assert [snapshot(foo.base / "precious"), snapshot(foo.home / "extensions")] == outside
     assert set(foo.registered()) == {"foo", "bar"}
     assert said.out.endswith("1 removed.\n" if item else "(generation 2).\n")
@@ -218,7 +225,7 @@ def test_a_link_in_the_place_of_the_item_goes_and_what_it_leads_to_stays(foo: Se
 @pytest.mark.parametrize("item", ["backups", ".hidden", "foo.tmp"])
 def test_what_is_no_item_is_not_removed(foo: Session, item: str) -> None:
     shutil.copytree(foo.installed("bar"), foo.installed(item))
-    foo.llamagate("remove", item)
+    assert failure(foo, "remove", item).code == "not-found"
     assert foo.installed(item).exists()
 
 

@@ -18,6 +18,7 @@ from tests.support.packages import MANIFEST, pack
 
 STATUS_KEYS = [
     "in_sync",
+    "lock",
     "generation",
     "pending",
     "drift",
@@ -62,8 +63,9 @@ def test_status_in_sync(foo: Session) -> None:
     document = foo.llamagate("status", "--json").json
     assert list(document) == STATUS_KEYS
     assert list(document["items"][0]) == ITEM_KEYS
-    assert {key: document[key] for key in STATUS_KEYS[:6]} == {
+    assert {key: document[key] for key in STATUS_KEYS[:7]} == {
         "in_sync": True,
+        "lock": {"stale": []},
         "generation": 1,
         "pending": 0,
         "drift": [],
@@ -73,6 +75,7 @@ def test_status_in_sync(foo: Session) -> None:
 
 
 def test_status_before_anything(session: Session) -> None:
+    session.extensions()
     found = session.llamagate("status", "--json").json
     assert (found["generation"], found["items"]) == (0, [])
     assert not session.home.exists()
@@ -232,9 +235,10 @@ def test_list_as_json_has_exactly_these_keys(foo: Session) -> None:
 
 
 def test_list_of_nothing(session: Session) -> None:
+    session.home.mkdir()
     assert session.llamagate("list").out
     assert session.llamagate("list", "--json").json == {"items": []}
-    assert not session.home.exists()
+    assert not session.ours.exists()
 
 
 @pytest.mark.parametrize(
