@@ -29,6 +29,8 @@ class ObservedItem:
     folders: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
     """Paths of links and of other nodes that are neither a regular file nor a folder."""
+    version: str = ""
+    """What its manifest says on disk; looked at only where the registry has another version than our record."""
 
 
 ABSENT = ObservedItem()
@@ -48,6 +50,13 @@ class Observed:
 
     def item(self, key: ItemKey) -> ObservedItem:
         return self.items.get(key, ABSENT)
+
+
+def version_of_other_tool(recorded: RecordItem | None, found: ObservedItem, entry: RegistryEntry | None) -> str | None:
+    """The version to which another tool changed an item: registry and manifest agree on it, our record does not."""
+    if recorded is None or entry is None or not found.version:
+        return None
+    return found.version if entry.version == found.version != recorded.version else None
 
 
 def is_enabled(entry: RegistryEntry | None, recorded: RecordItem | None, *, default: bool) -> bool:

@@ -36,6 +36,8 @@ class Change(StrEnum):
     REPLACED = "replaced"
     """Something that is no regular file, or no folder, stands in its place."""
     REGISTRY = "registry"
+    OTHER_VERSION = "other-version"
+    """Another tool installed another version of the whole item; registry and manifest agree on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -39,8 +40,16 @@ def observe(
         before = recorded[key].files if key in recorded else {}
         if reads_all:
             before = {path: RecordedFile(file.sha256) for path, file in before.items()}
-        items[key] = _look(f"{installed[key.kind]}/{key.id}", before, wanted.get(key, ()))
+        found = _look(f"{installed[key.kind]}/{key.id}", before, wanted.get(key, ()))
+        if key in recorded and _disagrees(registry.get(key), recorded[key]):
+            manifest = manifest_at(home.item(key), key.kind, key.id)
+            found = replace(found, version=manifest.version if manifest else "")
+        items[key] = found
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
+
+
+def _disagrees(entry: RegistryEntry | None, recorded: RecordItem) -> bool:
+    return entry is not None and entry.version != recorded.version
 
 
 def present_items(home: Home) -> frozenset[ItemKey]:

@@ -52,7 +52,11 @@ def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime
     for action in sorted(plan.actions, key=lambda action: not action.removes):  # an id may pass to the other kind
         before = observed.registry.get(action.key)
         if action.after is not None:
-            edits[action.key.id] = _entry(action.after, before, intent.home, registry_time(now))
+            found = observed.item(action.key)
+            entry = _entry(action.after, before, intent.home, registry_time(now))
+            if before and not action.rewrites and before.version == found.version != action.after.version:
+                entry = replace(before, enabled=entry.enabled, last_updated_at=entry.last_updated_at)
+            edits[action.key.id] = entry
         elif before is not None:  # else the entry under this id, if any, is that of an item of the other kind
             edits[action.key.id] = None if action.removes else _switched(before, action, registry_time(now))
     return edits, {item_id: observed.registry.entries.get(item_id) for item_id in edits}

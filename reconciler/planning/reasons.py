@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reconciler.model.config import same
 from reconciler.model.desired import section_of
-from reconciler.model.observed import ObservedItem, Presence
+from reconciler.model.observed import ObservedItem, Presence, version_of_other_tool
 from reconciler.model.plan import ActionKind, Change, Drift
 from reconciler.model.record import RecordItem
 from reconciler.model.registry import RegistryEntry
@@ -23,8 +23,15 @@ class ItemBefore(NamedTuple):
     entry: RegistryEntry | None
 
     @property
+    def other_version(self) -> str | None:
+        """The version to which another tool changed what we installed."""
+        return version_of_other_tool(self.recorded, self.found, self.entry)
+
+    @property
     def version(self) -> str | None:
         """The version that is installed, where anyone knows it."""
+        if other := self.other_version:
+            return other
         if self.recorded is not None:
             return self.recorded.version
         return self.entry.version if self.entry and self.found.presence is not Presence.ABSENT else None
@@ -44,7 +51,7 @@ def what_changes(
     elif recorded is None:
         changes.append(_arrival(after, before, diff))
     else:
-        changes += _content(recorded, after, diff)
+        changes += _content(recorded, after, diff, before.other_version)
     if recorded is not None and recorded.owner != after.owner:
         changes.append((ActionKind.ADOPT, f"owner {recorded.owner or 'nobody'} → {after.owner or 'nobody'}"))
     changes += [(ActionKind.REPAIR, _repair(row)) for row in registry_drift]
@@ -69,7 +76,13 @@ def _put_back(after: RecordItem, before: ItemBefore, backup: int) -> tuple[Actio
     return ActionKind.DOWNGRADE if older else ActionKind.UPDATE, reason
 
 
-def _content(recorded: RecordItem, after: RecordItem, diff: FileDiff) -> Iterator[tuple[ActionKind, str]]:
+def _content(
+    recorded: RecordItem, after: RecordItem, diff: FileDiff, other: str | None
+) -> Iterator[tuple[ActionKind, str]]:
+    if other is not None and diff.rewrites:
+        older = is_older(after.version, than=other)
+        yield ActionKind.DOWNGRADE if older else ActionKind.UPDATE, f"replaces {other}, which another tool installed"
+        return
     if recorded.tree != after.tree:
         yield _update(recorded, after)
     yield from ((ActionKind.REPAIR, _repair(row)) for row in diff.healed)

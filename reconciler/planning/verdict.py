@@ -8,12 +8,12 @@ from typing import Final
 
 from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey
-from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled
+from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled, version_of_other_tool
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
-from reconciler.planning.diff import FileDiff, compare, mutable_matcher
+from reconciler.planning.diff import UNCHANGED, FileDiff, compare, mutable_matcher
 from reconciler.planning.intent import Intent, Target
 from reconciler.planning.reasons import ItemBefore, what_changes
 
@@ -37,7 +37,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     diff = _diff(target, before, intent)
     enabled = is_enabled(entry, recorded, default=target.manifest.enabled_default)
     after = _record_item(target, before, enabled=enabled if target.enabled is None else target.enabled)
-    misregistered = registry_drift(recorded, entry, intent.home)
+    misregistered = () if before.other_version else registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, before, diff, misregistered, backup=backup)
     verdict = Verdict(drift=(*diff.drift, *misregistered), refusals=tuple(_refusals(target, before, diff, intent)))
@@ -46,7 +46,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     action = Action(
         key=key,
         action=kind,
-        from_version=_version(recorded, entry),
+        from_version=before.other_version or _version(recorded, entry),
         to_version=after.version,
         reasons=tuple(reasons),
         after=after,
@@ -102,8 +102,11 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
     """How an installed item differs from the record, whether or not anything would be done about it."""
     files = {path: file.sha256 for path, file in recorded.files.items()}
     found = observed.item(recorded.key)
+    entry = observed.registry.get(recorded.key)
+    if version_of_other_tool(recorded, found, entry):
+        return _other_version(recorded.key, rules)
     diff = compare(recorded.key, recorded, files, found, rules, overwrite=False)
-    return (*diff.drift, *registry_drift(recorded, observed.registry.get(recorded.key), home))
+    return (*diff.drift, *registry_drift(recorded, entry, home))
 
 
 def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
@@ -115,7 +118,31 @@ def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
     # What was not installed by us is replaced whole when it is taken over.
     taken = before.recorded is None and intent.rules.allowances.takes_over(target.key.id)
     overwrite = intent.rules.allowances.overwrite or taken
-    return compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
+    diff = compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
+    if before.other_version is None or diff in (UNCHANGED, FileDiff(brought=diff.brought)):
+        return diff
+    return _over_other_tool(target, before, intent)
+
+
+def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
+    """Another tool put another version there: all of it stays, or all of it is replaced, after a backup.
+
+    Which of its files are local ones nobody can tell; only what the policy calls the program's own is carried over.
+    """
+    rules, recorded = intent.rules, before.recorded
+    drift = _other_version(target.key, rules.policy)
+    if rules.allowances.overwrite or rules.policy.drift_edited == "heal":
+        is_mutable = mutable_matcher(rules.policy.mutable)
+        theirs = frozenset(path for path in (*before.found.files, *before.found.links) if not is_mutable(path))
+        return FileDiff(rewrites=True, brought=theirs.union(target.files), drift=drift)
+    is_same = recorded is not None and recorded.tree == target.tree
+    return FileDiff(drift=drift, conflicts=() if is_same else (".",))
+
+
+def _other_version(key: ItemKey, rules: Policy) -> tuple[Drift, ...]:
+    if rules.drift_edited == "ignore":
+        return ()
+    return (Drift(key=key, path=".", change=Change.OTHER_VERSION),)
 
 
 def _refusals(target: Target, before: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:

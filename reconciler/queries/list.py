@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.model.desired import Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.observe.home import observe
 from reconciler.observe.items import ListedItem, listed_items
+from reconciler.planning.verdict import drift_of
+from reconciler.reconcile.home_state import read_home_state
 from reconciler.reconcile.readers import check_there
 from reconciler.store.state_files import read_record, read_registry
 
 
-def read_list(env: Environment) -> tuple[ListedItem, ...]:
-    """Every item of the home. ``InputError`` where there is none."""
+def read_list(env: Environment, file: Path | None = None) -> tuple[ListedItem, ...]:
+    """Every item of the home, as it is on disk. ``InputError`` where there is no home.
+
+    The policy of ``file``, where it is one that can be used, says which edits count.
+    """
     home = Home(env.home)
     check_there(home)
-    return list_items(home)
+    record, registry = read_record(home)[0], read_registry(home).registry
+    policy = read_home_state(env, file).policy if file else Policy()
+    found = observe(home, record.items, registry, {}, corrupt=None)
+    changed = {
+        key: found.item(key).version or recorded.version
+        for key, recorded in record.items.items()
+        if drift_of(recorded, found, policy, str(home.root))
+    }
+    return tuple(
+        replace(one, state="changed", version=changed[one.key])
+        if one.state == "installed" and one.key in changed
+        else one
+        for one in listed_items(home, record, registry)
+    )
 
 
 def list_items(home: Home) -> tuple[ListedItem, ...]:

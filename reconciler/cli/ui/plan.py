@@ -139,6 +139,7 @@ def drift_row(row: Drift) -> str:
         Change.EDITED: "was changed by hand",
         Change.MISSING: "is missing",
         Change.REPLACED: "was replaced by a link or another kind of file",
+        Change.OTHER_VERSION: "has another version, which another tool installed",
     }
     return f"{row.key.id}: {'its folder' if row.path == '.' else row.path} {words[row.change]}"
 

@@ -1,0 +1,126 @@
+"""Another tool, such as the gateway's own, updated an item: that is said, and left alone until somebody decides."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.failures import refused
+from tests.cli.shell import Session
+
+REPORT = "policy: {drift: {edited: report}}\n"
+HEAL = "policy: {drift: {edited: heal}}\n"
+
+
+@pytest.fixture
+def foo(session: Session) -> Session:
+    session.package("foo", files={"templates/a.txt": "one\n"})
+    desire(session)
+    session.llamagate("apply")
+    session.write(str(session.installed("foo", "notes.local")), "mine\n")
+    return session
+
+
+def desire(session: Session, policy: str = "") -> None:
+    session.desired(f"extensions:\n  foo: ./packages/foo\n{policy}")
+
+
+def updated(session: Session, version: str = "2.0.0") -> dict[str, Any]:
+    """What another tool leaves: its package in the folder, and its version in the registry."""
+    manifest = session.installed("foo", "manifest.yaml")
+    manifest.write_text(manifest.read_text().replace("1.0.0", version))
+    session.installed("foo", "theirs.txt").write_text("theirs\n")
+    entry = {**session.registered()["foo"], "version": version}
+    session.registry.write_text(json.dumps([entry]))
+    return entry
+
+
+def state_in_list(session: Session) -> str:
+    heads, row = session.llamagate("list").out.splitlines()
+    at = heads.index("STATE")
+    return row[at:].split()[0]
+
+
+@pytest.mark.parametrize("command", ["apply", "watch --once"])
+def test_it_is_drift_of_the_whole_item_and_nothing_is_written(foo: Session, command: str) -> None:
+    updated(foo)
+    before = foo.everything()
+    assert [(row["path"], row["change"]) for row in foo.plan()["drift"]] == [(".", "other-version")]
+    assert foo.actions() == []
+    foo.llamagate(*command.split())
+    foo.llamagate("verify", exits=3)
+    status = foo.llamagate("status", "--json").json
+    assert (status["in_sync"], [row["change"] for row in status["drift"]]) == (False, ["other-version"])
+    assert {path: data for path, data in foo.everything().items() if "/reconciler/" not in path} == {
+        path: data for path, data in before.items() if "/reconciler/" not in path
+    }
+
+
+def test_list_shows_the_version_on_disk(foo: Session) -> None:
+    updated(foo)
+    [item] = foo.llamagate("list", "--json").json["items"]
+    assert item["version"] == "2.0.0"
+    assert state_in_list(foo) == "changed"
+
+
+def test_list_says_of_an_edited_item_that_it_changed(foo: Session) -> None:
+    assert state_in_list(foo) == "installed"
+    foo.installed("foo", "templates/a.txt").write_text("two\n")
+    assert state_in_list(foo) == "changed"
+
+
+@pytest.mark.parametrize(
+    ("version", "policy", "flags", "action"),
+    [
+        ("2.0.0", "", ["--overwrite"], "downgrade"),
+        ("0.9.0", "", ["--overwrite"], "update"),
+        ("2.0.0", HEAL, [], "downgrade"),
+    ],
+    ids=["overwrite", "overwrite an older one", "heal"],
+)
+def test_it_is_put_back_when_asked_for(foo: Session, version: str, policy: str, flags: list[str], action: str) -> None:
+    updated(foo, version)
+    desire(foo, policy)
+    [planned] = foo.plan(*flags)["actions"]
+    assert (planned["action"], planned["from_version"], planned["to_version"]) == (action, version, "1.0.0")
+    foo.llamagate("apply", *flags)
+    assert "version: 1.0.0" in foo.installed("foo", "manifest.yaml").read_text()
+    assert not foo.installed("foo", "theirs.txt").exists()
+    [backup] = foo.llamagate("restore", "foo", "--list", "--json").json["backups"]
+    assert (foo.project / backup["path"] / "theirs.txt").read_text() == "theirs\n"
+    assert foo.registered()["foo"]["version"] == "1.0.0"
+    foo.llamagate("verify")
+
+
+def test_an_update_over_it_is_a_conflict(foo: Session) -> None:
+    updated(foo)
+    foo.package("foo", version="3.0.0")
+    assert refused(foo, "apply") == ["foo conflict"]
+    foo.llamagate("apply", "--overwrite")
+    assert foo.registered()["foo"]["version"] == "3.0.0"
+
+
+def test_a_file_that_asks_for_the_same_package_takes_it_as_it_is(foo: Session) -> None:
+    updated(foo)
+    foo.package("foo", version="2.0.0", files={"templates/a.txt": "one\n", "theirs.txt": "theirs\n"})
+    before = foo.installed("foo", "manifest.yaml").stat().st_ino
+    [planned] = foo.plan()["actions"]
+    assert (planned["action"], planned["to_version"]) == ("update", "2.0.0")
+    foo.llamagate("apply")
+    assert foo.installed("foo", "manifest.yaml").stat().st_ino == before
+    foo.llamagate("verify")
+
+
+def test_to_disable_it_leaves_its_version_in_the_registry(foo: Session) -> None:
+    before = updated(foo)
+    foo.llamagate("disable", "foo")
+    after = foo.registered()["foo"]
+    assert (after["enabled"], after["version"]) == (False, before["version"]) == (False, "2.0.0")
+
+
+def test_sync_takes_it(foo: Session) -> None:
+    updated(foo)
+    foo.llamagate("sync")
+    assert foo.record()["items"][0]["manifest"]["version"] == "2.0.0"
