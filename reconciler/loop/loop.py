@@ -194,6 +194,8 @@ class Loop:
             sources = lookout.inputs.sources(lookout.file)
             reason = self.events.watch(folders_to_watch(lookout.file, sources, lookout.home))
             seconds, triggers = (POLL_SECONDS, f"polling: {reason}") if reason else (None, "events")
+            if notice := self.events.take_notice():
+                self._notice(notice)
         self.schedule = self.schedule.polling(now, seconds)
         if triggers != self.watched.triggers:
             self.watched = replace(self.watched, triggers=triggers)
