@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -68,7 +69,7 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
         transaction: TransactionState | Literal["unknown"] = transaction_state(home)
     except (OSError, LlamagateError):
         transaction = "unknown"  # one of the checks says why
-    checks = (lambda: _home(home), lambda: _interrupted(transaction), lambda: _programs(env))
+    checks = (partial(_home, home), partial(_interrupted, transaction), partial(_programs, env))
     findings = [finding for check in checks for finding in _found_by(check)]
     findings += _found_by(lambda: _of_state(read_home_state(env, file), folder / _LEGACY))
     findings = sorted({str(finding): finding for finding in findings}.values(), key=lambda one: one.level != "problem")
@@ -77,8 +78,8 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
 
 def _of_state(state: HomeState, legacy: Path) -> Iterator[Finding]:
     for check in _CHECKS:
-        yield from _found_by(lambda check=check: check(state))
-    yield from _found_by(lambda: _legacy(state, legacy))
+        yield from _found_by(partial(check, state))
+    yield from _found_by(partial(_legacy, state, legacy))
 
 
 def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -88,9 +89,9 @@ def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     except LlamagateError as error:
         yield _unreadable(error)
     except OSError as error:
-        where = f"'{error.filename}'" if error.filename else "it"
-        message = f"{error.filename or 'the system'} cannot be read: {error.strerror or error}"
-        yield _problem("unreadable", message, f'give yourself access: chown -R "$USER" {where}; chmod -R u+rwX {where}')
+        where = error.filename or "the system"
+        mend = f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
+        yield _problem("unreadable", f"{where} cannot be read: {error.strerror or error}", mend)
 
 
 def _file(state: HomeState) -> Iterator[Finding]:

@@ -209,8 +209,8 @@ def test_doctor_tells_of_what_it_may_not_read(reachable: Session, name: str) -> 
     (pair.base / "bin" / "llamagate").write_bytes(b"\x7fELF")
     (pair.base / "ours").mkdir()
     (pair.base / "ours" / "llamagate").write_text("#!python\nfrom reconciler.__main__ import main\n")
-    for folder in ("bin", "ours"):
-        (pair.base / folder / "llamagate").chmod(0o755)
+    for name_of in ("bin", "ours"):
+        (pair.base / name_of / "llamagate").chmod(0o755)
     closed = place(pair, name)
     user = ordinary_user(pair.base)
     path = os.pathsep.join([str(pair.base / "bin"), str(pair.base / "ours"), os.environ["PATH"]])
