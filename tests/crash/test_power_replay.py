@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -98,18 +99,34 @@ def _number(calls: tuple[Call, ...], name: str, endings: str | tuple[str, ...]) 
     return next(at for at, call in enumerate(calls, 1) if call.name == name and call.paths[-1].endswith(endings))
 
 
-@pytest.fixture(scope="module", params=[NO_FAULT, Fault(fuse=True)], ids=["usual", "fuse"])
-def replays(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Replay]]:
+USUAL: Final = pytest.param(NO_FAULT, id="usual")
+FUSE: Final = Fault(fuse=True)
+
+
+@contextmanager
+def replayed(fault: Fault, names: Iterable[str]) -> Iterator[Mapping[str, Replay]]:
     with folder() as root:
         forks = Forks(root)
         found = {}
-        for name in CHANGES:
+        for name in names:
             base = root / "bases" / name
             base.mkdir(parents=True)
             scene = make(name, base, root / "kept" / name, forks.warm)
-            calls = forks.run(*command("apply", base), fault=request.param).calls
-            found[name] = Replay(forks=forks, scene=scene, calls=calls, fault=request.param)
+            calls = forks.run(*command("apply", base), fault=fault).calls
+            found[name] = Replay(forks=forks, scene=scene, calls=calls, fault=fault)
         yield found
+
+
+@pytest.fixture(scope="module", params=[USUAL, pytest.param(FUSE, id="fuse", marks=pytest.mark.long)])
+def replays(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Replay]]:
+    with replayed(request.param, CHANGES) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", ["update", "remove"])
+def test_power_cut_on_fuse(name: str) -> None:
+    with replayed(FUSE, [name]) as found:
+        assert list(found[name].faults(SAMPLED)) == []
 
 
 @pytest.mark.parametrize("name", CHANGES)
