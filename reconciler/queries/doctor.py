@@ -91,7 +91,7 @@ def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     except OSError as error:
         where = error.filename or "the system"
         mend = f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
-        yield _problem("unreadable", f"{where} cannot be read: {error.strerror or error}", mend)
+        yield _problem(FindingCode.UNREADABLE, f"{where} cannot be read: {error.strerror or error}", mend)
 
 
 def _file(state: HomeState) -> Iterator[Finding]:

@@ -271,7 +271,7 @@ def test_a_change_that_is_not_served_is_taken_back_and_held(foo: Session, gatewa
         gateway.broken = frozenset(["foo"])
         foo.package("foo", version="2.0.0")
         watcher.said("Applied", "generation 2: update foo")
-        watcher.said("Failed", "the list of generation 1 was brought back as generation 3")
+        watcher.said("Failed", "the items of generation 1 are back as generation 3")
         watcher.said("LeftAlone", "on hold: the gateway did not serve generation 2")
         assert condition(foo, "Ready") == ("False", "RolledBack")
         assert foo.registered()["foo"]["version"] == "1.0.0"
