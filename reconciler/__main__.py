@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import Final, NoReturn
 
-_ALLOCATIONS_PER_COLLECTION: Final = 200_000
+from reconciler.cli import boot
+
+TYPE_CHECKING = False  # the module typing takes time to load
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_ALLOCATIONS_PER_COLLECTION = 200_000
 """A command keeps what it builds. Looked through for cycles every 700 objects, as is usual, it takes a tenth longer."""
 
 
 def main() -> NoReturn:
-    """Run the command line. The process is ours alone here, so its garbage collector may be set."""
+    """Run the command line. The process is ours alone here, so its garbage collector and Ctrl-C may be set."""
     if sys.platform == "win32":  # before anything is imported that needs fcntl
         raise SystemExit("llamagate runs on Linux and macOS only; on Windows, install and run it inside WSL.")
-    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
-    from reconciler.cli import app  # after that: loading builds more objects than a small command
-
     try:
+        boot.end_on_ctrl_c()
+        gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
+        from reconciler.cli import app  # after that: loading builds more objects than a small command
+
         app.main()
+    except (OSError, ImportError, MemoryError) as error:
+        boot.fail(1, "storage", f"llamagate cannot be loaded: {error!s:.500}")
+    except KeyboardInterrupt:
+        boot.fail(130, "interrupted", "interrupted; the next command finishes or undoes what was started")
     finally:
         gc.freeze()  # the process frees everything at once; looking for cycles first takes a twentieth of a plan
 

@@ -103,6 +103,8 @@ class Stage:
         for area in areas:
             if area.exists() and not sync.sync_filesystem(area):
                 sync.sync_tree(area)
+                for folder in (area.parent, area.parent.parent):  # the names of the area, and of what holds all areas
+                    sync.sync_folder(folder)
         packed, cache = self._cache_area, self.home.cache
         if packed.exists():
             durable.make_folders(cache)

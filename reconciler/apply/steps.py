@@ -190,12 +190,14 @@ def _vacant(place: Path) -> Path:
 def sync_entries(paths: Iterable[str]) -> None:
     """Make the entries of all these paths durable."""
     folders = [Path(folder) for folder in sorted({path.rpartition("/")[0] for path in paths})]
+    folders = [folder for folder in folders if folder.exists()]
     if len(folders) > _FEW_FOLDERS:
-        filesystems = {folder.stat().st_dev: folder for folder in folders if folder.exists()}
-        folders = [folder for folder in filesystems.values() if not sync.sync_filesystem(folder)]
+        devices = {folder: folder.stat().st_dev for folder in folders}
+        one_each = {device: folder for folder, device in devices.items()}
+        synced = {device for device, folder in one_each.items() if sync.sync_filesystem(folder)}
+        folders = [folder for folder in folders if devices[folder] not in synced]
     for folder in folders:
-        if folder.exists():
-            sync.sync_folder(folder)
+        sync.sync_folder(folder)
 
 
 def _sync_trees(roots: Iterable[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from reconciler import __version__
+from reconciler.cli import boot
 from reconciler.cli.environment import asked_verb, variables
 from reconciler.cli.help import VerbCommand, VerbHelp
 from reconciler.cli.shared_flags import SharedFlags
@@ -27,6 +27,7 @@ from reconciler.cli.verbs import GROUPS, GUESSES, SECTIONS, VERBS, Verb
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 
+_NO_DESCRIPTOR: Final = "the system: no file can be opened; raise the limit of open files (ulimit -n)"
 _PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None}
 
 
@@ -61,6 +62,7 @@ def main() -> NoReturn:
     _prepare_streams()
     terminal = Terminal(as_json="--json" in sys.argv, colours=colours_wanted(_when(sys.argv), variables()))
     code = _run(terminal)
+    boot.ignore_ctrl_c()
     try:
         finish_output()
     except StorageError as error:
@@ -86,6 +88,7 @@ def _run(terminal: Terminal) -> int:
         silence(sys.stdout)
         return ExitCode.OK
     except (KeyboardInterrupt, typer.Abort):
+        boot.ignore_ctrl_c()
         message = "interrupted; the next command finishes or undoes what was started"
         terminal.document(failure_document(ErrorCode.INTERRUPTED, message))
         terminal.error(f"\nllamagate: {message}")
@@ -98,7 +101,7 @@ def _run(terminal: Terminal) -> int:
         # Wherever the system said no without anyone expecting it: not a bug of ours, and the path says most.
         return _report(StorageError(f"{error.filename or 'the system'}: {error.strerror or error}"), terminal)
     except Exception as error:
-        return _report_bug(error, terminal)
+        return _report_bug(error, terminal) if _has_descriptors() else _report(StorageError(_NO_DESCRIPTOR), terminal)
 
 
 def _invoke() -> int:
@@ -162,7 +165,7 @@ def _loaded(name: str, verb: Verb) -> Any:
         made.callback(help=GROUPS[name])(lambda: None)
     for second, place in (verb if isinstance(verb, Mapping) else {name: verb}).items():
         module, _, function = place.partition(".")
-        run = flagged(getattr(import_module(f"reconciler.cli.{module}"), function))
+        run = flagged(getattr(import_module(f"reconciler.cli.{module}"), function), first=boot.raise_on_ctrl_c)
         docstring = getdoc(run) or ""
         made.command(second, cls=VerbCommand, help=VerbHelp.of(docstring).text, epilog=docstring)(run)
     command = typer.main.get_command(made)
@@ -193,12 +196,22 @@ def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:
     return error.exit_code
 
 
+def _has_descriptors() -> bool:
+    """Whether a file can be opened. Where none can, libraries fail in ways of their own, and that is no bug of ours."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
+
+
 def _report_bug(error: Exception, terminal: Terminal) -> ExitCode:
     """A report that can be pasted: where it happened and on what it ran. Messages of exceptions may hold secrets."""
+    system, python = os.uname(), ".".join(map(str, sys.version_info[:3]))
     terminal.document(failure_document(ErrorCode.BUG, "a bug in llamagate; standard error has a report of it"))
     terminal.error(
         "llamagate: this is a bug in llamagate, not in your files. Please report it with all of this:\n\n"
-        f"llamagate {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"llamagate {__version__}, Python {python}, {system.sysname} {system.release} {system.machine}\n"
         f"verb: {asked_verb(sys.argv[1:])}\n{''.join(_trace(error))}\n"
         "The home is as the last completed step left it; 'llamagate recover' finishes or undoes an interrupted change."
     )

@@ -100,8 +100,11 @@ def _watcher(status: Status) -> Iterator[str]:
     if watcher is None:
         return
     watched = watcher.repository or watcher.file
-    ended = "" if status.is_watched else ", but is not running now"
-    yield f"a watcher followed {watched} ({watcher.triggers}){ended}"
+    if watcher.is_once and not status.is_watched:
+        yield f"'watch --once' follows {watched}"
+    else:
+        ended = "" if status.is_watched else ", but is not running now"
+        yield f"a watcher followed {watched} ({watcher.triggers}){ended}"
     last = watcher.attempted
     if last is not None:
         yield f"  last attempt {moment(last.at)}: {last.result}, {last.message}"

@@ -12,8 +12,9 @@ from inspect import Parameter, Signature, signature
 from typing import Any, get_type_hints
 
 
-def flagged(verb: Callable[..., int]) -> Callable[..., int]:
+def flagged(verb: Callable[..., int], *, first: Callable[[], None] = lambda: None) -> Callable[..., int]:
     """``verb`` as typer takes it, each flag a parameter: its own first, then those of its groups, the last group first.
+    ``first`` is called before it.
 
     The group is ``Any`` here, and so is what typer makes of the command line: the signature of ``verb`` has the types.
     """
@@ -26,6 +27,7 @@ def flagged(verb: Callable[..., int]) -> Callable[..., int]:
         made = {
             name: group(**{one.name: given.pop(one.name) for one in fields(group)}) for name, group in groups.items()
         }
+        first()
         return verb(**made, **given)
 
     run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]

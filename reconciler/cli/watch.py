@@ -169,7 +169,7 @@ def _once(loop: Loop, terminal: Terminal) -> int:
 def _forever(loop: Loop) -> int:
     from reconciler.loop.events import Events  # lazy: it loads watchdog, which --once does not need
 
-    loop.events = Events(loop.wake)
+    loop.events = Events(loop.wake, loop.clock.monotonic)
     try:
         loop.run()
     finally:

@@ -28,7 +28,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener
 from reconciler.model.registry import registry_time
-from reconciler.model.watched import Attempt, Watched
+from reconciler.model.watched import Attempt, Result, Watched
 from reconciler.store.watched_file import read_watched
 
 if TYPE_CHECKING:
@@ -88,8 +88,11 @@ class Loop:
         self.wake.trigger()
 
     def once(self) -> Tried:
-        """One attempt, and no more."""
+        """One attempt, and no more. Who started it wants to know, too, that there was nothing to do."""
         tried = self.attempt()
+        if tried.result is Result.UNCHANGED and self.watched.attempted is not None:
+            generation = self.watched.attempted.generation
+            self._tell(Event("InSync", f"{said_of(tried)} (generation {generation})", generation=generation))
         self._leave()
         return tried
 
@@ -194,6 +197,8 @@ class Loop:
             sources = lookout.inputs.sources(lookout.file)
             reason = self.events.watch(folders_to_watch(lookout.file, sources, lookout.home))
             seconds, triggers = (POLL_SECONDS, f"polling: {reason}") if reason else (None, "events")
+            if notice := self.events.take_notice():
+                self._notice(notice)
         self.schedule = self.schedule.polling(now, seconds)
         if triggers != self.watched.triggers:
             self.watched = replace(self.watched, triggers=triggers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import durable
@@ -17,12 +19,16 @@ from reconciler.model.home import Home
 from reconciler.model.watched import Watched
 from reconciler.store.write import write
 
+MAX_LOG_BYTES: Final = 10 << 20
+"""From this size on an event log is full. The full one is kept too, so the disk needs room for two."""
+
 
 @dataclass(slots=True)
 class Reporter:
     """``speak`` tells a person one line, ``emit`` gives a program one event. Nothing here stops the loop.
 
-    ``event_log`` gets each event as a line of JSON; ``metrics_file`` is replaced after each attempt.
+    ``event_log`` gets each event as a line of JSON, and is set aside when it is full; ``metrics_file`` is
+    replaced after each attempt.
     """
 
     home: Home
@@ -69,6 +75,9 @@ class Reporter:
 
 
 def _append(log: Path, document: JsonObject) -> None:
-    """Opened each time: a log that was moved away begins again."""
+    """Opened each time: a log that was moved away begins again. A full one is moved away first, over the one before."""
+    real = Path(os.path.realpath(log))
+    if real.is_file() and real.stat().st_size >= MAX_LOG_BYTES:
+        real.replace(real.with_name(f"{real.name}.1"))
     with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -60,8 +60,10 @@ class Wake:
                 signal.signal(number, handler)
 
     def close(self) -> None:
-        os.close(self._read)
-        os.close(self._write)
+        read, write = self._read, self._write
+        self._read = self._write = -1  # first: a thread that still triggers must not write where others read
+        os.close(read)
+        os.close(write)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if self.stopped_by is not None:

@@ -126,6 +126,11 @@ class Watched:
     outcomes: tuple[Attempt, ...] = ()
     repository: str = ""
 
+    @property
+    def is_once(self) -> bool:
+        """Whether it is ``watch --once``, which another program starts again and again: it listens to nothing."""
+        return self.triggers == "none"
+
     @staticmethod
     def from_document(value: JsonObject) -> Watched:
         attempted, applied = (cast(JsonObject | None, value[name]) for name in ("attempted", "applied"))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconciler.fs.tree import NodeKind, kind_at
+
 NAME: Final = "llamagate"
 _OURS: Final = b"reconciler"
 _HEAD_BYTES: Final = 4096
@@ -32,7 +34,7 @@ def _programs(search_path: str) -> Iterator[Program]:
     for folder in filter(None, search_path.split(os.pathsep)):
         path = Path(folder, NAME)
         real = os.path.realpath(path)
-        if real not in seen and path.is_file() and os.access(path, os.X_OK):
+        if real not in seen and kind_at(path) is NodeKind.FILE and os.access(path, os.X_OK):
             seen.add(real)
             yield Program(path=path, is_ours=_is_ours(path))
 

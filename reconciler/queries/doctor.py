@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -46,7 +47,7 @@ class Finding:
 class Diagnosis:
     """All findings, problems first."""
 
-    transaction: TransactionState
+    transaction: TransactionState | Literal["unknown"]
     findings: tuple[Finding, ...]
 
     @property
@@ -64,17 +65,33 @@ class Diagnosis:
 def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
     """Look at the home, at the gateway, and at ``folder``, from which a gateway may have been started."""
     home = Home(env.home)
-    transaction = transaction_state(home)
-    findings = [*_home(home), *_interrupted(transaction), *_programs(env)]
     try:
-        state = read_home_state(env, file)
-    except LlamagateError as error:
-        findings.append(_unreadable(error))
-    else:
-        findings += [finding for check in _CHECKS for finding in check(state)]
-        findings += _legacy(state, folder / _LEGACY)
-    findings.sort(key=lambda finding: finding.level != "problem")
+        transaction: TransactionState | Literal["unknown"] = transaction_state(home)
+    except (OSError, LlamagateError):
+        transaction = "unknown"  # one of the checks says why
+    checks = (partial(_home, home), partial(_interrupted, transaction), partial(_programs, env))
+    findings = [finding for check in checks for finding in _found_by(check)]
+    findings += _found_by(lambda: _of_state(read_home_state(env, file), folder / _LEGACY))
+    findings = sorted({str(finding): finding for finding in findings}.values(), key=lambda one: one.level != "problem")
     return Diagnosis(transaction=transaction, findings=tuple(findings))
+
+
+def _of_state(state: HomeState, legacy: Path) -> Iterator[Finding]:
+    for check in _CHECKS:
+        yield from _found_by(partial(check, state))
+    yield from _found_by(partial(_legacy, state, legacy))
+
+
+def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What ``check`` finds; or, where it may not look, that, as a finding too."""
+    try:
+        yield from check()
+    except LlamagateError as error:
+        yield _unreadable(error)
+    except OSError as error:
+        where = error.filename or "the system"
+        mend = f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
+        yield _problem(FindingCode.UNREADABLE, f"{where} cannot be read: {error.strerror or error}", mend)
 
 
 def _file(state: HomeState) -> Iterator[Finding]:
@@ -121,7 +138,7 @@ def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
         yield _note(FindingCode.OTHER_FILESYSTEM, message, "nothing to do, as long as there is room on both")
 
 
-def _interrupted(state: TransactionState) -> Iterator[Finding]:
+def _interrupted(state: TransactionState | Literal["unknown"]) -> Iterator[Finding]:
     if state == "interrupted":
         yield _problem(FindingCode.INTERRUPTED, "a change was interrupted", "llamagate recover")
     elif state == "running":

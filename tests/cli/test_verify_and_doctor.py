@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import Session, interrupt_apply
+from tests.crash.sweeps import folder
+from tests.fs.hostile import ordinary_user, python
 from tests.support.packages import MANIFEST, MODULE
 
 
@@ -174,3 +179,52 @@ def test_doctor_as_one_who_may_not_write(pair: Session) -> None:
         assert "not-writable" in codes(pair, exits=1)
     finally:
         pair.home.chmod(0o755)
+
+
+def place(session: Session, name: str) -> Path:
+    return {
+        "home": session.home,
+        "reconciler": session.ours,
+        "registry": session.registry.parent,
+        "installed": session.installed("foo").parent,
+        "record": session.ours / "record.json",
+    }[name]
+
+
+@pytest.fixture
+def reachable() -> Iterator[Session]:
+    """A session where an ordinary user may go."""
+    with folder() as base:
+        session = Session(base)
+        session.extensions("foo")
+        session.llamagate("apply")
+        yield session
+
+
+@pytest.mark.parametrize("name", ["home", "reconciler", "registry", "installed", "record"])
+def test_doctor_tells_of_what_it_may_not_read(reachable: Session, name: str) -> None:
+    """And of everything else: here, of two programs of the same name."""
+    pair = reachable
+    (pair.base / "bin").mkdir()
+    (pair.base / "bin" / "llamagate").write_bytes(b"\x7fELF")
+    (pair.base / "ours").mkdir()
+    (pair.base / "ours" / "llamagate").write_text("#!python\nfrom reconciler.__main__ import main\n")
+    for name_of in ("bin", "ours"):
+        (pair.base / name_of / "llamagate").chmod(0o755)
+    closed = place(pair, name)
+    user = ordinary_user(pair.base)
+    path = os.pathsep.join([str(pair.base / "bin"), str(pair.base / "ours"), os.environ["PATH"]])
+    closed.chmod(0)
+    try:
+        code = "import os; os.chdir(sys.argv.pop(1)); from reconciler.__main__ import main; main()"
+        command = [*user, *python(code, pair.project, "doctor", "--json")]
+        environment = {**pair.environment, "PATH": path}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    finally:
+        closed.chmod(0o755)
+    found = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, found["healthy"]) == (1, "", False)
+    problems = [one["message"] for one in found["findings"] if one["level"] == "problem"]
+    assert [one for one in problems if str(closed) in one]
+    assert "same-program-name" in [one["code"] for one in found["findings"]]
+    assert found["transaction"] == ("unknown" if name in ("home", "reconciler") else "none")

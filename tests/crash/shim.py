@@ -32,6 +32,7 @@ _MODES: Final = {"open": 2, "mkdir": 1, "chmod": 1, "fchmod": 1}
 _SYNCS: Final = ("fsync", "fdatasync", "syncfs")
 _MAKES: Final = os.O_CREAT | os.O_TRUNC
 _EXCHANGE: Final = 2
+_FUSE: Final = 0x65735546
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,8 @@ class Fault:
     At the call number ``at``, counted from 1, the process dies; or, with ``error``, that call fails, and with
     ``forever`` all that follow, and it dies at the call ``dies``. ``exchange`` is the error of every exchange.
     ``layered`` are inodes of installed folders that cannot be renamed, as those below an overlay. ``reads``: also calls
-    that only look are counted.
+    that only look are counted. ``fuse``: the file system is of the type FUSE, which acknowledges
+    ``syncfs`` and syncs nothing.
     """
 
     at: int = 0
@@ -51,6 +53,7 @@ class Fault:
     exchange: int = 0
     layered: tuple[int, ...] = ()
     reads: bool = False
+    fuse: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,11 +221,19 @@ class _Library:
         self._real, self._shim = real, shim
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("renameat2", "syncfs"):
+        if name in ("renameat2", "syncfs", "fstatfs"):
             return getattr(self, f"_{name}")
         return getattr(self._real, name)
 
+    def _fstatfs(self, descriptor: int, status: ctypes.Array[ctypes.c_char]) -> int:
+        answer = int(self._real.fstatfs(descriptor, status))
+        if self._shim.fault.fuse:
+            ctypes.c_ulong.from_buffer(status).value = _FUSE
+        return answer
+
     def _syncfs(self, descriptor: int) -> int:
+        if self._shim.fault.fuse:
+            return 0
         return self._tried(lambda: self._shim.gate(Call(name="syncfs", paths=(str(self._shim.place(descriptor)),))))
 
     def _renameat2(self, _from: int, first: bytes, _to: int, second: bytes, flags: int) -> int:

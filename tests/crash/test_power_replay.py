@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 import random
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pytest
@@ -35,6 +36,8 @@ class Replay:
     forks: Forks
     scene: Scene
     calls: tuple[Call, ...]
+    fault: Fault = NO_FAULT
+    """What is wrong with the file system itself, in every command."""
 
     def faults(self, at_most: int) -> Iterator[str]:
         """What is wrong after power cuts before each sync and at the end, with up to ``at_most`` choices of losses."""
@@ -43,7 +46,7 @@ class Replay:
     def faults_after_death(self, at: int, at_most: int) -> Iterator[str]:
         """The same where the process dies at the call ``at`` and a recovery goes on from there, which ends well."""
         self.scene.reset()
-        died = self._run("apply", Fault(at=at))
+        died = self._run("apply", replace(self.fault, at=at))
         assert died.was_killed, died
         recovery = self._run("recover")
         assert recovery.code == 0, recovery.err
@@ -52,7 +55,7 @@ class Replay:
     def faults_after_failure(self, at: int, at_most: int) -> Iterator[str]:
         """The same where the call ``at`` fails; nothing where the change is not undone for that."""
         self.scene.reset()
-        failed = self._run("apply", Fault(at=at, error=errno.EIO))
+        failed = self._run("apply", replace(self.fault, at=at, error=errno.EIO))
         if failed.code == ExitCode.ROLLED_BACK:
             yield from self._cuts(failed.calls[: at - 1] + failed.calls[at:], at_most, since=at)
 
@@ -87,8 +90,8 @@ class Replay:
         """Before or after, which ``ended`` is."""
         return self.scene.before if not self.scene.departures(ended, self.scene.before) else self.scene.after
 
-    def _run(self, verb: str, fault: Fault = NO_FAULT) -> Ended:
-        return self.forks.run(*command(verb, self.scene.base), fault=fault)
+    def _run(self, verb: str, fault: Fault | None = None) -> Ended:
+        return self.forks.run(*command(verb, self.scene.base), fault=fault or self.fault)
 
 
 def _number(calls: tuple[Call, ...], name: str, endings: str | tuple[str, ...]) -> int:
@@ -96,17 +99,34 @@ def _number(calls: tuple[Call, ...], name: str, endings: str | tuple[str, ...]) 
     return next(at for at, call in enumerate(calls, 1) if call.name == name and call.paths[-1].endswith(endings))
 
 
-@pytest.fixture(scope="module")
-def replays() -> Iterator[Mapping[str, Replay]]:
+USUAL: Final = pytest.param(NO_FAULT, id="usual")
+FUSE: Final = Fault(fuse=True)
+
+
+@contextmanager
+def replayed(fault: Fault, names: Iterable[str]) -> Iterator[Mapping[str, Replay]]:
     with folder() as root:
         forks = Forks(root)
         found = {}
-        for name in CHANGES:
+        for name in names:
             base = root / "bases" / name
             base.mkdir(parents=True)
             scene = make(name, base, root / "kept" / name, forks.warm)
-            found[name] = Replay(forks=forks, scene=scene, calls=forks.run(*command("apply", base)).calls)
+            calls = forks.run(*command("apply", base), fault=fault).calls
+            found[name] = Replay(forks=forks, scene=scene, calls=calls, fault=fault)
         yield found
+
+
+@pytest.fixture(scope="module", params=[USUAL, pytest.param(FUSE, id="fuse", marks=pytest.mark.long)])
+def replays(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Replay]]:
+    with replayed(request.param, CHANGES) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", ["update", "remove"])
+def test_power_cut_on_fuse(name: str) -> None:
+    with replayed(FUSE, [name]) as found:
+        assert list(found[name].faults(SAMPLED)) == []
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from reconciler.fs import sync
-from tests.fs.hostile import traced
+from tests.fs.hostile import mounted, python, traced
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="syncfs is a call of Linux")
 FILESYSTEM = (
@@ -52,6 +53,36 @@ def test_sync_filesystem_is_one_call(tree: Path, tmp_path: Path) -> None:
 def test_sync_filesystem_tells_refusal_from_failure(tree: Path, tmp_path: Path, error: str, said: str) -> None:
     answer = traced(tmp_path / "trace", FILESYSTEM, tree, calls="syncfs", inject=f"syncfs:error={error}")
     assert answer == said.format(tree=tree)
+
+
+@linux_only
+def test_a_file_system_that_only_acknowledges_is_synced_file_by_file(tree: Path, tmp_path: Path) -> None:
+    """FUSE, and whatever else is not on the list: here the list is empty."""
+    code = FILESYSTEM.replace("try:", "from reconciler.fs import sync\nsync._KEEP_THEIR_WORD = {}\ntry:")
+    trace = tmp_path / "trace"
+    assert traced(trace, code, tree, calls="syncfs,fsync") == "False"
+    assert trace.read_text() == ""
+
+
+@linux_only
+@pytest.mark.parametrize(("kind", "number"), [("tmpfs", 0x01021994), ("ramfs", 0x858458F6)])
+def test_the_type_of_a_file_system_is_asked_for(tmp_path: Path, kind: str, number: int) -> None:
+    with mounted(kind, "rw", tmp_path / kind) as folder:
+        code = "import ctypes, os; from reconciler.fs import sync\n"
+        code += "print(sync._kind(ctypes.CDLL(None), os.open(sys.argv[1], os.O_RDONLY)))"
+        assert int(subprocess.check_output(python(code, folder))) == number
+        assert sync.sync_filesystem(folder) == (kind == "tmpfs")
+
+
+@linux_only
+def test_without_such_a_call_each_of_many_folders_is_synced(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(12)]
+    for folder in folders:
+        folder.mkdir()
+    code = "from reconciler.apply.steps import sync_entries; sync_entries(f'{name}/x' for name in sys.argv[1:])"
+    for inject, count in (("", 0), ("syncfs:error=ENOSYS", 12)):
+        traced(tmp_path / "trace", code, *folders, calls="fsync,syncfs", inject=inject)
+        assert len(re.findall(r"fsync\(", (tmp_path / "trace").read_text())) == count
 
 
 @linux_only

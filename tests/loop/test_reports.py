@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from reconciler.loop.news import Event
-from reconciler.loop.reporter import Reporter
+from reconciler.loop.reporter import MAX_LOG_BYTES, Reporter
 from reconciler.loop.systemd import ServiceManager, service_manager
 from reconciler.model.home import Home
 from reconciler.model.watched import Attempt, Result, Watched, last_outcomes
@@ -137,6 +137,44 @@ def test_metrics_are_prometheus_text(foo: Session) -> None:
     assert "llamagate_watch_generation 1\n" in text
 
 
+@pytest.mark.parametrize("linked", [False, True], ids=["a file", "a link"])
+def test_a_full_event_log_is_set_aside_and_the_one_before_goes(foo: Session, linked: bool) -> None:
+    real = foo.base / "real.jsonl"
+    log = foo.base / "link.jsonl" if linked else real
+    if linked:
+        log.symlink_to(real)
+    for content in ("first\n", "second\n", "third\n"):
+        with real.open("w") as stream:
+            stream.write(content)
+            stream.truncate(MAX_LOG_BYTES)
+        foo.llamagate("watch", "--once", "--event-log", log)
+    kept = foo.base / "real.jsonl.1"
+    assert kept.read_bytes()[:6] == b"third\n"
+    assert [json.loads(line)["event"] for line in real.read_text().splitlines()] == ["InSync"]
+    assert log.is_symlink() == linked
+    assert sorted(path.name for path in foo.base.glob("*.jsonl*")) == sorted({log.name, real.name, kept.name})
+
+
+def test_an_event_log_that_is_no_file_is_never_full(foo: Session) -> None:
+    foo.llamagate("watch", "--once", "--event-log", "/dev/null")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_once_says_that_there_was_nothing_to_do_and_status_does_not_call_it_dead(foo: Session) -> None:
+    foo.llamagate("watch", "--once")
+    assert foo.llamagate("watch", "--once").err == "llamagate: nothing to do (generation 1)\n"
+    assert foo.llamagate("watch", "--once", "-q").err == ""
+    assert json.loads(foo.llamagate("watch", "--once", "--json").out)["event"] == "InSync"
+    shown = foo.llamagate("status").out
+    assert "not running" not in shown
+    assert f"'watch --once' follows {foo.project / 'llamagate.yaml'}\n" in shown
+    with watching(foo) as watcher:
+        watcher.said("Started")
+        eventually(lambda: state(foo)["triggers"] == "events", "its first attempt")
+        watcher.end()
+    assert "but is not running now" in foo.llamagate("status").out
+
+
 def test_a_report_that_cannot_be_written_is_told_once_and_stops_nothing(foo: Session) -> None:
     told: list[str] = []
     home = Home(foo.home)
@@ -233,7 +271,7 @@ def test_a_change_that_is_not_served_is_taken_back_and_held(foo: Session, gatewa
         gateway.broken = frozenset(["foo"])
         foo.package("foo", version="2.0.0")
         watcher.said("Applied", "generation 2: update foo")
-        watcher.said("Failed", "the list of generation 1 was brought back as generation 3")
+        watcher.said("Failed", "the items of generation 1 are back as generation 3")
         watcher.said("LeftAlone", "on hold: the gateway did not serve generation 2")
         assert condition(foo, "Ready") == ("False", "RolledBack")
         assert foo.registered()["foo"]["version"] == "1.0.0"

@@ -433,7 +433,7 @@ def test_once(foo: Session) -> None:
     said = foo.llamagate("watch", "--once")
     assert len(said.err.splitlines()) == 2
     assert (foo.record()["generation"], [*foo.registered()]) == (1, ["foo"])
-    assert foo.llamagate("watch", "--once").err == ""
+    assert foo.llamagate("watch", "--once").err == "llamagate: nothing to do (generation 1)\n"
     foo.write("llamagate.yaml", "[")
     foo.llamagate("watch", "--once", exits=1)
     foo.extensions("foo")

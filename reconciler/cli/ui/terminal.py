@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
+from reconciler.cli import boot
 from reconciler.cli.ui.style import Style
 from reconciler.errors import StorageError
 from reconciler.model.config import JsonObject
@@ -54,6 +55,7 @@ class Terminal:
     def document(self, document: JsonObject) -> None:
         """Print the one JSON document, where it is wanted."""
         if self.as_json:
+            boot.ignore_ctrl_c()
             self._clear()
             _to_stdout(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
@@ -127,7 +129,7 @@ def _to_stderr(text: str) -> None:
 
 
 def _harmless(text: str) -> str:
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def _style(stream: TextIO, colours: bool | None) -> Style:
