@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.apply.stage import NewTree
 from reconciler.apply.transaction import Transaction, transaction
-from reconciler.model.config import env_references
+from reconciler.model.config import references
 from reconciler.model.generation import generation_of
 from reconciler.model.ids import ItemKey
 from reconciler.model.journal import Journal
@@ -65,7 +65,7 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
         keep=action.keep | carried.keep if carried else action.keep,
         brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
         carried_from=carried.folder if carried else None,
-        private=any(env_references(target.config)),
+        private=any(references(target.config)),
     )
     return change.stage_item(action.key, tree)
 

@@ -21,7 +21,7 @@ from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Carried, Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
-from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.reconcile.target import check_filled, target_for
 from reconciler.resolve.resolved import Resolved, package_as_resolved, recorded_as_resolved
 from reconciler.store.state_files import read_generation
 
@@ -59,10 +59,7 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
     if recorded and (recorded.tree, recorded.config) == (item.tree, item.config):
         found, target = recorded_as_resolved(recorded), as_recorded(recorded)
     else:
-        missing = unset_variables(state, item.config)
-        if missing:
-            message = f"{item.key.id} was configured with the environment variable {missing[0][1]}, which is not set"
-            raise InputError(message, advice="set it and run the command again", code=ErrorCode.NOT_SET)
+        check_filled(state, item.key, item.config)
         kept = kept_package(state, item)
         if kept is None:
             what = f"{item.key.id} {item.version}, whose package in the cache is missing or damaged"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.model.config import Json, JsonObject, env_references, resolved
+from reconciler.model.config import Json, JsonObject, Reference, reference_of, references, with_references
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import Realised, configured, realise
 from tests.support.laws import examples
@@ -208,7 +208,7 @@ VARIABLES = {"URL": "http://y: #z", "TOKEN": "s3cret\n"}
 
 
 def test_values_of_the_environment_are_resolved() -> None:
-    config = cast(JsonObject, resolved(WISH, VARIABLES))
+    config = cast(JsonObject, with_references(WISH, lambda one: VARIABLES[one.name]))
     expected = PACKAGE | {
         "url": "http://y: #z",
         "flags": {"a": True, "b": False, "token": "s3cret\n", "list": ["http://y: #z", {"env": 1}]},
@@ -222,22 +222,27 @@ def test_a_value_of_the_environment_replaces_a_mapping() -> None:
 
 
 def test_references_are_found_where_they_stand() -> None:
-    assert list(env_references(WISH)) == [
-        (("url",), "URL"),
-        (("flags", "token"), "TOKEN"),
-        (("flags", "list", 0), "URL"),
+    assert list(references(WISH)) == [
+        (("url",), Reference("env", "URL")),
+        (("flags", "token"), Reference("env", "TOKEN")),
+        (("flags", "list", 0), Reference("env", "URL")),
     ]
-
-
-def test_a_variable_that_is_not_set() -> None:
-    with pytest.raises(KeyError, match="URL"):
-        resolved(WISH, {"TOKEN": "x"})
 
 
 @pytest.mark.parametrize(
     "value",
-    [{"env": 1}, {"env": "X", "more": 1}, {"environment": "X"}, "env", ["env"], {}],
+    [
+        {"env": 1},
+        {"env": "X", "more": 1},
+        {"environment": "X"},
+        {"env": "X", "file": "Y"},
+        {"file": "X", "empty": "yes"},
+        "env",
+        ["env"],
+        {},
+    ],
     ids=repr,
 )
 def test_what_is_no_reference(value: JsonObject) -> None:
-    assert resolved({"k": value}, {}) == {"k": value}
+    assert reference_of(value) is None
+    assert list(references({"k": value})) == []
