@@ -103,6 +103,7 @@ class WarningCode(StrEnum):
     NOT_TIDIED = "not-tidied"
     NOTHING_FOUND = "nothing-found"
     OTHER_VERSION = "other-version"
+    PIN_RENEWED = "pin-renewed"
     REGISTRY_REBUILT = "registry-rebuilt"
     SUSPENDED = "suspended"
     TASK_DIALECT = "task-dialect"

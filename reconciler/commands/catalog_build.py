@@ -17,7 +17,8 @@ from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, is_ignored, path_problem
+from reconciler.model.ids import ItemKey, path_problem
+from reconciler.model.ignored import is_ignored
 from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_order

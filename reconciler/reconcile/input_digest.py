@@ -16,7 +16,7 @@ from reconciler.fs import tree
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import references
 from reconciler.model.digest import Digest, digest_bytes
-from reconciler.model.ids import is_ignored
+from reconciler.model.ignored import is_ignored
 from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.packages.stamps import archive_stamp, folder_stamp

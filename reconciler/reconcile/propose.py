@@ -40,7 +40,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context_of(env, file, progress))
     parts = partition(file.desired.items, lock_of(file, lock))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
-    pins = pins_of(file, lock, entries_of(file, resolved))
+    pins = pins_of(file, lock, entries_of(file, resolved, locked=options.locked))
     if options.locked:
         pins = _unchanged(pins)
     configs = {item.key: item.config for item in file.desired.items}

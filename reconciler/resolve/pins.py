@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
@@ -120,10 +120,15 @@ def lock_of(file: DesiredFile, lock: LockFile) -> Mapping[ItemKey, LockItem]:
     return lock.lock.by_key if any(item.source.is_pinned for item in file.desired.items) else {}
 
 
-def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[ItemKey, LockItem]:
-    """What the lock says of the items that were resolved."""
+def entries_of(
+    file: DesiredFile, found: Mapping[ItemKey, Resolved], *, locked: bool = False
+) -> dict[ItemKey, LockItem]:
+    """What the lock says of the items that were resolved. ``locked``: what older rules made of them stays."""
     items = [item for item in file.desired.items if item.key in found]
-    return {item.key: found[item.key].locked_as(item.source) for item in items}
+    entries = {item.key: found[item.key].locked_as(item.source) for item in items}
+    if not locked:
+        return entries
+    return {key: replace(entry, tree=found[key].older_tree or entry.tree) for key, entry in entries.items()}
 
 
 def pins_of(file: DesiredFile, old: LockFile, entries: Mapping[ItemKey, LockItem]) -> Pins:

@@ -33,6 +33,8 @@ class Resolved:
     pin: Pin | None = None
     archive: Digest | None = None
     notes: tuple[Note, ...] = ()
+    older_tree: Digest | None = None
+    """What the lock says of the same content, where older rules made that."""
 
     def locked_as(self, source: Source) -> LockItem:
         """The lock's entry, with the source as the file writes it."""

@@ -95,13 +95,19 @@ class PackageStore:
         name = str(item.source)
         with remote.open(item.source, offer) as delivery:
             opened = _opened(delivery.content, name)
-            _check_is_offered(item, offer, opened.package.tree)
+            is_older = offer.tree == delivery.older_tree != opened.package.tree
+            if not is_older:
+                _check_is_offered(item, offer, opened.package.tree)
             check(item, opened.package.manifest)
             kept = self._keep(opened, name=name)
         self._open[kept.package.tree] = kept
         found = package_as_resolved(kept.package, item.source, name=name, key=item.key)
         notes = (*found.notes, *_other_version(item, offer, found.manifest.version))
-        return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes)
+        older = offer.tree if is_older and offer.is_locked else None
+        if older:
+            message = f"{item.key.id}: files of editors and systems are no longer content; the lock is renewed"
+            notes = (*notes, Note(WarningCode.PIN_RENEWED, message, item.key))
+        return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
 
     def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
         if opened is not None:

@@ -78,7 +78,8 @@ class GitRepository:
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:
         limits = self._context.limits
-        yield Delivery(self._repository.open(offer.pin.commit, source.path, limits=limits, name=str(source)))
+        content = self._repository.open(offer.pin.commit, source.path, limits=limits, name=str(source))
+        yield Delivery(content, left_out=content.left_out)
 
     def _offered(self) -> Refs:
         with self._one_at_a_time:
