@@ -35,6 +35,7 @@ class ErrorCode(StrEnum):
     NOT_SET = "not-set"
     NOTHING_TO_ROLL_BACK = "nothing-to-roll-back"
     OFFLINE = "offline"
+    OLDER_THAN_PIN = "older-than-pin"
     PIN_MISMATCH = "pin-mismatch"
     PLAN_STALE = "plan-stale"
     REFUSED = "refused"

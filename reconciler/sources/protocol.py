@@ -18,13 +18,15 @@ from reconciler.packages.content import Content
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A package as it came. ``archive`` is the digest of the file that it came in, if it came in one.
+    """A package as it came. ``archive`` is the digest of the file that it came in, if it came in one, and ``size`` its
+    length in bytes.
 
     ``left_out`` is what older rules took for content.
     """
 
     content: Content
     archive: Digest | None = None
+    size: int | None = None
     left_out: tuple[FileEntry, ...] = ()
 
     @property

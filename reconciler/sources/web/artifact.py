@@ -120,4 +120,4 @@ def _delivery(out: BinaryIO, digest: Digest, wanted: Download, context: SourceCo
         advice = "name the archive itself; a repository is written {git: URL}"
         raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
     content = open_archive(out.fileno(), limits=context.limits, name=wanted.name)
-    return Delivery(content, digest, content.left_out)
+    return Delivery(content, digest, os.fstat(out.fileno()).st_size, content.left_out)
