@@ -221,6 +221,18 @@ def test_an_index_with_one_id_in_two_spellings(session: Session, shop: Path) -> 
     assert "items.FOO" in session.llamagate("apply", exits=1).err
 
 
+def test_a_catalog_of_older_rules_of_content_is_renewed(session: Session, shop: Path) -> None:
+    session.package("foo", version="1.2.0", files={"a.md~": "old"})
+    zipped(session, "foo", str(shop / "foo-1.2.0.zip"))
+    session.llamagate("catalog", "build", shop)
+    renewed = (shop / "index.json").read_bytes()
+    document = index(shop)
+    document["items"]["foo"]["versions"]["1.2.0"]["tree"] = f"sha256:{'0' * 64}"
+    (shop / "index.json").write_text(json.dumps(document))
+    session.llamagate("catalog", "build", shop)
+    assert (shop / "index.json").read_bytes() == renewed
+
+
 def test_a_link_out_of_the_catalog(session: Session, shop: Path) -> None:
     session.llamagate("catalog", "build", shop)
     (shop / "foo-1.2.0.zip").rename(session.base / "elsewhere.zip")
