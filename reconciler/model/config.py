@@ -60,7 +60,7 @@ def has_more_than(most: int, values: Iterable[Json]) -> bool:
 
 def same(one: Json, other: Json) -> bool:
     """Whether both would be written alike; unlike ``==`` this tells 1, 1.0 and true apart."""
-    if one is other or one != other or not one:
+    if one is other or one != other or one in ({}, []):
         return one == other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 

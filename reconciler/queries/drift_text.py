@@ -16,7 +16,7 @@ from reconciler.model.ids import did_you_mean
 from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
 from reconciler.packages.content import read
-from reconciler.packages.realise import realise
+from reconciler.packages.realise import realise, with_config
 from reconciler.planning.manifest_diff import MASK
 from reconciler.planning.verdict import drift_of
 from reconciler.resolve.store import PackageStore
@@ -73,14 +73,14 @@ def _lines(data: bytes) -> list[str] | None:
 def _without_secrets(data: bytes, config: JsonObject) -> bytes:
     """The installed manifest with the values hidden that came from a variable or a file.
 
-    Its block ``config`` is written again, as in what it is compared with: in the text a secret may be quoted and
-    escaped in many ways.
+    The entries are written again, as in what it is compared with: in the text a secret may be quoted and escaped in
+    many ways.
     """
     if not any(references(config)):
         return data
     try:
         value = cast(JsonObject, yaml_text.load(data, name="manifest"))
-        return yaml_text.replace_block(data, "config", cast(JsonObject, _hidden(value["config"], config)))
+        return with_config(data, value["config"], cast(JsonObject, _hidden(value["config"], config)))
     except (LlamagateError, KeyError, TypeError):
         return b"(it cannot be read, and may hold secrets: it is not shown)\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import cast
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.model.config import Json, JsonObject, Reference, reference_of, references, with_references
+from reconciler.model.config import Json, JsonObject, Reference, reference_of, references, same, with_references
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import Realised, configured, realise
 from tests.support.laws import examples
@@ -82,6 +83,15 @@ def test_merging(config: JsonObject, expected: JsonObject) -> None:
     assert config_of(configured_text(config)) == expected
 
 
+@pytest.mark.parametrize(("one", "other"), [(0, False), (0, 0.0), (0.0, False), (1, True)], ids=repr)
+def test_same_tells_kinds_of_numbers_apart(one: Json, other: Json) -> None:
+    assert not same(one, other)
+    assert not same([one], [other])
+    found = config_of(configured_text({"level": other}, MANIFEST.replace("level: 1", f"level: {json.dumps(one)}")))
+    assert isinstance(found, dict)
+    assert repr(found["level"]) == repr(other)
+
+
 @pytest.mark.parametrize("value", [True, 1.0, "1"], ids=repr)
 def test_values_that_python_takes_for_equal_are_not(value: bool | float | str) -> None:
     found = config_of(configured_text({"level": value}))
@@ -93,9 +103,18 @@ def test_only_the_bytes_of_the_block_change() -> None:
     assert text.startswith(HEAD)
     assert text.endswith(TAIL)
     block = text.removeprefix(HEAD).removesuffix(TAIL)
-    assert block == (
-        "config:\n  level: 2\n  flags:\n    a: true\n    b: false\n  list:\n  - 1\n  - 2\n  url: http://x\n"
-    )
+    assert block == CONFIG.replace("level: 1", "level: 2")
+
+
+def test_comments_and_spelling_of_other_keys_stay() -> None:
+    text = configured_text({"flags": {"b": True, "c": 3}, "new": "x"})
+    block = text.removeprefix(HEAD).removesuffix(TAIL)
+    assert block == CONFIG.replace("b: false}", "b: true, c: 3}") + "  new: x\n"
+
+
+def test_many_values_are_written_at_once() -> None:
+    many: JsonObject = {f"k{number}": number for number in range(1000)}
+    assert config_of(configured_text(many)) == PACKAGE | many
 
 
 def test_a_block_is_added_where_the_package_has_none() -> None:
