@@ -29,6 +29,7 @@ class ObservedItem:
     folders: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
     """Paths of links and of other nodes that are neither a regular file nor a folder."""
+    executables: frozenset[str] = frozenset()
 
 
 ABSENT = ObservedItem()

@@ -70,13 +70,19 @@ def _put_back(after: RecordItem, before: ItemBefore, backup: int) -> tuple[Actio
 
 
 def _content(recorded: RecordItem, after: RecordItem, diff: FileDiff) -> Iterator[tuple[ActionKind, str]]:
+    bits = (recorded.executables or frozenset()) ^ (after.executables or frozenset())
+    if recorded.executables is None:
+        bits = frozenset()
     if recorded.tree != after.tree:
         yield _update(recorded, after)
+    elif bits:
+        count = "1 file" if len(bits) == 1 else f"{len(bits)} files"
+        yield ActionKind.UPDATE, f"the executable bit of {count} changed, but the version is still {after.version}"
     yield from ((ActionKind.REPAIR, _repair(row)) for row in diff.healed)
     if not same(recorded.config, after.config):
         yield ActionKind.CONFIGURE, "the configuration in the file changed"
-    elif diff.rewrites and not diff.healed and recorded.tree == after.tree:
-        yield ActionKind.CONFIGURE, "a value from the environment changed"
+    elif diff.rewrites and not diff.healed and not bits and recorded.tree == after.tree:
+        yield ActionKind.CONFIGURE, "a value from a variable or a file changed"
 
 
 def _arrival(after: RecordItem, before: ItemBefore, diff: FileDiff) -> tuple[ActionKind, str]:

@@ -15,6 +15,7 @@ from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
 from reconciler.planning.diff import FileDiff, compare, mutable_matcher
 from reconciler.planning.intent import Intent, Target
+from reconciler.planning.modes import with_modes
 from reconciler.planning.reasons import ItemBefore, what_changes
 
 REGISTRY_PATH: Final = "registry/installed.json"
@@ -37,6 +38,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     diff = _diff(target, before, intent)
     enabled = is_enabled(entry, recorded, default=target.manifest.enabled_default)
     after = _record_item(target, before, enabled=enabled if target.enabled is None else target.enabled)
+    after = replace(after, executables=_executables(target, before, diff))
     misregistered = registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, before, diff, misregistered, backup=backup)
@@ -103,6 +105,7 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
     files = {path: file.sha256 for path, file in recorded.files.items()}
     found = observed.item(recorded.key)
     diff = compare(recorded.key, recorded, files, found, rules, overwrite=False)
+    diff = with_modes(diff, recorded, recorded.executables, found, rules)
     return (*diff.drift, *registry_drift(recorded, observed.registry.get(recorded.key), home))
 
 
@@ -115,7 +118,8 @@ def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
     # What was not installed by us is replaced whole when it is taken over.
     taken = before.recorded is None and intent.rules.allowances.takes_over(target.key.id)
     overwrite = intent.rules.allowances.overwrite or taken
-    return compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
+    diff = compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
+    return with_modes(diff, before.recorded, target.executables, found, intent.rules.policy)
 
 
 def _refusals(target: Target, before: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
@@ -155,6 +159,16 @@ def _record_item(target: Target, before: ItemBefore, *, enabled: bool) -> Record
         files=_stamped(target, before.recorded, before.found),
         depends_on=target.depends_on,
     )
+
+
+def _executables(target: Target, before: ItemBefore, diff: FileDiff) -> frozenset[str] | None:
+    """Which files may be run, once that is known: what is left as it was found may have other bits."""
+    known = before.recorded.executables if before.recorded else None
+    if target.executables is None:
+        return known
+    wanted = target.executables & target.files.keys()
+    is_known = known is not None or diff.rewrites or wanted == before.found.executables & target.files.keys()
+    return wanted if is_known else None
 
 
 def _stamped(target: Target, recorded: RecordItem | None, found: ObservedItem) -> Mapping[str, RecordedFile]:

@@ -71,6 +71,7 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
         brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
         carried_from=carried.folder if carried else None,
         private=any(references(target.config)),
+        executables=target.executables,
     )
     return change.stage_item(action.key, tree)
 

@@ -13,6 +13,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem
 from reconciler.model.ids import ItemKey
+from reconciler.model.record import RecordItem
 from reconciler.observe.kept import backups_of
 from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.intent import Pause, Target
@@ -56,7 +57,7 @@ def propose_generation(state: HomeState, generation: Generation, *, overwrite: b
 
 def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolved, Target]:
     recorded = state.record.items.get(item.key)
-    if recorded and (recorded.tree, recorded.config) == (item.tree, item.config):
+    if recorded and _is_as_recorded(recorded, item):
         found, target = recorded_as_resolved(recorded), as_recorded(recorded)
     else:
         check_filled(state, item.key, item.config)
@@ -74,7 +75,13 @@ def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
     opened = state.store.find_kept(item.tree, name=item.key.id)
     if opened is None:
         return None
-    return package_as_resolved(opened.package, item.source, name=item.key.id, key=item.key)
+    found = package_as_resolved(opened.package, item.source, name=item.key.id, key=item.key)
+    return found if item.executables is None else replace(found, executables=item.executables)
+
+
+def _is_as_recorded(recorded: RecordItem, item: GenerationItem) -> bool:
+    same = (recorded.tree, recorded.config) == (item.tree, item.config)
+    return same and item.executables in (None, recorded.executables)
 
 
 def _carried(state: HomeState, target: Target) -> Carried | None:

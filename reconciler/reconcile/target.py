@@ -31,6 +31,7 @@ def target_for(state: HomeState, found: Resolved, config: JsonObject) -> Target:
         tree=found.tree,
         config=config,
         files=files,
+        executables=found.executables,
     )
 
 

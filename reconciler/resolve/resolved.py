@@ -33,6 +33,7 @@ class Resolved:
     pin: Pin | None = None
     archive: Digest | None = None
     notes: tuple[Note, ...] = ()
+    executables: frozenset[str] | None = None
     older_tree: Digest | None = None
     """What the lock says of the same content, where older rules made that."""
 
@@ -57,6 +58,7 @@ def package_as_resolved(
         tree=package.tree,
         name=name,
         notes=package.warnings,
+        executables=package.executables,
     )
 
 
@@ -69,6 +71,7 @@ def recorded_as_resolved(recorded: RecordItem, *, name: str = "") -> Resolved:
         manifest=recorded.manifest,
         tree=recorded.tree,
         name=name or str(recorded.source),
+        executables=recorded.executables,
     )
 
 
