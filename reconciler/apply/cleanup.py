@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from reconciler.apply.steps import sync_entries
 from reconciler.documents.sealed import unseal
 from reconciler.errors import InputError
 from reconciler.fs import durable, tree
+from reconciler.fs.bounded import read_start
 from reconciler.fs.descriptor import naming
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.generation import GENERATION_SCHEMA
 from reconciler.model.home import Home
 from reconciler.model.record import RECORD_SCHEMA
+
+_ONE_RUN: Final = timedelta(minutes=5)
+_HEAD_BYTES: Final = 4096
+_BY_WATCHER: Final = re.compile(rb'"applied_at": ?"([^"]+)",\s*"command": ?"llamagate watch"')
 
 
 def prune(home: Home, *, backups: int, generations: int) -> None:
@@ -24,18 +32,56 @@ def prune(home: Home, *, backups: int, generations: int) -> None:
     for item in items if backups == 0 else ():
         item.rmdir()
     documents = _by_number(home.generations)
-    dropped = documents[:-generations] if generations else documents
-    kept = documents[len(dropped) :]
-    if _name_more(dropped, kept[:1]):
+    dropped = _surplus(documents, generations, needed=_before_backups(home))
+    kept = [path for path in documents if path not in dropped]
+    if _name_more(dropped, [*kept[:1], *kept[-2:]]):
         prune_cache(home, without=frozenset(dropped))
     for path in dropped:
         path.unlink()
 
 
-def _name_more(dropped: list[Path], oldest: list[Path]) -> bool:
-    """Whether any of the documents ``dropped`` may name a package that the oldest which is kept does not."""
+def _surplus(documents: list[Path], most: int, *, needed: frozenset[int]) -> list[Path]:
+    """The generations that are too many: first the inner ones of a watcher's runs, then the oldest.
+
+    An edit that is saved twenty times in as many minutes does not push out what was before it. The last two stay, and
+    those that a backup ``needed`` to be understood.
+    """
+    count = len(documents) - most
+    if count <= 0 or most == 0:
+        return documents if most == 0 else []
+    inner = [path for path in _inner(documents[:-1]) if int(path.stem) not in needed][:count]
+    rest = [path for path in documents if path not in inner]
+    return [*inner, *rest[: count - len(inner)]]
+
+
+def _inner(documents: list[Path]) -> Iterator[Path]:
+    """Those with another one of a watcher close before them and close after them."""
+    times = [_watched_at(path) for path in documents]
+    for index in range(1, len(documents) - 1):
+        before, now, after = times[index - 1 : index + 2]
+        if before and now and after and max(now - before, after - now) < _ONE_RUN:
+            yield documents[index]
+
+
+def _watched_at(path: Path) -> datetime | None:
+    """When a watcher made the generation, as its first lines say; ``None`` where another command did."""
+    match = _BY_WATCHER.search(read_start(path, _HEAD_BYTES))
     try:
-        kept = {tree for path in oldest for tree in _trees(path)}
+        return datetime.fromisoformat(match[1].decode()) if match else None
+    except ValueError:
+        return None
+
+
+def _before_backups(home: Home) -> frozenset[int]:
+    """The generations before each change of which a backup is kept."""
+    kept = (path for kind in _entries(home.backups) for item in _entries(kind) for path in _by_number(item))
+    return frozenset(int(path.stem) - 1 for path in kept)
+
+
+def _name_more(dropped: list[Path], some: list[Path]) -> bool:
+    """Whether any of the documents ``dropped`` may name a package that ``some`` of those kept do not."""
+    try:
+        kept = {tree for path in some for tree in _trees(path)}
         return any(_trees(path) - kept for path in dropped)
     except InputError:
         return True  # a damaged document may name anything

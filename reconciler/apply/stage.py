@@ -39,6 +39,8 @@ class NewTree:
     """Where local files come from, if not from what stands at the item's place."""
     private: bool = False
     """Whether what was written for the configuration holds secrets, and is for the owner's eyes only."""
+    executables: frozenset[str] | None = None
+    """The paths of the executable files; ``None``: as the package has them."""
 
     @property
     def paths(self) -> Iterator[str]:
@@ -71,7 +73,8 @@ class Stage:
         root = self.new(key)
         root.mkdir()
         with closing(_FolderFds(root)) as folder_fd:
-            executables = executables_of(wanted.opened.content)
+            known = wanted.executables
+            executables = executables_of(wanted.opened.content) if known is None else known
             stamps = {
                 path: _write(root, folder_fd, path, wanted, wanted.mode(path, executables)) for path in wanted.paths
             }

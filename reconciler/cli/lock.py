@@ -26,6 +26,9 @@ def lock(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 4 if the lock is out of date.")
     ] = False,
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Permit --upgrade to move a pin to an older version.")
+    ] = False,
     offline: OfflineOption = False,
 ) -> int:
     """Pin the exact package of each item in llamagate.lock.yaml.
@@ -41,9 +44,11 @@ def lock(
         raise UsageError(f"'{ids[0]}' works only with --upgrade; 'llamagate lock' alone checks every item")
     if upgrade and check:
         raise UsageError("use either --check or --upgrade, not both; 'llamagate outdated' shows newer versions")
+    if allow_downgrade and not upgrade:
+        raise UsageError("--allow-downgrade works only with --upgrade")
     file, env = invocation.file, replace(invocation.env, offline=offline)
     moved = (frozenset(ids) if ids else None) if upgrade else frozenset()
-    asked = Locking(file=file, upgrade=moved, check=check)
+    asked = Locking(file=file, upgrade=moved, check=check, downgrade=allow_downgrade)
     pins, path = renew(env, asked, invocation.terminal.notice, invocation.terminal.progress), lock_path(file)
     changed = pins.changed and not check
     head = f"Wrote {path}:" if changed else f"{path} is up to date."

@@ -53,7 +53,9 @@ class RepoFlags:
     repo: Annotated[
         str | None, typer.Option("--repo", metavar="URL", help="Follow a git repository instead of a local file.")
     ] = None
-    ref: Annotated[str, typer.Option("--ref", metavar="REF", help="The branch to follow.")] = "main"
+    ref: Annotated[
+        str, typer.Option("--ref", metavar="REF", help="The branch to follow; refs/tags/NAME for a tag.")
+    ] = "main"
     path: Annotated[
         str, typer.Option("--path", metavar="DIR", help="The folder of the repository that holds the file.")
     ] = ""

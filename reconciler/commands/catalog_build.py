@@ -17,7 +17,8 @@ from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, is_ignored, path_problem
+from reconciler.model.ids import ItemKey, path_problem
+from reconciler.model.ignored import is_ignored
 from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_order
@@ -171,11 +172,13 @@ def _one_each(found: Iterable[_PackageFound]) -> list[_PackageFound]:
 
 
 def _check_is_as_published(one: _PackageFound, known: Release | None, index: Path) -> None:
-    if known is not None and known.tree != one.opened.package.tree:
+    """The same archive may have another tree than by older rules of what is content: the index is renewed."""
+    if known is None or known.tree == one.opened.package.tree:
+        return
+    if one.is_folder or _digest(one.path)[0] != known.archive:
         message = f"{one.path} differs from what {index} lists as {one}, and others may have that in their locks"
-        raise RefusedError(
-            message, advice="give it a new version; what was published does not change", code=ErrorCode.REPUBLISHED
-        )
+        advice = "give it a new version; what was published does not change"
+        raise RefusedError(message, advice=advice, code=ErrorCode.REPUBLISHED)
 
 
 def _packed(one: _PackageFound, folder: Path) -> Path:
@@ -190,9 +193,7 @@ def _packed(one: _PackageFound, folder: Path) -> Path:
 
 
 def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | None, today: str) -> Release:
-    with archive.open("rb") as file:
-        digest = Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
-        size = os.fstat(file.fileno()).st_size
+    digest, size = _digest(archive)
     if known is not None and known.archive != digest:
         message = f"{archive} was packed again: its bytes differ from what the index lists for {one}"
         raise RefusedError(
@@ -206,6 +207,11 @@ def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | N
         released=known.released if known else today,
         yanked=known.yanked if known else False,
     )
+
+
+def _digest(archive: Path) -> tuple[Digest, int]:
+    with archive.open("rb") as file:
+        return Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"), os.fstat(file.fileno()).st_size
 
 
 def _more(catalog: Catalog, than: Catalog) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from reconciler.reconcile.home_state import HomeState, ListedBy, listed_by, read
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
-from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.reconcile.target import check_filled, target_for
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 
@@ -84,13 +84,7 @@ def target_from_package(
     recorded = state.record.items.get(found.key)
     says = listed or recorded
     config = says.config if says else {}
-    missing = unset_variables(state, config)
-    if missing:
-        raise InputError(
-            f"{found.key.id} is configured with the environment variable {missing[0][1]}, which is not set",
-            advice="set it and run the command again",
-            code=ErrorCode.NOT_SET,
-        )
+    check_filled(state, found.key, config)
     return replace(
         target_for(state, found, config),
         owner=owner or (recorded.owner if recorded else None),

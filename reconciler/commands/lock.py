@@ -12,8 +12,8 @@ from reconciler.model.home import Home
 from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
-from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of
-from reconciler.resolve.resolve import Resolver, context_of
+from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
+from reconciler.resolve.resolve import Resolver, context_of, together
 from reconciler.resolve.store import PackageStore
 from reconciler.store.desired_file import DesiredFile, lock_path, read_desired, read_lock
 from reconciler.store.state_files import read_record
@@ -23,12 +23,13 @@ from reconciler.store.state_files import read_record
 class Locking:
     """What is asked for. The pins of the ids in ``upgrade`` move to what their sources have now; ``None`` is all.
 
-    ``check``: nothing may have to be written.
+    ``check``: nothing may have to be written. ``downgrade``: a pin may move to an older version that nothing asks for.
     """
 
     file: Path
     upgrade: frozenset[str] | None = frozenset()
     check: bool = False
+    downgrade: bool = False
 
 
 def lock(env: Environment, asked: Locking, notice: Notice, progress: Progress = no_progress) -> Pins:
@@ -61,7 +62,10 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     resolver = Resolver(file=file, record=record, store=store, context=context)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)
-    pins = pins_of(file, old, entries_of(file, found) | kept)
+    fresh = entries_of(file, found)
+    if not asked.downgrade and old.data is not None and (errors := gone_down(file.desired.items, old.lock, fresh)):
+        raise together(file, errors)
+    pins = pins_of(file, old, fresh | kept)
     if asked.check and pins.stale:
         raise LockStaleError(f"{pins.old.path} is out of date: " + "; ".join(pins.stale))
     return pins

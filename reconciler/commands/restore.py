@@ -21,7 +21,7 @@ from reconciler.reconcile.naming import find, not_installed
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.rollback import kept_package
-from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.reconcile.target import target_for
 from reconciler.reconcile.unmanaged import unmanaged_package
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.state_files import read_generation
@@ -110,7 +110,7 @@ def _package(state: HomeState, key: ItemKey, number: int) -> tuple[Resolved, Tar
     """The package behind a backup, so that what was edited in it stays drift; else the folder as it is."""
     item = _remembered(state, key, number)
     found = kept_package(state, item) if item else None
-    if item is None or found is None or unset_variables(state, item.config):
+    if item is None or found is None or state.values.missing(item.config):
         return unmanaged_package(state, key, state.home.backup(key, number))
     enabled = None if state.registry.get(key) else item.enabled
     target = target_for(state, found, item.config)

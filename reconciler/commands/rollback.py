@@ -11,7 +11,7 @@ from reconciler.model.generation import Generation
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.rollback import propose_generation
-from reconciler.store.state_files import read_generation
+from reconciler.store.state_files import generation_numbers, read_generation
 
 
 def propose_rollback(env: Environment, file: Path, *, to: int | None, overwrite: bool) -> Proposal:
@@ -29,7 +29,8 @@ def _before(state: HomeState) -> Generation:
     if state.record.generation == 0:
         raise InputError("nothing to roll back: this home has no generations yet", code=ErrorCode.NOTHING_TO_ROLL_BACK)
     current = read_generation(state.home, state.record.generation)
-    for number in range(current.list_of - 1, 0, -1):
+    kept = [number for number in generation_numbers(state.home) if number < current.list_of]
+    for number in reversed(kept or range(1, current.list_of)):
         earlier = read_generation(state.home, number)
         if earlier.list != current.list:
             return earlier

@@ -26,6 +26,9 @@ _NETWORK: Final = (
     "drvfs",
 )
 """How the names of file systems begin on which others write without this system's knowing."""
+_WITHOUT_MODES: Final = frozenset(
+    ["vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "drvfs", "vboxsf", "9p"]
+)
 _IN_DELETE: Final = 0x200
 
 
@@ -55,12 +58,22 @@ def max_watches() -> int | None:
 
 def network_filesystem(path: Path) -> str | None:
     """The name of the file system at ``path``, links followed, where others write to it over a network."""
+    kind = _filesystem(path)
+    return kind if kind.startswith(_NETWORK) else None
+
+
+def keeps_executable_bit(path: Path) -> bool:
+    """Whether the file system at ``path``, links followed, is none of those that have one mode for all files."""
+    return _filesystem(path) not in _WITHOUT_MODES
+
+
+def _filesystem(path: Path) -> str:
     real = os.path.realpath(path)
     found = ("", "")
     for mount, kind in _mounts():
         if (real == mount or real.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(found[0]):
             found = (mount, kind)
-    return found[1] if found[1].startswith(_NETWORK) else None
+    return found[1]
 
 
 def _mounts() -> list[tuple[str, str]]:

@@ -78,10 +78,13 @@ class Follower:
         return commit
 
     def _newest(self) -> str:
-        commit = self.repository.refs().resolve(self.branch.ref)
+        """The commit of the branch. Who may push a tag may not push to the branch: a tag has to be named as one."""
+        refs, ref = self.repository.refs(), self.branch.ref
+        commit = refs.branch(ref)
         if commit is None:
+            advice = f"--ref refs/tags/{ref} follows the tag" if ref in refs.tags else "check --ref"
             raise InputError(
-                f"{self.branch.url} has no branch, tag or commit '{self.branch.ref}'", code=ErrorCode.NOT_FOUND
+                f"{self.branch.url} has no branch or commit '{ref}'", advice=advice, code=ErrorCode.NOT_FOUND
             )
         return commit
 

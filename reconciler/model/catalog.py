@@ -56,6 +56,10 @@ class Catalog:
 
     items: Mapping[ItemKey, Mapping[str, Release]] = field(default_factory=dict)
 
+    def kind(self, item_id: str) -> Kind | None:
+        """What the item with this id is."""
+        return next((key.kind for key in self.items if key.id == item_id), None)
+
     def releases(self, item_id: str) -> Mapping[str, Release]:
         """The versions of the item with this id; empty where there is no such item."""
         return next((versions for key, versions in self.items.items() if key.id == item_id), {})

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A decoded YAML or JSON value. Beyond the decoders it appears only where users write free-form data."""
 
 JsonObject: TypeAlias = dict[str, Json]
 
-_ENV: Final = "env"
+_KINDS: Final = ("env", "file")
+_EMPTY: Final = "empty"
+
+
+class Reference(NamedTuple):
+    """A value that is elsewhere: in the environment variable ``name``, or (``kind`` ``file``) in the file ``name``."""
+
+    kind: str
+    name: str
+    may_be_empty: bool = False
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"the environment variable {self.name}" if self.kind == "env" else f"the file {self.name}"
 
 
 def merged(base: JsonObject, overlay: JsonObject) -> JsonObject:
@@ -19,7 +34,7 @@ def merged(base: JsonObject, overlay: JsonObject) -> JsonObject:
     result = dict(base)
     for key, value in overlay.items():
         below = result.get(key)
-        if isinstance(below, dict) and isinstance(value, dict) and not is_env_reference(value):
+        if isinstance(below, dict) and isinstance(value, dict) and reference_of(value) is None:
             result[key] = merged(below, value)
         else:
             result[key] = value
@@ -45,35 +60,51 @@ def has_more_than(most: int, values: Iterable[Json]) -> bool:
 
 def same(one: Json, other: Json) -> bool:
     """Whether both would be written alike; unlike ``==`` this tells 1, 1.0 and true apart."""
-    if one is other or one != other or not one:
+    if one is other or one != other or one in ({}, []):
         return one == other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def is_env_reference(value: Json) -> bool:
-    """Whether ``value`` is written ``{env: NAME}``."""
-    return isinstance(value, dict) and set(value) == {_ENV} and isinstance(value[_ENV], str)
+def reference_of(value: Json) -> Reference | None:
+    """What ``{env: NAME}`` or ``{file: PATH}``, also with ``empty: true``, refers to; ``None`` for other values."""
+    if not isinstance(value, dict):
+        return None
+    kind = next((kind for kind in _KINDS if kind in value), "")
+    name, may_be_empty = value.get(kind), value.get(_EMPTY, False)
+    if not isinstance(name, str) or not isinstance(may_be_empty, bool) or value.keys() - {kind, _EMPTY}:
+        return None
+    return Reference(kind, name, may_be_empty)
 
 
-def env_references(config: Json) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Each place in ``config`` that holds ``{env: NAME}``, with the NAME."""
-    if isinstance(config, dict):
-        if is_env_reference(config):
-            yield (), str(config[_ENV])
-            return
+def references(config: Json) -> Iterator[tuple[tuple[str | int, ...], Reference]]:
+    """Each place in ``config`` whose value is elsewhere, with where."""
+    if reference := reference_of(config):
+        yield (), reference
+    elif isinstance(config, dict):
         for key, value in config.items():
-            yield from (((key, *place), name) for place, name in env_references(value))
+            yield from (((key, *place), found) for place, found in references(value))
     elif isinstance(config, list):
         for index, value in enumerate(config):
-            yield from (((index, *place), name) for place, name in env_references(value))
+            yield from (((index, *place), found) for place, found in references(value))
 
 
-def resolved(config: Json, variables: Mapping[str, str]) -> Json:
-    """``config`` with each ``{env: NAME}`` replaced by that variable's text; ``KeyError(NAME)`` where it is unset."""
+def with_references(config: Json, value_of: Callable[[Reference], Json]) -> Json:
+    """``config`` with ``value_of`` each reference in its place."""
+    if reference := reference_of(config):
+        return value_of(reference)
     if isinstance(config, dict):
-        if is_env_reference(config):
-            return variables[str(config[_ENV])]
-        return {key: resolved(value, variables) for key, value in config.items()}
+        return {key: with_references(value, value_of) for key, value in config.items()}
     if isinstance(config, list):
-        return [resolved(value, variables) for value in config]
+        return [with_references(value, value_of) for value in config]
     return config
+
+
+def anchored(config: Json, folder: Path) -> Json:
+    """``config`` with the paths of its ``{file: PATH}`` absolute; relative ones start from ``folder``."""
+
+    def absolute(reference: Reference) -> Json:
+        name = str(folder / reference.name) if reference.kind == "file" else reference.name
+        permission: JsonObject = {_EMPTY: True} if reference.may_be_empty else {}
+        return {reference.kind: name, **permission}
+
+    return with_references(config, absolute)

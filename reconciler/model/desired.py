@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal, cast
 
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import Json, JsonObject, anchored
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.source import NOTHING_MORE, Fetching, Source, SourceRules
 
@@ -94,7 +95,7 @@ class GatewaySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredItem:
-    """One entry of the desired state. ``None`` means that the file is silent."""
+    """One entry of the desired state. ``None`` means that the file is silent. Paths in ``config`` are absolute."""
 
     key: ItemKey
     source: Source
@@ -105,7 +106,7 @@ class DesiredItem:
     depends_on: tuple[str, ...] = ()
 
     @staticmethod
-    def from_document(key: ItemKey, value: Json) -> DesiredItem:
+    def from_document(key: ItemKey, value: Json, *, folder: Path) -> DesiredItem:
         if not isinstance(value, dict):
             return DesiredItem(key=key, source=Source.from_document(value))
         return DesiredItem(
@@ -114,7 +115,7 @@ class DesiredItem:
             fetching=Fetching.from_document(value["source"]),
             version=_version(value),
             enabled=cast(bool | None, value.get("enabled")),
-            config=cast(JsonObject, value.get("config", {})),
+            config=cast(JsonObject, anchored(value.get("config", {}), folder)),
             depends_on=tuple(cast(list[str], value.get("depends_on", []))),
         )
 
@@ -127,7 +128,7 @@ def _version(item: JsonObject) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """The whole file. ``file`` is its absolute path; relative sources start from its folder."""
+    """The whole file. ``file`` is its absolute path; relative sources, and files of a ``config``, start there."""
 
     file: str
     owner: str = DEFAULT_OWNER
@@ -139,7 +140,7 @@ class Desired:
     def from_document(value: JsonObject, *, file: str) -> Desired:
         """Decode a document that the desired-state schema accepts."""
         items = [
-            DesiredItem.from_document(ItemKey(kind, item_id), item)
+            DesiredItem.from_document(ItemKey(kind, item_id), item, folder=Path(file).parent)
             for section, kind in SECTIONS.items()
             for item_id, item in cast(JsonObject, value.get(section) or {}).items()
         ]

@@ -10,7 +10,7 @@ from typing import Final, cast
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
-from reconciler.model.record import Record
+from reconciler.model.record import Record, executables_from_document, executables_to_document
 from reconciler.model.source import Source, SourceKind
 
 GENERATION_SCHEMA: Final = 1
@@ -36,6 +36,7 @@ class GenerationItem:
     tree: Digest
     source: Source
     depends_on: tuple[str, ...] = ()
+    executables: frozenset[str] | None = None
 
     @staticmethod
     def from_document(value: JsonObject) -> GenerationItem:
@@ -48,6 +49,7 @@ class GenerationItem:
             tree=Digest(str(value["tree"])),
             source=Source.from_document(value["source"]),
             depends_on=tuple(cast("list[str]", value["depends_on"])),
+            executables=executables_from_document(value),
         )
 
     def to_document(self) -> JsonObject:
@@ -60,6 +62,7 @@ class GenerationItem:
             "tree": self.tree,
             "source": self.source.to_full_document(),
             "depends_on": list(self.depends_on),
+            **executables_to_document(self.executables),
         }
 
 
@@ -80,7 +83,10 @@ class Generation:
     def list(self) -> Mapping[ItemKey, GenerationItem]:
         """What decides whether two generations are the same: all but where the packages came from."""
         nowhere = Source(SourceKind.DIR, "")
-        return {key: replace(item, source=nowhere) for key, item in self.items.items()}
+        return {
+            key: replace(item, source=nowhere, executables=item.executables or frozenset())
+            for key, item in self.items.items()
+        }
 
     @staticmethod
     def from_document(value: JsonObject) -> Generation:
@@ -116,6 +122,7 @@ def generation_of(record: Record, *, applied_at: str, command: str, list_of: int
             tree=item.tree,
             source=item.source,
             depends_on=item.depends_on,
+            executables=item.executables,
         )
         for key, item in record.items.items()
     }

@@ -125,12 +125,6 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
-def is_ignored(path: str) -> bool:
-    """Whether a package's ``path`` is left out of the package: what desktops and git leave behind."""
-    parts = path.split("/")
-    return parts[0] in ("__MACOSX", ".git") or ".git" in parts or parts[-1] == ".DS_Store" or "__MACOSX" in parts
-
-
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """The end of a message about a name that does not exist: the nearest one that does, if one is near."""
     import difflib  # only a mistake needs it

@@ -31,6 +31,7 @@ class ObservedItem:
     """Paths of links and of other nodes that are neither a regular file nor a folder."""
     version: str = ""
     """What its manifest says on disk; looked at only where the registry has another version than our record."""
+    executables: frozenset[str] = frozenset()
 
 
 ABSENT = ObservedItem()

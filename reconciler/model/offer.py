@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.digest import Digest
+from reconciler.model.ids import Kind
 from reconciler.model.lock import LockItem, Pin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """``version`` is empty, and ``archive`` and ``tree`` are ``None``, where that shows only when it is fetched.
+    """``version`` is empty, and the others are ``None``, where that shows only when it is fetched. ``size`` in bytes.
 
     ``yanked`` says that its publisher took it back. ``is_locked``: the lock, and not the place, says that it is what
     ``pin`` leads to.
@@ -20,6 +21,8 @@ class Offer:
     version: str = ""
     archive: Digest | None = None
     tree: Digest | None = None
+    kind: Kind | None = None
+    size: int | None = None
     yanked: bool = False
     is_locked: bool = False
 

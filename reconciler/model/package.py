@@ -87,6 +87,11 @@ class Package:
         return tree_digest(self.hashes)
 
     @property
+    def executables(self) -> frozenset[str]:
+        """The paths of the executable files."""
+        return frozenset([entry.path for entry in self.files if entry.executable])
+
+    @property
     def hashes(self) -> Mapping[str, str]:
         """Path → sha256 hex of each file."""
         return {entry.path: entry.sha256 for entry in self.files}

@@ -39,6 +39,8 @@ class RecordItem:
 
     ``owner`` is ``None`` for what a command brought. ``source`` has an absolute location; ``source_stamp`` is that of
     the source when ``tree`` was read from it. ``tree`` is the package's; ``files`` are as written, configured.
+    ``executables`` are those of its files that may be run; ``None`` where that is not known: an older version wrote the
+    record, or the item was adopted as it was.
     """
 
     key: ItemKey
@@ -51,6 +53,7 @@ class RecordItem:
     manifest: Manifest
     files: Mapping[str, RecordedFile]
     depends_on: tuple[str, ...] = ()
+    executables: frozenset[str] | None = None
 
     @property
     def version(self) -> str:
@@ -78,6 +81,7 @@ class RecordItem:
             manifest=_manifest_from_document(key, cast(JsonObject, value["manifest"])),
             files={path: RecordedFile._make(facts) for path, facts in files.items()},
             depends_on=tuple(cast("list[str]", value["depends_on"])),
+            executables=executables_from_document(value),
         )
 
     def to_document(self) -> JsonObject:
@@ -92,7 +96,17 @@ class RecordItem:
             "manifest": _manifest_to_document(self.manifest),
             "files": {path: list(facts) for path, facts in self.files.items()},
             "depends_on": list(self.depends_on),
+            **executables_to_document(self.executables),
         }
+
+
+def executables_from_document(value: JsonObject) -> frozenset[str] | None:
+    """The key ``exec`` of an item, which may be lost; ``None`` where it is not there."""
+    return frozenset(cast("list[str]", value["exec"])) if "exec" in value else None
+
+
+def executables_to_document(executables: frozenset[str] | None) -> JsonObject:
+    return {} if executables is None else {"exec": [*sorted(executables)]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import tree
+from reconciler.fs.probe import keeps_executable_bit
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
@@ -44,7 +45,7 @@ def observe(
         if key in recorded and _disagrees(registry.get(key), recorded[key]):
             manifest = manifest_at(home.item(key), key.kind, key.id)
             found = replace(found, version=manifest.version if manifest else "")
-        items[key] = found
+        items[key] = _with_lost_bits(found, recorded.get(key), home)
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
 
 
@@ -114,9 +115,11 @@ def _look(folder: str, recorded: Mapping[str, RecordedFile], wanted: Collection[
 
 def _look_into(folder: str, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:
     files: dict[str, RecordedFile] = {}
-    folders, links = set(), set()
+    folders, links, executables = set(), set(), set()
     for node in tree.walk(folder):
         if node.kind is tree.NodeKind.FILE:
+            if node.mode & 0o111:
+                executables.add(node.path)
             before = recorded.get(node.path)
             if before is not None and before[1:] == node.stamp:
                 files[node.path] = before
@@ -128,4 +131,19 @@ def _look_into(folder: str, recorded: Mapping[str, RecordedFile], wanted: Collec
             folders.add(node.path)
         else:
             links.add(node.path)
-    return ObservedItem(presence=Presence.FOLDER, files=files, folders=frozenset(folders), links=frozenset(links))
+    return ObservedItem(
+        presence=Presence.FOLDER,
+        files=files,
+        folders=frozenset(folders),
+        links=frozenset(links),
+        executables=frozenset(executables),
+    )
+
+
+def _with_lost_bits(found: ObservedItem, recorded: RecordItem | None, home: Home) -> ObservedItem:
+    """The item as it is where the file system keeps the executable bit; else with those that were written."""
+    if recorded is None or not recorded.executables or recorded.executables <= found.executables:
+        return found
+    if keeps_executable_bit(home.item(recorded.key)):
+        return found
+    return replace(found, executables=found.executables | recorded.executables)

@@ -11,7 +11,8 @@ from typing import Final
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError, RefusedError
 from reconciler.model.digest import CHECKSUMS_FILE
-from reconciler.model.ids import MAX_PATH_BYTES, is_ignored
+from reconciler.model.ids import MAX_PATH_BYTES
+from reconciler.model.ignored import is_ignored
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import Content, read, shown
 

@@ -18,10 +18,10 @@ from reconciler.errors import InputError
 from reconciler.fs.descriptor import READ, READ_FOLDER, READ_FOLDER_THROUGH_LINKS, opened
 from reconciler.fs.tree import stamp_of
 from reconciler.model.desired import Limits
-from reconciler.model.ids import is_ignored, path_problem
+from reconciler.model.ids import path_problem
+from reconciler.model.ignored import is_ignored, notes_on
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, refusal, shown
-from reconciler.packages.names import notes_on
 from reconciler.packages.survey import Survey
 
 _AGAIN: Final = "run the command again"

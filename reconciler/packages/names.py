@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
-
 from reconciler.model.ids import folded, path_problem
 from reconciler.packages.content import refusal, shown
-
-_NOTES: Final[Mapping[str, str]] = {"__MACOSX": "__MACOSX/ is ignored", ".DS_Store": ".DS_Store is ignored"}
 
 
 class Names:
@@ -47,9 +42,3 @@ class Names:
         else:
             rule = f"is the same as {shown(other)} where case or Unicode form do not count"
         raise refusal(self._name, rule, entry=spelled, advice="rename one of the two")
-
-
-def notes_on(ignored: Iterable[str]) -> tuple[str, ...]:
-    """What to say about paths that are left out: one line a kind, and none for what git keeps for itself."""
-    parts = {part for path in ignored for part in path.split("/")}
-    return tuple(note for part, note in _NOTES.items() if part in parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.fs.tree import stamp_of
-from reconciler.model.ids import is_ignored
+from reconciler.model.ignored import is_ignored
 
 _NAME: Final = attrgetter("name")
 

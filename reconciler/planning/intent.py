@@ -39,6 +39,8 @@ class Target:
     files: Mapping[str, str]
     enabled: bool | None = None
     depends_on: tuple[str, ...] = ()
+    executables: frozenset[str] | None = None
+    """Those of its files that may be run; ``None``: as they are."""
     backup: Backup | None = None
     """The backup that replaces the whole folder: nothing of what is there is carried over."""
 

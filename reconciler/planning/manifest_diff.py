@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reconciler.model.config import Json, JsonObject, env_references, has_more_than, same
+from reconciler.model.config import Json, JsonObject, has_more_than, references, same
 
 MASK: Final = "(hidden)"
 LONG: Final = "(too long to compare)"
@@ -57,8 +57,8 @@ def _coarse_diff(before: JsonObject, after: JsonObject) -> JsonObject:
 
 
 def secret_places(config: JsonObject) -> frozenset[tuple[str | int, ...]]:
-    """The places in a manifest whose value comes from the environment."""
-    return frozenset(("config", *place) for place, _ in env_references(config))
+    """The places in a manifest whose value comes from a variable or a file."""
+    return frozenset(("config", *place) for place, _ in references(config))
 
 
 def dotted(place: tuple[str | int, ...]) -> str:

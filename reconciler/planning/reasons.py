@@ -83,13 +83,18 @@ def _content(
         older = is_older(after.version, than=other)
         yield ActionKind.DOWNGRADE if older else ActionKind.UPDATE, f"replaces {other}, which another tool installed"
         return
+    known = recorded.executables
+    bits = frozenset() if known is None else known ^ (after.executables or frozenset())
     if recorded.tree != after.tree:
         yield _update(recorded, after)
+    elif bits:
+        count = "1 file" if len(bits) == 1 else f"{len(bits)} files"
+        yield ActionKind.UPDATE, f"the executable bit of {count} changed, but the version is still {after.version}"
     yield from ((ActionKind.REPAIR, _repair(row)) for row in diff.healed)
     if not same(recorded.config, after.config):
         yield ActionKind.CONFIGURE, "the configuration in the file changed"
-    elif diff.rewrites and not diff.healed and recorded.tree == after.tree:
-        yield ActionKind.CONFIGURE, "a value from the environment changed"
+    elif diff.rewrites and not diff.healed and not bits and recorded.tree == after.tree:
+        yield ActionKind.CONFIGURE, "a value from a variable or a file changed"
 
 
 def _arrival(after: RecordItem, before: ItemBefore, diff: FileDiff) -> tuple[ActionKind, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from reconciler.model.config import same
 from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey
 from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled, version_of_other_tool
@@ -15,6 +16,7 @@ from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
 from reconciler.planning.diff import UNCHANGED, FileDiff, compare, mutable_matcher
 from reconciler.planning.intent import Intent, Target
+from reconciler.planning.modes import with_modes
 from reconciler.planning.reasons import ItemBefore, what_changes
 
 REGISTRY_PATH: Final = "registry/installed.json"
@@ -37,6 +39,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     diff = _diff(target, before, intent)
     enabled = is_enabled(entry, recorded, default=target.manifest.enabled_default)
     after = _record_item(target, before, enabled=enabled if target.enabled is None else target.enabled)
+    after = replace(after, executables=_executables(target, before, diff))
     misregistered = () if before.other_version else registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, before, diff, misregistered, backup=backup)
@@ -106,6 +109,7 @@ def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str)
     if version_of_other_tool(recorded, found, entry):
         return _other_version(recorded.key, rules)
     diff = compare(recorded.key, recorded, files, found, rules, overwrite=False)
+    diff = with_modes(diff, recorded, recorded.executables, found, rules)
     return (*diff.drift, *registry_drift(recorded, entry, home))
 
 
@@ -119,9 +123,9 @@ def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
     taken = before.recorded is None and intent.rules.allowances.takes_over(target.key.id)
     overwrite = intent.rules.allowances.overwrite or taken
     diff = compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
-    if before.other_version is None or diff in (UNCHANGED, FileDiff(brought=diff.brought)):
-        return diff
-    return _over_other_tool(target, before, intent)
+    if before.other_version is not None and diff not in (UNCHANGED, FileDiff(brought=diff.brought)):
+        return _over_other_tool(target, before, intent)
+    return with_modes(diff, before.recorded, target.executables, found, intent.rules.policy)
 
 
 def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
@@ -135,8 +139,8 @@ def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> File
         is_mutable = mutable_matcher(rules.policy.mutable)
         theirs = frozenset(path for path in (*before.found.files, *before.found.links) if not is_mutable(path))
         return FileDiff(rewrites=True, brought=theirs.union(target.files), drift=drift)
-    is_same = recorded is not None and recorded.tree == target.tree
-    return FileDiff(drift=drift, conflicts=() if is_same else (".",))
+    is_asked = recorded is None or recorded.tree != target.tree or not same(recorded.config, target.config)
+    return FileDiff(drift=drift, conflicts=(".",) if is_asked else ())
 
 
 def _other_version(key: ItemKey, rules: Policy) -> tuple[Drift, ...]:
@@ -146,8 +150,8 @@ def _other_version(key: ItemKey, rules: Policy) -> tuple[Drift, ...]:
 
 
 def _refusals(target: Target, before: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
-    same = not diff.rewrites and not diff.conflicts and not diff.drift
-    not_ours = policy.ownership(target, before, intent, same=same)
+    is_same = not diff.rewrites and not diff.conflicts and not diff.drift
+    not_ours = policy.ownership(target, before, intent, same=is_same)
     found = [
         policy.builtin(target, intent),
         policy.not_loadable(target, intent),
@@ -182,6 +186,16 @@ def _record_item(target: Target, before: ItemBefore, *, enabled: bool) -> Record
         files=_stamped(target, before.recorded, before.found),
         depends_on=target.depends_on,
     )
+
+
+def _executables(target: Target, before: ItemBefore, diff: FileDiff) -> frozenset[str] | None:
+    """Which files may be run, once that is known: what is left as it was found may have other bits."""
+    known = before.recorded.executables if before.recorded else None
+    if target.executables is None:
+        return known
+    wanted = target.executables & target.files.keys()
+    is_known = known is not None or diff.rewrites or wanted == before.found.executables & target.files.keys()
+    return wanted if is_known else None
 
 
 def _stamped(target: Target, recorded: RecordItem | None, found: ObservedItem) -> Mapping[str, RecordedFile]:

@@ -8,7 +8,7 @@ from typing import cast
 from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, LlamagateError
-from reconciler.model.config import Json, JsonObject, env_references, is_env_reference
+from reconciler.model.config import Json, JsonObject, reference_of, references, with_references
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -16,7 +16,7 @@ from reconciler.model.ids import did_you_mean
 from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
 from reconciler.packages.content import read
-from reconciler.packages.realise import realise
+from reconciler.packages.realise import realise, with_config
 from reconciler.planning.manifest_diff import MASK
 from reconciler.planning.verdict import drift_of
 from reconciler.resolve.store import PackageStore
@@ -39,18 +39,12 @@ def drift_text(env: Environment, item_id: str) -> str:
 
 
 def _expected(home: Home, recorded: RecordItem) -> dict[str, bytes]:
-    """The files as they were written, values from the environment masked."""
+    """The files as they were written, values from variables and files masked."""
     opened = PackageStore(home=home, limits=Limits()).open_recorded(recorded)
-    realised = realise(opened.package, opened.content, cast(JsonObject, _masked(recorded.config)))
+    realised = realise(
+        opened.package, opened.content, cast(JsonObject, with_references(recorded.config, lambda _: MASK))
+    )
     return {path: realised.written.get(path) or read(opened.content, path) for path in realised.hashes}
-
-
-def _masked(config: Json) -> Json:
-    if is_env_reference(config):
-        return MASK
-    if isinstance(config, dict):
-        return {key: _masked(value) for key, value in config.items()}
-    return [_masked(value) for value in config] if isinstance(config, list) else config
 
 
 def _unified(home: Home, recorded: RecordItem, path: str, expected: bytes | None) -> str:
@@ -65,7 +59,7 @@ def _unified(home: Home, recorded: RecordItem, path: str, expected: bytes | None
     if before is None or after is None:
         return f"{name} differs, and is not text\n"
     text = "".join(difflib.unified_diff(before, after, f"{name} (as installed)", f"{name} (now)"))
-    return text or f"{name} differs in a part that is not shown: a value from the environment, or the text around it\n"
+    return text or f"{name} differs in a part that is not shown: a value of a variable or file, or the text around it\n"
 
 
 def _lines(data: bytes) -> list[str] | None:
@@ -77,25 +71,25 @@ def _lines(data: bytes) -> list[str] | None:
 
 
 def _without_secrets(data: bytes, config: JsonObject) -> bytes:
-    """The installed manifest with the values hidden that came from the environment.
+    """The installed manifest with the values hidden that came from a variable or a file.
 
-    Its block ``config`` is written again, as in what it is compared with: in the text a secret may be quoted and
-    escaped in many ways.
+    The entries are written again, as in what it is compared with: in the text a secret may be quoted and escaped in
+    many ways.
     """
-    if not any(env_references(config)):
+    if not any(references(config)):
         return data
     try:
         value = cast(JsonObject, yaml_text.load(data, name="manifest"))
-        return yaml_text.replace_block(data, "config", cast(JsonObject, _hidden(value["config"], config)))
+        return with_config(data, value["config"], cast(JsonObject, _hidden(value["config"], config)))
     except (LlamagateError, KeyError, TypeError):
         return b"(it cannot be read, and may hold secrets: it is not shown)\n"
 
 
 def _hidden(found: Json, config: Json) -> Json:
-    """``found`` with a mask wherever ``config`` names the environment; masked whole where they differ in shape."""
-    if not any(env_references(config)):
+    """``found`` with a mask where ``config`` refers to a variable or a file; masked whole where the shapes differ."""
+    if not any(references(config)):
         return found
-    if isinstance(found, dict) and isinstance(config, dict) and not is_env_reference(config):
+    if isinstance(found, dict) and isinstance(config, dict) and reference_of(config) is None:
         return {key: _hidden(value, config.get(key)) for key, value in found.items()}
     if isinstance(found, list) and isinstance(config, list) and len(found) == len(config):
         return [_hidden(*pair) for pair in zip(found, config, strict=True)]

@@ -52,8 +52,9 @@ def read_history(env: Environment) -> History:
 
 def _history(home: Home) -> History:
     generations = read_generations(home)
+    before = dict(zip(generations, [None, *generations.values()], strict=False))  # inner ones of a run may be gone
     entries = [
-        HistoryEntry(number=number, generation=one, changes=_changes(generations.get(number - 1), one))
+        HistoryEntry(number=number, generation=one, changes=_changes(before[number], one))
         for number, one in reversed(generations.items())
     ]
     return History(generation=read_record(home)[0].generation, entries=tuple(entries))

@@ -16,7 +16,7 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
 from reconciler.model.source import SourceKind
-from reconciler.model.version import is_older, tagged_versions
+from reconciler.model.version import in_range, is_older, tagged_versions
 from reconciler.resolve.choose import choose, newest_fitting
 from reconciler.resolve.parallel import side_by_side
 from reconciler.resolve.pins import lock_of
@@ -94,14 +94,25 @@ def _compared(item: DesiredItem, remotes: Remotes, lock: Mapping[ItemKey, LockIt
     locked = _locked(item, entry) if entry else None
     is_older_than_latest = locked is not None and latest is not None and is_older(locked.version, latest.version)
     locked_name, wanted_name = _name(locked, like=wanted) if locked else None, _name(wanted, like=wanted)
+    notes = _notes(item, remote, entry)
+    if locked is not None and _goes_down(item, locked, wanted):
+        notes = (*notes, f"what fits there is now {wanted.version}: 'lock --upgrade' needs --allow-downgrade for it")
+        wanted_name = locked_name or wanted_name
     return OutdatedItem(
         item=item,
         locked=locked_name,
         wanted=wanted_name,
         latest=latest.version if latest else None,
         is_outdated=locked_name != wanted_name or is_older_than_latest,
-        notes=_notes(item, remote, entry),
+        notes=notes,
     )
+
+
+def _goes_down(item: DesiredItem, locked: Offer, wanted: Offer) -> bool:
+    """Whether the source has only an older version than the lock, which the file still permits."""
+    if not (wanted.version and locked.version) or not is_older(wanted.version, locked.version):
+        return False
+    return item.version is None or in_range(locked.version, item.version)
 
 
 def _locked(item: DesiredItem, entry: LockItem) -> Offer:

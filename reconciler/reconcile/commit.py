@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from reconciler.apply.stage import NewTree
 from reconciler.apply.transaction import Transaction, transaction
-from reconciler.model.config import env_references
+from reconciler.model.config import references
 from reconciler.model.generation import generation_of
 from reconciler.model.ids import ItemKey
 from reconciler.model.journal import Journal
 from reconciler.model.listener import Progress
 from reconciler.model.note import Note
+from reconciler.model.observed import ObservedItem
 from reconciler.model.plan import Action
-from reconciler.model.record import Record, RecordedFile
+from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, registry_time
 from reconciler.planning.next_state import next_record, registry_edits
 from reconciler.reconcile.inputs import look_again, writing_inputs
@@ -22,6 +24,9 @@ from reconciler.reconcile.proposal import Proposal, needs_package
 from reconciler.reconcile.target import realised
 from reconciler.store.state_files import generation_bytes, record_bytes
 from reconciler.store.write import write_record
+
+_FRESH_NS: Final = 10**7
+"""How coarse the times of a file system may be, in nanoseconds."""
 
 
 def commit(proposal: Proposal, progress: Progress) -> list[Note]:
@@ -46,7 +51,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         for action in proposal.plan.actions:
             if needs_package(action, state.record) and not action.rewrites:
                 change.keep_package(action.key, state.store.open(proposal.parts.resolved[action.key]))
-        before = _with_switches(_with_sources(proposal), proposal.observed.registry)
+        before = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
         record = replace(next_record(before, proposal.plan, proposal.intent, staged), documents=proposal.documents)
         policy = proposal.intent.rules.policy
         return change.commit(proposal.plan.actions, _journal(proposal, record), inputs, policy)
@@ -65,7 +70,8 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
         keep=action.keep | carried.keep if carried else action.keep,
         brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
         carried_from=carried.folder if carried else None,
-        private=any(env_references(target.config)),
+        private=any(references(target.config)),
+        executables=target.executables,
     )
     return change.stage_item(action.key, tree)
 
@@ -97,7 +103,7 @@ def _text(document: bytes) -> str:
 def _note(proposal: Proposal) -> None:
     """Write what the pass has found into the record, where it says something else."""
     state, speaker = proposal.state, proposal.intent.speaker
-    record = _with_switches(_with_sources(proposal), proposal.observed.registry)
+    record = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
     if speaker.speaks_for is not None:
         record = replace(record, owners={**record.owners, speaker.speaks_for: speaker.file})
     if proposal.intent.pause.ends:
@@ -116,9 +122,37 @@ def _with_sources(proposal: Proposal) -> Record:
         for key, target in proposal.intent.targets.items()
         if (recorded := record.items.get(key)) is not None
         and (recorded.owner, recorded.tree) == (proposal.intent.speaker.speaks_for, target.tree)
-        and (recorded.source, recorded.depends_on) != (target.source, target.depends_on)
+        and (recorded.source, recorded.source_stamp, recorded.depends_on)
+        != (target.source, target.source_stamp, target.depends_on)
     }
     return replace(record, items={**record.items, **moved}) if moved else record
+
+
+def _with_stamps(record: Record, proposal: Proposal) -> Record:
+    """The record with the stamps under which files were read and found to be as written.
+
+    A home that was restored or copied has other stamps on every file, and would be read whole by every pass. What was
+    touched in the moment before the pass may still change without another stamp: it is read again.
+    """
+    settled = int(proposal.state.env.now.timestamp() * 10**9) - _FRESH_NS
+    items = {
+        key: replace(recorded, files={**recorded.files, **renewed})
+        for key, recorded in record.items.items()
+        if (renewed := _renewed(recorded, proposal.observed.item(key), settled))
+    }
+    return replace(record, items={**record.items, **items}) if items else record
+
+
+def _renewed(recorded: RecordItem, found: ObservedItem, settled: int) -> dict[str, RecordedFile]:
+    return {
+        path: now
+        for path, before in recorded.files.items()
+        if (now := found.files.get(path)) is not None
+        and now is not before
+        and now != before
+        and now.sha256 == before.sha256
+        and max(now.ctime_ns, now.mtime_ns) < settled
+    }
 
 
 def _with_switches(record: Record, registry: Registry) -> Record:

@@ -18,6 +18,7 @@ from reconciler.model.record import Record
 from reconciler.model.registry import Registry
 from reconciler.observe.home import manifest_at, present_items
 from reconciler.resolve.store import PackageStore
+from reconciler.store.config_values import ConfigValues
 from reconciler.store.desired_file import DesiredFile, is_there, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
@@ -51,6 +52,11 @@ class HomeState:
     def store(self) -> PackageStore:
         """The packages that this pass opens."""
         return PackageStore(home=self.home, limits=self.policy.limits)
+
+    @cached_property
+    def values(self) -> ConfigValues:
+        """What the configurations refer to."""
+        return ConfigValues(self.env.variables)
 
     @property
     def registry(self) -> Registry:

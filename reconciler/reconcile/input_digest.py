@@ -1,4 +1,4 @@
-"""The input of a pass as one digest: the file, its lock and what is at its local sources, by content.
+"""The input of a pass as one digest: file, lock, local sources and the files that a config names, by content.
 
 A hold is set against it, and the watcher makes one attempt on it.
 """
@@ -14,8 +14,9 @@ from types import MappingProxyType
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
 from reconciler.fs.bounded import read_start
+from reconciler.model.config import references
 from reconciler.model.digest import Digest, digest_bytes
-from reconciler.model.ids import is_ignored
+from reconciler.model.ignored import is_ignored
 from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.packages.stamps import archive_stamp, folder_stamp
@@ -41,14 +42,14 @@ class Inputs:
         return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
     def sources(self, file: Path) -> tuple[Path, ...]:
-        """Where the local packages of ``file`` are; nothing while it cannot be read."""
+        """The local packages of ``file`` and the files that a config names; nothing while it cannot be read."""
         file = file.absolute()
         data = _bytes(file)
         if not isinstance(data, bytes):
             return ()
         key = (file, digest_bytes(data))
         if key not in self._sources:
-            self._sources = {key: tuple(_local_sources(data, file))}  # the last one is enough
+            self._sources = {key: tuple(_local_inputs(data, file))}  # the last one is enough
         return self._sources[key]
 
     def _content(self, location: Path) -> str:
@@ -68,7 +69,7 @@ def input_digests(
     return {str(one): inputs.digest(one, writing) for one in sorted(files)}
 
 
-def _local_sources(data: bytes, file: Path) -> Iterator[Path]:
+def _local_inputs(data: bytes, file: Path) -> Iterator[Path]:
     try:
         items = decode_desired(data, file).desired.items
     except LlamagateError:
@@ -76,6 +77,7 @@ def _local_sources(data: bytes, file: Path) -> Iterator[Path]:
     for item in items:
         if item.source.kind in (SourceKind.DIR, SourceKind.ZIP):
             yield file.parent / item.source.location
+        yield from (Path(one.name) for _, one in references(item.config) if one.kind == "file")
 
 
 def _is_folder(path: Path) -> bool:

@@ -12,7 +12,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.planning.intent import Intent, Pause, Rules, Speaker, Target
 from reconciler.reconcile.home_state import HomeState
 from reconciler.reconcile.proposal import Options
-from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.reconcile.target import target_for
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile
 
@@ -47,15 +47,10 @@ def _rules(state: HomeState) -> Rules:
 
 
 def _target(state: HomeState, file: DesiredFile, item: DesiredItem, found: Resolved) -> Target:
-    missing = unset_variables(state, item.config)
+    missing = state.values.missing(item.config)
     if missing:
         place = (*place_of(item.key), "config")
-        faults = [
-            file.fault((*place, *at), f"the environment variable {name} is not set", ErrorCode.NOT_SET)
-            for at, name in missing
-        ]
-        raise InputError(
-            str(faults[0]), faults=faults, advice="set it, or take it out of the config", code=ErrorCode.NOT_SET
-        )
+        faults = [file.fault((*place, *one.place), one.reason, ErrorCode.NOT_SET) for one in missing]
+        raise InputError(str(faults[0]), faults=faults, advice=missing[0].advice, code=ErrorCode.NOT_SET)
     target = target_for(state, found, item.config)
     return replace(target, owner=file.desired.owner, enabled=item.enabled, depends_on=item.depends_on)

@@ -23,8 +23,8 @@ from reconciler.reconcile.intent import intent_of_file
 from reconciler.reconcile.naming import check_listed
 from reconciler.reconcile.proposal import Options, Parts, Proposal, needs_package
 from reconciler.reconcile.target import needs_reading
-from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of
-from reconciler.resolve.resolve import Resolver, context_of
+from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
+from reconciler.resolve.resolve import Resolver, context_of, together
 from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
 
 
@@ -40,7 +40,10 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context_of(env, file, progress))
     parts = partition(file.desired.items, lock_of(file, lock))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
-    pins = pins_of(file, lock, entries_of(file, resolved))
+    entries = entries_of(file, resolved, locked=options.locked)
+    if parts.undecided and (errors := gone_down((item for item, _ in parts.undecided), lock.lock, entries)):
+        raise together(file, errors)
+    pins = pins_of(file, lock, entries)
     if options.locked:
         pins = _unchanged(pins)
     configs = {item.key: item.config for item in file.desired.items}

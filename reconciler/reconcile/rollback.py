@@ -13,6 +13,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem
 from reconciler.model.ids import ItemKey
+from reconciler.model.record import RecordItem
 from reconciler.observe.kept import backups_of
 from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.intent import Pause, Target
@@ -21,7 +22,7 @@ from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Carried, Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
-from reconciler.reconcile.target import target_for, unset_variables
+from reconciler.reconcile.target import check_filled, target_for
 from reconciler.resolve.resolved import Resolved, package_as_resolved, recorded_as_resolved
 from reconciler.store.state_files import read_generation
 
@@ -56,13 +57,10 @@ def propose_generation(state: HomeState, generation: Generation, *, overwrite: b
 
 def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolved, Target]:
     recorded = state.record.items.get(item.key)
-    if recorded and (recorded.tree, recorded.config) == (item.tree, item.config):
+    if recorded and _is_as_recorded(recorded, item):
         found, target = recorded_as_resolved(recorded), as_recorded(recorded)
     else:
-        missing = unset_variables(state, item.config)
-        if missing:
-            message = f"{item.key.id} was configured with the environment variable {missing[0][1]}, which is not set"
-            raise InputError(message, advice="set it and run the command again", code=ErrorCode.NOT_SET)
+        check_filled(state, item.key, item.config)
         kept = kept_package(state, item)
         if kept is None:
             what = f"{item.key.id} {item.version}, whose package in the cache is missing or damaged"
@@ -77,7 +75,13 @@ def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
     opened = state.store.find_kept(item.tree, name=item.key.id)
     if opened is None:
         return None
-    return package_as_resolved(opened.package, item.source, name=item.key.id, key=item.key)
+    found = package_as_resolved(opened.package, item.source, name=item.key.id, key=item.key)
+    return found if item.executables is None else replace(found, executables=item.executables)
+
+
+def _is_as_recorded(recorded: RecordItem, item: GenerationItem) -> bool:
+    same = (recorded.tree, recorded.config) == (item.tree, item.config)
+    return same and item.executables in (None, recorded.executables)
 
 
 def _carried(state: HomeState, target: Target) -> Carried | None:

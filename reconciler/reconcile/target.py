@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
-from reconciler.model.config import JsonObject, env_references, resolved, same
+from reconciler.codes import ErrorCode
+from reconciler.errors import InputError
+from reconciler.model.config import JsonObject, references, same
+from reconciler.model.ids import ItemKey
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.realise import Realised, realise
 from reconciler.planning.intent import Target
+from reconciler.planning.manifest_diff import dotted
 from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.resolved import Resolved
 
@@ -28,6 +31,7 @@ def target_for(state: HomeState, found: Resolved, config: JsonObject) -> Target:
         tree=found.tree,
         config=config,
         files=files,
+        executables=found.executables,
     )
 
 
@@ -36,14 +40,17 @@ def needs_reading(state: HomeState, found: Resolved, config: JsonObject) -> bool
     recorded = state.record.items.get(found.key)
     if recorded is None or recorded.tree != found.tree or state.store.is_open(found):
         return True
-    return not same(recorded.config, config) or any(env_references(config))
+    return not same(recorded.config, config) or any(references(config))
 
 
-def unset_variables(state: HomeState, config: JsonObject) -> list[tuple[tuple[str | int, ...], str]]:
-    """The paths in ``config`` that name an environment variable which is not set, with its name."""
-    return [(path, name) for path, name in env_references(config) if name not in state.env.variables]
+def check_filled(state: HomeState, key: ItemKey, config: JsonObject) -> None:
+    """``InputError`` where ``config``, which no file at hand has, refers to what is not set, not there or empty."""
+    missing = state.values.missing(config)
+    if missing:
+        place = dotted(("config", *missing[0].place))
+        raise InputError(f"{key.id}: {place}: {missing[0].reason}", advice=missing[0].advice, code=ErrorCode.NOT_SET)
 
 
 def realised(state: HomeState, opened: OpenPackage, config: JsonObject) -> Realised:
-    """The package's files for ``config``, its values from the environment filled in."""
-    return realise(opened.package, opened.content, cast(JsonObject, resolved(config, state.env.variables)))
+    """The package's files for ``config``, the values that it refers to filled in."""
+    return realise(opened.package, opened.content, state.values.filled(config))

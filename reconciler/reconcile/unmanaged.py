@@ -44,6 +44,7 @@ def unmanaged_package(
         tree=package.tree,
         config={},
         files=package.hashes,
+        executables=package.executables,
         depends_on=recorded.depends_on if recorded else (),
     )
     return found, target

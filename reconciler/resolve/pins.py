@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from reconciler.codes import ErrorCode
+from reconciler.errors import RefusedError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
-from reconciler.model.version import in_range
+from reconciler.model.version import in_range, is_older
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes
 
@@ -115,15 +117,38 @@ class Pins:
         )
 
 
+def gone_down(
+    items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem]
+) -> dict[ItemKey, RefusedError]:
+    """The pins that would move to an older version, though neither the file's source nor its range asks for that."""
+    before = old.by_key
+    errors: dict[ItemKey, RefusedError] = {}
+    for item in items:
+        entry, now = before.get(item.key), entries.get(item.key)
+        if entry is None or now is None or entry.source != item.source:
+            continue
+        is_asked = item.version is not None and not in_range(entry.version, item.version)
+        if not is_asked and is_older(now.version, entry.version):
+            message = f"{item.source} now has version {now.version} of {item.key.id}, and the lock pins {entry.version}"
+            advice = f"find out why; 'llamagate lock --upgrade --allow-downgrade {item.key.id}' takes it"
+            errors[item.key] = RefusedError(message, advice=advice, code=ErrorCode.OLDER_THAN_PIN)
+    return errors
+
+
 def lock_of(file: DesiredFile, lock: LockFile) -> Mapping[ItemKey, LockItem]:
     """What the lock that goes with ``file`` holds, as far as it decides anything; else it need not be decoded."""
     return lock.lock.by_key if any(item.source.is_pinned for item in file.desired.items) else {}
 
 
-def entries_of(file: DesiredFile, found: Mapping[ItemKey, Resolved]) -> dict[ItemKey, LockItem]:
-    """What the lock says of the items that were resolved."""
+def entries_of(
+    file: DesiredFile, found: Mapping[ItemKey, Resolved], *, locked: bool = False
+) -> dict[ItemKey, LockItem]:
+    """What the lock says of the items that were resolved. ``locked``: what older rules made of them stays."""
     items = [item for item in file.desired.items if item.key in found]
-    return {item.key: found[item.key].locked_as(item.source) for item in items}
+    entries = {item.key: found[item.key].locked_as(item.source) for item in items}
+    if not locked:
+        return entries
+    return {key: replace(entry, tree=found[key].older_tree or entry.tree) for key, entry in entries.items()}
 
 
 def pins_of(file: DesiredFile, old: LockFile, entries: Mapping[ItemKey, LockItem]) -> Pins:

@@ -33,6 +33,9 @@ class Resolved:
     pin: Pin | None = None
     archive: Digest | None = None
     notes: tuple[Note, ...] = ()
+    executables: frozenset[str] | None = None
+    older_tree: Digest | None = None
+    """What the lock says of the same content, where older rules made that."""
 
     def locked_as(self, source: Source) -> LockItem:
         """The lock's entry, with the source as the file writes it."""
@@ -55,6 +58,7 @@ def package_as_resolved(
         tree=package.tree,
         name=name,
         notes=package.warnings,
+        executables=package.executables,
     )
 
 
@@ -67,6 +71,7 @@ def recorded_as_resolved(recorded: RecordItem, *, name: str = "") -> Resolved:
         manifest=recorded.manifest,
         tree=recorded.tree,
         name=name or str(recorded.source),
+        executables=recorded.executables,
     )
 
 

@@ -19,6 +19,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
+from reconciler.model.package import Manifest
 from reconciler.model.record import RecordItem
 from reconciler.model.source import Source
 from reconciler.packages.content import Content, OpenPackage
@@ -95,13 +96,20 @@ class PackageStore:
         name = str(item.source)
         with remote.open(item.source, offer) as delivery:
             opened = _opened(delivery.content, name)
-            _check_is_offered(item, offer, opened.package.tree)
+            is_older = offer.tree == delivery.older_tree != opened.package.tree
+            if not is_older:
+                _check_is_offered(item, offer, opened.package.tree)
             check(item, opened.package.manifest)
+            _check_is_listed(item, offer, opened.package.manifest, delivery.size)
             kept = self._keep(opened, name=name)
         self._open[kept.package.tree] = kept
         found = package_as_resolved(kept.package, item.source, name=name, key=item.key)
         notes = (*found.notes, *_other_version(item, offer, found.manifest.version))
-        return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes)
+        older = offer.tree if is_older and offer.is_locked else None
+        if older:
+            message = f"{item.key.id}: files of editors and systems are no longer content; the lock is renewed"
+            notes = (*notes, Note(WarningCode.PIN_RENEWED, message, item.key))
+        return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
 
     def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
         if opened is not None:
@@ -165,6 +173,18 @@ def _check_is_offered(item: DesiredItem, offer: Offer, tree: Digest) -> None:
         accept = f"find out who changed it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
         publisher = "find out who changed it; its publisher has to fix the catalog"
         raise RefusedError(message, advice=accept if offer.is_locked else publisher, code=ErrorCode.PIN_MISMATCH)
+
+
+def _check_is_listed(item: DesiredItem, offer: Offer, manifest: Manifest, size: int | None) -> None:
+    """``RefusedError`` where an index says something else of a package than the package itself."""
+    if offer.kind is None:
+        return
+    listed = {"kind": offer.kind, "version": offer.version, "size": offer.size}
+    found = {"kind": manifest.kind, "version": manifest.version, "size": size}
+    differ = [f"{what} {listed[what]}, and it has {found[what]}" for what in listed if listed[what] != found[what]]
+    if differ:
+        message = f"{item.source} lists {item.key.id} with the {'; the '.join(differ)}"
+        raise RefusedError(message, advice="its publisher has to build the catalog again", code=ErrorCode.PIN_MISMATCH)
 
 
 def _other_version(item: DesiredItem, offer: Offer, version: str) -> Iterator[Note]:

@@ -8,19 +8,31 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reconciler.model.desired import DesiredItem
-from reconciler.model.digest import Digest
+from reconciler.model.digest import Digest, tree_digest
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
+from reconciler.model.package import FileEntry
 from reconciler.model.source import Source
 from reconciler.packages.content import Content
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A package as it came. ``archive`` is the digest of the file that it came in, if it came in one."""
+    """A package as it came. ``archive`` is the digest of the file that it came in, if it came in one, and ``size`` its
+    length in bytes.
+
+    ``left_out`` is what older rules took for content.
+    """
 
     content: Content
     archive: Digest | None = None
+    size: int | None = None
+    left_out: tuple[FileEntry, ...] = ()
+
+    @property
+    def older_tree(self) -> Digest:
+        """Its tree by the rules of the first versions."""
+        return tree_digest({entry.path: entry.sha256 for entry in (*self.content.files, *self.left_out)})
 
 
 class Remote(Protocol):

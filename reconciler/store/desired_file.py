@@ -114,7 +114,7 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     is_known = document is not None
     if document is None:
         document = _validated_desired(data, path)
-    desired = Desired.from_document(document, file=str(path))
+    desired = Desired.from_document(document, file=str(path.absolute()))
     file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
     if not is_known:
         _check_items(file)

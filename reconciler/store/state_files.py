@@ -33,7 +33,7 @@ def read_record(home: Home) -> tuple[Record, bytes | None]:
     try:
         data = read_start(home.record)
     except FileNotFoundError:
-        return Record(generation=max(_generation_numbers(home), default=0)), None
+        return Record(generation=max(generation_numbers(home), default=0)), None
     except OSError as error:
         raise StorageError(f"{home.record} cannot be read: {error.strerror}") from error
     try:
@@ -59,7 +59,7 @@ def generation_bytes(generation: Generation) -> bytes:
 
 def read_generations(home: Home) -> dict[int, Generation | Unreadable]:
     """Every generation that is kept, oldest first, or why it cannot be read."""
-    return {number: _generation_if_whole(home, number) for number in sorted(_generation_numbers(home))}
+    return {number: _generation_if_whole(home, number) for number in generation_numbers(home)}
 
 
 def _generation_if_whole(home: Home, number: int) -> Generation | Unreadable:
@@ -77,7 +77,7 @@ def read_generation(home: Home, number: int) -> Generation:
     try:
         return Generation.from_document(unseal(read_start(path), name=str(path), schema=GENERATION_SCHEMA))
     except FileNotFoundError as error:
-        kept = sorted(_generation_numbers(home))
+        kept = generation_numbers(home)
         there = f"there are {kept[0]} to {kept[-1]}" if kept else "there are none yet"
         raise InputError(
             f"generation {number} does not exist; {there}",
@@ -91,8 +91,9 @@ def read_generation(home: Home, number: int) -> Generation:
         raise InputError.at(message, file=path) from error
 
 
-def _generation_numbers(home: Home) -> list[int]:
-    return [int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdecimal()]
+def generation_numbers(home: Home) -> list[int]:
+    """Those that are kept, the oldest first."""
+    return sorted(int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdecimal())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

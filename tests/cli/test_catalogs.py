@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,59 @@ def test_the_newest_that_fits_is_chosen(session: Session, shop: Path, server: Ht
     name = "foo-1.2.0.zip"
     assert entry["pin"] == {"url": server.url(f"/{name}") if place.startswith("url") else name}
     assert entry["archive"] == f"sha256:{sha256(shop / name)}"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda foo: foo["versions"].update({"1.10.0": foo["versions"].pop("1.2.0")}),
+            "version 1.10.0, and it has 1.2.0",
+        ),
+        (lambda foo: foo.update(kind="agentic-module"), "kind agentic-module, and it has extension"),
+        (lambda foo: foo["versions"]["1.2.0"].update(size=10**9), "size 1000000000, and it has"),
+    ],
+    ids=["version", "kind", "size"],
+)
+def test_row_139_an_index_that_says_something_else_than_the_archive(
+    session: Session, shop: Path, change: Callable[[Any], object], said: str
+) -> None:
+    session.llamagate("catalog", "build", shop)
+    document = index(shop)
+    change(document["items"]["foo"])
+    (shop / "index.json").write_text(json.dumps(document))
+    desire(session, shop, version="^1")
+    assert said in session.llamagate("apply", exits=5).err
+    assert not session.installed("foo").exists()
+
+
+def test_an_index_with_one_id_in_two_spellings(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    document = index(shop)
+    document["items"]["FOO"] = document["items"]["foo"]
+    (shop / "index.json").write_text(json.dumps(document))
+    desire(session, shop)
+    assert "items.FOO" in session.llamagate("apply", exits=1).err
+
+
+def test_a_catalog_of_older_rules_of_content_is_renewed(session: Session, shop: Path) -> None:
+    session.package("foo", version="1.2.0", files={"a.md~": "old"})
+    zipped(session, "foo", str(shop / "foo-1.2.0.zip"))
+    session.llamagate("catalog", "build", shop)
+    renewed = (shop / "index.json").read_bytes()
+    document = index(shop)
+    document["items"]["foo"]["versions"]["1.2.0"]["tree"] = f"sha256:{'0' * 64}"
+    (shop / "index.json").write_text(json.dumps(document))
+    session.llamagate("catalog", "build", shop)
+    assert (shop / "index.json").read_bytes() == renewed
+
+
+def test_a_link_out_of_the_catalog(session: Session, shop: Path) -> None:
+    session.llamagate("catalog", "build", shop)
+    (shop / "foo-1.2.0.zip").rename(session.base / "elsewhere.zip")
+    (shop / "foo-1.2.0.zip").symlink_to(session.base / "elsewhere.zip")
+    desire(session, shop)
+    assert "a link leads out" in session.llamagate("apply", exits=5).err
 
 
 def test_a_yanked_version_is_not_chosen(session: Session, shop: Path) -> None:

@@ -47,6 +47,36 @@ def test_a_range_chooses_the_newest_tag_that_fits(session: Session, origin: Orig
     assert pinned(session) == {"commit": commits["1.10.0"], "tag": "v1.10.0"}
 
 
+def test_row_137_a_tag_and_a_branch_of_one_name_are_refused(
+    session: Session, origin: Origin, served: GitOverHttp
+) -> None:
+    first = origin.package("foo", version="1.0.0")
+    desire(session, served, "path: foo, ref: main")
+    session.llamagate("lock")
+    second = origin.package("foo", version="1.1.0")
+    origin.tag("main", first)
+    session.llamagate("apply")  # the pin decides
+    refused = session.llamagate("lock", "--upgrade", exits=5)
+    assert "refs/heads/main" in refused.err
+    assert "refs/tags/main" in refused.err
+    desire(session, served, "path: foo, ref: refs/heads/main")
+    session.llamagate("lock")
+    assert pinned(session)["commit"] == second
+
+
+def test_a_tag_that_was_moved_is_noticed_by_its_full_name(
+    session: Session, origin: Origin, served: GitOverHttp
+) -> None:
+    origin.package("foo", version="1.0.0")
+    origin.tag("v1")
+    desire(session, served, "path: foo, ref: refs/tags/v1")
+    session.llamagate("lock")
+    shutil.rmtree(session.home)
+    origin.package("foo", version="1.1.0")
+    origin.git("tag", "--force", "v1")
+    assert "was moved" in session.llamagate("apply", exits=5).err
+
+
 def test_tags_of_an_item_go_before_those_of_all(session: Session, origin: Origin, served: GitOverHttp) -> None:
     origin.package("foo", version="1.0.0")
     origin.tag("foo/v1.0.0")

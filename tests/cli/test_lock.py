@@ -99,6 +99,42 @@ def test_a_narrowed_range_moves_the_pin(session: Session, shop: Path) -> None:
     assert locked(session) == {"foo": "1.1.0"}
 
 
+def _without(shop: Path, item: str, version: str) -> None:
+    document = json.loads((shop / "index.json").read_bytes())
+    del document["items"][item]["versions"][version]
+    (shop / "index.json").write_text(json.dumps(document))
+
+
+def test_row_139_an_index_that_lost_a_version_moves_no_pin_down(session: Session, shop: Path) -> None:
+    publish(session, shop, "foo", "1.1.0")
+    desire(session, shop, foo="^1", bar="^1")
+    session.llamagate("lock")
+    _without(shop, "foo", "1.1.0")
+    before = (session.project / "llamagate.lock.yaml").read_bytes()
+    failed = failure(session, "lock", "--upgrade", exits=5)
+    assert failed.places == ["llamagate.yaml:3:3 extensions.foo"]
+    assert "1.1.0" in failed.message
+    assert "1.0.0" in failed.message
+    assert (session.project / "llamagate.lock.yaml").read_bytes() == before
+    [_, foo] = session.llamagate("outdated", "--json").json["items"]
+    assert (foo["locked"], foo["wanted"], foo["outdated"]) == ("1.1.0", "1.1.0", False)
+    assert "--allow-downgrade" in "".join(foo["notes"])
+    session.llamagate("apply")
+    assert session.registered()["foo"]["version"] == "1.1.0"
+    session.llamagate("lock", "--upgrade", "bar")
+    session.llamagate("lock", "--upgrade", "--allow-downgrade")
+    assert locked(session)["foo"] == "1.0.0"
+
+
+def test_a_pin_goes_down_where_the_range_asks_for_it(session: Session, shop: Path) -> None:
+    publish(session, shop, "foo", "1.1.0")
+    desire(session, shop, foo="^1")
+    session.llamagate("lock")
+    desire(session, shop, foo="1.0.0")
+    session.llamagate("lock", "--upgrade")
+    assert locked(session) == {"foo": "1.0.0"}
+
+
 def test_check_writes_nothing(session: Session, shop: Path) -> None:
     desire(session, shop, foo="^1")
     session.llamagate("lock", "--check", exits=4)

@@ -102,6 +102,12 @@ def test_an_update_over_it_is_a_conflict(foo: Session) -> None:
     assert foo.registered()["foo"]["version"] == "3.0.0"
 
 
+def test_a_new_configuration_is_not_written_into_it(foo: Session) -> None:
+    updated(foo)
+    foo.desired("extensions:\n  foo: {source: ./packages/foo, config: {interval: 9}}\n")
+    assert refused(foo, "apply") == ["foo conflict"]
+
+
 def test_a_file_that_asks_for_the_same_package_takes_it_as_it_is(foo: Session) -> None:
     updated(foo)
     foo.package("foo", version="2.0.0", files={"templates/a.txt": "one\n", "theirs.txt": "theirs\n"})

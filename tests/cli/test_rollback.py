@@ -308,6 +308,26 @@ def test_a_value_from_the_environment_that_is_not_set(session: Session) -> None:
     assert "token: other\n" in session.installed("foo", "manifest.yaml").read_text()
 
 
+def test_a_secret_of_a_file_is_found_from_any_folder(session: Session, tmp_path: Path) -> None:
+    secret = session.project / "run" / "token"
+    secret.parent.mkdir()
+    secret.write_text("s3cret\n")
+    session.package("foo")
+    session.desired("extensions: {foo: {source: ./packages/foo, config: {token: {file: run/token}}}}\n")
+    session.llamagate("apply")
+    session.package("foo", version="2.0.0")
+    session.llamagate("apply")
+    secret.write_text("other\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    start = "import os, sys; os.chdir(sys.argv.pop(1)); from reconciler.cli.app import main; main()"
+    with session.python(start, elsewhere, "rollback") as running:
+        assert running.wait() == 0
+    assert "token: other\n" in session.installed("foo", "manifest.yaml").read_text()
+    secret.unlink()
+    assert str(secret) in failure(session, "rollback", "--to", "2").message
+
+
 def _cached(session: Session, generation: int) -> Path:
     body = json.loads((session.ours / "generations" / f"{generation}.json").read_bytes())["body"]
     return session.ours / "cache" / f"{body['items'][0]['tree'].removeprefix('sha256:')}.zip"

@@ -72,7 +72,7 @@ def test_what_desktops_and_git_leave_behind_is_ignored(package: Path) -> None:
         (package / name).write_bytes(b"?")
     content = opened(package)
     assert [entry.path for entry in content.files] == ["manifest.yaml", "sub/run"]
-    assert content.notes == ("__MACOSX/ is ignored", ".DS_Store is ignored")
+    assert content.notes == ("left out 2 names of editors and systems: '__MACOSX', 'sub/.DS_Store'",)
 
 
 def test_row_55_a_link_out_of_the_package(package: Path) -> None:

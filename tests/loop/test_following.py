@@ -169,7 +169,7 @@ def test_another_repository_begins_anew(session: Session, origin: Origin, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--ref", "nowhere"], 1, "has no branch, tag or commit 'nowhere'"),
+        (["--ref", "nowhere"], 1, "has no branch or commit 'nowhere'"),
         (["--ref", "-x"], 1, "--ref '-x': this is no git ref: '-' cannot stand there"),
         (["--path", "nowhere"], 1, "there is no such folder"),
         (["--allowed-signers", "none"], 1, "no such file of allowed signers"),
@@ -264,4 +264,46 @@ def test_any_other_commit_is_refused(session: Session, origin: Origin, keys: Pat
         f"llamagate: {origin.path}: the commit {commit} is not signed by a key of {keys / 'signers'}; sign it, or add "
         "its signer's key to that file\n"
     )
+    assert version(session) == "1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("dates", "exits"),
+    [
+        ('valid-before="20240101"', 5),  # retired since: the commit's own date is before that
+        ('valid-after="20990101"', 5),
+        ('valid-before="20990101"', 0),
+    ],
+    ids=["retired", "not yet", "valid"],
+)
+def test_row_138_a_key_must_be_valid_now_too(
+    session: Session, origin: Origin, keys: Path, dates: str, exits: int
+) -> None:
+    sign(origin, keys / "known")
+    public = (keys / "known.pub").read_text()
+    (keys / "signers").write_text(f"author {dates} {public}")
+    said = follow(session, origin, "--allowed-signers", keys / "signers", exits=exits)
+    assert ("signed by a key of" in said.err) == (exits == 5)
+
+
+# Names
+
+
+def test_row_137_a_tag_does_not_take_over_the_followed_branch(session: Session, origin: Origin) -> None:
+    follow(session, origin)
+    origin.git("checkout", "--quiet", "-b", "side")
+    publish(origin, foo="6.6.6")
+    origin.git("tag", "main")
+    origin.git("checkout", "--quiet", "main")
+    follow(session, origin)
+    assert version(session) == "1.0.0"
+    publish(origin, foo="2.0.0")
+    follow(session, origin)
+    assert version(session) == "2.0.0"
+
+
+def test_a_tag_is_followed_by_its_full_name_alone(session: Session, origin: Origin) -> None:
+    origin.git("tag", "v1")
+    assert "refs/tags/v1" in follow(session, origin, "--ref", "v1", exits=1).err
+    follow(session, origin, "--ref", "refs/tags/v1")
     assert version(session) == "1.0.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import cast
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.model.config import Json, JsonObject, env_references, resolved
+from reconciler.model.config import Json, JsonObject, Reference, reference_of, references, same, with_references
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import Realised, configured, realise
 from tests.support.laws import examples
@@ -82,6 +83,15 @@ def test_merging(config: JsonObject, expected: JsonObject) -> None:
     assert config_of(configured_text(config)) == expected
 
 
+@pytest.mark.parametrize(("one", "other"), [(0, False), (0, 0.0), (0.0, False), (1, True)], ids=repr)
+def test_same_tells_kinds_of_numbers_apart(one: Json, other: Json) -> None:
+    assert not same(one, other)
+    assert not same([one], [other])
+    found = config_of(configured_text({"level": other}, MANIFEST.replace("level: 1", f"level: {json.dumps(one)}")))
+    assert isinstance(found, dict)
+    assert repr(found["level"]) == repr(other)
+
+
 @pytest.mark.parametrize("value", [True, 1.0, "1"], ids=repr)
 def test_values_that_python_takes_for_equal_are_not(value: bool | float | str) -> None:
     found = config_of(configured_text({"level": value}))
@@ -93,9 +103,18 @@ def test_only_the_bytes_of_the_block_change() -> None:
     assert text.startswith(HEAD)
     assert text.endswith(TAIL)
     block = text.removeprefix(HEAD).removesuffix(TAIL)
-    assert block == (
-        "config:\n  level: 2\n  flags:\n    a: true\n    b: false\n  list:\n  - 1\n  - 2\n  url: http://x\n"
-    )
+    assert block == CONFIG.replace("level: 1", "level: 2")
+
+
+def test_comments_and_spelling_of_other_keys_stay() -> None:
+    text = configured_text({"flags": {"b": True, "c": 3}, "new": "x"})
+    block = text.removeprefix(HEAD).removesuffix(TAIL)
+    assert block == CONFIG.replace("b: false}", "b: true, c: 3}") + "  new: x\n"
+
+
+def test_many_values_are_written_at_once() -> None:
+    many: JsonObject = {f"k{number}": number for number in range(1000)}
+    assert config_of(configured_text(many)) == PACKAGE | many
 
 
 def test_a_block_is_added_where_the_package_has_none() -> None:
@@ -208,7 +227,7 @@ VARIABLES = {"URL": "http://y: #z", "TOKEN": "s3cret\n"}
 
 
 def test_values_of_the_environment_are_resolved() -> None:
-    config = cast(JsonObject, resolved(WISH, VARIABLES))
+    config = cast(JsonObject, with_references(WISH, lambda one: VARIABLES[one.name]))
     expected = PACKAGE | {
         "url": "http://y: #z",
         "flags": {"a": True, "b": False, "token": "s3cret\n", "list": ["http://y: #z", {"env": 1}]},
@@ -222,22 +241,27 @@ def test_a_value_of_the_environment_replaces_a_mapping() -> None:
 
 
 def test_references_are_found_where_they_stand() -> None:
-    assert list(env_references(WISH)) == [
-        (("url",), "URL"),
-        (("flags", "token"), "TOKEN"),
-        (("flags", "list", 0), "URL"),
+    assert list(references(WISH)) == [
+        (("url",), Reference("env", "URL")),
+        (("flags", "token"), Reference("env", "TOKEN")),
+        (("flags", "list", 0), Reference("env", "URL")),
     ]
-
-
-def test_a_variable_that_is_not_set() -> None:
-    with pytest.raises(KeyError, match="URL"):
-        resolved(WISH, {"TOKEN": "x"})
 
 
 @pytest.mark.parametrize(
     "value",
-    [{"env": 1}, {"env": "X", "more": 1}, {"environment": "X"}, "env", ["env"], {}],
+    [
+        {"env": 1},
+        {"env": "X", "more": 1},
+        {"environment": "X"},
+        {"env": "X", "file": "Y"},
+        {"file": "X", "empty": "yes"},
+        "env",
+        ["env"],
+        {},
+    ],
     ids=repr,
 )
 def test_what_is_no_reference(value: JsonObject) -> None:
-    assert resolved({"k": value}, {}) == {"k": value}
+    assert reference_of(value) is None
+    assert list(references({"k": value})) == []

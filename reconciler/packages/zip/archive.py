@@ -15,10 +15,11 @@ from typing import Final
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.model.ids import is_ignored, path_problem
+from reconciler.model.ids import path_problem
+from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
-from reconciler.packages.names import Names, notes_on
+from reconciler.packages.names import Names
 from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
 from reconciler.packages.zip.layout import ROOT, Header, Member, read_layout
 from reconciler.packages.zip.records import DEFLATED
@@ -37,6 +38,8 @@ class ArchiveContent:
     name: str
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...]
+    left_out: tuple[FileEntry, ...]
+    """What older rules took for content."""
     _members: Mapping[str, tuple[Member, str]]
     """Path → where its data lies, and its sha256."""
     _identity: tuple[int, ...]
@@ -67,17 +70,18 @@ class ArchiveContent:
         return refusal(self.name, "changed since it was checked", advice="run the command again")
 
 
-def open_archive(place: Path | int, *, limits: Limits, name: str) -> ArchiveContent:
+def open_archive(place: Path | int, *, limits: Limits, name: str, packed_by_us: bool = False) -> ArchiveContent:
     """Check the whole archive, its data too, and hash its files. ``name`` is how messages call it.
 
-    One folder around everything is looked through where no manifest stands beside it. Raises ``InputError`` for the
+    One folder around everything is looked through where no manifest stands beside it. Where it was ``packed_by_us``,
+    everything in it is content, by whichever rules it was chosen. Raises ``InputError`` for the
     first thing that is wrong.
     """
     with opened_archive(place, name) as archive:
         _check_size(archive, limits)
         members = read_layout(archive, limits)
         _check_sizes(archive, [member.header for member in members], limits)
-        kept, notes = _chosen(archive, members)
+        kept, left_out = _chosen(archive, members, everything=packed_by_us)
         prefix = _common_folder(kept)
         found: dict[str, tuple[Member, str]] = {}
         small: dict[str, bytes] | None = {} if sum(member.header.size for member in kept) <= SMALL_BYTES else None
@@ -86,7 +90,10 @@ def open_archive(place: Path | int, *, limits: Limits, name: str) -> ArchiveCont
             found[inner] = (member, _hash(archive, member, small, inner))
         identity = _identity(archive)
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
-    return ArchiveContent(place, name, files, notes, found, identity, small or {})
+    names = [member.header.name for member, _ in left_out]
+    older = tuple(_entry(member.header.name.removeprefix(prefix), member, sha256) for member, sha256 in left_out)
+    older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/")))
+    return ArchiveContent(place, name, files, notes_on(names), older, found, identity, small or {})
 
 
 def _check_size(archive: ArchiveFile, limits: Limits) -> None:
@@ -113,9 +120,11 @@ def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits
         raise archive.refuse(rule, advice=f"{SMALLER}, or raise policy.limits.unpacked")
 
 
-def _chosen(archive: ArchiveFile, members: Iterable[Member]) -> tuple[list[Member], tuple[str, ...]]:
-    """The files that belong to the package, and notes on what does not. All names are checked, also those left out."""
-    names, chosen, ignored, roots = Names(archive.name), [], [], 0
+def _chosen(
+    archive: ArchiveFile, members: Iterable[Member], *, everything: bool
+) -> tuple[list[Member], list[tuple[Member, str]]]:
+    """The files that belong to the package, and what does not. All names are checked, also those left out."""
+    names, chosen, left_out, roots = Names(archive.name), [], [], 0
     for member in members:
         name = member.header.name
         is_folder = name.endswith("/")
@@ -125,13 +134,13 @@ def _chosen(archive: ArchiveFile, members: Iterable[Member]) -> tuple[list[Membe
                 raise archive.refuse("is there twice", entry=name, advice="keep one of the two")
         elif not _is_git_file(archive, name):
             names.add(name[:-1] if is_folder else name, folder=is_folder)
-        if is_folder or is_ignored(name):
-            _hash(archive, member)  # what is not taken is not damaged either
-        if is_ignored(name):
-            ignored.append(name)
-        elif not is_folder:
+        if is_ignored(name) and not everything:
+            left_out.append((member, _hash(archive, member)))  # what is not taken is not damaged either
+        elif is_folder:
+            _hash(archive, member)
+        else:
             chosen.append(member)
-    return chosen, notes_on(ignored)
+    return chosen, left_out
 
 
 def _is_git_file(archive: ArchiveFile, name: str) -> bool:

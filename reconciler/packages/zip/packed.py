@@ -25,7 +25,7 @@ def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> Archi
         return None
     room = replace(limits, archive=limits.unpacked + limits.entries * _HEADER_BYTES)
     try:
-        content = open_archive(path, limits=room, name=name)
+        content = open_archive(path, limits=room, name=name, packed_by_us=True)
     except InputError as error:
         if isinstance(error.__cause__, OSError):
             raise StorageError.of(error.__cause__, "the package was not read") from error

@@ -59,6 +59,12 @@ def path_of(url: str) -> str:
 def _problems(document: JsonObject) -> list[tuple[str, str]]:
     """What a schema cannot say: where each fault stands, and what it is."""
     found = []
+    spelled: dict[str, str] = {}
+    for item_id in cast("dict[str, JsonObject]", document["items"]):
+        if (other := spelled.setdefault(item_id.casefold(), item_id)) != item_id:
+            found.append(
+                (f"items.{item_id}", f"the id is taken by '{other}': ids are unique, also when case is ignored")
+            )
     for item_id, item in cast("dict[str, JsonObject]", document["items"]).items():
         if problem := id_problem(item_id):
             found.append((f"items.{item_id}", problem))

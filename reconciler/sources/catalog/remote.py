@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -41,6 +42,8 @@ class CatalogFolder:
                 version=version,
                 archive=release.archive,
                 tree=release.tree,
+                kind=self._index().kind(item.key.id),
+                size=release.size,
                 yanked=release.yanked,
             )
             for version, release in self._index().releases(item.key.id).items()
@@ -79,7 +82,18 @@ class CatalogFolder:
         path = path_of(self._relative(source, offer.pin.url))
         if self._is_remote:
             return downloaded(wanted, self.context)
-        return copied(Path(self._folder, path), wanted, self.context)
+        return copied(self._below(path, wanted.name), wanted, self.context)
+
+    def _below(self, path: str, name: str) -> Path:
+        """The file at ``path``. ``RefusedError`` where a link leads it out of the catalog's folder."""
+        place = Path(self._folder, path)
+        if not Path(os.path.realpath(place)).is_relative_to(os.path.realpath(self._folder)):
+            raise RefusedError(
+                f"{name}: a link leads out of the catalog's folder",
+                advice="copy the archive there",
+                code=ErrorCode.INSECURE,
+            )
+        return place
 
     def _relative(self, source: Source, url: str) -> str:
         if not self._is_remote:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +94,22 @@ class Git:
         """Run a git command that looks into ``repository``, or changes it, and can talk to nobody."""
         command = self._command(arguments, repository, self._environment(talks=False))
         return self._run(command, seconds=_LOCAL_SECONDS)
+
+    def is_valid_now(self, signature: bytes, signers: Path) -> bool:
+        """Whether the file ``signers`` has the key of an ssh ``signature``, and its dates permit it now."""
+        environment = self._environment(talks=False)
+        program = shutil.which("ssh-keygen", path=environment["PATH"])
+        if program is None:
+            raise InputError(
+                "signatures need the program ssh-keygen, which is not installed; install OpenSSH",
+                code=ErrorCode.MISSING_PROGRAM,
+            )
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(signature)
+            file.flush()
+            arguments = (program, "-Y", "find-principals", "-f", os.fspath(signers.absolute()), "-s", file.name)
+            command = GitCommand(arguments=arguments, environment=environment, folder=self._home)
+            return self._run(command, seconds=_LOCAL_SECONDS).code == 0
 
     def converse(self, *arguments: str, repository: Path) -> subprocess.Popen[bytes]:
         """Start a git command like ``ask`` that answers on its output what it is asked on its input.

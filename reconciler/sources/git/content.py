@@ -15,10 +15,10 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from reconciler.model.desired import Limits
-from reconciler.model.ids import is_ignored, path_problem
+from reconciler.model.ids import path_problem
+from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import SMALLER, refusal, shown
-from reconciler.packages.names import notes_on
 from reconciler.packages.survey import Survey
 from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
 
@@ -63,6 +63,8 @@ class GitContent:
     name: str
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...]
+    left_out: tuple[FileEntry, ...]
+    """What older rules took for content."""
     _objects: Objects
     _ids: Mapping[str, str]
     """Path → id of its blob."""
@@ -86,7 +88,7 @@ def open_commit(objects: Objects, commit: str, path: str, *, limits: Limits, nam
     survey = _TreeWalk(name, limits, objects=objects)
     survey.folder(tree, "")
     files = tuple(sorted(survey.files, key=attrgetter("path")))
-    return GitContent(name, files, notes_on(survey.ignored), objects, survey.ids)
+    return GitContent(name, files, notes_on(survey.ignored), tuple(survey.left_out), objects, survey.ids)
 
 
 def _root(objects: Objects, commit: str, name: str) -> str:
@@ -127,10 +129,11 @@ def _described(mode: str) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class _TreeWalk(Survey):
-    """One walk through a tree, and the ids of the files that were found."""
+    """One walk through a tree, the ids of the files that were found, and what older rules took besides."""
 
     objects: Objects
     ids: dict[str, str] = field(default_factory=dict)
+    left_out: list[FileEntry] = field(default_factory=list)
 
     def folder(self, tree: str, prefix: str) -> None:
         """Take everything in ``tree``, which is the folder whose path, with ``/``, is ``prefix``."""
@@ -139,13 +142,26 @@ class _TreeWalk(Survey):
             is_folder = entry.mode == _Mode.FOLDER
             if "/" in entry.name:
                 raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_REPAIR)
-            self.enter(path, folder=is_folder)
             if is_ignored(f"{path}/" if is_folder else path):
                 self.ignored.append(path)
-            elif is_folder:
+                self._leave_out(path, entry)
+                continue
+            self.enter(path, folder=is_folder)
+            if is_folder:
                 self.folder(entry.oid, f"{path}/")
             else:
                 self._file(path, entry)
+
+    def _leave_out(self, path: str, entry: _TreeEntry) -> None:
+        """Hash what older rules took, as far as they would have taken it: a pin may stand on it."""
+        if was_ignored(path) or path_problem(path) or len(self.left_out) >= self.limits.entries:
+            return
+        if entry.mode == _Mode.FOLDER:
+            for below in _entries(self.objects, entry.oid, self.limits.entries * _ENTRY_BYTES, self.name):
+                self._leave_out(f"{path}/{below.name}", below)
+        elif entry.mode in _FILES and (blob := self.objects.blob(entry.oid)).size <= self.limits.file:
+            digest = hashlib.sha256(b"".join(blob.chunks)).hexdigest()
+            self.left_out.append(FileEntry(path=path, sha256=digest, size=blob.size))
 
     def _file(self, path: str, entry: _TreeEntry) -> None:
         if entry.mode == _Mode.LINK:

@@ -15,8 +15,9 @@ _SHORT: Final = re.compile(r"[0-9a-f]{7,63}")
 _LINE: Final = re.compile(rf"({COMMIT.pattern})\t(\S+)")
 _PEELED: Final = "^{}"
 _TAGS: Final = "refs/tags/"
+_HEADS: Final = "refs/heads/"
 _RULES: Final = ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}")
-"""Where git itself looks for a name, in its order: of a tag and a branch that share one, the tag is meant."""
+"""Where git itself looks for a name, in its order. A tag and a branch that share one are told apart before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,20 @@ class Refs:
         """Short names of the tags → commit."""
         found = {name.removeprefix(_TAGS): oid for name, oid in self.commits.items() if name.startswith(_TAGS)}
         return MappingProxyType(found)
+
+    def branch(self, ref: str) -> str | None:
+        """The commit of the branch ``ref``, and never of a tag of that name; a full name or a commit id as it is."""
+        if COMMIT.fullmatch(ref):
+            return ref
+        return self.commits.get(ref if ref.startswith("refs/") else f"{_HEADS}{ref}")
+
+    def has_branch(self, name: str) -> bool:
+        """Whether there is a branch of this short name."""
+        return f"{_HEADS}{name}" in self.commits
+
+    def is_ambiguous(self, ref: str) -> bool:
+        """Whether a tag and a branch share the name ``ref``, and lead to different commits."""
+        return len({self.commits.get(f"{folder}{ref}") for folder in (_TAGS, _HEADS)} - {None}) > 1
 
     def resolve(self, ref: str) -> str | None:
         """The commit that ``ref`` names: a whole commit id, a tag, a branch, a full name, or the start of a commit id.

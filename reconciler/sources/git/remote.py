@@ -43,6 +43,10 @@ class GitRepository:
             return tuple(
                 Offer(pin=Pin(commit=refs.tags[tag], tag=tag), version=version) for version, tag in versions.items()
             )
+        if refs.is_ambiguous(item.source.ref):
+            message = f"{self._url} has a branch and a tag '{item.source.ref}', which lead to different commits"
+            advice = f"write refs/heads/{item.source.ref} or refs/tags/{item.source.ref} as ref"
+            raise RefusedError(message, advice=advice, code=ErrorCode.AMBIGUOUS)
         commit = refs.resolve(item.source.ref) if item.source.ref else refs.head
         if commit is None:
             raise InputError(self._no_such_ref(item.source.ref, refs), code=ErrorCode.NOT_FOUND)
@@ -59,8 +63,8 @@ class GitRepository:
     def confirm(self, item: DesiredItem, offer: Offer) -> tuple[Note, ...]:
         """A branch moves on; a tag stays where it is, or someone has replaced what was published."""
         refs = self._offered()
-        tag = offer.pin.tag or item.source.ref
-        now = refs.tags.get(tag)
+        tag = offer.pin.tag or item.source.ref.removeprefix("refs/tags/")
+        now = None if not offer.pin.tag and refs.has_branch(tag) else refs.tags.get(tag)
         if now not in (None, offer.pin.commit):
             message = f"{self._url}: the tag {tag} was moved from {offer.pin.commit}, which the lock pins, to {now}"
             advice = f"find out who moved it; 'llamagate lock --upgrade {item.key.id}' accepts it as it is"
@@ -78,7 +82,8 @@ class GitRepository:
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:
         limits = self._context.limits
-        yield Delivery(self._repository.open(offer.pin.commit, source.path, limits=limits, name=str(source)))
+        content = self._repository.open(offer.pin.commit, source.path, limits=limits, name=str(source))
+        yield Delivery(content, left_out=content.left_out)
 
     def _offered(self) -> Refs:
         with self._one_at_a_time:

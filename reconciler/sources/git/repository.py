@@ -112,7 +112,8 @@ class Repository:
     def check_signed(self, commit: str, signers: Path) -> None:
         """``RefusedError`` unless a key of the file ``signers`` signed ``commit``, which is in the copy.
 
-        The file is as ``ssh-keygen`` reads it: a line for each signer, with names and a public key.
+        The key must be valid at the commit's own date, which its author chose, and now. The file is as ``ssh-keygen``
+        reads it: a line for each signer, with names and a public key.
         """
         _check(commit)
         settings = (f"gpg.ssh.allowedSignersFile={signers}", *_SSH_SIGNATURES_ONLY)
@@ -121,6 +122,11 @@ class Repository:
         if told.code:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
             raise RefusedError(message, advice="sign it, or add its signer's key to that file", code=ErrorCode.UNSIGNED)
+        data = self._git.ask("cat-file", "commit", commit, repository=self._copy.path).out
+        if not self._git.is_valid_now(signature_of(data), signers):
+            message = f"{self._url}: the commit {commit} is signed by a key of {signers} that is not valid now"
+            advice = "sign it with a key that is, or correct the key's dates in that file"
+            raise RefusedError(message, advice=advice, code=ErrorCode.UNSIGNED)
 
     def _repaired(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
         """``attempt`` again, once ``commit`` is there; if need be in a new copy."""
@@ -168,6 +174,19 @@ class Repository:
     def _is_readable(self, commit: str) -> bool:
         """Whether the whole history of ``commit`` can be read."""
         return not self._git.ask("rev-list", "--count", commit, repository=self._history.path).code
+
+
+def signature_of(commit: bytes) -> bytes:
+    """The signature in the header of a commit; empty where there is none."""
+    found: list[bytes] = []
+    for line in commit.partition(b"\n\n")[0].split(b"\n"):
+        if line.startswith((b"gpgsig ", b"gpgsig-sha256 ")):
+            found = [line.partition(b" ")[2]]
+        elif found and line.startswith(b" "):
+            found.append(line[1:])
+        elif found:
+            break
+    return b"\n".join(found) + b"\n" if found else b""
 
 
 def _check(commit: str) -> None:

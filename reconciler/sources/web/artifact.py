@@ -119,4 +119,5 @@ def _delivery(out: BinaryIO, digest: Digest, wanted: Download, context: SourceCo
     if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
         advice = "name the archive itself; a repository is written {git: URL}"
         raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
-    return Delivery(open_archive(out.fileno(), limits=context.limits, name=wanted.name), digest)
+    content = open_archive(out.fileno(), limits=context.limits, name=wanted.name)
+    return Delivery(content, digest, os.fstat(out.fileno()).st_size, content.left_out)

@@ -142,7 +142,17 @@ def test_what_desktops_leave_behind_is_ignored(origin: Origin) -> None:
     origin.commit({"f": "x", "__MACOSX/._a": "?", "sub/.DS_Store": "?"})
     content = opened(origin)
     assert [entry.path for entry in content.files] == ["f"]
-    assert content.notes == ("__MACOSX/ is ignored", ".DS_Store is ignored")
+    assert content.notes == ("left out 2 names of editors and systems: '__MACOSX', 'sub/.DS_Store'",)
+
+
+def test_what_editors_leave_behind_is_left_out_before_its_name_is_judged(origin: Origin) -> None:
+    origin.commit_tree(origin.tree(("100644", "a", origin.blob(b"x")), ("100644", "caf\udce9~", origin.blob(b"y"))))
+    assert [entry.path for entry in opened(origin).files] == ["a"]
+
+
+def test_row_153_git_itself_is_left_out(origin: Origin) -> None:
+    origin.commit_tree(origin.tree(("40000", ".git", a_file(origin, "f")), ("100644", "a", origin.blob(b"x"))))
+    assert [entry.path for entry in opened(origin).files] == ["a"]
 
 
 def test_files_about_git_are_files(origin: Origin) -> None:
@@ -243,7 +253,6 @@ FORGED: dict[str, tuple[Callable[[Origin], str], str]] = {
     ),
     "dot": (named("."), "entry '.': the path has an empty or '.' part; rename it"),
     "empty-name": (named(""), "entry '': the name is empty; rename it"),
-    "git-folder": (in_folder(".git"), "entry '.git': the path is in a .git folder; rename it"),
     "git-folder-in-capitals": (in_folder(".GIT"), "entry '.GIT': the path is in a .git folder; rename it"),
     "backslash": (named("a\\b"), "entry 'a\\\\b': the name holds a backslash; rename it"),
     "device": (named("aux.yaml"), "entry 'aux.yaml': the name is a device on Windows; rename it"),

@@ -1,0 +1,66 @@
+"""What is never content of a package: what editors, version control, programs and desktops leave in folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+_REMEMBERED_NAMES: Final = 4096
+_ANYWHERE: Final = (
+    *("*~", ".*.sw[a-p]", ".*.un~", ".#*", "#*#", "4913", "*.kate-swp", ".~lock.*#"),
+    *(".git", "__MACOSX", "*.pyc"),
+    *(".DS_Store", "._*", "Thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".fuse_hidden*", ".nfs*"),
+)
+"""Patterns for the names of files and folders."""
+_FOLDERS: Final = (
+    *(".idea", ".vscode", ".svn", ".hg", ".bzr", ".jj"),
+    *("__pycache__", ".venv", "node_modules", ".pytest_cache", ".mypy_cache"),
+    *(".AppleDouble", ".Spotlight-V100", ".Trashes", "$RECYCLE.BIN"),
+)
+"""The names of folders; a file of such a name is content."""
+_BY_GIT: Final = ".git"
+_BY_RULES_1: Final = frozenset(["__MACOSX", _BY_GIT])
+_SHOWN: Final = 3
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
+    texts = (re.escape(name).replace(r"\*", ".*").replace(r"\[a\-p\]", "[a-p]") for name in names)
+    return re.compile("|".join(texts), re.DOTALL)
+
+
+_NAME: Final = _pattern(_ANYWHERE)
+_FOLDER_NAME: Final = _pattern((*_ANYWHERE, *_FOLDERS))
+
+
+def is_ignored(path: str) -> bool:
+    """Whether ``path``, with a ``/`` at its end for a folder, is left out of the package."""
+    *folders, leaf = path.split("/")
+    return any(map(_is_ignored_folder, folders)) or _is_ignored_name(leaf)
+
+
+def was_ignored(path: str) -> bool:
+    """``is_ignored`` by the rules of the first versions, by which pins of locks and catalogs were made."""
+    parts = path.split("/")
+    return not _BY_RULES_1.isdisjoint(parts) or parts[-1] == ".DS_Store"
+
+
+def notes_on(ignored: Iterable[str]) -> tuple[str, ...]:
+    """What to say about paths that are left out: one line, and nothing of what git keeps for itself."""
+    paths = [path for path in ignored if _BY_GIT not in path.split("/")]
+    if not paths:
+        return ()
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    named = ", ".join(map(repr, paths[:_SHOWN]))
+    return (f"left out {len(paths)} {'name' if len(paths) == 1 else 'names'} of editors and systems: {named}{more}",)
+
+
+@lru_cache(_REMEMBERED_NAMES)
+def _is_ignored_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+@lru_cache(_REMEMBERED_NAMES)
+def _is_ignored_folder(name: str) -> bool:
+    return _FOLDER_NAME.fullmatch(name) is not None

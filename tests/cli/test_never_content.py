@@ -1,0 +1,139 @@
+"""Files of editors and systems make no change, and what older rules took is renewed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.apply.cleanup import prune
+from reconciler.model.digest import tree_digest
+from reconciler.model.home import Home
+from tests.cli.shell import Session
+from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
+from tests.support.packages import MANIFEST
+
+EDITED = (".notes.md.swp", "4913", "notes.md~", ".#notes.md", ".idea/workspace.xml")
+
+
+def test_an_editor_beside_a_package_makes_no_change(session: Session) -> None:
+    session.package("foo", files={"notes.md": "hi"})
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    session.llamagate("apply")
+    for name in EDITED:
+        session.write(f"packages/foo/{name}", "?")
+    assert session.actions() == []
+    assert session.llamagate("lock").out == session.llamagate("lock").out
+    session.llamagate("apply", "--locked")
+    assert session.llamagate("history", "--json").json["generation"] == 1
+
+
+def test_it_is_said_once_with_a_count(session: Session) -> None:
+    session.package("foo", files={"notes.md": "hi", **dict.fromkeys(EDITED, "?")})
+    said = session.llamagate("import", "packages/foo")
+    assert (said.out + said.err).count("left out 5 names") == 1
+    assert sorted(path.name for path in session.installed("foo").iterdir()) == ["manifest.yaml", "notes.md"]
+
+
+@pytest.fixture
+def served_git(session: Session) -> Iterator[GitOverHttp]:
+    origin = Origin(session.base / "served" / "packages")
+    origin.commit({"foo/manifest.yaml": MANIFEST.format(id="foo", version="1.0.0"), **OLD_CONTENT})
+    with git_over_http(session.base / "served") as serving:
+        yield serving
+
+
+OLD_CONTENT = {"foo/a.md~": "old", "foo/.vscode/x": "y", "foo/.DS_Store": "z"}
+
+
+def test_a_pin_of_older_rules_is_renewed_and_never_refused(session: Session, served_git: GitOverHttp) -> None:
+    session.desired(f"extensions:\n  foo: {{source: {{git: '{served_git.url('packages')}', path: foo}}}}\n")
+    session.llamagate("lock")
+    lock = session.project / "llamagate.lock.yaml"
+    fresh = lock.read_text()
+    older = _with_tree(fresh, {"a.md~": b"old", ".vscode/x": b"y"})
+    lock.write_text(older)
+    _forget(session)
+    session.llamagate("apply", "--locked")
+    assert lock.read_text() == older
+    _forget(session)
+    said = session.llamagate("apply")
+    assert "no longer content" in said.out + said.err
+    assert lock.read_text() == fresh
+    lock.write_text(_with_tree(fresh, {"a.md~": b"other"}))
+    _forget(session)
+    session.llamagate("apply", exits=5)
+
+
+def _with_tree(lock: str, more: dict[str, bytes]) -> str:
+    files = {"manifest.yaml": MANIFEST.format(id="foo", version="1.0.0").encode(), **more}
+    tree = tree_digest({path: hashlib.sha256(data).hexdigest() for path, data in files.items()})
+    before = next(line for line in lock.splitlines() if "tree:" in line)
+    return lock.replace(before, f"{before.partition(':')[0]}: {json.dumps(tree)}")
+
+
+def _forget(session: Session) -> None:
+    shutil.rmtree(session.home)
+
+
+# Generations of a watcher
+
+
+def _generations(session: Session, *made: tuple[str, int]) -> Home:
+    """Generations by these commands, at these minutes."""
+    home = Home(session.home)
+    home.generations.mkdir(parents=True)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for number, (command, minute) in enumerate(made, 1):
+        at = (start + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+        head = {"schema": 1, "generation": number, "list_of": number, "applied_at": at, "command": command}
+        home.generation(number).write_text(json.dumps({**head, "items": []}, indent=2))
+    return home
+
+
+def _kept(home: Home) -> list[int]:
+    return sorted(int(path.stem) for path in home.generations.iterdir())
+
+
+APPLY, WATCH = "llamagate apply", "llamagate watch"
+
+
+@pytest.mark.parametrize(
+    ("made", "kept"),
+    [
+        ([(APPLY, 0), (WATCH, 60), (WATCH, 61), (WATCH, 62), (WATCH, 63)], [1, 2, 4, 5]),
+        ([(APPLY, 0), (WATCH, 60), (WATCH, 65), (WATCH, 70), (WATCH, 75)], [2, 3, 4, 5]),
+        ([(APPLY, 0), (APPLY, 1), (APPLY, 2), (APPLY, 3), (APPLY, 4)], [2, 3, 4, 5]),
+        ([(APPLY, 0), (WATCH, 1), (APPLY, 2), (WATCH, 3), (WATCH, 4)], [2, 3, 4, 5]),
+        ([(WATCH, 0), (WATCH, 1), (WATCH, 2), (APPLY, 3), (APPLY, 4)], [1, 3, 4, 5]),
+    ],
+    ids=["run", "slow", "by hand", "between", "first"],
+)
+def test_inner_generations_of_a_run_go_first(session: Session, made: list[tuple[str, int]], kept: list[int]) -> None:
+    home = _generations(session, *made)
+    prune(home, backups=1, generations=4)
+    assert _kept(home) == kept
+
+
+def test_a_generation_that_a_backup_needs_stays(session: Session) -> None:
+    home = _generations(session, (APPLY, 0), *((WATCH, minute) for minute in range(60, 65)))
+    (home.backups / "extension" / "foo" / "4").mkdir(parents=True)
+    prune(home, backups=1, generations=5)
+    assert _kept(home) == [1, 2, 3, 5, 6]
+    prune(home, backups=1, generations=4)
+    assert _kept(home) == [2, 3, 5, 6]
+
+
+def test_rollback_and_history_pass_over_what_is_gone(session: Session) -> None:
+    for version in ("1.0.0", "2.0.0", "3.0.0"):
+        session.package("foo", version=version)
+        session.llamagate("import", "packages/foo")
+    (session.ours / "generations" / "2.json").unlink()
+    rows = session.llamagate("history", "--json").json["generations"]
+    assert rows[0]["changes"] == ["~ foo 1.0.0 → 3.0.0"]
+    session.llamagate("rollback")
+    assert session.registered()["foo"]["version"] == "1.0.0"
