@@ -138,6 +138,7 @@ def _endpoints(document: JsonObject) -> Iterator[Endpoint]:
             request=_schema(row, "request_schema", f"endpoints[{index}].request_schema"),
             requires_auth=row.get("requires_auth") is not False,
             requires_rate_limit=row.get("requires_rate_limit") is not False,
+            strict=row.get("strict") is True,
         )
 
 

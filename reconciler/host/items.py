@@ -68,7 +68,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An HTTP route of an extension; ``path`` is below the extension's own."""
+    """An HTTP route of an extension; ``path`` is below the extension's own. ``strict``: only declared inputs."""
 
     method: str
     path: str
@@ -78,6 +78,7 @@ class Endpoint:
     request: Schema | None
     requires_auth: bool
     requires_rate_limit: bool
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from starlette.responses import Response
 
+from reconciler.host.engine.inputs import undeclared
 from reconciler.host.errors import RunError
 from reconciler.host.items import Endpoint, Extension, Item, Module
 from reconciler.host.routes import Match
@@ -68,10 +69,11 @@ class Api:
             raise Problem(503, "service_unavailable", "Extension is disabled")
         if extension.type != "workflow":
             raise bad_request("Only workflow extensions can be executed via API")
-        return await self._run(call, extension, call.document())
+        return await self._run(call, extension, await call.document(), strict=self._strict)
 
     async def call_endpoint(self, call: Call, match: Match) -> Response:
-        return await self._run(call, match.route.extension, endpoint_input(call, match))
+        strict = self._strict or match.route.endpoint.strict
+        return await self._run(call, match.route.extension, await endpoint_input(call, match), strict=strict)
 
     async def refresh(self, _call: Call) -> Response:
         if self._next_refresh is None:  # else one that has not begun yet will see whatever this one would
@@ -97,10 +99,10 @@ class Api:
     async def put_extension(self, call: Call) -> Response:
         if not self.runtime.settings.takes_manifests:
             return answer({"code": "UPSERT_NOT_CONFIGURED", "error": "Workflow upsert is not enabled"}, 501)
-        if not call.body.strip():
+        if not call.body.data.strip():
             raise bad_request("Request body is required (YAML or JSON manifest)")
         async with self._one_change:
-            path = await asyncio.to_thread(self.runtime.upsert, call.name, call.body)
+            path = await asyncio.to_thread(self.runtime.upsert, call.name, call.body.data)
         return answer({"name": call.name, "path": str(path), "status": "ok"})
 
     # Modules
@@ -124,7 +126,7 @@ class Api:
         module = _named(call, call.snapshot.modules, "Agentic module")
         if not module.enabled:
             raise Problem(503, "service_unavailable", "Agentic module is disabled")
-        running = self.runtime.run_module(call.snapshot, module, call.document(), call.request_id)
+        running = self.runtime.run_module(call.snapshot, module, await call.document(), call.request_id)
         record = await call.unless_left(running)
         if record.error is not None:
             problem = problem_of(record.error, "Module")
@@ -132,7 +134,14 @@ class Api:
             raise problem
         return self._limited({"data": record.to_document(), "success": True})
 
-    async def _run(self, call: Call, extension: Extension, given: JsonObject) -> Response:
+    @property
+    def _strict(self) -> bool:
+        return self.runtime.settings.strict
+
+    async def _run(self, call: Call, extension: Extension, given: JsonObject, *, strict: bool) -> Response:
+        problem = undeclared(extension, given) if strict else None
+        if problem:
+            raise bad_request(problem)
         try:
             running = self.runtime.run(call.snapshot, extension, given, call.request_id)
             result = await call.unless_left(running)

@@ -13,16 +13,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reconciler.documents import json_text
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import LlamagateError
 from reconciler.host.hooks import HookEvent
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.access import Access, address_of
 from reconciler.host.web.api import Api
-from reconciler.host.web.request import Call, body_of, path_below
+from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import Problem, not_found, problem_of
-from reconciler.model.config import Json
 
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _GONE: Final = 499
@@ -95,9 +93,12 @@ class _Gate:
 
         async def work() -> Response:
             self._access.check(request, needs_key=needs_key, counts=counts)
-            body = await body_of(request, self._runtime.settings.body)
+            body = Body(await body_of(request, self._runtime.settings.body))
             await self._runtime.hooks.requested(snapshot, request.url.path, partial(_seen, request, request_id, body))
-            return await handler(Call(request=request, request_id=request_id, snapshot=snapshot, body=body))
+            workers = self._runtime.workers
+            return await handler(
+                Call(request=request, request_id=request_id, snapshot=snapshot, body=body, workers=workers)
+            )
 
         return await self._answered(request_id, work())
 
@@ -134,18 +135,11 @@ def _marked(response: Response, request_id: str) -> Response:
     return response
 
 
-def _seen(request: Request, request_id: str, body: bytes) -> HookEvent:
+def _seen(request: Request, request_id: str, body: Body) -> HookEvent:
     return HookEvent(
         method=request.method,
         path=request.url.path,
         request_id=request_id,
         address=address_of(request),
-        body=_decoded(body),
+        body=body.value_or_none,
     )
-
-
-def _decoded(body: bytes) -> Json:
-    try:
-        return json_text.load(body, name="the body") if body else None
-    except InputError:
-        return None

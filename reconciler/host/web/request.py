@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
@@ -12,7 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from reconciler.documents import json_text
 from reconciler.errors import InputError
+from reconciler.host.engine.inputs import problem_with
 from reconciler.host.engine.json_values import as_type
+from reconciler.host.engine.pieces import Workers
 from reconciler.host.items import Extension
 from reconciler.host.routes import Match
 from reconciler.host.snapshot import Snapshot
@@ -20,12 +24,45 @@ from reconciler.host.web.response import Problem, bad_request
 from reconciler.model.config import Json, JsonObject
 
 BODY_SECONDS: Final = 30
+_SHORT_BYTES: Final = 2**14
 
 _INVALID: Final = "invalid_request_error"
 _CLOSE: Final = {"Connection": "close"}
 _WITH_BODY: Final = frozenset(["POST", "PUT", "PATCH", "DELETE"])
 _EXTENSIONS: Final = "/v1/extensions/"
 _T = TypeVar("_T")
+
+
+_decoding: Final = ThreadPoolExecutor(1, "decode")
+"""One body at a time: each takes the interpreter from those that are served for a moment, and its time is bounded."""
+
+
+class Body:
+    """What a request brought, decoded at most once, whoever asks for it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._decoded: asyncio.Future[Json] | None = None
+
+    async def value(self) -> Json:
+        """The JSON in it. ``InputError`` where it is none."""
+        if self._decoded is None:
+            self._decoded = asyncio.ensure_future(_decoded(self.data))
+        return await asyncio.shield(self._decoded)  # who waits may have less time than others
+
+    async def value_or_none(self) -> Json:
+        """The JSON in it; ``None`` where it is none, or empty."""
+        try:
+            return await self.value() if self.data else None
+        except InputError:
+            return None
+
+
+async def _decoded(data: bytes) -> Json:
+    decode = partial(json_text.load, data, name="the body")
+    if len(data) <= _SHORT_BYTES:
+        return decode()
+    return await asyncio.get_running_loop().run_in_executor(_decoding, decode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +72,18 @@ class Call:
     request: Request
     request_id: str
     snapshot: Snapshot
-    body: bytes
+    body: Body
+    workers: Workers
 
     @property
     def name(self) -> str:
         """The item in the path."""
         return str(self.request.path_params["name"])
 
-    def document(self) -> JsonObject:
+    async def document(self) -> JsonObject:
         """The body as a JSON object. ``Problem`` where it is none."""
         try:
-            value = json_text.load(self.body, name="the body")
+            value = await self.body.value()
         except InputError as error:
             raise bad_request(f"Invalid request body: {error.message}") from error
         if not isinstance(value, dict):
@@ -97,26 +135,29 @@ def path_below(request: Request) -> tuple[str, tuple[str, ...]]:
     return unquote(name), tuple(unquote(part) for part in parts)
 
 
-def endpoint_input(call: Call, match: Match) -> JsonObject:
+async def endpoint_input(call: Call, match: Match) -> JsonObject:
     """What an endpoint's workflow is given: body, then query, then the values in the path, which count most.
 
     A single object that the workflow requires and the body does not name is the body itself: that is how webhooks,
     whose senders know nothing of our inputs, are written. ``Problem`` where the endpoint's schema forbids the request.
     """
     extension, endpoint = match.route.extension, match.route.endpoint
-    body = call.document() if call.body.strip() else {}
+    body = await call.document() if call.body.data.strip() else {}
     texts: Mapping[str, str] = {**dict(call.request.query_params), **match.parameters}
     types = {one.id: one.type for one in extension.inputs}
     read: JsonObject = {name: as_type(text, types.get(name, "string")) for name, text in texts.items()}
     given = {**read, **body, **{name: read[name] for name in match.parameters}}
     if endpoint.request is not None:
-        problem = endpoint.request.problem(body if endpoint.method in _WITH_BODY else given)
+        problem = await problem_with(call.workers, endpoint.request, body if endpoint.method in _WITH_BODY else given)
         if problem:
             raise bad_request(f"Invalid request body: {problem}")
-    return {**_as_one_input(extension, body), **given}
-
-
-def _as_one_input(extension: Extension, body: JsonObject) -> JsonObject:
-    missing = [one for one in extension.inputs if one.required and one.id not in body]
+    wrapping = _one_input(extension, body)
+    if wrapping is None:
+        return given
     whole: Json = body
-    return {missing[0].id: whole} if body and len(missing) == 1 and missing[0].type == "object" else {}
+    return {wrapping: whole, **({name: given[name] for name in read} if endpoint.strict else given)}
+
+
+def _one_input(extension: Extension, body: JsonObject) -> str | None:
+    missing = [one for one in extension.inputs if one.required and one.id not in body]
+    return missing[0].id if body and len(missing) == 1 and missing[0].type == "object" else None
