@@ -60,7 +60,8 @@ class Server(uvicorn.Server):
 def listen(address: Address) -> socket.socket:
     """A socket that listens there. ``StorageError`` where that cannot be had: the system refused it."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named: event loops send small answers at once only where they read TCP there.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address.host, address.port))

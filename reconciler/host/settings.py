@@ -16,7 +16,8 @@ class HostSettings:
     """``file`` is the desired state whose policy counts, if it is there. ``legacy`` is a gateway's old folder.
 
     ``api_key`` is what callers must show; ``None`` asks for none. ``rate`` is in requests a second for each caller, 0
-    is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the seconds that a change waits for another writer.
+    is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the
+    seconds that a change waits for another writer.
     """
 
     env: Environment

@@ -14,6 +14,7 @@ import struct
 import sys
 from typing import Final
 
+from reconciler.errors import LlamagateError
 from reconciler.host.errors import RunError
 
 HEAD: Final = struct.Struct("!Qd")
@@ -39,7 +40,7 @@ def _done(data: bytes) -> bytes:
     try:
         function, arguments, named = pickle.loads(data)  # noqa: S301 - from the process that started this one
         return pickle.dumps((function(*arguments, **named), None, ""), 5)
-    except RunError as error:
+    except LlamagateError as error:
         return pickle.dumps((None, type(error), error.message), 5)
     except (RecursionError, MemoryError):
         return pickle.dumps((None, RunError, "a value is too large, or nested too deep"), 5)

@@ -10,7 +10,8 @@ import pickle
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, ParamSpec, TypeVar, cast
 
 from reconciler.host.errors import RunError, RunTimeoutError
@@ -79,15 +80,21 @@ class Workers:
 
 
 def _loaded(answer: bytes) -> tuple[object, type[Exception] | None, str]:
-    """What a piece came to. Many values at once make the collector look at all others again and again."""
+    with uncollected():
+        found: tuple[object, type[Exception] | None, str] = pickle.loads(answer)  # noqa: S301 - of a process of its own
+    return found
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which looks at everything again and again while many values are made."""
     was_on = gc.isenabled()
     gc.disable()
     try:
-        found: tuple[object, type[Exception] | None, str] = pickle.loads(answer)  # noqa: S301 - of a process of its own
+        yield
     finally:
         if was_on:
             gc.enable()
-    return found
 
 
 class _Process:

@@ -14,13 +14,12 @@ from typing import Any, Final
 
 from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
 
+from reconciler.host.decode import MAX_CONDITION_CHARACTERS
 from reconciler.host.engine.state import RESERVED, State, check_placeholder
 from reconciler.host.engine.weight import to_fill, to_judge
 from reconciler.host.errors import StepValueError
 from reconciler.host.items import Rule
 from reconciler.model.config import Json, JsonObject
-
-MAX_CONDITION_CHARACTERS: Final = 2_000
 
 _PLACEHOLDER: Final = re.compile(r"(?P<quote>['\"]?)\{\{\s*(?P<path>[\w.-]+)\s*\}\}(?P=quote)")
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UAdd, ast.USub)

@@ -16,7 +16,7 @@ from reconciler.host.runtime import RefreshResult, Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.openapi import openapi_document
 from reconciler.host.web.request import Call, endpoint_input
-from reconciler.host.web.response import Problem, answer, bad_request, not_found, problem_of
+from reconciler.host.web.response import Problem, answer, answer_of, bad_request, encoded, not_found, problem_of
 from reconciler.model.config import JsonObject
 
 _PARTIAL = 206
@@ -132,7 +132,7 @@ class Api:
             problem = problem_of(record.error, "Module")
             problem.more = {"run_record": record.to_document()}
             raise problem
-        return self._limited({"data": record.to_document(), "success": True})
+        return await self._limited({"data": record.to_document(), "success": True})
 
     @property
     def _strict(self) -> bool:
@@ -147,13 +147,14 @@ class Api:
             result = await call.unless_left(running)
         except RunError as error:
             raise problem_of(error, "Extension") from error
-        return self._limited({"data": result, "success": True})
+        return await self._limited({"data": result, "success": True})
 
-    def _limited(self, document: JsonObject) -> Response:
-        limit, response = self.runtime.settings.limits.answer, answer(document)
-        if len(response.body) > limit:
+    async def _limited(self, document: JsonObject) -> Response:
+        limit = self.runtime.settings.limits.answer
+        body = await encoded(document, limit)
+        if body is None:
             raise Problem(500, "internal_error", f"The answer has more than {limit} bytes")
-        return response
+        return answer_of(body)
 
 
 def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:

@@ -93,9 +93,9 @@ class _Gate:
 
         async def work() -> Response:
             self._access.check(request, needs_key=needs_key, counts=counts)
-            body = Body(await body_of(request, self._runtime.settings.body))
-            await self._runtime.hooks.requested(snapshot, request.url.path, partial(_seen, request, request_id, body))
             workers = self._runtime.workers
+            body = Body(await body_of(request, self._runtime.settings.body), workers)
+            await self._runtime.hooks.requested(snapshot, request.url.path, partial(_seen, request, request_id, body))
             return await handler(
                 Call(request=request, request_id=request_id, snapshot=snapshot, body=body, workers=workers)
             )

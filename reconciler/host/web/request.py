@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import marshal
 from collections.abc import Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
@@ -21,10 +20,14 @@ from reconciler.host.items import Extension
 from reconciler.host.routes import Match
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.response import Problem, bad_request
-from reconciler.model.config import Json, JsonObject
+from reconciler.host.workers import uncollected
+from reconciler.model.config import Json, JsonObject, children
 
 BODY_SECONDS: Final = 30
+MAX_HOLDERS: Final = 50_000
+"""Lists and objects in one body: taking over more of them would hold up others."""
 _SHORT_BYTES: Final = 2**14
+_NAME: Final = "the body"
 
 _INVALID: Final = "invalid_request_error"
 _CLOSE: Final = {"Connection": "close"}
@@ -33,21 +36,18 @@ _EXTENSIONS: Final = "/v1/extensions/"
 _T = TypeVar("_T")
 
 
-_decoding: Final = ThreadPoolExecutor(1, "decode")
-"""One body at a time: each takes the interpreter from those that are served for a moment, and its time is bounded."""
-
-
 class Body:
     """What a request brought, decoded at most once, whoever asks for it."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, workers: Workers) -> None:
         self.data = data
+        self._workers = workers
         self._decoded: asyncio.Future[Json] | None = None
 
     async def value(self) -> Json:
         """The JSON in it. ``InputError`` where it is none."""
         if self._decoded is None:
-            self._decoded = asyncio.ensure_future(_decoded(self.data))
+            self._decoded = asyncio.ensure_future(_decoded(self.data, self._workers))
         return await asyncio.shield(self._decoded)  # who waits may have less time than others
 
     async def value_or_none(self) -> Json:
@@ -58,11 +58,26 @@ class Body:
             return None
 
 
-async def _decoded(data: bytes) -> Json:
-    decode = partial(json_text.load, data, name="the body")
+async def _decoded(data: bytes, workers: Workers) -> Json:
     if len(data) <= _SHORT_BYTES:
-        return decode()
-    return await asyncio.get_running_loop().run_in_executor(_decoding, decode)
+        return json_text.load(data, name=_NAME)
+    packed = await workers.run(_packed, data)
+    with uncollected():
+        value: Json = marshal.loads(packed)  # noqa: S302 - between two processes of one program
+    return value
+
+
+def _packed(data: bytes) -> bytes:
+    """A body, decoded in a worker, in the form that is taken over fastest."""
+    value = json_text.load(data, name=_NAME)
+    level = [value]
+    holders = 0
+    while level:
+        level = [below for one in level for below in children(one) if isinstance(below, dict | list)]
+        holders += len(level)
+        if holders > MAX_HOLDERS:
+            raise InputError(f"it has more than {MAX_HOLDERS} lists and objects")
+    return marshal.dumps(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
