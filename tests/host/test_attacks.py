@@ -122,9 +122,7 @@ def test_schemas_that_are_large_or_deep_are_no_bombs() -> None:
         assert compiled(schema, name="x").problem("x") is None
 
 
-@pytest.mark.parametrize(
-    "schema", [doubling(9), tree("items"), tree("contains")], ids=["doubling", "tree", "contains"]
-)
+@pytest.mark.parametrize("schema", [doubling(9), tree("items"), tree("contains")], ids=["doubling", "tree", "contains"])
 def test_row_122_what_remains_ends_at_the_limit(session: Session, serve: Serve, schema: Any) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(endpoint(inside(schema))))
     host = serve(limits=LIMITS)
