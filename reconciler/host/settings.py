@@ -17,7 +17,8 @@ class HostSettings:
 
     ``api_key`` is what callers must show; ``None`` asks for none. ``rate`` is in requests a second for each caller, 0
     is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the
-    seconds that a change waits for another writer.
+    seconds that a change waits for another writer. ``allowed_hosts`` are further names of this host, and of sites whose
+    pages may ask; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed.
     """
 
     env: Environment
@@ -27,6 +28,8 @@ class HostSettings:
     rate: int = defaults.RATE
     body: int = 2**20
     wait: float = 10.0
+    allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     takes_manifests: bool = True
     strict: bool = False
     default_model: str = defaults.MODEL

@@ -170,7 +170,7 @@ def test_no_other_command_loads_any_of_it(session: Session) -> None:
     code = (
         "import sys\nfrom reconciler.cli.app import main\n"
         "try:\n    main()\nfinally:\n"
-        "    print(sorted({'starlette', 'uvicorn', 'httpx2', 'simpleeval', 'limits', 'jsonschema_rs', 'jsonpath', "
+        "    print(sorted({'starlette', 'uvicorn', 'httpx2', 'simpleeval', 'jsonschema_rs', 'jsonpath', "
         "'asyncio'} & set(sys.modules)))\n"
     )
     session.extensions("foo")

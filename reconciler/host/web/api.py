@@ -18,6 +18,7 @@ from reconciler.host.web.openapi import openapi_document
 from reconciler.host.web.request import Call, endpoint_input
 from reconciler.host.web.response import Problem, answer, answer_of, bad_request, encoded, not_found, problem_of
 from reconciler.model.config import JsonObject
+from reconciler.model.ids import did_you_mean
 
 _PARTIAL = 206
 _Item = TypeVar("_Item", Extension, Module)
@@ -161,7 +162,8 @@ def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:
     """The item in the path. ``Problem`` where it is not served."""
     item = items.get(call.name)
     if item is None:
-        raise not_found(what, call.snapshot.faults_of(call.name))
+        faults = call.snapshot.faults_of(call.name)
+        raise not_found(what, faults, near="" if faults else did_you_mean(call.name, items))
     return item
 
 

@@ -106,9 +106,9 @@ def _in_bytes(value: Json) -> bytes:
     return text.encode("utf-8", "backslashreplace")  # half a surrogate pair, which a model's JSON can spell
 
 
-def not_found(what: str, faults: list[str] | None = None) -> Problem:
-    """``what`` is not served; ``faults`` say why, where it is there."""
-    return Problem(404, "not_found", f"{what} not found", more={"faults": [*faults]} if faults else {})
+def not_found(what: str, faults: list[str] | None = None, *, near: str = "") -> Problem:
+    """``what`` is not served; ``faults`` say why, where it is there; ``near`` ends the message with a name that is."""
+    return Problem(404, "not_found", f"{what} not found{near}", more={"faults": [*faults]} if faults else {})
 
 
 def bad_request(message: str) -> Problem:
