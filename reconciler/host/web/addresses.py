@@ -30,9 +30,10 @@ def caller(peer: str, forwarded: Sequence[str], trusted: Networks) -> str:
     """
     address = plain(peer)
     for text in reversed(",".join(forwarded).split(",")):
-        if address is None or not is_in(address, trusted):
+        seen = plain(text.strip())
+        if address is None or seen is None or not is_in(address, trusted):
             break
-        address = plain(text.strip()) or address
+        address = seen
     return address or "unknown"
 
 
