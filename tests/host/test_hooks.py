@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.errors import RunError
-from reconciler.host.hooks import MAX_USAGE_ROWS, redacted
+from reconciler.host.hooks import MAX_MATCHES, MAX_USAGE_ROWS, redacted
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
@@ -59,11 +59,33 @@ def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session
     assert rows[0]["timestamp"].endswith("Z")
 
 
-def test_without_rules_no_body_is_written(session: Session, serve: Serve) -> None:
-    text = "hooks: [{on: http.request, action: audit.log}]\n"
+@pytest.mark.parametrize("config", ["", "config: {redact: []}\n", "config: {redact: {}}\n"], ids=["none", "[]", "{}"])
+def test_row_128_without_rules_no_body_is_written(session: Session, serve: Serve, config: str) -> None:
+    text = config + "hooks: [{on: http.request, action: audit.log}]\n"
     put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
     serve().post("/v1/extensions/foo/execute", {"private": 1})
     assert "body" not in audited(session)[0]
+
+
+def test_row_123_what_is_not_hidden_in_time_is_not_written(session: Session, serve: Serve) -> None:
+    text = "config: {redact: [{path: '$..[*]..[*]'}]}\nhooks: [{on: http.request, action: audit.log}]\n"
+    put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    body: Any = {"secret": 1}
+    for _ in range(28):
+        body = {"a": [body, [0] * 300]}
+    host = serve(limits=RunLimits(hook=0.4))
+    assert host.post("/v1/extensions/foo/execute", body).status_code == 200
+    assert audited(session)[0]["body"] == "[dropped: to hide parts of it took more than 0.2 seconds]"
+
+
+def test_a_rule_that_fits_too_many_places_writes_nothing(session: Session, serve: Serve) -> None:
+    text = "config: {redact: [{path: '$.l[*]'}]}\nhooks: [{on: http.request, action: audit.log}]\n"
+    put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
+    host = serve()
+    host.post("/v1/extensions/foo/execute", {"l": [0] * (MAX_MATCHES + 1)})
+    assert audited(session) == []
+    assert f"fits more than {MAX_MATCHES} places in one body" in host.told[-1]
 
 
 def test_requests_are_sampled(session: Session, serve: Serve) -> None:
