@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 from reconciler.errors import UsageError
 
@@ -33,7 +32,6 @@ _QUOTED: Final = re.compile(r"(?P<mark>['\"])(?P<text>.*?)(?P=mark)\s*(?:#.*)?")
 _MAX_BYTES: Final = 64 * 2**10
 _TRUE: Final = frozenset(["true", "1", "yes", "on", "t"])
 _FALSE: Final = frozenset(["false", "0", "no", "off", "f"])
-_MODEL_PORT: Final = 11434
 _T = TypeVar("_T")
 
 
@@ -52,9 +50,9 @@ class GatewayVariables:
         """Whether manifests are taken over HTTP."""
         return self._read("EXTENSIONS_UPSERT_ENABLED", _truth, "true or false")
 
-    def model_url(self) -> str | None:
-        """The model server, whose own variable needs no scheme and no port."""
-        return self._read("OLLAMA_HOST", _model_url, "an address")
+    def model_server(self) -> str | None:
+        """The address of the model server, which needs no scheme and no port."""
+        return self.values.get("OLLAMA_HOST", "").strip() or None
 
     def tls_files(self) -> tuple[Path, Path] | None:
         """Certificate and key, where TLS is switched on. ``UsageError`` where one is not named."""
@@ -120,17 +118,3 @@ def _rate(text: str) -> int | None:
 def _truth(text: str) -> bool | None:
     word = text.lower()
     return True if word in _TRUE else False if word in _FALSE else None
-
-
-def _model_url(text: str) -> str | None:
-    """``0.0.0.0``, at which a server listens, is reached at the loopback address."""
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        port = parts.port or (None if "://" in text else _MODEL_PORT)
-    except ValueError:
-        return None
-    host = "127.0.0.1" if parts.hostname in (None, "", "0.0.0.0", "::") else parts.hostname  # noqa: S104 - not to bind
-    shown = f"[{host}]" if host and ":" in host else host
-    if "@" in parts.netloc or parts.scheme not in ("http", "https"):
-        return text  # refused, with its reason, where the address is used
-    return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{parts.path.rstrip('/')}"

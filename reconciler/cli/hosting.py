@@ -13,7 +13,7 @@ from reconciler.cli.host_flags import HostFlags, ModelFlags
 from reconciler.cli.invocation import Invocation
 from reconciler.errors import ExitCode, UsageError
 from reconciler.host import defaults
-from reconciler.host.model_client import ModelServer, is_header_text
+from reconciler.host.model_client import ModelServer, completed_url, is_header_text
 from reconciler.host.runtime import Runtime
 from reconciler.host.server import Address, Tls, listen, url_of
 from reconciler.host.server import serve as serve_until_a_signal
@@ -50,7 +50,8 @@ def _settings(
     invocation: Invocation, flags: HostFlags, models: ModelFlags, variables: GatewayVariables, *, is_watched: bool
 ) -> HostSettings:
     model_key = _key("LLAMAGATE_LLM_API_KEY", variables.values)
-    model_url = models.llm_url or variables.model_url() or defaults.MODEL_URL
+    from_variables = variables.model_server()
+    model_url = models.llm_url or (completed_url(from_variables) if from_variables else defaults.MODEL_URL)
     rate = flags.rate_limit if flags.rate_limit is not None else variables.rate()
     return HostSettings(
         env=invocation.env,

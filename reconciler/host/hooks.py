@@ -24,7 +24,7 @@ from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.pieces import Workers, done
 from reconciler.host.engine.run import Reply, within
 from reconciler.host.engine.weight import weight
-from reconciler.host.errors import RunError, RunTimeoutError
+from reconciler.host.errors import RunError
 from reconciler.host.items import Extension, Hook, Item
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
@@ -89,10 +89,13 @@ class Hooks:
             async with within(self.seconds, "it"):
                 await work()
         except RunError as error:
-            line = f"the hook {hook.on} of {extension.name} failed: {error.message}"
-            if line not in self._told:
-                self._told.add(line)
-                self.tell(line)
+            self._tell_once(extension, hook.on, error)
+
+    def _tell_once(self, extension: Extension, event: str, error: RunError) -> None:
+        line = f"the hook {event} of {extension.name} failed: {error.message}"
+        if line not in self._told:
+            self._told.add(line)
+            self.tell(line)
 
     async def _audit(self, extension: Extension, look: Callable[[], HookEvent]) -> None:
         event = look()
@@ -108,23 +111,29 @@ class Hooks:
             "request_id": event.request_id,
             "ip": event.address,
         }
-        line = await self._line(entry, event, config.get("redact"))
+        line = await self._line(extension, entry, event)
         folder = str(config.get("audit_dir") or _DEFAULT_AUDIT).rstrip("/")
         path = f"{folder}/audit-{moment:%Y-%m-%d}.jsonl"
         await asyncio.to_thread(self.files_of(extension).append, path, line)
 
-    async def _line(self, entry: JsonObject, event: HookEvent, rules: Json) -> bytes:
-        """``entry`` with the request's body, only where the manifest says what of it to hide."""
-        body = await event.body() if isinstance(rules, list) and rules else None
-        if not isinstance(rules, list) or body is None:
-            return line_of(entry)
-        seconds = self.seconds / 2  # the other half is left to write it
+    async def _line(self, extension: Extension, entry: JsonObject, event: HookEvent) -> bytes:
+        """``entry`` with the request's body, only where the manifest says what of it to hide.
+
+        No caller keeps an entry out of the log: where the body cannot be written, the entry says so in its place.
+        """
+        rules = extension.config.get("redact")
+        if not isinstance(rules, list) or not rules:
+            return _line_of(entry)
         try:
-            async with within(seconds, "hiding"):
+            async with within(self.seconds / 2, "hiding parts of it"):  # the other half is left to write it
+                body = await event.body()
+                if body is None:
+                    return _line_of(entry)
                 cost = _cost_of_redaction(rules, weight(body))
-                return await done(self.workers, cost, line_of, entry, body, rules)
-        except RunTimeoutError:
-            return line_of({**entry, "body": f"[dropped: to hide parts of it took more than {seconds:g} seconds]"})
+                return await done(self.workers, cost, _line_with, entry, body, rules)
+        except RunError as error:
+            self._tell_once(extension, "http.request", error)
+            return _line_of({**entry, "body": f"[dropped: {error.message}]"})
 
     async def _track(self, extension: Extension, reply: Reply, request_id: str) -> None:
         declared = (output.path for output in extension.outputs if output.type == "file" and output.path)
@@ -145,10 +154,14 @@ async def _shielded(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     await asyncio.shield(asyncio.ensure_future(work()))
 
 
-def line_of(entry: JsonObject, body: Json = None, rules: list[Json] | None = None) -> bytes:
-    """A line of the log. A ``body`` is in it as far as the ``rules`` leave it. Pure."""
-    whole = entry if rules is None else {**entry, "body": redacted(body, rules)}
-    return json.dumps(whole, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+def _line_with(entry: JsonObject, body: Json, rules: list[Json]) -> bytes:
+    """A line of the log that holds ``body`` as far as the ``rules`` leave it."""
+    return _line_of({**entry, "body": redacted(body, rules)})
+
+
+def _line_of(entry: JsonObject) -> bytes:
+    """A line of the log. Pure."""
+    return json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def report_with(report: str, row: JsonObject, limit: int) -> bytes:

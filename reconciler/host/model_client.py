@@ -24,6 +24,7 @@ MAX_ANSWER_BYTES: Final = 4 * 2**20
 MAX_SECONDS: Final = 86_400
 _PROBE_SECONDS: Final = 2.0
 _OK: Final = 200
+_MODEL_PORT: Final = 11434
 _SHOWN_CHARACTERS: Final = 300
 _REASON_BYTES: Final = 2**15
 """Of an answer that says what went wrong, as much as is looked at."""
@@ -44,9 +45,11 @@ class ModelServer:
         except ValueError:
             is_address = False
         if not is_address:
-            raise InputError("--llm-url must be an http or https address")
+            raise InputError("--llm-url (or OLLAMA_HOST) must be an http or https address")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise InputError("--llm-url must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY")
+            raise InputError(
+                "--llm-url (or OLLAMA_HOST) must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY"
+            )
         if self.api_key is not None and not is_header_text(self.api_key):
             raise InputError("the key for the model server is printable ASCII, without spaces around it")
         if not 0 < self.seconds <= MAX_SECONDS:
@@ -55,6 +58,24 @@ class ModelServer:
     @property
     def base(self) -> str:
         return f"{self.url.rstrip('/').removesuffix('/v1')}/v1"
+
+
+def completed_url(text: str) -> str:
+    """An address as OLLAMA_HOST holds it, with the scheme and port that it may lack.
+
+    ``0.0.0.0``, at which a server listens, is reached at the loopback address. What is no address stays as it is:
+    ``ModelServer`` refuses it.
+    """
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        port = parts.port or (None if "://" in text else _MODEL_PORT)
+    except ValueError:
+        return text
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return text
+    host = parts.hostname or ""
+    host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 - not to bind
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
 def is_header_text(key: str) -> bool:

@@ -59,7 +59,7 @@ class Tls:
 class Reported:
     """What an event loop could not do for anyone. That there are no descriptors left is said once a minute."""
 
-    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._tell = tell
         self._clock = clock
         self._said_at = -_MINUTE
@@ -181,7 +181,7 @@ async def serve_with(server: Server, runtime: Runtime, listener: socket.socket) 
 
 
 async def _until_a_signal(server: Server, runtime: Runtime, listener: socket.socket, beside: Beside | None) -> bool:
-    asyncio.get_running_loop().set_exception_handler(Reported(runtime.tell))
+    asyncio.get_running_loop().set_exception_handler(Reported(runtime.tell, time.monotonic))
 
     def stop(number: int, _frame: object) -> None:
         if server.stopped_by:  # a second one: what is under way may never end

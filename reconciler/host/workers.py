@@ -22,15 +22,15 @@ _T = TypeVar("_T")
 
 _CHUNK: Final = 2**18
 _START: Final = "import sys, json; sys.path = json.loads(sys.argv[1]); from reconciler.host.worker import main; main()"
-MOST_PROCESSES: Final = max(2, min(4, os.cpu_count() or 1))
+_MOST_PROCESSES: Final = max(2, min(4, os.cpu_count() or 1))
 
 
 class Workers:
-    """At most ``most`` processes; a piece may take ``seconds``. It belongs to the event loop that first uses it."""
+    """A few processes; a piece may take ``seconds``. It belongs to the event loop that first uses it."""
 
-    def __init__(self, *, seconds: float, most: int = MOST_PROCESSES) -> None:
+    def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
-        self._free = asyncio.Semaphore(most)
+        self._free = asyncio.Semaphore(_MOST_PROCESSES)
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
 

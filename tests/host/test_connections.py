@@ -139,7 +139,7 @@ def test_a_trusted_proxy_may_have_all_connections() -> None:
 def test_no_free_descriptor_is_said_once_a_minute() -> None:
     told: list[str] = []
     now = [100.0]
-    report = Reported(told.append, clock=lambda: now[0])
+    report = Reported(told.append, lambda: now[0])
     for seconds in (0, 1, 30, 59, 60, 61):
         now[0] = 100.0 + seconds
         report(None, {"message": "socket.accept()", "exception": OSError(EMFILE, "Too many open files")})  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from tests.cli.shell import TIMEOUT_SECONDS, Session
 from tests.host.model_server import ModelServer
 from tests.host.served import extension, put_on_disk
 
-NO_QUERY = "--llm-url must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY"
+NO_QUERY = "--llm-url (or OLLAMA_HOST) must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY"
 SECONDS = "--llm-timeout must be more than 0 and at most 86400 seconds"
 CHAT = "steps: [{uses: llm.chat, with: {prompt: p}}]\n"
 
@@ -96,7 +96,7 @@ def test_keys_come_from_the_environment(session: Session, model: ModelServer) ->
 @pytest.mark.parametrize(
     ("arguments", "variables", "code", "message"),
     [
-        (["--llm-url", "ftp://x"], {}, 1, "llamagate: --llm-url must be an http or https address\n"),
+        (["--llm-url", "ftp://x"], {}, 1, "llamagate: --llm-url (or OLLAMA_HOST) must be an http or https address\n"),
         (
             ["--llm-url", "http://u:secret@x"],
             {},
@@ -104,8 +104,13 @@ def test_keys_come_from_the_environment(session: Session, model: ModelServer) ->
             f"llamagate: {NO_QUERY}\n",
         ),
         (["--llm-url", "http://x/?key=secret"], {}, 1, f"llamagate: {NO_QUERY}\n"),
-        (["--llm-url", "http://["], {}, 1, "llamagate: --llm-url must be an http or https address\n"),
-        (["--llm-url", "http://x:99999"], {}, 1, "llamagate: --llm-url must be an http or https address\n"),
+        (["--llm-url", "http://["], {}, 1, "llamagate: --llm-url (or OLLAMA_HOST) must be an http or https address\n"),
+        (
+            ["--llm-url", "http://x:99999"],
+            {},
+            1,
+            "llamagate: --llm-url (or OLLAMA_HOST) must be an http or https address\n",
+        ),
         (["--llm-timeout", "0"], {}, 1, f"llamagate: {SECONDS}\n"),
         (["--llm-timeout", "nan"], {}, 1, f"llamagate: {SECONDS}\n"),
         (
