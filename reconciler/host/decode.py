@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -22,12 +22,13 @@ from reconciler.host.items import (
     Module,
     ModuleStep,
     Rule,
+    Signature,
     Step,
     Task,
 )
 from reconciler.host.schema import Schema, compiled
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.ids import id_problem
+from reconciler.model.ids import did_you_mean, id_problem
 
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -38,6 +39,8 @@ MAX_PATH_CHARACTERS: Final = 300
 MAX_CONDITION_CHARACTERS: Final = 2_000
 MAX_RULES: Final = 1_000
 
+_KEY_HEADERS: Final = frozenset(["authorization", "proxy-authorization", "x-api-key", "cookie"])
+"""Headers that are for the host, and for no package."""
 _RULE_KEYS: Final = frozenset(["condition", "outputs"])
 _Part = TypeVar("_Part")
 
@@ -152,7 +155,24 @@ def _endpoints(document: JsonObject) -> Iterator[Endpoint]:
             requires_auth=row.get("requires_auth") is not False,
             requires_rate_limit=row.get("requires_rate_limit") is not False,
             strict=row.get("strict") is True,
+            headers=_headers(document, row, f"endpoints[{index}].headers"),
+            signature=_signature(_mapping(row, "signature")),
         )
+
+
+def _headers(document: JsonObject, row: JsonObject, where: str) -> Mapping[str, str]:
+    found = {name: str(header) for name, header in _mapping(row, "headers").items()}
+    known = [_text(one, "id") for one in _rows(document, "inputs")]
+    for name, header in found.items():
+        if name not in known:
+            raise InputError(f"{where}: there is no input '{name}'{did_you_mean(name, known)}")
+        if header.lower() in _KEY_HEADERS:
+            raise InputError(f"{where}: {header} holds a caller's key")
+    return found
+
+
+def _signature(row: JsonObject) -> Signature | None:
+    return Signature(header=_text(row, "header"), variable=_text(_mapping(row, "secret"), "env")) if row else None
 
 
 def _task(document: JsonObject) -> Task:

@@ -11,7 +11,10 @@ from typing import Final
 
 from starlette.requests import Request
 
-from reconciler.host.web.addresses import Networks, caller, counted_as, is_own
+from reconciler.host.items import Signature
+from reconciler.host.routes import Route
+from reconciler.host.settings import HostSettings
+from reconciler.host.web.addresses import caller, counted_as, is_own, networks
 from reconciler.host.web.response import Problem
 
 _BEARER: Final = "bearer "
@@ -72,13 +75,23 @@ class RateLimit:
         return True
 
 
+def is_signed(body: bytes, shown: str, secret: str) -> bool:
+    """Whether ``shown`` is the HMAC-SHA256 of ``body`` in hexadecimal digits, with or without ``sha256=`` before it."""
+    expected = hmac.new(secret.encode(), body, "sha256").hexdigest()
+    return hmac.compare_digest(shown.strip().removeprefix("sha256=").lower().encode(), expected.encode())
+
+
 class Access:
     """Checks keys and counts requests. Without a key everyone may ask."""
 
-    def __init__(self, *, api_key: str | None, rate: int, trusted: Networks = ()) -> None:
+    def __init__(self, settings: HostSettings, tell: Callable[[str], None]) -> None:
+        api_key = settings.api_key
         self._api_key = api_key.encode() if api_key else None
-        self._rate = RateLimit(rate)
-        self._trusted = trusted
+        self._rate = RateLimit(settings.rate)
+        self._trusted = networks(settings.trusted_proxies)
+        self._variables = settings.env.variables
+        self._tell = tell
+        self._told: set[str] = set()
 
     def check(self, request: Request, *, needs_key: bool, counts: bool) -> None:
         """``Problem`` where the request is one too many, or may not be made at all."""
@@ -88,6 +101,26 @@ class Access:
             raise Problem(429, "rate_limit_error", "Rate limit exceeded", {"Retry-After": "1"})
         if needs_key and not is_known:
             raise Problem(401, "invalid_request_error", "Invalid API key", {"WWW-Authenticate": "Bearer"})
+
+    def check_signature(self, request: Request, route: Route, body: bytes) -> None:
+        """``Problem`` where the endpoint wants ``body`` signed and it is not, or has no secret to check it with."""
+        signature = route.endpoint.signature
+        if signature is None:
+            return
+        secret = self._variables.get(signature.variable, "").strip()
+        if not secret:
+            self._tell_of_secret(route, signature)
+            raise Problem(503, "service_unavailable", "This endpoint has no secret yet; its operator has to set it")
+        shown = request.headers.getlist(signature.header)
+        if len(shown) != 1 or not is_signed(body, shown[0], secret):
+            raise Problem(401, "invalid_request_error", f"{signature.header} does not sign this body")
+
+    def _tell_of_secret(self, route: Route, signature: Signature) -> None:
+        what = f"{route.endpoint.method} {route.endpoint.path} of {route.extension.name}"
+        line = f"{what} takes no request: set {signature.variable}, the secret that its senders sign with"
+        if line not in self._told:
+            self._told.add(line)
+            self._tell(line)
 
     def address_of(self, request: Request) -> str:
         """The caller's address."""

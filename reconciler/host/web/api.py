@@ -180,6 +180,9 @@ def _endpoint(endpoint: Endpoint) -> JsonObject:
         "response_schema": endpoint.response_schema,
         "requires_auth": endpoint.requires_auth,
         "requires_rate_limit": endpoint.requires_rate_limit,
+        "strict": endpoint.strict,
+        "headers": {**endpoint.headers},
+        "signature": endpoint.signature.header if endpoint.signature else None,
     }
 
 

@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from reconciler.errors import LlamagateError
 from reconciler.host.hooks import HookEvent
+from reconciler.host.routes import Route as RouteOfExtension
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.access import Access, Sites
-from reconciler.host.web.addresses import networks
 from reconciler.host.web.api import Api
 from reconciler.host.web.front import Front, request_id_of, tell_bug
 from reconciler.host.web.request import Body, Call, body_of, path_below
@@ -43,8 +43,7 @@ def make_app(runtime: Runtime, *, local_only: bool = False) -> Starlette:
     settings = runtime.settings
     allowed = frozenset(name.lower() for name in settings.allowed_hosts)
     sites = Sites(checked=local_only or bool(allowed), allowed=allowed, is_open=not local_only)
-    access = Access(api_key=settings.api_key, rate=settings.rate, trusted=networks(settings.trusted_proxies))
-    return _Gate(runtime, access).app(sites)
+    return _Gate(runtime, Access(settings, runtime.tell)).app(sites)
 
 
 class _Gate:
@@ -102,28 +101,35 @@ class _Gate:
             return _without_slash(request)
         if match is None:
             return await self._let_in(request, snapshot, partial(self._no_route, path=path))
-        endpoint = match.route.endpoint
-        handler = partial(self._api.call_endpoint, match=match)
-        needs_key, counts = endpoint.requires_auth, endpoint.requires_rate_limit
-        return await self._let_in(request, snapshot, handler, needs_key=needs_key, counts=counts)
+        return await self._let_in(request, snapshot, partial(self._api.call_endpoint, match=match), match.route)
 
     async def _let_in(
-        self, request: Request, snapshot: Snapshot, handler: Handler, *, needs_key: bool = True, counts: bool = True
+        self, request: Request, snapshot: Snapshot, handler: Handler, route: RouteOfExtension | None = None
     ) -> Response:
+        """The host's own routes need the key and count; the ``route`` of an extension says what it needs."""
         request_id = request_id_of(request.scope)
 
         async def work() -> Response:
-            self._access.check(request, needs_key=needs_key, counts=counts)
-            workers = self._runtime.workers
-            body = Body(await body_of(request, self._runtime.settings.body), workers)
+            body = await self._admitted(request, route)
             await self._runtime.hooks.requested(
                 snapshot, request.url.path, partial(self._seen, request, request_id, body)
             )
+            workers = self._runtime.workers
             return await handler(
                 Call(request=request, request_id=request_id, snapshot=snapshot, body=body, workers=workers)
             )
 
         return await self._answered(request_id, work())
+
+    async def _admitted(self, request: Request, route: RouteOfExtension | None) -> Body:
+        """The body of a request that may be made. ``Problem`` for any other."""
+        needs_key = route is None or route.endpoint.requires_auth
+        counts = route is None or route.endpoint.requires_rate_limit
+        self._access.check(request, needs_key=needs_key, counts=counts)
+        data = await body_of(request, self._runtime.settings.body)
+        if route is not None:
+            self._access.check_signature(request, route, data)
+        return Body(data, self._runtime.workers)
 
     async def _answered(self, request_id: str, work: Awaitable[Response]) -> Response:
         try:

@@ -151,17 +151,17 @@ def path_below(request: Request) -> tuple[str, tuple[str, ...]]:
 
 
 async def endpoint_input(call: Call, match: Match) -> JsonObject:
-    """What an endpoint's workflow is given: body, then query, then the values in the path, which count most.
+    """What an endpoint's workflow is given. ``Problem`` where the endpoint's schema forbids the request.
 
     A single object that the workflow requires and the body does not name is the body itself: that is how webhooks,
-    whose senders know nothing of our inputs, are written. ``Problem`` where the endpoint's schema forbids the request.
+    whose senders know nothing of our inputs, are written.
     """
     extension, endpoint = match.route.extension, match.route.endpoint
     body = await call.document() if call.body.data.strip() else {}
-    texts: Mapping[str, str] = {**dict(call.request.query_params), **match.parameters}
-    types = {one.id: one.type for one in extension.inputs}
-    read: JsonObject = {name: as_type(text, types.get(name, "string")) for name, text in texts.items()}
-    given = {**read, **body, **{name: read[name] for name in match.parameters}}
+    beside = _beside_body(call.request, match)
+    from_headers = {name: beside[name] for name in endpoint.headers if name in beside}
+    in_path = {name: beside[name] for name in match.parameters}
+    given = {**beside, **_without(body, endpoint.headers), **in_path, **from_headers}
     if endpoint.request is not None:
         problem = await problem_with(call.workers, endpoint.request, body if endpoint.method in _WITH_BODY else given)
         if problem:
@@ -170,7 +170,24 @@ async def endpoint_input(call: Call, match: Match) -> JsonObject:
     if wrapping is None:
         return given
     whole: Json = body
-    return {wrapping: whole, **({name: given[name] for name in read} if endpoint.strict else given)}
+    return {wrapping: whole, **(beside if endpoint.strict else given)}
+
+
+def _beside_body(request: Request, match: Match) -> JsonObject:
+    """The inputs that the query, the path and the headers hold, of which the later counts more."""
+    endpoint = match.route.endpoint
+    types = {one.id: one.type for one in match.route.extension.inputs}
+    shown = {name: request.headers.getlist(header) for name, header in endpoint.headers.items()}
+    texts: Mapping[str, str] = {
+        **_without(dict(request.query_params), endpoint.headers),
+        **match.parameters,
+        **{name: ", ".join(lines) for name, lines in shown.items() if lines},
+    }
+    return {name: as_type(text, types.get(name, "string")) for name, text in texts.items()}
+
+
+def _without(values: Mapping[str, _T], names: Mapping[str, str]) -> dict[str, _T]:
+    return {name: value for name, value in values.items() if name not in names}
 
 
 def _one_input(extension: Extension, body: JsonObject) -> str | None:
