@@ -88,7 +88,8 @@ class Routes:
 
     def near(self, method: str, name: str, path: tuple[str, ...]) -> str:
         """The end of a message about a request that fits no endpoint: the nearest one of that extension, if any."""
-        known = {f"{route.endpoint.method} {route.template}" for route in self.all() if route.extension.name == name}
+        routes = (route for (_, owner), owned in self._by_name.items() if owner == name for route in owned)
+        known = {f"{route.endpoint.method} {route.template}" for route in routes}
         return did_you_mean(f"{method} /{'/'.join(path)}", known)
 
     def all(self) -> Iterator[Route]:

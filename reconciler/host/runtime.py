@@ -100,7 +100,8 @@ class Runtime:
             raise RefusedError(message)
         key, outcome = upsert(self.env, self.settings.file, name, manifest, self.listener)
         if outcome.plan.refusals:
-            reasons = "; ".join(refusal.message for refusal in outcome.plan.refusals)
+            # Behind the semicolon is what the operator can do: commands, and keys of the file.
+            reasons = "; ".join(refusal.message.partition(";")[0] for refusal in outcome.plan.refusals)
             raise RefusedError(f"the extension '{name}' was not taken: {reasons}")
         self.refresh()
         return Home(self.settings.env.home).item(key) / EXTENSION_MANIFEST

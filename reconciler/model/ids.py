@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
+from os.path import commonprefix
 from typing import Final, NamedTuple
 
 from reconciler.model.config import JsonObject
@@ -131,9 +132,22 @@ def is_ignored(path: str) -> bool:
     return parts[0] in ("__MACOSX", ".git") or ".git" in parts or parts[-1] == ".DS_Store" or "__MACOSX" in parts
 
 
-def did_you_mean(text: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that does not exist: the nearest one that does, if one is near."""
-    import difflib  # only a mistake needs it
+_COMPARED: Final = 200
+"""Names, and characters of the one that is asked for."""
 
-    near = difflib.get_close_matches(text, sorted(known), n=1)
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that does not exist: the nearest one that does, if one is near.
+
+    Of many names only those are compared that are about as long and begin alike: each takes a while, and strangers ask.
+    """
+    import difflib  # only a mistake needs it
+    import heapq
+
+    asked = text[:_COMPARED]
+
+    def unlike(name: str) -> tuple[int, int, str]:
+        return abs(len(name) - len(asked)), -len(commonprefix([name, asked])), name
+
+    near = difflib.get_close_matches(asked, sorted(heapq.nsmallest(_COMPARED, known, key=unlike)), n=1)
     return f"; did you mean '{near[0]}'?" if near else ""

@@ -15,7 +15,8 @@ import pytest
 from reconciler.errors import InputError
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.schema import MAX_PARTS, RECURSIVE, compiled
-from reconciler.host.web.response import answer, encoded
+from reconciler.host.web.response import Problem, answer, encoded
+from reconciler.model.ids import did_you_mean
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
@@ -289,5 +290,14 @@ def test_a_caller_who_goes_away_ends_the_work(session: Session, serve: Serve) ->
 )
 def test_an_answer_in_pieces_is_what_it_is_in_one(document: Any) -> None:
     whole = answer(document).body
-    assert asyncio.run(encoded(document, len(whole))) == whole
-    assert asyncio.run(encoded(document, len(whole) - 1)) is None
+    assert asyncio.run(encoded(document, limit=len(whole))) == whole
+    with pytest.raises(Problem):
+        asyncio.run(encoded(document, limit=len(whole) - 1))
+
+
+def test_a_near_name_among_thousands_is_found_in_time() -> None:
+    names = [f"extension-{number:05}-{number % 977:03}" for number in range(5_000)]
+    start = time.process_time()
+    assert did_you_mean("extension-01234-258", names) == "; did you mean 'extension-01234-257'?"
+    did_you_mean("e" * 60_000, names)
+    assert time.process_time() - start < 0.1

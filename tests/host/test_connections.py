@@ -369,6 +369,17 @@ def test_a_kept_alive_answer_is_sent_at_once(session: Session) -> None:
     assert statistics.median(milliseconds) < 20, milliseconds
 
 
+def test_the_list_is_encoded_once_for_each_snapshot(session: Session, serve: Serve) -> None:
+    host = serve()
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    for path in ("/v1/extensions", "/v1/agentic-modules", "/openapi.json"):
+        assert host.get(path).content == host.get(path).content
+    assert host.names == []
+    host.refresh()
+    assert host.names == ["foo"]
+    assert "/v1/extensions/foo/execute" in host.get("/openapi.json").json()["paths"]
+
+
 def test_the_listener_names_its_protocol() -> None:
     with listen(Address(host="127.0.0.1", port=0)) as listener:
         assert listener.proto == socket.IPPROTO_TCP

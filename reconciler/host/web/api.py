@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from starlette.responses import Response
@@ -31,6 +31,7 @@ class Api:
         self.runtime = runtime
         self._one_change = asyncio.Lock()  # those that wait must not hold the threads that runs need for their files
         self._next_refresh: asyncio.Task[RefreshResult] | None = None
+        self._encoded: dict[str, tuple[Snapshot, bytes]] = {}
 
     async def health(self) -> Response:
         connected = await self.runtime.client.is_reachable()
@@ -43,13 +44,12 @@ class Api:
         )
 
     async def openapi(self, call: Call) -> Response:
-        return answer(openapi_document(call.snapshot))
+        return await self._kept("openapi", call.snapshot, openapi_document)
 
     # Extensions
 
     async def list_extensions(self, call: Call) -> Response:
-        found = [{**_in_short(one), "type": one.type} for one in call.snapshot.extensions.values()]
-        return answer({"count": len(found), "extensions": [*found]})
+        return await self._kept("extensions", call.snapshot, _extensions)
 
     async def get_extension(self, call: Call) -> Response:
         extension = _named(call, call.snapshot.extensions, "Extension")
@@ -109,8 +109,7 @@ class Api:
     # Modules
 
     async def list_modules(self, call: Call) -> Response:
-        found = [_in_short(module) for module in call.snapshot.modules.values()]
-        return answer({"count": len(found), "modules": [*found]})
+        return await self._kept("modules", call.snapshot, _modules)
 
     async def get_module(self, call: Call) -> Response:
         module = _named(call, call.snapshot.modules, "Agentic module")
@@ -135,6 +134,14 @@ class Api:
             raise problem
         return await self._limited({"data": record.to_document(), "success": True})
 
+    async def _kept(self, name: str, snapshot: Snapshot, make: Callable[[Snapshot], JsonObject]) -> Response:
+        """The document ``name``, which depends on nothing but the snapshot: made and encoded once for each."""
+        made_of, body = self._encoded.get(name, (None, b""))
+        if made_of is not snapshot:
+            body = await encoded(await asyncio.to_thread(make, snapshot))
+            self._encoded[name] = (snapshot, body)
+        return answer_of(body)
+
     @property
     def _strict(self) -> bool:
         return self.runtime.settings.strict
@@ -151,11 +158,7 @@ class Api:
         return await self._limited({"data": result, "success": True})
 
     async def _limited(self, document: JsonObject) -> Response:
-        limit = self.runtime.settings.limits.answer
-        body = await encoded(document, limit)
-        if body is None:
-            raise Problem(500, "internal_error", f"The answer has more than {limit} bytes")
-        return answer_of(body)
+        return answer_of(await encoded(document, limit=self.runtime.settings.limits.answer))
 
 
 def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:
@@ -165,6 +168,16 @@ def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:
         faults = call.snapshot.faults_of(call.name)
         raise not_found(what, faults, near="" if faults else did_you_mean(call.name, items))
     return item
+
+
+def _extensions(snapshot: Snapshot) -> JsonObject:
+    found = [{**_in_short(one), "type": one.type} for one in snapshot.extensions.values()]
+    return {"count": len(found), "extensions": [*found]}
+
+
+def _modules(snapshot: Snapshot) -> JsonObject:
+    found = [_in_short(module) for module in snapshot.modules.values()]
+    return {"count": len(found), "modules": [*found]}
 
 
 def _in_short(item: Item) -> JsonObject:

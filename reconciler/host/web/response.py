@@ -54,16 +54,16 @@ def answer_of(body: bytes, status: int = 200, headers: Mapping[str, str] | None 
     return Response(body, status, headers, media_type="application/json; charset=utf-8")
 
 
-async def encoded(document: JsonObject, limit: int) -> bytes | None:
+async def encoded(document: JsonObject, *, limit: int | None = None) -> bytes:
     """``document`` as ``answer`` sends it, written in pieces between which others are served.
 
-    ``None`` where it has more than ``limit`` bytes.
+    ``Problem`` where it has more than ``limit`` bytes.
     """
     body = bytearray()
     for piece in _pieces(document):
         body += piece
-        if len(body) > limit:
-            return None
+        if limit is not None and len(body) > limit:
+            raise Problem(500, "internal_error", f"The answer has more than {limit} bytes")
         await asyncio.sleep(0)
     return bytes(body)
 
