@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
-from os.path import commonprefix
+from operator import ne
 from typing import Final, NamedTuple
 
 from reconciler.model.config import JsonObject
@@ -139,7 +139,7 @@ _COMPARED: Final = 200
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """The end of a message about a name that does not exist: the nearest one that does, if one is near.
 
-    Of many names only those are compared that are about as long and begin alike: each takes a while, and strangers ask.
+    Strangers ask, and a comparison takes a while: of many names only those about as long and alike are compared.
     """
     import difflib  # only a mistake needs it
     import heapq
@@ -147,7 +147,7 @@ def did_you_mean(text: str, known: Iterable[str]) -> str:
     asked = text[:_COMPARED]
 
     def unlike(name: str) -> tuple[int, int, str]:
-        return abs(len(name) - len(asked)), -len(commonprefix([name, asked])), name
+        return abs(len(name) - len(asked)), sum(map(ne, name, asked)), name
 
     near = difflib.get_close_matches(asked, sorted(heapq.nsmallest(_COMPARED, known, key=unlike)), n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
