@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -23,6 +24,8 @@ from reconciler.host.watching import watching
 from reconciler.host.web.addresses import networks
 from reconciler.reconcile.proposal import Options
 
+_USUAL: Final = (700, 10, 10)
+"""Python's own thresholds: a command, which ends soon, runs with higher ones."""
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]+")
 
 
@@ -38,12 +41,22 @@ def host(invocation: Invocation, flags: HostFlags, models: ModelFlags, watches: 
     watched = watching(runtime, watches) if watches else nullcontext()
     with listen(address) as listener, watched as beside:
         start(runtime, migrates=flags.migrate)
+        _collect_often()
         if settings.api_key is None and not address.is_loopback:
             runtime.tell(f"everyone who can reach {address.host} can run and replace extensions; set API_KEY")
         if invocation.as_json:
             invocation.terminal.line({"url": url_of(listener, tls=tls is not None)})
         is_interrupted = serve_until_a_signal(runtime, listener, local_only=address.is_loopback, beside=beside, tls=tls)
     return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK
+
+
+def _collect_often() -> None:
+    """A server lives on: what a request leaves, megabytes for one that failed, is freed soon after it.
+
+    What is loaded by now stays, and is not looked at each time.
+    """
+    gc.freeze()
+    gc.set_threshold(*_USUAL)
 
 
 def _settings(

@@ -50,9 +50,11 @@ class Workers:
         return cast(_T, found)
 
     def close(self) -> None:
-        """Kill them all."""
+        """Kill them all, and wait until they are gone."""
         for process in [*self._all]:
-            self._end(process)
+            process.kill()
+            process.wait()
+        self._all.clear()
         self._idle.clear()
 
     async def _asked(self, process: _Process, data: bytes) -> bytes:
@@ -77,6 +79,8 @@ class Workers:
     def _end(self, process: _Process) -> None:
         self._all.discard(process)
         process.kill()
+        # In a thread: the system takes a while to give back the memory of a large one.
+        asyncio.get_running_loop().run_in_executor(None, process.wait)
 
 
 def _loaded(answer: bytes) -> tuple[object, type[Exception] | None, str]:
@@ -135,7 +139,10 @@ class _Process:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it at once."""
+        """Tell the system to end it."""
         self._process.kill()
-        self._process.wait()
         self._socket.close()
+
+    def wait(self) -> None:
+        """Until it is gone."""
+        self._process.wait()
