@@ -20,6 +20,7 @@ from reconciler.model.ids import did_you_mean
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
+from tests.host.raw import until
 from tests.host.served import Host, extension, put_on_disk
 
 MOST_MILLISECONDS: Final = 100
@@ -275,7 +276,7 @@ def test_a_caller_who_goes_away_ends_the_work(session: Session, serve: Serve) ->
     with pytest.raises(httpx2.ReadTimeout):
         host.post("/v1/extensions/foo/x", {"a": nested(45)}, timeout=1)
     with Beside(host):
-        time.sleep(0.5)
+        assert until(lambda: not host.runtime.workers._all, 3)
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_keys_come_from_the_environment(session: Session, model: ModelServer) ->
         ([], {"API_KEY": " \n"}, 64, "llamagate: the variable API_KEY holds no key: one is "),
         (["--legacy", "nope"], {}, 64, "llamagate: Invalid value for '--legacy': Directory 'nope' does not exist.\n"),
         (["--migrate"], {}, 64, "llamagate: --migrate needs --legacy DIR\n"),
-        (["--locked"], {}, 64, "llamagate: --locked goes with --watch\n"),
-        ([], {"PORT": "many"}, 64, "llamagate: the variable PORT is 'many', which is no port\n"),
+        (["--locked"], {}, 64, "llamagate: --locked works only with --watch\n"),
+        ([], {"PORT": "many"}, 64, "llamagate: the variable PORT is 'many', which is not a port\n"),
         (["-f", "nope.yaml"], {}, 1, "llamagate: nope.yaml"),
     ],
     ids=[

@@ -74,7 +74,8 @@ class Api:
 
     async def call_endpoint(self, call: Call, match: Match) -> Response:
         strict = self._strict or match.route.endpoint.strict
-        return await self._run(call, match.route.extension, await endpoint_input(call, match), strict=strict)
+        given = await call.unless_left(endpoint_input(call, match))
+        return await self._run(call, match.route.extension, given, strict=strict)
 
     async def refresh(self, _call: Call) -> Response:
         if self._next_refresh is None:  # else one that has not begun yet will see whatever this one would
