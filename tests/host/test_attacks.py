@@ -266,7 +266,7 @@ def test_an_answer_that_would_be_huge(session: Session, serve: Serve) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(text))
     host = serve()
     with Beside(host):
-        answer = host.post("/v1/extensions/foo/execute", {"l": [[1, 2, 3, 4, 5, 6]] * 40_000})
+        answer = host.post("/v1/extensions/foo/execute", {"l": [[1, 2, 3, 4, 5, 6]] * 17_000})
     assert answer.json()["error"]["message"] == "The answer has more than 8388608 bytes"
 
 
