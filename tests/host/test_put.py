@@ -155,7 +155,7 @@ def test_files_that_changed_while_it_waited_are_kept(session: Session, serve: Se
         ("f.o", "name: x\n", 400, "an id has only letters"),
         ("backups", "name: x\n", 400, "the gateway uses this name for itself"),
         ("foo", extension("builtin: true\n" + RULE % 1), 409, "the gateway forces it on and cannot unload it"),
-        ("mod", extension(RULE % 1), 409, "an agentic-module mod is installed, and one id can name only one item"),
+        ("mod", extension(RULE % 1), 409, "the agentic-module mod already has this id"),
     ],
     ids=["empty", "incomplete", "list", "malformed", "alias", "slash", "dot", "reserved", "builtin", "a module"],
 )
