@@ -154,7 +154,7 @@ def test_files_that_changed_while_it_waited_are_kept(session: Session, serve: Se
         ("a%2F..%2Fb", "name: x\n", 404, "Endpoint not found"),
         ("f.o", "name: x\n", 400, "an id has only letters"),
         ("backups", "name: x\n", 400, "the gateway uses this name for itself"),
-        ("foo", extension("builtin: true\n" + RULE % 1), 409, "the gateway forces it on and cannot unload it"),
+        ("foo", extension("builtin: true\n" + RULE % 1), 409, "the gateway always runs it and cannot unload it"),
         ("mod", extension(RULE % 1), 409, "the agentic-module mod already has this id"),
     ],
     ids=["empty", "incomplete", "list", "malformed", "alias", "slash", "dot", "reserved", "builtin", "a module"],
