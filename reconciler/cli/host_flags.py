@@ -14,6 +14,10 @@ from reconciler.host import defaults
 
 _MAX_PORT: Final = 65535
 _PORT_HELP: Final = f"The port.  [default: $PORT, else {defaults.PORT}]"
+_RATE_HELP: Final = f"Requests a second of one caller; 0: no limit.  [default: $RATE_LIMIT_RPS, else {defaults.RATE}]"
+_ALLOW_HELP: Final = "A further name of this host, or of a site that may call it; can be repeated."
+_PROXY_HELP: Final = "A proxy, or a network of them, whose X-Forwarded-For counts; can be repeated."
+_URL_HELP: Final = f"A server with the OpenAI protocol.  [default: $OLLAMA_HOST, else {defaults.MODEL_URL}]"
 _LEGACY_HELP: Final = "A gateway's old 'extensions' folder, to serve too."
 
 
@@ -31,9 +35,18 @@ class HostFlags:
     ] = None
     migrate: Annotated[bool, typer.Option("--migrate", help="First install the packages of --legacy.")] = False
     rate_limit: Annotated[
-        int, typer.Option("--rate-limit", metavar="N", min=0, help="Requests per second for one caller; 0: no limit.")
-    ] = defaults.RATE
+        int | None, typer.Option("--rate-limit", metavar="N", min=0, show_default=False, help=_RATE_HELP)
+    ] = None
     no_put: Annotated[bool, typer.Option("--no-put", help="Refuse manifests sent over HTTP.")] = False
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse inputs that an extension does not declare.")] = False
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", show_default=False, help=_ALLOW_HELP)
+    ] = None
+    trusted_proxy: Annotated[
+        list[str] | None, typer.Option("--trusted-proxy", metavar="ADDRESS", show_default=False, help=_PROXY_HELP)
+    ] = None
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", metavar="FILE", help="Serve HTTPS with it.")] = None
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="The key of --tls-cert.")] = None
 
     def port_in(self, variables: Mapping[str, str]) -> int:
         """The port to listen at. ``UsageError`` where it is taken from PORT, which holds none."""
@@ -49,9 +62,7 @@ class HostFlags:
 class ModelFlags:
     """Which model the steps of extensions ask."""
 
-    llm_url: Annotated[str, typer.Option("--llm-url", metavar="URL", help="A server with the OpenAI protocol.")] = (
-        defaults.MODEL_URL
-    )
+    llm_url: Annotated[str | None, typer.Option("--llm-url", metavar="URL", show_default=False, help=_URL_HELP)] = None
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model for steps that name none.")] = (
         defaults.MODEL
     )

@@ -2,52 +2,107 @@
 
 from __future__ import annotations
 
+import gc
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext
+from pathlib import Path
+from typing import Final
 
+from reconciler.cli.gateway_variables import DOTENV, GatewayVariables, gateway_variables
 from reconciler.cli.host_flags import HostFlags, ModelFlags
 from reconciler.cli.invocation import Invocation
 from reconciler.errors import ExitCode, UsageError
-from reconciler.host.model_client import ModelServer, is_header_text
+from reconciler.host import defaults
+from reconciler.host.model_client import ModelServer, completed_url, is_header_text
 from reconciler.host.runtime import Runtime
-from reconciler.host.server import Address, listen, url_of
+from reconciler.host.server import Address, Tls, listen, url_of
 from reconciler.host.server import serve as serve_until_a_signal
 from reconciler.host.settings import HostSettings
 from reconciler.host.startup import start
 from reconciler.host.watching import watching
+from reconciler.host.web.addresses import networks
 from reconciler.reconcile.proposal import Options
+
+_USUAL: Final = (700, 10, 10)
+"""Python's own thresholds: a command, which ends soon, runs with higher ones."""
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]+")
 
 
 def host(invocation: Invocation, flags: HostFlags, models: ModelFlags, watches: Options | None) -> int:
     """Serve until a signal ends it, with a watcher beside it where ``watches`` says so; the exit code."""
-    settings = _settings(invocation, flags, models, is_watched=watches is not None)
-    address = Address(host=flags.host, port=flags.port_in(invocation.env.variables))
+    variables = gateway_variables(invocation.env.variables, Path.cwd())
+    address = Address(host=flags.host, port=flags.port_in(variables.values))
+    settings = _settings(invocation, flags, models, variables, is_watched=watches is not None)
+    tls = _tls(flags, variables)
     runtime = Runtime(settings, tell=invocation.terminal.notice)
+    if variables.from_file:
+        runtime.tell(f"taken from {DOTENV}: {', '.join(variables.from_file)}")
     watched = watching(runtime, watches) if watches else nullcontext()
     with listen(address) as listener, watched as beside:
         start(runtime, migrates=flags.migrate)
-        local_only = settings.api_key is None and address.is_loopback
-        if settings.api_key is None and not local_only:
+        _collect_often()
+        if settings.api_key is None and not address.is_loopback:
             runtime.tell(f"everyone who can reach {address.host} can run and replace extensions; set API_KEY")
         if invocation.as_json:
-            invocation.terminal.line({"url": url_of(listener)})
-        is_interrupted = serve_until_a_signal(runtime, listener, local_only=local_only, beside=beside)
+            invocation.terminal.line({"url": url_of(listener, tls=tls is not None)})
+        is_interrupted = serve_until_a_signal(runtime, listener, local_only=address.is_loopback, beside=beside, tls=tls)
     return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK
 
 
-def _settings(invocation: Invocation, flags: HostFlags, models: ModelFlags, *, is_watched: bool) -> HostSettings:
-    env = invocation.env
-    model_key = _key("LLAMAGATE_LLM_API_KEY", env.variables)
+def _collect_often() -> None:
+    """A server lives on: what a request leaves, megabytes for one that failed, is freed soon after it.
+
+    What is loaded by now stays, and is not looked at each time.
+    """
+    gc.freeze()
+    gc.set_threshold(*_USUAL)
+
+
+def _settings(
+    invocation: Invocation, flags: HostFlags, models: ModelFlags, variables: GatewayVariables, *, is_watched: bool
+) -> HostSettings:
+    model_key = _key("LLAMAGATE_LLM_API_KEY", variables.values)
+    from_variables = variables.model_server()
+    model_url = models.llm_url or (completed_url(from_variables) if from_variables else defaults.MODEL_URL)
+    rate = flags.rate_limit if flags.rate_limit is not None else variables.rate()
     return HostSettings(
-        env=env,
+        env=invocation.env,
         file=invocation.file if is_watched else invocation.named_file,  # a watcher waits for it
         legacy=flags.legacy.absolute() if flags.legacy else None,
-        api_key=_key("API_KEY", env.variables),
-        rate=flags.rate_limit,
-        takes_manifests=not flags.no_put,
+        api_key=_key("API_KEY", variables.values),
+        rate=defaults.RATE if rate is None else rate,
+        allowed_hosts=tuple(map(_host_name, flags.allow_host or [])),
+        trusted_proxies=tuple(map(_proxy, flags.trusted_proxy or [])),
+        takes_manifests=not flags.no_put and variables.takes_manifests() is not False,
+        strict=flags.strict,
         default_model=models.model,
-        model=ModelServer(url=models.llm_url, api_key=model_key, seconds=models.llm_timeout),
+        model=ModelServer(url=model_url, api_key=model_key, seconds=models.llm_timeout),
     )
+
+
+def _tls(flags: HostFlags, variables: GatewayVariables) -> Tls | None:
+    if (flags.tls_cert is None) != (flags.tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together")
+    if flags.tls_cert and flags.tls_key:
+        return Tls(certificate=flags.tls_cert, key=flags.tls_key)
+    files = variables.tls_files()
+    return Tls(certificate=files[0], key=files[1]) if files else None
+
+
+def _host_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise UsageError(f"--allow-host {text[:60]!r} is not a host name", advice="give a name without scheme and port")
+    return text.lower()
+
+
+def _proxy(text: str) -> str:
+    try:
+        networks([text])
+    except ValueError as error:
+        message = f"--trusted-proxy {text[:60]!r} is not an address or a network"
+        raise UsageError(message, advice="give an address such as 10.0.0.2, or a network such as 10.0.0.0/8") from error
+    return text
 
 
 def _key(name: str, variables: Mapping[str, str]) -> str | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Final, NoReturn
 
 from reconciler.codes import FaultCode
 from reconciler.documents.text import decoded, position, shown
 from reconciler.errors import InputError
-from reconciler.model.config import Json, children
+from reconciler.model.config import Json
 
 MAX_BYTES: Final = 64 * 2**20
 MAX_DEPTH: Final = 64
 MAX_NUMBER_CHARACTERS: Final = 400
+MAX_SEARCHED_CHARACTERS: Final = 64 * 2**10
+"""In a longer text the place of a duplicate key or bad word is not searched for: that takes longer than decoding."""
 
 _STRING: Final = r'"(?:[^"\\]|\\.)*"'
 _WORD: Final = re.compile(rf"{_STRING}|(?P<word>[-+.\w]+)")
@@ -22,6 +25,11 @@ _KEY_OR_BRACE: Final = re.compile(rf"(?P<key>{_STRING})\s*:|{_STRING}|[{{}}]")
 _ESCAPE: Final = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
+
+_HALVES: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_BIG_INTEGER: Final = re.compile(r"\d{19}")
+_BIG_EXPONENT: Final = re.compile(r"[eE]\+?\d{3}")
+"""Without one of these no escape is half a pair and no number too big, and the decoder need not ask for each."""
 
 
 class _RejectedJsonError(Exception):
@@ -33,7 +41,11 @@ class _RejectedJsonError(Exception):
 
 
 class _DuplicateKeyError(Exception):
-    """An object holds a key twice."""
+    """An object holds ``key`` twice."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES) -> Json:
@@ -51,22 +63,31 @@ def load(data: bytes, *, name: str, max_bytes: int = MAX_BYTES) -> Json:
     except RecursionError as error:
         raise InputError.at(f"nested deeper than {MAX_DEPTH} levels", file=name, code=FaultCode.SYNTAX) from error
     except _RejectedJsonError as error:
-        at = next((match.start() for match in _WORD.finditer(text) if match["word"] == error.word), 0)
-        raise InputError.at(str(error), file=name, place=position(text, at), code=FaultCode.SYNTAX) from error
+        place = _place_of(error.word, text)
+        raise InputError.at(str(error), file=name, place=place, code=FaultCode.SYNTAX) from error
     except _DuplicateKeyError as error:
-        raise _duplicate(text, name) from error
+        raise _duplicate(text, name, error.key) from error
 
 
 def _loaded(text: str) -> Json:
+    has_long = _BIG_INTEGER.search(text) is not None
+    integer = _integer if has_long else None
+    real = _real if has_long or _BIG_EXPONENT.search(text) else None
     value: Json = json.loads(
-        text, parse_constant=_constant, parse_int=_integer, parse_float=_real, object_pairs_hook=_object
+        text, parse_constant=_constant, parse_int=integer, parse_float=real, object_pairs_hook=_object
     )
-    for match in _ESCAPE.finditer(text):
+    for match in _ESCAPE.finditer(text) if _HALVES.search(text) else ():
         if match["half"]:
             raise json.JSONDecodeError("half of a surrogate pair", text, match.start())
     if _is_deep(value):
         raise RecursionError
     return value
+
+
+def _place_of(word: str, text: str) -> tuple[int, int] | None:
+    if len(text) > MAX_SEARCHED_CHARACTERS:
+        return None
+    return position(text, next((match.start() for match in _WORD.finditer(text) if match["word"] == word), 0))
 
 
 def _constant(word: str) -> NoReturn:
@@ -88,12 +109,24 @@ def _real(word: str) -> float:
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _DuplicateKeyError
+        raise _DuplicateKeyError(_doubled(key for key, _ in pairs))
     return result
 
 
-def _duplicate(text: str, name: str) -> InputError:
-    """The error for the first key of ``text``, otherwise valid JSON, that its object holds already."""
+def _doubled(keys: Iterable[str]) -> str:
+    """The first key that comes a second time; there is one."""
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            break
+        seen.add(key)
+    return key
+
+
+def _duplicate(text: str, name: str, key: str) -> InputError:
+    """The error for the first key of ``text`` that its object holds already; ``key`` is one."""
+    if len(text) > MAX_SEARCHED_CHARACTERS:
+        return InputError.at(f"duplicate key {shown(key)}", file=name, code=FaultCode.SYNTAX)
     objects: list[dict[str, int]] = []
     for match in _KEY_OR_BRACE.finditer(text):
         if match[0] == "{":
@@ -110,9 +143,14 @@ def _duplicate(text: str, name: str) -> InputError:
 
 
 def _is_deep(value: Json) -> bool:
-    level = [value]
+    level: list[dict[str, Json] | list[Json]] = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
-        level = [below for outer in level for below in children(outer) if isinstance(below, dict | list)]
         if not level:
             return False
-    return True
+        level = [
+            below
+            for outer in level
+            for below in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(below, (dict, list))
+        ]
+    return bool(level)

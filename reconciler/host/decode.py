@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -22,21 +22,32 @@ from reconciler.host.items import (
     Module,
     ModuleStep,
     Rule,
+    Signature,
     Step,
     Task,
 )
 from reconciler.host.schema import Schema, compiled
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.ids import id_problem
+from reconciler.model.ids import did_you_mean, id_problem
 
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+MAX_REDACT_RULES: Final = 50
+MAX_DESCENTS: Final = 2
+MAX_PATH_CHARACTERS: Final = 300
+"""Of a JSONPath of ``redact``: each segment may fit every place in a body."""
+MAX_CONDITION_CHARACTERS: Final = 2_000
+MAX_RULES: Final = 1_000
+
+_KEY_HEADERS: Final = frozenset(["authorization", "proxy-authorization", "x-api-key", "cookie"])
+"""Headers that are for the host, and for no package."""
 _RULE_KEYS: Final = frozenset(["condition", "outputs"])
 _Part = TypeVar("_Part")
 
 
 def extension_of(document: JsonObject, definition: Definition) -> Extension:
     """The extension that ``document``, in any of the dialects, defines. ``InputError`` where it cannot be served."""
+    _check_redaction(_mapping(document, "config"))
     is_task = "steps" not in document and "hooks" not in document and "type" not in document
     return Extension(
         name=_name(document, definition),
@@ -78,6 +89,8 @@ def module_of(document: JsonObject, definition: Definition, bundled: dict[str, J
 
 def rules_of(holder: JsonObject) -> tuple[Rule, ...]:
     """The ``rules`` of a task or of a ``rules.evaluate`` step."""
+    if len(_rows(holder, "rules")) > MAX_RULES:
+        raise InputError(f"there are more than {MAX_RULES} rules")
     return _each(holder, "rules", _rule)
 
 
@@ -101,8 +114,11 @@ def _output(row: JsonObject) -> DeclaredOutput:
 
 
 def _step(row: JsonObject) -> Step:
+    uses = _text(row, "uses")
+    if uses == "rules.evaluate":
+        rules_of({**_mapping(row, "config"), **_mapping(row, "with")})  # refused now, and not in each run
     return Step(
-        uses=_text(row, "uses"),
+        uses=uses,
         name=_text(row, "id") or _text(row, "name"),
         arguments=_mapping(row, "with"),
         config=_mapping(row, "config"),
@@ -138,7 +154,25 @@ def _endpoints(document: JsonObject) -> Iterator[Endpoint]:
             request=_schema(row, "request_schema", f"endpoints[{index}].request_schema"),
             requires_auth=row.get("requires_auth") is not False,
             requires_rate_limit=row.get("requires_rate_limit") is not False,
+            strict=row.get("strict") is True,
+            headers=_headers(document, row, f"endpoints[{index}].headers"),
+            signature=_signature(_mapping(row, "signature")),
         )
+
+
+def _headers(document: JsonObject, row: JsonObject, where: str) -> Mapping[str, str]:
+    found = {name: str(header) for name, header in _mapping(row, "headers").items()}
+    known = [_text(one, "id") for one in _rows(document, "inputs")]
+    for name, header in found.items():
+        if name not in known:
+            raise InputError(f"{where}: there is no input '{name}'{did_you_mean(name, known)}")
+        if header.lower() in _KEY_HEADERS:
+            raise InputError(f"{where}: {header} holds a caller's key")
+    return found
+
+
+def _signature(row: JsonObject) -> Signature | None:
+    return Signature(header=_text(row, "header"), variable=_text(_mapping(row, "secret"), "env")) if row else None
 
 
 def _task(document: JsonObject) -> Task:
@@ -158,7 +192,23 @@ def _rule(row: JsonObject) -> Rule:
     outputs = row.get("outputs", row.get("then"))
     if not isinstance(outputs, dict):
         outputs = {key: value for key, value in row.items() if key not in _RULE_KEYS}
-    return Rule(condition=condition if isinstance(condition, bool) else _as_text(condition), outputs=outputs)
+    condition = condition if isinstance(condition, bool) else _as_text(condition)
+    if isinstance(condition, str) and len(condition) > MAX_CONDITION_CHARACTERS:
+        raise InputError(f"a rule's condition has more than {MAX_CONDITION_CHARACTERS} characters")
+    return Rule(condition=condition, outputs=outputs)
+
+
+def _check_redaction(config: JsonObject) -> None:
+    """Paths that a hook can follow in any body in time. Whether they are understood is seen when they are used."""
+    rules = _rows(config, "redact")
+    if len(rules) > MAX_REDACT_RULES:
+        raise InputError(f"config.redact has more than {MAX_REDACT_RULES} rules")
+    for index, rule in enumerate(rules):
+        path = _text(rule, "path")
+        if path.count("..") > MAX_DESCENTS:
+            raise InputError(f"config.redact[{index}].path descends ('..') more than {MAX_DESCENTS} times")
+        if len(path) > MAX_PATH_CHARACTERS:
+            raise InputError(f"config.redact[{index}].path has more than {MAX_PATH_CHARACTERS} characters")
 
 
 def _guardrails(document: JsonObject) -> Guardrails:

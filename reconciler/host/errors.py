@@ -12,6 +12,10 @@ class RunError(LlamagateError):
     code = ErrorCode.RUN
 
 
+class StepValueError(RunError):
+    """A step cannot use a value that it was given."""
+
+
 class RunInputError(RunError):
     """What the caller of a workflow sent does not fit it."""
 

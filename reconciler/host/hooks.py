@@ -1,6 +1,7 @@
 """Middleware and observers: what they write of requests and answers, below their own mutable folders.
 
-A hook never fails what it watches: its own failure is told, once per hook and reason.
+A hook never fails what it watches, and does not hold it up for long: its own failure is reported, once per hook and
+reason.
 """
 
 from __future__ import annotations
@@ -8,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from jsonpath import JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
 
 from reconciler.host.engine.files import ItemFiles
-from reconciler.host.engine.run import Reply
+from reconciler.host.engine.pieces import Workers, done
+from reconciler.host.engine.run import Reply, within
+from reconciler.host.engine.weight import weight
 from reconciler.host.errors import RunError
 from reconciler.host.items import Extension, Hook, Item
 from reconciler.host.snapshot import Snapshot
@@ -32,6 +35,9 @@ MAX_USAGE_ROWS: Final = 10_000
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MAX_NAME_CHARACTERS: Final = 200
 """Of a model: callers choose it, and the report must hold many rows."""
+MAX_MATCHES: Final = 10_000
+"""Of one rule of ``redact`` in one body."""
+
 _REDACTED: Final = "[redacted]"
 _DEFAULT_AUDIT: Final = "./var/audit"
 _DEFAULT_REPORT: Final = "./output/usage_report.json"
@@ -39,49 +45,60 @@ _DEFAULT_REPORT: Final = "./output/usage_report.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookEvent:
-    """A request as hooks see it. ``body`` is decoded JSON, ``None`` where it is none."""
+    """A request as hooks see it. ``body`` decodes it, to ``None`` where it is not JSON."""
 
     method: str
     path: str
     request_id: str
     address: str
-    body: Json
+    body: Callable[[], Awaitable[Json]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """Runs the hooks of a snapshot. ``share`` gives a number from 0 to 1, by which requests are sampled."""
+    """Runs the hooks of a snapshot. ``share`` gives a number from 0 to 1, by which requests are sampled.
+
+    ``seconds`` is how long a hook may hold up what it watches.
+    """
 
     files_of: Callable[[Item], ItemFiles]
+    workers: Workers
+    seconds: float
     now: Callable[[], datetime]
     tell: Callable[[str], None]
     share: Callable[[], float] = random.random
     _told: set[str] = field(default_factory=set)
-    _one_report: threading.Lock = field(default_factory=threading.Lock)
+    _one_report: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def requested(self, snapshot: Snapshot, path: str, look: Callable[[], HookEvent]) -> None:
         """Tell every middleware whose ``match`` fits; ``look`` is asked only where there is one."""
         for extension, hook in _hooks(snapshot, "http.request"):
             if path.startswith(hook.path_prefix):
-                await self._act(extension, hook, "audit.log", partial(self._audit, extension=extension, event=look()))
+                await self._act(extension, hook, "audit.log", partial(self._audit, extension, look))
 
     async def answered(self, snapshot: Snapshot, reply: Reply, request_id: str) -> None:
         """Tell every observer."""
         for extension, hook in _hooks(snapshot, "llm.response"):
-            track = partial(self._track, extension=extension, reply=reply, request_id=request_id)
-            await self._act(extension, hook, "usage.track", track)
+            track = partial(self._track, extension, reply, request_id)
+            # Shielded: it goes on to its end where the run is cancelled meanwhile, and no other writes the report then.
+            await self._act(extension, hook, "usage.track", partial(_shielded, track))
 
-    async def _act(self, extension: Extension, hook: Hook, known: str, work: Callable[[ItemFiles], None]) -> None:
+    async def _act(self, extension: Extension, hook: Hook, known: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             _check_action(hook, known)
-            await asyncio.to_thread(work, self.files_of(extension))
+            async with within(self.seconds, "it"):
+                await work()
         except RunError as error:
-            line = f"the hook {hook.on} of {extension.name} failed: {error.message}"
-            if line not in self._told:
-                self._told.add(line)
-                self.tell(line)
+            self._tell_once(extension, hook.on, error)
 
-    def _audit(self, files: ItemFiles, *, extension: Extension, event: HookEvent) -> None:
+    def _tell_once(self, extension: Extension, event: str, error: RunError) -> None:
+        line = f"the hook {event} of {extension.name} failed: {error.message}"
+        if line not in self._told:
+            self._told.add(line)
+            self.tell(line)
+
+    async def _audit(self, extension: Extension, look: Callable[[], HookEvent]) -> None:
+        event = look()
         config = extension.config
         rate = config.get("sample_rate", 1.0)
         if config.get("enabled") is False or (isinstance(rate, int | float) and self.share() >= rate):
@@ -94,27 +111,74 @@ class Hooks:
             "request_id": event.request_id,
             "ip": event.address,
         }
-        rules = config.get("redact")
-        if isinstance(rules, list) and event.body is not None:
-            entry["body"] = redacted(event.body, rules)  # only where the manifest says what of it to hide
+        line = await self._line(extension, entry, event)
         folder = str(config.get("audit_dir") or _DEFAULT_AUDIT).rstrip("/")
-        line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-        files.append(f"{folder}/audit-{moment:%Y-%m-%d}.jsonl", line)
+        path = f"{folder}/audit-{moment:%Y-%m-%d}.jsonl"
+        await asyncio.to_thread(self.files_of(extension).append, path, line)
 
-    def _track(self, files: ItemFiles, *, extension: Extension, reply: Reply, request_id: str) -> None:
+    async def _line(self, extension: Extension, entry: JsonObject, event: HookEvent) -> bytes:
+        """``entry`` with the request's body, only where the manifest says what of it to hide.
+
+        No caller keeps an entry out of the log: where the body cannot be written, the entry says so in its place.
+        """
+        rules = extension.config.get("redact")
+        if not isinstance(rules, list) or not rules:
+            return _line_of(entry)
+        try:
+            async with within(self.seconds / 2, "hiding parts of it"):  # the other half is left to write it
+                body = await event.body()
+                if body is None:
+                    return _line_of(entry)
+                cost = _cost_of_redaction(rules, weight(body))
+                return await done(self.workers, cost, _line_with, entry, body, rules)
+        except RunError as error:
+            self._tell_once(extension, "http.request", error)
+            return _line_of({**entry, "body": f"[dropped: {error.message}]"})
+
+    async def _track(self, extension: Extension, reply: Reply, request_id: str) -> None:
         declared = (output.path for output in extension.outputs if output.type == "file" and output.path)
-        path = next(declared, _DEFAULT_REPORT)
+        path, files = next(declared, _DEFAULT_REPORT), self.files_of(extension)
         row: JsonObject = {
             "timestamp": f"{self.now():%Y-%m-%dT%H:%M:%SZ}",
             "request_id": request_id,
             "model": reply.model[:_MAX_NAME_CHARACTERS],
             **{name: _count(reply.usage.get(name)) for name in _TOKENS},
         }
-        with self._one_report:  # held to the end of the write, also where the run is cancelled meanwhile
-            rows = [*_report(files, path), row][-MAX_USAGE_ROWS:]
-            while len(data := _in_bytes(rows)) > files.limit and len(rows) > 1:
-                rows = rows[len(rows) // 2 :]
-            files.write(path, data)
+        async with self._one_report:
+            report = await asyncio.to_thread(_text_of, files, path)
+            data = await done(self.workers, len(report) // 4, report_with, report, row, files.limit)
+            await asyncio.to_thread(files.write, path, data)
+
+
+async def _shielded(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    await asyncio.shield(asyncio.ensure_future(work()))
+
+
+def _line_with(entry: JsonObject, body: Json, rules: list[Json]) -> bytes:
+    """A line of the log that holds ``body`` as far as the ``rules`` leave it."""
+    return _line_of({**entry, "body": redacted(body, rules)})
+
+
+def _line_of(entry: JsonObject) -> bytes:
+    """A line of the log. Pure."""
+    return json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def report_with(report: str, row: JsonObject, limit: int) -> bytes:
+    """A usage report with one row more; its oldest rows go where it would have more than ``limit`` bytes. Pure."""
+    try:
+        found = json.loads(report)
+    except (ValueError, RecursionError):
+        found = None
+    rows: list[Json] = [*(found if isinstance(found, list) else []), row][-MAX_USAGE_ROWS:]
+    while len(data := _in_bytes(rows)) > limit and len(rows) > 1:
+        rows = rows[len(rows) // 2 :]
+    return data
+
+
+def _cost_of_redaction(rules: list[Json], body: int) -> int:
+    """In the units of ``weight``: a rule that looks at all depths may look at each value once for each other."""
+    return sum(body * (body if ".." in str(rule) else 2) * 5 for rule in rules)
 
 
 def redacted(body: Json, rules: list[Json]) -> Json:
@@ -131,9 +195,11 @@ def redacted(body: Json, rules: list[Json]) -> Json:
         if not isinstance(rule, dict) or not isinstance(path, str):
             raise RunError("a rule of 'redact' has a 'path'")
         try:
-            found = list(environment.finditer(path, copy))
+            found = list(islice(environment.finditer(path, copy), MAX_MATCHES + 1))
         except JSONPathError as error:
             raise RunError(f"the path {path[:80]!r} of 'redact' is not understood") from error
+        if len(found) > MAX_MATCHES:
+            raise RunError(f"the path {path[:80]!r} of 'redact' fits more than {MAX_MATCHES} places in one body")
         for match in sorted(found, key=lambda one: -len(one.parts)):  # what is deeper first
             copy = _replaced(copy, tuple(match.parts), _hidden(match.obj, rule))
     return copy
@@ -169,12 +235,11 @@ def _in_bytes(rows: list[Json]) -> bytes:
     return json.dumps(rows, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def _report(files: ItemFiles, path: str) -> list[Json]:
+def _text_of(files: ItemFiles, path: str) -> str:
     try:
-        rows = json.loads(files.read(path))
-    except (RunError, ValueError, RecursionError):
-        return []
-    return rows if isinstance(rows, list) else []
+        return files.read(path)
+    except RunError:
+        return ""
 
 
 def _hooks(snapshot: Snapshot, event: str) -> list[tuple[Extension, Hook]]:

@@ -67,8 +67,22 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """How the sender of a request proves who it is: ``header`` holds an HMAC of the body.
+
+    ``variable`` names the environment variable with the secret.
+    """
+
+    header: str
+    variable: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An HTTP route of an extension; ``path`` is below the extension's own."""
+    """An HTTP route of an extension; ``path`` is below the extension's own. ``strict``: only declared inputs.
+
+    ``headers`` are the inputs that come from headers, with the name of the header.
+    """
 
     method: str
     path: str
@@ -78,6 +92,9 @@ class Endpoint:
     request: Schema | None
     requires_auth: bool
     requires_rate_limit: bool
+    strict: bool
+    headers: Mapping[str, str]
+    signature: Signature | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,15 +16,18 @@ import httpx2
 
 from reconciler.errors import InputError
 from reconciler.host.engine.json_values import json_value
+from reconciler.host.engine.pieces import Workers, done
 from reconciler.host.engine.run import Question, Reply
 from reconciler.host.errors import ModelError, RunTimeoutError
-from reconciler.model.config import JsonObject
 
 MAX_ANSWER_BYTES: Final = 4 * 2**20
 MAX_SECONDS: Final = 86_400
 _PROBE_SECONDS: Final = 2.0
 _OK: Final = 200
+_MODEL_PORT: Final = 11434
 _SHOWN_CHARACTERS: Final = 300
+_REASON_BYTES: Final = 2**15
+"""Of an answer that says what went wrong, as much as is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +45,11 @@ class ModelServer:
         except ValueError:
             is_address = False
         if not is_address:
-            raise InputError("--llm-url must be an http or https address")
+            raise InputError("--llm-url (or OLLAMA_HOST) must be an http or https address")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise InputError("--llm-url must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY")
+            raise InputError(
+                "--llm-url (or OLLAMA_HOST) must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY"
+            )
         if self.api_key is not None and not is_header_text(self.api_key):
             raise InputError("the key for the model server is printable ASCII, without spaces around it")
         if not 0 < self.seconds <= MAX_SECONDS:
@@ -55,6 +60,24 @@ class ModelServer:
         return f"{self.url.rstrip('/').removesuffix('/v1')}/v1"
 
 
+def completed_url(text: str) -> str:
+    """An address as OLLAMA_HOST holds it, with the scheme and port that it may lack.
+
+    ``0.0.0.0``, at which a server listens, is reached at the loopback address. What is no address stays as it is:
+    ``ModelServer`` refuses it.
+    """
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        port = parts.port or (None if "://" in text else _MODEL_PORT)
+    except ValueError:
+        return text
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return text
+    host = parts.hostname or ""
+    host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 - not to bind
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+
+
 def is_header_text(key: str) -> bool:
     """Whether ``key`` can be sent, or shown, in a header as it is. Libraries name what they refuse, secrets too."""
     return key.isascii() and key.isprintable() and key == key.strip()
@@ -63,8 +86,9 @@ def is_header_text(key: str) -> bool:
 class ModelClient:
     """One pool of connections to the server."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: ModelServer, workers: Workers) -> None:
         self.server = server
+        self._workers = workers
         self._look: asyncio.Task[bool] | None = None
         headers = {"Accept-Encoding": "identity"}
         if server.api_key:
@@ -80,17 +104,13 @@ class ModelClient:
     async def ask(self, question: Question) -> Reply:
         """One answer to one question; see ``Model``."""
         body = {"model": question.model, "messages": list(question.messages), "stream": False, **question.settings}
-        document = await self._exchange("/chat/completions", body)
-        try:
-            text = document["choices"][0]["message"]["content"]  # type: ignore[index, call-overload]
-        except (KeyError, IndexError, TypeError) as error:
-            raise self._failed("its answer holds no message") from error
-        usage = document.get("usage")
-        return Reply(
-            text=text if isinstance(text, str) else "",
-            model=str(document.get("model") or question.model),
-            usage=usage if isinstance(usage, dict) else {},
-        )
+        status, data = await self._exchange("/chat/completions", body, question.trace_id)
+        if status != _OK:
+            raise self._failed(f"it answered {status}{_reason(data[:_REASON_BYTES])}")
+        reply = await done(self._workers, len(data) // 4, reply_in, data, question.model)
+        if isinstance(reply, str):
+            raise self._failed(reply)
+        return reply
 
     async def is_reachable(self) -> bool:
         """Whether a server answers there, whatever it says.
@@ -112,28 +132,24 @@ class ModelClient:
             return False
         return True
 
-    async def _exchange(self, path: str, body: object) -> JsonObject:
+    async def _exchange(self, path: str, body: object, trace_id: str) -> tuple[int, bytes]:
+        """Status and body of the server's answer. It is told to which request of a caller this one belongs."""
         async with self._errors_in_words():
-            request = self._client.build_request("POST", self.server.base + path, json=body)
+            headers = {"X-Request-ID": trace_id} if trace_id else {}
+            request = self._client.build_request("POST", self.server.base + path, json=body, headers=headers)
             response = await self._client.send(request, stream=True)
             try:
-                data = await self._read(response)
+                return response.status_code, await self._read(response)
             finally:
                 await response.aclose()
-        if response.status_code != _OK:
-            raise self._failed(f"it answered {response.status_code}{_reason(data)}")
-        document = json_value(data)
-        if not isinstance(document, dict):
-            raise self._failed("its answer is no JSON object")
-        return document
 
     async def _read(self, response: httpx2.Response) -> bytes:
-        data = b""
+        data = bytearray()
         async for chunk in response.aiter_raw():  # packed, a few bytes could be any number
             data += chunk
             if len(data) > MAX_ANSWER_BYTES:
                 raise self._failed(f"its answer has more than {MAX_ANSWER_BYTES} bytes")
-        return data
+        return bytes(data)
 
     @asynccontextmanager
     async def _errors_in_words(self) -> AsyncIterator[None]:
@@ -148,6 +164,23 @@ class ModelClient:
 
     def _failed(self, reason: str) -> ModelError:
         return ModelError(f"the model server at {self.server.url} gave no answer: {reason}")
+
+
+def reply_in(data: bytes, asked: str) -> Reply | str:
+    """The reply in an answer to a question to the model ``asked``; what is wrong where there is none. Pure."""
+    document = json_value(data)
+    if not isinstance(document, dict):
+        return "its answer is not a JSON object"
+    try:
+        text = document["choices"][0]["message"]["content"]  # type: ignore[index, call-overload]
+    except (KeyError, IndexError, TypeError):
+        return "its answer holds no message"
+    usage = document.get("usage")
+    return Reply(
+        text=text if isinstance(text, str) else "",
+        model=str(document.get("model") or asked),
+        usage=usage if isinstance(usage, dict) else {},
+    )
 
 
 def _reason(data: bytes) -> str:

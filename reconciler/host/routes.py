@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from reconciler.host.items import Endpoint, Extension, ItemFault
+from reconciler.model.ids import did_you_mean
 
 _PARAMETER: Final = re.compile(r":(?P<colon>\w+)|\{(?P<braces>\w+)\}")
 _REST: Final = re.compile(r"\*(?P<star>\w+)|\{(?P<path>\w+):path\}")
@@ -84,6 +85,12 @@ class Routes:
             if parameters is not None:
                 return Match(route, parameters)
         return None
+
+    def near(self, method: str, name: str, path: tuple[str, ...]) -> str:
+        """The end of a message about a request that fits no endpoint: the nearest one of that extension, if any."""
+        routes = (route for (_, owner), owned in self._by_name.items() if owner == name for route in owned)
+        known = {f"{route.endpoint.method} {route.template}" for route in routes}
+        return did_you_mean(f"{method} /{'/'.join(path)}", known)
 
     def all(self) -> Iterator[Route]:
         """Every route, in a fixed order."""

@@ -22,6 +22,7 @@ from reconciler.host.load import Loaded, load
 from reconciler.host.model_client import ModelClient
 from reconciler.host.settings import HostSettings
 from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
+from reconciler.host.workers import Workers
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import DEFAULT_MUTABLE
 from reconciler.model.environment import Environment
@@ -52,10 +53,13 @@ class Runtime:
 
     def __init__(self, settings: HostSettings, *, tell: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
-        self.client = ModelClient(settings.model)
+        self.workers = Workers(seconds=settings.limits.piece)
+        self.client = ModelClient(settings.model, self.workers)
         self.tell = tell
         self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
-        self.hooks = Hooks(files_of=self._files_of, now=_now, tell=tell)
+        self.hooks = Hooks(
+            files_of=self._files_of, workers=self.workers, seconds=settings.limits.hook, now=_now, tell=tell
+        )
         self._loaded: Loaded | None = None
         self._snapshot = Snapshot()
         self._one_refresh = threading.Lock()
@@ -96,7 +100,8 @@ class Runtime:
             raise RefusedError(message)
         key, outcome = upsert(self.env, self.settings.file, name, manifest, self.listener)
         if outcome.plan.refusals:
-            reasons = "; ".join(refusal.message for refusal in outcome.plan.refusals)
+            # Behind the semicolon is what the operator can do: commands, and keys of the file.
+            reasons = "; ".join(refusal.message.partition(";")[0] for refusal in outcome.plan.refusals)
             raise RefusedError(f"the extension '{name}' was not taken: {reasons}")
         self.refresh()
         return Home(self.settings.env.home).item(key) / EXTENSION_MANIFEST
@@ -118,7 +123,8 @@ class Runtime:
         return await run_module(run, module, given, seconds=self.settings.limits.seconds)
 
     async def close(self) -> None:
-        """End the connections to the model."""
+        """End the connections to the model, and the worker processes."""
+        self.workers.close()
         await self.client.close()
 
     def _files_of(self, item: Item) -> ItemFiles:
@@ -142,6 +148,7 @@ class Runtime:
             extensions=snapshot.extensions,
             modules=snapshot.modules,
             model=self.client,
+            workers=self.workers,
             limits=limits,
             default_model=self.settings.default_model,
             files_of=self._files_of,

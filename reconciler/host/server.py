@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from reconciler.errors import StorageError
+from reconciler.errors import ExitCode, InputError, StorageError
+from reconciler.host.connections import ConnectionLimits, Connections, affordable, guarded
 from reconciler.host.runtime import Runtime
+from reconciler.host.web.addresses import networks
 from reconciler.host.web.app import make_app
+from reconciler.host.web.front import tell_bug
 
 GRACE_SECONDS: Final = 30
-"""For requests that are under way when the host is told to stop; a second signal does not wait."""
-_BACKLOG: Final = 2048
+"""For requests that are under way when the host is told to stop."""
+_BACKLOG: Final = 128
+_MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +48,58 @@ class Address:
             return False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """The files of a certificate and its key."""
+
+    certificate: Path
+    key: Path
+
+
+class Reported:
+    """What an event loop could not do for anyone. That there are no descriptors left is said once a minute."""
+
+    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._said_at = -_MINUTE
+
+    def __call__(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE, ENOBUFS, ENOMEM):
+            if self._clock() - self._said_at >= _MINUTE:
+                self._said_at = self._clock()
+                self._tell(f"new connections have to wait: {error.strerror}; raise the limit of open files (ulimit -n)")
+        elif isinstance(error, Exception) and not isinstance(error, OSError):  # else a connection that broke
+            tell_bug(self._tell, "none", error)
+
+
 class Server(uvicorn.Server):
-    """A server that ends once ``should_exit`` is set, or ``stop`` is called; it takes no signals itself."""
+    """A server that ends once ``should_exit`` is set, or a signal is handed to it."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.stopped_by: list[int] = []
 
+    def stop(self, number: int) -> None:
+        """The signal ``number`` came."""
+        self.should_exit = True
+        self.stopped_by.append(number)
+
+    @property
+    def tls(self) -> bool:
+        return self.config.is_ssl
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def stop(self, number: int) -> None:
-        """The signal ``number`` came; a second one does not wait for requests under way."""
-        self.force_exit = bool(self.stopped_by)
-        self.should_exit = True
-        self.stopped_by.append(number)
 
 
 def listen(address: Address) -> socket.socket:
     """A socket that listens there. ``StorageError`` where that cannot be had: the system refused it."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named: event loops send small answers at once only where they read TCP there.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address.host, address.port))
@@ -83,33 +122,53 @@ class Beside(Protocol):
         """Ask it to stop."""
 
 
-def serve(runtime: Runtime, listener: socket.socket, *, local_only: bool, beside: Beside | None = None) -> bool:
-    """Serve until a signal comes; whether that was Ctrl-C. A second one does not wait for requests under way.
+def serve(
+    runtime: Runtime,
+    listener: socket.socket,
+    *,
+    local_only: bool,
+    beside: Beside | None = None,
+    tls: Tls | None = None,
+) -> bool:
+    """Serve until a signal comes; whether that was Ctrl-C. A second one ends the process at once.
 
     Where ``beside`` ends by itself so does the server, and what it raised is raised.
     """
-    server = make_server(make_app(runtime, local_only=local_only))
-    return asyncio.run(_until_a_signal(server, runtime, listener, beside))
+    limits = ConnectionLimits(trusted=networks(runtime.settings.trusted_proxies))
+    server = make_server(make_app(runtime, local_only=local_only), limits, tls)
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        return runner.run(_until_a_signal(server, runtime, listener, beside))
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, tls: bool = False) -> str:
     """The URL at which a socket listens."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def make_server(app: ASGIApp) -> Server:
-    """A server of ``app``, with the settings that every host has."""
+def make_server(app: ASGIApp, limits: ConnectionLimits | None = None, tls: Tls | None = None) -> Server:
+    """A server of ``app``, with the settings that every host has. ``InputError`` where ``tls`` cannot be used."""
+    limits = affordable(limits or ConnectionLimits())
     config = uvicorn.Config(
         app,
         log_config=None,
-        log_level="error",  # else each request that is not understood is a line that its sender wrote
+        log_level="critical",  # all else that the library says is of its callers; what we do wrong we say ourselves
+        http=guarded(Connections(limits)),
         ws="none",
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
+        backlog=limits.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise InputError(f"the certificate or its key cannot be used: {error}", advice="name two PEM files") from error
     return Server(config)
 
 
@@ -122,9 +181,17 @@ async def serve_with(server: Server, runtime: Runtime, listener: socket.socket) 
 
 
 async def _until_a_signal(server: Server, runtime: Runtime, listener: socket.socket, beside: Beside | None) -> bool:
+    asyncio.get_running_loop().set_exception_handler(Reported(runtime.tell, time.monotonic))
+
+    def stop(number: int, _frame: object) -> None:
+        if server.stopped_by:  # a second one: what is under way may never end
+            runtime.workers.close()
+            os._exit(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.OK)
+        server.stop(number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop, number)
-    runtime.tell(f"serving at {url_of(listener)}")  # who reads it may ask it to stop, too
+        signal.signal(number, stop)
+    runtime.tell(f"serving at {url_of(listener, tls=server.tls)}")  # who reads it may ask it to stop, too
     async with _going_on(server, beside):
         await serve_with(server, runtime, listener)
     return signal.SIGINT in server.stopped_by

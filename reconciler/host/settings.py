@@ -16,7 +16,9 @@ class HostSettings:
     """``file`` is the desired state whose policy counts, if it is there. ``legacy`` is a gateway's old folder.
 
     ``api_key`` is what callers must show; ``None`` asks for none. ``rate`` is in requests a second for each caller, 0
-    is no limit. ``body`` bounds a request in bytes, ``wait`` the seconds that a change waits for another writer.
+    is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the
+    seconds that a change waits for another writer. ``allowed_hosts`` are further names of this host, and of sites whose
+    pages may ask; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed.
     """
 
     env: Environment
@@ -26,7 +28,10 @@ class HostSettings:
     rate: int = defaults.RATE
     body: int = 2**20
     wait: float = 10.0
+    allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     takes_manifests: bool = True
+    strict: bool = False
     default_model: str = defaults.MODEL
     model: ModelServer
     limits: RunLimits = field(default_factory=RunLimits)

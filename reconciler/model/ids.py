@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
+from operator import ne
 from typing import Final, NamedTuple
 
 from reconciler.model.config import JsonObject
@@ -125,9 +126,22 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
-def did_you_mean(text: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that does not exist: the nearest one that does, if one is near."""
-    import difflib  # only a mistake needs it
+_COMPARED: Final = 200
+"""Names, and characters of the one that is asked for."""
 
-    near = difflib.get_close_matches(text, sorted(known), n=1)
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that does not exist: the nearest one that does, if one is near.
+
+    Strangers ask, and a comparison takes a while: of many names only those about as long and alike are compared.
+    """
+    import difflib  # only a mistake needs it
+    import heapq
+
+    asked = text[:_COMPARED]
+
+    def unlike(name: str) -> tuple[int, int, str]:
+        return abs(len(name) - len(asked)), sum(map(ne, name, asked)), name
+
+    near = difflib.get_close_matches(asked, sorted(heapq.nsmallest(_COMPARED, known, key=unlike)), n=1)
     return f"; did you mean '{near[0]}'?" if near else ""

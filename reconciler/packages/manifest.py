@@ -251,7 +251,7 @@ def _step_extensions(document: JsonObject) -> Iterator[tuple[yaml_text.Path, str
 def _boolean_places(document: JsonObject) -> Iterator[tuple[JsonObject, tuple[str, ...]]]:
     """Each mapping of a manifest in which the gateway expects booleans, with their keys."""
     yield document, ("enabled", "builtin", "enabled_default", "hot_reload", "autostart")
-    for section, keys in (("inputs", ("required",)), ("endpoints", ("requires_auth", "requires_rate_limit"))):
+    for section, keys in (("inputs", ("required",)), ("endpoints", ("requires_auth", "requires_rate_limit", "strict"))):
         rows: Json = document.get(section)
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict):

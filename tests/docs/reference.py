@@ -22,7 +22,7 @@ _HEAD: Final = f"""\
 What `--help` says, for every command. [The commands](commands.md) tells how they belong together, the exit codes and
 the JSON documents.
 """
-_REMARK: Final = re.compile(r"\s*\[(required|default: .*|x>=\d+)\]$")
+_REMARK: Final = re.compile(r"\s*\[(required|default: [^\]]*|x>=\d+)\](?:\s*\[[^\]]*\])?$")
 
 
 def reference() -> str:

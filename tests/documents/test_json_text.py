@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
+
 import pytest
 
 from reconciler.documents import json_text
@@ -61,3 +65,32 @@ ACCEPTED: dict[str, tuple[bytes, Json]] = {
 @pytest.mark.parametrize(("data", "value"), ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_is_accepted(data: bytes, value: Json) -> None:
     assert repr(json_text.load(data, name="x.json")) == repr(value)
+
+
+LONG = {
+    "row-124-one-double-key": (b'{"x":[' + b'{"a":1},' * 125_000 + b'{}],"x":2}', "duplicate key 'x'"),
+    "row-124-last-of-many-keys": (
+        b"{" + b"".join(b'"%d":1,' % number for number in range(60_000)) + b'"7":1}',
+        "duplicate key '7'",
+    ),
+    "a-word-at-the-end": (b"[" + b"1," * 500_000 + b"NaN]", "NaN is not a finite number"),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), LONG.values(), ids=LONG.keys())
+def test_a_long_text_is_refused_about_as_fast_as_it_is_decoded(data: bytes, message: str) -> None:
+    def refuse() -> None:
+        with pytest.raises(InputError, match=message):
+            json_text.load(data, name="x.json")
+
+    assert _seconds(refuse) <= 4 * _seconds(lambda: json.loads(data))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Of processor time, the least of five."""
+    found = []
+    for _ in range(5):
+        start = time.process_time()
+        work()
+        found.append(time.process_time() - start)
+    return min(found)

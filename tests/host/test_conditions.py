@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.host.engine.expression import MAX_CONDITION_CHARACTERS, first_that_holds, holds
+from reconciler.host.decode import MAX_CONDITION_CHARACTERS
+from reconciler.host.engine.expression import first_that_holds, holds
 from reconciler.host.engine.state import State
 from reconciler.host.errors import RunError
 from reconciler.host.items import Rule

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.errors import RunError
-from reconciler.host.hooks import MAX_USAGE_ROWS, redacted
+from reconciler.host.hooks import MAX_MATCHES, MAX_USAGE_ROWS, redacted
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
@@ -59,11 +59,33 @@ def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session
     assert rows[0]["timestamp"].endswith("Z")
 
 
-def test_without_rules_no_body_is_written(session: Session, serve: Serve) -> None:
-    text = "hooks: [{on: http.request, action: audit.log}]\n"
+@pytest.mark.parametrize("config", ["", "config: {redact: []}\n", "config: {redact: {}}\n"], ids=["none", "[]", "{}"])
+def test_row_128_without_rules_no_body_is_written(session: Session, serve: Serve, config: str) -> None:
+    text = config + "hooks: [{on: http.request, action: audit.log}]\n"
     put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
     serve().post("/v1/extensions/foo/execute", {"private": 1})
     assert "body" not in audited(session)[0]
+
+
+def test_row_123_what_is_not_hidden_in_time_is_not_written(session: Session, serve: Serve) -> None:
+    text = "config: {redact: [{path: '$..[*]..none'}]}\nhooks: [{on: http.request, action: audit.log}]\n"
+    put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    body: Any = {"secret": 1}
+    for _ in range(28):
+        body = {"a": [body, [0] * 4_000]}
+    host = serve(limits=RunLimits(hook=0.4))
+    assert host.post("/v1/extensions/foo/execute", body).status_code == 200
+    assert audited(session)[0]["body"] == "[dropped: hiding parts of it took longer than 0.2 seconds]"
+
+
+def test_a_rule_that_fits_too_many_places_writes_no_body(session: Session, serve: Serve) -> None:
+    text = "config: {redact: [{path: '$.l[*]'}]}\nhooks: [{on: http.request, action: audit.log}]\n"
+    put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
+    host = serve()
+    host.post("/v1/extensions/foo/execute", {"l": [0] * (MAX_MATCHES + 1)})
+    assert f"fits more than {MAX_MATCHES} places in one body" in audited(session)[0]["body"]
+    assert f"fits more than {MAX_MATCHES} places in one body" in host.told[-1]
 
 
 def test_requests_are_sampled(session: Session, serve: Serve) -> None:
@@ -151,7 +173,7 @@ def test_a_hook_that_fails_is_told_once_and_fails_nothing(session: Session, serv
     told = [line for line in host.told if line.startswith("the hook http.request of audit failed: ")]
     assert len(told) == 1
     assert said in told[0]
-    assert audited(session) == []
+    assert all(row["body"].startswith("[dropped: ") for row in audited(session))
 
 
 def test_a_log_that_is_a_link_or_a_pipe_is_left_alone(session: Session, serve: Serve, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.host.model_client import ModelClient
 from reconciler.host.model_client import ModelServer as ModelAddress
+from reconciler.host.workers import Workers
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
@@ -69,7 +70,7 @@ def test_row_119_an_endless_answer_is_cut(serve: Serve, model: ModelServer) -> N
 
 def test_those_who_ask_after_the_model_server_at_once_share_one_look(model: ModelServer) -> None:
     async def ask() -> list[bool]:
-        client = ModelClient(ModelAddress(url=model.url, api_key=None, seconds=SECONDS))
+        client = ModelClient(ModelAddress(url=model.url, api_key=None, seconds=SECONDS), Workers(seconds=1))
         try:
             return [await client.is_reachable(), *await asyncio.gather(*[client.is_reachable() for _ in range(9)])]
         finally:
@@ -88,7 +89,7 @@ def test_row_85_an_answer_that_drips_is_ended_at_the_deadline(serve: Serve, mode
 def test_row_86_a_packed_answer_is_not_unpacked(serve: Serve, model: ModelServer) -> None:
     model.raw = gzip.compress(b" " * 2**24)
     model.headers = {"Content-Encoding": "gzip"}
-    assert "its answer is no JSON object" in serve().run("foo", {}, 502)
+    assert "its answer is not a JSON object" in serve().run("foo", {}, 502)
     assert model.seen_headers[0]["accept-encoding"] == "identity"
 
 
@@ -98,8 +99,8 @@ def test_row_86_a_packed_answer_is_not_unpacked(serve: Serve, model: ModelServer
         (404, b'{"error": {"message": "model \'mistral\'\\nnot found"}}', "it answered 404: model 'mistral' not found"),
         (500, b'{"error": "out of memory"}', "it answered 500: out of memory"),
         (503, b"<html>", "it answered 503"),
-        (200, b"<html>", "its answer is no JSON object"),
-        (200, b"[]", "its answer is no JSON object"),
+        (200, b"<html>", "its answer is not a JSON object"),
+        (200, b"[]", "its answer is not a JSON object"),
         (200, b"{}", "its answer holds no message"),
         (200, b'{"choices": []}', "its answer holds no message"),
         (200, b'{"choices": [{"message": null}]}', "its answer holds no message"),

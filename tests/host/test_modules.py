@@ -349,7 +349,7 @@ def test_a_workflow_runs_a_module(session: Session, serve: Serve, model: ModelSe
     assert host.run("runner", slow, 504).endswith("the module took longer than 0.2 seconds")
     model.pause.set()
     asked = {"module_name": "nope", "module_input": {}}
-    assert "step 1 (module.load): there is no agentic module 'nope'" in host.run("runner", asked, 500)
+    assert "step 1 (module.load): there is no agentic module 'nope'" in host.run("runner", asked, 400)
 
 
 @pytest.mark.usefixtures("desk")

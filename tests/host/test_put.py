@@ -154,17 +154,22 @@ def test_files_that_changed_while_it_waited_are_kept(session: Session, serve: Se
         ("a%2F..%2Fb", "name: x\n", 404, "Endpoint not found"),
         ("f.o", "name: x\n", 400, "an id has only letters"),
         ("backups", "name: x\n", 400, "the gateway uses this name for itself"),
-        ("foo", extension("builtin: true\n" + RULE % 1), 409, "was not taken"),
+        ("foo", extension("builtin: true\n" + RULE % 1), 409, "the gateway always runs it and cannot unload it"),
+        ("mod", extension(RULE % 1), 409, "the agentic-module mod already has this id"),
     ],
-    ids=["empty", "incomplete", "list", "malformed", "alias", "slash", "dot", "reserved", "builtin"],
+    ids=["empty", "incomplete", "list", "malformed", "alias", "slash", "dot", "reserved", "builtin", "a module"],
 )
 def test_what_is_refused_changes_nothing(
     session: Session, serve: Serve, name: str, body: str, status: int, message: str
 ) -> None:
+    session.module("mod", "bar")
+    session.llamagate("import", "packages/mod")
     host = serve()
     before = session.everything()
     answer = host.put(f"/v1/extensions/{name}", body)
-    assert (answer.status_code, message in answer.json()["error"]["message"]) == (status, True), answer.text
+    said = answer.json()["error"]["message"]
+    assert (answer.status_code, message in said) == (status, True), said
+    assert not any(word in said for word in ("--", "llamagate ", "policy.")), said  # a caller has no shell there
     assert session.everything() == before
 
 

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from reconciler.host.decode import rules_of
-from reconciler.host.engine.expression import first_that_holds
-from reconciler.host.engine.json_values import object_in
+from reconciler.host.engine.expression import cost_of, first_that_holds
 from reconciler.host.engine.modules import module_named, run_module, validate_module
-from reconciler.host.engine.run import Question
+from reconciler.host.engine.run import Question, judged
 from reconciler.host.engine.state import PLACEHOLDER, text_of
-from reconciler.host.engine.step_call import StepCall, StepFunction, StepResult, asked, reply_view
+from reconciler.host.engine.step_call import StepCall, StepFunction, StepResult, StepView, asked, object_of
 from reconciler.host.engine.template import rendered
-from reconciler.host.errors import RunError
+from reconciler.host.engine.weight import to_render
+from reconciler.host.errors import RunError, RunInputError, StepValueError
+from reconciler.host.items import Extension, Module, Rule, Step
 from reconciler.model.config import Json, JsonObject
+
+_Item = TypeVar("_Item", Extension, Module)
 
 _SETTINGS: Final = ("temperature", "max_tokens", "top_p", "stop", "seed")
 """What a step may say about how a model answers; passed on as it is."""
 
 
 async def _template_load(call: StepCall) -> StepResult:
-    template_id = call.text("template_id")
+    template_id = await call.computed(StepView.text, "template_id")
     content = call.extension.definition.templates.get(template_id)
     if content is None or not call.run.guardrails.files:
         content = await call.with_files(lambda files: files.read(f"templates/{template_id}.txt"))
@@ -30,116 +33,171 @@ async def _template_load(call: StepCall) -> StepResult:
 
 async def _template_render(call: StepCall) -> StepResult:
     # As it is written: filled in twice, a value could bring a placeholder of its own.
-    template = call.step.arguments.get("template_content")
-    if not isinstance(template, str) or PLACEHOLDER.fullmatch(template.strip()):
-        template = call.text("template_content")
-    prompt = rendered(template, call.state, call.mapping("variables") or {})
+    written = call.view.step.arguments.get("template_content")
+    if not isinstance(written, str) or PLACEHOLDER.fullmatch(written.strip()):
+        written = await call.computed(StepView.text, "template_content")
+    prompt = await call.within(to_render(written, call.weight), _render, written)
     return StepResult({"rendered_prompt": prompt, "prompt": prompt})
 
 
+def _render(view: StepView, written: str) -> str:
+    template = view.step.arguments.get("template_content")
+    if template != written:
+        view.state.find("template_content")  # whose it is counts, too
+    return rendered(written, view.state, view.mapping("variables") or {})
+
+
 async def _llm_chat(call: StepCall) -> StepResult:
-    config = call.extension.config
-    model = call.given("model") or config.get("model") or call.run.services.default_model
+    default, trace_id = call.run.services.default_model, call.run.trace_id
+    question = await call.computed(_question, default_model=default, trace_id=trace_id)
+    text = await asked(call.run, question)
+    found = await object_of(call.run, text)
+    return StepResult({"llm_response": text}, {**(found or {}), "content": text, "llm_response": text})
+
+
+def _question(view: StepView, *, default_model: str, trace_id: str) -> Question:
+    model = view.given("model") or view.config.get("model") or default_model
     settings: JsonObject = {}
     for name in _SETTINGS:
-        value = call.argument(name)
-        value = config.get(name) if value is None else value
+        value = view.argument(name)
+        value = view.config.get(name) if value is None else value
         if value is not None:
             settings[name] = value
-    text = await asked(call.run, Question(model=text_of(model), messages=_messages(call), settings=settings))
-    return StepResult({"llm_response": text}, reply_view(text))
+    return Question(model=text_of(model), messages=_messages(view), settings=settings, trace_id=trace_id)
 
 
-def _messages(call: StepCall) -> tuple[JsonObject, ...]:
-    messages = call.argument("messages")
+def _messages(view: StepView) -> tuple[JsonObject, ...]:
+    messages = view.argument("messages")
     if isinstance(messages, list) and messages:
         return tuple(_message(message) for message in messages)
-    system = call.argument("system_prompt")
-    prompt = call.argument("user_prompt") or call.argument("prompt") or call.text("rendered_prompt", "prompt")
+    system = view.argument("system_prompt")
+    prompt = view.argument("user_prompt") or view.argument("prompt") or view.text("rendered_prompt", "prompt")
     first: tuple[JsonObject, ...] = ({"role": "system", "content": text_of(system)},) if system else ()
     return (*first, {"role": "user", "content": text_of(prompt)})
 
 
 def _message(value: Json) -> JsonObject:
     if not isinstance(value, dict) or not isinstance(value.get("role"), str):
-        raise RunError("'messages' is a list of mappings with 'role' and 'content'")
+        raise StepValueError("'messages' is a list of mappings with 'role' and 'content'")
     return {"role": text_of(value["role"]), "content": text_of(value.get("content"))}
 
 
 async def _file_read(call: StepCall) -> StepResult:
-    path = call.text("path")
+    path = await call.computed(StepView.text, "path")
+    call.is_callers &= not _leads_out(call.view.step)
     content = await call.with_files(lambda files: files.read(path))
     return StepResult({"file_content": content, "content": content})
 
 
 async def _file_write(call: StepCall) -> StepResult:
     declared = next((output.path for output in call.extension.outputs if output.type == "file" and output.path), None)
-    path = call.argument("path") or call.state.values.get("output_path") or declared
-    if not path:
-        raise RunError("it needs 'path', or an output of type file with a path")
-    content = call.argument("content")
-    data = text_of(content if content is not None else call.given("llm_response")).encode()
-    written = await call.with_files(lambda files: files.write(text_of(path), data))
+    path, data = await call.computed(_to_write, declared)
+    call.is_callers &= not _leads_out(call.view.step)
+    written = await call.with_files(lambda files: files.write(path, data))
     return StepResult({"output_file": written}, {"output_file": written, "path": written})
 
 
+def _leads_out(step: Step) -> bool:
+    """Whether the path of a step leads out of the item as the package wrote it, whatever the caller sent."""
+    written = step.arguments.get("path", step.config.get("path"))
+    return isinstance(written, str) and (".." in written or written.startswith("/"))
+
+
+def _to_write(view: StepView, declared: str | None) -> tuple[str, bytes]:
+    path = view.argument("path") or view.state.held("output_path") or declared
+    if not path:
+        raise RunError("it needs 'path', or an output of type file with a path")
+    content = view.argument("content")
+    return text_of(path), text_of(content if content is not None else view.given("llm_response")).encode()
+
+
 async def _extension_call(call: StepCall) -> StepResult:
-    name = call.text("extension")
-    given = call.mapping("input")
-    result = await call.run.services.execute(
-        call.run, call.run.extension(name), call.state.values if given is None else given
-    )
-    return StepResult(result)
+    name, given = await call.computed(_callee)
+    extension = _found(call, lambda: call.run.extension(name))
+    try:
+        return StepResult(await call.run.services.execute(call.run, extension, given))
+    except RunInputError as error:
+        raise judged(error, is_callers=call.is_callers) from error
+
+
+def _callee(view: StepView) -> tuple[str, JsonObject]:
+    """Which extension, and its input; without one all that the state holds, whose owners all count then."""
+    name, given = view.text("extension"), view.mapping("input")
+    if given is None:
+        view.state.seen.update((each,) for each in view.state.values)
+    return name, view.state.values if given is None else given
+
+
+def _found(call: StepCall, find: Callable[[], _Item]) -> _Item:
+    """What ``find`` finds. A name that is the caller's, of something that does not exist, is the caller's mistake."""
+    try:
+        return find()
+    except StepValueError as error:
+        raise judged(error, is_callers=call.is_callers) from error
 
 
 async def _summary_parse(call: StepCall) -> StepResult:
-    summary = object_in(call.text("llm_response"))
+    text = await call.computed(StepView.text, "llm_response")
+    summary = await object_of(call.run, text)
     if summary is None:
-        raise RunError("the model's answer holds no JSON object")
+        raise judged(StepValueError("the model's answer holds no JSON object"), is_callers=call.is_callers)
     return StepResult({"summary": summary}, {"summary": summary, **summary})
 
 
 async def _rules_evaluate(call: StepCall) -> StepResult:
-    rules = rules_of({**call.step.config, **call.step.arguments})
+    step, state = call.view.step, call.weight
+    rules = rules_of({**step.config, **step.arguments})
     if not rules:
         raise RunError("it needs 'rules', a list of {if, then}")
-    summary = call.state.values.get("summary")
-    found = first_that_holds(rules, call.state, summary if isinstance(summary, dict) else {})
-    return StepResult(found or {})
+    return StepResult(await call.within(cost_of(rules, state), _evaluate, rules))
+
+
+def _evaluate(view: StepView, rules: tuple[Rule, ...]) -> JsonObject:
+    summary = view.state.values.get("summary")
+    return first_that_holds(rules, view.state, summary if isinstance(summary, dict) else {}) or {}
 
 
 async def _module_load(call: StepCall) -> StepResult:
-    module = module_named(call.run, call.text("module_name"))
+    module = await _module(call)
     return StepResult({"module_name": module.name, "module_version": module.version})
 
 
 async def _module_validate(call: StepCall) -> StepResult:
-    validate_module(call.run, module_named(call.run, call.text("module_name")))
+    validate_module(call.run, await _module(call))
     return StepResult({"module_validated": True})
 
 
+async def _module(call: StepCall) -> Module:
+    name = await call.computed(StepView.text, "module_name")
+    return _found(call, lambda: module_named(call.run, name))
+
+
 async def _module_execute(call: StepCall) -> StepResult:
-    module = module_named(call.run, call.text("module_name"))
-    given = call.mapping("module_input")
-    if given is None:
-        raise RunError("it needs 'module_input', which neither the step nor the state has")
-    seconds, most = _number(call, "max_runtime_seconds"), _number(call, "max_steps")
+    module = await _module(call)
+    given, seconds, most = await call.computed(_module_arguments)
     record = await run_module(call.run, module, given, seconds=seconds, most_steps=most)
     if record.error is not None:
-        raise record.error
+        raise judged(record.error, is_callers=call.is_callers)
     document = record.to_document()
     return StepResult({"module_output": record.output, "step_records": document["steps"], "run_record": document})
 
 
+def _module_arguments(view: StepView) -> tuple[JsonObject, float | None, float | None]:
+    given = view.mapping("module_input")
+    if given is None:
+        raise RunError("it needs 'module_input', which neither the step nor the state has")
+    return given, _number(view, "max_runtime_seconds"), _number(view, "max_steps")
+
+
 async def _module_record(call: StepCall) -> StepResult:
-    record = call.mapping("run_record")
+    record = await call.computed(StepView.mapping, "run_record")
     if record is None:
         raise RunError("no module was executed before it")
     return StepResult({"run_record": record, "final_output": record.get("final_output")})
 
 
-def _number(call: StepCall, name: str) -> float | None:
-    value = call.given(name)
+def _number(view: StepView, name: str) -> float | None:
+    value = view.given(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -14,24 +14,29 @@ from typing import Any, Final
 
 from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
 
-from reconciler.host.engine.state import Missing, State
-from reconciler.host.errors import RunError
+from reconciler.host.decode import MAX_CONDITION_CHARACTERS
+from reconciler.host.engine.state import RESERVED, State, check_placeholder
+from reconciler.host.engine.weight import to_fill, to_judge
+from reconciler.host.errors import StepValueError
 from reconciler.host.items import Rule
 from reconciler.model.config import Json, JsonObject
-
-MAX_CONDITION_CHARACTERS: Final = 2_000
 
 _PLACEHOLDER: Final = re.compile(r"(?P<quote>['\"]?)\{\{\s*(?P<path>[\w.-]+)\s*\}\}(?P=quote)")
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UAdd, ast.USub)
 _COMPARING: Final = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Not)
 _NODES: Final = (ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.Subscript)
-_WORDS: Final[JsonObject] = {"true": True, "false": False, "null": None}
+
+
+def cost_of(rules: tuple[Rule, ...], state: int) -> int:
+    """How much work ``first_that_holds`` may be, over a state of that weight."""
+    return sum(to_judge(rule.condition, state) + to_fill(rule.outputs, state) for rule in rules)
 
 
 def first_that_holds(rules: tuple[Rule, ...], state: State, names: JsonObject) -> JsonObject | None:
     """The outputs of the first rule whose condition holds, filled in; ``None`` where none does.
 
-    ``names`` go before the state's values. A name that is not there is null, which equals nothing that a rule names.
+    ``names`` go before the state's values, but for those that are the host's own. A name that is not there is null,
+    which equals nothing that a rule names.
     """
     for rule in rules:
         if holds(rule.condition, state, names):
@@ -40,25 +45,31 @@ def first_that_holds(rules: tuple[Rule, ...], state: State, names: JsonObject) -
 
 
 def holds(condition: str | bool, state: State, names: JsonObject) -> bool:
-    """Whether ``condition`` is true. ``RunError`` where it is no expression, or compares what cannot be compared."""
+    """Whether ``condition`` is true. ``StepValueError`` where it cannot be evaluated, with these values or any."""
     if isinstance(condition, bool):
         return condition
     if len(condition) > MAX_CONDITION_CHARACTERS:
-        raise RunError(f"a rule's condition has more than {MAX_CONDITION_CHARACTERS} characters")
+        raise StepValueError(f"a rule's condition has more than {MAX_CONDITION_CHARACTERS} characters")
     expression, placed = _with_names(condition, state)
     try:
         parsed = ast.parse(expression, mode="eval").body
         return bool(_evaluator(_names_of(state, names, placed)).eval(expression, previously_parsed=parsed))
     except (InvalidExpression, SyntaxError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise RunError(f"the rule {condition[:80]!r} cannot be evaluated: {_reason(error)}") from error
+        raise StepValueError(f"the rule {condition[:80]!r} cannot be evaluated: {_reason(error)}") from error
     except (RecursionError, MemoryError) as error:
-        raise RunError(f"the rule {condition[:80]!r} is nested too deep") from error
+        raise StepValueError(f"the rule {condition[:80]!r} is nested too deep") from error
 
 
 def _names_of(state: State, names: JsonObject, placed: JsonObject) -> Callable[[ast.Name], Json]:
     """What the names in a condition stand for; called with the name's node."""
-    known = {**_WORDS, "inputs": state.inputs, "steps": state.steps, **state.values, **names, **placed}
-    return lambda node: known.get(node.id)
+    known = {**state.known(), **{name: value for name, value in names.items() if name not in RESERVED}, **placed}
+
+    def look_up(node: ast.Name) -> Json:
+        if node.id not in placed:
+            state.find(node.id)  # so that it is seen
+        return known.get(node.id)
+
+    return look_up
 
 
 def _with_names(condition: str, state: State) -> tuple[str, JsonObject]:
@@ -66,9 +77,9 @@ def _with_names(condition: str, state: State) -> tuple[str, JsonObject]:
     placed: JsonObject = {}
 
     def name(match: re.Match[str]) -> str:
-        found = state.find(match["path"])
         chosen = f"placeholder{len(placed)}"
-        placed[chosen] = None if isinstance(found, Missing) else found
+        check_placeholder(match["path"])
+        placed[chosen] = state.held(match["path"])
         return f" {chosen} "
 
     return _PLACEHOLDER.sub(name, condition).strip(), placed

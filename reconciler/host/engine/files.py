@@ -10,15 +10,18 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from errno import EACCES, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO
 from pathlib import Path
 from typing import Final
 
 from reconciler.fs.descriptor import CREATE, PLAIN, READ, READ_FOLDER, opened, write_all
-from reconciler.host.errors import RunError
+from reconciler.host.errors import RunError, StepValueError
 from reconciler.model.ids import path_problem
 
 _APPEND: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_APPEND | PLAIN | getattr(os, "O_NONBLOCK", 0)
 _MODE: Final = 0o644
+_OF_THE_PATH: Final = (ENOENT, ENOTDIR, EISDIR, ELOOP, ENXIO, EACCES)
+"""Refusals that another path would not meet."""
 _TEMPORARY: Final = ".llamagate-host"
 
 
@@ -31,15 +34,15 @@ class ItemFiles:
     limit: int
 
     def read(self, path: str) -> str:
-        """The text of a file. ``RunError`` where it is none, is too large or is outside the item."""
+        """The text of a file. ``StepValueError`` where it is none, is too large or is outside the item."""
         path = _inside(path)
         with self._parent(path) as folder, opened(_name(path), READ, folder=folder) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RunError(f"{path} is no regular file")
+                raise StepValueError(f"{path} is no regular file")
             with os.fdopen(descriptor, "rb", closefd=False) as stream:
                 data = stream.read(self.limit + 1)
         if len(data) > self.limit:
-            raise RunError(f"{path} has more than {self.limit} bytes")
+            raise StepValueError(f"{path} has more than {self.limit} bytes")
         return data.decode("utf-8", "replace")
 
     def write(self, path: str, data: bytes) -> str:
@@ -67,11 +70,11 @@ class ItemFiles:
     def _writable(self, path: str, data: bytes) -> str:
         inside = _inside(path)
         if not self.is_mutable(inside):
-            raise RunError(
+            raise StepValueError(
                 f"{inside} must not be written: programs write below var/ or output/, or as policy.mutable says"
             )
         if len(data) > self.limit:
-            raise RunError(f"{inside} would have more than {self.limit} bytes")
+            raise StepValueError(f"{inside} would have more than {self.limit} bytes")
         return inside
 
     @contextmanager
@@ -86,7 +89,8 @@ class ItemFiles:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise RunError(f"{path} cannot be used: {error.strerror}") from error
+            kind = StepValueError if error.errno in _OF_THE_PATH else RunError
+            raise kind(f"{path} cannot be used: {error.strerror}") from error
 
 
 def _name(path: str) -> str:
@@ -104,9 +108,9 @@ def _entered(descriptor: int, part: str, *, make: bool) -> int:
 
 
 def _inside(path: str) -> str:
-    """``path`` in its plain form, below the item. ``RunError`` where it leaves it or is no good name anywhere."""
+    """``path`` in its plain form, below the item. ``StepValueError`` where it leaves it or is no good name anywhere."""
     plain = "/".join(part for part in path.split("/") if part != ".") if path.startswith("./") else path
     problem = path_problem(plain)
     if problem:
-        raise RunError(f"the path {path[:100]!r}: {problem}")
+        raise StepValueError(f"the path {path[:100]!r}: {problem}")
     return plain

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import Final
 
 from reconciler.host.engine.inputs import checked_by
-from reconciler.host.engine.run import Run, placed, within
+from reconciler.host.engine.pieces import done
+from reconciler.host.engine.run import Run, judged, placed, within
 from reconciler.host.engine.state import State
-from reconciler.host.errors import RunError
+from reconciler.host.engine.weight import to_fill, weight
+from reconciler.host.errors import RunError, RunInputError, StepValueError
 from reconciler.host.items import Module, ModuleStep
 from reconciler.model.config import JsonObject
+from reconciler.model.ids import did_you_mean
 
 _MOST_STEPS: Final = 100
 
@@ -71,9 +74,9 @@ def module_named(run: Run, name: str) -> Module:
     """The module ``name``. ``RunError`` where there is none that could run."""
     module = run.services.modules.get(name)
     if module is None:
-        raise RunError(f"there is no agentic module '{name}'")
+        raise StepValueError(f"there is no agentic module '{name}'{did_you_mean(name, run.services.modules)}")
     if not module.enabled:
-        raise RunError(f"the agentic module '{name}' is disabled")
+        raise StepValueError(f"the agentic module '{name}' is disabled")
     return module
 
 
@@ -95,7 +98,7 @@ async def run_module(
     record = ModuleRecord(module=module, trace_id=run.trace_id, started_at=now(), completed_at=now())
     inside = replace(run.deeper(module.guardrails), own=module.bundled)
     try:
-        state = _start(module, given, most_steps)
+        state = await _start(inside, module, given, most_steps)
         async with within(inside.guardrails.max_seconds, f"the module '{module.name}'"), within(seconds, "the module"):
             await _go_through(inside, module, state, record)
     except RunError as error:
@@ -104,11 +107,11 @@ async def run_module(
     return record
 
 
-def _start(module: Module, given: JsonObject, most_steps: float | None) -> State:
+async def _start(run: Run, module: Module, given: JsonObject, most_steps: float | None) -> State:
     if len(module.steps) > (most_steps or _MOST_STEPS):
         raise RunError(f"the module has {len(module.steps)} steps, more than it may run")
-    inputs = checked_by(module.inputs, given)
-    return State(values=inputs, inputs=inputs)
+    inputs = await checked_by(run.services.workers, module.inputs, given)
+    return State(values=inputs, inputs=inputs, given=frozenset(given))
 
 
 async def _go_through(run: Run, module: Module, state: State, record: ModuleRecord) -> None:
@@ -138,5 +141,19 @@ async def _go_through(run: Run, module: Module, state: State, record: ModuleReco
 
 async def _step(run: Run, step: ModuleStep, state: State) -> JsonObject:
     extension = run.extension(step.extension)
-    given = state.values if step.input is None else state.mapping(step.input)
-    return await run.services.execute(run, extension, given)
+    given, is_callers = await done(
+        run.services.workers, to_fill(step.input, weight(state.values, state.inputs, state.steps)), _input, step, state
+    )
+    try:
+        return await run.services.execute(run, extension, given)
+    except RunInputError as error:
+        raise judged(error, is_callers=is_callers) from error
+
+
+def _input(step: ModuleStep, state: State) -> tuple[JsonObject, bool]:
+    """What the step's extension is given, and whether that is the caller's own."""
+    state.seen.clear()
+    if step.input is None:
+        state.seen.update((name,) for name in state.values)
+        return state.values, state.is_callers()
+    return state.mapping(step.input), state.is_callers()

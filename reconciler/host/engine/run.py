@@ -10,31 +10,42 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from reconciler.host.engine.files import ItemFiles
-from reconciler.host.errors import RunError, RunInputError, RunTimeoutError
+from reconciler.host.engine.pieces import Workers
+from reconciler.host.errors import RunError, RunInputError, RunTimeoutError, StepValueError
 from reconciler.host.items import UNGUARDED, Extension, Guardrails, Item, LoadedFrom, Module
 from reconciler.model.config import JsonObject
+from reconciler.model.ids import did_you_mean
 
 _Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
-    """Bounds on one run. ``calls`` counts extensions, models and files; ``answer`` and ``file`` are in bytes."""
+    """Bounds on one run. ``calls`` counts extensions, models and files; ``answer`` and ``file`` are in bytes.
+
+    ``piece`` bounds, in seconds, one uninterrupted computation, ``hook`` what a hook does with one request.
+    """
 
     depth: int = 10
     calls: int = 200
     seconds: float = 300.0
+    piece: float = 10.0
+    hook: float = 2.0
     answer: int = 8 * 2**20
     file: int = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a model is asked. ``settings`` are further fields of the request, ``temperature`` for one."""
+    """What a model is asked. ``settings`` are further fields of the request, ``temperature`` for one.
+
+    ``trace_id`` tells the model server which request it belongs to.
+    """
 
     model: str
     messages: tuple[JsonObject, ...]
     settings: JsonObject
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +75,7 @@ class Services:
     extensions: Mapping[str, Extension]
     modules: Mapping[str, Module]
     model: Model
+    workers: Workers
     limits: RunLimits
     default_model: str
     files_of: Callable[[Item], ItemFiles]
@@ -112,11 +124,11 @@ class Run:
         """The extension that a step calls ``name``. ``RunError`` where there is none that could run."""
         found = self.own.get(name) or self.services.extensions.get(name)
         if found is None:
-            raise RunError(f"there is no extension '{name}'")
+            raise StepValueError(f"there is no extension '{name}'{did_you_mean(name, self.services.extensions)}")
         if not found.enabled:
-            raise RunError(f"the extension '{name}' is disabled")
+            raise StepValueError(f"the extension '{name}' is disabled")
         if found.type != "workflow":
-            raise RunError(f"the extension '{name}' is no workflow but a type {found.type}, which cannot be called")
+            raise StepValueError(f"the extension '{name}' is of type {found.type}; only a workflow can be called")
         return found
 
 
@@ -150,6 +162,14 @@ async def within(seconds: float | None, what: str) -> AsyncIterator[None]:
 
 
 def placed(error: RunError, where: str) -> RunError:
-    """The same error, saying where it happened. What a step sends to another is no longer its caller's mistake."""
-    kind = RunError if isinstance(error, RunInputError) else type(error)
-    return kind(f"{where}: {error.message}", advice=error.advice, faults=error.faults)
+    """The same error, saying where it happened."""
+    return type(error)(f"{where}: {error.message}", advice=error.advice, faults=error.faults)
+
+
+def judged(error: RunError, *, is_callers: bool) -> RunError:
+    """The same error as the caller's mistake, where it is one: what a step sends to another it answers for itself."""
+    if is_callers and isinstance(error, StepValueError):
+        return RunInputError(error.message)
+    if not is_callers and isinstance(error, RunInputError):
+        return RunError(error.message)
+    return error

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
 
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.json_values import object_in
-from reconciler.host.engine.run import Question, Run
+from reconciler.host.engine.pieces import done
+from reconciler.host.engine.run import Question, Run, judged
 from reconciler.host.engine.state import Missing, State, text_of
-from reconciler.host.errors import RunError
+from reconciler.host.engine.weight import to_fill, weight
+from reconciler.host.errors import RunError, StepValueError
 from reconciler.host.items import Extension, Step
 from reconciler.model.config import Json, JsonObject
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +30,11 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepCall:
-    """One step of a workflow, as its function sees it."""
+class StepView:
+    """What a step computes from, wherever that is done. ``config`` is the extension's."""
 
-    run: Run
-    extension: Extension
     step: Step
+    config: JsonObject
     state: State
 
     def argument(self, name: str) -> Json:
@@ -44,7 +49,7 @@ class StepCall:
     def given(self, *names: str) -> Json:
         """The first of ``names`` that is an argument, else the first that the state holds."""
         found = (value for name in names if (value := self.argument(name)) is not None)
-        held = (value for name in names if (value := self.state.values.get(name)) is not None)
+        held = (value for name in names if (value := self.state.held(name)) is not None)
         return next(found, next(held, None))
 
     def text(self, *names: str) -> str:
@@ -58,15 +63,72 @@ class StepCall:
         """``given``, where it must be a mapping."""
         value = self.given(*names)
         if value is not None and not isinstance(value, dict):
-            raise RunError(f"'{names[0]}' must be a mapping")
+            raise StepValueError(f"'{names[0]}' must be a mapping")
         return value
+
+
+@dataclass(slots=True, kw_only=True)
+class StepCall:
+    """One step of a workflow, as its function sees it.
+
+    ``is_callers`` says whether all that it computed so far came from nobody but the caller.
+    """
+
+    run: Run
+    extension: Extension
+    view: StepView
+    is_callers: bool = False
+
+    @property
+    def weight(self) -> int:
+        """That of all that the step can look up."""
+        state = self.view.state
+        return weight(state.values, state.inputs, state.steps)
+
+    async def computed(
+        self,
+        function: Callable[Concatenate[StepView, _P], _T],
+        *arguments: _P.args,
+        **named: _P.kwargs,
+    ) -> _T:
+        """What ``function`` makes of the step's arguments and the state."""
+        step = self.view.step
+        return await self.within(to_fill([step.arguments, step.config], self.weight), function, *arguments, **named)
+
+    async def within(
+        self,
+        cost: int,
+        function: Callable[Concatenate[StepView, _P], _T],
+        *arguments: _P.args,
+        **named: _P.kwargs,
+    ) -> _T:
+        """``computed``, where the work is known better."""
+        found, self.is_callers = await done(
+            self.run.services.workers, cost, _observed, function, self.view, arguments, named
+        )
+        return found
 
     async def with_files(self, work: Callable[[ItemFiles], str]) -> str:
         """Do ``work`` on the item's files, beside the event loop. ``RunError`` where the guardrails forbid it."""
         if not self.run.guardrails.files:
             raise RunError("the guardrail no_filesystem_access forbids it")
         self.run.budget.spend()
-        return await asyncio.to_thread(work, self.run.services.files_of(self.extension))
+        try:
+            return await asyncio.to_thread(work, self.run.services.files_of(self.extension))
+        except StepValueError as error:
+            raise judged(error, is_callers=self.is_callers) from error
+
+
+def _observed(
+    function: Callable[..., _T], view: StepView, arguments: tuple[object, ...], named: dict[str, object]
+) -> tuple[_T, bool]:
+    """What ``function`` gives, and whether all that it looked up was the caller's."""
+    view.state.seen.clear()
+    try:
+        found = function(view, *arguments, **named)
+    except StepValueError as error:
+        raise judged(error, is_callers=view.state.is_callers()) from error
+    return found, view.state.is_callers()
 
 
 async def asked(run: Run, question: Question) -> str:
@@ -80,9 +142,9 @@ async def asked(run: Run, question: Question) -> str:
     return reply.text
 
 
-def reply_view(text: str) -> JsonObject:
-    """What later steps see of a model's answer: its text, and the keys of the JSON object that it holds."""
-    return {**(object_in(text) or {}), "content": text, "llm_response": text}
+async def object_of(run: Run, text: str) -> JsonObject | None:
+    """The JSON object in what a model said: see ``object_in``, whose tries may each read to the end."""
+    return await done(run.services.workers, len(text), object_in, text)
 
 
 StepFunction = Callable[[StepCall], Awaitable[StepResult]]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from reconciler.host.engine.state import MAX_TEXT_CHARACTERS, State, substituted, text_of
-from reconciler.host.errors import RunError
+from reconciler.host.engine.state import (
+    MAX_TEXT_CHARACTERS,
+    State,
+    check_placeholder,
+    substituted,
+    text_of,
+)
+from reconciler.host.errors import StepValueError
 from reconciler.model.config import Json, JsonObject
 
 _ACTION: Final = re.compile(
@@ -37,17 +43,17 @@ class _Rendering:
 
     def spend(self) -> None:
         if self.actions <= 0:
-            raise RunError(f"the template takes more than {MAX_ACTIONS} actions, repeats of its ranges included")
+            raise StepValueError(f"the template takes more than {MAX_ACTIONS} actions, repeats of its ranges included")
         self.actions -= 1
 
 
 def rendered(template: str, state: State, variables: JsonObject) -> str:
     """``template`` with ``{{key}}`` and ``{{.key}}`` filled in, ``variables`` before the state.
 
-    ``{{range $key, $value := .name}}…{{end}}`` repeats its body, mappings sorted by key. ``RunError`` for any other
-    action of a Go template: left as text it would end up in a prompt.
+    ``{{range $key, $value := .name}}…{{end}}`` repeats its body, mappings sorted by key. ``StepValueError`` for any
+    other action of a Go template: left as text it would end up in a prompt.
     """
-    scope = State({**state.values, "variables": variables, **variables}, state.inputs, state.optional, state.steps)
+    scope = replace(state, values={**state.values, "variables": variables, **variables})
     return _rendered(template, _Rendering(scope), {})
 
 
@@ -57,6 +63,7 @@ def _rendered(template: str, rendering: _Rendering, locals_: _Locals) -> str:
 
 def _one(match: re.Match[str], rendering: _Rendering, locals_: _Locals) -> str:
     rendering.spend()
+    check_placeholder(match["path"] or match["action"].strip())
     if match["path"] is not None:
         return _repeated(match, rendering, locals_)
     action = match["action"].strip("- \t\r\n")
@@ -64,7 +71,7 @@ def _one(match: re.Match[str], rendering: _Rendering, locals_: _Locals) -> str:
     if local and local[1] in locals_:
         return text_of(locals_[local[1]])
     if key is None or action in _WORDS:
-        raise RunError(
+        raise StepValueError(
             f"the template uses '{{{{{action[:60]}}}}}', which is not supported; use '{{{{key}}}}' or a range"
         )
     return rendering.scope.text("{{" + key[1] + "}}")

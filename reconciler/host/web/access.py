@@ -3,42 +3,129 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 
+from reconciler.host.items import Signature
+from reconciler.host.routes import Route
+from reconciler.host.settings import HostSettings
+from reconciler.host.web.addresses import caller, counted_as, is_own, networks
 from reconciler.host.web.response import Problem
 
 _BEARER: Final = "bearer "
+MAX_CALLERS: Final = 10_000
+"""Whose requests are counted at a time; of more, those that asked last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sites:
+    """Which names lead here, and which pages may ask. ``checked``: only names of this machine, and ``allowed`` ones.
+
+    ``is_open``: the host listens to other machines too, which may name it by any address.
+    """
+
+    checked: bool = False
+    allowed: frozenset[str] = frozenset()
+    is_open: bool = False
+
+    def check(self, request: Request) -> None:
+        """``Problem`` where a browser was led here: by another name, or by a page of another site.
+
+        A browser names no origin for what it only shows, a picture for one, and then says from how far away it was
+        asked.
+        """
+        if not self.checked:
+            return
+        hosts, origins = request.headers.getlist("host"), request.headers.getlist("origin")
+        if len(hosts) != 1 or not is_own(f"//{hosts[0]}", self.allowed, or_any_address=self.is_open):
+            message = "This host does not go by that name; its operator can allow it with --allow-host"
+            raise Problem(403, "invalid_request_error", message)
+        is_foreign = not origins and request.headers.get("sec-fetch-site") == "cross-site"
+        if is_foreign or not all(is_own(origin, self.allowed) for origin in origins):
+            message = "A page of another site may not ask; the operator can allow it with --allow-host"
+            raise Problem(403, "invalid_request_error", message)
+
+
+@dataclass(slots=True)
+class RateLimit:
+    """At most ``most`` requests in any second of one caller; 0 is no limit."""
+
+    most: int
+    clock: Callable[[], float] = time.monotonic
+    _seen: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+
+    def takes(self, name: str) -> bool:
+        """Count one more of ``name``; whether it is not one too many."""
+        if not self.most:
+            return True
+        now, times = self.clock(), self._seen.setdefault(name, deque())
+        self._seen.move_to_end(name)
+        if len(self._seen) > MAX_CALLERS:
+            self._seen.popitem(last=False)
+        while times and times[0] <= now - 1:
+            times.popleft()
+        if len(times) >= self.most:
+            return False
+        times.append(now)
+        return True
+
+
+def is_signed(body: bytes, shown: str, secret: str) -> bool:
+    """Whether ``shown`` is the HMAC-SHA256 of ``body`` in hexadecimal digits, with or without ``sha256=`` before it."""
+    expected = hmac.new(secret.encode(), body, "sha256").hexdigest()
+    return hmac.compare_digest(shown.strip().removeprefix("sha256=").lower().encode(), expected.encode())
 
 
 class Access:
-    """Checks keys and counts requests. Without a key everyone may ask; ``rate`` is per second and caller, 0 no limit.
+    """Checks keys and counts requests. Without a key everyone may ask."""
 
-    ``local_only``: only programs and pages of this machine, for a host without a key that nobody else is to reach.
-    """
-
-    def __init__(self, *, api_key: str | None, rate: int, local_only: bool) -> None:
+    def __init__(self, settings: HostSettings, tell: Callable[[str], None]) -> None:
+        api_key = settings.api_key
         self._api_key = api_key.encode() if api_key else None
-        self._local_only = local_only
-        self._rate = RateLimitItemPerSecond(rate) if rate else None
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._rate = RateLimit(settings.rate)
+        self._trusted = networks(settings.trusted_proxies)
+        self._variables = settings.env.variables
+        self._tell = tell
+        self._told: set[str] = set()
 
     def check(self, request: Request, *, needs_key: bool, counts: bool) -> None:
         """``Problem`` where the request is one too many, or may not be made at all."""
         is_known = self._has_key(request)
-        caller = "key" if is_known and self._api_key else address_of(request)
-        if counts and self._rate is not None and not self._limiter.hit(self._rate, caller):
+        asks = "key" if is_known and self._api_key else counted_as(self.address_of(request))
+        if counts and not self._rate.takes(asks):
             raise Problem(429, "rate_limit_error", "Rate limit exceeded", {"Retry-After": "1"})
-        if self._local_only and not _is_local(request):
-            raise Problem(403, "invalid_request_error", "Only this machine may ask; set API_KEY to let others in")
         if needs_key and not is_known:
             raise Problem(401, "invalid_request_error", "Invalid API key", {"WWW-Authenticate": "Bearer"})
+
+    def check_signature(self, request: Request, route: Route, body: bytes) -> None:
+        """``Problem`` where the endpoint wants ``body`` signed and it is not, or has no secret to check it with."""
+        signature = route.endpoint.signature
+        if signature is None:
+            return
+        secret = self._variables.get(signature.variable, "").strip()
+        if not secret:
+            self._tell_of_secret(route, signature)
+            raise Problem(503, "service_unavailable", "This endpoint has no secret yet; its operator has to set it")
+        shown = request.headers.getlist(signature.header)
+        if len(shown) != 1 or not is_signed(body, shown[0], secret):
+            raise Problem(401, "invalid_request_error", f"{signature.header} does not sign this body")
+
+    def _tell_of_secret(self, route: Route, signature: Signature) -> None:
+        what = f"{route.endpoint.method} {route.endpoint.path} of {route.extension.name}"
+        line = f"{what} takes no request: set {signature.variable}, the secret that its senders sign with"
+        if line not in self._told:
+            self._told.add(line)
+            self._tell(line)
+
+    def address_of(self, request: Request) -> str:
+        """The caller's address."""
+        peer = request.client.host if request.client else ""
+        return caller(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
 
     def _has_key(self, request: Request) -> bool:
         if self._api_key is None:
@@ -48,27 +135,3 @@ class Access:
         if bearer.lower().startswith(_BEARER):
             shown.append(bearer[len(_BEARER) :].strip())
         return any([hmac.compare_digest(key.encode(), self._api_key) for key in shown])  # noqa: C419 - in equal time
-
-
-def address_of(request: Request) -> str:
-    """The caller's address."""
-    return request.client.host if request.client else "unknown"
-
-
-def _is_local(request: Request) -> bool:
-    """Whether the request names this machine. A page of another site can make a browser ask, but not without trace.
-
-    A browser names no origin for what it only shows, a picture for one, and then says from how far away it was asked.
-    """
-    origins = request.headers.getlist("origin")
-    if not origins and request.headers.get("sec-fetch-site") == "cross-site":
-        return False
-    return all(_is_loopback(address) for address in (f"//{request.headers.get('host', '')}", *origins))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        name = urlsplit(address).hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

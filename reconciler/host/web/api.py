@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from starlette.responses import Response
 
+from reconciler.host.engine.inputs import undeclared
 from reconciler.host.errors import RunError
 from reconciler.host.items import Endpoint, Extension, Item, Module
 from reconciler.host.routes import Match
@@ -15,8 +16,9 @@ from reconciler.host.runtime import RefreshResult, Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.openapi import openapi_document
 from reconciler.host.web.request import Call, endpoint_input
-from reconciler.host.web.response import Problem, answer, bad_request, not_found, problem_of
+from reconciler.host.web.response import Problem, answer, answer_of, bad_request, encoded, not_found, problem_of
 from reconciler.model.config import JsonObject
+from reconciler.model.ids import did_you_mean
 
 _PARTIAL = 206
 _Item = TypeVar("_Item", Extension, Module)
@@ -29,6 +31,7 @@ class Api:
         self.runtime = runtime
         self._one_change = asyncio.Lock()  # those that wait must not hold the threads that runs need for their files
         self._next_refresh: asyncio.Task[RefreshResult] | None = None
+        self._encoded: dict[str, tuple[Snapshot, bytes]] = {}
 
     async def health(self) -> Response:
         connected = await self.runtime.client.is_reachable()
@@ -41,13 +44,12 @@ class Api:
         )
 
     async def openapi(self, call: Call) -> Response:
-        return answer(openapi_document(call.snapshot))
+        return await self._kept("openapi", call.snapshot, openapi_document)
 
     # Extensions
 
     async def list_extensions(self, call: Call) -> Response:
-        found = [{**_in_short(one), "type": one.type} for one in call.snapshot.extensions.values()]
-        return answer({"count": len(found), "extensions": [*found]})
+        return await self._kept("extensions", call.snapshot, _extensions)
 
     async def get_extension(self, call: Call) -> Response:
         extension = _named(call, call.snapshot.extensions, "Extension")
@@ -68,10 +70,12 @@ class Api:
             raise Problem(503, "service_unavailable", "Extension is disabled")
         if extension.type != "workflow":
             raise bad_request("Only workflow extensions can be executed via API")
-        return await self._run(call, extension, call.document())
+        return await self._run(call, extension, await call.document(), strict=self._strict)
 
     async def call_endpoint(self, call: Call, match: Match) -> Response:
-        return await self._run(call, match.route.extension, endpoint_input(call, match))
+        strict = self._strict or match.route.endpoint.strict
+        given = await call.unless_left(endpoint_input(call, match))
+        return await self._run(call, match.route.extension, given, strict=strict)
 
     async def refresh(self, _call: Call) -> Response:
         if self._next_refresh is None:  # else one that has not begun yet will see whatever this one would
@@ -97,17 +101,16 @@ class Api:
     async def put_extension(self, call: Call) -> Response:
         if not self.runtime.settings.takes_manifests:
             return answer({"code": "UPSERT_NOT_CONFIGURED", "error": "Workflow upsert is not enabled"}, 501)
-        if not call.body.strip():
+        if not call.body.data.strip():
             raise bad_request("Request body is required (YAML or JSON manifest)")
         async with self._one_change:
-            path = await asyncio.to_thread(self.runtime.upsert, call.name, call.body)
+            path = await asyncio.to_thread(self.runtime.upsert, call.name, call.body.data)
         return answer({"name": call.name, "path": str(path), "status": "ok"})
 
     # Modules
 
     async def list_modules(self, call: Call) -> Response:
-        found = [_in_short(module) for module in call.snapshot.modules.values()]
-        return answer({"count": len(found), "modules": [*found]})
+        return await self._kept("modules", call.snapshot, _modules)
 
     async def get_module(self, call: Call) -> Response:
         module = _named(call, call.snapshot.modules, "Agentic module")
@@ -124,35 +127,58 @@ class Api:
         module = _named(call, call.snapshot.modules, "Agentic module")
         if not module.enabled:
             raise Problem(503, "service_unavailable", "Agentic module is disabled")
-        running = self.runtime.run_module(call.snapshot, module, call.document(), call.request_id)
+        running = self.runtime.run_module(call.snapshot, module, await call.document(), call.request_id)
         record = await call.unless_left(running)
         if record.error is not None:
             problem = problem_of(record.error, "Module")
             problem.more = {"run_record": record.to_document()}
             raise problem
-        return self._limited({"data": record.to_document(), "success": True})
+        return await self._limited({"data": record.to_document(), "success": True})
 
-    async def _run(self, call: Call, extension: Extension, given: JsonObject) -> Response:
+    async def _kept(self, name: str, snapshot: Snapshot, make: Callable[[Snapshot], JsonObject]) -> Response:
+        """The document ``name``, which depends on nothing but the snapshot: made and encoded once for each."""
+        made_of, body = self._encoded.get(name, (None, b""))
+        if made_of is not snapshot:
+            body = await encoded(await asyncio.to_thread(make, snapshot))
+            self._encoded[name] = (snapshot, body)
+        return answer_of(body)
+
+    @property
+    def _strict(self) -> bool:
+        return self.runtime.settings.strict
+
+    async def _run(self, call: Call, extension: Extension, given: JsonObject, *, strict: bool) -> Response:
+        problem = undeclared(extension, given) if strict else None
+        if problem:
+            raise bad_request(problem)
         try:
             running = self.runtime.run(call.snapshot, extension, given, call.request_id)
             result = await call.unless_left(running)
         except RunError as error:
             raise problem_of(error, "Extension") from error
-        return self._limited({"data": result, "success": True})
+        return await self._limited({"data": result, "success": True})
 
-    def _limited(self, document: JsonObject) -> Response:
-        limit, response = self.runtime.settings.limits.answer, answer(document)
-        if len(response.body) > limit:
-            raise Problem(500, "internal_error", f"The answer has more than {limit} bytes")
-        return response
+    async def _limited(self, document: JsonObject) -> Response:
+        return answer_of(await encoded(document, limit=self.runtime.settings.limits.answer))
 
 
 def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:
     """The item in the path. ``Problem`` where it is not served."""
     item = items.get(call.name)
     if item is None:
-        raise not_found(what, call.snapshot.faults_of(call.name))
+        faults = call.snapshot.faults_of(call.name)
+        raise not_found(what, faults, near="" if faults else did_you_mean(call.name, items))
     return item
+
+
+def _extensions(snapshot: Snapshot) -> JsonObject:
+    found = [{**_in_short(one), "type": one.type} for one in snapshot.extensions.values()]
+    return {"count": len(found), "extensions": [*found]}
+
+
+def _modules(snapshot: Snapshot) -> JsonObject:
+    found = [_in_short(module) for module in snapshot.modules.values()]
+    return {"count": len(found), "modules": [*found]}
 
 
 def _in_short(item: Item) -> JsonObject:
@@ -168,6 +194,9 @@ def _endpoint(endpoint: Endpoint) -> JsonObject:
         "response_schema": endpoint.response_schema,
         "requires_auth": endpoint.requires_auth,
         "requires_rate_limit": endpoint.requires_rate_limit,
+        "strict": endpoint.strict,
+        "headers": {**endpoint.headers},
+        "signature": endpoint.signature.header if endpoint.signature else None,
     }
 
 

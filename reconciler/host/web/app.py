@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-import traceback
-import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match as RouteMatch
 from starlette.routing import Route
 
-from reconciler.documents import json_text
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import LlamagateError
 from reconciler.host.hooks import HookEvent
+from reconciler.host.routes import Route as RouteOfExtension
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
-from reconciler.host.web.access import Access, address_of
+from reconciler.host.web.access import Access, Sites
 from reconciler.host.web.api import Api
-from reconciler.host.web.request import Call, body_of, path_below
+from reconciler.host.web.front import Front, request_id_of, tell_bug
+from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import Problem, not_found, problem_of
-from reconciler.model.config import Json
 
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _GONE: Final = 499
 """For a caller who left; nobody reads it."""
+_MOVED: Final = 301
+_MOVED_AS_IT_IS: Final = 307
+"""A redirect that keeps method and body."""
 
 Handler = Callable[[Call], Awaitable[Response]]
 
 
 def make_app(runtime: Runtime, *, local_only: bool = False) -> Starlette:
-    """The application. Its caller has started ``runtime``, and closes it. ``local_only`` as for ``Access``."""
+    """The application. Its caller has started ``runtime``, and closes it.
+
+    ``local_only``: only programs and pages of this machine may ask, and those that ``allowed_hosts`` of the settings
+    names, with a key too: for a host that listens on loopback.
+    """
     settings = runtime.settings
-    return _Gate(runtime, Access(api_key=settings.api_key, rate=settings.rate, local_only=local_only)).app()
+    allowed = frozenset(name.lower() for name in settings.allowed_hosts)
+    sites = Sites(checked=local_only or bool(allowed), allowed=allowed, is_open=not local_only)
+    return _Gate(runtime, Access(settings, runtime.tell)).app(sites)
 
 
 class _Gate:
@@ -44,8 +53,9 @@ class _Gate:
         self._runtime = runtime
         self._access = access
         self._api = Api(runtime)
+        self._pages: list[Route] = []
 
-    def app(self) -> Starlette:
+    def app(self, sites: Sites) -> Starlette:
         api = self._api
         extension, module = "/v1/extensions/{name}", "/v1/agentic-modules/{name}"
         routes = [
@@ -62,12 +72,18 @@ class _Gate:
             Route(module, self._plain(api.get_module)),
             Route(f"{module}/execute", self._plain(api.execute_module), methods=["POST"]),
         ]
-        app = Starlette(routes=routes, exception_handlers={404: _nothing_there, 405: _nothing_there})
+        front = Middleware(Front, sites=sites, tell=self._runtime.tell)
+        app = Starlette(
+            routes=routes,
+            exception_handlers={404: self._nothing_there, 405: self._nothing_there},
+            middleware=[front],
+        )
+        self._pages = [route for route in routes if route.endpoint != self._endpoint]
         app.router.redirect_slashes = False
         return app
 
-    async def _health(self, _request: Request) -> Response:
-        return await self._answered(str(uuid.uuid4()), self._api.health())
+    async def _health(self, request: Request) -> Response:
+        return await self._answered(request_id_of(request.scope), self._api.health())
 
     def _plain(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """A route of the host's own, which needs the key and counts."""
@@ -81,25 +97,39 @@ class _Gate:
         snapshot = self._runtime.snapshot
         name, path = path_below(request)
         match = snapshot.routes.match(request.method, name, path)
+        if match is None and self._is_page(request):
+            return _without_slash(request)
         if match is None:
-            return await self._let_in(request, snapshot, _no_route)
-        endpoint = match.route.endpoint
-        handler = partial(self._api.call_endpoint, match=match)
-        needs_key, counts = endpoint.requires_auth, endpoint.requires_rate_limit
-        return await self._let_in(request, snapshot, handler, needs_key=needs_key, counts=counts)
+            return await self._let_in(request, snapshot, partial(self._no_route, path=path))
+        return await self._let_in(request, snapshot, partial(self._api.call_endpoint, match=match), match.route)
 
     async def _let_in(
-        self, request: Request, snapshot: Snapshot, handler: Handler, *, needs_key: bool = True, counts: bool = True
+        self, request: Request, snapshot: Snapshot, handler: Handler, route: RouteOfExtension | None = None
     ) -> Response:
-        request_id = str(uuid.uuid4())
+        """The host's own routes need the key and count; the ``route`` of an extension says what it needs."""
+        request_id = request_id_of(request.scope)
 
         async def work() -> Response:
-            self._access.check(request, needs_key=needs_key, counts=counts)
-            body = await body_of(request, self._runtime.settings.body)
-            await self._runtime.hooks.requested(snapshot, request.url.path, partial(_seen, request, request_id, body))
-            return await handler(Call(request=request, request_id=request_id, snapshot=snapshot, body=body))
+            body = await self._admitted(request, route)
+            await self._runtime.hooks.requested(
+                snapshot, request.url.path, partial(self._seen, request, request_id, body)
+            )
+            workers = self._runtime.workers
+            return await handler(
+                Call(request=request, request_id=request_id, snapshot=snapshot, body=body, workers=workers)
+            )
 
         return await self._answered(request_id, work())
+
+    async def _admitted(self, request: Request, route: RouteOfExtension | None) -> Body:
+        """The body of a request that may be made. ``Problem`` for any other."""
+        needs_key = route is None or route.endpoint.requires_auth
+        counts = route is None or route.endpoint.requires_rate_limit
+        self._access.check(request, needs_key=needs_key, counts=counts)
+        data = await body_of(request, self._runtime.settings.body)
+        if route is not None:
+            self._access.check_signature(request, route, data)
+        return Body(data, self._runtime.workers)
 
     async def _answered(self, request_id: str, work: Awaitable[Response]) -> Response:
         try:
@@ -111,41 +141,44 @@ class _Gate:
         except ClientDisconnect:
             return Response(status_code=_GONE)
         except Exception as error:
-            self._tell_bug(request_id, error)
+            tell_bug(self._runtime.tell, request_id, error)
             response = Problem(500, "internal_error", "Internal error").response(request_id)
         return _marked(response, request_id)
 
-    def _tell_bug(self, request_id: str, error: Exception) -> None:
-        """Where it happened; the message of an exception may hold what a caller sent."""
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        self._runtime.tell(f"request {request_id} met a bug ({type(error).__name__}):\n{trace}")
+    def _seen(self, request: Request, request_id: str, body: Body) -> HookEvent:
+        return HookEvent(
+            method=request.method,
+            path=request.url.path,
+            request_id=request_id,
+            address=self._access.address_of(request),
+            body=body.value_or_none,
+        )
+
+    def _is_page(self, request: Request) -> bool:
+        """Whether a request would be for a page of the host's own, but for a slash at its end."""
+        path = request.url.path
+        scope = {**request.scope, "path": path.rstrip("/")}
+        return path.endswith("/") and any(page.matches(scope)[0] is RouteMatch.FULL for page in self._pages)
+
+    async def _no_route(self, call: Call, path: tuple[str, ...]) -> Response:
+        raise not_found("Endpoint", near=call.snapshot.routes.near(call.request.method, call.name, path))
+
+    async def _nothing_there(self, request: Request, _error: Exception) -> Response:
+        if self._is_page(request):
+            return _without_slash(request)
+        request_id = request_id_of(request.scope)
+        return _marked(not_found("Page").response(request_id), request_id)
 
 
-async def _no_route(_call: Call) -> Response:
-    raise not_found("Endpoint")
-
-
-async def _nothing_there(_request: Request, _error: Exception) -> Response:
-    return _marked(not_found("Page").response(request_id := str(uuid.uuid4())), request_id)
+def _without_slash(request: Request) -> Response:
+    """To the same path without the slash at its end. It begins with one of our own, so no other site is meant."""
+    path = bytes(request.scope.get("raw_path") or request.url.path.encode()).decode("ascii", "replace").rstrip("/")
+    query = f"?{request.url.query}" if request.url.query else ""
+    status = _MOVED if request.method == "GET" else _MOVED_AS_IT_IS
+    response = Response(status_code=status, headers={"Location": f"{path}{query}"})
+    return _marked(response, request_id_of(request.scope))
 
 
 def _marked(response: Response, request_id: str) -> Response:
     response.headers["X-Request-ID"] = request_id
     return response
-
-
-def _seen(request: Request, request_id: str, body: bytes) -> HookEvent:
-    return HookEvent(
-        method=request.method,
-        path=request.url.path,
-        request_id=request_id,
-        address=address_of(request),
-        body=_decoded(body),
-    )
-
-
-def _decoded(body: bytes) -> Json:
-    try:
-        return json_text.load(body, name="the body") if body else None
-    except InputError:
-        return None

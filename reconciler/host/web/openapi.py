@@ -7,8 +7,9 @@ from typing import Final
 
 from reconciler import __version__
 from reconciler.host.items import Extension
+from reconciler.host.routes import Route
 from reconciler.host.snapshot import Snapshot
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import JsonObject
 
 _TYPES: Final = frozenset(["string", "number", "boolean", "object", "array"])
 
@@ -44,8 +45,8 @@ def openapi_document(snapshot: Snapshot) -> JsonObject:
 
 def _own() -> Iterator[tuple[str, str, JsonObject]]:
     for method, path, summary in _OWN:
-        names = ["name"] if "{name}" in path else []
-        yield path, method, _operation(summary, names, needs_key=path != "/health")
+        parameters = [_parameter("name", "path", required=True)] if "{name}" in path else []
+        yield path, method, _operation(summary, parameters, needs_key=path != "/health")
 
 
 def _executions(snapshot: Snapshot) -> Iterator[tuple[str, str, JsonObject]]:
@@ -59,7 +60,7 @@ def _executions(snapshot: Snapshot) -> Iterator[tuple[str, str, JsonObject]]:
 def _endpoints(snapshot: Snapshot) -> Iterator[tuple[str, str, JsonObject]]:
     for route in snapshot.routes.all():
         endpoint = route.endpoint
-        operation = _operation(endpoint.description, route.names, needs_key=endpoint.requires_auth)
+        operation = _operation(endpoint.description, _parameters(route), needs_key=endpoint.requires_auth)
         if endpoint.request_schema is not None:
             operation |= _body(endpoint.request_schema)
         if endpoint.response_schema is not None:
@@ -67,14 +68,21 @@ def _endpoints(snapshot: Snapshot) -> Iterator[tuple[str, str, JsonObject]]:
         yield f"/v1/extensions/{route.extension.name}{route.template}", endpoint.method.lower(), operation
 
 
-def _operation(summary: str, names: Iterable[str], *, needs_key: bool) -> JsonObject:
-    """``names`` are those of the parameters in the path."""
-    parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-    ]
+def _parameters(route: Route) -> Iterator[JsonObject]:
+    yield from (_parameter(name, "path", required=True) for name in route.names)
+    yield from (_parameter(name, "header", required=False) for name in route.endpoint.headers.values())
+    if route.endpoint.signature:
+        yield _parameter(route.endpoint.signature.header, "header", required=True)
+
+
+def _parameter(name: str, place: str, *, required: bool) -> JsonObject:
+    return {"name": name, "in": place, "required": required, "schema": {"type": "string"}}
+
+
+def _operation(summary: str, parameters: Iterable[JsonObject], *, needs_key: bool) -> JsonObject:
     return {
         "summary": summary,
-        "parameters": parameters,
+        "parameters": [*parameters],
         "responses": {"200": {"description": "OK"}, "default": {"description": "An error, in its envelope"}},
         "security": [{"key": []}, {"bearer": []}] if needs_key else [],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import marshal
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -12,20 +13,71 @@ from starlette.requests import ClientDisconnect, Request
 
 from reconciler.documents import json_text
 from reconciler.errors import InputError
+from reconciler.host.engine.inputs import problem_with
 from reconciler.host.engine.json_values import as_type
+from reconciler.host.engine.pieces import Workers
 from reconciler.host.items import Extension
 from reconciler.host.routes import Match
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.response import Problem, bad_request
-from reconciler.model.config import Json, JsonObject
+from reconciler.host.workers import uncollected
+from reconciler.model.config import Json, JsonObject, children
 
 BODY_SECONDS: Final = 30
+MAX_HOLDERS: Final = 50_000
+"""Lists and objects in one body: taking over more of them would hold up others."""
+_SHORT_BYTES: Final = 2**14
+_NAME: Final = "the body"
 
 _INVALID: Final = "invalid_request_error"
 _CLOSE: Final = {"Connection": "close"}
 _WITH_BODY: Final = frozenset(["POST", "PUT", "PATCH", "DELETE"])
 _EXTENSIONS: Final = "/v1/extensions/"
 _T = TypeVar("_T")
+
+
+class Body:
+    """What a request brought, decoded at most once, whoever asks for it."""
+
+    def __init__(self, data: bytes, workers: Workers) -> None:
+        self.data = data
+        self._workers = workers
+        self._decoded: asyncio.Future[Json] | None = None
+
+    async def value(self) -> Json:
+        """The JSON in it. ``InputError`` where it is none."""
+        if self._decoded is None:
+            self._decoded = asyncio.ensure_future(_decoded(self.data, self._workers))
+        return await asyncio.shield(self._decoded)  # who waits may have less time than others
+
+    async def value_or_none(self) -> Json:
+        """The JSON in it; ``None`` where it is none, or empty."""
+        try:
+            return await self.value() if self.data else None
+        except InputError:
+            return None
+
+
+async def _decoded(data: bytes, workers: Workers) -> Json:
+    if len(data) <= _SHORT_BYTES:
+        return json_text.load(data, name=_NAME)
+    packed = await workers.run(_packed, data)
+    with uncollected():
+        value: Json = marshal.loads(packed)  # noqa: S302 - between two processes of one program
+    return value
+
+
+def _packed(data: bytes) -> bytes:
+    """A body, decoded in a worker, in the form that is taken over fastest."""
+    value = json_text.load(data, name=_NAME)
+    level = [value]
+    holders = 0
+    while level:
+        level = [below for one in level for below in children(one) if isinstance(below, dict | list)]
+        holders += len(level)
+        if holders > MAX_HOLDERS:
+            raise InputError(f"it has more than {MAX_HOLDERS} lists and objects")
+    return marshal.dumps(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +87,18 @@ class Call:
     request: Request
     request_id: str
     snapshot: Snapshot
-    body: bytes
+    body: Body
+    workers: Workers
 
     @property
     def name(self) -> str:
         """The item in the path."""
         return str(self.request.path_params["name"])
 
-    def document(self) -> JsonObject:
+    async def document(self) -> JsonObject:
         """The body as a JSON object. ``Problem`` where it is none."""
         try:
-            value = json_text.load(self.body, name="the body")
+            value = await self.body.value()
         except InputError as error:
             raise bad_request(f"Invalid request body: {error.message}") from error
         if not isinstance(value, dict):
@@ -97,26 +150,46 @@ def path_below(request: Request) -> tuple[str, tuple[str, ...]]:
     return unquote(name), tuple(unquote(part) for part in parts)
 
 
-def endpoint_input(call: Call, match: Match) -> JsonObject:
-    """What an endpoint's workflow is given: body, then query, then the values in the path, which count most.
+async def endpoint_input(call: Call, match: Match) -> JsonObject:
+    """What an endpoint's workflow is given. ``Problem`` where the endpoint's schema forbids the request.
 
     A single object that the workflow requires and the body does not name is the body itself: that is how webhooks,
-    whose senders know nothing of our inputs, are written. ``Problem`` where the endpoint's schema forbids the request.
+    whose senders know nothing of our inputs, are written.
     """
     extension, endpoint = match.route.extension, match.route.endpoint
-    body = call.document() if call.body.strip() else {}
-    texts: Mapping[str, str] = {**dict(call.request.query_params), **match.parameters}
-    types = {one.id: one.type for one in extension.inputs}
-    read: JsonObject = {name: as_type(text, types.get(name, "string")) for name, text in texts.items()}
-    given = {**read, **body, **{name: read[name] for name in match.parameters}}
+    body = await call.document() if call.body.data.strip() else {}
+    beside = _beside_body(call.request, match)
+    from_headers = {name: beside[name] for name in endpoint.headers if name in beside}
+    in_path = {name: beside[name] for name in match.parameters}
+    given = {**beside, **_without(body, endpoint.headers), **in_path, **from_headers}
     if endpoint.request is not None:
-        problem = endpoint.request.problem(body if endpoint.method in _WITH_BODY else given)
+        problem = await problem_with(call.workers, endpoint.request, body if endpoint.method in _WITH_BODY else given)
         if problem:
             raise bad_request(f"Invalid request body: {problem}")
-    return {**_as_one_input(extension, body), **given}
-
-
-def _as_one_input(extension: Extension, body: JsonObject) -> JsonObject:
-    missing = [one for one in extension.inputs if one.required and one.id not in body]
+    wrapping = _one_input(extension, body)
+    if wrapping is None:
+        return given
     whole: Json = body
-    return {missing[0].id: whole} if body and len(missing) == 1 and missing[0].type == "object" else {}
+    return {wrapping: whole, **(beside if endpoint.strict else given)}
+
+
+def _beside_body(request: Request, match: Match) -> JsonObject:
+    """The inputs that the query, the path and the headers hold, of which the later counts more."""
+    endpoint = match.route.endpoint
+    types = {one.id: one.type for one in match.route.extension.inputs}
+    shown = {name: request.headers.getlist(header) for name, header in endpoint.headers.items()}
+    texts: Mapping[str, str] = {
+        **_without(dict(request.query_params), endpoint.headers),
+        **match.parameters,
+        **{name: ", ".join(lines) for name, lines in shown.items() if lines},
+    }
+    return {name: as_type(text, types.get(name, "string")) for name, text in texts.items()}
+
+
+def _without(values: Mapping[str, _T], names: Mapping[str, str]) -> dict[str, _T]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _one_input(extension: Extension, body: JsonObject) -> str | None:
+    missing = [one for one in extension.inputs if one.required and one.id not in body]
+    return missing[0].id if body and len(missing) == 1 and missing[0].type == "object" else None
