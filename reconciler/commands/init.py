@@ -16,6 +16,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordItem
+from reconciler.observe.home import manifest_at
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
@@ -45,7 +46,7 @@ def describe_installed(env: Environment, folder: Path) -> Described:
     record, _ = read_record(home)
     sections: dict[Kind, JsonObject] = {kind: {} for kind in Kind}
     copies: dict[ItemKey, Content] = {}
-    notes = []
+    notes, builtin = [], []
     store = PackageStore(home=home, limits=Limits())
     for item in listed_items(home, record, read_registry(home).registry):
         recorded = record.items.get(item.key)
@@ -56,8 +57,14 @@ def describe_installed(env: Environment, folder: Path) -> Described:
         if recorded is None or not (recorded.source.is_pinned or Path(recorded.source.location).exists()):
             copies[item.key] = _content(store, item, recorded)
         sections[item.key.kind][item.key.id] = _entry(item, recorded, folder, copied=item.key in copies)
+        manifest = recorded.manifest if recorded else manifest_at(Path(item.path), item.key.kind, item.key.id)
+        if manifest is not None and manifest.builtin:
+            builtin.append(item.key.id)
+            notes.append(f"{item.key.id} says 'builtin: true', so the gateway always runs it; the file permits that")
     copy_packages(copies, folder / "packages")
     document: JsonObject = {"apiVersion": API_VERSION}
+    if builtin:
+        document["policy"] = {"allow_builtin": [*builtin]}
     document |= {section_of(kind): section for kind, section in sections.items() if section}
     return Described(text=_HEAD + yaml_text.dump(document), notes=tuple(notes))
 

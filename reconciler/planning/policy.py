@@ -25,7 +25,7 @@ def ownership(target: Target, before: ItemBefore, intent: Intent, *, same: bool)
         return None
     if recorded and recorded.owner is not None:
         return _unowned(key, f"it belongs to the owner '{recorded.owner}'", intent)
-    if same or (recorded is None and before.found.presence is Presence.ABSENT):
+    if same or before.found.presence is Presence.ABSENT:
         return None
     what = (
         "a command installed it, not a file"

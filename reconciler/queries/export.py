@@ -116,5 +116,5 @@ def _write(key: ItemKey, opened: OpenPackage, out: Path) -> Exported:
     if out.exists() and not out.is_file():
         raise InputError(f"{out} is not a regular file; choose another path", code=ErrorCode.EXISTS)
     with telling(f"{out} was not written"), durable.new_file(out) as stream:
-        pack(with_checksums(opened.content), stream)
+        pack(with_checksums(opened.content), stream, deflates=True)
     return Exported(key=key, version=opened.package.manifest.version, tree=opened.package.tree, path=out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -359,8 +360,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
+def test_what_is_just_within_the_limits_can_be_imported_again(session: Session) -> None:
+    words = "many words that are much the same, and a number: "
+    text = "".join(f"{words}{number}\n" for number in range(250_000))
+    session.package("foo", files={f"{name}.txt": text for name in "abcd"})
+    session.llamagate("import", "packages/foo")
+    session.llamagate("export", "foo", "--out", "foo.zip")
+    session.llamagate("remove", "foo")
+    session.llamagate("import", "foo.zip")
+    assert session.installed("foo", "d.txt").read_text() == text
+
+
 def test_a_full_disk_keeps_the_old_archive_and_leaves_no_half_one(session: Session, small_disk: Path) -> None:
-    session.package("foo", files={"data.bin": "x" * 1024 * TMPFS_KIB})
+    session.package("foo", files={"data.bin": random.Random(1).randbytes(2048 * TMPFS_KIB).hex()})
     session.llamagate("import", "packages/foo")
     (small_disk / "out.zip").write_text("old")
     said = session.llamagate("export", "foo", "--out", small_disk / "out.zip", exits=1)

@@ -347,6 +347,16 @@ def test_init_from_installed_names_the_sources_that_we_know(foo: Session) -> Non
     assert foo.actions("--take-over-all") == []
 
 
+def test_init_from_installed_permits_what_is_built_in(session: Session) -> None:
+    session.write(
+        str(session.installed("foo", "manifest.yaml")), MANIFEST.format(id="foo", version="1.0.0") + "builtin: true\n"
+    )
+    said = session.llamagate("init", "--from-installed")
+    assert "builtin" in said.err
+    assert "allow_builtin:" in (session.project / "llamagate.yaml").read_text()
+    session.llamagate("apply")
+
+
 def test_init_from_installed_does_not_overwrite_packages(session: Session) -> None:
     session.write(str(session.installed("foo", "manifest.yaml")), MANIFEST.format(id="foo", version="1.0.0"))
     session.write("packages/foo/mine", "mine\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ import pytest
 
 from tests.cli.shell import SAMPLES, Session
 from tests.conftest import PROJECT
+from tests.docs.pages import page
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
 from tests.host.served import Host
@@ -186,3 +188,20 @@ def given_for(document: dict[str, Any]) -> dict[str, Any]:
         return given
     inputs = document["inputs"] if isinstance(document["inputs"], list) else []
     return GIVEN.get(name) or {one["id"]: VALUES[one["type"]] for one in inputs if one.get("required")}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "found"),
+    [
+        ("greeter", "Hello, Ada", {"llm_response": "Hello, Ada"}),
+        ("greeter-task", '{"greeting": "Hi"}', {"greeting": "Hi"}),
+    ],
+)
+def test_the_greeters_of_the_documentation_give_what_they_declare(
+    session: Session, serve: Serve, model: ModelServer, name: str, answer: str, found: dict[str, str]
+) -> None:
+    for path, text in re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", page("manifests.md"), re.MULTILINE | re.DOTALL):
+        session.write(path, text)
+    session.llamagate("import", name)
+    model.say = lambda _: answer
+    assert serve().run(name, {"person": "Ada"}) == found

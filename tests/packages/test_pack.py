@@ -74,6 +74,21 @@ def test_the_format_is_fixed(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("size", [0, 10, 100_000, 2**21], ids=["nothing", "little", "zeros", "zeros like a bomb"])
+def test_deflated_it_is_the_same_package_and_no_larger(tmp_path: Path, size: int) -> None:
+    root = tmp_path / "package"
+    root.mkdir()
+    (root / "manifest.yaml").write_bytes(bytes(size))
+    content = open_folder(root, limits=Limits(), name="package")
+    out, again = io.BytesIO(), io.BytesIO()
+    pack(content, out, deflates=True)
+    assert len(out.getvalue()) <= len(packed(content))
+    found = opened(tmp_path, out.getvalue())
+    assert (found.files, read(found, "manifest.yaml")) == (content.files, bytes(size))
+    pack(found, again, deflates=True)
+    assert again.getvalue() == out.getvalue()
+
+
 def test_a_package_that_changes_is_not_packed(package: Content, tmp_path: Path) -> None:
     (tmp_path / "package" / "empty").write_bytes(b"no longer")
     with pytest.raises(InputError, match="entry 'empty': changed while it was read"):

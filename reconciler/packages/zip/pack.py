@@ -1,10 +1,11 @@
-"""Packages as the archives that we write: stored, sorted, without times, the same bytes for the same files."""
+"""Packages as the archives that we write: sorted, without times, the same bytes for the same files."""
 
 from __future__ import annotations
 
 import zlib
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
+from reconciler.model.desired import Limits
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import SMALLER, Content, refusal
 from reconciler.packages.zip import records
@@ -13,43 +14,74 @@ _VERSION: Final = 20
 _TIME: Final = 0
 _DATE: Final = 1 << 5 | 1
 """1980-01-01, the first day that the format knows."""
+_LIMITS: Final = Limits()
 
 
-def pack(content: Content, out: BinaryIO) -> None:
+class _Data(NamedTuple):
+    """The data of an entry as it was written, with how many bytes that are."""
+
+    method: int
+    crc: int
+    packed: int
+
+
+def pack(content: Content, out: BinaryIO, *, deflates: bool = False) -> None:
     """Write the files of ``content`` to ``out``, which is empty and can seek. Errors as for ``Content.chunks``.
 
-    Also ``InputError`` for more than a zip without its 64-bit extension holds: the package limits lie far below.
+    Stored, the bytes are the same for ever; ``deflates`` makes them fewer, the same with the same zlib. Also
+    ``InputError`` for more than a zip without its 64-bit extension holds: the package limits lie far below.
     """
     size = sum(entry.size + 4096 for entry in content.files)
     if len(content.files) >= records.SATURATED_COUNT or size >= records.SATURATED:
         raise refusal("the package", "is too large for a zip archive", advice=SMALLER)
-    directory = b"".join([_write_file(content, entry, out) for entry in content.files])
+    directory = b"".join([_write_file(content, entry, out, deflates=deflates) for entry in content.files])
     start, count = out.tell(), len(content.files)
     out.write(directory)
     out.write(records.END.pack(records.END_SIGNATURE, 0, 0, count, count, len(directory), start, 0))
 
 
-def _write_file(content: Content, entry: FileEntry, out: BinaryIO) -> bytes:
+def _write_file(content: Content, entry: FileEntry, out: BinaryIO, *, deflates: bool) -> bytes:
     """Write one header and its data; the record for the central directory is returned."""
     name, offset = entry.path.encode(), out.tell()
-    out.write(_local_header(entry, name, crc=0))
+    out.write(_local_header(entry, name, _Data(records.STORED, 0, 0)))
+    data = _write_smaller(content, entry, out) if deflates else _write_stored(content, entry, out)
+    out.seek(offset)
+    out.write(_local_header(entry, name, data))
+    out.seek(0, 2)
+    return _central_record(entry, name, data, offset=offset)
+
+
+def _write_stored(content: Content, entry: FileEntry, out: BinaryIO) -> _Data:
     crc = 0
     for chunk in content.chunks(entry.path):
         crc = zlib.crc32(chunk, crc)
         out.write(chunk)
-    out.seek(offset)
-    out.write(_local_header(entry, name, crc=crc))
-    out.seek(0, 2)
-    return _central_record(entry, name, crc=crc, offset=offset)
+    return _Data(records.STORED, crc, entry.size)
 
 
-def _local_header(entry: FileEntry, name: bytes, *, crc: int) -> bytes:
-    values = (_VERSION, records.FLAG_UTF8, records.STORED, _TIME, _DATE, crc, entry.size, entry.size, len(name), 0)
-    return records.LOCAL.pack(records.LOCAL_SIGNATURE, *values) + name
+def _write_smaller(content: Content, entry: FileEntry, out: BinaryIO) -> _Data:
+    """Deflated; stored where that is no smaller, or so small that readers would take it for a bomb, ours too."""
+    start, crc, deflater = out.tell(), 0, zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+    for chunk in content.chunks(entry.path):
+        crc = zlib.crc32(chunk, crc)
+        out.write(deflater.compress(chunk))
+    out.write(deflater.flush())
+    packed = out.tell() - start
+    if packed < entry.size <= max(_LIMITS.ratio_floor, _LIMITS.ratio * packed):
+        return _Data(records.DEFLATED, crc, packed)
+    out.seek(start)
+    out.truncate()
+    return _write_stored(content, entry, out)
 
 
-def _central_record(entry: FileEntry, name: bytes, *, crc: int, offset: int) -> bytes:
-    how = (_VERSION, records.SYSTEM_UNIX, _VERSION, records.FLAG_UTF8, records.STORED, _TIME, _DATE)
+def _local_header(entry: FileEntry, name: bytes, data: _Data) -> bytes:
+    how = (_VERSION, records.FLAG_UTF8, data.method, _TIME, _DATE)
+    sizes = (data.crc, data.packed, entry.size, len(name), 0)
+    return records.LOCAL.pack(records.LOCAL_SIGNATURE, *how, *sizes) + name
+
+
+def _central_record(entry: FileEntry, name: bytes, data: _Data, *, offset: int) -> bytes:
+    how = (_VERSION, records.SYSTEM_UNIX, _VERSION, records.FLAG_UTF8, data.method, _TIME, _DATE)
     attributes = records.EXECUTABLE_FILE if entry.executable else records.PLAIN_FILE
-    lengths = (entry.size, entry.size, len(name), 0, 0, 0, 0)
-    return records.CENTRAL.pack(records.CENTRAL_SIGNATURE, *how, crc, *lengths, attributes, offset) + name
+    lengths = (data.packed, entry.size, len(name), 0, 0, 0, 0)
+    return records.CENTRAL.pack(records.CENTRAL_SIGNATURE, *how, data.crc, *lengths, attributes, offset) + name
