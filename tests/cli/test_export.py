@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -372,7 +371,7 @@ def test_what_is_just_within_the_limits_can_be_imported_again(session: Session) 
 
 
 def test_a_full_disk_keeps_the_old_archive_and_leaves_no_half_one(session: Session, small_disk: Path) -> None:
-    session.package("foo", files={"data.bin": random.Random(1).randbytes(2048 * TMPFS_KIB).hex()})
+    session.package("foo", files={"data.bin": os.urandom(2048 * TMPFS_KIB).hex()})
     session.llamagate("import", "packages/foo")
     (small_disk / "out.zip").write_text("old")
     said = session.llamagate("export", "foo", "--out", small_disk / "out.zip", exits=1)
