@@ -16,7 +16,7 @@ from reconciler.model.listener import Progress
 from reconciler.model.note import Note
 from reconciler.model.observed import ObservedItem
 from reconciler.model.plan import Action
-from reconciler.model.record import Record, RecordedFile, RecordItem
+from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, registry_time
 from reconciler.planning.next_state import next_record, registry_edits
 from reconciler.reconcile.inputs import look_again, writing_inputs
@@ -106,8 +106,11 @@ def _note(proposal: Proposal) -> None:
     record = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
     if speaker.speaks_for is not None:
         record = replace(record, owners={**record.owners, speaker.speaks_for: speaker.file})
-    if proposal.intent.pause.ends:
+    pause = proposal.intent.pause
+    if pause.ends:
         record = replace(record, hold=None)
+    if pause.reason:
+        record = replace(record, hold=Hold(reason=pause.reason, generation=record.generation, inputs=pause.inputs))
     if state.previous_record is not None and proposal.documents:
         record = replace(record, documents=proposal.documents)
     if record != state.record:

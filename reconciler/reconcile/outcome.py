@@ -90,7 +90,7 @@ class Outcome:
         before, pause = self.proposal.state.record.hold, self.proposal.intent.pause
         if self.gone_back is not None:
             return {"reason": self.gone_back.reason, "generation": self.generation}
-        if pause.reason and self.result != "refused" and self.plan.changes:
+        if pause.reason and self.result != "refused":
             return {"reason": pause.reason, "generation": self.generation}
         return {"reason": before.reason, "generation": before.generation} if before and not pause.ends else None
 

@@ -70,8 +70,11 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
     observed = observed_for(state, intent)
     plan = make_plan(intent, state.record, observed)
     plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
-    intent = _holding(state, intent, parts.against)
-    if intent.pause.reason and plan.changes and not plan.refusals:
+    if plan.changes or parts.against:
+        intent = _holding(state, intent, parts.against)
+    else:  # what is in force already stays so
+        intent = replace(intent, pause=replace(intent.pause, reason=""))
+    if intent.pause.reason and not plan.refusals:
         plan = replace(plan, warnings=(*plan.warnings, *_on_hold(state, parts.against)))
     only_switches = not (intent.targets or intent.removals)
     return Proposal(

@@ -477,8 +477,9 @@ def test_history_as_json(three: Session) -> None:
 
 
 def test_history_of_nothing(session: Session) -> None:
+    session.home.mkdir()
     assert session.llamagate("history", "--json").json == {"generation": 0, "generations": []}
-    assert not session.home.exists()
+    assert not session.ours.exists()
 
 
 def test_history_names_a_damaged_generation_and_shows_the_others(three: Session) -> None:

@@ -28,6 +28,18 @@ def bar(session: Session) -> Session:
     return session
 
 
+def test_a_switch_against_the_file_that_finds_nothing_to_do_still_sets_its_hold(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.llamagate("disable", "foo")
+    session.desired("extensions:\n  foo: {source: ./packages/foo, enabled: true}\n")
+    done = session.llamagate("disable", "foo", "--json").json
+    assert (done["changes"], "hold-set" in str(done["warnings"])) == (False, True)
+    assert session.record()["hold"]["generation"] == done["hold"]["generation"] == 2
+    session.llamagate("watch", "--once")
+    assert session.registered()["foo"]["enabled"] is False
+
+
 def test_disable_and_enable(foo: Session) -> None:
     files = [snapshot(foo.home / part) for part in ("extensions", "agentic-modules")]
     before = foo.registered()["foo"]

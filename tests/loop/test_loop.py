@@ -132,9 +132,9 @@ def test_a_gateway_that_is_told_again_and_again_is_spoken_of_once(
     for _ in range(5):
         watcher.wait(INTERVAL_SECONDS)
     assert watcher.loop.memory.counts.attempts[Result.FAILED] == 6
-    assert [line for line in watcher.said if "nobody listens there" in line] == [
-        f"the gateway at http://127.0.0.1:{free_port} was not reloaded: nobody listens there; it reads the change when "
-        "it starts"
+    assert [line for line in watcher.said if "connection refused" in line] == [
+        f"the gateway at http://127.0.0.1:{free_port} was not reloaded: connection refused; a gateway loads the change "
+        "when it starts"
     ]
 
 
@@ -209,7 +209,7 @@ def test_who_fights_by_another_file_is_told(foo: Session) -> None:
             watcher.trigger()
     [order] = foo.record()["suspensions"]
     other = foo.project / "other.yaml"
-    assert f"{other} speaks for the owner 'team' too; 'llamagate apply" in order["reason"]
+    assert f"{other} has the owner 'team' too; 'llamagate apply" in order["reason"]
     assert "made generation 10 at" in order["reason"]
 
 
