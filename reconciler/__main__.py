@@ -21,6 +21,7 @@ def main() -> NoReturn:
         raise SystemExit("llamagate runs on Linux and macOS only; on Windows, install and run it inside WSL.")
     try:
         boot.end_on_ctrl_c()
+        boot.use_utf_8()
         gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
         from reconciler.cli import app  # after that: loading builds more objects than a small command
 

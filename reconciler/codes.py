@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     CHECKSUM_MISMATCH = "checksum-mismatch"
     CREDENTIALS = "credentials"
     EXISTS = "exists"
+    FOREIGN_LINK = "foreign-link"
     GIT_FAILED = "git-failed"
     INPUT_CHANGED = "input-changed"
     INSECURE = "insecure"
@@ -117,6 +118,8 @@ class FindingCode(StrEnum):
 
     ENTRY_WITHOUT_FOLDER = "entry-without-folder"
     FOLDER_WITHOUT_ENTRY = "folder-without-entry"
+    FOREIGN_LINK = "foreign-link"
+    FOREIGN_OWNER = "foreign-owner"
     GATEWAY = "gateway"
     GATEWAY_FILE = "gateway-file"
     GATEWAY_KEY = "gateway-key"

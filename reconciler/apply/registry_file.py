@@ -40,7 +40,7 @@ def edit_registry(path: Path, edits: Edits, rebuilt: Sequence[RegistryEntry] | N
             return
         durable.make_folders(path.parent)
         still = partial(_is_as, path, found) if attempt < _ATTEMPTS - 1 else None
-        if durable.write_file(path, wanted, mode=0o644, still=still):
+        if durable.write_file(path, wanted, mode=durable.mode_of(path), still=still):
             return
 
 
@@ -67,7 +67,7 @@ def restore_registry(path: Path, journal: Journal, broken: Path) -> None:
         return
     ours = encode_registry(Registry(entries={entry.key.id: entry for entry in journal.rebuilt}).edited(journal.edits))
     if kept is not None and found in (ours, None):
-        durable.write_file(path, kept, mode=0o644)
+        durable.write_file(path, kept, mode=durable.mode_of(path))
         found = kept
     if kept is not None and found == kept:
         durable.unlink(broken)
@@ -93,5 +93,5 @@ def _decoded(path: Path, found: bytes | None, rebuilt: Sequence[RegistryEntry] |
     except CorruptRegistryError as error:
         if rebuilt is None:
             raise StorageError(f"{path} cannot be read: {error}") from error
-    durable.write_file(keep_broken, found)
+    durable.write_file(keep_broken, found, mode=0o600)  # nobody knows what it is
     return Registry(entries={entry.key.id: entry for entry in rebuilt})

@@ -50,6 +50,21 @@ def ignore_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def use_utf_8() -> None:
+    """Start again where the locale has another encoding: Python could not even name some files there.
+
+    What is shown stays in the encoding of the locale.
+    """
+    if sys.flags.utf8_mode or sys.getfilesystemencoding() == "utf-8" or not sys.executable:
+        return
+    shown = f"{getattr(sys.stdout, 'encoding', 'ascii')}:backslashreplace"
+    again = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    try:
+        os.execve(sys.executable, again, {"PYTHONIOENCODING": shown, **os.environ})  # noqa: S606 - this program again
+    except OSError:
+        return  # then as it is
+
+
 def _end(_number: int, _frame: FrameType | None) -> None:
     fail(_INTERRUPTED, "interrupted", "interrupted; nothing was changed")
 

@@ -14,6 +14,7 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 
+_OWN_HOME: Final = "~/.llamagate"
 _TAKES_A_VALUE: Final = re.compile(r"--(file|home|color)|-[^-f]*f")
 """The flags before a verb that have the next word as their value."""
 
@@ -37,20 +38,29 @@ def asked_verb(arguments: Sequence[str]) -> str:
 def environment(home: Path | None) -> Environment:
     """The variables, the time, the command line; the home from ``--home``, ``LLAMAGATE_HOME`` or the default."""
     named = home or os.environ.get("LLAMAGATE_HOME")
-    own = _absolute("~/.llamagate")
-    absolute = _absolute(named) if named else own
+    absolute = _absolute(named or _OWN_HOME)
     return Environment(
         home=absolute,
-        is_own_home=absolute == own,
+        is_own_home=absolute == (absolute if not named else _own_home()),
         variables=variables(),
         now=datetime.now(UTC),
         command=f"llamagate {asked_verb(sys.argv[1:])}".rstrip(),
     )
 
 
+def _own_home() -> Path | None:
+    try:
+        return _absolute(_OWN_HOME)
+    except InputError:
+        return None
+
+
 def _absolute(path: str | Path) -> Path:
+    message = f"{path}: there is no such user, or there is no home folder; set HOME, or give --home a path"
+    unknown = InputError(message, code=ErrorCode.NOT_SET)
+    if str(path).partition("/")[0] == "~" and not Path(os.environ.get("HOME", "/")).is_absolute():
+        raise unknown
     try:
         return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow a linked home
     except RuntimeError as error:
-        message = f"{path}: there is no such user, or there is no home folder; set HOME, or give --home a path"
-        raise InputError(message, code=ErrorCode.NOT_SET) from error
+        raise unknown from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import sys
 from pathlib import Path
 from typing import Final
@@ -35,12 +34,6 @@ _IN_DELETE: Final = 0x200
 def may_write(folder: Path) -> bool:
     """Whether entries of ``folder`` may be made, as far as permissions and mounts tell."""
     return os.access(folder, os.W_OK | os.X_OK)
-
-
-def everyone_may_write(path: Path) -> bool:
-    """Whether any user may write there; a sticky folder is none of that."""
-    mode = os.stat(path).st_mode
-    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def is_mount_point(path: Path) -> bool:

@@ -215,7 +215,7 @@ class Loop:
 
     @property
     def _listener(self) -> Listener:
-        return Listener(wait=_LOCK_WAIT_SECONDS, notice=self._notice, progress=self._progress)
+        return Listener(wait=_LOCK_WAIT_SECONDS, notice=self._notice, progress=self._progress, warns=False)
 
     def _tell(self, *events: Event) -> None:
         for event in events:

@@ -18,8 +18,12 @@ def no_progress(_what: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """How a pass speaks to its caller. ``wait``: seconds that it waits for another writer."""
+    """How a pass speaks to its caller. ``wait``: seconds that it waits for another writer.
+
+    ``warns``: it says who else may change the home; not in each of a watcher's many passes.
+    """
 
     wait: float
     notice: Notice
     progress: Progress = no_progress
+    warns: bool = True

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from reconciler.codes import FindingCode
-from reconciler.errors import LlamagateError, NotDesiredError
+from reconciler.errors import LlamagateError, NotDesiredError, RefusedError
 from reconciler.fs import probe, swap
 from reconciler.gateway.call import Cause
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.observe import access
 from reconciler.observe.home import manifest_at
 from reconciler.observe.kept import lost_copies
 from reconciler.observe.legacy import legacy_packages
@@ -69,7 +70,7 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
         transaction: TransactionState | Literal["unknown"] = transaction_state(home)
     except (OSError, LlamagateError):
         transaction = "unknown"  # one of the checks says why
-    checks = (partial(_home, home), partial(_interrupted, transaction), partial(_programs, env))
+    checks = (partial(_home, home), partial(_access, home), partial(_interrupted, transaction), partial(_programs, env))
     findings = [finding for check in checks for finding in _found_by(check)]
     findings += _found_by(lambda: _of_state(read_home_state(env, file), folder / _LEGACY))
     findings = sorted({str(finding): finding for finding in findings}.values(), key=lambda one: one.level != "problem")
@@ -121,10 +122,21 @@ def _home(home: Home) -> Iterator[Finding]:
     for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in Kind)):
         if folder.is_dir() and not probe.may_write(folder):
             yield _problem(FindingCode.NOT_WRITABLE, f"{folder} cannot be written to", f"chown -R \"$USER\" '{folder}'")
-    if home.ours.is_dir() and probe.everyone_may_write(home.ours):
-        yield _problem(FindingCode.WORLD_WRITABLE, f"everyone can write to {home.ours}", f"chmod o-w '{home.ours}'")
     for kind in Kind:
         yield from _mounts(home, home.installed(kind))
+
+
+def _access(home: Home) -> Iterator[Finding]:
+    """What other users may change."""
+    try:
+        access.refuse_foreign_links(home)
+    except RefusedError as error:
+        yield _problem(FindingCode.FOREIGN_LINK, error.message, error.advice)
+    for one in access.exposed(home):
+        if one.why == "writable":
+            yield _problem(FindingCode.WORLD_WRITABLE, one.message, one.cure)
+        else:
+            yield (_note if one.why == "home" else _problem)(FindingCode.FOREIGN_OWNER, one.message, one.cure)
 
 
 def _mounts(home: Home, installed: Path) -> Iterator[Finding]:

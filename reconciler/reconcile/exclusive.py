@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
@@ -14,7 +14,10 @@ from reconciler.fs import durable, file_lock
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener, Notice
+from reconciler.observe import access
 from reconciler.store.desired_file import lock_path
+
+_MAX_EXPOSED: Final = 5
 
 
 def settle(home: Home, file: Path) -> Recovered:
@@ -28,16 +31,23 @@ def settle(home: Home, file: Path) -> Recovered:
 @contextmanager
 def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
     """One writer at a time, across processes."""
-    prepare_home(env, listener.notice)
+    prepare_home(env, listener.notice if listener.warns else _unsaid)
     with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=listener.wait, notice=listener.notice):
         yield
 
 
 def prepare_home(env: Environment, notice: Notice) -> None:
-    """Make our folder, if it does not exist yet, and warn if everyone may write into it."""
+    """Make our folder, if it is not there yet; warn of what others may change. ``RefusedError`` for a foreign link."""
     home = Home(env.home)
     with telling("nothing was changed"):
+        access.refuse_foreign_links(home)
         durable.make_folders(home.ours)
-        mode = home.ours.stat().st_mode
-    if mode & stat.S_IWOTH:
-        notice(f"everyone can write to {home.ours}; 'chmod o-w {home.ours}' fixes this")
+        found = [*access.exposed(home)]
+    for one in found[:_MAX_EXPOSED]:
+        notice(f"{one.message}; '{one.cure}' fixes this")
+    if len(found) > _MAX_EXPOSED:
+        notice(f"others own, or can write to, {len(found) - _MAX_EXPOSED} more places; 'llamagate doctor' lists them")
+
+
+def _unsaid(_line: str) -> None:
+    """It was said before."""

@@ -1,0 +1,106 @@
+"""Who else may change what a home holds: links that lead elsewhere, and places that others own or may write to."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reconciler.codes import ErrorCode
+from reconciler.errors import RefusedError
+from reconciler.fs.tree import link_at
+from reconciler.model.home import Home
+from reconciler.model.ids import Kind
+
+_ROOT = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed:
+    """A place that another user may change, or owns. ``cure`` is the command that ends it."""
+
+    why: Literal["writable", "foreign", "home"]
+    message: str
+    cure: str
+
+
+def refuse_foreign_links(home: Home) -> None:
+    """``RefusedError`` for a link by which what is written would reach something that is not its owner's.
+
+    Links are those of the home's owner or of root: nobody else's are followed. Who works in the home of another user,
+    as root may, follows them only to what belongs to that user too. The registry leads nowhere else in any case.
+    """
+    try:
+        owner = home.root.stat().st_uid
+    except FileNotFoundError:
+        return
+    for link in _links(home):
+        fault = _fault_of(link, owner, is_strict=link == home.registry or os.geteuid() != owner)
+        if fault:
+            raise RefusedError(
+                f"{link} is a link {fault}, so it is not followed; nothing was changed",
+                advice=f"look at where it leads (ls -l '{link}'), and remove it",
+                code=ErrorCode.FOREIGN_LINK,
+            )
+
+
+def _links(home: Home) -> Iterator[Path]:
+    folders = [folder for kind in Kind for folder in (home.installed(kind).parent, home.installed(kind))]
+    for path in (home.registry.parent, home.registry, *folders, home.ours):
+        if link_at(path) is not None:
+            yield path
+    for folder in (home.ours, home.backups, home.cache):
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            yield from (Path(entry.path) for entry in entries if entry.is_symlink())
+
+
+def _fault_of(link: Path, owner: int, *, is_strict: bool) -> str:
+    """Why the link must not be followed, as part of a sentence; empty where it may."""
+    maker = link.lstat().st_uid
+    if maker not in (owner, _ROOT):
+        return f"that was made by {_user(maker)}, who does not own this home"
+    if not is_strict or (maker == _ROOT and owner != _ROOT and link.name != "installed.json"):
+        return ""
+    try:
+        target = link.stat().st_uid
+    except OSError:
+        return "that leads nowhere"
+    return "" if target == owner else f"to something that belongs to {_user(target)}, who does not own this home"
+
+
+def exposed(home: Home) -> Iterator[Exposed]:
+    """Every such place: the home, our folders, the registry, the folders of items. ``OSError`` where one is hidden."""
+    if not home.root.is_dir():
+        return
+    owner = home.root.stat().st_uid
+    if owner not in (os.geteuid(), _ROOT):
+        message = f"{home.root} belongs to {_user(owner)}, and you are {_user(os.geteuid())}"
+        yield Exposed(why="home", message=message, cure=f"sudo -u {_user(owner)} llamagate …")
+    for path in _places(home):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            status = path.stat()
+            if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+                yield Exposed(why="writable", message=f"everyone can write to {path}", cure=f"chmod o-w {path}")
+            if status.st_uid not in (owner, _ROOT):
+                message = f"{path} belongs to {_user(status.st_uid)}, and the home to {_user(owner)}"
+                yield Exposed(why="foreign", message=message, cure=f"chown -R {_user(owner)} {path}")
+
+
+def _places(home: Home) -> Iterator[Path]:
+    yield from (home.root, home.ours, home.cache, home.backups, home.generations, home.registry.parent, home.registry)
+    for kind in Kind:
+        yield home.installed(kind)
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(home.installed(kind)) as entries:
+            yield from (Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"the user {number}"

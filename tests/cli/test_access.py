@@ -1,0 +1,201 @@
+"""Who else may change a home: links that lead elsewhere, foreign owners, and a HOME that is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.failures import failure
+from tests.cli.shell import Session
+from tests.fs.hostile import NOBODY
+
+OTHER = NOBODY - 1
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+
+
+@pytest.fixture
+def foo(session: Session) -> Session:
+    session.extensions("foo")
+    session.llamagate("apply")
+    return session
+
+
+def give(user: int, *places: Path) -> None:
+    for place in places:
+        for path in (place, *(place.rglob("*") if not place.is_symlink() else ())):
+            os.chown(path, user, user, follow_symlinks=False)
+
+
+def elsewhere(foo: Session) -> Path:
+    victim = foo.base / "victim"
+    victim.mkdir()
+    (victim / "shadow").write_text("precious\n")
+    (victim / "shadow").chmod(0o600)
+    return victim
+
+
+def codes(session: Session) -> list[str]:
+    return [one["code"] for one in session.run("doctor", "--json").json["findings"]]
+
+
+# 130: the registry as a link
+
+
+@root_only
+@pytest.mark.parametrize("is_there", [True, False], ids=["a file", "nothing"])
+def test_the_registry_leads_to_no_file_of_another_user(foo: Session, is_there: bool) -> None:
+    victim = elsewhere(foo)
+    give(NOBODY, foo.home)
+    foo.registry.unlink()
+    foo.registry.symlink_to(victim / ("shadow" if is_there else "new"))
+    give(NOBODY, foo.registry)
+    foo.package("foo", version="2.0.0")
+    failed = failure(foo, "apply", exits=5)
+    assert failed.code == "foreign-link"
+    assert str(foo.registry) in failed.message
+    assert [path.name for path in victim.iterdir()] == ["shadow"]
+    assert (victim / "shadow").read_text() == "precious\n"
+    assert (victim / "shadow").stat().st_mode & 0o777 == 0o600
+    assert list(foo.registry.parent.iterdir()) == [foo.registry]
+    assert "foreign-link" in codes(foo)
+
+
+@root_only
+def test_a_link_that_another_user_made_is_not_followed_though_it_leads_to_a_file_of_ours(foo: Session) -> None:
+    real = foo.registry.rename(foo.base / "real.json")
+    foo.registry.symlink_to(real)
+    give(OTHER, foo.registry)
+    foo.package("foo", version="2.0.0")
+    assert failure(foo, "apply", exits=5).code == "foreign-link"
+
+
+def test_a_linked_registry_of_ours_is_followed(foo: Session) -> None:
+    real = foo.registry.rename(foo.base / "real.json")
+    foo.registry.symlink_to(real)
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("apply")
+    assert foo.registry.is_symlink()
+    assert '"2.0.0"' in real.read_text()
+
+
+def test_what_is_kept_of_a_broken_registry_is_for_us_alone_and_a_registry_keeps_its_mode(foo: Session) -> None:
+    foo.registry.write_text("[")
+    foo.registry.chmod(0o640)
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("apply")
+    [broken] = foo.registry.parent.glob("*.broken-*")
+    assert (broken.read_text(), broken.stat().st_mode & 0o777) == ("[", 0o600)
+    assert foo.registry.stat().st_mode & 0o777 == 0o640
+
+
+# 131: our own folders as links
+
+
+PLACES = ["reconciler", "reconciler/cache", "reconciler/backups", "reconciler/generations", "reconciler/stage"]
+
+
+def moved(foo: Session, place: str, target: Path) -> Path:
+    """The folder ``place`` of the home as a link to ``target``, where it is now."""
+    folder = foo.home / place
+    if folder.exists():
+        shutil.move(folder, target)
+    else:
+        target.mkdir()
+    folder.symlink_to(target)
+    return folder
+
+
+@root_only
+@pytest.mark.parametrize(
+    "place", [*PLACES, "registry", "extensions", "extensions/installed", "reconciler/backups/extension"]
+)
+def test_a_link_that_another_user_made_is_not_followed(foo: Session, place: str) -> None:
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("apply")
+    link = moved(foo, place, foo.base / "aside")
+    give(OTHER, link)
+    foo.package("foo", version="3.0.0")
+    before = foo.everything()
+    failed = failure(foo, "apply", exits=5)
+    assert (failed.code, str(link) in failed.message) == ("foreign-link", True)
+    assert "user" in failed.message
+    assert foo.everything() == before
+    assert "foreign-link" in codes(foo)
+
+
+@root_only
+@pytest.mark.parametrize("place", PLACES)
+def test_whoever_works_in_the_home_of_another_user_follows_its_links_to_what_is_that_user_s(
+    foo: Session, place: str
+) -> None:
+    link = moved(foo, place, foo.base / "aside")
+    give(NOBODY, foo.home, link, foo.base / "aside")
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("apply")
+    os.chown(foo.base / "aside", OTHER, OTHER)
+    foo.package("foo", version="3.0.0")
+    assert failure(foo, "apply", exits=5).code == "foreign-link"
+
+
+@pytest.mark.parametrize("place", [*PLACES, "registry", "extensions/installed"])
+def test_a_link_of_ours_is_followed(foo: Session, place: str) -> None:
+    moved(foo, place, foo.base / "aside")
+    foo.package("foo", version="2.0.0")
+    foo.llamagate("apply")
+    assert foo.registered()["foo"]["version"] == "2.0.0"
+
+
+# 132: writable by others, or of another owner
+
+
+@pytest.mark.parametrize(
+    "place", [".", "reconciler", "reconciler/cache", "registry", "extensions/installed", "extensions/installed/foo"]
+)
+def test_a_place_that_everyone_can_write_to_is_told(foo: Session, place: str) -> None:
+    path = foo.home / place
+    path.chmod(0o777)
+    line = f"everyone can write to {path}"
+    assert line in foo.llamagate("apply").err
+    found = foo.run("doctor", "--json").json["findings"]
+    assert [(one["code"], one["message"]) for one in found] == [("world-writable", line)]
+    path.chmod(0o1777)
+    assert foo.llamagate("apply").err == ""
+    assert codes(foo) == []
+
+
+@root_only
+@pytest.mark.parametrize("place", ["reconciler", "registry", "registry/installed.json", "extensions/installed/foo"])
+def test_a_place_of_another_user_is_told(foo: Session, place: str) -> None:
+    give(NOBODY, foo.home)
+    os.chown(foo.home / place, OTHER, OTHER)
+    said = foo.llamagate("apply").err
+    assert f"{foo.home / place} belongs to " in said
+    assert f"{foo.home} belongs to " in said
+    assert codes(foo) == ["foreign-owner", "foreign-owner"]
+
+
+def test_many_places_are_told_in_short(session: Session) -> None:
+    session.extensions(*(f"p{number}" for number in range(9)))
+    session.llamagate("apply")
+    for path in (session.home / "extensions" / "installed").iterdir():
+        path.chmod(0o777)
+    said = session.llamagate("apply").err
+    assert len(said.splitlines()) == 6
+    assert "4 more places; 'llamagate doctor' lists them" in said
+    assert codes(session) == ["world-writable"] * 9
+
+
+# HOME
+
+
+@pytest.mark.parametrize("home", ["", "relative"])
+def test_a_home_folder_that_is_none_is_refused(foo: Session, home: str) -> None:
+    foo.variables |= {"HOME": home, "LLAMAGATE_HOME": ""}
+    assert "set HOME, or give --home a path" in failure(foo, "status").message
+    foo.variables |= {"LLAMAGATE_HOME": str(foo.home)}
+    foo.llamagate("status")
+    foo.llamagate("status", "--home", "~/x", exits=1)
