@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordedFile
-from reconciler.packages.content import Content, OpenPackage, executables_of
+from reconciler.packages.content import Content, OpenPackage, executables_of, privates_of
 from reconciler.packages.realise import Realised
 from reconciler.packages.zip.pack import pack
 from reconciler.packages.zip.packed import open_packed
@@ -47,10 +47,16 @@ class NewTree:
         """The files to write."""
         return (path for path in self.realised.hashes if path not in self.keep)
 
-    def mode(self, path: str, executables: frozenset[str]) -> int:
-        if self.private and path in self.realised.written:
-            return 0o600
-        return 0o755 if path in executables else 0o644
+    def modes(self) -> Callable[[str], int]:
+        """The mode of each path. What only its owner may read in the source stays so, and so does a manifest of it."""
+        content, manifest = self.opened.content, self.opened.package.manifest
+        executables = executables_of(content) if self.executables is None else self.executables
+        private = privates_of(content)
+        if manifest.definition in private:
+            private |= {manifest.installed_definition}
+        if self.private:
+            private |= self.realised.written.keys()
+        return lambda path: (0o755 if path in executables else 0o644) & (0o700 if path in private else 0o777)
 
 
 @dataclass(slots=True)
@@ -73,11 +79,8 @@ class Stage:
         root = self.new(key)
         root.mkdir()
         with closing(_FolderFds(root)) as folder_fd:
-            known = wanted.executables
-            executables = executables_of(wanted.opened.content) if known is None else known
-            stamps = {
-                path: _write(root, folder_fd, path, wanted, wanted.mode(path, executables)) for path in wanted.paths
-            }
+            mode = wanted.modes()
+            stamps = {path: _write(root, folder_fd, path, wanted, mode(path)) for path in wanted.paths}
         carry_local(wanted.carried_from or self.home.item(key), root, wanted.brought)
         return stamps
 
@@ -94,11 +97,13 @@ class Stage:
             return
         with naming(str(target)), target.open("xb") as out:
             if size > _SMALL_BYTES:
-                pack(content, out)
+                pack(content, out, for_cache=True)
             else:
                 small = io.BytesIO()  # packing goes back over each header, and a file would be flushed each time
-                pack(content, small)
+                pack(content, small, for_cache=True)
                 out.write(small.getbuffer())
+            if privates_of(content):
+                os.fchmod(out.fileno(), 0o600)
 
     def seal(self) -> None:
         """Make all that was built durable, then let the cache have its part."""

@@ -107,3 +107,37 @@ def test_a_record_of_an_older_version_knows_no_bits(foo: Session) -> None:
     foo.package("foo", version="1.1.0", files={"run.sh": "#!/bin/sh\n"})
     foo.llamagate("apply")
     assert is_executable(foo)
+
+
+# What only its owner may read
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+def test_row_133_a_private_source_file_stays_private(foo: Session) -> None:
+    key = foo.project / "packages/foo/key.pem"
+    for number, version in enumerate(("1.1.0", "1.2.0"), 1):
+        foo.package("foo", version=version, files={"key.pem": f"secret-{number}"})
+        key.chmod(0o600)
+        foo.llamagate("apply")
+    foo.llamagate("rollback")
+    holding = {path: data for path, (_, data) in foo.everything().items() if isinstance(data, bytes)}
+    found = [path for path, data in holding.items() if b"secret-" in data and path != str(key)]
+    assert len(found) == 4  # installed, its backup, and the package of both versions in the cache
+    assert {path: oct(mode(Path(path))) for path in found} == dict.fromkeys(found, "0o600")
+    assert mode(foo.installed("foo", "manifest.yaml")) == 0o644
+
+
+def test_a_private_manifest_that_was_adopted_stays_private(session: Session) -> None:
+    session.package("foo")
+    for name in ("manifest.yaml",):
+        data = (session.project / "packages/foo" / name).read_text() + "# s3cret\n"
+        session.write(f"{session.home}/extensions/installed/foo/{name}", data).chmod(0o600)
+    session.llamagate("sync")
+    holding = [
+        path for path, (_, data) in session.everything().items() if isinstance(data, bytes) and b"s3cret" in data
+    ]
+    assert {oct(mode(Path(path))) for path in holding} == {"0o600"}
+    assert len(holding) == 2
