@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import carry, copy_tree
 from reconciler.fs.descriptor import naming
+from reconciler.fs.ownership import Likeness, likeness_of
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
@@ -76,11 +78,13 @@ class Stage:
 
     def build(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
-        root = self.new(key)
+        root, before = self.new(key), _Before(self.home.item(key), self.home.installed(key.kind))
         root.mkdir()
-        with closing(_FolderFds(root)) as folder_fd:
+        with closing(_FolderFds(root, before)) as folder_fd:
             mode = wanted.modes()
-            stamps = {path: _write(root, folder_fd, path, wanted, mode(path)) for path in wanted.paths}
+            stamps = {
+                path: _write(root, folder_fd, path, wanted, before.mode(path, mode(path))) for path in wanted.paths
+            }
         carry_local(wanted.carried_from or self.home.item(key), root, wanted.brought)
         return stamps
 
@@ -228,11 +232,44 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-class _FolderFds:
-    """Opens the folders of one tree, creating them, one descriptor each."""
+class _Before:
+    """What a new tree is like: owner, group and mode of what it replaces, else of the folder that it comes into."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, item: Path, parent: Path) -> None:
+        self._item = item
+        replaced = likeness_of(item)
+        self._replaces = replaced is not None
+        self.root = replaced or likeness_of(parent)
+
+    def folder(self, path: str) -> Likeness | None:
+        """What the folder ``path`` is like; ``""`` is the whole."""
+        found = likeness_of(self._item / path) if path and self._replaces else None
+        return found or self.root
+
+    def mode(self, path: str, wanted: int) -> int:
+        """The mode of a file: who may read and write it as before; nobody else where it is ``wanted`` private."""
+        access = self.root.file_mode if self.root else 0o644
+        if self._replaces:
+            with suppress(OSError):
+                status = os.lstat(self._item / path)
+                access = (status.st_mode if stat.S_ISREG(status.st_mode) else access) & 0o666 | 0o600
+        mode = access | (access & 0o444) >> 2 if wanted & 0o100 else access
+        return mode if wanted & 0o077 else mode & 0o700
+
+
+class _FolderFds:
+    """Opens the folders of one tree, creating them, one descriptor each. They are like those ``before``."""
+
+    def __init__(self, root: Path, before: _Before) -> None:
+        self.before = before
         self._fds = {"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)}
+        self._make_like("")
+
+    def _make_like(self, folder: str) -> None:
+        like = self.before.folder(folder)
+        if like is not None:
+            like.give(self._fds[folder])
+            os.fchmod(self._fds[folder], like.mode | stat.S_IRWXU)
 
     def __call__(self, folder: str) -> int:
         if folder not in self._fds:
@@ -240,6 +277,7 @@ class _FolderFds:
             above = self(parent)
             os.mkdir(name, dir_fd=above)
             self._fds[folder] = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+            self._make_like(folder)
         return self._fds[folder]
 
     def close(self) -> None:
@@ -251,7 +289,7 @@ def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: 
     folder, _, name = path.rpartition("/")
     try:
         chunks = wanted.realised.chunks(path, wanted.opened.content)
-        stamp = tree.create_file(folder_fd(folder), name, chunks, mode)
+        stamp = tree.create_file(folder_fd(folder), name, chunks, mode, like=folder_fd.before.root)
     except OSError as error:
         error.filename = f"{root}/{path}"  # relative to a descriptor, or missing
         raise
