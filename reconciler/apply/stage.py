@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,13 @@ from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import carry, copy_tree
 from reconciler.fs.descriptor import naming
+from reconciler.fs.ownership import Likeness, likeness_of
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordedFile
-from reconciler.packages.content import Content, OpenPackage, executables_of
+from reconciler.packages.content import Content, OpenPackage, executables_of, privates_of
 from reconciler.packages.realise import Realised
 from reconciler.packages.zip.pack import pack
 from reconciler.packages.zip.packed import open_packed
@@ -47,10 +49,16 @@ class NewTree:
         """The files to write."""
         return (path for path in self.realised.hashes if path not in self.keep)
 
-    def mode(self, path: str, executables: frozenset[str]) -> int:
-        if self.private and path in self.realised.written:
-            return 0o600
-        return 0o755 if path in executables else 0o644
+    def modes(self) -> Callable[[str], int]:
+        """The mode of each path. What only its owner may read in the source stays so, and so does a manifest of it."""
+        content, manifest = self.opened.content, self.opened.package.manifest
+        executables = executables_of(content) if self.executables is None else self.executables
+        private = privates_of(content)
+        if manifest.definition in private:
+            private |= {manifest.installed_definition}
+        if self.private:
+            private |= self.realised.written.keys()
+        return lambda path: (0o755 if path in executables else 0o644) & (0o700 if path in private else 0o777)
 
 
 @dataclass(slots=True)
@@ -70,13 +78,12 @@ class Stage:
 
     def build(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
-        root = self.new(key)
+        root, before = self.new(key), _Before(self.home.item(key), self.home.installed(key.kind))
         root.mkdir()
-        with closing(_FolderFds(root)) as folder_fd:
-            known = wanted.executables
-            executables = executables_of(wanted.opened.content) if known is None else known
+        with closing(_FolderFds(root, before)) as folder_fd:
+            mode = wanted.modes()
             stamps = {
-                path: _write(root, folder_fd, path, wanted, wanted.mode(path, executables)) for path in wanted.paths
+                path: _write(root, folder_fd, path, wanted, before.mode(path, mode(path))) for path in wanted.paths
             }
         carry_local(wanted.carried_from or self.home.item(key), root, wanted.brought)
         return stamps
@@ -94,11 +101,13 @@ class Stage:
             return
         with naming(str(target)), target.open("xb") as out:
             if size > _SMALL_BYTES:
-                pack(content, out)
+                pack(content, out, for_cache=True)
             else:
                 small = io.BytesIO()  # packing goes back over each header, and a file would be flushed each time
-                pack(content, small)
+                pack(content, small, for_cache=True)
                 out.write(small.getbuffer())
+            if privates_of(content):
+                os.fchmod(out.fileno(), 0o600)
 
     def seal(self) -> None:
         """Make all that was built durable, then let the cache have its part."""
@@ -225,11 +234,44 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-class _FolderFds:
-    """Opens the folders of one tree, creating them, one descriptor each."""
+class _Before:
+    """What a new tree is like: owner, group and mode of what it replaces, else of the folder that it comes into."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, item: Path, parent: Path) -> None:
+        self._item = item
+        replaced = likeness_of(item)
+        self._replaces = replaced is not None
+        self.root = replaced or likeness_of(parent)
+
+    def folder(self, path: str) -> Likeness | None:
+        """What the folder ``path`` is like; ``""`` is the whole."""
+        found = likeness_of(self._item / path) if path and self._replaces else None
+        return found or self.root
+
+    def mode(self, path: str, wanted: int) -> int:
+        """The mode of a file: who may read and write it as before; nobody else where it is ``wanted`` private."""
+        access = self.root.file_mode if self.root else 0o644
+        if self._replaces:
+            with suppress(OSError):
+                status = os.lstat(self._item / path)
+                access = (status.st_mode if stat.S_ISREG(status.st_mode) else access) & 0o666 | 0o600
+        mode = access | (access & 0o444) >> 2 if wanted & 0o100 else access
+        return mode if wanted & 0o077 else mode & 0o700
+
+
+class _FolderFds:
+    """Opens the folders of one tree, creating them, one descriptor each. They are like those ``before``."""
+
+    def __init__(self, root: Path, before: _Before) -> None:
+        self.before = before
         self._fds = {"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)}
+        self._make_like("")
+
+    def _make_like(self, folder: str) -> None:
+        like = self.before.folder(folder)
+        if like is not None:
+            like.give(self._fds[folder])
+            os.fchmod(self._fds[folder], like.mode | stat.S_IRWXU)
 
     def __call__(self, folder: str) -> int:
         if folder not in self._fds:
@@ -237,6 +279,7 @@ class _FolderFds:
             above = self(parent)
             os.mkdir(name, dir_fd=above)
             self._fds[folder] = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+            self._make_like(folder)
         return self._fds[folder]
 
     def close(self) -> None:
@@ -248,7 +291,7 @@ def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: 
     folder, _, name = path.rpartition("/")
     try:
         chunks = wanted.realised.chunks(path, wanted.opened.content)
-        stamp = tree.create_file(folder_fd(folder), name, chunks, mode)
+        stamp = tree.create_file(folder_fd(folder), name, chunks, mode, like=folder_fd.before.root)
     except OSError as error:
         error.filename = f"{root}/{path}"  # relative to a descriptor, or missing
         raise

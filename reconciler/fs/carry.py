@@ -12,6 +12,7 @@ from typing import Final
 
 from reconciler.fs.descriptor import CREATE, READ, naming, opened, write_all
 from reconciler.fs.durable import discard_temporary, temporary_path
+from reconciler.fs.ownership import Likeness
 from reconciler.fs.sync import sync_filesystem, sync_folder, sync_tree
 from reconciler.fs.tree import Node, NodeKind, kind_of, stamp_of, walk
 
@@ -37,7 +38,7 @@ def carry(old_root: Path, new_root: Path, path: str) -> bool:
         carry(old_root, new_root, path.rpartition("/")[0])
     kind = kind_of(status)
     if kind is NodeKind.FOLDER:
-        _make_folder(target, stat.S_IMODE(status.st_mode))
+        _make_folder(target, Likeness(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)))
     elif kind is NodeKind.LINK:
         _place(target, lambda place: os.symlink(os.readlink(source), place))
     elif not _is_node(target, status):
@@ -52,14 +53,15 @@ def _is_node(path: Path, status: os.stat_result) -> bool:
         return False
 
 
-def _make_folder(path: Path, mode: int) -> None:
+def _make_folder(path: Path, like: Likeness) -> None:
     try:
         os.mkdir(path)
     except FileExistsError:
         if kind_of(os.lstat(path)) is not NodeKind.FOLDER:
             raise
     else:
-        os.chmod(path, mode | stat.S_IRWXU)  # its content has yet to come
+        like.give(path)
+        os.chmod(path, like.mode | stat.S_IRWXU)  # its content has yet to come
 
 
 def _link_or_copy(source: Path, target: Path, kind: NodeKind) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from reconciler.fs.descriptor import CREATE, READ, READ_FOLDER, naming, opened, write_all
+from reconciler.fs.ownership import Likeness
 
 _CHUNK_BYTES: Final = 1 << 16
 _NAME: Final = attrgetter("name")
@@ -138,14 +139,20 @@ def hash_file(root: Path | str, path: str) -> str:
         return digest.hexdigest()
 
 
-def create_file(folder_fd: int, name: str, chunks: Iterable[bytes], mode: int) -> Stamp:
+def create_file(
+    folder_fd: int, name: str, chunks: Iterable[bytes], mode: int, *, like: Likeness | None = None
+) -> Stamp:
     """Make a new file in the open folder and return its final stamp. ``mode`` holds whatever the umask is.
+
+    It gets owner and group of ``like``.
 
     Raises ``OSError``, ``FileExistsError`` among them, and what ``chunks`` raises; what was written until then stays.
     """
     with opened(name, CREATE, mode, folder=folder_fd) as descriptor:
         for chunk in chunks:
             write_all(descriptor, chunk)
+        if like is not None:
+            like.give(descriptor)
         status = os.fstat(descriptor)
         if stat.S_IMODE(status.st_mode) != mode:
             os.fchmod(descriptor, mode)

@@ -38,12 +38,16 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEntry:
-    """One regular file of a package. ``size`` in bytes, ``sha256`` as 64 hex digits, path with ``/``."""
+    """One regular file of a package. ``size`` in bytes, ``sha256`` as 64 hex digits, path with ``/``.
+
+    ``private``: in the folder that it comes from only its owner may read it.
+    """
 
     path: str
     sha256: str
     size: int
     executable: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,11 @@ def executables_of(content: Content) -> frozenset[str]:
     return frozenset([entry.path for entry in content.files if entry.executable])
 
 
+def privates_of(content: Content) -> frozenset[str]:
+    """The paths of the files that only their owner may read."""
+    return frozenset([entry.path for entry in content.files if entry.private])
+
+
 def refusal(name: str, rule: str, *, entry: str | None = None, advice: str) -> InputError:
     """The error for the package that messages call ``name``: one line that says where, what and what to do."""
     where = name if entry is None else f"{name}: entry {shown(entry)}"

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -114,8 +114,9 @@ class _FolderWalk(Survey):
             descriptor = os.open(leaf, READ, dir_fd=parent)
         for chunk in _contents(descriptor, self.name, path, status.st_size):
             digest.update(chunk)
-        executable = status.st_mode & 0o111 != 0
-        self.files.append(FileEntry(path=path, sha256=digest.hexdigest(), size=status.st_size, executable=executable))
+        entry = FileEntry(path=path, sha256=digest.hexdigest(), size=status.st_size)
+        executable, private = status.st_mode & 0o111 != 0, status.st_mode & 0o077 == 0
+        self.files.append(replace(entry, executable=executable, private=private))
 
     def _not_a_file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> InputError:
         if not stat.S_ISLNK(status.st_mode):

@@ -11,6 +11,7 @@ from reconciler.apply import recovery
 from reconciler.apply.recovery import Recovered
 from reconciler.errors import telling
 from reconciler.fs import durable, file_lock
+from reconciler.fs.ownership import give_back, owner_of_nearest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener, Notice
@@ -30,10 +31,14 @@ def settle(home: Home, file: Path) -> Recovered:
 
 @contextmanager
 def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
-    """One writer at a time, across processes."""
+    """One writer at a time, across processes. Root leaves nothing of its own in the home of another user."""
+    owner = owner_of_nearest(env.home)
     prepare_home(env, listener.notice if listener.warns else _unsaid)
     with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=listener.wait, notice=listener.notice):
-        yield
+        try:
+            yield
+        finally:
+            give_back(env.home, owner)
 
 
 def prepare_home(env: Environment, notice: Notice) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from reconciler.errors import InputError, LlamagateError
+from reconciler.fs.ownership import give_back, owner_of_nearest
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import LockItem
@@ -53,6 +54,7 @@ def fetch_all(
         else:
             found[key] = arrived
     context.progress("fetching", len(fetching), len(fetching))
+    give_back(context.home.ours, owner_of_nearest(context.home.root))
     return found, errors
 
 

@@ -34,7 +34,7 @@ def package(tmp_path: Path) -> Content:
     (root / "empty").write_bytes(b"")
     (root / "sub" / "caf\u00e9").write_bytes(bytes(100_000))
     (root / "sub" / "run").write_bytes(b"#!")
-    (root / "sub" / "run").chmod(0o700)
+    (root / "sub" / "run").chmod(0o755)
     return open_folder(root, limits=Limits(), name="package")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -90,6 +90,8 @@ def open_archive(place: Path | int, *, limits: Limits, name: str, packed_by_us: 
             found[inner] = (member, _hash(archive, member, small, inner))
         identity = _identity(archive)
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
+    if packed_by_us:
+        files = tuple(replace(entry, private=found[entry.path][0].header.private) for entry in files)
     names = [member.header.name for member, _ in left_out]
     older = tuple(_entry(member.header.name.removeprefix(prefix), member, sha256) for member, sha256 in left_out)
     older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/")))

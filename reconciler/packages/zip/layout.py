@@ -47,6 +47,7 @@ class Header(NamedTuple):
     offset: int
     executable: bool
     as_packed: bool
+    private: bool
     """Whether we write modes like this one, which no digest covers."""
 
 
@@ -106,8 +107,9 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
         raise archive.refuse("is on another part of an archive in several", entry=name)
     _check_readable(archive, name, needed, flags, method)
     executable = _is_executable(archive, name, system, fields[16])
-    as_packed = system == records.SYSTEM_UNIX and fields[16] in (records.PLAIN_FILE, records.EXECUTABLE_FILE)
-    return Header(_plain(name), raw_name, flags, method, crc, packed, size, offset, executable, as_packed), end
+    as_packed = system == records.SYSTEM_UNIX and fields[16] in records.AS_PACKED
+    private = as_packed and fields[16] in records.PRIVATE
+    return Header(_plain(name), raw_name, flags, method, crc, packed, size, offset, executable, as_packed, private), end
 
 
 def _decoded(archive: ArchiveFile, raw: bytes) -> str:

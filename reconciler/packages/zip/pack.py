@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import BinaryIO, Final, NamedTuple
 
 from reconciler.model.desired import Limits
@@ -16,6 +17,14 @@ _DATE: Final = 1 << 5 | 1
 """1980-01-01, the first day that the format knows."""
 _LIMITS: Final = Limits()
 
+_ATTRIBUTES: Final = {
+    (False, False): records.PLAIN_FILE,
+    (True, False): records.EXECUTABLE_FILE,
+    (False, True): records.PRIVATE_FILE,
+    (True, True): records.PRIVATE_EXECUTABLE_FILE,
+}
+"""By whether a file is executable, and private."""
+
 
 class _Data(NamedTuple):
     """The data of an entry as it was written, with how many bytes that are."""
@@ -25,19 +34,24 @@ class _Data(NamedTuple):
     packed: int
 
 
-def pack(content: Content, out: BinaryIO, *, deflates: bool = False) -> None:
+def pack(content: Content, out: BinaryIO, *, for_cache: bool = False, deflates: bool = False) -> None:
     """Write the files of ``content`` to ``out``, which is empty and can seek. Errors as for ``Content.chunks``.
 
-    Stored, the bytes are the same for ever; ``deflates`` makes them fewer, the same with the same zlib. Also
+    ``for_cache``: which files are private is kept. Stored, the bytes are the same for ever; ``deflates`` makes them fewer, the same with the same zlib. Also
     ``InputError`` for more than a zip without its 64-bit extension holds: the package limits lie far below.
     """
     size = sum(entry.size + 4096 for entry in content.files)
     if len(content.files) >= records.SATURATED_COUNT or size >= records.SATURATED:
         raise refusal("the package", "is too large for a zip archive", advice=SMALLER)
-    directory = b"".join([_write_file(content, entry, out, deflates=deflates) for entry in content.files])
+    rows = (_write_file(content, _shown(entry, for_cache), out, deflates=deflates) for entry in content.files)
+    directory = b"".join(rows)
     start, count = out.tell(), len(content.files)
     out.write(directory)
     out.write(records.END.pack(records.END_SIGNATURE, 0, 0, count, count, len(directory), start, 0))
+
+
+def _shown(entry: FileEntry, for_cache: bool) -> FileEntry:
+    return entry if for_cache else replace(entry, private=False)
 
 
 def _write_file(content: Content, entry: FileEntry, out: BinaryIO, *, deflates: bool) -> bytes:
@@ -82,6 +96,6 @@ def _local_header(entry: FileEntry, name: bytes, data: _Data) -> bytes:
 
 def _central_record(entry: FileEntry, name: bytes, data: _Data, *, offset: int) -> bytes:
     how = (_VERSION, records.SYSTEM_UNIX, _VERSION, records.FLAG_UTF8, data.method, _TIME, _DATE)
-    attributes = records.EXECUTABLE_FILE if entry.executable else records.PLAIN_FILE
+    attributes = _ATTRIBUTES[entry.executable, entry.private]
     lengths = (data.packed, entry.size, len(name), 0, 0, 0, 0)
     return records.CENTRAL.pack(records.CENTRAL_SIGNATURE, *how, data.crc, *lengths, attributes, offset) + name

@@ -40,6 +40,11 @@ VERSION_KNOWN: Final = 63
 
 PLAIN_FILE: Final = 0o100644 << 16
 EXECUTABLE_FILE: Final = 0o100755 << 16
+PRIVATE_FILE: Final = 0o100600 << 16
+PRIVATE_EXECUTABLE_FILE: Final = 0o100700 << 16
+PRIVATE: Final = frozenset([PRIVATE_FILE, PRIVATE_EXECUTABLE_FILE])
+AS_PACKED: Final = frozenset([PLAIN_FILE, EXECUTABLE_FILE, *PRIVATE])
+"""The modes that we write; the private ones into the cache alone."""
 """The external attributes that we write. No flipped bit makes one of the other."""
 
 STORED: Final = 0

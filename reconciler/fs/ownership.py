@@ -1,0 +1,85 @@
+"""Whose files are: a new tree is like what it replaces, and root leaves nothing of its own in another's home."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.fs.descriptor import READ, READ_FOLDER, opened
+
+_READS_AND_WRITES: Final = 0o666
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Owner, group and mode of a folder that another one is to be like."""
+
+    uid: int
+    gid: int
+    mode: int
+
+    @property
+    def file_mode(self) -> int:
+        """The mode of a file in such a folder."""
+        return self.mode & _READS_AND_WRITES | stat.S_IRUSR | stat.S_IWUSR
+
+    def give(self, target: int | Path) -> None:
+        """Give owner and group to what is there, or open, as far as the system permits."""
+        status = os.stat(target)
+        if (status.st_uid, status.st_gid) == (self.uid, self.gid):
+            return
+        owner = self.uid if os.geteuid() == 0 else -1
+        with suppress(OSError):
+            os.chown(target, owner, self.gid)
+
+
+def likeness_of(path: Path) -> Likeness | None:
+    """That of the real folder ``path``; ``None`` where there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    if not stat.S_ISDIR(status.st_mode):
+        return None
+    return Likeness(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+
+
+def owner_of_nearest(path: Path) -> int:
+    """The user whom ``path`` belongs to, or the nearest folder above it that is there."""
+    for place in (path, *path.parents):
+        with suppress(OSError):
+            return os.stat(place).st_uid
+    return 0
+
+
+def give_back(root: Path, uid: int) -> None:
+    """Give to the user ``uid`` what root has below the folder ``root``, and itself. Nothing where we are not root.
+
+    Links stay, and so do files with several names: they may be those of another.
+    """
+    if uid == 0 or os.geteuid() != 0:
+        return
+    with suppress(OSError), opened(root, READ_FOLDER) as folder:
+        gid = os.fstat(folder).st_gid
+        if os.fstat(folder).st_uid == 0:
+            os.fchown(folder, uid, gid)
+        _give_back_below(folder, uid)
+
+
+def _give_back_below(folder: int, uid: int) -> None:
+    with os.scandir(folder) as found:
+        entries = list(found)
+    for entry in entries:
+        if entry.is_symlink():
+            continue
+        with suppress(OSError), opened(entry.name, READ, folder=folder) as below:
+            status = os.fstat(below)  # of what was opened: its owner may exchange what has the name
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if status.st_uid == 0 and (is_folder or status.st_nlink == 1):
+                os.fchown(below, uid, -1)
+            if is_folder:
+                _give_back_below(below, uid)
