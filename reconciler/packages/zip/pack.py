@@ -37,8 +37,9 @@ class _Data(NamedTuple):
 def pack(content: Content, out: BinaryIO, *, for_cache: bool = False, deflates: bool = False) -> None:
     """Write the files of ``content`` to ``out``, which is empty and can seek. Errors as for ``Content.chunks``.
 
-    ``for_cache``: which files are private is kept. Stored, the bytes are the same for ever; ``deflates`` makes them fewer, the same with the same zlib. Also
-    ``InputError`` for more than a zip without its 64-bit extension holds: the package limits lie far below.
+    ``for_cache``: which files are private is kept. Stored, the bytes are the same for ever; ``deflates`` makes them
+    fewer, and the same with the same zlib. Also ``InputError`` for more than a zip without its 64-bit extension holds:
+    the package limits lie far below.
     """
     size = sum(entry.size + 4096 for entry in content.files)
     if len(content.files) >= records.SATURATED_COUNT or size >= records.SATURATED:
