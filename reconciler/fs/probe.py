@@ -36,6 +36,11 @@ def may_write(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
+def may_read(folder: Path) -> bool:
+    """Whether ``folder`` may be listed and what is in it opened, as far as permissions tell."""
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
 def is_mount_point(path: Path) -> bool:
     """Whether another file system begins at ``path``, links followed."""
     return os.path.ismount(os.path.realpath(path))

@@ -90,9 +90,12 @@ def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     except LlamagateError as error:
         yield _unreadable(error)
     except OSError as error:
-        where = error.filename or "the system"
-        mend = f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
-        yield _problem(FindingCode.UNREADABLE, f"{where} cannot be read: {error.strerror or error}", mend)
+        yield _no_access(error.filename or "the system", error.strerror or str(error))
+
+
+def _no_access(where: str, why: str) -> Finding:
+    cure = f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
+    return _problem(FindingCode.UNREADABLE, f"{where} cannot be read: {why}", cure)
 
 
 def _file(state: HomeState) -> Iterator[Finding]:
@@ -198,6 +201,8 @@ def _is_link(state: HomeState, key: ItemKey) -> bool:
 def _folders(state: HomeState) -> Iterator[Finding]:
     ids = state.holders(state.registry)
     for key in sorted(state.present):
+        if not probe.may_read(path := state.home.item(key)):
+            yield _no_access(str(path), "permission denied")
         entry = state.registry.get(key)
         rival = ids.setdefault(key.id.casefold(), key)
         if rival != key:

@@ -187,6 +187,7 @@ def place(session: Session, name: str) -> Path:
         "reconciler": session.ours,
         "registry": session.registry.parent,
         "installed": session.installed("foo").parent,
+        "item": session.installed("foo"),
         "record": session.ours / "record.json",
     }[name]
 
@@ -201,7 +202,7 @@ def reachable() -> Iterator[Session]:
         yield session
 
 
-@pytest.mark.parametrize("name", ["home", "reconciler", "registry", "installed", "record"])
+@pytest.mark.parametrize("name", ["home", "reconciler", "registry", "installed", "item", "record"])
 def test_doctor_tells_of_what_it_may_not_read(reachable: Session, name: str) -> None:
     """And of everything else: here, of two programs of the same name."""
     pair = reachable
