@@ -7,11 +7,8 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from reconciler.fs.descriptor import READ, READ_FOLDER, opened
-
-_READS_AND_WRITES: Final = 0o666
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +21,8 @@ class Likeness:
 
     @property
     def file_mode(self) -> int:
-        """The mode of a file in such a folder."""
-        return self.mode & _READS_AND_WRITES | stat.S_IRUSR | stat.S_IWUSR
+        """The mode of a file in such a folder: a narrow umask hides none from the gateway, and a group may write."""
+        return 0o644 | self.mode & stat.S_IWGRP
 
     def give(self, target: int | Path) -> None:
         """Give owner and group to what is there, or open, as far as the system permits."""

@@ -159,7 +159,7 @@ def test_a_new_tree_has_the_modes_of_what_it_replaces(foo: Session) -> None:
     assert found == {"": "0o2775", "run.sh": "0o775", "new.md": "0o664", "sub": "0o2775", "sub/a": "0o664"}
 
 
-@pytest.mark.parametrize(("folder", "file"), [(0o755, 0o644), (0o2775, 0o664), (0o700, 0o600)], ids=oct)
+@pytest.mark.parametrize(("folder", "file"), [(0o755, 0o644), (0o2775, 0o664), (0o700, 0o644)], ids=oct)
 def test_a_first_tree_has_those_of_its_parent(session: Session, folder: int, file: int) -> None:
     (session.home / "extensions/installed").mkdir(parents=True)
     (session.home / "extensions/installed").chmod(folder)
