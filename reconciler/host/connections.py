@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import ssl
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,7 @@ _LOOK_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """``total`` and ``per_address`` count connections. A trusted proxy's address stands for many callers."""
+    """``total`` and ``per_address`` count connections. A trusted proxy's address means many callers."""
 
     total: int = MAX_CONNECTIONS
     per_address: int = MAX_PER_ADDRESS
@@ -113,30 +114,64 @@ class Connections:
         self._timer = loop.call_later(_LOOK_SECONDS, self._look) if self._waiting else None
 
 
-def guarded(connections: Connections) -> type[Guarded]:
-    """The protocol class of a server whose connections these are."""
-    return type("Guarded", (Guarded,), {"table": connections})
+def guarded(connections: Connections, tls: ssl.SSLContext | None = None) -> type[Guarded]:
+    """The protocol class of a server whose connections these are, and which are encrypted with ``tls``."""
+    return type("Guarded", (Guarded,), {"table": connections, "tls": tls})
 
 
 class Guarded(HTTPProtocol):
-    """One connection. The library's protocol says when a request begins and when its answer has ended."""
+    """One connection. The library's protocol says when a request begins and when its answer has ended.
+
+    It is encrypted here, and not by the event loop, so that one whose other end never greets is counted, too.
+    """
 
     table: Connections
+    tls: ssl.SSLContext | None
     address: str = ""
     _head = 0
+    _early = b""
+    _greeting: asyncio.Task[None] | None = None
+    _is_counted = True
 
     def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.address = _address(transport.get_extra_info("peername"))
+        has_room = self.table.entered(self, self.address)
+        if has_room and self.tls is not None:
+            transport.pause_reading()
+            self._greeting = asyncio.ensure_future(self._greeted(transport, self.tls))
+            return
         super().connection_made(transport)
-        self.address = _address(self.client)
-        if not self.table.entered(self, self.address):
-            transport.write(_BUSY)
+        if not has_room:
+            if self.tls is None:
+                transport.write(_BUSY)
             transport.close()
 
+    async def _greeted(self, transport: Any, tls: ssl.SSLContext) -> None:
+        """Go on once keys are agreed on; nothing else is heard of a connection where that fails."""
+        seconds = self.table.limits.head_seconds
+        loop = asyncio.get_running_loop()
+        try:
+            secured = await loop.start_tls(transport, self, tls, server_side=True, ssl_handshake_timeout=seconds)
+        except OSError:
+            secured = None
+        self._greeting = None
+        if secured is None:
+            self._leave()
+            transport.abort()
+            return
+        super().connection_made(secured)
+        if self._early:
+            self.data_received(self._early)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self.table.left(self, self.address)
+        self._leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._greeting is not None:  # sent with the last words of the greeting
+            self._early += data
+            return
         super().data_received(data)
         if self._is_answered():
             self._head += len(data)
@@ -151,8 +186,16 @@ class Guarded(HTTPProtocol):
         if self._is_answered():
             self.table.waits(self)
 
+    def _leave(self) -> None:
+        if self._greeting is not None:
+            self._greeting.cancel()
+        if self._is_counted:
+            self._is_counted = False
+            self.table.left(self, self.address)
+
     def end(self) -> None:
         """Close it at once, whether or not the other end reads."""
+        self._leave()
         self.transport.abort()
 
     def _is_answered(self) -> bool:
@@ -160,8 +203,8 @@ class Guarded(HTTPProtocol):
         return cycle is None or bool(cycle.response_complete)
 
 
-def _address(client: tuple[str, int] | None) -> str:
+def _address(peer: tuple[Any, ...] | None) -> str:
     try:
-        return str(ip_address(client[0])) if client else "unknown"
+        return str(ip_address(peer[0])) if peer else "unknown"
     except ValueError:
         return "unknown"

@@ -77,18 +77,15 @@ class Reported:
 class Server(uvicorn.Server):
     """A server that ends once ``should_exit`` is set, or a signal is handed to it."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, *, encrypts: bool) -> None:
         super().__init__(config)
+        self.encrypts = encrypts
         self.stopped_by: list[int] = []
 
     def stop(self, number: int) -> None:
         """The signal ``number`` came."""
         self.should_exit = True
         self.stopped_by.append(number)
-
-    @property
-    def tls(self) -> bool:
-        return self.config.is_ssl
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -154,7 +151,8 @@ def make_server(app: ASGIApp, limits: ConnectionLimits | None = None, tls: Tls |
         app,
         log_config=None,
         log_level="critical",  # all else that the library says is of its callers; what we do wrong we say ourselves
-        http=guarded(Connections(limits)),
+        http=guarded(Connections(limits), _context(tls) if tls else None),
+        loop="asyncio" if tls else "auto",  # uvloop keeps open what is closed while it greets
         ws="none",
         access_log=False,
         lifespan="off",
@@ -162,14 +160,17 @@ def make_server(app: ASGIApp, limits: ConnectionLimits | None = None, tls: Tls |
         proxy_headers=False,
         backlog=limits.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        ssl_certfile=tls.certificate if tls else None,
-        ssl_keyfile=tls.key if tls else None,
     )
+    return Server(config, encrypts=tls is not None)
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:
         raise InputError(f"the certificate or its key cannot be used: {error}", advice="name two PEM files") from error
-    return Server(config)
+    return context
 
 
 async def serve_with(server: Server, runtime: Runtime, listener: socket.socket) -> None:
@@ -191,7 +192,7 @@ async def _until_a_signal(server: Server, runtime: Runtime, listener: socket.soc
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    runtime.tell(f"serving at {url_of(listener, tls=server.tls)}")  # who reads it may ask it to stop, too
+    runtime.tell(f"serving at {url_of(listener, tls=server.encrypts)}")  # who reads it may ask it to stop, too
     async with _going_on(server, beside):
         await serve_with(server, runtime, listener)
     return signal.SIGINT in server.stopped_by

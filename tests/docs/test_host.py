@@ -62,7 +62,7 @@ LIMITS: dict[str, str] = {
     "callers that are counted": f"{MAX_CALLERS:,}",
     "connections in all": f"{MAX_CONNECTIONS:,}, and half of the descriptors",
     "connections of one address": f"{MAX_PER_ADDRESS}",
-    "the head": f"{HEAD_SECONDS:g} s, {MAX_HEAD_BYTES // 2**10} KiB",
+    "the head": f"{HEAD_SECONDS:g} s, {MAX_HEAD_BYTES // 2**10} KiB; {HEAD_SECONDS:g} s",
     "the body": f"{BODY_SECONDS} s, {SETTINGS['body'] // 2**20} MiB, {MAX_HOLDERS:,} lists and objects",
     "calls": f"{RUN.calls}",
     "levels": f"{RUN.depth}",

@@ -447,7 +447,9 @@ def test_a_signal_ends_it_whatever_it_computes(session: Session, number: int) ->
         assert process.running.wait(20) == (0 if number == signal.SIGTERM else 130)
 
 
-def test_it_serves_https(session: Session, tmp_path: Path) -> None:
+@pytest.fixture
+def https(session: Session, tmp_path: Path) -> ssl.SSLContext:
+    """What a client of a host with these variables trusts."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
@@ -459,6 +461,31 @@ def test_it_serves_https(session: Session, tmp_path: Path) -> None:
     }
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    with host(session) as process, httpx2.Client(trust_env=False, verify=context) as client:
+    return context
+
+
+def test_it_serves_https(session: Session, https: ssl.SSLContext) -> None:
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    with host(session) as process, httpx2.Client(trust_env=False, verify=https, base_url=process.url) as client:
         assert process.url.startswith("https://")
-        assert client.get(f"{process.url}/v1/extensions").json()["count"] == 0
+        assert [client.get("/v1/extensions").json()["count"] for _ in range(3)] == [1] * 3
+        assert client.put("/v1/extensions/foo", content=b"#" * 900_000).status_code == 400
+        with process.connect() as caller:
+            caller.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")  # not encrypted
+            assert b"200" not in caller.recv(65536)
+        process.running.send_signal(signal.SIGTERM)
+        assert process.running.wait(TIMEOUT_SECONDS) == 0
+    assert len(process.said) == 3
+
+
+def test_row_125_those_who_never_greet_do_not_keep_others_out(session: Session, https: ssl.SSLContext) -> None:
+    with host(session, descriptors=128) as process, ExitStack() as callers:
+        sockets = [callers.enter_context(process.connect()) for _ in range(200)]
+        waited = []
+        for _ in range(5):
+            asked = time.monotonic()
+            with httpx2.Client(trust_env=False, verify=https) as client:
+                assert client.get(f"{process.url}/v1/extensions").status_code == 200
+            waited.append(time.monotonic() - asked)
+        assert statistics.median(waited) < 1
+        assert sum(map(_is_closed, sockets)) > 100
