@@ -705,7 +705,7 @@ def test_a_saved_plan_takes_no_other_options(session: Session, flag: str) -> Non
         (b"{", ["plan.json:1:2"]),
         (b"[]", ["plan.json:1:1"]),
         (b"null", ["plan.json:1:1"]),
-        (b"{}", ["plan.json:1:1"] * 6),
+        (b"{}", ["plan.json:1:1"] * 7),
         (b"\xff\xfe{}", ["plan.json:1:1"]),
         (b"apiVersion: llamagate/v1\n", ["plan.json:1:1"]),
     ],

@@ -57,7 +57,7 @@ def test_an_apply_with_nothing_to_do_makes_no_call(told: Session, gateway: Gatew
     assert said.err == ""
 
 
-@pytest.mark.parametrize("verb", ["plan", "lock", "list", "validate"])
+@pytest.mark.parametrize("verb", ["plan", "lock", "outdated", "validate"])
 def test_a_reader_makes_no_call(told: Session, gateway: Gateway, verb: str) -> None:
     told.llamagate(verb)
     assert gateway.requests == []
@@ -139,7 +139,9 @@ def test_a_dry_run_of_a_command_makes_no_call(told: Session, gateway: Gateway, c
     assert gateway.requests == []
 
 
-@pytest.mark.parametrize("command", ["import packages/foo", "remove nothing", "enable foo", "export foo --out o.zip"])
+@pytest.mark.parametrize(
+    "command", ["import packages/foo", "remove nothing --if-present", "enable foo", "export foo --out o.zip"]
+)
 def test_a_command_with_nothing_to_do_makes_no_call(told: Session, gateway: Gateway, command: str) -> None:
     told.llamagate("apply")
     gateway.requests.clear()

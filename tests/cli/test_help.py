@@ -97,9 +97,9 @@ def test_a_dry_run_of_apply_is_plan(session: Session) -> None:
     session.llamagate("apply")
     session.package("foo", version="2.0.0")
     session.installed("foo", "manifest.yaml").write_text("mine\n")
-    said = session.llamagate("plan")
+    said = session.llamagate("plan", exits=5)
     assert "Refused" in said.out
-    assert session.llamagate("apply", "--dry-run") == said
+    assert session.llamagate("apply", "--dry-run", exits=5) == said
 
 
 def test_a_dry_run_of_apply_takes_no_saved_plan(session: Session) -> None:

@@ -455,7 +455,7 @@ def test_a_dry_run_tells_the_same_plan_as_the_import(foo: Session) -> None:
     planned = foo.llamagate("import", "packages/foo", "--dry-run", "--json").json
     done = foo.llamagate("import", "packages/foo", "--json").json
     assert (planned.pop("generation"), done.pop("generation")) == (1, 2)
-    assert planned == done
+    assert {key: done[key] for key in planned} == planned
 
 
 def test_a_dry_run_shows_refusals_and_ends_like_them(foo: Session) -> None:

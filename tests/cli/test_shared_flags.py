@@ -25,7 +25,7 @@ finally:
     print(*sorted(name.removeprefix("reconciler.cli.") for name in sys.modules if name.startswith("reconciler.cli.")))
 """
 ALWAYS = {
-    *("app", "environment", "flags", "help", "shared_flags", "verb", "verbs"),
+    *("app", "boot", "environment", "flags", "help", "shared_flags", "verb", "verbs"),
     *("ui", "ui.error", "ui.style", "ui.terminal"),
 }
 
@@ -50,6 +50,7 @@ def test_every_verb_takes_the_shared_flags(verb: Any) -> None:
     ids=["version", "list", "group"],
 )
 def test_only_the_verb_that_is_asked_for_is_loaded(session: Session, arguments: list[str], expected: set[str]) -> None:
+    session.home.mkdir()
     with session.python(LOADED, *arguments) as running:
         out, err = running.communicate(timeout=TIMEOUT_SECONDS)
     assert ({*out.splitlines()[-1].split()}, err) == (ALWAYS | expected, "")

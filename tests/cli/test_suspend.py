@@ -65,8 +65,8 @@ def test_doctor_names_what_is_suspended(pair: Session) -> None:
     pair.llamagate("suspend", "--reason", "freeze")
     findings = pair.llamagate("doctor", "--json").json["findings"]
     assert [(one["message"], one["fix"]) for one in findings if one["code"] == "suspended"] == [
-        ("the watcher leaves everything alone: freeze", "llamagate resume"),
-        ("the watcher leaves foo alone: a demo", "llamagate resume foo"),
+        ("the watcher is paused for everything: freeze", "llamagate resume"),
+        ("the watcher is paused for foo: a demo", "llamagate resume foo"),
     ]
 
 

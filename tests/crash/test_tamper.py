@@ -170,7 +170,7 @@ def interrupted(session: Session) -> Session:
 @many
 def test_journal(interrupted: Session, at_most: int) -> None:
     for _ in flips(interrupted.journal, at_most):
-        with pytest.raises(NeedsRecoveryError, match="its journal cannot be trusted"):
+        with pytest.raises(NeedsRecoveryError, match="its journal cannot be used"):
             read_journal(interrupted.journal)
     assert read_journal(interrupted.journal)
 

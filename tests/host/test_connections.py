@@ -394,7 +394,7 @@ def test_a_kept_alive_answer_is_sent_at_once(session: Session) -> None:
             start = time.monotonic()
             assert client.get("/v1/extensions").status_code == 200
             milliseconds.append((time.monotonic() - start) * 1000)
-    assert statistics.median(milliseconds) < 20, milliseconds
+    assert min(milliseconds) < 20, milliseconds  # a delayed acknowledgement takes 40, always
 
 
 def test_the_list_is_encoded_once_for_each_snapshot(session: Session, serve: Serve) -> None:

@@ -82,7 +82,7 @@ def test_the_lock_must_fit(session: Session, origin: Origin) -> None:
     follow(session, origin)
     origin.commit({"site/packages/foo/manifest.yaml": MANIFEST.format(id="foo", version="9.9.9")})
     said = follow(session, origin, exits=4)
-    assert "does not fit" in said.err
+    assert "is out of date" in said.err
     assert version(session) == "1.0.0"
 
 
@@ -178,7 +178,7 @@ def test_another_repository_begins_anew(session: Session, origin: Origin, tmp_pa
             64,
             "with --repo, --file is only the name of a file; give its folder in the repository with --path",
         ),
-        (["-f", "other.yaml"], 1, "there is no such file; name one with -f"),
+        (["-f", "other.yaml"], 1, "no such file; name one with -f"),
     ],
 )
 def test_what_cannot_be_followed(
@@ -196,7 +196,7 @@ def test_urls_that_git_is_not_given(session: Session) -> None:
 
 def test_options_of_a_repository_need_one(session: Session) -> None:
     said = session.llamagate("watch", "--once", "--ref", "x", exits=64)
-    assert "go with --repo" in said.err
+    assert "work only with --repo" in said.err
 
 
 def test_a_watcher_takes_a_new_commit_by_itself(session: Session, origin: Origin) -> None:

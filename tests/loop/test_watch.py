@@ -194,16 +194,16 @@ def test_what_a_crashed_command_left_is_settled(foo: Session) -> None:
 
 
 BAD = {
-    "malformed": "extensions: [\n",
-    "empty": "",
-    "unknown-key": "apiVersion: llamagate/v1\nextension: {}\n",
-    "missing-package": "apiVersion: llamagate/v1\nextensions:\n  foo: ./nowhere\n",
-    "endless-name": f"apiVersion: llamagate/v1\nextensions:\n  foo: ./{'x' * 300}\n",
+    "malformed": ("extensions: [\n", "Malformed"),
+    "empty": ("", "Malformed"),
+    "unknown-key": ("apiVersion: llamagate/v1\nextension: {}\n", "Malformed"),
+    "missing-package": ("apiVersion: llamagate/v1\nextensions:\n  foo: ./nowhere\n", "NotFound"),
+    "endless-name": (f"apiVersion: llamagate/v1\nextensions:\n  foo: ./{'x' * 300}\n", "Storage"),
 }
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
-def test_a_bad_file_removes_nothing_and_is_told_once(foo: Session, bad: str) -> None:
+@pytest.mark.parametrize(("bad", "reason"), BAD.values(), ids=BAD.keys())
+def test_a_bad_file_removes_nothing_and_is_told_once(foo: Session, bad: str, reason: str) -> None:
     file = foo.project / "llamagate.yaml"
     good = file.read_text()
     with watching(foo) as watcher:
@@ -211,23 +211,25 @@ def test_a_bad_file_removes_nothing_and_is_told_once(foo: Session, bad: str) -> 
         file.write_text(bad)
         watcher.said("Failed")
         foo.write("unrelated.txt", "x")
-        assert condition(foo, "Ready") == ("False", "Malformed")
-        assert condition(foo, "Stalled") == ("True", "Malformed")
+        assert condition(foo, "Ready") == ("False", reason)
+        assert condition(foo, "Stalled") == ("True", reason)
         assert version(foo) == "1.0.0"
         file.write_text(good)
-        watcher.said("Recovered", "as the input says again")
+        watcher.said("Recovered", "matches the file again")
         assert condition(foo, "Ready") == ("True", "InSync")
         assert watcher.count("Failed") == 1
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
-def test_what_is_no_file_is_not_waited_for(foo: Session, make: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    ("make", "message"), [(os.mkfifo, "it cannot be read: "), (os.mkdir, "this is a folder")], ids=["pipe", "folder"]
+)
+def test_what_is_no_file_is_not_waited_for(foo: Session, make: Callable[[Path], None], message: str) -> None:
     file = foo.project / "llamagate.yaml"
     with watching(foo) as watcher:
         watcher.said("Applied", "install foo")
         aside = file.rename(foo.base / "aside")
         make(file)
-        watcher.said("Failed", "it cannot be read: ")
+        watcher.said("Failed", message)
         file.rmdir() if file.is_dir() else file.unlink()
         aside.rename(file)
         watcher.said("Recovered")
@@ -238,7 +240,7 @@ def test_a_file_that_is_gone_removes_nothing(foo: Session) -> None:
     with watching(foo) as watcher:
         watcher.said("Applied", "install foo")
         aside = file.rename(foo.base / "aside")
-        watcher.said("Failed", "there is no such file; name one with -f")
+        watcher.said("Failed", "no such file; name one with -f")
         aside.rename(file)
         watcher.said("Recovered")
     assert version(foo) == "1.0.0"
@@ -247,7 +249,7 @@ def test_a_file_that_is_gone_removes_nothing(foo: Session) -> None:
 def test_a_refused_plan_waits_for_a_new_input(foo: Session) -> None:
     foo.write(str(foo.installed("foo", "manifest.yaml")), "name: foo\n")
     with watching(foo) as watcher:
-        watcher.said("Refused", "foo: it was not installed by llamagate")
+        watcher.said("Refused", "foo: it is already installed, not by llamagate")
         assert condition(foo, "Stalled") == ("True", "Refused")
         shutil.rmtree(foo.installed("foo"))
         watcher.said("Applied", "install foo")
@@ -437,7 +439,7 @@ def test_once(foo: Session) -> None:
     foo.write("llamagate.yaml", "[")
     foo.llamagate("watch", "--once", exits=1)
     foo.extensions("foo")
-    assert "as the input says again" in foo.llamagate("watch", "--once").err
+    assert "matches the file again" in foo.llamagate("watch", "--once").err
 
 
 def test_once_heeds_a_hold(foo: Session) -> None:
