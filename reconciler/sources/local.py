@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -51,7 +52,7 @@ def _not_a_package_folder(location: Path, name: str) -> InputError:
 
 def _check_exists(location: Path, name: str) -> None:
     """``InputError`` for a path that is not there, with the reason where it shows."""
-    if location.is_symlink() or location.exists():
+    if os.path.lexists(location):  # also of a name that is too long for the system
         return
     if "\\" in name and (location.parent / name.replace("\\", "/")).exists():
         message = f"not found; a path is written with '/': {name.replace(chr(92), '/')}"
@@ -67,7 +68,7 @@ def _check_exists(location: Path, name: str) -> None:
 def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
     from reconciler.packages.folder import open_folder  # only what differs from the record is opened
 
-    if location.is_file():
+    if os.path.isfile(location):  # noqa: PTH113 - the other one raises for a name that is too long
         raise _not_a_package_folder(location, name)
     _check_exists(location, name)
     return open_folder(location, limits=limits, name=name)
@@ -76,9 +77,9 @@ def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
 def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
     from reconciler.packages.zip.archive import open_archive  # as above
 
-    if location.is_dir():
+    if os.path.isdir(location):  # noqa: PTH112 - as above
         raise InputError.at("this is a folder, not an archive; write {dir: …} or only the path", file=name, code=_WRONG)
-    if location.is_file() and location.suffix.lower() in _YAML:
+    if location.suffix.lower() in _YAML and os.path.isfile(location):  # noqa: PTH113
         raise _not_a_package_folder(location, name)
     _check_exists(location, name)
     return open_archive(location, limits=limits, name=name)
