@@ -71,7 +71,7 @@ def reference_of(value: Json) -> Reference | None:
         return None
     kind = next((kind for kind in _KINDS if kind in value), "")
     name, may_be_empty = value.get(kind), value.get(_EMPTY, False)
-    if not isinstance(name, str) or not isinstance(may_be_empty, bool) or value.keys() - {kind, _EMPTY}:
+    if not (kind and isinstance(name, str) and isinstance(may_be_empty, bool)) or value.keys() - {kind, _EMPTY}:
         return None
     return Reference(kind, name, may_be_empty)
 

@@ -16,7 +16,7 @@ from reconciler.model.plan import Action, ActionKind
 from reconciler.model.record import Record
 from reconciler.reconcile.changed import Changed
 from reconciler.reconcile.commit import commit
-from reconciler.reconcile.exclusive import exclusive, settle
+from reconciler.reconcile.exclusive import exclusive, narrow, settle
 from reconciler.reconcile.gateway import Reload, reload_gateway, reload_if_missed
 from reconciler.reconcile.input_digest import input_digests
 from reconciler.reconcile.inputs import made_again
@@ -49,6 +49,8 @@ def _committed(outcome: Outcome, listener: Listener) -> Outcome:
     proposal = outcome.proposal
     inputs = _inputs_if_it_may_go_back(proposal)
     outcome = replace(outcome, warnings=tuple(commit(proposal, listener.progress)))
+    if proposal.plan.changes:
+        narrow(proposal.state.home, listener.notice)
     for written in proposal.parts.inputs:
         if written.is_written:
             listener.notice(written.said)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,9 @@ from reconciler.observe import access
 from reconciler.store.desired_file import lock_path
 
 _MAX_EXPOSED: Final = 5
+_OF_ONE: Final = 0o700
+_OF_A_GROUP: Final = 0o2770
+_ANYONE: Final = 0o777
 
 
 def settle(home: Home, file: Path) -> Recovered:
@@ -46,7 +50,10 @@ def prepare_home(env: Environment, notice: Notice) -> None:
     home = Home(env.home)
     with telling("nothing was changed"):
         access.refuse_foreign_links(home)
+        is_new = not home.ours.exists()
         durable.make_folders(home.ours)
+        if is_new:
+            home.ours.chmod(_mode(home))
         found = [*access.exposed(home)]
     for one in found[:_MAX_EXPOSED]:
         notice(f"{one.message}; '{one.cure}' fixes this")
@@ -56,3 +63,20 @@ def prepare_home(env: Environment, notice: Notice) -> None:
 
 def _unsaid(_line: str) -> None:
     """It was said before."""
+
+
+def narrow(home: Home, notice: Notice) -> None:
+    """Narrow our folder where it gives others more than a new one. The caller has just written to it.
+
+    It holds copies of packages, with what is private in them: it is its owner's alone, or the group's that may write to
+    the home.
+    """
+    with suppress(OSError):  # of another owner, or on a file system without modes
+        mode, wanted = stat.S_IMODE(home.ours.stat().st_mode), _mode(home)
+        if mode & ~wanted & _ANYONE:
+            home.ours.chmod(wanted)
+            notice(f"{home.ours} now has the mode {wanted:o} (it had {mode:o}): others can no longer read it")
+
+
+def _mode(home: Home) -> int:
+    return _OF_A_GROUP if home.root.stat().st_mode & stat.S_IWGRP else _OF_ONE

@@ -29,7 +29,7 @@ def foo(session: Session) -> Session:
 
 def unchanged(session: Session, *arguments: object, exits: int = 1) -> str:
     """What a command that must not change anything says on standard error; with ``--json`` it says the same."""
-    session.ours.mkdir(parents=True, exist_ok=True)  # the lock stands there, whatever comes of the command
+    session.ours.mkdir(mode=0o700, parents=True, exist_ok=True)  # the lock stands there, whatever comes of the command
     before = session.everything()
     said = session.llamagate(*arguments, exits=exits)
     assert session.everything() == before

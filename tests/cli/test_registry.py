@@ -523,6 +523,22 @@ def test_row_114_a_folder_that_everyone_can_write_to_is_told(foo: Session) -> No
     assert foo.llamagate("apply").err == ""
 
 
+def test_our_folder_is_narrowed_by_the_next_write_and_that_is_said_once(foo: Session) -> None:
+    foo.ours.chmod(0o755)
+    said = [foo.llamagate(verb, "foo").err for verb in ("disable", "enable")]
+    assert ["now has the mode 700 (it had 755)" in err for err in said] == [True, False]
+    assert foo.ours.stat().st_mode & 0o7777 == 0o700
+
+
+@pytest.mark.parametrize(("home", "ours"), [(0o755, 0o700), (0o700, 0o700), (0o2775, 0o2770), (0o770, 0o2770)], ids=oct)
+def test_our_folder_gives_no_more_than_the_home_gives_its_group(session: Session, home: int, ours: int) -> None:
+    session.home.mkdir()
+    session.home.chmod(home)
+    session.package("foo")
+    assert session.llamagate("import", "packages/foo").err == ""
+    assert session.ours.stat().st_mode & 0o7777 == ours
+
+
 # Row 115: the clock
 
 

@@ -256,6 +256,7 @@ def test_references_are_found_where_they_stand() -> None:
         {"environment": "X"},
         {"env": "X", "file": "Y"},
         {"file": "X", "empty": "yes"},
+        {"": "text"},
         "env",
         ["env"],
         {},
