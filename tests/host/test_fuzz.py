@@ -82,7 +82,7 @@ def test_broken_requests_meet_no_bug_and_leave_no_line(session: Session, count: 
         before = len(process.said)
         for seed in range(count):
             data = mutant(random.Random(seed))  # noqa: S311 - the same ones each time
-            assert not [status for status in answers(process, data) if status >= 500 and status != 501], (seed, data)
+            assert not [status for status in answers(process, data) if status >= 500], (seed, data)
         assert process.status() == 200
         process.running.send_signal(signal.SIGTERM)
         assert process.running.wait(TIMEOUT_SECONDS) == 0
