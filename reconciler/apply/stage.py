@@ -41,6 +41,8 @@ class NewTree:
     """Where local files come from, if not from what stands at the item's place."""
     private: bool = False
     """Whether what was written for the configuration holds secrets, and is for the owner's eyes only."""
+    was_private: bool = False
+    """Whether that was so of what stands at the item's place."""
     executables: frozenset[str] | None = None
     """The paths of the executable files; ``None``: as the package has them."""
 
@@ -48,6 +50,13 @@ class NewTree:
     def paths(self) -> Iterator[str]:
         """The files to write."""
         return (path for path in self.realised.hashes if path not in self.keep)
+
+    @property
+    def published(self) -> frozenset[str]:
+        """The paths that hold secrets no longer: their old mode does not count."""
+        manifest = self.opened.package.manifest
+        is_published = self.was_private and not self.private
+        return frozenset([manifest.definition, manifest.installed_definition] if is_published else [])
 
     def modes(self) -> Callable[[str], int]:
         """The mode of each path. What only its owner may read in the source stays so, and so does a manifest of it."""
@@ -81,9 +90,10 @@ class Stage:
         root, before = self.new(key), _Before(self.home.item(key), self.home.installed(key.kind))
         root.mkdir()
         with closing(_FolderFds(root, before)) as folder_fd:
-            mode = wanted.modes()
+            mode, published = wanted.modes(), wanted.published
             stamps = {
-                path: _write(root, folder_fd, path, wanted, before.mode(path, mode(path))) for path in wanted.paths
+                path: _write(root, folder_fd, path, wanted, before.mode(path, mode(path), is_new=path in published))
+                for path in wanted.paths
             }
         carry_local(wanted.carried_from or self.home.item(key), root, wanted.brought)
         return stamps
@@ -248,10 +258,10 @@ class _Before:
         found = likeness_of(self._item / path) if path and self._replaces else None
         return found or self.root
 
-    def mode(self, path: str, wanted: int) -> int:
+    def mode(self, path: str, wanted: int, *, is_new: bool) -> int:
         """The mode of a file: who may read and write it as before; nobody else where it is ``wanted`` private."""
         access = self.root.file_mode if self.root else 0o644
-        if self._replaces:
+        if self._replaces and not is_new:
             with suppress(OSError):
                 status = os.lstat(self._item / path)
                 access = (status.st_mode if stat.S_ISREG(status.st_mode) else access) & 0o666 | 0o600
@@ -263,15 +273,16 @@ class _FolderFds:
     """Opens the folders of one tree, creating them, one descriptor each. They are like those ``before``."""
 
     def __init__(self, root: Path, before: _Before) -> None:
-        self.before = before
+        self.root, self.before = root, before
         self._fds = {"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)}
         self._make_like("")
 
     def _make_like(self, folder: str) -> None:
         like = self.before.folder(folder)
         if like is not None:
-            like.give(self._fds[folder])
-            os.fchmod(self._fds[folder], like.mode | stat.S_IRWXU)
+            with naming(str(self.root / folder)):
+                like.give(self._fds[folder])
+                os.fchmod(self._fds[folder], like.mode | stat.S_IRWXU)
 
     def __call__(self, folder: str) -> int:
         if folder not in self._fds:

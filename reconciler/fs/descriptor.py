@@ -42,5 +42,6 @@ def naming(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or path
+        if not isinstance(error.filename, str | bytes):  # none, or the number of a descriptor
+            error.filename = path
         raise

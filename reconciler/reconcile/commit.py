@@ -63,7 +63,7 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
     if target.backup is not None:
         change.stage_backup(action.key, target.backup.generation, opened)
         return {}
-    carried = proposal.parts.carried.get(action.key)
+    carried, recorded = proposal.parts.carried.get(action.key), proposal.state.record.items.get(action.key)
     tree = NewTree(
         opened=opened,
         realised=realised(proposal.state, opened, target.config),
@@ -71,6 +71,7 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
         brought=(action.brought | carried.brought) - carried.keep if carried else action.brought,
         carried_from=carried.folder if carried else None,
         private=any(references(target.config)),
+        was_private=any(references(recorded.config)) if recorded else False,
         executables=target.executables,
     )
     return change.stage_item(action.key, tree)

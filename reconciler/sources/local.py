@@ -36,8 +36,39 @@ _MANIFESTS: Final = ("manifest", "extension", "agenticmodule")
 _WRONG: Final = ErrorCode.WRONG_PACKAGE
 
 
-def _not_a_package_folder(location: Path, name: str) -> InputError:
-    """The error for a file that was named where a package belongs."""
+def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
+    from reconciler.packages.folder import open_folder  # only what differs from the record is opened
+
+    try:
+        return open_folder(location, limits=limits, name=name)
+    except InputError as error:
+        raise _explained(error, location, name, _no_folder) from error
+
+
+def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
+    from reconciler.packages.zip.archive import open_archive  # as above
+
+    try:
+        return open_archive(location, limits=limits, name=name)
+    except InputError as error:
+        raise _explained(error, location, name, _no_archive) from error
+
+
+def _explained(
+    error: InputError, location: Path, name: str, wrong: Callable[[Path, str], InputError | None]
+) -> InputError:
+    """``error``; or what to write, where the path shows a common mistake."""
+    cause = error.__cause__
+    if isinstance(cause, FileNotFoundError):
+        return _not_found(location, name)
+    if isinstance(cause, OSError) and not isinstance(cause, NotADirectoryError):
+        return error
+    return wrong(location, name) or error
+
+
+def _no_folder(location: Path, name: str) -> InputError | None:
+    if not os.path.isfile(location):  # noqa: PTH113 - the other one may raise
+        return None
     suffix, advice = location.suffix.lower(), ""
     if suffix == ".zip":
         message = "this is a zip archive, not a folder; write {zip: …} or only the path"
@@ -50,39 +81,24 @@ def _not_a_package_folder(location: Path, name: str) -> InputError:
     return InputError.at(message, file=name, advice=advice, code=_WRONG)
 
 
-def _check_exists(location: Path, name: str) -> None:
-    """``InputError`` for a path that is not there, with the reason where it shows."""
-    if os.path.lexists(location):  # also of a name that is too long for the system
-        return
-    if "\\" in name and (location.parent / name.replace("\\", "/")).exists():
-        message = f"not found; a path is written with '/': {name.replace(chr(92), '/')}"
-    elif "\\" in name:
+def _no_archive(location: Path, name: str) -> InputError | None:
+    if os.path.isdir(location):  # noqa: PTH112 - as above
+        message = "this is a folder, not an archive; write {dir: …} or only the path"
+        return InputError.at(message, file=name, code=_WRONG)
+    return _no_folder(location, name) if location.suffix.lower() in _YAML else None
+
+
+def _not_found(location: Path, name: str) -> InputError:
+    plain = name.replace("\\", "/")
+    if plain != name and os.path.exists(location.parent / plain):  # noqa: PTH110 - as above
+        message = f"not found; a path is written with '/': {plain}"
+    elif plain != name:
         message = "not found; a path is written with '/', not with a backslash"
     elif name.startswith(("~", "$", "%")):
         message = "not found: '~' and variables are not replaced; write the whole path"
     else:
         message = "not found; check the path"
-    raise InputError.at(message, file=name, code=ErrorCode.NOT_FOUND)
-
-
-def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
-    from reconciler.packages.folder import open_folder  # only what differs from the record is opened
-
-    if os.path.isfile(location):  # noqa: PTH113 - the other one raises for a name that is too long
-        raise _not_a_package_folder(location, name)
-    _check_exists(location, name)
-    return open_folder(location, limits=limits, name=name)
-
-
-def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
-    from reconciler.packages.zip.archive import open_archive  # as above
-
-    if os.path.isdir(location):  # noqa: PTH112 - as above
-        raise InputError.at("this is a folder, not an archive; write {dir: …} or only the path", file=name, code=_WRONG)
-    if location.suffix.lower() in _YAML and os.path.isfile(location):  # noqa: PTH113
-        raise _not_a_package_folder(location, name)
-    _check_exists(location, name)
-    return open_archive(location, limits=limits, name=name)
+    return InputError.at(message, file=name, code=ErrorCode.NOT_FOUND)
 
 
 LOCAL: Final[Mapping[SourceKind, LocalSource]] = {

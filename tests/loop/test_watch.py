@@ -198,7 +198,7 @@ BAD = {
     "empty": ("", "Malformed"),
     "unknown-key": ("apiVersion: llamagate/v1\nextension: {}\n", "Malformed"),
     "missing-package": ("apiVersion: llamagate/v1\nextensions:\n  foo: ./nowhere\n", "NotFound"),
-    "endless-name": (f"apiVersion: llamagate/v1\nextensions:\n  foo: ./{'x' * 300}\n", "NotFound"),
+    "endless-name": (f"apiVersion: llamagate/v1\nextensions:\n  foo: ./{'x' * 300}\n", "Malformed"),
 }
 
 
