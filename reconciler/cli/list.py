@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,8 +13,11 @@ from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.table import table
 from reconciler.errors import UsageError
 from reconciler.model.config import JsonObject
+from reconciler.model.ids import Kind
 from reconciler.observe.items import ListedItem
 from reconciler.queries.list import read_list
+
+_SERVE_ONLY: Final = "serve only"
 
 
 def list_(
@@ -42,11 +45,17 @@ def render_list(items: Sequence[ListedItem], style: Style) -> str:
     if not items:
         return "Nothing is installed."
     heads = ("KIND", "ID", "VERSION", "ENABLED", "OWNER", "STATE", "SOURCE")
-    return table([heads, *map(_row, items)], style)
+    note = f"{_SERVE_ONLY}: 'llamagate serve' runs it; a gateway does not"
+    return "\n".join([table([heads, *map(_row, items)], style), *([note] if any(map(_is_serve_only, items)) else [])])
+
+
+def _is_serve_only(item: ListedItem) -> bool:
+    """Whether no gateway runs it: those with extensions load none in the task dialect, and run no installed module."""
+    return item.state == "installed" and (not item.loadable or item.key.kind is Kind.MODULE)
 
 
 def _row(item: ListedItem) -> tuple[str, ...]:
-    state = item.state if item.loadable or item.state != "installed" else "not loadable"
+    state = _SERVE_ONLY if _is_serve_only(item) else item.state
     enabled = "yes" if item.enabled else "no"
     owner, source = item.owner or "-", item.source or "-"
     return str(item.key.kind), item.key.id, item.version or "-", enabled, owner, state, source

@@ -31,6 +31,15 @@ _WITHOUT_MODES: Final = frozenset(
 _IN_DELETE: Final = 0x200
 
 
+def most_descriptors() -> int | None:
+    """How many files and connections this process may have open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 def may_write(folder: Path) -> bool:
     """Whether entries of ``folder`` may be made, as far as permissions and mounts tell."""
     return os.access(folder, os.W_OK | os.X_OK)

@@ -7,7 +7,6 @@ for a new one, so that others are served all the same.
 from __future__ import annotations
 
 import asyncio
-import resource
 import ssl
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.fs.probe import most_descriptors
 from reconciler.host.web.addresses import Networks, is_in
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class ConnectionLimits:
 
 def affordable(limits: ConnectionLimits) -> ConnectionLimits:
     """``limits`` that leave half of the descriptors of this process to all else."""
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return replace(limits, total=max(8, min(limits.total, descriptors // 2)))
+    descriptors = most_descriptors()
+    return replace(limits, total=max(8, min(limits.total, descriptors // 2))) if descriptors else limits
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from reconciler.documents.schemas import SCHEMA_NAMES
 from tests.cli.failures import failure
 from tests.cli.shell import Session, interrupt_apply, snapshot, stamps
 from tests.conftest import PROJECT
-from tests.support.packages import MANIFEST, pack
+from tests.support.packages import MANIFEST, TASK, pack
 
 STATUS_KEYS = [
     "in_sync",
@@ -232,6 +232,17 @@ def test_list_as_json_has_exactly_these_keys(foo: Session) -> None:
         ]
     }
     assert list(foo.llamagate("list", "--json").json["items"][0]) == ITEM_KEYS
+
+
+def test_list_says_what_no_gateway_runs(session: Session) -> None:
+    session.package("plain")
+    session.module("flow", "plain")
+    session.write("packages/task/extension.yaml", TASK.format(id="task", version="1.0.0"))
+    for item in ("plain", "flow", "task"):
+        session.llamagate("import", f"packages/{item}")
+    _, *rows, note = session.llamagate("list").out.splitlines()
+    assert {row.split()[1]: "serve only" in row for row in rows} == {"flow": True, "plain": False, "task": True}
+    assert "'llamagate serve' runs it" in note
 
 
 def test_list_of_nothing(session: Session) -> None:
