@@ -127,9 +127,16 @@ _STORAGE_ADVICE = {
     errno.EACCES: "run it as a user who may write there, or change the owner or the mode of the folder",
     errno.EPERM: "run it as a user who may write there, or change the owner or the mode of the folder",
     errno.EROFS: "this file system is read-only; work on a copy, or mount it writable",
+    errno.EEXIST: "move away what is in its place, or name another folder",
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "free some space: the quota of this user is used up",
 }
+
+
+def refused(error: OSError) -> str:
+    """What the operating system refused, and where."""
+    place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
+    return f"{place}: {error.strerror or error}"
 
 
 class StorageError(LlamagateError):
@@ -141,9 +148,8 @@ class StorageError(LlamagateError):
     @staticmethod
     def of(error: OSError, outcome: str) -> StorageError:
         """What the operating system refused, where, and what that means."""
-        place = " -> ".join(str(path) for path in (error.filename, error.filename2) if path) or "the home"
         advice = _STORAGE_ADVICE.get(error.errno or 0, "")
-        return StorageError(f"{place}: {error.strerror or error}; {outcome}", advice=advice)
+        return StorageError(f"{refused(error)}; {outcome}", advice=advice)
 
 
 @contextmanager

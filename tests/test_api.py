@@ -202,6 +202,12 @@ def test_status_compares_with_the_file_or_with_what_was_installed(
     assert (drift.key, drift.path, drift.change) == (A, "manifest.yaml", Change.EDITED)
 
 
+def test_a_file_is_not_taken_for_a_missing_home(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    with pytest.raises(InputError, match="this is a file; a home is a folder"):
+        open_home(tmp_path / "home").list()
+
+
 def test_list_has_every_item(home: Installation, file: Path) -> None:
     with pytest.raises(InputError, match="there is no home here"):
         home.list()

@@ -50,7 +50,7 @@ def test_the_tour_does_what_it_says(checkout: Path) -> None:
     assert "priority-rules: manifest.yaml was changed by hand" in said[3]
     assert "~ request-audit: configured" in said[4]
     assert "Applied as generation 4: 1 reconfigured." in said[4]
-    assert "the watcher is paused (rolled back to generation 1); an apply ends the pause" in said[4]
+    assert "'llamagate apply' ends the pause of the watcher (rolled back to generation 1)" in said[4]
     assert "No changes: files changed by hand were kept (generation 4)." in said[4]
     assert "# my own note" in (checkout / "demo-home/extensions/installed/priority-rules/manifest.yaml").read_text()
     assert (checkout / "demo-home/reconciler/backups/extension/request-audit/4").is_dir()

@@ -13,7 +13,7 @@ from reconciler.apply.journal import begin_undo, interrupted, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.codes import WarningCode
-from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError
+from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError, refused
 from reconciler.fs import durable, tree
 from reconciler.model.desired import Policy
 from reconciler.model.home import Home
@@ -121,7 +121,8 @@ def complete(home: Home, journal: Journal) -> None:
         roll_forward(home, journal)
     except (OSError, LlamagateError) as error:
         undo(home, journal, error)
-        raise RolledBackError(f"the change failed and was undone: {error}") from error
+        cause = refused(error) if isinstance(error, OSError) else error
+        raise RolledBackError(f"the change failed and was undone: {cause}") from error
     _end(home.journal)
 
 

@@ -27,7 +27,7 @@ def export(
 ) -> int:
     """Write the package of an installed item into a zip.
 
-    The zip has the files as they came, without edits and without the configuration in llamagate.yaml.
+    The zip has the files of the package, without edits and without the configuration in llamagate.yaml.
 
     Example: llamagate export greeter --out greeter.zip
     Example: llamagate export --all --out ./backup

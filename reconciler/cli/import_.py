@@ -11,6 +11,7 @@ from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.flags import OverwriteOption, SaveOption
 from reconciler.cli.item import typed
 from reconciler.commands.import_ import Import, propose_import
+from reconciler.errors import UsageError
 
 
 def import_(
@@ -38,5 +39,7 @@ def import_(
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
     kind, package = typed(words, "ZIP|DIR")
+    if "://" in package:
+        raise UsageError(f"'import' takes a zip or a folder on this machine; list {package} in llamagate.yaml")
     asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
     return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))

@@ -23,7 +23,7 @@ def migrate(
 ) -> int:
     """Install the packages of a gateway's old 'extensions' folder.
 
-    Use it once, when you move to llamagate. The folder stays as it is, and a second run does no harm.
+    Use it once, when you move to llamagate. The folder stays as it is, and you can run it again.
 
     Example: llamagate migrate --dry-run
     Example: llamagate migrate ./extensions --save

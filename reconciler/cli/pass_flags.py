@@ -30,7 +30,9 @@ class PassFlags:
     take_over: Annotated[
         list[str] | None,
         typer.Option(
-            "--take-over", metavar="ID", help="Replace this item, though llamagate did not install it; may be repeated."
+            "--take-over",
+            metavar="ID",
+            help="Replace this item, even if llamagate did not install it; may be repeated.",
         ),
     ] = None
     take_over_all: Annotated[

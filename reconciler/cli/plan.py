@@ -32,7 +32,7 @@ def plan(
 
     Example: llamagate plan
     Example: llamagate plan --detailed-exitcode --out plan.json
-    Exit codes: 0, 1, 2, 3, 4, 5 refused; also where the plan has refusals, 7, 8
+    Exit codes: 0, 1, 2, 3, 4, 5 refused; or the plan has refusals, 7, 8
     """
     if out is not None:
         check_output(out, invocation.file)

@@ -25,7 +25,7 @@ def recover(
 ) -> int:
     """Finish or undo a change that was interrupted.
 
-    Use it after a crash or a power cut. Every command that writes does this first, so it is seldom needed.
+    Use it after a crash or a power cut. Every command that writes does this first, so you rarely need it.
 
     Example: llamagate recover
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10

@@ -17,11 +17,11 @@ def remove(
     words: ItemArgument,
     force: Annotated[bool, typer.Option("--force", help="Also remove what other items depend on.")] = False,
     save: SaveOption = False,
-    if_present: Annotated[bool, typer.Option("--if-present", help="An item that was never here is no error.")] = False,
+    if_present: Annotated[bool, typer.Option("--if-present", help="No error if the item was never installed.")] = False,
 ) -> int:
     """Remove one installed item.
 
-    Its files, local ones too, go into a backup. 'restore' puts them back. To remove what is already gone does nothing.
+    Its files, local ones too, go into a backup; 'restore' puts them back. To remove an item twice is not an error.
 
     Example: llamagate remove greeter
     Example: llamagate remove greeter --dry-run

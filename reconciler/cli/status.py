@@ -35,7 +35,7 @@ def status(
 
     Example: llamagate status
     Example: llamagate status --diff greeter
-    Exit codes: 0 shown; also where the home does not match, 1, 2, 3, 5, 8
+    Exit codes: 0 shown; also if the home does not match, 1, 2, 3, 5, 8
     """
     if diff is not None:
         text = drift_text(invocation.env, diff)

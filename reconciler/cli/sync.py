@@ -14,7 +14,7 @@ def sync(
     invocation: ChangingInvocation,
     gateway_restarted: Annotated[
         bool,
-        typer.Option("--gateway-restarted", help="Say that the gateway was restarted, where this cannot be seen."),
+        typer.Option("--gateway-restarted", help="Say that the gateway was restarted, if llamagate cannot see it."),
     ] = False,
 ) -> int:
     """Update the record and the registry from what is on disk.

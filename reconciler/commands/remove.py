@@ -17,7 +17,7 @@ from reconciler.model.package import Manifest
 from reconciler.planning.intents import to_remove
 from reconciler.reconcile.home_state import HomeState, listed_by, read_home_state
 from reconciler.reconcile.intent import intent_of_command
-from reconciler.reconcile.naming import find, not_installed
+from reconciler.reconcile.naming import SEE_LIST, find, not_installed
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
 from reconciler.store.state_files import read_generations
@@ -62,7 +62,9 @@ def _nothing_to_remove(state: HomeState, asked: Removal) -> Proposal:
         f"'{asked.item}' was removed in generation {gone}" if gone else not_installed(state, asked.item, asked.kind)
     )
     if not (key or gone or asked.if_present):
-        raise InputError(message, advice="with --if-present this is no error", code=ErrorCode.NOT_FOUND)
+        raise InputError(
+            message, advice=f"{SEE_LIST}; with --if-present this is not an error", code=ErrorCode.NOT_FOUND
+        )
     note = Note(WarningCode.NOTHING_FOUND, f"nothing to remove: {message}", key)
     inputs = saved_removal(state, key) if key else ()
     return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))

@@ -52,10 +52,17 @@ def messages_of(failure: Failure) -> Iterator[tuple[Path, str]]:
         known = failure.schema["properties"]
         yield from (((*path, key), _misplaced(key, known)) for key in value if key not in known)
     elif failure.keyword == "required":
-        given = {_holder(key, failure.schema.get("properties", {})) for key in value}
-        yield from ((path, f"{shown(key)} is missing") for key in rule if key not in value and key not in given)
+        known = failure.schema.get("properties", {})
+        given = {_holder(key, known) for key in value}
+        yield from ((path, _missing(key, known)) for key in rule if key not in value and key not in given)
     else:
         yield path, _MESSAGES.get(failure.keyword, _invalid)(failure)
+
+
+def _missing(key: str, properties: Mapping[str, Any]) -> str:
+    """That a key is missing, with its value where only one is possible."""
+    only = properties.get(key, {}).get("const")
+    return f"{shown(key)} is missing" + (f"; write {key}: {only}" if isinstance(only, str) else "")
 
 
 def _misplaced(key: str, properties: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import EACCES, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -92,6 +92,15 @@ class Server(uvicorn.Server):
         yield
 
 
+def _to_listen(error: OSError) -> str:
+    """What to do where the system does not let us listen."""
+    if isinstance(error, socket.gaierror) or error.errno == EADDRNOTAVAIL:
+        return "name an address of this machine with --host"
+    if error.errno == EACCES:
+        return "choose a --port above 1023, or run it as a user who may use this one"
+    return "stop what listens there, or choose another --port"
+
+
 def listen(address: Address) -> socket.socket:
     """A socket that listens there. ``StorageError`` where that cannot be had: the system refused it."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -105,7 +114,7 @@ def listen(address: Address) -> socket.socket:
     except OSError as error:
         listener.close()
         message = f"{address.host} port {address.port}: {error.strerror or error}"
-        raise StorageError(message, advice="stop what listens there, or choose another --port") from error
+        raise StorageError(message, advice=_to_listen(error)) from error
     return listener
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reconciler.model.config import same
-from reconciler.model.desired import section_of
 from reconciler.model.observed import ObservedItem, Presence, version_of_other_tool
 from reconciler.model.plan import ActionKind, Change, Drift
 from reconciler.model.record import RecordItem
@@ -99,7 +98,7 @@ def _content(
 
 def _arrival(after: RecordItem, before: ItemBefore, diff: FileDiff) -> tuple[ActionKind, str]:
     if before.found.presence is Presence.ABSENT:
-        return ActionKind.INSTALL, f"new under {section_of(after.key.kind)}"
+        return ActionKind.INSTALL, "not installed yet"
     if not diff.rewrites and not diff.conflicts:
         return ActionKind.ADOPT, "the same files are already there"
     entry = before.entry

@@ -23,7 +23,7 @@ def warnings(intent: Intent, record: Record, observed: Observed, removed: frozen
             "and the broken file is kept beside it",
         )
     if record.hold is not None and intent.pause.ends:
-        yield Note(WarningCode.HOLD_ENDS, f"the watcher is paused ({record.hold.reason}); an apply ends the pause")
+        yield Note(WarningCode.HOLD_ENDS, f"'llamagate apply' ends the pause of the watcher ({record.hold.reason})")
     if intent.pause.ends and not intent.pause.suspended:
         for one in record.suspensions:
             what = one.item or "everything"

@@ -94,8 +94,11 @@ def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 
 
 def _no_access(where: str, why: str) -> Finding:
-    cure = f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
-    return _problem(FindingCode.UNREADABLE, f"{where} cannot be read: {why}", cure)
+    return _problem(FindingCode.UNREADABLE, f"{where} cannot be read: {why}", _cure(where))
+
+
+def _cure(where: str | Path) -> str:
+    return f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
 
 
 def _file(state: HomeState) -> Iterator[Finding]:
@@ -124,7 +127,7 @@ def _home(home: Home) -> Iterator[Finding]:
         return
     for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in Kind)):
         if folder.is_dir() and not probe.may_write(folder):
-            yield _problem(FindingCode.NOT_WRITABLE, f"{folder} cannot be written to", f"chown -R \"$USER\" '{folder}'")
+            yield _problem(FindingCode.NOT_WRITABLE, f"{folder} cannot be written to", _cure(folder))
     for kind in Kind:
         yield from _mounts(home, home.installed(kind))
 
@@ -291,7 +294,7 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
     try:
         packages = legacy_packages(folder) if folder.is_dir() else []
     except LlamagateError as error:
-        yield _problem(FindingCode.UNREADABLE, error.message, f"chown -R \"$USER\" '{folder}'")
+        yield _problem(FindingCode.UNREADABLE, error.message, _cure(folder))
         return
     for package in packages:
         found = next((one for kind in Kind if (one := manifest_at(package, kind, package.name))), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, NotDesiredError
@@ -10,6 +11,8 @@ from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.record import Record
 from reconciler.reconcile.home_state import HomeState
 from reconciler.store.desired_file import DesiredFile, is_there, read_desired
+
+SEE_LIST: Final = "'llamagate list' shows what is installed"
 
 
 def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
@@ -38,7 +41,7 @@ def must_find(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
     """``find``; ``InputError`` with the nearest id where there is no such item."""
     key = find(state, text, kind)
     if key is None:
-        raise InputError(not_installed(state, text, kind), code=ErrorCode.NOT_FOUND)
+        raise InputError(not_installed(state, text, kind), advice=SEE_LIST, code=ErrorCode.NOT_FOUND)
     return key
 
 

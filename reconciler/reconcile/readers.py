@@ -43,6 +43,8 @@ def check_there(home: Home) -> None:
     """``InputError`` where there is no home: it is not the same as an empty one, which may be a mistaken path."""
     if not home.root.is_dir():
         message = "there is no home here; 'llamagate apply' creates one, --home names another"
+        if home.root.exists():
+            message = "this is a file; a home is a folder: name it with --home"
         raise InputError.at(message, file=home.root, code=ErrorCode.NOT_FOUND)
 
 

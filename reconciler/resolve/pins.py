@@ -109,7 +109,7 @@ class Pins:
     def inputs(self) -> tuple[Input, ...]:
         """The desired state, to be compared again, and the lock, which is written where its bytes differ."""
         path, count = self.old.path, len(self.stale)
-        entries = f"{count} {'entry' if count == 1 else 'entries'} renewed"
+        entries = f"{count} {'entry' if count == 1 else 'entries'} changed"
         said = f"wrote {path}: {entries}" if count else f"rewrote {path}: the same entries, in the usual form"
         return (
             Input(path=self.file.path, before=self.file.data, data=self.file.data),

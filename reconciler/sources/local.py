@@ -83,7 +83,7 @@ def _no_folder(location: Path, name: str) -> InputError | None:
 
 def _no_archive(location: Path, name: str) -> InputError | None:
     if os.path.isdir(location):  # noqa: PTH112 - as above
-        message = "this is a folder, not an archive; write {dir: …} or only the path"
+        message = f"this is a folder, not an archive; write {{dir: {name}}}"
         return InputError.at(message, file=name, code=_WRONG)
     return _no_folder(location, name) if location.suffix.lower() in _YAML else None
 

@@ -260,7 +260,9 @@ def _told(path: Path) -> Iterator[None]:
         raise
     except IsADirectoryError as error:
         raise InputError.at(
-            "this is a folder; a file is expected: move the folder away", file=path, code=ErrorCode.UNREADABLE
+            "this is a folder, not a file; name a file with -f, or rename the folder",
+            file=path,
+            code=ErrorCode.UNREADABLE,
         ) from error
     except OSError as error:
         raise InputError.at(f"it cannot be read: {error.strerror}", file=path, code=ErrorCode.UNREADABLE) from error

@@ -269,7 +269,7 @@ def test_documents_of_plan_and_apply_keep_their_schema(session: Session) -> None
                 "action": "install",
                 "from_version": None,
                 "to_version": "1.0.0",
-                "reasons": ["new under extensions"],
+                "reasons": ["not installed yet"],
                 "diff": {},
             }
         ]

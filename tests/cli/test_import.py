@@ -137,8 +137,16 @@ def test_names_with_blanks_and_beyond_ascii(session: Session) -> None:
 def test_import_with_invalid_zip(session: Session) -> None:
     session.write("foo.zip", "this is no archive")
     assert unchanged(session, "import", "foo.zip") == (
-        "llamagate: foo.zip: has no zip end record at its end: it is no zip, is cut short, or bytes follow it; "
+        "llamagate: foo.zip: has no zip end record at its end: it is not a zip, is cut short, or bytes follow it; "
         "pack the archive again\n"
+    )
+
+
+def test_import_of_an_address(session: Session) -> None:
+    said = session.llamagate("import", "https://example.org/foo.zip", exits=64)
+    assert said.err.splitlines()[0] == (
+        "llamagate: 'import' takes a zip or a folder on this machine; "
+        "list https://example.org/foo.zip in llamagate.yaml"
     )
 
 
@@ -495,7 +503,8 @@ def test_partial_install_rollback(session: Session, monkeypatch: pytest.MonkeyPa
         patch.setattr(durable, "write_file", full)
         said = session.llamagate("import", "packages/foo", "--save", exits=6)
     assert was_there == [True]
-    assert said.err.splitlines()[0].startswith("llamagate: the change failed and was undone: ")
+    why = f"{session.registry}: No space left on device"
+    assert said.err.splitlines()[0] == f"llamagate: the change failed and was undone: {why}"
     assert not session.installed("foo").exists()
     assert not session.journal.exists()
     assert list((session.ours / "stage").glob("*")) == []

@@ -111,7 +111,7 @@ def test_restore_sets_a_hold_that_an_apply_ends(session: Session) -> None:
     held = session.llamagate("status", "--json").json["hold"]
     assert held == {"reason": "foo was restored from the backup of generation 2", "generation": 3}
     said = session.llamagate("apply")
-    assert f"the watcher is paused ({held['reason']}); an apply ends the pause" in said.out
+    assert f"'llamagate apply' ends the pause of the watcher ({held['reason']})" in said.out
     assert session.llamagate("status", "--json").json["hold"] is None
     assert session.llamagate("resume", "--json").json["resumed"] is False
 

@@ -399,10 +399,12 @@ def test_a_rollback_sets_a_hold_and_an_apply_says_that_it_ends_it(three: Session
     kept = three.record()["hold"]
     assert kept | hold == kept
     three.package("foo", version="3.0.0", files={"text.txt": "text of 3.0.0\n"})
-    assert "the watcher is paused (rolled back to generation 2); an apply ends the pause" in three.llamagate("plan").out
+    assert (
+        "'llamagate apply' ends the pause of the watcher (rolled back to generation 2)" in three.llamagate("plan").out
+    )
     assert three.record()["hold"] == kept
     assert (
-        "the watcher is paused (rolled back to generation 2); an apply ends the pause" in three.llamagate("apply").out
+        "'llamagate apply' ends the pause of the watcher (rolled back to generation 2)" in three.llamagate("apply").out
     )
     assert three.record()["hold"] is None
     assert versions(three) == {"foo": "3.0.0"}
@@ -416,7 +418,7 @@ def test_an_apply_with_nothing_else_to_do_ends_a_hold_too(session: Session) -> N
     session.llamagate("rollback")
     session.package("foo", version="1.0.0")
     said = session.llamagate("apply")
-    assert "the watcher is paused (rolled back to generation 1); an apply ends the pause" in said.out
+    assert "'llamagate apply' ends the pause of the watcher (rolled back to generation 1)" in said.out
     assert session.record()["hold"] is None
     assert session.record()["generation"] == 3
 

@@ -52,6 +52,8 @@ ROWS = [
     ("list for a mapping", HEAD + "extensions:\n  - greeter: ./x\n", (2, 1), "write 'greeter: ./x' without '- '"),
     ("list for a mapping", HEAD + "extensions:\n  - name: hi\n    source: ./x\n", (2, 1), "write 'hi:' in place of"),
     ("list for a mapping", HEAD + "modules:\n  hi:\n    - source: ./x\n", (3, 3), "write 'source: ./x' without"),
+    ("text for a mapping", HEAD + "extensions:\n  hi ./hi\n", (2, 1), "write 'hi: ./hi', with a colon and a space"),
+    ("text for a mapping", HEAD + "extensions:\n  hi:./hi # own\n", (2, 1), "write 'hi: ./hi', with a colon"),
     ("percentage", HEAD + "policy: {max_prune: 50}\n", (2, 21), "write max_prune: 50%"),
     ("git+", HEAD + "extensions:\n  a: git+https://h/x.git\n", (3, 6), "write {git: https://h/x.git}"),
     ("file url", HEAD + "extensions:\n  a: file:///srv/x.zip\n", (3, 6), "without 'file://': /srv/x.zip"),

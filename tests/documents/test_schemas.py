@@ -158,7 +158,7 @@ HEAD = "apiVersion: llamagate/v1\n"
 DESIRED: dict[str, tuple[str, list[str]]] = {
     "least": (HEAD, []),
     "empty-sections": (HEAD + "extensions:\nmodules:\n", []),
-    "no-version": ("owner: a\n", ["1:1: 'apiVersion' is missing"]),
+    "no-version": ("owner: a\n", ["1:1: 'apiVersion' is missing; write apiVersion: llamagate/v1"]),
     "row-108-newer-version": (
         "apiVersion: llamagate/v2\n",
         ["1:1: apiVersion: expected 'llamagate/v1', found 'llamagate/v2'"],
@@ -286,7 +286,7 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "all-at-once-in-the-order-of-the-text": (
         "modules: {a: x, b: [y]}\nextensions: 3\nowner:\n",
         [
-            "1:1: 'apiVersion' is missing",
+            "1:1: 'apiVersion' is missing; write apiVersion: llamagate/v1",
             "1:17: modules.b: expected text or a mapping, found a list",
             "2:1: extensions: expected a mapping, found a whole number",
             "3:1: owner: expected text, found nothing",

@@ -21,6 +21,7 @@ import httpx2
 import pytest
 import trustme
 
+from reconciler.errors import StorageError
 from reconciler.host.connections import HEAD_SECONDS, ConnectionLimits, Connections
 from reconciler.host.runtime import Runtime
 from reconciler.host.server import Address, Reported, listen, make_server, serve_with
@@ -489,3 +490,10 @@ def test_row_125_those_who_never_greet_do_not_keep_others_out(session: Session, 
             waited.append(time.monotonic() - asked)
         assert statistics.median(waited) < 1
         assert sum(map(_is_closed, sockets)) > 100
+
+
+@pytest.mark.parametrize("name", ["192.0.2.1", "no-such-name.invalid"])
+def test_an_address_of_another_machine_is_not_said_to_be_in_use(name: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        listen(Address(host=name, port=0))
+    assert caught.value.advice == "name an address of this machine with --host"

@@ -115,9 +115,9 @@ def test_events_are_lines_of_json_that_grow(foo: Session) -> None:
     foo.llamagate("watch", "--once", "--event-log", log)
     events = [json.loads(line) for line in log.read_text().splitlines()]
     assert [(one["event"], one["reason"], one["message"], one["generation"]) for one in events] == [
-        ("Notice", "Notice", "wrote llamagate.lock.yaml: 1 entry renewed", None),
+        ("Notice", "Notice", "wrote llamagate.lock.yaml: 1 entry changed", None),
         ("Applied", "Applied", "generation 1: install foo", 1),
-        ("Notice", "Notice", "wrote llamagate.lock.yaml: 1 entry renewed", None),
+        ("Notice", "Notice", "wrote llamagate.lock.yaml: 1 entry changed", None),
         ("Applied", "Applied", "generation 2: update foo", 2),
     ]
 

@@ -123,7 +123,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_desired(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: this is a folder; a file is expected: move the folder away"
+    assert str(caught.value) == f"{tmp_path}: this is a folder, not a file; name a file with -f, or rename the folder"
 
 
 def test_everything_that_can_be_said(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_its_name(desired: str, lock: str) -> None:
             "more: 1\nitems:",
             ":3:1: more: unknown field 'more'; known are apiVersion, items",
         ),
-        ("apiVersion: llamagate/v1\n", "", ":2:1: 'apiVersion' is missing"),
+        ("apiVersion: llamagate/v1\n", "", ":2:1: 'apiVersion' is missing; write apiVersion: llamagate/v1"),
     ],
     ids=["newer", "id twice", "kind", "id", "version", "source", "unknown field", "no version of the format"],
 )

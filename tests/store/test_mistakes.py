@@ -92,5 +92,5 @@ def test_the_file_has_the_other_ending(tmp_path: Path, there: str, named: str) -
 
 def test_a_folder_in_the_place_of_the_lock(tmp_path: Path) -> None:
     (tmp_path / "llamagate.lock.yaml").mkdir()
-    with pytest.raises(InputError, match="move the folder away"):
+    with pytest.raises(InputError, match="this is a folder, not a file"):
         read_lock(tmp_path / "llamagate.lock.yaml")

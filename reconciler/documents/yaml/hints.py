@@ -160,6 +160,16 @@ def _list(said: Said, _match: re.Match[str]) -> Hint | None:
     return Hint(f"expected a mapping, found a list; write {shown(match[1].strip())} without '- '", said.column)
 
 
+def _text(said: Said, _match: re.Match[str]) -> Hint | None:
+    """A text where a mapping belongs: an entry below without its colon, or without the space after it."""
+    below = said.lines[said.line + 1 : said.line + 2]
+    match = re.match(r" +(?P<key>[\w.@-]+)(?:: *| +)(?P<value>[^\s:#]+)\s*(?:#.*)?$", below[0]) if below else None
+    if match is None:
+        return None
+    wanted = f"write '{match['key']}: {match['value']}', with a colon and a space"
+    return Hint(f"expected a mapping, found text; {wanted}", said.column)
+
+
 _OTHER_ADDRESS: Final = r"expected (?:a folder|a path|http|the URL)|it holds a space"
 
 MISTAKES: Final = (
@@ -197,6 +207,7 @@ MISTAKES: Final = (
     Mistake("uneven indent", SYNTAX, r"^(?P<indent> *)\S", _uneven),
     Mistake("empty file", r"expected a mapping, found nothing$", r"", _empty, path=r"$"),
     Mistake("list for a mapping", r"expected (?:text or )?a mapping, found a list$", r"", _list),
+    Mistake("text for a mapping", r"expected a mapping, found text$", r":\s*(?:#.*)?$", _text),
     Mistake(
         "percentage",
         r"expected text, found a whole number",

@@ -118,6 +118,6 @@ def _delivery(out: BinaryIO, digest: Digest, wanted: Download, context: SourceCo
     out.flush()
     if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
         advice = "name the archive itself; a repository is written {git: URL}"
-        raise InputError(f"{wanted.name}: what is there is no zip archive", advice=advice)
+        raise InputError(f"{wanted.name}: what is there is not a zip archive", advice=advice)
     content = open_archive(out.fileno(), limits=context.limits, name=wanted.name)
     return Delivery(content, digest, os.fstat(out.fileno()).st_size, content.left_out)
