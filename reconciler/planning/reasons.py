@@ -98,7 +98,7 @@ def _content(
 
 def _arrival(after: RecordItem, before: ItemBefore, diff: FileDiff) -> tuple[ActionKind, str]:
     if before.found.presence is Presence.ABSENT:
-        return ActionKind.INSTALL, "not installed yet"
+        return ActionKind.INSTALL, "new in the home"
     if not diff.rewrites and not diff.conflicts:
         return ActionKind.ADOPT, "the same files are already there"
     entry = before.entry

@@ -158,7 +158,9 @@ def test_a_home_that_is_a_file_is_told(session: Session) -> None:
     session.extensions("foo")
     session.home.write_text("not a folder\n")
     said = session.llamagate("apply", exits=1)
-    assert re.fullmatch(rf"llamagate: {session.home}\S*.*; nothing was changed\n", said.err), said.err
+    first, advice = said.err.splitlines()
+    assert re.fullmatch(rf"llamagate: {session.home}\S*.*; nothing was changed", first), first
+    assert advice == "  → move away what is in its place, or name another folder"
     assert session.home.read_text() == "not a folder\n"
 
 
@@ -269,7 +271,7 @@ def test_documents_of_plan_and_apply_keep_their_schema(session: Session) -> None
                 "action": "install",
                 "from_version": None,
                 "to_version": "1.0.0",
-                "reasons": ["not installed yet"],
+                "reasons": ["new in the home"],
                 "diff": {},
             }
         ]

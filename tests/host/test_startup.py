@@ -100,7 +100,7 @@ def test_migrate_installs_the_legacy_packages_first(session: Session, serve: Ser
     put_legacy(legacy, "foo", "legacy")
     write(legacy / "bad", {"manifest__yaml": "name: bad\n"})
     host = serve(legacy=legacy, migrates=True)
-    assert "migrated: install extension foo (not installed yet)" in host.told
+    assert "migrated: install extension foo (new in the home)" in host.told
     assert session.installed("foo", "manifest.yaml").exists()
     assert host.get("/v1/extensions/foo").json()["origin"] == "installed"
     assert (session.home / ".migration_complete").read_text() == "migration completed"
