@@ -202,19 +202,6 @@ def reachable() -> Iterator[Session]:
         yield session
 
 
-def test_a_folder_of_packages_that_may_not_be_read_is_not_called_missing(reachable: Session) -> None:
-    packages = reachable.project / "packages"
-    user = ordinary_user(reachable.base)
-    packages.chmod(0)
-    try:
-        code = "import os; os.chdir(sys.argv.pop(1)); from reconciler.__main__ import main; main()"
-        command = [*user, *python(code, reachable.project, "validate")]
-        done = subprocess.run(command, env=reachable.environment, capture_output=True, text=True, check=False)
-    finally:
-        packages.chmod(0o755)
-    assert "packages cannot be read: Permission denied; check its permissions" in done.stderr
-
-
 @pytest.mark.parametrize("name", ["home", "reconciler", "registry", "installed", "item", "record"])
 def test_doctor_tells_of_what_it_may_not_read(reachable: Session, name: str) -> None:
     """And of everything else: here, of two programs of the same name."""
