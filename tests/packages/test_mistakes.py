@@ -32,7 +32,7 @@ Make = Callable[[Path], None]
 
 NAMED = [
     pytest.param(SourceKind.DIR, "foo.zip", archive, "foo.zip", "{zip: …}", id="a zip as a folder"),
-    pytest.param(SourceKind.ZIP, "foo", folder, "foo", "{dir: …}", id="a folder as a zip"),
+    pytest.param(SourceKind.ZIP, "foo", folder, "foo", "{dir: foo}", id="a folder as a zip"),
     pytest.param(SourceKind.DIR, "notes.txt", text, "notes.txt", "a folder or a zip", id="a file"),
     pytest.param(SourceKind.ZIP, "manifest.yaml", text, "manifest.yaml", "name the folder", id="a manifest as a zip"),
     pytest.param(SourceKind.DIR, "manifest.yaml", text, "manifest.yaml", "name the folder", id="a manifest"),
