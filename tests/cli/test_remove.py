@@ -76,6 +76,16 @@ def test_a_removal_twice(foo: Session) -> None:
     assert failure(foo, "remove", "module", "foo").code == "not-found"
 
 
+def test_a_removal_that_lies_in_generations_that_are_not_kept(foo: Session) -> None:
+    foo.llamagate("disable", "bar")
+    foo.llamagate("remove", "foo")
+    foo.llamagate("enable", "bar")
+    for number in (3, 4):
+        (foo.ours / f"generations/{number}.json").unlink()
+    [warning] = foo.llamagate("remove", "foo", "--json").json["warnings"]
+    assert "removed after generation 2" in warning["message"]
+
+
 def test_a_removal_from_no_home_at_all(session: Session) -> None:
     assert failure(session, "remove", "foo").code == "not-found"
     session.llamagate("remove", "foo", "--if-present")
