@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler.model.desired import Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.plan import Drift
 from reconciler.observe.home import observe
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.planning.verdict import drift_of
@@ -26,20 +27,11 @@ def read_list(env: Environment, file: Path | None = None) -> tuple[ListedItem, .
     record, registry = read_record(home)[0], read_registry(home).registry
     policy = read_home_state(env, file).policy if file else Policy()
     found = observe(home, record.items, registry, {}, corrupt=None)
-    changed = {
-        key: found.item(key).version or recorded.version
-        for key, recorded in record.items.items()
-        if drift_of(recorded, found, policy, str(home.root))
-    }
-    return tuple(
-        replace(one, state="changed", version=changed[one.key])
-        if one.state == "installed" and one.key in changed
-        else one
-        for one in listed_items(home, record, registry)
-    )
+    changed = {key for key, one in record.items.items() if drift_of(one, found, policy, str(home.root))}
+    return listed_items(home, record, registry, changed)
 
 
-def list_items(home: Home) -> tuple[ListedItem, ...]:
-    """Every item of ``home``."""
+def list_items(home: Home, drift: Iterable[Drift]) -> tuple[ListedItem, ...]:
+    """Every item of ``home``, of which ``drift`` is known."""
     record, _ = read_record(home)
-    return listed_items(home, record, read_registry(home).registry)
+    return listed_items(home, record, read_registry(home).registry, {row.key for row in drift})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,85 @@ def test_sync_takes_it(foo: Session) -> None:
     updated(foo)
     foo.llamagate("sync")
     assert foo.record()["items"][0]["manifest"]["version"] == "2.0.0"
+
+
+# Beside other things
+
+
+STATE = "output/state.txt"
+
+
+@pytest.fixture
+def keeper(session: Session) -> Session:
+    """A package with a file that its program edits, which it did."""
+    session.package("foo", files={STATE: "start\n"})
+    desire(session)
+    session.llamagate("apply")
+    session.installed("foo", STATE).write_text("mine\n")
+    updated(session)
+    return session
+
+
+def test_what_the_program_edits_stays_when_it_is_put_back(keeper: Session) -> None:
+    keeper.llamagate("apply", "--overwrite")
+    assert keeper.registered()["foo"]["version"] == "1.0.0"
+    assert keeper.installed("foo", STATE).read_text() == "mine\n"
+    keeper.llamagate("verify")
+
+
+def test_what_the_program_edits_is_no_conflict_with_the_same_package(keeper: Session) -> None:
+    keeper.package("foo", version="2.0.0", files={STATE: "start\n", "theirs.txt": "theirs\n"})
+    assert keeper.actions() == ["update foo"]
+    keeper.llamagate("apply")
+    assert keeper.installed("foo", STATE).read_text() == "mine\n"
+    keeper.llamagate("verify")
+
+
+def test_other_executable_bits_are_not_written_into_it(foo: Session) -> None:
+    updated(foo)
+    (foo.project / "packages/foo/templates/a.txt").chmod(0o755)
+    assert refused(foo, "apply") == ["foo conflict"]
+
+
+def test_a_link_in_its_place_is_no_other_version(foo: Session) -> None:
+    updated(foo)
+    place = Path(foo.installed("foo"))
+    place.rename(foo.base / "elsewhere")
+    place.symlink_to(foo.base / "elsewhere")
+    assert "replaced" in [row["change"] for row in foo.plan()["drift"]]
+
+
+@pytest.mark.parametrize(
+    ("command", "to"), [("disable foo", "2.0.0"), ("remove foo", None), ("apply", "2.0.0")], ids=["off", "gone", "file"]
+)
+def test_an_action_names_the_version_that_is_there(foo: Session, command: str, to: str | None) -> None:
+    updated(foo)
+    foo.desired("extensions:\n  foo: {source: ./packages/foo, enabled: false}\n")
+    [action] = foo.llamagate(*command.split(), "--json").json["actions"]
+    assert (action["from_version"], action["to_version"]) == ("2.0.0", to)
+
+
+def test_a_take_over_replaces_it(session: Session) -> None:
+    session.package("foo")
+    session.llamagate("import", "packages/foo")
+    updated(session)
+    desire(session)
+    assert refused(session, "apply") == ["foo unowned"]
+    session.llamagate("apply", "--take-over", "foo")
+    assert session.registered()["foo"]["version"] == "1.0.0"
+    assert (session.ours / "backups/extension/foo/2/theirs.txt").exists()
+    session.llamagate("verify")
+
+
+def test_a_registry_that_is_rebuilt_says_what_is_on_disk(foo: Session) -> None:
+    updated(foo)
+    foo.registry.write_text("{")
+    foo.llamagate("apply")
+    assert foo.registered()["foo"]["version"] == "2.0.0"
+    assert [row["change"] for row in foo.plan()["drift"]] == ["other-version"]
+
+
+def test_list_shows_the_version_on_disk_whatever_the_registry_says(foo: Session) -> None:
+    foo.edit(foo.installed("foo", "manifest.yaml"), "1.0.0", "2.0.0")
+    [item] = foo.llamagate("list", "--json").json["items"]
+    assert (item["version"], state_in_list(foo)) == ("2.0.0", "changed")
