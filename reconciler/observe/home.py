@@ -74,9 +74,9 @@ def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
     from reconciler.packages.installed import open_installed  # only what something else installed is read
     from reconciler.packages.manifest import read_package
 
-    if not any((folder / manifest).is_file() for manifest in MANIFESTS[kind]):
-        return None
     try:
+        if not any((folder / manifest).is_file() for manifest in MANIFESTS[kind]):
+            return None
         return read_package(open_installed(folder, limits=Limits(), name=name), name=name).manifest
     except (LlamagateError, OSError):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.model.config import JsonObject
@@ -44,26 +44,26 @@ class ListedItem:
 
 
 def listed_items(
-    home: Home, record: Record, registry: Registry, changed: Collection[ItemKey] = ()
+    home: Home, record: Record, registry: Registry, states: Mapping[ItemKey, str] | None = None
 ) -> tuple[ListedItem, ...]:
-    """What we recorded, what the registry names, and what is on disk, which tells what the ``changed`` ones are now."""
+    """What we recorded, what the registry names, and what is on disk.
+
+    ``states`` has those of ours that are not as they were installed: the disk tells what they are now.
+    """
     present = present_items(home)
     keys = {*record.items, *present, *registry.keys}
-    return tuple(
-        _listed(home, key, record, registry, is_here=key in present, is_changed=key in changed) for key in sorted(keys)
-    )
+    states = dict.fromkeys(keys - present, "missing") | {
+        key: state for key, state in (states or {}).items() if key in present
+    }
+    return tuple(_listed(home, key, record, registry, states.get(key)) for key in sorted(keys))
 
 
-def _listed(
-    home: Home, key: ItemKey, record: Record, registry: Registry, *, is_here: bool, is_changed: bool
-) -> ListedItem:
+def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, state: str | None) -> ListedItem:
     recorded, entry, path = record.items.get(key), registry.get(key), home.item(key)
-    looks = is_here and (recorded is None or is_changed)
+    is_here = state != "missing"
+    looks = is_here and (recorded is None or state is not None)
     manifest = manifest_at(path, key.kind, key.id) if looks else recorded.manifest if recorded else None
     known = manifest or (recorded.manifest if recorded else entry)
-    state = "missing" if not is_here else "unmanaged" if manifest else "not a package"
-    if is_here and recorded is not None:
-        state = "changed" if is_changed else "installed"
     return ListedItem(
         key=key,
         name=known.name if known else key.id,
@@ -74,5 +74,5 @@ def _listed(
         dialect=manifest.dialect if manifest else None,
         loadable=is_here and manifest is not None and manifest.loadable,
         source=str(recorded.source) if recorded else "",
-        state=state,
+        state=state or ("installed" if recorded else "unmanaged" if manifest else "not a package"),
     )
