@@ -14,7 +14,7 @@ from reconciler.model.plan import Action, ActionKind, Change, Drift, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
-from reconciler.planning.diff import FileDiff, compare, mutable_matcher
+from reconciler.planning.diff import FileDiff, compare, displaced, mutable_matcher
 from reconciler.planning.intent import Intent, Target
 from reconciler.planning.modes import with_modes
 from reconciler.planning.reasons import ItemBefore, what_changes
@@ -139,9 +139,12 @@ def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> File
     takes_over = rules.allowances.takes_over(target.key.id) and recorded is not None and recorded.owner != target.owner
     if takes_over or rules.allowances.overwrite or rules.policy.drift_edited == "heal":
         is_mutable = mutable_matcher(rules.policy.mutable)
-        kept = frozenset(path for path in (*before.found.files, *before.found.links) if is_mutable(path))
-        theirs = frozenset((*before.found.files, *before.found.links, *target.files)) - kept
-        return FileDiff(rewrites=True, keep=kept.intersection(target.files), brought=theirs, drift=drift)
+        keep = frozenset(path for path in target.files if path in before.found.files and is_mutable(path))
+        written = frozenset(target.files) - keep
+        theirs = {path for path in (*before.found.files, *before.found.links) if not is_mutable(path)}
+        return FileDiff(
+            rewrites=True, keep=keep, brought=displaced(written, before.found) | written | theirs, drift=drift
+        )
     return FileDiff(drift=drift, conflicts=(".",) if _is_another(target, recorded) else ())
 
 

@@ -213,3 +213,30 @@ def test_list_shows_the_version_on_disk_whatever_the_registry_says(foo: Session)
     foo.edit(foo.installed("foo", "manifest.yaml"), "1.0.0", "2.0.0")
     [item] = foo.llamagate("list", "--json").json["items"]
     assert (item["version"], state_in_list(foo)) == ("2.0.0", "changed")
+
+
+def test_list_shows_the_version_on_disk_where_the_policy_ignores_it(foo: Session) -> None:
+    updated(foo)
+    desire(foo, "policy: {drift: {edited: ignore}}\n")
+    for command in ("list", "status"):
+        [item] = foo.llamagate(command, "--json").json["items"]
+        assert item["version"] == "2.0.0"
+
+
+def test_a_link_at_a_file_of_the_program_does_not_stay(keeper: Session) -> None:
+    place = keeper.installed("foo", STATE)
+    place.unlink()
+    place.symlink_to(keeper.project / "llamagate.yaml")
+    keeper.llamagate("apply", "--overwrite")
+    assert (place.is_symlink(), place.read_text()) == (False, "start\n")
+    keeper.llamagate("verify")
+
+
+def test_a_folder_at_a_file_of_the_program_makes_room(keeper: Session) -> None:
+    place = keeper.installed("foo", STATE)
+    place.unlink()
+    keeper.write(str(place / "deep.txt"), "deep\n")
+    keeper.llamagate("apply", "--overwrite")
+    assert place.read_text() == "start\n"
+    assert (keeper.ours / "backups/extension/foo/2" / STATE / "deep.txt").exists()
+    keeper.llamagate("verify")
