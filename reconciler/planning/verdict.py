@@ -51,7 +51,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
         key=key,
         action=kind,
         from_version=_version(before),
-        to_version=after.version if diff.rewrites or other is None else other,
+        to_version=other if other and not (diff.rewrites or diff.conflicts) else after.version,
         reasons=tuple(reasons),
         after=after,
         rewrites=diff.rewrites,
