@@ -65,6 +65,13 @@ def test_with_if_present_that_is_no_error(foo: Session) -> None:
     assert foo.everything() == before
 
 
+def test_an_empty_id_is_a_mistake_also_with_if_present(foo: Session) -> None:
+    before = foo.everything()
+    for words in ([""], ["extension", " "]):
+        assert failure(foo, "remove", *words, "--if-present", exits=64).code == "usage"
+    assert foo.everything() == before
+
+
 def test_a_removal_twice(foo: Session) -> None:
     foo.llamagate("remove", "foo")
     foo.llamagate("disable", "bar")
