@@ -242,3 +242,19 @@ def test_a_folder_at_a_file_of_the_program_makes_room(keeper: Session) -> None:
     assert place.read_text() == "start\n"
     assert (keeper.ours / "backups/extension/foo/2" / STATE / "deep.txt").exists()
     keeper.llamagate("verify")
+
+
+@pytest.mark.parametrize("cure", ["apply --take-over foo", "sync"])
+def test_a_file_for_what_is_installed_says_how_it_can_be_applied(session: Session, cure: str) -> None:
+    session.package("foo")
+    session.llamagate("import", "packages/foo")
+    updated(session)
+    assert "apply --take-over foo" in session.llamagate("init", "--from-installed").err
+    assert refused(session, "apply") == ["foo unowned"]
+    if cure == "sync":
+        session.llamagate("sync")
+        (session.project / "llamagate.yaml").unlink()
+        session.llamagate("init", "--from-installed")
+        cure = "apply"
+    session.llamagate(*cure.split())
+    session.llamagate("verify")
