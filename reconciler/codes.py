@@ -97,6 +97,7 @@ class WarningCode(StrEnum):
     ID_AND_NAME = "id-and-name"
     IGNORED_FILES = "ignored-files"
     KEPT = "kept"
+    LARGE_ARCHIVE = "large-archive"
     LEFT_ALONE = "left-alone"
     LEFT_COPY = "left-copy"
     LEFT_OUT = "left-out"

@@ -16,6 +16,8 @@ TYPES: Final[Mapping[str, Kind]] = {
 
 def typed(words: Sequence[str], what: str) -> tuple[Kind | None, str]:
     """The type, where one is given, and the thing itself. A lone word is the thing, also where it looks like a type."""
+    if words and not words[-1].strip():
+        raise UsageError(f"the {what} is empty; if it comes from a variable, set that")
     if len(words) == 1:
         return None, words[0]
     if len(words) != 2:

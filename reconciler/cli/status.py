@@ -26,7 +26,10 @@ def status(
         str | None, typer.Option("--diff", metavar="ID", help="Show what was changed by hand in this item's files.")
     ] = None,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2: changes are pending; 3: drift only; 5: refused.")
+        bool,
+        typer.Option(
+            "--detailed-exitcode", help="Exit with 2: changes are pending; 3: drift only; 5: refused; 7: interrupted."
+        ),
     ] = False,
 ) -> int:
     """Show whether the home matches llamagate.yaml.
@@ -35,7 +38,7 @@ def status(
 
     Example: llamagate status
     Example: llamagate status --diff greeter
-    Exit codes: 0 shown; also if the home does not match, 1, 2, 3, 5, 8
+    Exit codes: 0 shown; also if the home does not match, 1, 2, 3, 5, 7, 8
     """
     if diff is not None:
         text = drift_text(invocation.env, diff)
@@ -49,6 +52,8 @@ def status(
 
 
 def _detailed_code(status: Status) -> ExitCode:
+    if status.transaction != "none":
+        return ExitCode.BUSY if status.transaction == "running" else ExitCode.NEEDS_RECOVERY
     if status.unreachable:
         return ExitCode.ERROR
     pending = bool(status.pending or status.stale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,16 +11,18 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, StorageError
 from reconciler.fs import durable
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, DEFAULT_MUTABLE, DEFAULT_OWNER, Limits, section_of
+from reconciler.model.desired import API_VERSION, DEFAULT_MUTABLE, DEFAULT_OWNER, Limits, Policy, section_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.model.record import RecordItem
-from reconciler.observe.home import manifest_at
+from reconciler.model.record import Record, RecordItem
+from reconciler.model.registry import Registry
+from reconciler.observe.home import manifest_at, observe
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
+from reconciler.planning.verdict import drift_of
 from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry
 
@@ -48,7 +50,8 @@ def describe_installed(env: Environment, folder: Path) -> Described:
     copies: dict[ItemKey, Content] = {}
     notes, builtin = [], []
     store = PackageStore(home=home, limits=Limits())
-    for item in listed_items(home, record, read_registry(home).registry):
+    registry = read_registry(home).registry
+    for item in listed_items(home, record, registry):
         recorded = record.items.get(item.key)
         reason = _reason_to_leave_out(item, recorded)
         if reason:
@@ -61,12 +64,23 @@ def describe_installed(env: Environment, folder: Path) -> Described:
         if manifest is not None and manifest.builtin:
             builtin.append(item.key.id)
             notes.append(f"{item.key.id} says 'builtin: true', so the gateway always runs it; the file permits that")
+    notes += _changed(home, record, registry)
     copy_packages(copies, folder / "packages")
     document: JsonObject = {"apiVersion": API_VERSION}
     if builtin:
         document["policy"] = {"allow_builtin": [*builtin]}
     document |= {section_of(kind): section for kind, section in sections.items() if section}
     return Described(text=_HEAD + yaml_text.dump(document), notes=tuple(notes))
+
+
+def _changed(home: Home, record: Record, registry: Registry) -> Iterator[str]:
+    """What a first apply refuses to adopt as it is: what was changed since a command installed it."""
+    unowned = {key: item for key, item in record.items.items() if item.owner is None}
+    found = observe(home, unowned, registry, {}, corrupt=None)
+    for key in sorted(unowned):
+        if key in found.present and drift_of(unowned[key], found, Policy(), str(home.root)):
+            back = f"'llamagate apply --take-over {key.id}' puts its package back"
+            yield f"{key.id} was changed since it was installed: {back}; or run 'llamagate sync', and this again"
 
 
 def _reason_to_leave_out(item: ListedItem, recorded: RecordItem | None) -> str:

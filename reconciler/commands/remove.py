@@ -11,7 +11,7 @@ from reconciler.commands.save import saved_removal
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation
-from reconciler.model.ids import Kind
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.planning.intents import to_remove
@@ -56,11 +56,9 @@ def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
 
 def _nothing_to_remove(state: HomeState, asked: Removal) -> Proposal:
     listed = state.file.desired.items if state.file and asked.save else ()
-    key = next((item.key for item in listed if item.key.id == asked.item), None)
+    key = next((item.key for item in listed if _is_asked(item.key, asked)), None)
     gone = _removed_in(state, asked)
-    message = (
-        f"'{asked.item}' was removed in generation {gone}" if gone else not_installed(state, asked.item, asked.kind)
-    )
+    message = f"'{asked.item}' was removed {gone}" if gone else not_installed(state, asked.item, asked.kind)
     if not (key or gone or asked.if_present):
         raise InputError(
             message, advice=f"{SEE_LIST}; with --if-present this is not an error", code=ErrorCode.NOT_FOUND
@@ -70,13 +68,18 @@ def _nothing_to_remove(state: HomeState, asked: Removal) -> Proposal:
     return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))
 
 
-def _removed_in(state: HomeState, asked: Removal) -> int | None:
-    """The generation that no longer had the item, as far as generations are kept."""
-    for number, one in reversed(read_generations(state.home).items()):
-        items = one.items if isinstance(one, Generation) else ()
-        if any(key.id == asked.item and asked.kind in (None, key.kind) for key in items):
-            return number + 1
-    return None
+def _removed_in(state: HomeState, asked: Removal) -> str:
+    """When this home last had the item, as far as generations are kept; empty if it never did."""
+    generations = read_generations(state.home)
+    for number, one in reversed(generations.items()):
+        if isinstance(one, Generation) and any(_is_asked(key, asked) for key in one.items):
+            is_known = isinstance(generations.get(number + 1), Generation)
+            return f"in generation {number + 1}" if is_known else f"after generation {number}"
+    return ""
+
+
+def _is_asked(key: ItemKey, asked: Removal) -> bool:
+    return key.id == asked.item and asked.kind in (None, key.kind)
 
 
 def _modules_of_others(state: HomeState) -> Iterator[Manifest]:

@@ -45,9 +45,9 @@ def may_write(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
-def may_read(folder: Path) -> bool:
-    """Whether ``folder`` may be listed and what is in it opened, as far as permissions tell."""
-    return os.access(folder, os.R_OK | os.X_OK)
+def may_open(file: Path) -> bool:
+    """Whether ``file`` may be read, as far as permissions tell."""
+    return os.access(file, os.R_OK)
 
 
 def is_mount_point(path: Path) -> bool:

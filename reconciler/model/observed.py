@@ -55,7 +55,7 @@ class Observed:
 
 def version_of_other_tool(recorded: RecordItem | None, found: ObservedItem, entry: RegistryEntry | None) -> str | None:
     """The version to which another tool changed an item: registry and manifest agree on it, our record does not."""
-    if recorded is None or entry is None or not found.version:
+    if recorded is None or entry is None or not found.version or found.presence is not Presence.FOLDER:
         return None
     return found.version if entry.version == found.version != recorded.version else None
 

@@ -74,9 +74,9 @@ def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
     from reconciler.packages.installed import open_installed  # only what something else installed is read
     from reconciler.packages.manifest import read_package
 
-    if not any((folder / manifest).is_file() for manifest in MANIFESTS[kind]):
-        return None
     try:
+        if not any((folder / manifest).is_file() for manifest in MANIFESTS[kind]):
+            return None
         return read_package(open_installed(folder, limits=Limits(), name=name), name=name).manifest
     except (LlamagateError, OSError):
         return None
@@ -88,7 +88,10 @@ def rebuilt_registry(home: Home, record: Record, now: datetime) -> Registry:
     entries = {}
     for key in sorted(present_items(home) | set(record.items)):
         recorded = record.items.get(key)
-        manifest = recorded.manifest if recorded else manifest_at(home.item(key), key.kind, key.id)
+        there = manifest_at(home.item(key), key.kind, key.id)
+        manifest = recorded.manifest if recorded else there
+        if there is not None and manifest is not None and there.version != manifest.version:
+            manifest = there  # another tool may have put it there
         if manifest is not None:
             entries[key.id] = RegistryEntry(
                 key=key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.model.config import JsonObject
@@ -42,25 +43,36 @@ class ListedItem:
         }
 
 
-def listed_items(home: Home, record: Record, registry: Registry) -> tuple[ListedItem, ...]:
-    """What we recorded, what the registry names, and what is on disk."""
+def listed_items(
+    home: Home, record: Record, registry: Registry, states: Mapping[ItemKey, str] | None = None
+) -> tuple[ListedItem, ...]:
+    """What we recorded, what the registry names, and what is on disk.
+
+    ``states`` has those of ours that are not as they were installed: the disk tells what they are now.
+    """
     present = present_items(home)
     keys = {*record.items, *present, *registry.keys}
-    return tuple(_listed(home, key, record, registry, here=key in present) for key in sorted(keys))
+    states = dict.fromkeys(keys - present, "missing") | {
+        key: state for key, state in (states or {}).items() if key in present
+    }
+    return tuple(_listed(home, key, record, registry, states.get(key)) for key in sorted(keys))
 
 
-def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, *, here: bool) -> ListedItem:
+def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, state: str | None) -> ListedItem:
     recorded, entry, path = record.items.get(key), registry.get(key), home.item(key)
-    manifest = recorded.manifest if recorded else manifest_at(path, key.kind, key.id) if here else None
+    is_here = state != "missing"
+    looks = is_here and (recorded is None or state is not None)
+    manifest = manifest_at(path, key.kind, key.id) if looks else recorded.manifest if recorded else None
+    known = manifest or (recorded.manifest if recorded else entry)
     return ListedItem(
         key=key,
-        name=manifest.name if manifest else entry.name if entry else key.id,
-        version=manifest.version if manifest else entry.version if entry else "",
+        name=known.name if known else key.id,
+        version=known.version if known else "",
         enabled=is_enabled(entry, recorded, default=manifest is not None and manifest.enabled_default),
         owner=recorded.owner if recorded else None,
         path=str(path),
         dialect=manifest.dialect if manifest else None,
-        loadable=here and manifest is not None and manifest.loadable,
+        loadable=is_here and manifest is not None and manifest.loadable,
         source=str(recorded.source) if recorded else "",
-        state=("installed" if recorded else "unmanaged" if manifest else "not a package") if here else "missing",
+        state=state or ("installed" if recorded else "unmanaged" if manifest else "not a package"),
     )

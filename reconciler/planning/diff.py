@@ -116,16 +116,20 @@ def _file_diff(comparison: _Comparison, before: Iterable[str], wanted: Iterable[
     if not (comparison.rewrites or comparison.keep or comparison.drift or comparison.conflicts):
         return UNCHANGED
     kept = frozenset(comparison.keep)
-    # What is in a folder that makes room for a file cannot be in the new tree.
-    displaced = {path for folder in found.folders & (frozenset(wanted) - kept) for path in _below(folder, found)}
     return FileDiff(
         rewrites=comparison.rewrites,
         keep=kept & frozenset(wanted),
-        brought=frozenset(wanted).union(path for path in before if _stands(path, found)) - kept | displaced,
+        brought=frozenset(wanted).union(path for path in before if _stands(path, found)) - kept
+        | displaced(frozenset(wanted) - kept, found),
         drift=tuple(sorted(comparison.drift, key=lambda row: row.path)),
         healed=tuple(sorted(comparison.healed, key=lambda row: row.path)),
         conflicts=tuple(comparison.conflicts),
     )
+
+
+def displaced(written: frozenset[str], found: ObservedItem) -> frozenset[str]:
+    """What is in a folder that makes room for a file that is ``written``: it cannot be in the new tree."""
+    return frozenset(path for folder in found.folders & written for path in _below(folder, found))
 
 
 def _stands(path: str, found: ObservedItem) -> bool:

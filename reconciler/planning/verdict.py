@@ -14,7 +14,7 @@ from reconciler.model.plan import Action, ActionKind, Change, Drift, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
-from reconciler.planning.diff import UNCHANGED, FileDiff, compare, mutable_matcher
+from reconciler.planning.diff import FileDiff, compare, displaced, mutable_matcher
 from reconciler.planning.intent import Intent, Target
 from reconciler.planning.modes import with_modes
 from reconciler.planning.reasons import ItemBefore, what_changes
@@ -37,10 +37,11 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     before = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
     recorded, entry = before.recorded, before.entry
     diff = _diff(target, before, intent)
+    other = before.other_version
     enabled = is_enabled(entry, recorded, default=target.manifest.enabled_default)
     after = _record_item(target, before, enabled=enabled if target.enabled is None else target.enabled)
     after = replace(after, executables=_executables(target, before, diff))
-    misregistered = () if before.other_version else registry_drift(recorded, entry, intent.home)
+    misregistered = () if other else registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, before, diff, misregistered, backup=backup)
     verdict = Verdict(drift=(*diff.drift, *misregistered), refusals=tuple(_refusals(target, before, diff, intent)))
@@ -49,8 +50,8 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     action = Action(
         key=key,
         action=kind,
-        from_version=before.other_version or _version(recorded, entry),
-        to_version=after.version,
+        from_version=_version(before),
+        to_version=other if other and not (diff.rewrites or diff.conflicts) else after.version,
         reasons=tuple(reasons),
         after=after,
         rewrites=diff.rewrites,
@@ -62,14 +63,14 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
 
 def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed) -> Verdict:
     """An item that should go, whatever is left of it: recorded or not, with or without a folder or an entry."""
-    recorded, entry = record.items.get(key), observed.registry.get(key)
-    is_there = observed.item(key).presence is not Presence.ABSENT
-    if recorded is None and entry is None and not is_there:
+    before = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
+    is_there = before.found.presence is not Presence.ABSENT
+    if before.recorded is None and before.entry is None and not is_there:
         return Verdict()
     action = Action(
         key=key,
         action=ActionKind.REMOVE,
-        from_version=_version(recorded, entry),
+        from_version=_version(before),
         to_version=None,
         reasons=(reason,),
         after=None,
@@ -83,7 +84,7 @@ def judge_switch(key: ItemKey, enabled: bool, record: Record, observed: Observed
     recorded, entry = record.items.get(key), observed.registry.get(key)
     if entry and entry.enabled is enabled and (recorded is None or recorded.enabled is enabled):
         return Verdict()
-    version = _version(recorded, entry)
+    version = _version(ItemBefore(recorded, observed.item(key), entry))
     action = Action(
         key=key,
         action=ActionKind.ENABLE if enabled else ActionKind.DISABLE,
@@ -95,10 +96,10 @@ def judge_switch(key: ItemKey, enabled: bool, record: Record, observed: Observed
     return Verdict(action=action)
 
 
-def _version(recorded: RecordItem | None, entry: RegistryEntry | None) -> str | None:
+def _version(before: ItemBefore) -> str | None:
     """The version before, where anyone knows it."""
-    known = recorded or entry
-    return known.version if known else None
+    known = before.recorded or before.entry
+    return before.other_version or (known.version if known else None)
 
 
 def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str) -> tuple[Drift, ...]:
@@ -123,7 +124,7 @@ def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
     taken = before.recorded is None and intent.rules.allowances.takes_over(target.key.id)
     overwrite = intent.rules.allowances.overwrite or taken
     diff = compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
-    if before.other_version is not None and diff not in (UNCHANGED, FileDiff(brought=diff.brought)):
+    if before.other_version is not None and (diff.rewrites or diff.drift or diff.conflicts):
         return _over_other_tool(target, before, intent)
     return with_modes(diff, before.recorded, target.executables, found, intent.rules.policy)
 
@@ -135,12 +136,23 @@ def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> File
     """
     rules, recorded = intent.rules, before.recorded
     drift = _other_version(target.key, rules.policy)
-    if rules.allowances.overwrite or rules.policy.drift_edited == "heal":
+    takes_over = rules.allowances.takes_over(target.key.id) and recorded is not None and recorded.owner != target.owner
+    if takes_over or rules.allowances.overwrite or rules.policy.drift_edited == "heal":
         is_mutable = mutable_matcher(rules.policy.mutable)
-        theirs = frozenset(path for path in (*before.found.files, *before.found.links) if not is_mutable(path))
-        return FileDiff(rewrites=True, brought=theirs.union(target.files), drift=drift)
-    is_asked = recorded is None or recorded.tree != target.tree or not same(recorded.config, target.config)
-    return FileDiff(drift=drift, conflicts=(".",) if is_asked else ())
+        keep = frozenset(path for path in target.files if path in before.found.files and is_mutable(path))
+        written = frozenset(target.files) - keep
+        theirs = {path for path in (*before.found.files, *before.found.links) if not is_mutable(path)}
+        return FileDiff(
+            rewrites=True, keep=keep, brought=displaced(written, before.found) | written | theirs, drift=drift
+        )
+    return FileDiff(drift=drift, conflicts=(".",) if _is_another(target, recorded) else ())
+
+
+def _is_another(target: Target, recorded: RecordItem | None) -> bool:
+    """Whether something else is asked for than what was last installed."""
+    if recorded is None or recorded.tree != target.tree or not same(recorded.config, target.config):
+        return True
+    return None not in (target.executables, recorded.executables) and target.executables != recorded.executables
 
 
 def _other_version(key: ItemKey, rules: Policy) -> tuple[Drift, ...]:

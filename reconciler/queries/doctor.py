@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
 from reconciler.codes import FindingCode
 from reconciler.errors import LlamagateError, NotDesiredError, RefusedError
-from reconciler.fs import probe, swap
+from reconciler.fs import probe, swap, tree
 from reconciler.gateway.call import Cause
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
@@ -204,8 +205,7 @@ def _is_link(state: HomeState, key: ItemKey) -> bool:
 def _folders(state: HomeState) -> Iterator[Finding]:
     ids = state.holders(state.registry)
     for key in sorted(state.present):
-        if not probe.may_read(path := state.home.item(key)):
-            yield _no_access(str(path), "permission denied")
+        yield from (_no_access(where, "permission denied") for where in _closed(state, key))
         entry = state.registry.get(key)
         rival = ids.setdefault(key.id.casefold(), key)
         if rival != key:
@@ -228,6 +228,17 @@ def _folders(state: HomeState) -> Iterator[Finding]:
                 f"{key} was not installed by llamagate",
                 "llamagate sync, to let llamagate manage it",
             )
+
+
+def _closed(state: HomeState, key: ItemKey) -> Iterator[str]:
+    """The first folder of an item, or file of its package, that may not be read, if there is one."""
+    folder, recorded = state.home.item(key), state.record.items.get(key)
+    ours = recorded.files if recorded else {}
+    try:
+        files = (folder / node.path for node in tree.walk(folder) if node.path in ours)
+        yield from islice((str(path) for path in files if not probe.may_open(path)), 1)
+    except PermissionError as error:
+        yield str(error.filename or folder)
 
 
 def _strange_names(state: HomeState) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, LlamagateError, telling
 from reconciler.fs import durable
 from reconciler.model.config import JsonObject
+from reconciler.model.desired import Limits
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
@@ -58,7 +60,8 @@ def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path
         return key, _package(state, key), [*state.file_warnings]
 
     key, opened, notes = steadily(Home(env.home), read)
-    return [_write(key, opened, out)], notes
+    written = _write(key, opened, out)
+    return [written], [*notes, *_too_large([written])]
 
 
 def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exported], list[Note]]:
@@ -78,7 +81,18 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
     with telling("nothing was exported"):
         durable.make_folders(folder)
     names = _archive_names(found)
-    return [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)], notes
+    written = [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)]
+    return written, [*notes, *_too_large(written)]
+
+
+def _too_large(written: list[Exported]) -> Iterator[Note]:
+    """That an archive is larger than what is read where nobody raised the limit."""
+    limit = Limits().archive
+    for one in written:
+        size = one.path.stat().st_size
+        if size > limit:
+            message = f"{one.path} has {size} bytes; an import reads {limit}, or what policy.limits.archive says"
+            yield Note(WarningCode.LARGE_ARCHIVE, message, one.key)
 
 
 def _archive_names(found: list[tuple[ItemKey, OpenPackage]]) -> list[str]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from reconciler.errors import StorageError
 from reconciler.model.desired import Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
+from reconciler.model.observed import Observed, version_of_other_tool
+from reconciler.model.plan import Drift
+from reconciler.model.record import RecordItem
+from reconciler.model.registry import Registry
 from reconciler.observe.home import observe
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.planning.verdict import drift_of
@@ -25,21 +31,34 @@ def read_list(env: Environment, file: Path | None = None) -> tuple[ListedItem, .
     check_there(home)
     record, registry = read_record(home)[0], read_registry(home).registry
     policy = read_home_state(env, file).policy if file else Policy()
-    found = observe(home, record.items, registry, {}, corrupt=None)
-    changed = {
-        key: found.item(key).version or recorded.version
-        for key, recorded in record.items.items()
-        if drift_of(recorded, found, policy, str(home.root))
+    return listed_items(home, record, registry, _states(home, record.items, registry, policy))
+
+
+def _states(
+    home: Home, items: Mapping[ItemKey, RecordItem], registry: Registry, policy: Policy
+) -> Mapping[ItemKey, str]:
+    try:
+        found = observe(home, items, registry, {}, corrupt=None)
+    except StorageError:
+        if len(items) == 1:
+            return dict.fromkeys(items, "unreadable")
+        each = (_states(home, {key: recorded}, registry, policy) for key, recorded in items.items())
+        return {key: state for states in each for key, state in states.items()}
+    drift = (drift_of(recorded, found, policy, str(home.root)) for recorded in items.values())
+    return _changed(items, found, (row for rows in drift for row in rows))
+
+
+def _changed(items: Mapping[ItemKey, RecordItem], found: Observed, drift: Iterable[Drift]) -> Mapping[ItemKey, str]:
+    """The items with drift, and those of another version, also where the policy ignores that."""
+    others = {
+        key
+        for key, recorded in items.items()
+        if version_of_other_tool(recorded, found.item(key), found.registry.get(key))
     }
-    return tuple(
-        replace(one, state="changed", version=changed[one.key])
-        if one.state == "installed" and one.key in changed
-        else one
-        for one in listed_items(home, record, registry)
-    )
+    return dict.fromkeys(others.union(row.key for row in drift), "changed")
 
 
-def list_items(home: Home) -> tuple[ListedItem, ...]:
-    """Every item of ``home``."""
+def list_items(home: Home, found: Observed, drift: Iterable[Drift]) -> tuple[ListedItem, ...]:
+    """Every item of ``home``, in which ``found`` and ``drift`` were seen."""
     record, _ = read_record(home)
-    return listed_items(home, record, read_registry(home).registry)
+    return listed_items(home, record, read_registry(home).registry, _changed(record.items, found, drift))

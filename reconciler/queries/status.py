@@ -134,7 +134,7 @@ def _status(env: Environment, file: Path | None) -> Status:
         suspensions=state.record.suspensions,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, state.record, state.registry) if gateway else None,
-        items=list_items(state.home),
+        items=list_items(state.home, proposal.observed, plan.drift),
         stale=plan.stale,
     )
 
@@ -156,5 +156,5 @@ def _without_file(env: Environment) -> Status:
         suspensions=record.suspensions,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, record, registry.registry) if gateway else None,
-        items=list_items(home),
+        items=list_items(home, observed, drift),
     )

@@ -20,7 +20,7 @@ from reconciler.documents import json_text, schemas
 from reconciler.errors import ExitCode
 from reconciler.fs import file_lock
 from tests.cli.failures import failure
-from tests.cli.shell import Session, finished
+from tests.cli.shell import Session, finished, interrupt_apply
 
 VERBS_WITH_JSON = ("validate", "lock", "plan", "apply", "status", "list", "recover")
 ERROR_KEYS = ["code", "message", "faults"]
@@ -326,6 +326,13 @@ def test_detailed_exit_codes_of_status(session: Session) -> None:
             session.package("foo", version="2.0.0")
         session.llamagate("status", "--detailed-exitcode", exits=code)
         session.llamagate("status")
+
+
+def test_an_interrupted_change_is_no_drift(session: Session) -> None:
+    session.extensions("foo")
+    interrupt_apply(session)
+    session.llamagate("status", "--detailed-exitcode", exits=7)
+    session.llamagate("status")
 
 
 def test_a_lock_that_is_out_of_date_is_said_by_plan_and_status(session: Session) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from tests.cli.failures import failure
+from tests.cli.failures import failure, warned
 from tests.cli.parcels import formed, trees, zipped
 from tests.cli.shell import Session, snapshot
 from tests.support.packages import FORMS, MODULE
@@ -368,6 +368,15 @@ def test_what_is_just_within_the_limits_can_be_imported_again(session: Session) 
     session.llamagate("remove", "foo")
     session.llamagate("import", "foo.zip")
     assert session.installed("foo", "d.txt").read_text() == text
+
+
+def test_what_is_too_large_to_be_imported_again_is_said(session: Session) -> None:
+    session.package("foo")
+    for name in "abcd":
+        session.write(f"packages/foo/{name}.bin", os.urandom(13 << 20))
+    session.llamagate("import", "packages/foo")
+    assert warned(session.llamagate("export", "foo", "--out", "foo.zip", "--json").json) == ["foo large-archive"]
+    assert "at most" in failure(session, "validate", "foo.zip").message
 
 
 def test_a_full_disk_keeps_the_old_archive_and_leaves_no_half_one(session: Session, small_disk: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +99,8 @@ def test_an_update_over_it_is_a_conflict(foo: Session) -> None:
     updated(foo)
     foo.package("foo", version="3.0.0")
     assert refused(foo, "apply") == ["foo conflict"]
+    [action] = foo.plan()["actions"]
+    assert (action["from_version"], action["to_version"]) == ("2.0.0", "3.0.0")
     foo.llamagate("apply", "--overwrite")
     assert foo.registered()["foo"]["version"] == "3.0.0"
 
@@ -130,3 +133,128 @@ def test_sync_takes_it(foo: Session) -> None:
     updated(foo)
     foo.llamagate("sync")
     assert foo.record()["items"][0]["manifest"]["version"] == "2.0.0"
+
+
+# Beside other things
+
+
+STATE = "output/state.txt"
+
+
+@pytest.fixture
+def keeper(session: Session) -> Session:
+    """A package with a file that its program edits, which it did."""
+    session.package("foo", files={STATE: "start\n"})
+    desire(session)
+    session.llamagate("apply")
+    session.installed("foo", STATE).write_text("mine\n")
+    updated(session)
+    return session
+
+
+def test_what_the_program_edits_stays_when_it_is_put_back(keeper: Session) -> None:
+    keeper.llamagate("apply", "--overwrite")
+    assert keeper.registered()["foo"]["version"] == "1.0.0"
+    assert keeper.installed("foo", STATE).read_text() == "mine\n"
+    keeper.llamagate("verify")
+
+
+def test_what_the_program_edits_is_no_conflict_with_the_same_package(keeper: Session) -> None:
+    keeper.package("foo", version="2.0.0", files={STATE: "start\n", "theirs.txt": "theirs\n"})
+    assert keeper.actions() == ["update foo"]
+    keeper.llamagate("apply")
+    assert keeper.installed("foo", STATE).read_text() == "mine\n"
+    keeper.llamagate("verify")
+
+
+def test_other_executable_bits_are_not_written_into_it(foo: Session) -> None:
+    updated(foo)
+    (foo.project / "packages/foo/templates/a.txt").chmod(0o755)
+    assert refused(foo, "apply") == ["foo conflict"]
+
+
+def test_a_link_in_its_place_is_no_other_version(foo: Session) -> None:
+    updated(foo)
+    place = Path(foo.installed("foo"))
+    place.rename(foo.base / "elsewhere")
+    place.symlink_to(foo.base / "elsewhere")
+    assert "replaced" in [row["change"] for row in foo.plan()["drift"]]
+
+
+@pytest.mark.parametrize(
+    ("command", "to"), [("disable foo", "2.0.0"), ("remove foo", None), ("apply", "2.0.0")], ids=["off", "gone", "file"]
+)
+def test_an_action_names_the_version_that_is_there(foo: Session, command: str, to: str | None) -> None:
+    updated(foo)
+    foo.desired("extensions:\n  foo: {source: ./packages/foo, enabled: false}\n")
+    [action] = foo.llamagate(*command.split(), "--json").json["actions"]
+    assert (action["from_version"], action["to_version"]) == ("2.0.0", to)
+
+
+def test_a_take_over_replaces_it(session: Session) -> None:
+    session.package("foo")
+    session.llamagate("import", "packages/foo")
+    updated(session)
+    desire(session)
+    assert refused(session, "apply") == ["foo unowned"]
+    session.llamagate("apply", "--take-over", "foo")
+    assert session.registered()["foo"]["version"] == "1.0.0"
+    assert (session.ours / "backups/extension/foo/2/theirs.txt").exists()
+    session.llamagate("verify")
+
+
+def test_a_registry_that_is_rebuilt_says_what_is_on_disk(foo: Session) -> None:
+    updated(foo)
+    foo.registry.write_text("{")
+    foo.llamagate("apply")
+    assert foo.registered()["foo"]["version"] == "2.0.0"
+    assert [row["change"] for row in foo.plan()["drift"]] == ["other-version"]
+
+
+def test_list_shows_the_version_on_disk_whatever_the_registry_says(foo: Session) -> None:
+    foo.edit(foo.installed("foo", "manifest.yaml"), "1.0.0", "2.0.0")
+    [item] = foo.llamagate("list", "--json").json["items"]
+    assert (item["version"], state_in_list(foo)) == ("2.0.0", "changed")
+
+
+def test_list_shows_the_version_on_disk_where_the_policy_ignores_it(foo: Session) -> None:
+    updated(foo)
+    desire(foo, "policy: {drift: {edited: ignore}}\n")
+    for command in ("list", "status"):
+        [item] = foo.llamagate(command, "--json").json["items"]
+        assert item["version"] == "2.0.0"
+
+
+def test_a_link_at_a_file_of_the_program_does_not_stay(keeper: Session) -> None:
+    place = keeper.installed("foo", STATE)
+    place.unlink()
+    place.symlink_to(keeper.project / "llamagate.yaml")
+    keeper.llamagate("apply", "--overwrite")
+    assert (place.is_symlink(), place.read_text()) == (False, "start\n")
+    keeper.llamagate("verify")
+
+
+def test_a_folder_at_a_file_of_the_program_makes_room(keeper: Session) -> None:
+    place = keeper.installed("foo", STATE)
+    place.unlink()
+    keeper.write(str(place / "deep.txt"), "deep\n")
+    keeper.llamagate("apply", "--overwrite")
+    assert place.read_text() == "start\n"
+    assert (keeper.ours / "backups/extension/foo/2" / STATE / "deep.txt").exists()
+    keeper.llamagate("verify")
+
+
+@pytest.mark.parametrize("cure", ["apply --take-over foo", "sync"])
+def test_a_file_for_what_is_installed_says_how_it_can_be_applied(session: Session, cure: str) -> None:
+    session.package("foo")
+    session.llamagate("import", "packages/foo")
+    updated(session)
+    assert "apply --take-over foo" in session.llamagate("init", "--from-installed").err
+    assert refused(session, "apply") == ["foo unowned"]
+    if cure == "sync":
+        session.llamagate("sync")
+        (session.project / "llamagate.yaml").unlink()
+        session.llamagate("init", "--from-installed")
+        cure = "apply"
+    session.llamagate(*cure.split())
+    session.llamagate("verify")

@@ -65,6 +65,13 @@ def test_with_if_present_that_is_no_error(foo: Session) -> None:
     assert foo.everything() == before
 
 
+def test_an_empty_id_is_a_mistake_also_with_if_present(foo: Session) -> None:
+    before = foo.everything()
+    for words in ([""], ["extension", " "]):
+        assert failure(foo, "remove", *words, "--if-present", exits=64).code == "usage"
+    assert foo.everything() == before
+
+
 def test_a_removal_twice(foo: Session) -> None:
     foo.llamagate("remove", "foo")
     foo.llamagate("disable", "bar")
@@ -74,6 +81,16 @@ def test_a_removal_twice(foo: Session) -> None:
     assert "removed in generation 3" in done["warnings"][0]["message"]
     assert foo.everything() == before
     assert failure(foo, "remove", "module", "foo").code == "not-found"
+
+
+def test_a_removal_that_lies_in_generations_that_are_not_kept(foo: Session) -> None:
+    foo.llamagate("disable", "bar")
+    foo.llamagate("remove", "foo")
+    foo.llamagate("enable", "bar")
+    for number in (3, 4):
+        (foo.ours / f"generations/{number}.json").unlink()
+    [warning] = foo.llamagate("remove", "foo", "--json").json["warnings"]
+    assert "removed after generation 2" in warning["message"]
 
 
 def test_a_removal_from_no_home_at_all(session: Session) -> None:
@@ -198,17 +215,16 @@ def test_source_path_is_never_followed(foo: Session, where: str) -> None:
     assert set(foo.registered()) == {"bar"}
 
 
-@pytest.mark.parametrize("item", ["../../../precious", "..", ".", "/", "a/b", "", "bar/..", "CON", "x" * 300])
+@pytest.mark.parametrize("item", ["../../../precious", "..", ".", "/", "a/b", "bar/..", "CON", "x" * 300])
 def test_a_hostile_id_only_loses_its_entry(foo: Session, item: str) -> None:
     (foo.base / "precious").mkdir()
     (foo.base / "precious/manifest.yaml").write_text("precious\n")
-    if item:
-        set_entry(foo, item, source_path=str(foo.base / "precious"))
+    set_entry(foo, item, source_path=str(foo.base / "precious"))
     outside = [snapshot(foo.base / "precious"), snapshot(foo.home / "extensions")]
-    said = foo.llamagate("remove", item, "--if-present")
+    said = foo.llamagate("remove", item)
     assert [snapshot(foo.base / "precious"), snapshot(foo.home / "extensions")] == outside
     assert set(foo.registered()) == {"foo", "bar"}
-    assert said.out.endswith("1 removed.\n" if item else "(generation 2).\n")
+    assert said.out.endswith("1 removed.\n")
     foo.llamagate("list")
 
 

@@ -301,6 +301,12 @@ def test_what_is_listed_and_already_gone_is_taken_out_of_the_file(team: Session)
     assert team.actions() == []
 
 
+def test_a_listed_item_of_the_other_kind_stays_in_the_file(team: Session) -> None:
+    team.llamagate("remove", "alpha")
+    assert failure(team, "remove", "module", "alpha", "--save").code == "not-found"
+    assert text(team) == FILE
+
+
 def test_a_removal_of_what_the_file_does_not_list_leaves_it_alone(team: Session) -> None:
     team.llamagate("import", "packages/extra")
     team.llamagate("remove", "extra", "--save")

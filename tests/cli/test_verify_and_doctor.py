@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import Session, interrupt_apply
+from tests.conftest import PROJECT
 from tests.crash.sweeps import folder
 from tests.fs.hostile import ordinary_user, python
 from tests.support.packages import MANIFEST, MODULE
@@ -170,6 +172,39 @@ def test_doctor_of_two_items_with_one_id_advises_what_helps(pair: Session) -> No
     pair.llamagate("remove", "agentic-module", "foo")
     assert pair.registered()["foo"]["type"] == "extension"
     assert codes(pair, exits=0) == []
+
+
+def unprivileged(session: Session, *arguments: str, exits: int) -> str:
+    """The output of a command run by one who may not read what permissions forbid, as root may."""
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*drop, sys.executable, "-B", "-m", "reconciler", *arguments],
+        cwd=session.project,
+        env={**session.environment, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == exits, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", ["", "templates", "manifest.yaml"])
+def test_what_may_not_be_read_is_named_and_the_rest_is_listed(session: Session, path: str) -> None:
+    session.package("bar")
+    session.package("foo", files={"templates/a.txt": "one\n"})
+    session.extensions("bar", "foo")
+    session.llamagate("apply")
+    session.write(str(session.installed("foo", "mine.local")), "local\n").chmod(0)
+    assert unprivileged(session, "doctor", exits=0) == "No problems found.\n"
+    place = session.installed("foo", path)
+    mode = place.stat().st_mode
+    place.chmod(0)
+    try:
+        assert f"{place} cannot be read: permission denied" in unprivileged(session, "doctor", exits=1)
+        rows = unprivileged(session, "list", exits=0).splitlines()[1:]
+    finally:
+        place.chmod(mode)
+    assert ["installed" in rows[0], "unreadable" in rows[1]] == [True, True]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

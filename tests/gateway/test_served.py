@@ -271,6 +271,15 @@ def test_a_change_that_is_not_served_is_taken_back(session: Session, gateway: Ga
     )
 
 
+def test_that_it_was_taken_back_is_the_last_word(session: Session, gateway: Gateway) -> None:
+    desire(session, gateway.url, more=", reload: required, on_unhealthy: rollback")
+    session.llamagate("apply")
+    gateway.broken = frozenset(["foo"])
+    session.package("foo", version="2.0.0")
+    said = session.llamagate("apply", exits=6)
+    assert said.out.endswith("Undone: the items of generation 1 are back as generation 3.\n")
+
+
 def test_the_first_change_stays_since_there_is_nothing_before_it(session: Session, gateway: Gateway) -> None:
     gateway.stuck = True
     desire(session, gateway.url, more=", reload: required, on_unhealthy: rollback")

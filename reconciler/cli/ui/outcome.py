@@ -18,7 +18,10 @@ def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FIL
             terminal.notice(line)
     missed = done.reload_error
     terminal.document(done.document() | (error_document(missed) if missed else {}))
-    terminal.result(render_plan(done.plan, terminal.style, done=True, wording=wording))
+    said = render_plan(done.plan, terminal.style, done=True, wording=wording)
+    if back := done.gone_back:
+        said += f"\nUndone: the items of generation {back.to} are back as generation {back.generation}."
+    terminal.result(said)
     if done.plan.refusals:
         if terminal.quiet:
             terminal.error(render_refusals(done.plan, terminal.error_style))

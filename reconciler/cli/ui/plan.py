@@ -157,7 +157,9 @@ def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
         if plan.stale and not done:
             return f"No changes but to the lock (generation {plan.generation}). Run 'llamagate apply' to update it."
         if plan.drift:
-            return f"No changes: files changed by hand were kept (generation {plan.generation})."
+            is_other = all(row.change is Change.OTHER_VERSION for row in plan.drift)
+            kept = "what another tool installed was kept" if is_other else "files changed by hand were kept"
+            return f"No changes: {kept} (generation {plan.generation})."
         return f"{wording.nothing} (generation {plan.generation})."
     counts = Counter(action.action for action in plan.actions)
     words = ", ".join(f"{counts[kind]} {_COUNTED[kind][done]}" for kind in ActionKind if counts[kind])
