@@ -103,6 +103,8 @@ def _missing(path: Path) -> str:
     """What to say of a file that is not there. A common mistake is the other ending."""
     other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, path.suffix)) if path.name else path
     if other != path and other.is_file():
+        if path.suffix == ".yml":
+            return f"no such file; did you mean {other.name}?"
         return f"there is a {other.name}; rename it to {path.name}, or name it with -f"
     return "no such file; name one with -f, or run 'llamagate init' to create one"
 

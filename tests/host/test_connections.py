@@ -492,7 +492,7 @@ def test_row_125_those_who_never_greet_do_not_keep_others_out(session: Session, 
         assert sum(map(_is_closed, sockets)) > 100
 
 
-@pytest.mark.parametrize("name", ["192.0.2.1", "no-such-name.invalid"])
+@pytest.mark.parametrize("name", ["192.0.2.1", "not a name"])
 def test_an_address_of_another_machine_is_not_said_to_be_in_use(name: str) -> None:
     with pytest.raises(StorageError) as caught:
         listen(Address(host=name, port=0))
