@@ -34,7 +34,7 @@ def list_(
     """
     if types is not None and types not in TYPES:
         raise UsageError(f"'{types}' is not a type; use extensions or agentic-modules")
-    items = read_list(invocation.env, invocation.file)
+    items = read_list(invocation.env, invocation.named_file)
     shown = [item for item in items if types is None or item.key.kind is TYPES[types]]
     document: JsonObject = {"items": [item.to_document() for item in shown]}
     return invocation.answer(document, render_list(shown, invocation.terminal.style))

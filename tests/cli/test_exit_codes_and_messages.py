@@ -100,7 +100,7 @@ def test_a_missing_file_says_how_to_get_one(session: Session, verb: str) -> None
     assert session.llamagate(verb, exits=1).out == ""
 
 
-@pytest.mark.parametrize("verb", ["plan", "apply", "lock", "status", "recover"])
+@pytest.mark.parametrize("verb", ["plan", "apply", "lock", "status", "recover", "list"])
 def test_a_file_that_was_named_must_be_there(session: Session, verb: str) -> None:
     said = session.llamagate(verb, "-f", "nope.yaml", exits=1)
     assert said.err.startswith("llamagate: nope.yaml: no such file")

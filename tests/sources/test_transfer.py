@@ -294,7 +294,7 @@ def test_whoever_waits_is_shown_how_much_is_there(serving: Serving, tmp_path: Pa
     )
     for name in ("small.zip", "unknown.zip", "large.zip"):
         url = server.url(f"/{name}")
-        with pytest.raises(InputError, match="no zip archive"), downloaded(Download(urls=[url], name=url), context):
+        with pytest.raises(InputError, match="not a zip archive"), downloaded(Download(urls=[url], name=url), context):
             pass
     assert {what for what, _, _ in shown} == {"fetching large.zip, in MiB:"}
     assert shown[-1][1:] == (3, 3)
