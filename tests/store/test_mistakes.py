@@ -83,10 +83,16 @@ def test_a_manifest_in_place_of_a_desired_state_is_one_fault() -> None:
     assert "llamagate validate x" in caught.value.advice
 
 
-@pytest.mark.parametrize(("there", "named"), [("llamagate.yml", "llamagate.yaml"), ("x.yaml", "x.yml")])
-def test_the_file_has_the_other_ending(tmp_path: Path, there: str, named: str) -> None:
+@pytest.mark.parametrize(
+    ("there", "named", "message"),
+    [
+        ("llamagate.yml", "llamagate.yaml", "there is a llamagate.yml; rename it to llamagate.yaml"),
+        ("x.yaml", "x.yml", "did you mean x.yaml"),
+    ],
+)
+def test_the_file_has_the_other_ending(tmp_path: Path, there: str, named: str, message: str) -> None:
     (tmp_path / there).write_bytes(desired("./a"))
-    with pytest.raises(InputError, match=f"there is a {there}"):
+    with pytest.raises(InputError, match=message):
         read_desired(tmp_path / named)
 
 
