@@ -46,7 +46,7 @@ def likeness_of(path: Path) -> Likeness | None:
 
 
 def owner_of_nearest(path: Path) -> int:
-    """The user whom ``path`` belongs to, or the nearest folder above it that is there."""
+    """The owner of ``path``, or of the nearest folder above it that is there."""
     for place in (path, *path.parents):
         with suppress(OSError):
             return os.stat(place).st_uid

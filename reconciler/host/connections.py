@@ -1,6 +1,6 @@
 """Connections under limits: how many there are, and how long one may be open without a whole request.
 
-Whoever opens connections and says nothing costs a descriptor each. The one that has said nothing for longest makes room
+Each connection of a caller that says nothing costs a descriptor. The one that has said nothing for longest makes room
 for a new one, so that others are served all the same.
 """
 

@@ -103,7 +103,7 @@ class _Counter:
         if not isinstance(value, dict | list):
             return 1
         if id(value) not in self._known:
-            self._known[id(value)] = RECURSIVE  # as long as it is being counted: whoever meets it refers to itself
+            self._known[id(value)] = RECURSIVE  # as long as it is being counted: what meets it refers to itself
             self._known[id(value)] = min(RECURSIVE, 1 + sum(self.count(below) for below in self._below(value)))
         return self._known[id(value)]
 

@@ -103,7 +103,7 @@ class Action:
 class Plan:
     """Everything that one pass found and would do, in the order in which it would do it.
 
-    ``stale`` says in words what of the lock does not fit the file: an apply writes the lock anew.
+    ``stale`` says in words what of the lock does not fit the file: an apply writes the lock again.
     """
 
     generation: int

@@ -14,7 +14,7 @@ from reconciler.model.observed import Observed, version_of_other_tool
 from reconciler.model.plan import Drift
 from reconciler.model.record import RecordItem
 from reconciler.model.registry import Registry
-from reconciler.observe.home import observe
+from reconciler.observe.home import observe, rebuilt_registry
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.planning.verdict import drift_of
 from reconciler.reconcile.home_state import read_home_state
@@ -29,7 +29,8 @@ def read_list(env: Environment, file: Path | None = None) -> tuple[ListedItem, .
     """
     home = Home(env.home)
     check_there(home)
-    record, registry = read_record(home)[0], read_registry(home).registry
+    record, found = read_record(home)[0], read_registry(home)
+    registry = rebuilt_registry(home, record, env.now) if found.corrupt else found.registry
     policy = read_home_state(env, file).policy if file else Policy()
     return listed_items(home, record, registry, _states(home, record.items, registry, policy))
 

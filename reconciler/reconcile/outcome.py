@@ -86,7 +86,7 @@ class Outcome:
 
     @property
     def hold(self) -> Json:
-        """The hold that is in force now: why, and since which generation."""
+        """The hold that counts now: why, and since which generation."""
         before, pause = self.proposal.state.record.hold, self.proposal.intent.pause
         if self.gone_back is not None:
             return {"reason": self.gone_back.reason, "generation": self.generation}

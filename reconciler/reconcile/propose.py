@@ -72,7 +72,7 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
     plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
     if plan.changes or parts.against:
         intent = _holding(state, intent, parts.against)
-    else:  # what is in force already stays so
+    else:  # nothing changes, and no file says otherwise
         intent = replace(intent, pause=replace(intent.pause, reason=""))
     if intent.pause.reason and not plan.refusals:
         plan = replace(plan, warnings=(*plan.warnings, *_on_hold(state, parts.against)))

@@ -245,6 +245,11 @@ def test_list_says_what_no_gateway_runs(session: Session) -> None:
     assert "'llamagate serve' runs it" in note
 
 
+def test_list_beside_a_corrupt_registry_calls_nothing_changed(foo: Session) -> None:
+    foo.registry.write_text("[")
+    assert "changed" not in foo.llamagate("list").out
+
+
 def test_list_of_nothing(session: Session) -> None:
     session.home.mkdir()
     assert session.llamagate("list").out

@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 
 
 class Body:
-    """What a request brought, decoded at most once, whoever asks for it."""
+    """What a request brought, decoded at most once, however often it is asked for."""
 
     def __init__(self, data: bytes, workers: Workers) -> None:
         self.data = data
