@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from reconciler.errors import UsageError
 
@@ -35,8 +36,7 @@ _FALSE: Final = frozenset(["false", "0", "no", "off", "f"])
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayVariables:
+class GatewayVariables(Struct, frozen=True, kw_only=True):
     """``from_file`` names what only the file ``.env`` says."""
 
     values: Mapping[str, str]

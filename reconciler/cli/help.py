@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from msgspec import Struct
 from typer.core import TyperCommand
 
 from reconciler.errors import ExitCode
@@ -44,8 +44,7 @@ _NOTES: Final = re.compile(r"^(?=Example: |Exit codes: )", re.MULTILINE)
 _CODE: Final = re.compile(r"(\d+) ?(.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class VerbHelp:
+class VerbHelp(Struct, frozen=True):
     """``text`` says what the verb is for; ``codes`` are its exit codes with their meaning."""
 
     text: str

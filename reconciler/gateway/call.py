@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.gateway.exchange import GatewayResponse, exchange
 
@@ -30,8 +31,7 @@ class Cause(StrEnum):
     BAD_ANSWER = "BadAnswer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missed:
+class Missed(Struct, frozen=True, kw_only=True):
     """A call that brought nothing. ``again`` is false where the same call is of no use later either."""
 
     cause: Cause
@@ -39,13 +39,16 @@ class Missed:
     again: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
+class Gateway(Struct, frozen=True, kw_only=True):
     """One gateway. ``key_name`` is how messages call the key: the variable that holds it."""
 
     url: str
-    api_key: str | None = field(default=None, repr=False)
+    api_key: str | None = None
     key_name: str = ""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Gateway(url={self.url!r}, key_name={self.key_name!r})"
 
 
 def call(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
+
 from reconciler.apply.journal import interrupted
 from reconciler.errors import LlamagateError
 from reconciler.model.digest import Digest
@@ -31,8 +33,7 @@ class Fingerprint:
     record: Record | None = field(compare=False, repr=False, default=None)
 
 
-@dataclass(slots=True)
-class Lookout:
+class Lookout(Struct):
     """Takes fingerprints; what is as it was costs ``stat`` calls."""
 
     file: Path

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.suspend import suspend
 from reconciler.errors import LlamagateError
@@ -38,8 +41,7 @@ _LOCK_WAIT_SECONDS: Final = 2.0
 """How long an attempt waits for another command; it is tried again anyway."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(Struct, frozen=True, kw_only=True):
     """What is known from one attempt to the next. ``seen`` is what the last one started from."""
 
     fights: Fights

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
+
+from msgspec import Struct
 
 from reconciler.model.auth import Auth
 from reconciler.model.config import Json, JsonObject
@@ -32,8 +33,7 @@ PINNED: Final = frozenset([SourceKind.HTTP, SourceKind.GIT, SourceKind.CATALOG])
 """The kinds that the lock holds to what they stood for; the others are read as they are now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A package's origin, by which it is told from others: a kind, and where to look.
 
     ``location`` is a URL, or a path relative to the file that names it. ``ref`` and ``path`` are for git: a branch, tag
@@ -119,8 +119,7 @@ def _kind_of(location: str) -> SourceKind:
     return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetching:
+class Fetching(Struct, frozen=True, kw_only=True):
     """What a file says of how to get at a source. It changes nothing about which package that is.
 
     ``sha256`` is what the archive must have; ``mirrors`` are asked in this order where the source's own url fails.
@@ -145,8 +144,7 @@ class Fetching:
 NOTHING_MORE: Final = Fetching()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRules:
+class SourceRules(Struct, frozen=True, kw_only=True):
     """What sources may do that they may not by default. ``seconds`` bounds one transfer, whatever it takes.
 
     ``private_hosts`` are names that may lead from public addresses into private networks; ``local_git`` allows

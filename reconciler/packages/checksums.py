@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError, RefusedError
@@ -54,8 +55,7 @@ def verify(content: Content, *, name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _WithChecksums:
+class _WithChecksums(Struct, frozen=True):
     """A content with a list of its checksums."""
 
     content: Content

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, LlamagateError, telling
@@ -30,8 +31,7 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]")
 _MAX_VERSION_CHARACTERS: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(Struct, frozen=True, kw_only=True):
     """One archive that was written."""
 
     key: ItemKey

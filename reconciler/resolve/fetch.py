@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import InputError, LlamagateError
 from reconciler.fs.ownership import give_back, owner_of_nearest
@@ -24,8 +26,7 @@ from reconciler.sources.protocol import Remote
 from reconciler.sources.remotes import Remotes
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     """The package that an item is to be, before it is fetched, and what people should know of it."""
 
     item: DesiredItem

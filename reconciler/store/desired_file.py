@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents import schemas
@@ -58,8 +59,7 @@ Known = Mapping[Digest, JsonObject]
 """Documents as they were decoded, by the digest of their text. What is known costs no YAML and no validation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DesiredFile:
+class DesiredFile(Struct, frozen=True, kw_only=True):
     """The desired state with the text that it came from, which tells where a fault stands."""
 
     desired: Desired
@@ -130,8 +130,7 @@ def lock_path(desired: Path) -> Path:
     return desired.with_name(f"{desired.stem}.lock.yaml")
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockFile:
+class LockFile(Struct, frozen=True, kw_only=True, dict=True):
     """The lock, read once: its text, ``None`` where there is none yet. It is decoded when it is first asked for.
 
     Text that is ``known`` was decoded and validated before.

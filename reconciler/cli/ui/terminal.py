@@ -8,8 +8,9 @@ import re
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final, TextIO
+
+from msgspec import Struct, field
 
 from reconciler.cli import boot
 from reconciler.cli.ui.style import Style
@@ -24,8 +25,7 @@ _UNSAFE: Final = re.compile(
 """Characters by which text of others, a registry or a manifest, could steer the terminal. Colours are our own."""
 
 
-@dataclass(slots=True)
-class Terminal:
+class Terminal(Struct):
     """One command's output. With ``as_json`` only ``document`` writes to standard output.
 
     ``colours`` is ``None`` where only a terminal gets them.

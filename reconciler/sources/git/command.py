@@ -11,9 +11,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UnreachableError
@@ -43,8 +44,7 @@ _NOTHING: Final = "none"
 """No transport has this name: git can talk to nobody."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitRules:
+class GitRules(Struct, frozen=True, kw_only=True):
     """What git may do for one url.
 
     ``local``: folders of this machine may be fetched from. ``seconds`` are for one exchange, from its start to its end,
@@ -56,9 +56,13 @@ class GitRules:
     local: bool = False
     seconds: float = 300.0
     size: int = 1 << 30
-    headers: tuple[str, ...] = field(default=(), repr=False)
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
     offline: bool = False
+
+    def __repr__(self) -> str:
+        """Without headers and variables, which may be secret."""
+        return f"GitRules(local={self.local}, seconds={self.seconds}, size={self.size}, offline={self.offline})"
 
 
 class Git:

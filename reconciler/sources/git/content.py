@@ -9,10 +9,11 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from reconciler.model.desired import Limits
 from reconciler.model.ids import path_problem
@@ -56,8 +57,7 @@ class _TreeEntry(NamedTuple):
     oid: str
 
 
-@dataclass(frozen=True, slots=True)
-class GitContent:
+class GitContent(Struct, frozen=True):
     """The files of a package in a commit. ``Content`` says what the parts mean."""
 
     name: str
@@ -127,13 +127,14 @@ def _described(mode: str) -> str:
     return next((words for known, words in described.items() if known == mode), "no folder")
 
 
-@dataclass(slots=True, kw_only=True)
 class _TreeWalk(Survey):
     """One walk through a tree, the ids of the files that were found, and what older rules took besides."""
 
-    objects: Objects
-    ids: dict[str, str] = field(default_factory=dict)
-    left_out: list[FileEntry] = field(default_factory=list)
+    def __init__(self, name: str, limits: Limits, *, objects: Objects) -> None:
+        super().__init__(name, limits)
+        self.objects = objects
+        self.ids: dict[str, str] = {}
+        self.left_out: list[FileEntry] = []
 
     def folder(self, tree: str, prefix: str) -> None:
         """Take everything in ``tree``, which is the folder whose path, with ``/``, is ``prefix``."""

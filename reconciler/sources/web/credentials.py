@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_IRWXO
 from typing import Final
 from unicodedata import category
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
@@ -24,14 +25,17 @@ _OURS: Final = frozenset(
 """Headers that decide how a transfer goes, and none that a credential may be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """A header for requests to ``origin``. ``label`` is how messages call it: where it comes from."""
 
     origin: Origin
     label: str
     header: str
-    value: str = field(repr=False)
+    value: str
+
+    def __repr__(self) -> str:
+        """Without the value."""
+        return f"Credentials(origin={self.origin!r}, label={self.label!r}, header={self.header!r})"
 
 
 def credentials_for(auth: Auth, url: str, variables: Mapping[str, str]) -> Credentials:

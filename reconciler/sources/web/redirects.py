@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler import __version__
 from reconciler.codes import ErrorCode
@@ -21,8 +22,7 @@ MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset([301, 302, 303, 307, 308])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """What holds for all steps of one transfer. ``size`` is how many bytes its outcome may have."""
 
     size: int
@@ -31,8 +31,7 @@ class Terms:
     credentials: Credentials | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Hop:
+class _Hop(Struct, frozen=True, kw_only=True):
     """One address on the way. ``before`` are those that led here; ``credentials`` are the ones to show here."""
 
     url: HttpUrl

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
@@ -16,8 +17,7 @@ from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.artifact import BY_FILE, BY_LOCK, Download, downloaded
 
 
-@dataclass(frozen=True, slots=True)
-class WebAddress:
+class WebAddress(Struct, frozen=True):
     """One archive, at its url or at a mirror of it. ``Remote`` says what the parts mean."""
 
     url: str

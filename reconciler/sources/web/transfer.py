@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError, UnreachableError
 from reconciler.model.digest import Digest
@@ -18,8 +19,7 @@ from reconciler.sources.web.redirects import Terms, final_answer, prefixed
 from reconciler.sources.web.url import parsed_url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """Of one transfer. ``size`` is in bytes of the archive; ``seconds`` cover all of it: names, connections, redirects.
 
     ``private_hosts``, in lower case, may be led to by redirects, and may lead to any address, though it is not public.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from reconciler.errors import InputError
 
@@ -33,12 +34,15 @@ class Origin(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class HttpUrl:
+class HttpUrl(Struct, frozen=True):
     """An http or https address. ``target`` is path and query, as the request line has them; it may hold secrets."""
 
     origin: Origin
-    target: str = field(repr=False)
+    target: str
+
+    def __repr__(self) -> str:
+        """Without the target."""
+        return f"HttpUrl(origin={self.origin!r})"
 
     @staticmethod
     def from_text(text: str) -> HttpUrl:
