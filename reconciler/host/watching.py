@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Difference, Snapshot

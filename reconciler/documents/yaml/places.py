@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 import yaml
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents.text import shown
