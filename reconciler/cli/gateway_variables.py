@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from reconciler.errors import UsageError
+from reconciler.model.regex import regex
 
 DOTENV: Final = ".env"
 NAMES: Final = frozenset(
@@ -28,8 +29,8 @@ NAMES: Final = frozenset(
         "TLS_KEY_FILE",
     ]
 )
-_LINE: Final = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*[=:]\s*(?P<value>.*)")
-_QUOTED: Final = re.compile(r"(?P<mark>['\"])(?P<text>.*?)(?P=mark)\s*(?:#.*)?")
+_LINE: Final = regex(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*[=:]\s*(?P<value>.*)")
+_QUOTED: Final = regex(r"(?P<mark>['\"])(?P<text>.*?)(?P=mark)\s*(?:#.*)?")
 _MAX_BYTES: Final = 64 * 2**10
 _TRUE: Final = frozenset(["true", "1", "yes", "on", "t"])
 _FALSE: Final = frozenset(["false", "0", "no", "off", "f"])

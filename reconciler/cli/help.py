@@ -21,6 +21,7 @@ from msgspec import Struct
 from typer.core import TyperCommand
 
 from reconciler.errors import ExitCode
+from reconciler.model.regex import regex
 
 EXIT_CODES: Final[Mapping[int, str]] = {
     ExitCode.OK: "done",
@@ -40,8 +41,8 @@ EXIT_CODES: Final[Mapping[int, str]] = {
 }
 ALWAYS: Final = (ExitCode.USAGE, ExitCode.BUG, ExitCode.INTERRUPTED)
 
-_NOTES: Final = re.compile(r"^(?=Example: |Exit codes: )", re.MULTILINE)
-_CODE: Final = re.compile(r"(\d+) ?(.*)")
+_NOTES: Final = regex(r"^(?=Example: |Exit codes: )", re.MULTILINE)
+_CODE: Final = regex(r"(\d+) ?(.*)")
 
 
 class VerbHelp(Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from enum import StrEnum
 from typing import Final
@@ -10,12 +9,13 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.gateway.exchange import GatewayResponse, exchange
+from reconciler.model.regex import regex
 
 DEADLINE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 10.0
 """How long a gateway that is asked too often is given, all pauses together."""
 _FIRST_PAUSE_SECONDS: Final = 0.5
-_HEADER_TEXT: Final = re.compile(r"[!-~]+")
+_HEADER_TEXT: Final = regex(r"[!-~]+")
 _NOT_FOUND: Final = 404
 _TOO_MANY: Final = 429
 _REDIRECTS: Final = range(300, 400)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Final
 
 from msgspec import Struct
@@ -11,12 +10,13 @@ from msgspec import Struct
 from reconciler.gateway.call import Cause, Gateway, Missed, call
 from reconciler.gateway.exchange import exchange
 from reconciler.model.desired import GatewaySettings
+from reconciler.model.regex import regex
 
 DEFAULT_URL: Final = "http://127.0.0.1:11435"
 _REACHABLE_SECONDS: Final = 2.0
 _OK, _PARTIAL = 200, 206
 _MAX_ERRORS_CHARACTERS: Final = 2000
-_ROUTES: Final = re.compile(r"(\S+) \(routes\): ")
+_ROUTES: Final = regex(r"(\S+) \(routes\): ")
 
 
 def address_of(settings: GatewaySettings, *, is_own_home: bool) -> str | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.commands.suspend import suspend
@@ -50,23 +49,25 @@ class Memory(Struct, frozen=True, kw_only=True):
     seen: Fingerprint | None = None
 
 
-@dataclass(slots=True)
 class Loop:
     """A watcher between its steps. ``looked`` is called after each look and each attempt."""
 
-    options: LoopOptions
-    reporter: Reporter
-    wake: Wake
-    events: Events | None = None
-    looked: Callable[[], None] = lambda: None
-    clock: Clock = field(default_factory=Clock)
-    lookout: Lookout = field(init=False)
-    schedule: Schedule = field(init=False)
-    watched: Watched = field(init=False)
-    memory: Memory = field(init=False)
-
-    def __post_init__(self) -> None:
-        options = self.options
+    def __init__(
+        self,
+        options: LoopOptions,
+        reporter: Reporter,
+        wake: Wake,
+        *,
+        events: Events | None = None,
+        looked: Callable[[], None] = lambda: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.options = options
+        self.reporter = reporter
+        self.wake = wake
+        self.events = events
+        self.looked = looked
+        self.clock = clock or Clock()
         self.lookout = Lookout(options.options.file, Home(options.env.home))
         self.schedule = Schedule(interval=options.interval, resync_at=self.clock.monotonic())
         self.watched = self._begun()

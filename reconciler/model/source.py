@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Final, cast
 
@@ -11,11 +10,12 @@ from msgspec import Struct
 from reconciler.model.auth import Auth
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.digest import Digest
+from reconciler.model.regex import regex
 
-URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_SSH_SHORT: Final = re.compile(r"[\w.+-]+@[\w.-]+:")
+URL: Final = regex(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_SSH_SHORT: Final = regex(r"[\w.+-]+@[\w.-]+:")
 """``git@host:path``, which is no path that anyone means."""
-_COLON_FIRST: Final = re.compile(r"[^/]*:")
+_COLON_FIRST: Final = regex(r"[^/]*:")
 """What git takes for no path: a URL, or an address such as ``git@host:path``."""
 
 

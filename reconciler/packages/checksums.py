@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +14,7 @@ from reconciler.model.digest import CHECKSUMS_FILE
 from reconciler.model.ids import MAX_PATH_BYTES
 from reconciler.model.ignored import is_ignored
 from reconciler.model.package import FileEntry
+from reconciler.model.regex import regex
 from reconciler.packages.content import Content, read, shown
 
 __all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
@@ -22,7 +22,7 @@ __all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
 MAX_FAULTS: Final = 100
 """Faults reported of one list."""
 
-_LINE: Final = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+_LINE: Final = regex(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
 """As ``sha256sum``, ``shasum``, ``find . | xargs`` and PowerShell write it; ``*`` marks a file read as binary."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.note import Note
+from reconciler.model.regex import regex
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
@@ -27,7 +27,7 @@ from reconciler.reconcile.naming import must_find
 from reconciler.reconcile.readers import steadily
 from reconciler.reconcile.unmanaged import unmanaged_package
 
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]")
+_UNSAFE: Final = regex(r"[^A-Za-z0-9.+_-]")
 _MAX_VERSION_CHARACTERS: Final = 64
 
 

@@ -23,14 +23,15 @@ from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.lock import Lock, LockItem
+from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
 
 _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
-_NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_NOT_IN_YAML: Final = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What a quoted YAML text cannot hold as it is: control characters, and what ends a line besides the line feed."""
-_TOP_LEVEL_KEY: Final = re.compile(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
-_CONFLICT: Final = re.compile(rb"^<{7} ", re.MULTILINE)
+_TOP_LEVEL_KEY: Final = regex(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
+_CONFLICT: Final = regex(rb"^<{7} ", re.MULTILINE)
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 GATEWAY_KEYS: Final = frozenset(

@@ -13,13 +13,14 @@ import yaml
 from msgspec import Struct, field
 
 from reconciler.documents.yaml.places import events
+from reconciler.model.regex import regex
 
 BREAKS: Final = "\r\n\x85\u2028\u2029"
 """What libyaml takes for the end of a line."""
 
-_BREAK: Final = re.compile(f"\r\n|[{BREAKS}]")
-_COLON: Final = re.compile(r"[ \t]*:")
-_BLANK_LINES: Final = re.compile(f"(?:[ \t]*(?:\r\n|[{BREAKS}]))*")
+_BREAK: Final = regex(f"\r\n|[{BREAKS}]")
+_COLON: Final = regex(r"[ \t]*:")
+_BLANK_LINES: Final = regex(f"(?:[ \t]*(?:\r\n|[{BREAKS}]))*")
 _STEP: Final = 2
 
 

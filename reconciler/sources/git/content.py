@@ -19,6 +19,7 @@ from reconciler.model.desired import Limits
 from reconciler.model.ids import path_problem
 from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
+from reconciler.model.regex import regex
 from reconciler.packages.content import SMALLER, refusal, shown
 from reconciler.packages.survey import Survey
 from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
@@ -29,8 +30,8 @@ _ENTRY_BYTES: Final = 300
 _MAX_TREE_BYTES: Final = 16 << 20
 """Of a folder on the way to the package, where the repository's other content lies."""
 _MAX_COMMIT_BYTES: Final = 1 << 20
-_TREE_LINE: Final = re.compile(rb"tree ([0-9a-f]{40}|[0-9a-f]{64})\n")
-_ENTRY: Final = re.compile(rb"([0-7]{5,6}) ([^\0]*)\0", re.DOTALL)
+_TREE_LINE: Final = regex(rb"tree ([0-9a-f]{40}|[0-9a-f]{64})\n")
+_ENTRY: Final = regex(rb"([0-7]{5,6}) ([^\0]*)\0", re.DOTALL)
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _MAX_POINTER_BYTES: Final = 1024
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
-COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+from reconciler.model.regex import regex
+
+COMMIT: Final = regex(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """A whole object id, sha1 or sha256."""
 
-_SHORT: Final = re.compile(r"[0-9a-f]{7,63}")
-_LINE: Final = re.compile(rf"({COMMIT.pattern})\t(\S+)")
+_SHORT: Final = regex(r"[0-9a-f]{7,63}")
+_LINE: Final = regex(r"([0-9a-f]{40}|[0-9a-f]{64})\t(\S+)")
 _PEELED: Final = "^{}"
 _TAGS: Final = "refs/tags/"
 _HEADS: Final = "refs/heads/"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +14,11 @@ from msgspec import Struct
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.auth import Auth, AuthKind
+from reconciler.model.regex import regex
 from reconciler.sources.web.url import Origin, parsed_url
 
-_HEADER_LINE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
-_VALUE: Final = re.compile(r"[!-~]([ \t!-~]*[!-~])?")
+_HEADER_LINE: Final = regex(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
+_VALUE: Final = regex(r"[!-~]([ \t!-~]*[!-~])?")
 _OURS: Final = frozenset(
     ["host", "connection", "content-length", "transfer-encoding", "accept-encoding", "range", "expect", "upgrade", "te"]
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -10,16 +9,17 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from msgspec import Struct
 
 from reconciler.errors import InputError
+from reconciler.model.regex import regex
 
 _PORTS: Final = {"http": 80, "https": 443}
-_NAME: Final = re.compile(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
-_AUTHORITY: Final = re.compile(r"[\w.-]+(:\d+)?|\[[\w:.%-]+\](:\d+)?")
+_NAME: Final = regex(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+_AUTHORITY: Final = regex(r"[\w.-]+(:\d+)?|\[[\w:.%-]+\](:\d+)?")
 _ADDRESS_CHARACTERS: Final = "".join(map(chr, range(0x21, 0x7F)))
 _MALFORMED: Final = "it is malformed"
 _USERINFO: Final = "it holds a user or a password"
-_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
-_END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
-_AT: Final = re.compile("[@\uff20\ufe6b]")
+_SCHEME: Final = regex(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_END_OF_AUTHORITY: Final = regex(r"[/?#]")
+_AT: Final = regex("[@\uff20\ufe6b]")
 """With its look-alikes, which some programs take for it."""
 _SHOWN_CHARACTERS: Final = 300
 _KEPT: Final = "/?:@!$&'()*+,;=-._~%[]"
