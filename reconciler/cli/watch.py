@@ -18,7 +18,7 @@ from reconciler.errors import ExitCode, StandstillError, UsageError
 from reconciler.loop.defaults import INTERVAL_SECONDS
 from reconciler.loop.git_follow import Branch, following
 from reconciler.loop.loop import Loop
-from reconciler.loop.options import LoopOptions, only_watcher
+from reconciler.loop.options import Clock, LoopOptions, only_watcher
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.systemd import service_manager
 from reconciler.loop.wake import Wake
@@ -137,7 +137,7 @@ def watch(
         wake = Wake()
         try:
             with wake.signals():
-                loop = Loop(options, reporter, wake)
+                loop = Loop(options, reporter, wake, clock=Clock())
                 return _once(loop, terminal) if once else _forever(loop)
         finally:
             wake.close()

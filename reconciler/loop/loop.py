@@ -60,14 +60,14 @@ class Loop:
         *,
         events: Events | None = None,
         looked: Callable[[], None] = lambda: None,
-        clock: Clock | None = None,
+        clock: Clock,
     ) -> None:
         self.options = options
         self.reporter = reporter
         self.wake = wake
         self.events = events
         self.looked = looked
-        self.clock = clock or Clock()
+        self.clock = clock
         self.lookout = Lookout(options.options.file, Home(options.env.home))
         self.schedule = Schedule(interval=options.interval, resync_at=self.clock.monotonic())
         self.watched = self._begun()
