@@ -278,19 +278,20 @@ def test_names_that_only_look_like_this_machine(name: str) -> None:
 
 
 TARGETS = [
-    ("http://127.0.0.1/v1/extensions", "127.0.0.1", {200}),
-    ("HTTP://LOCALHOST:1/v1/extensions?x=1", "localhost", {200}),
-    ("http://localhost", "localhost", {404, 400}),  # httptools cannot read it
-    ("http://evil.example/v1/extensions", "localhost", {403}),
-    ("/http://127.0.0.1/v1/extensions", "localhost", {404}),
+    ("http://127.0.0.1/v1/extensions", "127.0.0.1", 200),
+    ("HTTP://LOCALHOST:1/v1/extensions?x=1", "localhost", 200),
+    ("http://localhost", "localhost", 404),
+    ("http://localhost?x=1", "localhost", 404),
+    ("http://evil.example/v1/extensions", "localhost", 403),
+    ("/http://127.0.0.1/v1/extensions", "localhost", 404),
 ]
 
 
 def test_row_129_a_target_may_name_the_host(session: Session) -> None:
     with host(session) as process:
-        for target, name, statuses in TARGETS:
+        for target, name, status in TARGETS:
             answer = process.ask(f"GET {target} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-            assert int(answer.split()[1]) in statuses, (target, answer)
+            assert int(answer.split()[1]) == status, (target, answer)
 
 
 @pytest.mark.parametrize(
