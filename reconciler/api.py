@@ -49,7 +49,7 @@ from reconciler.planning.intent import Allowances
 from reconciler.queries.list import read_list
 from reconciler.queries.plan import read_plan
 from reconciler.queries.status import Status, read_status
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 __all__ = [
     "Action",

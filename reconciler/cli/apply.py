@@ -16,7 +16,7 @@ from reconciler.cli.shared_flags import DEFAULT_FILE
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.commands.apply import apply as apply_file
 from reconciler.errors import UsageError
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 
 def apply(

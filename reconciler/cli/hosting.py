@@ -22,7 +22,7 @@ from reconciler.host.startup import start
 from reconciler.host.watching import watching
 from reconciler.host.web.addresses import networks
 from reconciler.model.regex import regex
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 _USUAL: Final = (700, 10, 10)
 """Python's own thresholds: a command, which ends soon, runs with higher ones."""

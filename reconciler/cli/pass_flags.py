@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reconciler.cli.flags import LockedOption, OfflineOption, OverwriteOption
 from reconciler.planning.intent import Allowances
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 
 class PassFlags(Struct, frozen=True, kw_only=True):

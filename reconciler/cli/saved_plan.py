@@ -13,7 +13,7 @@ from reconciler.errors import InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.plan import Plan
 from reconciler.planning.intent import Allowances
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 _API_VERSION: Final = "llamagate/v1"
 

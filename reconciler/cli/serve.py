@@ -10,7 +10,7 @@ from reconciler.cli.flags import LockedOption
 from reconciler.cli.host_flags import HostFlags, ModelFlags
 from reconciler.cli.invocation import Invocation
 from reconciler.errors import MissingProgramError, UsageError
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 
 def serve(

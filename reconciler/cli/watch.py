@@ -24,7 +24,7 @@ from reconciler.loop.systemd import service_manager
 from reconciler.loop.wake import Wake
 from reconciler.model.home import Home
 from reconciler.model.source import Source, SourceKind
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 from reconciler.store.watched_file import read_watched
 
 _MAX_INTERVAL_SECONDS: Final = 7 * 24 * 3600

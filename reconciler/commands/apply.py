@@ -11,8 +11,9 @@ from reconciler.model.listener import Listener
 from reconciler.model.plan import Plan
 from reconciler.reconcile.change import change
 from reconciler.reconcile.explain import explained
+from reconciler.reconcile.options import Options
 from reconciler.reconcile.outcome import Outcome
-from reconciler.reconcile.proposal import Options, Proposal
+from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.propose import propose
 
 
@@ -44,7 +45,7 @@ def apply(
     """
 
     def propose_as_saved() -> Proposal:
-        proposal = propose(env, options, listener.progress)
+        proposal = propose(env, options, listener.progress, keeps=True)
         if saved is not None and not saved.is_same(proposal.plan):
             raise PlanStaleError("the saved plan is not what an apply would do now")
         return explained(proposal) if detailed else proposal

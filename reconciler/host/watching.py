@@ -15,7 +15,7 @@ from reconciler.loop.options import Clock, LoopOptions, only_watcher
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.wake import Wake
 from reconciler.model.home import Home
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from reconciler.reconcile.change import change
 from reconciler.reconcile.gateway import Reload, reload_if_missed
 from reconciler.reconcile.holds import leaving_out, standstill
 from reconciler.reconcile.input_digest import Inputs
+from reconciler.reconcile.options import Options
 from reconciler.reconcile.outcome import Outcome
-from reconciler.reconcile.proposal import Options, Proposal
+from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.propose import propose
 from reconciler.store.desired_file import read_desired
 from reconciler.store.state_files import read_record
@@ -63,7 +64,7 @@ class WatchedPass(Struct):
         reason = standstill(record, file, self.inputs.digest(file))
         if reason:
             raise _LeftAloneError(reason, _told_all_the_same(self.env, file, record))
-        proposal = propose(self.env, self.options, self.listener.progress)
+        proposal = propose(self.env, self.options, self.listener.progress, keeps=True)
         suspended = {suspension.item: f"suspended: {suspension.reason}" for suspension in record.suspensions}
         proposal = leaving_out(proposal, suspended)
         self._evidence = evidence(proposal, self.fights)

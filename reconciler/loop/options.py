@@ -16,7 +16,7 @@ from reconciler.loop.defaults import INTERVAL_SECONDS
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.reconcile.exclusive import prepare_home
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 
 POLL_SECONDS: Final = 2.0
 """How often it is looked where there are no events."""

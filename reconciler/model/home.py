@@ -93,6 +93,11 @@ class Home(Struct, frozen=True):
         return self.ours / "followed"
 
     @property
+    def unchanged(self) -> Path:
+        """What the last full pass looked at and found as it should be."""
+        return self.ours / "unchanged.json"
+
+    @property
     def status(self) -> Path:
         """What the watcher last did."""
         return self.ours / "status.json"

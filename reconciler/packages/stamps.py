@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -28,21 +29,20 @@ def folder_stamp(path: Path) -> str:
 
     Empty where there is no folder or a part of it cannot be listed: opening it tells why.
     """
-    lines: list[str] = []
     try:
-        _collect_stamps(os.fspath(path), lines)
+        lines = [f"{name}\0{':'.join(map(str, stamp_of(status)))}\n" for name, status in folder_stats(os.fspath(path))]
     except OSError:
         return ""
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _collect_stamps(folder: str, lines: list[str]) -> None:
+def folder_stats(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file in ``folder`` and below that counts, with its ``stat``. Raises ``OSError``."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=_NAME)
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             if not is_ignored(f"{entry.name}/"):
-                _collect_stamps(entry.path, lines)
+                yield from folder_stats(entry.path)
         elif not is_ignored(entry.name):
-            status = entry.stat(follow_symlinks=False)
-            lines.append(f"{entry.path}\0{':'.join(map(str, stamp_of(status)))}\n")
+            yield entry.path, entry.stat(follow_symlinks=False)

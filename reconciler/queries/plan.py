@@ -6,12 +6,18 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.plan import Plan
-from reconciler.reconcile.explain import explained
-from reconciler.reconcile.proposal import Options
-from reconciler.reconcile.propose import propose
+from reconciler.reconcile.options import Options
 from reconciler.reconcile.readers import steadily
+from reconciler.reconcile.unchanged import unchanged
 
 
 def read_plan(env: Environment, options: Options, progress: Progress = no_progress) -> Plan:
     """The plan of an apply, made again while a writer is at work."""
-    return explained(steadily(Home(env.home), lambda: propose(env, options, progress))).plan
+    return steadily(Home(env.home), lambda: unchanged(env, options) or _made(env, options, progress))
+
+
+def _made(env: Environment, options: Options, progress: Progress) -> Plan:
+    from reconciler.reconcile.explain import explained  # most looks find nothing changed, and need none of this
+    from reconciler.reconcile.propose import propose
+
+    return explained(propose(env, options, progress)).plan

@@ -21,7 +21,7 @@ from reconciler.observe.home import observe
 from reconciler.observe.items import ListedItem
 from reconciler.planning.verdict import drift_of
 from reconciler.queries.list import list_items
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 from reconciler.reconcile.propose import propose
 from reconciler.reconcile.readers import TransactionState, check_there, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at

@@ -23,6 +23,7 @@ from reconciler.planning.next_state import next_record, registry_edits
 from reconciler.reconcile.inputs import look_again, writing_inputs
 from reconciler.reconcile.proposal import Proposal, needs_package
 from reconciler.reconcile.target import realised
+from reconciler.reconcile.unchanged import keep
 from reconciler.store.state_files import generation_bytes, record_bytes
 from reconciler.store.write import write_record
 
@@ -39,7 +40,9 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
     inputs, state = proposal.parts.inputs, proposal.state
     if not proposal.plan.changes:
         with writing_inputs(inputs):
-            _note(proposal)
+            is_noted = _note(proposal)
+        if not is_noted and not any(one.is_written for one in inputs):
+            _keep(proposal)
         return []
     look_again(inputs)
     rewriting = [action for action in proposal.plan.actions if action.rewrites and action.after]
@@ -102,8 +105,15 @@ def _text(document: bytes) -> str:
     return document.decode("utf-8", "surrogatepass")
 
 
-def _note(proposal: Proposal) -> None:
-    """Write what the pass has found into the record, where it says something else."""
+def _keep(proposal: Proposal) -> None:
+    """The pass found nothing to do and wrote nothing: the next reader need not find that again."""
+    plan, state = proposal.plan, proposal.state
+    if proposal.looked is not None and not (plan.pending or plan.drift or plan.refusals):
+        keep(state.env, state.path, *proposal.looked, plan)
+
+
+def _note(proposal: Proposal) -> bool:
+    """Write what the pass has found into the record, where it says something else; whether it does."""
     state, speaker = proposal.state, proposal.intent.speaker
     record = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
     if speaker.speaks_for is not None:
@@ -115,8 +125,10 @@ def _note(proposal: Proposal) -> None:
         record = replace(record, hold=Hold(reason=pause.reason, generation=record.generation, inputs=pause.inputs))
     if state.previous_record is not None and proposal.documents:
         record = replace(record, documents=proposal.documents)
-    if record != state.record:
-        write_record(state.home, record)
+    if record == state.record:
+        return False
+    write_record(state.home, record)
+    return True
 
 
 def _with_sources(proposal: Proposal) -> Record:

@@ -43,7 +43,7 @@ def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
     )
     plan = make_plan(intent, proposal.state.record, proposal.observed)
     plan = replace(plan, warnings=plan.warnings + proposal.parts.warnings)
-    return replace(proposal, intent=intent, plan=plan)
+    return replace(proposal, intent=intent, plan=plan, looked=None)  # the whole file may well want something
 
 
 def _left_alone(items: Mapping[str, str]) -> Iterator[Note]:

@@ -12,7 +12,7 @@ from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.ids import ItemKey
 from reconciler.planning.intent import Intent, Pause, Rules, Speaker, Target
 from reconciler.reconcile.home_state import HomeState
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 from reconciler.reconcile.target import target_for
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile

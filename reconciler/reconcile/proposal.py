@@ -15,18 +15,11 @@ from reconciler.model.note import Note
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Record
-from reconciler.planning.intent import Allowances, Intent
+from reconciler.model.unchanged import Covered
+from reconciler.planning.intent import Intent
 from reconciler.reconcile.home_state import HomeState, ListedBy
+from reconciler.reconcile.unchanged import Look
 from reconciler.resolve.resolved import Resolved
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """How a pass over a file is run. ``only`` narrows it to these ids and what they depend on; empty is everything."""
-
-    file: Path
-    only: frozenset[str] = frozenset()
-    locked: bool = False
-    allowances: Allowances = field(default_factory=Allowances)
 
 
 class Carried(Struct, frozen=True, kw_only=True):
@@ -64,7 +57,8 @@ class Parts(Struct, frozen=True, kw_only=True):
 class Proposal(Struct, frozen=True, kw_only=True):
     """Everything that a pass knows before it changes anything.
 
-    ``documents`` is what the next pass need not parse and validate.
+    ``documents`` is what the next pass need not parse and validate. ``looked``: all that decides the pass, as it was
+    before anything was decided; ``None`` where nobody asks.
     """
 
     state: HomeState
@@ -73,6 +67,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     plan: Plan
     parts: Parts
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
+    looked: tuple[Covered, Look] | None = None
 
 
 def needs_package(action: Action, record: Record) -> bool:

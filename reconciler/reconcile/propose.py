@@ -15,22 +15,28 @@ from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
+from reconciler.model.unchanged import Covered
 from reconciler.observe.home import observe, rebuilt_registry
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
+from reconciler.reconcile.covered import covered_by
 from reconciler.reconcile.home_state import HomeState, ListedBy, read_home_state
 from reconciler.reconcile.input_digest import input_digests
 from reconciler.reconcile.intent import intent_of_file
 from reconciler.reconcile.naming import check_listed
-from reconciler.reconcile.proposal import Options, Parts, Proposal, needs_package
+from reconciler.reconcile.options import Options
+from reconciler.reconcile.proposal import Parts, Proposal, needs_package
 from reconciler.reconcile.target import needs_reading
+from reconciler.reconcile.unchanged import Look, covers, look
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
+from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes, lock_path, read_desired, read_lock
 
 
-def propose(env: Environment, options: Options, progress: Progress = no_progress) -> Proposal:
+def propose(env: Environment, options: Options, progress: Progress = no_progress, *, keeps: bool = False) -> Proposal:
     """The plan of a pass over a file; every package that it needs is in the cache then, or at its local source.
+
+    ``keeps``: where there is nothing to do, that may be kept (``reconcile.unchanged``).
 
     ``InputError`` with every fault of the inputs; ``LockStaleError`` where ``options.locked`` forbids to re-pin.
     """
@@ -38,6 +44,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     file = state.file or read_desired(options.file)  # the error that says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
     lock = read_lock(lock_path(file.path), known=state.record.documents)
+    looked = _looked(state, file, lock) if keeps and covers(options) else None
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context_of(env, file, progress))
     parts = partition(file.desired.items, lock_of(file, lock))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
@@ -62,7 +69,22 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
         parts=needed,
         # A narrowed pass does not know that every item fits.
         documents={} if options.only else _known_documents(file, pins),
+        looked=looked,
     )
+
+
+def _looked(state: HomeState, file: DesiredFile, lock: LockFile) -> tuple[Covered, Look] | None:
+    """What decides the pass, as it is before anything else is read; what was read is not read again."""
+    covered = covered_by(state.home, state.record, file)
+    read = {
+        str(file.path.absolute()): file.data,
+        str(lock.path.absolute()): lock.data,
+        str(state.home.record): state.previous_record,
+    }
+    try:
+        return covered, look(state.home, covered, state.env.variables, read)
+    except OSError:  # something is missing, and will be found to be
+        return None
 
 
 def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None) -> Proposal:

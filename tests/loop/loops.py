@@ -14,7 +14,7 @@ from reconciler.loop.reporter import Reporter
 from reconciler.loop.wake import Wake
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 from tests.cli.shell import Session
 
 INTERVAL_SECONDS: Final = 600.0

@@ -1,0 +1,60 @@
+"""All that decides what a pass over a file does, as far as a digest can cover it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from reconciler.model.config import Reference, references
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.record import Record
+from reconciler.model.source import SourceKind
+from reconciler.model.unchanged import Covered
+from reconciler.store.desired_file import DesiredFile, lock_path
+
+
+def covered_by(home: Home, record: Record, file: DesiredFile) -> Covered:
+    """What counts while ``record`` and ``file`` are as they are."""
+    named = [one for item in file.desired.items for _, one in references(item.config)]
+    path = file.path.absolute()
+    contents = [path, lock_path(path), home.record, home.registry]
+    sources = {kind: _sources(file, kind) for kind in (SourceKind.DIR, SourceKind.ZIP)}
+    return Covered(
+        variables=_names(named, "env"),
+        contents=(*map(str, contents), *_names(named, "file")),
+        folders=sources[SourceKind.DIR],
+        archives=(*sources[SourceKind.ZIP], *_packed(home, record, file)),
+        places=tuple(str(home.installed(kind).relative_to(home.root)) for kind in Kind),
+        inside=tuple(sorted({folder for key in record.items for folder in _folders(record, key)})),
+        files=tuple(f"{_place(key)}/{path}" for key, item in record.items.items() for path in item.files),
+    )
+
+
+def _names(found: list[Reference], kind: str) -> tuple[str, ...]:
+    return tuple(sorted({one.name for one in found if one.kind == kind}))
+
+
+def _sources(file: DesiredFile, kind: SourceKind) -> tuple[str, ...]:
+    base = file.path.absolute().parent
+    return tuple(str(base / item.source.location) for item in file.desired.items if item.source.kind is kind)
+
+
+def _packed(home: Home, record: Record, file: DesiredFile) -> Iterator[str]:
+    """The packages that are read whenever their configuration is filled in."""
+    for item in file.desired.items:
+        if item.key in record.items and any(references(item.config)):
+            yield str(home.cached(record.items[item.key].tree))
+
+
+def _place(key: ItemKey) -> str:
+    return f"{key.kind.folder}/installed/{key.id}"
+
+
+def _folders(record: Record, key: ItemKey) -> Iterator[str]:
+    """Its folder, and those below it in which we put something."""
+    yield _place(key)
+    for path in record.items[key].files:
+        for folder in PurePosixPath(path).parents if "/" in path else ():
+            if folder.name:
+                yield f"{_place(key)}/{folder}"

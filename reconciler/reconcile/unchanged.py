@@ -1,0 +1,149 @@
+"""Nothing changed: one digest over all that decides a pass. Where it is the one that the last full pass kept, a reader
+decodes nothing.
+
+It is kept under the mutex, by a pass that found nothing to do and wrote nothing, and never removed: it holds for one
+state, and for that one again should it come back. What was touched just before the pass could still change without
+another stamp; then nothing is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from reconciler import __version__
+from reconciler.errors import StorageError
+from reconciler.fs.bounded import read_if_there
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.plan import Plan
+from reconciler.model.unchanged import UNCHANGED_SCHEMA, Covered, Unchanged
+from reconciler.packages.stamps import folder_stats
+from reconciler.reconcile.options import Options
+from reconciler.store.unchanged_file import read_unchanged, write_unchanged
+
+_FRESH_NS: Final = 2 * 10**9
+"""How coarse the times of a file system may be, in nanoseconds: two seconds on FAT."""
+_NOTHING: Final = "nothing"
+
+
+class Look(NamedTuple):
+    """What is covered, as it is: the digest, and the newest time of it, in nanoseconds since 1970."""
+
+    digest: str
+    newest: int
+
+
+def unchanged(env: Environment, options: Options) -> Plan | None:
+    """The plan of a pass with these options, where all is as it was when one found nothing to do; ``None``: look."""
+    home, kept = Home(env.home), None
+    if covers(options):
+        kept = read_unchanged(home)
+    if kept is None or kept.version != __version__ or kept.file != _name(options.file):
+        return None
+    plan = Plan(generation=kept.generation, warnings=kept.warnings)
+    try:
+        found = look(home, kept.covered, env.variables)
+    except OSError:
+        return None
+    return plan if sealed(plan, kept.file, found) == kept.digest else None
+
+
+def covers(options: Options) -> bool:
+    """Whether it is asked for everything in the usual way."""
+    return options == Options(file=options.file)
+
+
+def keep(env: Environment, file: Path, covered: Covered, before: Look, plan: Plan) -> None:
+    """Keep that ``plan`` does nothing, unless something was touched since ``before``, or just before the pass.
+
+    The caller holds the mutex, and has written nothing. What cannot be kept costs the next reader time.
+    """
+    home, name = Home(env.home), _name(file)
+    settled = int(env.now.timestamp() * 10**9) - _FRESH_NS
+    try:
+        if before.newest >= settled or look(home, covered, env.variables) != before:
+            return
+        kept = Unchanged(
+            schema=UNCHANGED_SCHEMA,
+            version=__version__,
+            file=name,
+            generation=plan.generation,
+            warnings=plan.warnings,
+            digest=sealed(plan, name, before),
+            covered=covered,
+        )
+        write_unchanged(home, kept)
+    except (OSError, StorageError):
+        return
+
+
+def sealed(plan: Plan, file: str, found: Look) -> str:
+    """The digest of what is said, and of what it is said of."""
+    said = repr((__version__, file, plan.generation, [note.to_document() for note in plan.warnings]))
+    return hashlib.sha256(f"{said}\n{found.digest}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def look(
+    home: Home, covered: Covered, variables: Mapping[str, str], read: Mapping[str, bytes | None] | None = None
+) -> Look:
+    """``read`` has the bytes of files that were read before, and which are not read again. Raises ``OSError``."""
+    root = f"{home.root}/"
+    found = _Stamps()
+    for name in covered.variables:
+        found.lines.append(f"variable {name} {variables.get(name)!r}")
+    for path in covered.contents:
+        found.content(path, read)
+    for path in covered.folders:
+        found.lines.append(f"folder {path}")
+        found.files(folder_stats(path))
+    found.files((path, _stat(path, os.stat)) for path in covered.archives)
+    found.files((path, _stat(root + path, os.stat)) for path in covered.places)
+    for path in covered.inside:
+        status = os.lstat(root + path)
+        found.lines.append(f"{path} {status.st_mode} {status.st_ino}")
+    found.files((path, os.lstat(root + path)) for path in covered.files)
+    digest = hashlib.sha256("\n".join(found.lines).encode("utf-8", "surrogatepass")).hexdigest()
+    return Look(digest, found.newest)
+
+
+class _Stamps:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.newest = 0
+
+    def content(self, path: str, read: Mapping[str, bytes | None] | None) -> None:
+        """By its bytes; its times tell whether others are at work."""
+        data = read[path] if read is not None and path in read else read_if_there(Path(path))
+        status = _stat(path, os.stat)
+        self.lines.append(f"content {path} {_NOTHING if data is None else hashlib.sha256(data).hexdigest()}")
+        if status is not None:
+            self.newest = max(self.newest, status.st_mtime_ns, status.st_ctime_ns)
+
+    def files(self, found: Iterable[tuple[str, os.stat_result | None]]) -> None:
+        """By all that changes when they are touched."""
+        newest, lines = self.newest, self.lines
+        for path, status in found:
+            if status is None:
+                lines.append(f"{path} {_NOTHING}")
+                continue
+            changed, written = status.st_ctime_ns, status.st_mtime_ns
+            lines.append(f"{path} {status.st_mode} {status.st_size} {written} {changed} {status.st_ino}")
+            newest = max(newest, changed, written)
+        self.newest = newest
+
+
+def _stat(path: str, ask: Callable[[str], os.stat_result]) -> os.stat_result | None:
+    try:
+        return ask(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _name(file: Path) -> str:
+    return str(file.absolute())
