@@ -14,7 +14,8 @@ from reconciler.codes import ErrorCode
 from reconciler.commands.example import FIRST, copy_example
 from reconciler.commands.init import describe_installed
 from reconciler.errors import InputError, LlamagateError, NotDesiredError, UsageError
-from reconciler.store.desired_file import is_there, read_desired
+from reconciler.fs.bounded import is_there
+from reconciler.store.desired_file import read_desired
 
 
 def init(

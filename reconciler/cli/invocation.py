@@ -14,10 +14,10 @@ from reconciler.cli.ui.style import colours_wanted
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, InputError
+from reconciler.fs.bounded import is_there
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.listener import Listener
-from reconciler.store.desired_file import is_there
 
 _WAIT_HELP: Final = "How long to wait for another command to end.  [default: 300]"
 

@@ -10,9 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.cli.flags import path_option
 from reconciler.cli.invocation import Invocation
-from reconciler.cli.output_file import check_output, write_output
 from reconciler.cli.pass_flags import PassFlags
-from reconciler.cli.saved_plan import saved_plan_bytes
 from reconciler.cli.ui.plan import render_plan
 from reconciler.errors import ExitCode
 from reconciler.model.plan import Plan
@@ -34,12 +32,18 @@ def plan(
     Example: llamagate plan --detailed-exitcode --out plan.json
     Exit codes: 0, 1, 2, 3, 4, 5 refused; or the plan has refusals, 7, 8
     """
-    if out is not None:
-        check_output(out, invocation.file)
-    found = read(invocation, flags)
-    if out is not None:
-        write_output(out, saved_plan_bytes(found, flags.options(invocation.file)))
+    found = read(invocation, flags) if out is None else _saved(invocation, flags, out)
     return show(invocation, found, detailed=detailed_exitcode)
+
+
+def _saved(invocation: Invocation, flags: PassFlags, out: Path) -> Plan:
+    from reconciler.cli.output_file import check_output, write_output  # only a plan that is saved needs them
+    from reconciler.cli.saved_plan import saved_plan_bytes
+
+    check_output(out, invocation.file)
+    found = read(invocation, flags)
+    write_output(out, saved_plan_bytes(found, flags.options(invocation.file)))
+    return found
 
 
 def read(invocation: Invocation, flags: PassFlags) -> Plan:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import LlamagateError, NewerDocumentError, NotDesiredError, StorageError, UnreachableError
 from reconciler.fs import file_lock
+from reconciler.fs.bounded import is_there
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import GatewaySettings, Policy
 from reconciler.model.environment import Environment
@@ -25,7 +26,6 @@ from reconciler.reconcile.options import Options
 from reconciler.reconcile.propose import propose
 from reconciler.reconcile.readers import TransactionState, check_there, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at
-from reconciler.store.desired_file import is_there
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
 

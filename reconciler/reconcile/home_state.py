@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
+from reconciler.fs.bounded import is_there
 from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -21,7 +22,7 @@ from reconciler.model.registry import Registry
 from reconciler.observe.home import manifest_at, present_items
 from reconciler.resolve.store import PackageStore
 from reconciler.store.config_values import ConfigValues
-from reconciler.store.desired_file import DesiredFile, is_there, read_desired
+from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 

@@ -7,10 +7,11 @@ from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, NotDesiredError
+from reconciler.fs.bounded import is_there
 from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.record import Record
 from reconciler.reconcile.home_state import HomeState
-from reconciler.store.desired_file import DesiredFile, is_there, read_desired
+from reconciler.store.desired_file import DesiredFile, read_desired
 
 SEE_LIST: Final = "'llamagate list' shows what is installed"
 

@@ -248,11 +248,6 @@ def _read(path: Path, missing: str) -> bytes:
         raise InputError.at(message, file=path, code=ErrorCode.NOT_FOUND) from error
 
 
-def is_there(path: Path) -> bool:
-    """Whether something is in the place of a desired state; also a link that leads nowhere, which is a mistake."""
-    return path.exists() or path.is_symlink()
-
-
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     """``InputError`` for what the system refuses, but for a missing file."""
