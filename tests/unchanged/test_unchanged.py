@@ -1,0 +1,121 @@
+"""When it is kept that nothing changed, and when not."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.reconcile import propose as proposing
+from reconciler.reconcile import unchanged as module
+from reconciler.reconcile.commit import commit
+from reconciler.reconcile.covered import covered_by
+from reconciler.reconcile.holds import leaving_out
+from reconciler.reconcile.propose import propose
+from tests.unchanged.world import World
+
+NOW = timedelta()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def quietly(_what: str, _done: int, _total: int) -> None:
+    """No progress."""
+
+
+def test_it_is_kept_by_a_pass_that_found_nothing_to_do(world: World) -> None:
+    world.home.unchanged.unlink()
+    world.apply()
+    assert world.answer() == world.full()
+
+
+def test_a_reader_keeps_nothing(world: World) -> None:
+    world.full()
+    assert not world.home.unchanged.exists()
+
+
+def test_what_was_touched_just_before_the_pass_is_not_trusted(world: World) -> None:
+    os.utime(world.installed("folder/run.sh"))
+    world.home.unchanged.unlink()
+    world.apply(NOW)
+    world.apply(NOW)
+    assert not world.home.unchanged.exists()
+
+
+@pytest.mark.parametrize("path", ["extensions/installed/folder/run.sh", "registry/installed.json"])
+def test_what_changes_during_the_pass_is_not_kept(world: World, path: str) -> None:
+    world.home.unchanged.unlink()
+    proposal = propose(world.environment(), world.options, keeps=True)
+    place = world.home.root / path
+    place.write_bytes(place.read_bytes() + b" ")
+    commit(proposal, quietly)
+    assert not world.home.unchanged.exists()
+
+
+@pytest.mark.parametrize("name", ["llamagate.yaml", "llamagate.lock.yaml"])
+def test_a_file_that_changes_once_it_was_read_is_not_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whole = covered_by
+
+    def meanwhile(*arguments: Any) -> Any:
+        path = world.project / name
+        path.write_bytes(path.read_bytes() + b"# another program\n")
+        return whole(*arguments)
+
+    monkeypatch.setattr(proposing, "covered_by", meanwhile)
+    world.home.unchanged.unlink()
+    proposal = propose(world.environment(), world.options, keeps=True)
+    assert proposal.looked is not None
+    module.keep(world.environment(), world.options.file, *proposal.looked, proposal.plan)
+    assert not world.home.unchanged.exists()
+
+
+def test_drift_that_stays_is_not_kept(world: World) -> None:
+    world.installed("folder/run.sh").write_text("#!/bin/true")
+    world.apply()
+    world.apply()
+    assert world.answer() is None
+    assert world.full().drift
+
+
+def test_a_pass_without_some_items_keeps_nothing(world: World) -> None:
+    proposal = propose(world.environment(), world.options, keeps=True)
+    assert proposal.looked is not None
+    assert leaving_out(proposal, {}).looked is not None
+    assert leaving_out(proposal, {"folder": "suspended"}).looked is None
+
+
+def test_another_version_does_not_believe_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "__version__", "9.9.9")
+    assert world.answer() is None
+
+
+def test_warnings_are_said_again(world: World) -> None:
+    world.package("flow/agenticmodule.yaml").write_text(
+        world.package("flow/agenticmodule.yaml").read_text().replace("extension: folder", "extension: nowhere")
+    )
+    world.settle()
+    said = world.answer()
+    assert said is not None
+    assert [note.code for note in said.warnings] == ["missing-extension"]
+    assert said == world.full()
+
+
+def test_where_it_cannot_be_written_the_pass_goes_on(world: World) -> None:
+    world.home.unchanged.unlink()
+    world.home.unchanged.mkdir()
+    world.apply()
+    assert world.answer() is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 2}', "\ud800"], ids=repr)
+def test_what_is_no_such_document_is_passed_over(world: World, text: str) -> None:
+    world.home.unchanged.write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert world.answer() is None
