@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.queries.plan import read_plan
 from reconciler.reconcile import propose as proposing
 from reconciler.reconcile import unchanged as module
 from reconciler.reconcile.commit import commit
@@ -119,3 +121,36 @@ def test_where_it_cannot_be_written_the_pass_goes_on(world: World) -> None:
 def test_what_is_no_such_document_is_passed_over(world: World, text: str) -> None:
     world.home.unchanged.write_bytes(text.encode("utf-8", "surrogatepass"))
     assert world.answer() is None
+
+
+# What a full pass opens is covered
+
+
+class _Watch:
+    """What is opened and listed while ``opened`` is a set; a hook cannot be removed."""
+
+    opened: set[str] | None = None
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        is_path = event in ("open", "os.scandir", "os.listdir") and isinstance(arguments[0], str | os.PathLike)
+        if self.opened is not None and is_path:
+            self.opened.add(os.fspath(arguments[0]))
+
+
+_watch = _Watch()
+sys.addaudithook(_watch)
+
+
+def test_all_that_a_full_pass_opens_is_covered(world: World) -> None:
+    env, root = world.environment(), str(world.project.parent)
+    proposal = propose(env, world.options, keeps=True)
+    assert proposal.looked is not None
+    covered = proposal.looked[0]
+    places = [f"{world.home.root}/{path}" for path in (*covered.places, *covered.inside, *covered.files)]
+    known = {*covered.contents, *covered.archives, *covered.folders, *places}
+    world.home.unchanged.unlink()
+    _watch.opened = set()
+    read_plan(env, world.options)
+    opened, _watch.opened = {path for path in _watch.opened if path.startswith(root)}, None
+    assert len(opened) > len(covered.contents)
+    assert [path for path in opened - known if not path.startswith(covered.folders)] == [str(world.home.unchanged)]
