@@ -19,13 +19,14 @@ from reconciler.model.plan import Drift
 from reconciler.model.record import Hold, Suspension
 from reconciler.model.watched import Watched
 from reconciler.observe.home import observe
-from reconciler.observe.items import ListedItem
+from reconciler.observe.items import ListedItem, listed_items
 from reconciler.planning.verdict import drift_of
 from reconciler.queries.list import list_items
 from reconciler.reconcile.options import Options
-from reconciler.reconcile.propose import propose
 from reconciler.reconcile.readers import TransactionState, check_there, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at
+from reconciler.reconcile.unchanged import unchanged
+from reconciler.store.desired_file import read_desired
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
 
@@ -116,8 +117,13 @@ def _status(env: Environment, file: Path | None) -> Status:
     if file is None or not is_there(file):
         check_there(Home(env.home))
         return _without_file(env)
+    options = Options(file=file)
+    if unchanged(env, options) is not None and (status := _in_sync(env, file)) is not None:
+        return status
+    from reconciler.reconcile.propose import propose  # most looks find nothing changed, and do not need it
+
     try:
-        proposal = propose(env, Options(file=file))
+        proposal = propose(env, options)
     except NotDesiredError as error:
         return replace(_without_file(env), note=error.message)
     except UnreachableError as error:
@@ -137,6 +143,28 @@ def _status(env: Environment, file: Path | None) -> Status:
         serving=look_at(gateway, state.record, state.registry) if gateway else None,
         items=list_items(state.home, proposal.observed, plan.drift),
         stale=plan.stale,
+    )
+
+
+def _in_sync(env: Environment, file: Path) -> Status | None:
+    """The status where a full pass would find nothing to do; ``None`` where it would not say all that it found."""
+    home = Home(env.home)
+    record, _ = read_record(home)
+    registry = read_registry(home).registry
+    desired = read_desired(file, known=record.documents).desired
+    if "ignore" in (desired.policy.drift_edited, desired.policy.drift_missing):
+        return None
+    gateway = gateway_of(env, desired.gateway)
+    return Status(
+        in_sync=True,
+        has_file=True,
+        generation=record.generation,
+        drift=(),
+        hold=record.hold,
+        suspensions=record.suspensions,
+        gateway_url=gateway.url if gateway else None,
+        serving=look_at(gateway, record, registry) if gateway else None,
+        items=listed_items(home, record, registry),
     )
 
 

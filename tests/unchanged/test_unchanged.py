@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from reconciler.queries.plan import read_plan
+from reconciler.queries.status import Status, read_status
 from reconciler.reconcile import propose as proposing
 from reconciler.reconcile import unchanged as module
 from reconciler.reconcile.commit import commit
 from reconciler.reconcile.covered import covered_by
 from reconciler.reconcile.holds import leaving_out
 from reconciler.reconcile.propose import propose
+from tests.support.packages import MANIFEST, write_files
 from tests.unchanged.world import World
 
 NOW = timedelta()
@@ -121,6 +123,35 @@ def test_where_it_cannot_be_written_the_pass_goes_on(world: World) -> None:
 def test_what_is_no_such_document_is_passed_over(world: World, text: str) -> None:
     world.home.unchanged.write_bytes(text.encode("utf-8", "surrogatepass"))
     assert world.answer() is None
+
+
+# Status
+
+
+def whole_status(world: World) -> Status:
+    """Without what was kept."""
+    kept = world.home.unchanged.read_bytes()
+    world.home.unchanged.unlink()
+    try:
+        return read_status(world.environment(), world.options.file)
+    finally:
+        world.home.unchanged.write_bytes(kept)
+
+
+@pytest.mark.parametrize("rule", ["report", "ignore"])
+def test_status_says_the_same(world: World, rule: str) -> None:
+    text = world.options.file.read_text()
+    world.options.file.write_text(f"{text}policy: {{drift: {{edited: {rule}, missing: {rule}}}}}\n")
+    world.settle()
+    write_files(world.installed("stranger"), {"manifest.yaml": MANIFEST.format(id="stranger", version="1.0.0")})
+    world.settle()
+    assert read_status(world.environment(), world.options.file) == whole_status(world)
+
+
+def test_status_of_what_is_in_order_makes_no_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(proposing, "propose")
+    status = read_status(world.environment(), world.options.file)
+    assert (status.in_sync, len(status.items)) == (True, 3)
 
 
 # What a full pass opens is covered
