@@ -92,7 +92,7 @@ def _sync_what_was_done(home: Home) -> None:
 
 def _discard_leftovers(home: Home) -> None:
     """Staging folders and half-written files of commands that died before their commit point."""
-    for path in (home.record, home.journal, home.registry):
+    for path in (home.record, home.journal, home.registry, home.unchanged):
         durable.discard_temporary(path)
     installed = [home.installed(kind) for kind in Kind]
     beside = {beside_stage(folder) for folder in installed if tree.inode_of(folder) is not None}

@@ -8,6 +8,7 @@ another stamp; then nothing is kept.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ from reconciler.store.unchanged_file import read_unchanged, write_unchanged
 
 _FRESH_NS: Final = 2 * 10**9
 """How coarse the times of a file system may be, in nanoseconds: two seconds on FAT."""
+_MOST_BYTES: Final = 2**28
 _NOTHING: Final = "nothing"
 
 
@@ -50,7 +52,7 @@ def unchanged(env: Environment, options: Options) -> Plan | None:
         found = look(home, kept.covered, env.variables)
     except OSError:
         return None
-    return plan if sealed(plan, kept.file, found) == kept.digest else None
+    return plan if sealed(home, kept.file, plan, found) == kept.digest else None
 
 
 def covers(options: Options) -> bool:
@@ -74,7 +76,7 @@ def keep(env: Environment, file: Path, covered: Covered, before: Look, plan: Pla
             file=name,
             generation=plan.generation,
             warnings=plan.warnings,
-            digest=sealed(plan, name, before),
+            digest=sealed(home, name, plan, before),
             covered=covered,
         )
         write_unchanged(home, kept)
@@ -82,9 +84,9 @@ def keep(env: Environment, file: Path, covered: Covered, before: Look, plan: Pla
         return
 
 
-def sealed(plan: Plan, file: str, found: Look) -> str:
-    """The digest of what is said, and of what it is said of."""
-    said = repr((__version__, file, plan.generation, [note.to_document() for note in plan.warnings]))
+def sealed(home: Home, file: str, plan: Plan, found: Look) -> str:
+    """The digest of what is said, and of what it is said of: a home that was moved is another one."""
+    said = repr((__version__, str(home.root), file, plan.generation, [note.to_document() for note in plan.warnings]))
     return hashlib.sha256(f"{said}\n{found.digest}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -120,6 +122,9 @@ class _Stamps:
 
     def content(self, path: str, read: Mapping[str, bytes | None] | None) -> None:
         """By its bytes; its times tell whether others are at work."""
+        before = _stat(path)
+        if before is not None and before.st_size > _MOST_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
         data = read[path] if read is not None and path in read else read_if_there(Path(path))
         status = _stat(path)
         self.lines.append(f"content {path} {_NOTHING if data is None else hashlib.sha256(data).hexdigest()}")

@@ -25,4 +25,4 @@ def write_unchanged(home: Home, kept: Unchanged) -> None:
         data = msgspec.json.encode(kept)
     except UnicodeError:
         return
-    durable.write_file(home.unchanged, data, mode=0o600)
+    durable.write_file(home.unchanged, data, mode=durable.mode_of(home.record))

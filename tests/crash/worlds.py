@@ -15,7 +15,7 @@ from tests.crash.changes import CHANGES, MIXED, Change, write_package
 from tests.crash.forks import Forks
 
 _KINDS: Final = ("extensions", "agentic-modules")
-_OURS: Final = frozenset(["record.json", "generations", "backups", "cache", "stage", "lock"])
+_OURS: Final = frozenset(["record.json", "generations", "backups", "cache", "stage", "lock", "unchanged.json"])
 _KEPT_GENERATIONS: Final = 2
 _INPUTS: Final = ("llamagate.yaml", "llamagate.lock.yaml")
 _TIMES: Final = ("installed_at", "last_updated_at")

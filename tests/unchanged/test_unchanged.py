@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.fs.durable import temporary_path
+from reconciler.model.home import Home
 from reconciler.queries.plan import read_plan
 from reconciler.queries.status import Status, read_status
 from reconciler.reconcile import propose as proposing
@@ -122,6 +125,32 @@ def test_where_it_cannot_be_written_the_pass_goes_on(world: World) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 2}', "\ud800"], ids=repr)
 def test_what_is_no_such_document_is_passed_over(world: World, text: str) -> None:
     world.home.unchanged.write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert world.answer() is None
+
+
+def test_what_a_killed_pass_leaves_half_written_is_removed(world: World) -> None:
+    temporary = temporary_path(world.home.unchanged)
+    temporary.write_text("half")
+    world.home.unchanged.unlink()
+    world.apply(NOW)
+    assert not temporary.exists()
+
+
+def test_a_home_that_was_moved_is_looked_at_and_not_what_is_in_its_place(world: World) -> None:
+    world.options.file.write_text("apiVersion: llamagate/v1\nextensions: {zipped: ./packages/zipped.zip}\n")
+    world.settle()
+    old, moved = world.home, Home(world.home.root.with_name("moved"))
+    old.root.rename(moved.root)
+    shutil.copytree(moved.root, old.root)
+    world.home = moved
+    registry = moved.registry.read_text()
+    moved.registry.write_text(registry.replace('"enabled": true', '"enabled": false'))
+    assert world.answer() is None
+
+
+def test_a_file_that_has_grown_without_end_is_not_read(world: World) -> None:
+    with (world.project / "secret.txt").open("ab") as file:
+        file.truncate(2**40)
     assert world.answer() is None
 
 
