@@ -67,19 +67,19 @@ def keep(env: Environment, file: Path, covered: Covered, before: Look, plan: Pla
     """
     home, name = Home(env.home), _name(file)
     settled = int(env.now.timestamp() * 10**9) - _FRESH_NS
+    kept = Unchanged(
+        schema=UNCHANGED_SCHEMA,
+        version=__version__,
+        file=name,
+        generation=plan.generation,
+        warnings=plan.warnings,
+        digest=sealed(home, name, plan, before),
+        covered=covered,
+    )
     try:
-        if before.newest >= settled or look(home, covered, env.variables) != before:
-            return
-        kept = Unchanged(
-            schema=UNCHANGED_SCHEMA,
-            version=__version__,
-            file=name,
-            generation=plan.generation,
-            warnings=plan.warnings,
-            digest=sealed(home, name, plan, before),
-            covered=covered,
-        )
-        write_unchanged(home, kept)
+        is_new = before.newest < settled and kept != read_unchanged(home)
+        if is_new and look(home, covered, env.variables) == before:
+            write_unchanged(home, kept)
     except (OSError, StorageError):
         return
 

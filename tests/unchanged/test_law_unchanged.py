@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +15,7 @@ from reconciler.model.unchanged import Covered
 from reconciler.reconcile import covered as covering
 from reconciler.reconcile import propose, readers
 from reconciler.reconcile import unchanged as module
+from reconciler.reconcile.unchanged import _Stamps as Stamps
 from tests.unchanged.changes import CHANGES, wrong
 from tests.unchanged.world import World
 
@@ -112,3 +115,21 @@ def test_a_journal_that_is_not_looked_for_is_noticed(
 ) -> None:
     monkeypatch.setattr(readers, "interrupted", lambda _: False)
     assert "journal" in wrong(world, {"journal": 1}, random)
+
+
+def test_a_time_that_is_left_out_is_noticed(world: World, random: Random, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Blind(Stamps):
+        def files(self, found: Iterable[tuple[str, os.stat_result | None]]) -> None:
+            super().files((path, status and Ageless(status)) for path, status in found)  # type: ignore[misc]
+
+    class Ageless:
+        def __init__(self, status: os.stat_result) -> None:
+            self.status, self.st_ctime_ns = status, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.status, name)
+
+    monkeypatch.setattr(module, "_Stamps", Blind)
+    world.home.unchanged.unlink()
+    world.settle()
+    assert "installed: a byte" in wrong(world, {"installed: a byte": 3}, random)

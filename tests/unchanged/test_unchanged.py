@@ -42,6 +42,12 @@ def test_it_is_kept_by_a_pass_that_found_nothing_to_do(world: World) -> None:
     assert world.answer() == world.full()
 
 
+def test_what_is_kept_already_is_not_written_again(world: World) -> None:
+    before = world.home.unchanged.stat()
+    world.apply()
+    assert world.home.unchanged.stat() == before
+
+
 def test_a_reader_keeps_nothing(world: World) -> None:
     world.full()
     assert not world.home.unchanged.exists()
