@@ -66,8 +66,11 @@ class PackageStore(Struct, frozen=True, kw_only=True):
         return self._remember(tree, self._open.get(tree) or self._cached(tree, name=name))
 
     def is_kept(self, tree: Digest, *, name: str) -> bool:
-        """Whether the cache has the package, and its bytes are those of its digest."""
-        return self._readable(tree, name=name) is not None
+        """Whether the cache has the package, and its bytes are those of its digest. They were a package once."""
+        try:
+            return self._packed(tree, name=name) is not None
+        except StorageError:
+            return False
 
     def open(self, found: Resolved) -> OpenPackage:
         """Its package: as it was read, from the cache, or from its local source if that has not changed since."""
@@ -126,13 +129,16 @@ class PackageStore(Struct, frozen=True, kw_only=True):
 
     def _cached(self, tree: Digest, *, name: str) -> OpenPackage | None:
         """The cached package; ``None`` where there is none, or where its bytes are no longer those of its digest."""
-        from reconciler.packages.zip.packed import open_packed  # most passes open no package
-
-        content = open_packed(self.home.cached(tree), tree, limits=self.limits, name=name)
+        content = self._packed(tree, name=name)
         try:
             return None if content is None else _opened(content, name)
         except LlamagateError:
             return None
+
+    def _packed(self, tree: Digest, *, name: str) -> Content | None:
+        from reconciler.packages.zip.packed import open_packed  # most passes open no package
+
+        return open_packed(self.home.cached(tree), tree, limits=self.limits, name=name)
 
     def _keep(self, opened: OpenPackage, *, name: str) -> OpenPackage:
         """Put a package into the cache, for good, unless it is there; it is read from there from now on.
