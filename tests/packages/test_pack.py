@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -10,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import InputError
+from reconciler.errors import InputError, StorageError
 from reconciler.model.desired import Limits
+from reconciler.model.digest import Digest
 from reconciler.packages.content import Content, read
 from reconciler.packages.folder import open_folder
 from reconciler.packages.zip.pack import pack
+from reconciler.packages.zip.packed import open_packed
 from tests.hostile.archives import opened
 from tests.hostile.zip_builder import Entry, build, streamed
 from tests.support.laws import examples
@@ -108,3 +113,17 @@ def test_any_package_survives_packing(tmp_path: Path, files: dict[str, tuple[byt
     ]
     content = opened(tmp_path, build(entries))
     assert opened(tmp_path, packed(content)).files == content.files
+
+
+def test_a_kept_package_that_the_disk_does_not_give_is_named(
+    package: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept.zip"
+    kept.write_bytes(packed(package))
+
+    def refused(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", refused)
+    with pytest.raises(StorageError, match=re.escape(str(kept))):
+        open_packed(kept, Digest("sha256:0"), limits=Limits(), name="kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,10 @@ def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> Archi
     try:
         content = open_archive(path, limits=room, name=name, packed_by_us=True)
     except InputError as error:
-        if isinstance(error.__cause__, OSError):
-            raise StorageError.of(error.__cause__, "the package was not read") from error
+        cause = error.__cause__
+        if isinstance(cause, OSError):
+            cause.filename = os.fspath(path)  # what failed on a descriptor names none
+            raise StorageError.of(cause, "the package was not read") from error
         return None
     is_whole = tree_digest({entry.path: entry.sha256 for entry in content.files}) == tree and content.as_packed
     return content if is_whole else None
