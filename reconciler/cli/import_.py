@@ -42,4 +42,4 @@ def import_(
     if "://" in package:
         raise UsageError(f"'import' takes a zip or a folder on this machine; list {package} in llamagate.yaml")
     asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
-    return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))
+    return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked), creates=True)

@@ -32,5 +32,5 @@ def migrate(
     asked = Migration(folder=folder, save=save, skips_invalid=skip_invalid)
     env, file = invocation.env, invocation.named_file
     if invocation.dry_run:
-        return invocation.preview(lambda: propose_migration(env, file, asked))
+        return invocation.preview(lambda: propose_migration(env, file, asked), creates=True)
     return invocation.show(migrate_folder(env, file, asked, invocation.listener, detailed=invocation.is_detailed))

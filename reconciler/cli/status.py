@@ -84,7 +84,8 @@ def _lines(status: Status) -> Iterator[str]:
     if status.pending:
         yield f"{counted(status.pending, 'change')} pending; 'llamagate plan' shows what"
     if status.unreachable:
-        yield f"pending changes are unknown: {status.unreachable}"
+        what = "pending changes are" if status.has_file else "what was changed is"
+        yield f"{what} unknown: {status.unreachable}"
     if status.refused:
         yield f"{counted(status.refused, 'refusal')}; 'llamagate plan' shows why"
     if status.stale:

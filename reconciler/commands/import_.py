@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
-from reconciler.errors import InputError
+from reconciler.errors import InputError, LlamagateError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
@@ -25,6 +25,7 @@ from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import check_filled, target_for
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
+from reconciler.store.desired_file import lock_path, read_lock
 
 
 class Import(Struct, frozen=True, kw_only=True):
@@ -95,10 +96,25 @@ def target_from_package(
 
 
 def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedBy | None:
-    """The file that takes the item from elsewhere, if one does or may."""
+    """The file that wants another package, if one does or may."""
     says = listed_by(state, found.key, saving=saving)
-    item = says.item if says else None
-    return None if says and item and _is_same(item.source, found.source, says.file.absolute().parent) else says
+    item, folder = says.item if says else None, says.file.absolute().parent if says else state.path
+    if says is None or item is None:
+        return says
+    return None if _is_same(item.source, found.source, folder) or _is_wanted(state, says, item, found) else says
+
+
+def _is_wanted(state: HomeState, says: ListedBy, item: DesiredItem, found: Resolved) -> bool:
+    """Whether the file comes to the same package, from where it takes it."""
+    try:
+        if item.source.is_pinned:
+            entry = read_lock(lock_path(says.file)).lock.by_key.get(item.key)
+            return entry is not None and entry.source == item.source and entry.tree == found.tree
+        path = says.file.absolute().parent / item.source.location
+        wanted = resolve_path(path, state.store, name=str(item.source))
+    except LlamagateError:
+        return False
+    return (wanted.tree, wanted.executables) == (found.tree, found.executables)
 
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:

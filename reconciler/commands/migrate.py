@@ -51,7 +51,7 @@ def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, 
         proposal = propose_migration(env, file, asked)
         return explained(proposal) if detailed else proposal
 
-    outcome = change(env, file, listener, propose)
+    outcome = change(env, file, listener, propose, creates=True)
     if outcome.proposal.parts.migrates and not outcome.plan.refusals:
         marker = env.home / MARKER
         with telling("everything is migrated, but the gateway may do it again"):

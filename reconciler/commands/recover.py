@@ -15,7 +15,7 @@ from reconciler.reconcile.change import change
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.reconcile.gateway import reload_gateway
 from reconciler.reconcile.home_state import read_home_state
-from reconciler.reconcile.readers import transaction_state
+from reconciler.reconcile.readers import check_there, transaction_state
 
 
 def recover(env: Environment, file: Path, listener: Listener) -> Recovered:
@@ -33,6 +33,7 @@ def recover(env: Environment, file: Path, listener: Listener) -> Recovered:
 def abandon(env: Environment, file: Path, listener: Listener) -> bool:
     """Keep everything as it is, stop calling it interrupted, and sync; whether anything was interrupted."""
     home = Home(env.home)
+    check_there(home)
     if transaction_state(home) == "none":
         return False
     with exclusive(env, listener):

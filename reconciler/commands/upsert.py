@@ -43,7 +43,7 @@ def upsert(env: Environment, file: Path, name: str, manifest: bytes, listener: L
         return _propose(read_home_state(env, file).without_gateway(), key, Path(temporary), data)
 
     with TemporaryDirectory(prefix="llamagate-upsert-") as temporary:
-        return key, change(env, file, listener, propose)
+        return key, change(env, file, listener, propose, creates=True)
 
 
 def _propose(state: HomeState, key: ItemKey, temporary: Path, manifest: bytes) -> Proposal:

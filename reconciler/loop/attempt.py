@@ -47,7 +47,7 @@ class WatchedPass(Struct):
     def attempt(self) -> Tried:
         """Make the home match the file once, under the lock."""
         try:
-            outcome = change(self.env, self.options.file, self.listener, self._propose)
+            outcome = change(self.env, self.options.file, self.listener, self._propose, creates=True)
         except _LeftAloneError as error:
             return Tried(error=error, reload=error.reload)
         except LlamagateError as error:

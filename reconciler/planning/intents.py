@@ -21,7 +21,8 @@ def to_import(base: Intent, target: Target, record: Record, *, downgrade: bool, 
         overwrite=overwrite,
         take_over=frozenset([target.key.id] if gives_way else []),
     )
-    return replace(_covering(base, [target]), rules=replace(base.rules, allowances=allowances))
+    asked = replace(target, is_asked_for=True)
+    return replace(_covering(base, [asked]), rules=replace(base.rules, allowances=allowances))
 
 
 def to_remove(base: Intent, key: ItemKey, *, force: bool) -> Intent:

@@ -146,7 +146,8 @@ def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> File
         return FileDiff(
             rewrites=True, keep=keep, brought=displaced(written, before.found) | written | theirs, drift=drift
         )
-    return FileDiff(drift=drift, conflicts=(".",) if _is_another(target, recorded) else ())
+    is_new = target.is_asked_for or _is_another(target, recorded)
+    return FileDiff(drift=drift, conflicts=(".",) if is_new else ())
 
 
 def _is_another(target: Target, recorded: RecordItem | None) -> bool:

@@ -26,14 +26,16 @@ from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.rollback import propose_return
 
 
-def change(env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal]) -> Outcome:
+def change(
+    env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal], *, creates: bool = False
+) -> Outcome:
     """One pass that changes the home: what ``propose`` plans is done, all of it or nothing.
 
     ``file`` is the desired state that the pass may read or write. Where another program changes it or its lock before
-    the change, the pass is made again. Errors say by their class whether anything was changed; see
-    ``reconciler.errors``.
+    the change, the pass is made again. Only a verb that installs ``creates`` a home. Errors say by their class whether
+    anything was changed; see ``reconciler.errors``.
     """
-    with exclusive(env, listener):
+    with exclusive(env, listener, creates=creates):
         recovered = settle(Home(env.home), file)
         if recovered is not Recovered.NONE:
             listener.notice(f"an interrupted change was {recovered} first")

@@ -17,6 +17,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener, Notice
 from reconciler.observe import access
+from reconciler.reconcile.readers import check_there
 from reconciler.store.desired_file import lock_path
 
 _MAX_EXPOSED: Final = 5
@@ -34,8 +35,13 @@ def settle(home: Home, file: Path) -> Recovered:
 
 
 @contextmanager
-def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
-    """One writer at a time, across processes. Root leaves nothing of its own in the home of another user."""
+def exclusive(env: Environment, listener: Listener, *, creates: bool = False) -> Iterator[None]:
+    """One writer at a time, across processes. Root leaves nothing of its own in the home of another user.
+
+    ``InputError`` where there is no home, unless the command ``creates`` one.
+    """
+    if not creates:
+        check_there(Home(env.home))
     owner = owner_of_nearest(env.home)
     prepare_home(env, listener.notice if listener.warns else _unsaid)
     with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=listener.wait, notice=listener.notice):

@@ -555,3 +555,42 @@ def test_concurrent_imports(session: Session) -> None:
     assert {path.name for path in session.installed("").iterdir()} == wanted
     assert session.record()["generation"] == len(wanted)
     assert session.llamagate("verify", "--json").json
+
+
+# Beside a file that takes the item from elsewhere
+
+
+def test_an_import_of_the_package_that_the_file_wants_sets_no_hold(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.llamagate("export", "foo", "--out", "foo.zip")
+    done = session.llamagate("import", "foo.zip", "--json").json
+    assert (done["changes"], done["hold"], done["warnings"]) == (False, None, [])
+
+
+def test_an_import_of_what_the_file_no_longer_wants_sets_a_hold(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.llamagate("export", "foo", "--out", "foo.zip")
+    session.package("foo", version="2.0.0")
+    done = session.llamagate("import", "foo.zip", "--json").json
+    assert (done["changes"], done["hold"] is None) == (False, False)
+    session.llamagate("watch", "--once")
+    assert session.registered()["foo"]["version"] == "1.0.0"
+
+
+def test_an_import_beside_a_source_that_is_gone_sets_a_hold(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.llamagate("export", "foo", "--out", "foo.zip")
+    shutil.rmtree(session.project / "packages")
+    assert session.llamagate("import", "foo.zip", "--json").json["hold"] is not None
+
+
+def test_an_import_of_other_executable_bits_than_the_file_wants_sets_a_hold(session: Session) -> None:
+    session.package("foo", files={"run.sh": "#!/bin/sh\n"})
+    session.extensions("foo")
+    session.llamagate("apply")
+    shutil.copytree(session.project / "packages/foo", session.project / "other/foo")
+    (session.project / "packages/foo/run.sh").chmod(0o755)
+    assert session.llamagate("import", "other/foo", "--json").json["hold"] is not None

@@ -89,6 +89,7 @@ def test_a_flag_is_given_before_the_verb_or_after_it(session: Session, before: l
 
 def test_a_file_before_the_verb_is_that_of_a_verb_in_a_group(session: Session) -> None:
     assert session.llamagate("--json", "-f", "nope.yaml", "plan", exits=1).error["message"].startswith("nope.yaml")
+    session.home.mkdir()
     assert session.llamagate("--json", "cache", "gc").json["dropped"] == []
 
 

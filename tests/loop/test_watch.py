@@ -325,6 +325,7 @@ def test_one_suspended_item_is_left_alone_and_the_others_are_not(session: Sessio
 
 
 def test_everything_suspended(foo: Session) -> None:
+    foo.home.mkdir()
     foo.llamagate("suspend", "--reason", "release freeze")
     with watching(foo) as watcher:
         watcher.said("LeftAlone", "suspended: release freeze")
