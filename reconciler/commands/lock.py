@@ -15,7 +15,7 @@ from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.resolve.store import PackageStore
+from reconciler.resolve.store import store_for
 from reconciler.store.desired_file import DesiredFile, lock_path, read_desired, read_lock
 from reconciler.store.state_files import read_record
 
@@ -58,7 +58,7 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     parts = partition(
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
-    store, context = PackageStore(home=home, limits=file.desired.policy.limits), context_of(env, file, progress)
+    store, context = store_for(home, file.desired.policy), context_of(env, file, progress)
     resolver = Resolver(file=file, record=record, store=store, context=context)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)

@@ -22,6 +22,8 @@ _FOLDERS: Final = (
 """The names of folders; a file of such a name is content."""
 _BY_GIT: Final = ".git"
 _BY_RULES_1: Final = frozenset(["__MACOSX", _BY_GIT])
+RULES: Final = 2
+"""The version of what is no content; without a number it was made by those of the first versions."""
 _SHOWN: Final = 3
 
 

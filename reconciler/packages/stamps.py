@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
 from reconciler.fs.tree import stamp_of
-from reconciler.model.ignored import is_ignored
+from reconciler.model.ignore_file import IGNORE_FILE, NO_PATTERNS, Ignores
+from reconciler.packages import ignore_file
 
 _NAME: Final = attrgetter("name")
 
 
-def archive_stamp(path: Path) -> str:
+def archive_stamp(path: Path, _ignore: Ignores = NO_PATTERNS) -> str:
     """A fingerprint from one ``stat``: while it stays, so does the archive. Empty where there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 - a thousand of these are made for one plan
@@ -23,26 +25,36 @@ def archive_stamp(path: Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
-def folder_stamp(path: Path) -> str:
+def folder_stamp(path: Path, ignore: Ignores = NO_PATTERNS) -> str:
     """A fingerprint of all files from their ``stat`` alone: while it stays, so does the package.
+
+    What ``ignore`` or the package's own file of patterns names does not count.
 
     Empty where there is no folder or a part of it cannot be listed: opening it tells why.
     """
-    lines: list[str] = []
+    lines = [ignore.fingerprint] if ignore.fingerprint else []
     try:
-        _collect_stamps(os.fspath(path), lines)
+        _Collecting(lines, ignore).collect(os.fspath(path), "")
     except OSError:
         return ""
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _collect_stamps(folder: str, lines: list[str]) -> None:
-    with os.scandir(folder) as listing:
-        entries = sorted(listing, key=_NAME)
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            if not is_ignored(f"{entry.name}/"):
-                _collect_stamps(entry.path, lines)
-        elif not is_ignored(entry.name):
-            status = entry.stat(follow_symlinks=False)
-            lines.append(f"{entry.path}\0{':'.join(map(str, stamp_of(status)))}\n")
+@dataclass(slots=True)
+class _Collecting:
+    lines: list[str]
+    ignore: Ignores
+
+    def collect(self, folder: str, prefix: str) -> None:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=_NAME)
+        if not prefix and any(entry.name == IGNORE_FILE for entry in entries):
+            self.ignore = self.ignore | ignore_file.at(folder)
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not self.ignore.leaves_out(f"{path}/"):
+                    self.collect(entry.path, f"{path}/")
+            elif not self.ignore.leaves_out(path):
+                status = entry.stat(follow_symlinks=False)
+                self.lines.append(f"{entry.path}\0{':'.join(map(str, stamp_of(status)))}\n")

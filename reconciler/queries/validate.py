@@ -17,7 +17,7 @@ from reconciler.model.record import Record
 from reconciler.model.source import Source
 from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
-from reconciler.resolve.store import PackageStore
+from reconciler.resolve.store import PackageStore, store_for
 from reconciler.store.desired_file import lock_path, read_desired, read_lock
 
 
@@ -44,7 +44,7 @@ def validate_package(env: Environment, path: Path) -> Checked:
 def validate_desired(env: Environment, path: Path) -> Checked:
     """Read the desired state and every package that it names: each as it is now, or as the lock says."""
     file = read_desired(path)
-    store = PackageStore(home=Home(env.home), limits=file.desired.policy.limits)
+    store = store_for(Home(env.home), file.desired.policy)
     resolver = Resolver(file=file, record=Record(), store=store, context=context_of(env, file))
     found = resolver.resolve(partition(file.desired.items, lock_of(file, read_lock(lock_path(path)))))
     count = len(found)

@@ -19,7 +19,7 @@ from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
 from reconciler.observe.home import manifest_at, present_items
-from reconciler.resolve.store import PackageStore
+from reconciler.resolve.store import PackageStore, store_for
 from reconciler.store.config_values import ConfigValues
 from reconciler.store.desired_file import DesiredFile, is_there, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
@@ -52,7 +52,7 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def store(self) -> PackageStore:
         """The packages that this pass opens."""
-        return PackageStore(home=self.home, limits=self.policy.limits)
+        return store_for(self.home, self.policy)
 
     @cached_property
     def values(self) -> ConfigValues:

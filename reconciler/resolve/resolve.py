@@ -101,7 +101,7 @@ class Resolver(Struct, frozen=True, kw_only=True):
         """What is at a local source now; it is only read if the record does not know it as it is."""
         kind, name = LOCAL[item.source.kind], item.source.location
         location, recorded = self.context.base / name, self.record.items.get(item.key)
-        source, stamp = Source(item.source.kind, str(location)), kind.stamp(location)
+        source, stamp = Source(item.source.kind, str(location)), kind.stamp(location, self.store.ignore)
         if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
             return self._recorded(item, recorded_as_resolved(recorded, name=name))
         package = self.store.read(source, name=name).package

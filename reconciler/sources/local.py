@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
+from reconciler.model.ignore_file import NO_PATTERNS, Ignores
 from reconciler.model.source import SourceKind
 from reconciler.packages.content import Content
 from reconciler.packages.stamps import archive_stamp, folder_stamp
@@ -18,16 +19,17 @@ from reconciler.packages.stamps import archive_stamp, folder_stamp
 class Opener(Protocol):
     """Opens the package at an absolute location; ``name`` is how messages name it.
 
-    Its files are checked against ``limits``; ``InputError`` says what is wrong with them.
+    Its files are checked against ``limits``; ``InputError`` says what is wrong with them. What ``ignore`` names in a
+    folder is left out.
     """
 
-    def __call__(self, location: Path, *, limits: Limits, name: str) -> Content: ...
+    def __call__(self, location: Path, *, limits: Limits, name: str, ignore: Ignores = NO_PATTERNS) -> Content: ...
 
 
 class LocalSource(NamedTuple):
     """A kind of source. While its ``stamp`` stays the same, so does its content; empty where nothing is there."""
 
-    stamp: Callable[[Path], str]
+    stamp: Callable[[Path, Ignores], str]
     open: Opener
 
 
@@ -36,16 +38,16 @@ _MANIFESTS: Final = ("manifest", "extension", "agenticmodule")
 _WRONG: Final = ErrorCode.WRONG_PACKAGE
 
 
-def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
+def _open_folder(location: Path, *, limits: Limits, name: str, ignore: Ignores = NO_PATTERNS) -> Content:
     from reconciler.packages.folder import open_folder  # only what differs from the record is opened
 
     try:
-        return open_folder(location, limits=limits, name=name)
+        return open_folder(location, limits=limits, name=name, ignore=ignore)
     except InputError as error:
         raise _explained(error, location, name, _no_folder) from error
 
 
-def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
+def _open_archive(location: Path, *, limits: Limits, name: str, ignore: Ignores = NO_PATTERNS) -> Content:  # noqa: ARG001
     from reconciler.packages.zip.archive import open_archive  # as above
 
     try:

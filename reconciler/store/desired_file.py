@@ -22,6 +22,7 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
+from reconciler.model.ignore_file import PatternError, ignores
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
@@ -286,6 +287,10 @@ def _check_items(file: DesiredFile) -> None:
         faults += [
             file.fault((*place, *below), what, FaultCode.INVALID_RANGE) for below, what in _range_problems(file, item)
         ]
+    try:
+        ignores(file.desired.policy.ignore)
+    except PatternError as error:
+        faults.append(file.fault(("policy", "ignore", error.line - 1), str(error), FaultCode.INVALID_VALUE))
     if faults:
         raise InputError.of(faults, f"{file.path}: {len(faults)} faults in the desired state")
 

@@ -18,9 +18,11 @@ from msgspec.structs import replace
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.ids import path_problem
+from reconciler.model.ignore_file import IGNORE_FILE, MAX_IGNORE_BYTES, NO_PATTERNS, Ignores
 from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
+from reconciler.packages.ignore_file import decode
 from reconciler.packages.names import Names
 from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
 from reconciler.packages.zip.layout import ROOT, Header, Member, read_layout
@@ -90,12 +92,14 @@ def open_archive(place: Path | int, *, limits: Limits, name: str, packed_by_us: 
             inner = member.header.name[len(prefix) :]
             found[inner] = (member, _hash(archive, member, small, inner))
         identity = _identity(archive)
+        own = NO_PATTERNS if packed_by_us else _own_patterns(archive, found, name)
+    by_package = tuple(_entry(path, *found.pop(path)) for path in [path for path in found if own.names(path)])
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
     if packed_by_us:
         files = tuple(replace(entry, private=found[entry.path][0].header.private) for entry in files)
     names = [member.header.name for member, _ in left_out]
     older = tuple(_entry(member.header.name.removeprefix(prefix), member, sha256) for member, sha256 in left_out)
-    older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/")))
+    older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/"))) + by_package
     return ArchiveContent(place, name, files, notes_on(names), older, found, identity, small or {})
 
 
@@ -154,6 +158,15 @@ def _is_git_file(archive: ArchiveFile, name: str) -> bool:
     if above and (problem := path_problem(above)):
         raise archive.refuse(problem, entry=name, advice="rename it")
     return True
+
+
+def _own_patterns(archive: ArchiveFile, found: Mapping[str, tuple[Member, str]], name: str) -> Ignores:
+    """What the package leaves out itself."""
+    if IGNORE_FILE not in found:
+        return NO_PATTERNS
+    member, _ = found[IGNORE_FILE]
+    data = b" " * member.header.size if member.header.size > MAX_IGNORE_BYTES else b"".join(_contents(archive, member))
+    return decode(data, name=name)
 
 
 def _common_folder(members: Iterable[Member]) -> str:
