@@ -59,8 +59,7 @@ def saved_packages(state: HomeState, packages: Iterable[Resolved]) -> tuple[Inpu
     for package in packages:
         source = _relative(package.source, state.path.absolute().parent)
         data = _with_package(state, data, package, source)
-        pin = LockItem(key=package.key, source=source, version=package.manifest.version, tree=package.tree)
-        lock[package.key] = pin
+        lock[package.key] = package.locked_as(source)
     return _inputs(state, data, old, lock)
 
 
@@ -120,7 +119,8 @@ def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey,
     An empty lock is not written where there was none.
     """
     decode_desired(data, state.path)
-    locked = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock)))) if lock or old.data is not None else None
+    pins = Lock(items=tuple(lock[key] for key in sorted(lock)), rules=old.lock.rules)
+    locked = lock_bytes(pins) if lock or old.data is not None else None
     before = state.file.data if state.file else None
     return (
         Input(path=state.path, before=before, data=data, said=f"wrote {state.path}"),

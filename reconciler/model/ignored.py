@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
+
+from reconciler.model.config import JsonObject
 
 _REMEMBERED_NAMES: Final = 4096
 _ANYWHERE: Final = (
@@ -56,6 +58,15 @@ def notes_on(ignored: Iterable[str]) -> tuple[str, ...]:
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     named = ", ".join(map(repr, paths[:_SHOWN]))
     return (f"left out {len(paths)} {'name' if len(paths) == 1 else 'names'} of editors and systems: {named}{more}",)
+
+
+def rules_from_document(value: JsonObject) -> int:
+    """By which rules a lock or catalog was made: those of the first versions wrote no number."""
+    return cast(int, value.get("rules", 1))
+
+
+def rules_to_document(rules: int) -> JsonObject:
+    return {"rules": rules} if rules > 1 else {}
 
 
 @lru_cache(_REMEMBERED_NAMES)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.model.desired import Policy
@@ -23,8 +24,7 @@ from reconciler.reconcile.readers import check_there, steadily, transaction_stat
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """How recorded items are: ``states`` has those that are not as they were installed.
 
     ``unreadable`` says why some could not be looked at.

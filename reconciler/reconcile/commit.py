@@ -73,7 +73,7 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
         carried_from=carried.folder if carried else None,
         private=any(references(target.config)),
         was_private=any(references(recorded.config)) if recorded else False,
-        executables=target.executables,
+        executables=action.after.executables if target.executables is None and action.after else target.executables,
     )
     return change.stage_item(action.key, tree)
 

@@ -24,7 +24,7 @@ from reconciler.reconcile.intent import intent_of_file
 from reconciler.reconcile.naming import check_listed
 from reconciler.reconcile.proposal import Options, Parts, Proposal, needs_package
 from reconciler.reconcile.target import needs_reading
-from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
+from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
 from reconciler.resolve.resolve import Resolver, context_of, together
 from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
 
@@ -47,6 +47,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     pins = pins_of(file, lock, entries)
     if options.locked:
         pins = _unchanged(pins)
+    resolved = with_locked_bits(resolved, pins.lock)
     configs = {item.key: item.config for item in file.desired.items}
     resolver.fetch_lost(found for key, found in resolved.items() if needs_reading(state, found, configs[key]))
     intent = intent_of_file(state, file, options, resolved)

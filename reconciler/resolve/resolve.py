@@ -125,7 +125,9 @@ class Resolver(Struct, frozen=True, kw_only=True):
             found = package_as_resolved(opened.package, item.source, name=name)
             check(item, found.manifest)
         source = self.context.absolute(item.source)
-        return replace(found, key=item.key, source=source, stamp="", pin=entry.pin, archive=entry.archive)
+        bits = found.executables if entry.executables is None else entry.executables
+        pinned = replace(found, key=item.key, source=source, stamp="", pin=entry.pin, archive=entry.archive)
+        return replace(pinned, executables=bits)
 
     def _recorded(self, item: DesiredItem, found: Resolved) -> Resolved:
         """What the record knows; that it is what the item says was found before, where the file is known."""

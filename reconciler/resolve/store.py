@@ -114,7 +114,8 @@ class PackageStore(Struct, frozen=True, kw_only=True):
         if older:
             message = f"{item.key.id}: files of editors and systems are no longer content; the lock is renewed"
             notes = (*notes, Note(WarningCode.PIN_RENEWED, message, item.key))
-        return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
+        found = replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
+        return found if offer.executables is None else replace(found, executables=offer.executables)
 
     def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
         if opened is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -12,7 +13,7 @@ from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.ignore_file import NO_PATTERNS, Ignores
 from reconciler.model.source import SourceKind
-from reconciler.packages.content import Content
+from reconciler.packages.content import Content, all_private
 from reconciler.packages.stamps import archive_stamp, folder_stamp
 
 
@@ -51,9 +52,17 @@ def _open_archive(location: Path, *, limits: Limits, name: str, ignore: Ignores 
     from reconciler.packages.zip.archive import open_archive  # as above
 
     try:
-        return open_archive(location, limits=limits, name=name)
+        content = open_archive(location, limits=limits, name=name)
+        return all_private(content) if _is_private(location) else content
     except InputError as error:
         raise _explained(error, location, name, _no_archive) from error
+
+
+def _is_private(location: Path) -> bool:
+    """Whether only its owner may read it: then so it is with what comes out of it."""
+    with suppress(OSError):
+        return os.name == "posix" and os.stat(location).st_mode & 0o077 == 0  # noqa: PTH116 - as in stamps
+    return False
 
 
 def _explained(

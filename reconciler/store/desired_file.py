@@ -23,6 +23,7 @@ from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.ignore_file import PatternError, ignores
+from reconciler.model.ignored import rules_to_document
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
@@ -175,6 +176,7 @@ def lock_bytes(lock: Lock) -> bytes:
     lines = [
         "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.",
         f"apiVersion: {API_VERSION}",
+        *(f"{key}: {value}" for key, value in rules_to_document(lock.rules).items()),
         "items:" if lock.items else "items: []",
     ]
     for item in lock.items:

@@ -179,7 +179,9 @@ def _common_folder(members: Iterable[Member]) -> str:
 
 
 def _entry(path: str, member: Member, sha256: str) -> FileEntry:
-    return FileEntry(path=path, sha256=sha256, size=member.header.size, executable=member.header.executable)
+    header = member.header
+    modes = {"executable": header.executable, "has_mode": header.has_mode}
+    return FileEntry(path=path, sha256=sha256, size=header.size, **modes)
 
 
 def _identity(archive: ArchiveFile) -> tuple[int, ...]:

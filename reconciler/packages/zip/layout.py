@@ -33,6 +33,8 @@ _NOT_FILES: Final[Mapping[int, str]] = {
     stat.S_IFBLK: "a device",
 }
 
+_WITH_MODES: Final = (records.SYSTEM_UNIX, records.SYSTEM_DARWIN)
+
 
 class Header(NamedTuple):
     """An entry as the central directory has it. Sizes and offsets in bytes; the name of a folder ends with ``/``."""
@@ -47,8 +49,9 @@ class Header(NamedTuple):
     offset: int
     executable: bool
     as_packed: bool
-    private: bool
     """Whether we write modes like this one, which no digest covers."""
+    private: bool
+    has_mode: bool
 
 
 class Member(NamedTuple):
@@ -109,7 +112,9 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
     executable = _is_executable(archive, name, system, fields[16])
     as_packed = system == records.SYSTEM_UNIX and fields[16] in records.AS_PACKED
     private = as_packed and fields[16] in records.PRIVATE
-    return Header(_plain(name), raw_name, flags, method, crc, packed, size, offset, executable, as_packed, private), end
+    has_mode = system in _WITH_MODES and fields[16] >> 16 != 0
+    modes = (executable, as_packed, private, has_mode)
+    return Header(_plain(name), raw_name, flags, method, crc, packed, size, offset, *modes), end
 
 
 def _decoded(archive: ArchiveFile, raw: bytes) -> str:
@@ -150,7 +155,7 @@ def _is_executable(archive: ArchiveFile, name: str, system: int, attributes: int
         raise archive.refuse(rule, entry=name, advice="pack a plain file instead")
     if kind == (stat.S_IFREG if is_folder else stat.S_IFDIR) or (attributes & _DOS_FOLDER and not is_folder):
         raise archive.refuse("is a folder by its name or by its mode, but not by both", entry=name)
-    return not is_folder and system in (records.SYSTEM_UNIX, records.SYSTEM_DARWIN) and mode & 0o111 != 0
+    return not is_folder and system in _WITH_MODES and mode & 0o111 != 0
 
 
 def _member(archive: ArchiveFile, header: Header, end: int) -> Member:

@@ -45,6 +45,7 @@ class CatalogFolder(Struct):
                 kind=self._index().kind(item.key.id),
                 size=release.size,
                 yanked=release.yanked,
+                executables=release.executables,
             )
             for version, release in self._index().releases(item.key.id).items()
         )
@@ -59,7 +60,8 @@ class CatalogFolder(Struct):
         if listed is None:
             message = f"{item_id}: {source} does not list version {offer.version} any more, which the lock pins"
             return (Note(WarningCode.UNLISTED, message, item.key),)
-        if listed.tree != offer.tree or offer.archive not in (None, listed.archive):
+        # One archive may have another tree, by other rules of what is content.
+        if offer.archive != listed.archive and (offer.archive is not None or listed.tree != offer.tree):
             message = f"{source} now lists other content as version {offer.version} of {item_id} than the lock pins"
             advice = f"find out who changed it; 'llamagate lock --upgrade {item_id}' accepts it as it is"
             raise RefusedError(message, advice=advice, code=ErrorCode.PIN_MISMATCH)
