@@ -43,8 +43,12 @@ def _unowned(key: ItemKey, what: str, intent: Intent) -> Refusal:
 
 def conflict(key: ItemKey, path: str) -> Refusal:
     message = f"{path} was changed by hand and by the package; --overwrite uses the package's file, after a backup"
-    if path == ".":
-        message = "another tool installed another version; --overwrite replaces it, after a backup"
+    return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
+
+
+def other_version(key: ItemKey, version: str) -> Refusal:
+    """Another tool put this ``version`` of the whole item there, and something else is asked for."""
+    message = f"another tool installed version {version}; --overwrite replaces it, after a backup"
     return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
 
 

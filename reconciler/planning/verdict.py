@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -172,8 +172,14 @@ def _refusals(target: Target, before: ItemBefore, diff: FileDiff, intent: Intent
         policy.downgrade(target, before, intent),
         not_ours,
     ]
-    conflicts = [] if not_ours else [policy.conflict(target.key, path) for path in diff.conflicts]
+    conflicts = () if not_ours else _conflicts(target.key, before, diff)
     return [refusal for refusal in (*found, *conflicts) if refusal]
+
+
+def _conflicts(key: ItemKey, before: ItemBefore, diff: FileDiff) -> Iterable[Refusal]:
+    if before.other_version is not None and diff.conflicts:
+        return [policy.other_version(key, before.other_version)]
+    return [policy.conflict(key, path) for path in diff.conflicts]
 
 
 def _brought(diff: FileDiff, before: ItemBefore, intent: Intent) -> frozenset[str]:

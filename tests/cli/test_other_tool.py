@@ -99,6 +99,7 @@ def test_an_update_over_it_is_a_conflict(foo: Session) -> None:
     updated(foo)
     foo.package("foo", version="3.0.0")
     assert refused(foo, "apply") == ["foo conflict"]
+    assert "version 2.0.0" in foo.plan()["refusals"][0]["message"]
     [action] = foo.plan()["actions"]
     assert (action["from_version"], action["to_version"]) == ("2.0.0", "3.0.0")
     foo.llamagate("apply", "--overwrite")
