@@ -27,30 +27,20 @@ class PatternError(ValueError):
 
 
 class _Pattern(NamedTuple):
-    parts: tuple[str, ...]
+    """``first`` are the names at the start of a path and ``last`` those at its end; ``between`` may be more folders."""
+
+    first: tuple[str, ...]
+    last: tuple[str, ...]
+    between: bool
     only_folders: bool
 
     def matches(self, path: Sequence[str], *, is_folder: bool) -> bool:
         if self.only_folders and not is_folder:
             return False
-        places = self._closed({0})
-        for name in path:
-            places = self._closed({there for at in places for there in self._next(at, name)})
-        return len(self.parts) in places
-
-    def _next(self, at: int, name: str) -> Iterable[int]:
-        if at == len(self.parts):
-            return ()
-        part = self.parts[at]
-        if part == _ANY_FOLDERS:
-            return (at,)
-        return (at + 1,) if fnmatchcase(name, part) else ()
-
-    def _closed(self, places: set[int]) -> set[int]:
-        for at in range(len(self.parts)):
-            if at in places and self.parts[at] == _ANY_FOLDERS:
-                places.add(at + 1)
-        return places
+        fixed = len(self.first) + len(self.last)
+        if len(path) < fixed or (len(path) > fixed and not self.between):
+            return False
+        return all(map(fnmatchcase, path, self.first)) and all(map(fnmatchcase, reversed(path), reversed(self.last)))
 
 
 class Ignores:
@@ -119,6 +109,9 @@ def _pattern(text: str, line: int) -> _Pattern:
         raise PatternError(f"'{text}' is no path below the package", line)
     if "/" not in text.rstrip("/"):
         parts.insert(0, _ANY_FOLDERS)
+    if parts.count(_ANY_FOLDERS) > 1:
+        raise PatternError(f"'{text}' says '{_ANY_FOLDERS}' once too often", line)
     if parts[-1] == _ANY_FOLDERS:
         parts.append("*")
-    return _Pattern(tuple(parts), text.endswith("/"))
+    at = parts.index(_ANY_FOLDERS) if _ANY_FOLDERS in parts else len(parts)
+    return _Pattern(tuple(parts[:at]), tuple(parts[at + 1 :]), at < len(parts), text.endswith("/"))
