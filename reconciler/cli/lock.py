@@ -12,7 +12,7 @@ from reconciler.cli.invocation import Invocation
 from reconciler.commands.lock import Locking
 from reconciler.commands.lock import lock as renew
 from reconciler.errors import UsageError
-from reconciler.store.desired_file import lock_path
+from reconciler.store.lock_file import lock_path
 
 
 def lock(

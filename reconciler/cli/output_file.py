@@ -8,7 +8,7 @@ from pathlib import Path
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UsageError
 from reconciler.fs.durable import write_file
-from reconciler.store.desired_file import lock_path
+from reconciler.store.lock_file import lock_path
 
 
 def check_output(path: Path, file: Path) -> None:

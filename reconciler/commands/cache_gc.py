@@ -20,7 +20,7 @@ from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.sources.git.copy import unneeded_copies
-from reconciler.store.desired_file import lock_path, read_lock
+from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record
 
 

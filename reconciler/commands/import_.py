@@ -25,7 +25,7 @@ from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import check_filled, target_for
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
-from reconciler.store.desired_file import lock_path, read_lock
+from reconciler.store.lock_file import lock_path, read_lock
 
 
 class Import(Struct, frozen=True, kw_only=True):

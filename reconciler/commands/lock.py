@@ -16,7 +16,8 @@ from reconciler.reconcile.naming import check_listed
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
 from reconciler.resolve.resolve import Resolver, context_of, together
 from reconciler.resolve.store import store_for
-from reconciler.store.desired_file import DesiredFile, lock_path, read_desired, read_lock
+from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record
 
 

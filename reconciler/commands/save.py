@@ -19,7 +19,8 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_range
 from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.resolved import Resolved
-from reconciler.store.desired_file import LockFile, decode_desired, lock_bytes, lock_path, read_lock
+from reconciler.store.desired_file import decode_desired
+from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
 
 _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 

@@ -25,7 +25,8 @@ from reconciler.resolve.pins import lock_of
 from reconciler.resolve.resolve import context_of, together
 from reconciler.sources.protocol import Remote
 from reconciler.sources.remotes import Remotes
-from reconciler.store.desired_file import lock_path, read_desired, read_lock
+from reconciler.store.desired_file import read_desired
+from reconciler.store.lock_file import lock_path, read_lock
 
 _COMMIT_DIGITS = 10
 

@@ -18,7 +18,8 @@ from reconciler.model.source import Source
 from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
 from reconciler.resolve.store import PackageStore, store_for
-from reconciler.store.desired_file import lock_path, read_desired, read_lock
+from reconciler.store.desired_file import read_desired
+from reconciler.store.lock_file import lock_path, read_lock
 
 
 class Checked(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from reconciler.model.home import Home
 from reconciler.model.listener import Listener, Notice
 from reconciler.observe import access
 from reconciler.reconcile.readers import check_there
-from reconciler.store.desired_file import lock_path
+from reconciler.store.lock_file import lock_path
 
 _MAX_EXPOSED: Final = 5
 _OF_ONE: Final = 0o700

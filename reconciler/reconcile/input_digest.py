@@ -23,7 +23,9 @@ from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.packages import ignore_file
 from reconciler.packages.stamps import archive_stamp, folder_stamp
-from reconciler.store.desired_file import MAX_BYTES, decode_desired, lock_path
+from reconciler.store.desired_file import decode_desired
+from reconciler.store.document import MAX_BYTES
+from reconciler.store.lock_file import lock_path
 
 
 class Inputs(Struct):

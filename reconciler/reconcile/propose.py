@@ -26,7 +26,8 @@ from reconciler.reconcile.proposal import Options, Parts, Proposal, needs_packag
 from reconciler.reconcile.target import needs_reading
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.store.desired_file import DesiredFile, lock_bytes, lock_path, read_desired, read_lock
+from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.lock_file import lock_bytes, lock_path, read_lock
 
 
 def propose(env: Environment, options: Options, progress: Progress = no_progress) -> Proposal:

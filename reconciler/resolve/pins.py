@@ -16,7 +16,8 @@ from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.version import in_range, is_older
 from reconciler.resolve.resolved import Resolved
-from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes
+from reconciler.store.desired_file import DesiredFile
+from reconciler.store.lock_file import LockFile, lock_bytes
 
 Request = tuple[DesiredItem, LockItem | None]
 """An item to fetch, and the entry of the lock that says which package it is."""

@@ -24,7 +24,8 @@ from reconciler.resolve.resolved import Resolved, check, package_as_resolved, re
 from reconciler.resolve.store import PackageStore
 from reconciler.sources.context import SourceContext
 from reconciler.sources.local import LOCAL
-from reconciler.store.desired_file import DesiredFile, lock_path
+from reconciler.store.desired_file import DesiredFile
+from reconciler.store.lock_file import lock_path
 
 
 class Resolver(Struct, frozen=True, kw_only=True):

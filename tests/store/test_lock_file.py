@@ -14,7 +14,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.source import Source, SourceKind
 from reconciler.resolve.pins import pin
-from reconciler.store.desired_file import lock_bytes, lock_path, read_lock
+from reconciler.store.lock_file import lock_bytes, lock_path, read_lock
 
 TREE = Digest("sha256:" + "ab" * 32)
 HEAD = "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.\n"

@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.source import Source, SourceKind
-from reconciler.store.desired_file import decode_desired, read_desired, read_lock
+from reconciler.store.desired_file import decode_desired, read_desired
+from reconciler.store.lock_file import read_lock
 
 RANGES = {
     "latest": "leave 'version' out",
