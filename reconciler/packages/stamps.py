@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.fs.tree import stamp_of
-from reconciler.model.ignore_file import IGNORE_FILE, NO_PATTERNS, Ignores
+from reconciler.model.ignore_file import IGNORE_FILE, Ignores
 from reconciler.packages import ignore_file
 
 _NAME: Final = attrgetter("name")
 
 
-def archive_stamp(path: Path, _ignore: Ignores = NO_PATTERNS) -> str:
+def archive_stamp(path: Path) -> str:
     """A fingerprint from one ``stat``: while it stays, so does the archive. Empty where there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 - a thousand of these are made for one plan
@@ -25,7 +25,7 @@ def archive_stamp(path: Path, _ignore: Ignores = NO_PATTERNS) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
-def folder_stamp(path: Path, ignore: Ignores = NO_PATTERNS) -> str:
+def folder_stamp(path: Path, ignore: Ignores) -> str:
     """A fingerprint of all files from their ``stat`` alone: while it stays, so does the package.
 
     What ``ignore`` or the package's own file of patterns names does not count.

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.model.ignore_file import NO_PATTERNS, Ignores
+from reconciler.model.ignore_file import Ignores
 from reconciler.model.source import SourceKind
 from reconciler.packages.content import Content, all_private
 from reconciler.packages.stamps import archive_stamp, folder_stamp
@@ -24,7 +24,7 @@ class Opener(Protocol):
     folder is left out.
     """
 
-    def __call__(self, location: Path, *, limits: Limits, name: str, ignore: Ignores = NO_PATTERNS) -> Content: ...
+    def __call__(self, location: Path, *, limits: Limits, name: str, ignore: Ignores) -> Content: ...
 
 
 class LocalSource(NamedTuple):
@@ -39,7 +39,7 @@ _MANIFESTS: Final = ("manifest", "extension", "agenticmodule")
 _WRONG: Final = ErrorCode.WRONG_PACKAGE
 
 
-def _open_folder(location: Path, *, limits: Limits, name: str, ignore: Ignores = NO_PATTERNS) -> Content:
+def _open_folder(location: Path, *, limits: Limits, name: str, ignore: Ignores) -> Content:
     from reconciler.packages.folder import open_folder  # only what differs from the record is opened
 
     try:
@@ -48,7 +48,7 @@ def _open_folder(location: Path, *, limits: Limits, name: str, ignore: Ignores =
         raise _explained(error, location, name, _no_folder) from error
 
 
-def _open_archive(location: Path, *, limits: Limits, name: str, ignore: Ignores = NO_PATTERNS) -> Content:  # noqa: ARG001
+def _open_archive(location: Path, *, limits: Limits, name: str, ignore: Ignores) -> Content:  # noqa: ARG001
     from reconciler.packages.zip.archive import open_archive  # as above
 
     try:
@@ -114,6 +114,6 @@ def _not_found(location: Path, name: str) -> InputError:
 
 LOCAL: Final[Mapping[SourceKind, LocalSource]] = {
     SourceKind.DIR: LocalSource(folder_stamp, _open_folder),
-    SourceKind.ZIP: LocalSource(archive_stamp, _open_archive),
+    SourceKind.ZIP: LocalSource(lambda path, _: archive_stamp(path), _open_archive),
 }
 """Which kind of source is read how."""

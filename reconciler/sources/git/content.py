@@ -83,13 +83,16 @@ class GitContent(Struct, frozen=True):
             raise refusal(self.name, "its copy changed since it was checked", advice="run the command again") from error
 
 
-def open_commit(objects: Objects, commit: str, path: str, *, limits: Limits, name: str) -> GitContent:
+def open_commit(
+    objects: Objects, commit: str, path: str, *, limits: Limits, name: str, is_package: bool = True
+) -> GitContent:
     """Check and hash the package in the folder ``path`` of ``commit``; ``""`` is the whole. Messages call it ``name``.
 
     Raises ``InputError`` for the first thing that is wrong, and ``DamagedError`` where the repository is.
     """
     tree = _descend(objects, _root(objects, commit, name), path.strip("/"), name)
-    survey = _TreeWalk(name, limits, objects=objects, ignore=_own_patterns(objects, tree, limits, name))
+    own = _own_patterns(objects, tree, limits, name) if is_package else NO_PATTERNS
+    survey = _TreeWalk(name, limits, objects=objects, ignore=own)
     survey.folder(tree, "")
     files = tuple(sorted(survey.files, key=attrgetter("path")))
     return GitContent(name, files, notes_on(survey.ignored), tuple(survey.left_out), objects, survey.ids)
