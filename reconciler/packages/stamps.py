@@ -11,6 +11,7 @@ from typing import Final
 
 from reconciler.fs.tree import stamp_of
 from reconciler.model.ignore_file import IGNORE_FILE, Ignores
+from reconciler.model.ignored import is_ignored
 from reconciler.packages import ignore_file
 
 _NAME: Final = attrgetter("name")
@@ -42,6 +43,8 @@ def folder_stamp(path: Path, ignore: Ignores) -> str:
 
 @dataclass(slots=True)
 class _Collecting:
+    """One walk through a folder: it runs for every file of every local package in each pass."""
+
     lines: list[str]
     ignore: Ignores
 
@@ -53,8 +56,8 @@ class _Collecting:
         for entry in entries:
             path = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
-                if not self.ignore.leaves_out(f"{path}/"):
+                if not (is_ignored(f"{entry.name}/") or self.ignore.names(f"{path}/")):
                     self.collect(entry.path, f"{path}/")
-            elif not self.ignore.leaves_out(path):
+            elif not (is_ignored(entry.name) or self.ignore.names(path)):
                 status = entry.stat(follow_symlinks=False)
                 self.lines.append(f"{entry.path}\0{':'.join(map(str, stamp_of(status)))}\n")

@@ -112,7 +112,8 @@ class PackageStore(Struct, frozen=True, kw_only=True):
         notes = (*found.notes, *_other_version(item, offer, found.manifest.version))
         older = offer.tree if is_older and offer.is_locked else None
         if older:
-            message = f"{item.key.id}: files of editors and systems are no longer content; the lock is renewed"
+            left_out = "what editors and systems leave, or .llamagateignore names,"
+            message = f"{item.key.id}: {left_out} is no longer content; the lock is renewed"
             notes = (*notes, Note(WarningCode.PIN_RENEWED, message, item.key))
         found = replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
         return found if offer.executables is None else replace(found, executables=offer.executables)
