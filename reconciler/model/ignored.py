@@ -65,6 +65,12 @@ def rules_from_document(value: JsonObject) -> int:
     return cast(int, value.get("rules", 1))
 
 
+def newer_rules(value: JsonObject) -> str:
+    """What to say of a document that was made by rules that this version does not know; else empty."""
+    rules = rules_from_document(value)
+    return f"a newer llamagate wrote it (rules {rules}, this version knows {RULES})" if rules > RULES else ""
+
+
 def rules_to_document(rules: int) -> JsonObject:
     return {"rules": rules} if rules > 1 else {}
 

@@ -17,7 +17,7 @@ from reconciler.fs.bounded import read_if_there
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION
 from reconciler.model.digest import digest_bytes
-from reconciler.model.ignored import rules_to_document
+from reconciler.model.ignored import newer_rules, rules_to_document
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.regex import regex
 from reconciler.store.document import MAX_BYTES, Known, telling_path, validated
@@ -53,6 +53,7 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
         document = self._known_document
         if document is None:
             document = validated(self.data, self.path, "lock", "lock", _LOCK_TEXT)
+            _check_rules(document, self.data, self.path)
             _check_lock_ids(document, self.data, self.path)
         return Lock.from_document(document)
 
@@ -95,6 +96,12 @@ def _lock_lines(item: LockItem) -> list[str]:
 def _quoted(value: Json) -> str:
     """``value`` as JSON that is YAML too; accents stay readable."""
     return _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", _encoded(value))
+
+
+def _check_rules(document: JsonObject, data: bytes, path: Path) -> None:
+    if message := newer_rules(document):
+        place = yaml_text.locate(data, ("rules",))
+        raise InputError.at(message, file=path, place=place, advice="update llamagate", code=ErrorCode.NEWER_DOCUMENT)
 
 
 def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:

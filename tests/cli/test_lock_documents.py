@@ -72,9 +72,14 @@ def test_it_names_its_rules_once_no_entry_is_by_older_ones(foo: Session) -> None
 
 
 def test_newer_rules_are_those_of_a_newer_version(foo: Session) -> None:
+    catalog(foo)
     foo.llamagate("lock")
     foo.edit("llamagate.lock.yaml", "rules: 2", "rules: 3")
-    assert failure(foo, "plan").places == ["llamagate.lock.yaml:3:1 rules"]
+    failed = failure(foo, "plan")
+    assert (failed.code, failed.places) == ("newer-document", ["llamagate.lock.yaml:3:1"])
+    lock(foo).unlink()
+    foo.edit("shop/index.json", '"rules": 2', '"rules": 3')
+    assert "rules 3, this version knows 2" in failure(foo, "plan").message
 
 
 def test_a_changed_bit_makes_the_lock_stale(foo: Session) -> None:
