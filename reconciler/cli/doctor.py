@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconciler.cli.gateway_hint import gateway_hints
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.style import Style
+from reconciler.codes import FindingCode
 from reconciler.errors import ExitCode
+from reconciler.gateway.call import Cause
 from reconciler.queries.doctor import Diagnosis, diagnose
 
 
@@ -19,6 +22,11 @@ def doctor(invocation: Invocation) -> int:
     Exit codes: 0 no problems; maybe notes, 1 a problem was found; or the check failed
     """
     diagnosis = diagnose(invocation.env, invocation.named_file, Path.cwd())
+    for finding in diagnosis.findings:
+        if finding.gateway is not None:
+            cause = Cause.KEY_REFUSED if finding.code is FindingCode.GATEWAY_KEY else Cause.UNREACHABLE
+            for line in gateway_hints(invocation.env, finding.gateway, cause, Path.cwd()):
+                invocation.terminal.notice(line)
     text = render_diagnosis(diagnosis, invocation.terminal.style)
     return invocation.answer(diagnosis.to_document(), text, ExitCode.ERROR if diagnosis.has_problems else ExitCode.OK)
 

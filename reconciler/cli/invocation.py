@@ -33,7 +33,7 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def env(self) -> Environment:
-        return environment(self.home)
+        return environment(self.home, self.gateway)
 
     @cached_property
     def terminal(self) -> Terminal:

@@ -14,6 +14,7 @@ from reconciler.cli.flags import path_option
 from reconciler.cli.ui.style import When
 
 DEFAULT_FILE: Final = Path("llamagate.yaml")
+_GATEWAY_HELP: Final = "The gateway's address.  [default: $LLAMAGATE_URL, else gateway.url of the file]"
 _HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
 
 
@@ -29,6 +30,7 @@ class SharedFlags(Struct, frozen=True, kw_only=True, dict=True):
 
     file: Annotated[Path, path_option("--file", "-f", help="The file that lists what to install.")] = DEFAULT_FILE
     home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
+    gateway: Annotated[str | None, typer.Option("--gateway", metavar="URL", help=_GATEWAY_HELP)] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more details.")] = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import FindingCode
 from reconciler.errors import LlamagateError, NotDesiredError, RefusedError
@@ -40,6 +41,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     level: Level
     message: str
     fix: str
+    gateway: str | None = None
+    """The address of the gateway that does not answer as it should."""
 
     def to_document(self) -> JsonObject:
         return {"code": self.code, "level": self.level, "message": self.message, "fix": self.fix}
@@ -274,16 +277,14 @@ def _gateway(state: HomeState) -> Iterator[Finding]:
     found = look_at(gateway, state.record, state.registry)
     if found.state is Cause.UNREACHABLE:
         message = f"no gateway answers at {gateway.url}"
-        yield _note(
-            FindingCode.GATEWAY, message, "start it, or set gateway.url; it reads what is installed when it starts"
-        )
+        fix = "start it, or set gateway.url; it reads what is installed when it starts"
+        yield replace(_note(FindingCode.GATEWAY, message, fix), gateway=gateway.url)
     elif found.state is Cause.NO_EXTENSIONS:
         message = f"the gateway at {gateway.url} has no extensions: gateways from version 0.11 on do not load them"
         yield _note(FindingCode.GATEWAY_WITHOUT_EXTENSIONS, message, "run 'llamagate serve' to serve what is installed")
     elif found.state is Cause.KEY_REFUSED:
-        yield _problem(
-            FindingCode.GATEWAY_KEY, f"the gateway at {gateway.url}: {found.notes[0]}", "set the key and look again"
-        )
+        message = f"the gateway at {gateway.url}: {found.notes[0]}"
+        yield replace(_problem(FindingCode.GATEWAY_KEY, message, "set the key and look again"), gateway=gateway.url)
     else:
         repair = (
             "restart the gateway" if found.state == "RestartNeeded" else "llamagate apply; else restart the gateway"

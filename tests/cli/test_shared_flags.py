@@ -15,7 +15,7 @@ from tests.cli.shell import TIMEOUT_SECONDS, Session
 from tests.docs.reference import verbs
 
 EVERY_VERB = dict(verbs())
-SHARED = {"--file", "-f", "--home", "--json", "--quiet", "-q", "--verbose", "-v", "--color", "--no-color"}
+SHARED = {"--file", "-f", "--home", "--json", "--quiet", "-q", "--verbose", "-v", "--color", "--no-color", "--gateway"}
 LOADED = """
 import sys
 from reconciler.cli.app import main
@@ -102,6 +102,7 @@ def test_the_history_names_the_verb_and_not_a_flag_before_it(session: Session) -
     ("arguments", "verb"),
     [
         (["--home", "list", "apply"], "apply"),
+        (["--gateway", "http://list", "apply"], "apply"),
         (["-qf", "list", "apply"], "apply"),
         (["-flist", "apply"], "apply"),
         (["--file=list", "--color", "never", "apply", "list"], "apply"),
