@@ -109,6 +109,18 @@ class InputError(LlamagateError):
         return InputError(str(faults[0]) if len(faults) == 1 else summary, faults=faults)
 
 
+def together(errors: Sequence[LlamagateError], summary: str) -> LlamagateError:
+    """One error for what is wrong with several inputs, of the kind of the first; a lone one is as it was."""
+    if len(errors) == 1:
+        return errors[0]
+    faults = [fault for error in errors for fault in error.faults or [_as_fault(error)]]
+    return type(errors[0])(summary, faults=faults, code=errors[0].code)
+
+
+def _as_fault(error: LlamagateError) -> Fault:
+    return Fault(message=f"{error.message}; {error.advice}" if error.advice else error.message, code=error.code)
+
+
 class NotDesiredError(InputError):
     """The file in the place of the desired state is the gateway's own configuration, which has the same name."""
 

@@ -1,4 +1,4 @@
-"""``llamagate import``: install or update one package from a zip or a folder."""
+"""``llamagate import``: install or update packages from zips or folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.flags import OverwriteOption, SaveOption
-from reconciler.cli.item import typed
+from reconciler.cli.item import typed_many
 from reconciler.commands.import_ import Import, propose_import
 from reconciler.errors import UsageError
 
@@ -19,9 +19,9 @@ def import_(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[TYPE] ZIP|DIR",
+            metavar="[TYPE] ZIP|DIR...",
             show_default=False,
-            help="The package. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
+            help="The packages. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
         ),
     ],
     allow_downgrade: Annotated[
@@ -30,16 +30,21 @@ def import_(
     overwrite: OverwriteOption = False,
     save: SaveOption = False,
 ) -> int:
-    """Install or update one package from a zip or a folder.
+    """Install or update packages from zips or folders.
 
-    An update keeps the configuration, local files, and whether the item is enabled.
+    Several packages are one change: all of them or none. An update keeps the
+    configuration, local files, and whether the item is enabled.
 
     Example: llamagate import ./greeter.zip
+    Example: llamagate import ./packages/*
     Example: llamagate import extension ./packages/greeter --save
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
-    kind, package = typed(words, "ZIP|DIR")
-    if "://" in package:
-        raise UsageError(f"'import' takes a zip or a folder on this machine; list {package} in llamagate.yaml")
-    asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
+    kind, packages = typed_many(words, "ZIP|DIR")
+    for package in packages:
+        if "://" in package:
+            raise UsageError(f"'import' takes a zip or a folder on this machine; list {package} in llamagate.yaml")
+    asked = Import(
+        packages=tuple(map(Path, packages)), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save
+    )
     return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))

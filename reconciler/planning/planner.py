@@ -29,12 +29,14 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     refusals += policy.needed(intent, record)
     refusals += policy.prune_guard(intent, record, pruned)
     refusals += policy.other_file(intent, record, pruned)
+    actions = tuple(_ordered(verdicts, {} if cycle else graph, record))
+    changing = frozenset(action.key for action in actions)
     return Plan(
         generation=record.generation,
-        actions=tuple(_ordered(verdicts, {} if cycle else graph, record)),
+        actions=actions,
         drift=tuple(row for key in sorted(verdicts) for row in verdicts[key].drift),
         refusals=tuple(sorted(refusals, key=lambda refusal: (refusal.key, refusal.code, refusal.message))),
-        warnings=tuple(warnings(intent, record, observed, removed)),
+        warnings=tuple(warnings(intent, record, observed, removed=removed, changing=changing)),
         rebuilds_registry=observed.corrupt is not None,
     )
 

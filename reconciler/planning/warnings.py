@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from reconciler.codes import WarningCode
 from reconciler.model.ids import ItemKey, Kind
@@ -13,8 +13,15 @@ from reconciler.planning.intent import Intent
 from reconciler.planning.verdict import REGISTRY_PATH
 
 
-def warnings(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[Note]:
-    """All warnings, in a fixed order. ``removed`` are the items that go."""
+def warnings(
+    intent: Intent,
+    record: Record,
+    observed: Observed,
+    *,
+    removed: frozenset[ItemKey],
+    changing: Collection[ItemKey],
+) -> Iterable[Note]:
+    """All warnings, in a fixed order. ``removed`` are the items that go, ``changing`` those with an action."""
     yield from intent.notes
     if observed.corrupt is not None:
         yield Note(
@@ -29,13 +36,18 @@ def warnings(intent: Intent, record: Record, observed: Observed, removed: frozen
             what = one.item or "everything"
             message = f"{what} is suspended ({one.reason}): a watcher does not change it, an apply does"
             yield Note(WarningCode.SUSPENDED, message)
-    yield from _what_cannot_run(intent, record, observed, removed)
+    yield from (note for note in _what_cannot_run(intent, record, observed, removed) if _is_new(note, changing))
     if intent.rules.policy.prune == "never" and intent.scope is None and intent.speaker.owner is not None:
         staying = {key.id for key in intent.targets} | intent.pause.suspended
         left = sorted(k.id for k, i in record.items.items() if i.owner == intent.speaker.owner and k.id not in staying)
         if left:
             message = f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
             yield Note(WarningCode.KEPT, message)
+
+
+def _is_new(note: Note, changing: Collection[ItemKey]) -> bool:
+    """That this gateway cannot load an item is said when the item changes, and not at each pass."""
+    return note.code is not WarningCode.TASK_DIALECT or note.key in changing
 
 
 def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[Note]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
 from reconciler.codes import ErrorCode
-from reconciler.errors import Fault, InputError
+from reconciler.errors import Fault, InputError, LlamagateError, together
 from reconciler.model.desired import Limits
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -15,10 +17,13 @@ from reconciler.model.note import Note
 from reconciler.model.package import Dialect, Package
 from reconciler.model.record import Record
 from reconciler.model.source import Source
+from reconciler.observe.below import is_package, packages_below
 from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
 from reconciler.resolve.store import PackageStore
 from reconciler.store.desired_file import lock_path, read_desired, read_lock
+
+DESIRED_NAME: Final = "llamagate.yaml"
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -26,6 +31,34 @@ class Checked(Struct, frozen=True, kw_only=True):
 
     lines: tuple[str, ...]
     warnings: tuple[Note, ...] = ()
+
+
+def validate(env: Environment, targets: Sequence[Path]) -> Checked:
+    """Check each target: a desired state, a package, or a folder of packages and files. One error for all faults."""
+    done: list[Checked] = []
+    errors: list[LlamagateError] = []
+    places = [place for target in targets for place in _places(target)]
+    for place in places:
+        is_package = place.is_dir() or place.suffix.lower() == ".zip"
+        try:
+            done.append(validate_package(env, place) if is_package else validate_desired(env, place))
+        except LlamagateError as error:
+            errors.append(error)
+    if errors:
+        raise together(errors, f"{len(errors)} of {len(places)} are not valid")
+    lines = tuple(line for one in done for line in one.lines)
+    if len(places) > 1:
+        lines += (f"All {len(places)} are valid.",)
+    return Checked(lines=lines, warnings=tuple(note for one in done for note in one.warnings))
+
+
+def _places(target: Path) -> list[Path]:
+    """The target itself; or, of a folder that is not a package, what in it can be checked."""
+    if not target.is_dir() or is_package(target):
+        return [target]
+    zips = [path for path in sorted(target.iterdir()) if path.suffix.lower() == ".zip" and path.is_file()]
+    file = target / DESIRED_NAME
+    return [*([file] if file.is_file() else []), *zips, *packages_below(target)] or [target]
 
 
 def validate_package(env: Environment, path: Path) -> Checked:

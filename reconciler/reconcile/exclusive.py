@@ -16,10 +16,10 @@ from reconciler.fs.ownership import give_back, owner_of_nearest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener, Notice
+from reconciler.model.note import once
 from reconciler.observe import access
 from reconciler.store.desired_file import lock_path
 
-_MAX_EXPOSED: Final = 5
 _OF_ONE: Final = 0o700
 _OF_A_GROUP: Final = 0o2770
 _ANYONE: Final = 0o777
@@ -55,10 +55,8 @@ def prepare_home(env: Environment, notice: Notice) -> None:
         if is_new:
             home.ours.chmod(_mode(home))
         found = [*access.exposed(home)]
-    for one in found[:_MAX_EXPOSED]:
-        notice(f"{one.message}; '{one.cure}' fixes this")
-    if len(found) > _MAX_EXPOSED:
-        notice(f"others own, or can write to, {len(found) - _MAX_EXPOSED} more places; 'llamagate doctor' lists them")
+    for line in once((str(one.path), f"{one.message}; '{one.cure}' fixes this") for one in found):
+        notice(line)
 
 
 def _unsaid(_line: str) -> None:

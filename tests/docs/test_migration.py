@@ -78,7 +78,9 @@ def test_what_is_installed_is_adopted_by_a_file(folder: Path) -> None:
     (said,) = _run(folder, "adopt")
     assert "Plan: 2 to adopt." in said
     assert "Applied as generation 1: 2 adopted." in said
-    assert said.endswith("In sync (generation 1).\n  2 items installed; no gateway to ask\n")
+    assert said.endswith(
+        "In sync (generation 1).\n  2 items installed; no gateway known for this home; name one with --gateway URL\n"
+    )
     assert _installed(folder) == before
     assert {path.name for path in (folder / "packages").iterdir()} == set(INSTALLED)
     registry = json.loads((folder / "home" / "registry" / "installed.json").read_text())

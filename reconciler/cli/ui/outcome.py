@@ -11,14 +11,15 @@ from reconciler.cli.ui.plan import FOR_A_FILE, Wording, render_plan, render_refu
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 from reconciler.model.environment import Environment
+from reconciler.model.note import notes_once
 from reconciler.reconcile.gateway import Reload
 from reconciler.reconcile.outcome import Outcome
 
 
 def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FILE) -> int:
     """Say what was done, or why nothing was; the exit code."""
-    for warning in done.warnings:
-        terminal.notice(str(warning))
+    for line in notes_once(done.warnings):
+        terminal.notice(line)
     for reload in (done.reload, done.gone_back.reload if done.gone_back else None):
         for line in _about(reload, done.proposal.state.env) if reload else ():
             terminal.notice(line)
