@@ -7,6 +7,7 @@ wrapped where they happen; only ``cli`` catches these and turns them into text a
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -58,6 +59,15 @@ class Fault(Struct, frozen=True, kw_only=True):
         return ": ".join(part for part in (place, self.path, self.message) if part)
 
 
+_NO_ACCESS = os.strerror(errno.EACCES)
+_NO_ACCESS_ADVICE = "run it as a user who may read and write there, or change the owner or the mode (chown, chmod)"
+
+
+def _access_advice(message: str) -> str:
+    """What to do where access was denied, unless the message says it."""
+    return _NO_ACCESS_ADVICE if _NO_ACCESS in message and "permissions" not in message else ""
+
+
 class LlamagateError(Exception):
     """Base of all expected failures: a message for people, advice, and the faults behind it.
 
@@ -76,7 +86,7 @@ class LlamagateError(Exception):
         super().__init__(message)
         self.code = code or type(self).code
         self.message = message
-        self.advice = advice or type(self).advice
+        self.advice = advice or type(self).advice or _access_advice(message)
         self.faults = tuple(faults)
 
 

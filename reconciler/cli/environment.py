@@ -15,7 +15,7 @@ from reconciler.model.environment import GATEWAY_VARIABLE, Environment, gateway_
 from reconciler.model.regex import regex
 
 _OWN_HOME: Final = "~/.llamagate"
-_TAKES_A_VALUE: Final = regex(r"--(file|home|color|gateway)|-[^-f]*f")
+_TAKES_A_VALUE: Final = regex(r"--(file|home|color|gateway|log-file)|-[^-f]*f")
 """The flags before a verb that have the next word as their value."""
 
 

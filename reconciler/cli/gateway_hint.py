@@ -14,9 +14,10 @@ from reconciler.cli.gateway_variables import DOTENV, gateway_variables
 from reconciler.errors import UsageError
 from reconciler.gateway.call import Cause
 from reconciler.model.environment import Environment
+from reconciler.model.regex import regex
 
-_PORT: Final = re.compile(r"[0-9]{1,5}")
-_ADDRESS: Final = re.compile(r"(?P<scheme>https?)://[^/]*?(?::(?P<port>[0-9]{1,5}))?(?:/|$)", re.IGNORECASE)
+_PORT: Final = regex(r"[0-9]{1,5}")
+_ADDRESS: Final = regex(r"(?P<scheme>https?)://[^/]*?(?::(?P<port>[0-9]{1,5}))?(?:/|$)", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 

@@ -19,7 +19,10 @@ def migrate(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[DIR]...", show_default=False, help="The old folders.  [default: ./extensions, ./agenticmodules]"
+            metavar="[DIR]...",
+            readable=False,
+            show_default=False,
+            help="The old folders.  [default: ./extensions, ./agenticmodules]",
         ),
     ] = None,
     skip_invalid: Annotated[
@@ -27,9 +30,11 @@ def migrate(
     ] = False,
     save: SaveOption = False,
 ) -> int:
-    """Install the packages of a gateway's old 'extensions' and 'agenticmodules' folders.
+    """Install the packages of a gateway's old folders.
 
-    Use it once, when you move to llamagate. The folders stay as they are, and you can run it again.
+    These are 'extensions' and 'agenticmodules' where the gateway was started.
+    Use it once, when you move to llamagate. The folders stay as they are, and
+    you can run it again.
 
     Example: llamagate migrate --dry-run
     Example: llamagate migrate ./extensions --save

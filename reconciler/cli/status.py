@@ -84,7 +84,8 @@ def _verdict(status: Status, style: Style) -> str:
 def _lines(status: Status) -> Iterator[str]:
     yield from (f"drift: {drift_row(row)}" for row in status.drift)
     if any(row.change is Change.EDITED for row in status.drift):
-        yield "'llamagate status --diff ID' shows what was changed"
+        yield "'llamagate status --diff ID' shows what was changed by hand"
+        yield "'llamagate apply --overwrite' puts the package's files back, after a backup"
     if status.pending:
         yield f"{counted(status.pending, 'change')} pending; 'llamagate plan' shows what"
     if status.unreachable:
@@ -96,7 +97,7 @@ def _lines(status: Status) -> Iterator[str]:
         yield from (f"  {line}" for line in status.stale)
     if status.hold:
         yield f"the watcher is paused since generation {status.hold.generation}: {status.hold.reason}"
-    yield from (f"suspended: {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
+    yield from (f"the watcher is paused for {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
     yield from _watcher(status)
     yield f"{counted(len(status.items), 'item')} installed; {_gateway(status)}"
     if status.serving is not None:

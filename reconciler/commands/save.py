@@ -120,7 +120,8 @@ def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey,
     An empty lock is not written where there was none.
     """
     decode_desired(data, state.path)
-    locked = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock)))) if lock or old.data is not None else None
+    pins = Lock(items=tuple(lock[key] for key in sorted(lock)))
+    locked = lock_bytes(pins, like=old.data) if lock or old.data is not None else None
     before = state.file.data if state.file else None
     return (
         Input(path=state.path, before=before, data=data, said=f"wrote {state.path}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,14 @@ from reconciler.model.regex import regex
 
 GATEWAY_VARIABLE: Final = "LLAMAGATE_URL"
 _GATEWAY_URL: Final = regex(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?", re.IGNORECASE)
+
+
+Phase = Callable[[str], None]
+"""Called with what begins now; what began before ends with that."""
+
+
+def unheard(_name: str) -> None:
+    """For callers that do not want to know how long each phase takes."""
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -29,6 +37,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Nothing that is not on this machine is asked for anything; the gateway is told all the same."""
     gateway: str | None = None
     """The gateway's address, where one is asked for beside the file: it wins over ``gateway.url``."""
+    phase: Phase = unheard
 
 
 def gateway_url_problem(url: str) -> str:

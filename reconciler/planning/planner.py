@@ -24,6 +24,7 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     graph = _needs({key: (target.depends_on, target.manifest) for key, target in intent.targets.items()})
     cycle = dependency_cycle(graph)
     refusals = [refusal for verdict in verdicts.values() for refusal in verdict.refusals]
+    refusals += policy.bad_id(intent, record, observed)
     refusals += policy.other_kind(intent, record, observed)
     refusals += policy.dependencies(intent, cycle, observed.present, removed)
     refusals += policy.needed(intent, record)

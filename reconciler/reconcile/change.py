@@ -34,6 +34,7 @@ def change(env: Environment, file: Path, listener: Listener, propose: Callable[[
     ``reconciler.errors``.
     """
     with exclusive(env, listener):
+        env.phase("look for an interrupted change")
         recovered = settle(Home(env.home), file)
         if recovered is not Recovered.NONE:
             listener.notice(f"an interrupted change was {recovered} first")

@@ -36,6 +36,7 @@ def settle(home: Home, file: Path) -> Recovered:
 @contextmanager
 def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
     """One writer at a time, across processes. Root leaves nothing of its own in the home of another user."""
+    env.phase("wait for other commands")
     owner = owner_of_nearest(env.home)
     prepare_home(env, listener.notice if listener.warns else _unsaid)
     with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=listener.wait, notice=listener.notice):

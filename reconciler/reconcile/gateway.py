@@ -64,6 +64,7 @@ def reload_gateway(
     gateway = gateway_of(env, settings)
     if settings.reload == "off" or gateway is None:
         return None
+    env.phase("notify the gateway")
     home, by_pass = Home(env.home), by_pass or {}
     record, registry = read_record(home)[0], read_registry(home).registry
     changed = changed_since(home, record, by_pass, record.told_generation)

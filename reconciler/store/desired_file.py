@@ -156,7 +156,7 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
         """Whether it says ``lock``, in words that we wrote. Nothing is parsed for that."""
         if self._known_document is not None:
             return self.lock == lock
-        return self.data == lock_bytes(lock)
+        return self.data == lock_bytes(lock, like=self.data)
 
     @cached_property
     def _known_document(self) -> JsonObject | None:
@@ -169,8 +169,12 @@ def read_lock(path: Path, *, known: Known = MappingProxyType({})) -> LockFile:
         return LockFile(path=path, data=read_if_there(path, MAX_BYTES + 1), known=known)
 
 
-def lock_bytes(lock: Lock) -> bytes:
-    """The lock as text: sorted, without times, the same bytes for the same pins."""
+def lock_bytes(lock: Lock, *, like: bytes | None = None) -> bytes:
+    """The lock as text: sorted, without times, the same bytes for the same pins.
+
+    The line ends are those of ``like``, the lock before: git may keep the file with those of Windows.
+    """
+    end = "\r\n" if like and b"\r\n" in like else "\n"
     lines = [
         "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.",
         f"apiVersion: {API_VERSION}",
@@ -178,7 +182,7 @@ def lock_bytes(lock: Lock) -> bytes:
     ]
     for item in lock.items:
         lines += _lock_lines(item)
-    return ("\n".join(lines) + "\n").encode()
+    return "".join(f"{line}{end}" for line in lines).encode()
 
 
 def _lock_lines(item: LockItem) -> list[str]:

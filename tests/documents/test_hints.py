@@ -41,6 +41,7 @@ ROWS = [
     ("alias or tag", "mutable:\n  - *logs\n", (2, 5), 'if it is text, write - "*logs"'),
     ("indicator", HEAD + "extensions:\n  a:\n    source: ./a\n    version: >1\n", (5, 14), 'version: ">1"'),
     ("indicator in braces", "foo: {source: ./foo, version: *}\n", (1, 31), 'version: "*"'),
+    ("braces in braces", "with: {template: {{person}}, x: 1}\n", (1, 18), 'template: "{{person}}"'),
     ("colon in a text", "prompt: Greet: everyone\n", (1, 9), 'prompt: "Greet: everyone"'),
     ("colon in a text", "prompt: Greet: {{x}}\n", (1, 9), 'prompt: "Greet: {{x}}"'),
     ("uneven indent", "a:\n    b: 1\n     c: 2\n", (3, 6), "by 5 spaces, the line above by 4"),

@@ -57,6 +57,12 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def test_line_ends_are_those_of_the_lock_before() -> None:
+    windows = lock_bytes(LOCK).replace(b"\n", b"\r\n")
+    assert lock_bytes(LOCK, like=windows) == windows
+    assert lock_bytes(LOCK, like=lock_bytes(Lock())) == lock_bytes(LOCK)
+
+
 def test_its_bytes() -> None:
     assert lock_bytes(LOCK).decode() == TEXT
 

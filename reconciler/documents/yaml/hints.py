@@ -200,6 +200,12 @@ MISTAKES: Final = (
         _flow_value,
     ),
     Mistake(
+        "braces in braces",
+        _NOT_A_TEXT,
+        r"[{,] *(?P<key>[\w.$@-]+): *(?P<at>\{\{[^{}]*\}\}[^,{}\[\]]*)",
+        _flow_value,
+    ),
+    Mistake(
         "colon in a text",
         SYNTAX,
         rf"^ *{_KEY}(?P<at>[^\s\"'{{\[|>#].*?:(?: .*|$))",
