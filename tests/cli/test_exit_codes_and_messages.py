@@ -622,7 +622,9 @@ def test_a_home_that_may_not_be_read_is_no_bug(session: Session, monkeypatch: py
 
     monkeypatch.setattr("reconciler.reconcile.readers.interrupted", refuse)
     done = session.llamagate("status", exits=1)
-    assert done.err == "llamagate: /home/of/another/reconciler/journal: Permission denied\n"
+    assert done.err.startswith(
+        "llamagate: /home/of/another/reconciler/journal: Permission denied\n  → run it as a user"
+    )
 
 
 @pytest.mark.parametrize("verb", ["apply", "plan", "lock", "status"])
