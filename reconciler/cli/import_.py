@@ -1,4 +1,4 @@
-"""``llamagate import``: install or update one package from a zip or a folder."""
+"""``llamagate import``: install or update one package from an archive or a folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from reconciler.cli.flags import OverwriteOption, SaveOption
 from reconciler.cli.item import typed
 from reconciler.commands.import_ import Import, propose_import
 from reconciler.errors import UsageError
+from reconciler.model.source import plain_path
 
 
 def import_(
@@ -19,7 +20,7 @@ def import_(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[TYPE] ZIP|DIR",
+            metavar="[TYPE] ARCHIVE|DIR",
             show_default=False,
             help="The package. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
         ),
@@ -29,17 +30,28 @@ def import_(
     ] = False,
     overwrite: OverwriteOption = False,
     save: SaveOption = False,
+    path: Annotated[
+        str, typer.Option("--path", metavar="FOLDER", show_default=False, help="The package's folder in the archive.")
+    ] = "",
 ) -> int:
-    """Install or update one package from a zip or a folder.
+    """Install or update one package from an archive (.zip, .tar.gz, .tar) or a folder.
 
     An update keeps the configuration, local files, and whether the item is enabled.
 
     Example: llamagate import ./greeter.zip
+    Example: llamagate import packages-main.zip --path extensions/greeter
     Example: llamagate import extension ./packages/greeter --save
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
-    kind, package = typed(words, "ZIP|DIR")
+    kind, package = typed(words, "ARCHIVE|DIR")
     if "://" in package:
-        raise UsageError(f"'import' takes a zip or a folder on this machine; list {package} in llamagate.yaml")
-    asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
+        raise UsageError(f"'import' takes an archive or a folder on this machine; list {package} in llamagate.yaml")
+    asked = Import(
+        package=Path(package),
+        inside=plain_path(path),
+        kind=kind,
+        downgrade=allow_downgrade,
+        overwrite=overwrite,
+        save=save,
+    )
     return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))

@@ -11,6 +11,7 @@ import typer
 from reconciler.cli.flags import OfflineOption
 from reconciler.cli.invocation import Invocation
 from reconciler.model.config import JsonObject
+from reconciler.model.source import TAR_SUFFIXES
 from reconciler.queries.validate import validate_desired, validate_package
 
 
@@ -19,7 +20,7 @@ def validate(
     target: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE|PACKAGE]", readable=False, help="A llamagate.yaml, or a package: a folder or a zip."
+            metavar="[FILE|PACKAGE]", readable=False, help="A llamagate.yaml, or a package: a folder or an archive."
         ),
     ] = None,
     offline: OfflineOption = False,
@@ -34,7 +35,7 @@ def validate(
     """
     target = replace(invocation, file=target or invocation.file).named_file
     env = replace(invocation.env, offline=offline)
-    is_package = target.is_dir() or target.suffix.lower() == ".zip"
+    is_package = target.is_dir() or target.name.lower().endswith((".zip", *TAR_SUFFIXES))
     checked = validate_package(env, target) if is_package else validate_desired(env, target)
     for warning in checked.warnings:
         invocation.terminal.notice(f"warning: {warning}")

@@ -1,4 +1,4 @@
-"""Import: one package from a zip or a folder."""
+"""Import: one package from an archive or a folder."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ from reconciler.resolve.resolved import Resolved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """What is asked for. ``kind`` is ``None`` where any will do; ``save`` writes the item into the desired state."""
+    """What is asked for. ``kind`` is ``None`` where any will do; ``inside`` is the package's folder in an archive;
+    ``save`` writes the item into the desired state.
+    """
 
     package: Path
+    inside: str = ""
     kind: Kind | None = None
     downgrade: bool = False
     overwrite: bool = False
@@ -40,7 +43,7 @@ def propose_import(env: Environment, file: Path, asked: Import) -> Proposal:
     """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
     state = read_home_state(env, file, needs_file=asked.save)
     _check_is_whole(asked.package)
-    found = resolve_path(_absolute(asked.package), state.store, name=str(asked.package))
+    found = resolve_path(_absolute(asked.package), state.store, name=str(asked.package), inside=asked.inside)
     return propose_package(state, found, asked)
 
 
@@ -103,7 +106,7 @@ def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedB
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
     """Whether ``listed``, as a file in ``folder`` writes it, is the source that was ``taken`` now."""
     there = folder / listed.location
-    return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
+    return (listed.kind, listed.path) == (taken.kind, taken.path) and there.exists() and there.samefile(taken.location)
 
 
 def _absolute(path: Path) -> Path:

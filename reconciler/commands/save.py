@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -137,5 +138,5 @@ def _relative(source: Source, folder: Path) -> Source:
     location = Path(source.location)
     if location.is_relative_to(folder):
         below = location.relative_to(folder).as_posix()
-        return Source(source.kind, f"./{below}" if source.kind is SourceKind.DIR else below)
-    return Source(source.kind, os.fspath(location))
+        return replace(source, location=f"./{below}" if source.kind is SourceKind.DIR else below)
+    return replace(source, location=os.fspath(location))

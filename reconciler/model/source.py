@@ -17,12 +17,15 @@ _SSH_SHORT: Final = re.compile(r"[\w.+-]+@[\w.-]+:")
 _COLON_FIRST: Final = re.compile(r"[^/]*:")
 """What git takes for no path: a URL, or an address such as ``git@host:path``."""
 
+TAR_SUFFIXES: Final = (".tar.gz", ".tgz", ".tar")
+
 
 class SourceKind(StrEnum):
     """What a package is taken from."""
 
     DIR = "dir"
     ZIP = "zip"
+    TAR = "tar"
     HTTP = "http"
     GIT = "git"
     CATALOG = "catalog"
@@ -36,8 +39,8 @@ PINNED: Final = frozenset([SourceKind.HTTP, SourceKind.GIT, SourceKind.CATALOG])
 class Source:
     """A package's origin, by which it is told from others: a kind, and where to look.
 
-    ``location`` is a URL, or a path relative to the file that names it. ``ref`` and ``path`` are for git: a branch, tag
-    or commit, and the package's folder; empty where the file is silent.
+    ``location`` is a URL, or a path relative to the file that names it. ``ref`` is for git: a branch, tag or commit.
+    ``path`` is the package's folder in a repository or an archive. Both are empty where the file is silent.
     """
 
     kind: SourceKind
@@ -54,7 +57,7 @@ class Source:
         for kind, location in cast("dict[str, str]", value).items():  # the kind is nearly always all there is
             if kind in _KINDS:
                 ref, path = (str(cast(JsonObject, value).get(key, "")) for key in ("ref", "path"))
-                return Source(_KINDS[kind], _with_lower_scheme(location), ref, _plain_path(path))
+                return Source(_KINDS[kind], _with_lower_scheme(location), ref, plain_path(path))
         raise KeyError("source")
 
     def to_document(self) -> Json:
@@ -103,7 +106,7 @@ def _with_lower_scheme(location: str) -> str:
     return location if match is None or match[0].islower() else match[0].lower() + location[match.end() :]
 
 
-def _plain_path(path: str) -> str:
+def plain_path(path: str) -> str:
     """``./a/b/`` as ``a/b``."""
     while path.startswith("./"):
         path = path[2:].lstrip("/")
@@ -116,6 +119,8 @@ def _kind_of(location: str) -> SourceKind:
     if "://" in location and URL.match(location):
         is_git = location.startswith("ssh://") or location.lower().rstrip("/").endswith(".git")
         return SourceKind.GIT if is_git else SourceKind.HTTP
+    if location.lower().endswith(TAR_SUFFIXES):
+        return SourceKind.TAR
     return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR
 
 

@@ -17,6 +17,7 @@ from reconciler.model.source import Source
 from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
 from reconciler.resolve.store import PackageStore
+from reconciler.sources.local import kind_at
 from reconciler.store.desired_file import lock_path, read_desired, read_lock
 
 
@@ -36,8 +37,8 @@ def validate_package(env: Environment, path: Path) -> Checked:
             faults=[Fault(file=str(path), message="it does not exist", code=ErrorCode.NOT_FOUND)],
             code=ErrorCode.NOT_FOUND,
         )
-    store, kind = PackageStore(home=Home(env.home), limits=Limits()), Source.from_document(str(path)).kind
-    package = store.read(Source(kind, str(path.absolute())), name=str(path)).package
+    store = PackageStore(home=Home(env.home), limits=Limits())
+    package = store.read(Source(kind_at(path), str(path.absolute())), name=str(path)).package
     return Checked(lines=(f"{path} is valid: {_summary(package)}",), warnings=package.warnings)
 
 

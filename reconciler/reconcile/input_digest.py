@@ -18,7 +18,6 @@ from reconciler.model.config import references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ignored import is_ignored
 from reconciler.model.record import Record
-from reconciler.model.source import SourceKind
 from reconciler.packages.stamps import archive_stamp, folder_stamp
 from reconciler.store.desired_file import MAX_BYTES, decode_desired, lock_path
 
@@ -75,7 +74,7 @@ def _local_inputs(data: bytes, file: Path) -> Iterator[Path]:
     except LlamagateError:
         return
     for item in items:
-        if item.source.kind in (SourceKind.DIR, SourceKind.ZIP):
+        if not item.source.is_pinned:
             yield file.parent / item.source.location
         yield from (Path(one.name) for _, one in references(item.config) if one.kind == "file")
 

@@ -16,12 +16,12 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.record import Record
-from reconciler.model.source import Source, SourceKind
+from reconciler.model.source import Source
 from reconciler.resolve.pins import Partition, Request
 from reconciler.resolve.resolved import Resolved, check, package_as_resolved, recorded_as_resolved
 from reconciler.resolve.store import PackageStore
 from reconciler.sources.context import SourceContext
-from reconciler.sources.local import LOCAL
+from reconciler.sources.local import LOCAL, kind_at
 from reconciler.store.desired_file import DesiredFile, lock_path
 
 
@@ -100,7 +100,7 @@ class Resolver:
         """What is at a local source now; it is only read if the record does not know it as it is."""
         kind, name = LOCAL[item.source.kind], item.source.location
         location, recorded = self.context.base / name, self.record.items.get(item.key)
-        source, stamp = Source(item.source.kind, str(location)), kind.stamp(location)
+        source, stamp = Source(item.source.kind, str(location), path=item.source.path), kind.stamp(location)
         if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
             return self._recorded(item, recorded_as_resolved(recorded, name=name))
         package = self.store.read(source, name=name).package
@@ -166,9 +166,9 @@ def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> Lla
     return type(first)(message, faults=faults, advice=first.advice, code=first.code)
 
 
-def resolve_path(path: Path, store: PackageStore, *, name: str) -> Resolved:
-    """What the package at ``path``, which a command names, is now."""
-    source = Source(SourceKind.DIR if path.is_dir() else SourceKind.ZIP, str(path))
+def resolve_path(path: Path, store: PackageStore, *, name: str, inside: str = "") -> Resolved:
+    """What the package at ``path``, which a command names, is now; ``inside`` is its folder in an archive."""
+    source = Source(kind_at(path), str(path), path=inside)
     return package_as_resolved(store.read(source, name=name).package, source, name=name)
 
 
