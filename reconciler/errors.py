@@ -162,11 +162,28 @@ def telling(outcome: str) -> Iterator[None]:
 
 
 class UnreachableError(LlamagateError):
-    """The other side or the network failed; trying again may help."""
+    """The other side or the network failed; trying again may help.
+
+    ``passes_soon``: it may help at once, or after ``wait`` seconds, which the other side asks for.
+    """
 
     code = ErrorCode.UNREACHABLE
     may_pass = True
     advice = "try again later"
+    passes_soon = True
+    wait = 0.0
+
+    def after(self, seconds: float) -> Self:
+        """The same error, with how long to wait."""
+        self.wait = seconds
+        if seconds:
+            self.advice = f"it asks to be left alone for {seconds:.0f} s; try again then"
+        return self
+
+    def for_long(self) -> Self:
+        """The same error, of which nobody expects that it passes within the same command."""
+        self.passes_soon = False
+        return self
 
 
 class LockStaleError(LlamagateError):

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from reconciler.fs.durable import make_folders
 from reconciler.sources.git.address import Transport, origin_of, transport_of
 from reconciler.sources.git.failure import failure
 from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run, spawn
+from reconciler.sources.retry import patiently
 
 _SETTINGS: Final = (
     f"core.hooksPath={os.devnull}",
@@ -39,6 +41,7 @@ _SSH: Final = (
 )
 _SSH_VARIABLES: Final = ("HOME", "SSH_AUTH_SOCK", "USER", "LOGNAME")
 _LOCAL_SECONDS: Final = 300.0
+_SHORTEST_SECONDS: Final = 0.001
 _NOTHING: Final = "none"
 """No transport has this name: git can talk to nobody."""
 
@@ -70,17 +73,24 @@ class Git:
         self._rules = rules
 
     def talk(self, *arguments: str, repository: Path | None = None, given: bytes = b"") -> bytes:
-        """Run a git command that talks to the url, within the rules, and return what it prints.
+        """Run a git command that talks to the url, within the rules, and return what it prints; again where that fails
+        for the moment.
 
         Raises ``UnreachableError`` where trying again may help, ``GitFailedError`` for what git alone can explain, and
         the other errors of ``failure``.
         """
         self.check_online()
         command = self._command(arguments, repository, self._environment(talks=True))
-        finished = self._run(command, seconds=self._rules.seconds, given=given, file_size=self._rules.size)
-        if finished.code:
-            raise failure(self._url, finished.err, secrets=self._rules.headers)
-        return finished.out
+        end = time.monotonic() + self._rules.seconds
+
+        def attempt() -> bytes:
+            seconds = max(end - time.monotonic(), _SHORTEST_SECONDS)
+            finished = self._run(command, seconds=seconds, given=given, file_size=self._rules.size)
+            if finished.code:
+                raise failure(self._url, finished.err, secrets=self._rules.headers)
+            return finished.out
+
+        return patiently(attempt, end=end)
 
     def check_online(self) -> None:
         """``InputError`` where git may talk to nobody."""
@@ -128,7 +138,8 @@ class Git:
         try:
             return run(command, seconds=seconds, given=given, file_size=file_size)
         except TimeoutError as error:
-            raise UnreachableError(f"{self._url}: git was not done after {seconds:g} s") from error
+            failed = UnreachableError(f"{self._url}: git was not done after {self._rules.seconds:g} s")
+            raise failed.for_long() from error
         except OutputTooLargeError as error:
             raise InputError(f"{self._url} lists more than git is listened to; use a smaller repository") from error
         except OSError as error:

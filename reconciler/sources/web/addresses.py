@@ -97,7 +97,8 @@ def _addresses(host: str, deadline: Deadline) -> Iterable[str]:
     except TimeoutError:
         raise deadline.missed() from None
     except OSError as error:
-        raise UnreachableError(f"the host {host} was not found: {error.strerror or error}") from error
+        failure = UnreachableError(f"the host {host} was not found: {error.strerror or error}")
+        raise failure if error.errno == socket.EAI_AGAIN else failure.for_long() from error
 
 
 def _is_address(host: str) -> bool:

@@ -155,5 +155,5 @@ def _failure(error: OSError | HTTPError, url: HttpUrl) -> LlamagateError:
         return InputError(f"{host} does not speak TLS as it should: {error.reason}")
     cause = error.__cause__ if isinstance(error, HTTPError) else error
     if isinstance(cause, TimeoutError):
-        return UnreachableError(f"{host} did not answer in time")
+        return UnreachableError(f"{host} did not answer in time").for_long()
     return UnreachableError(f"no connection to {host}: {getattr(cause, 'strerror', None) or cause}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,7 +59,7 @@ def final_answer(url: HttpUrl, terms: Terms) -> Iterator[Response]:
     while True:
         with _located(hop), asked(hop.url, hop.place, hop.headers(), terms.deadline, terms.size) as answer:
             if answer.status not in _REDIRECTS:
-                check_status(answer.status, hop.credentials)
+                check_status(answer.status, hop.credentials, answer.header("Retry-After"))
                 yield answer
                 return
             hop = _next_hop(hop, answer.header("Location"), terms)
@@ -76,7 +77,10 @@ def _located(hop: _Hop) -> Iterator[None]:
 
 def prefixed(error: LlamagateError, text: str) -> LlamagateError:
     """The same error, with ``text`` in front of its message."""
-    return type(error)(f"{text}{error.message}", advice=error.advice, faults=error.faults)
+    same = copy(error)
+    same.message = f"{text}{error.message}"
+    same.args = (same.message,)
+    return same
 
 
 def _first_hop(url: HttpUrl, terms: Terms) -> _Hop:
