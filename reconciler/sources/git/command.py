@@ -23,6 +23,7 @@ from reconciler.sources.git.address import Transport, origin_of, transport_of
 from reconciler.sources.git.failure import failure
 from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run, spawn
 from reconciler.sources.retry import patiently
+from reconciler.sources.web.authorities import authorities_of
 
 _SETTINGS: Final = (
     f"core.hooksPath={os.devnull}",
@@ -30,7 +31,6 @@ _SETTINGS: Final = (
     "credential.helper=",
     "http.followRedirects=false",  # curl takes our headers along, and an https url may lead anywhere
     "http.sslVerify=true",
-    "http.proxy=",
     "transfer.fsckObjects=true",
     "core.bigFileThreshold=16m",  # what is larger is streamed: a small pack may hold a huge file
     "fetch.unpackLimit=1",  # one pack for a fetch, not a file for each object
@@ -52,14 +52,15 @@ class GitRules:
 
     ``local``: folders of this machine may be fetched from. ``seconds`` are for one exchange, from its start to its end,
     ``size`` is in bytes of what one fetch may bring. ``headers`` are secret lines (``Name: value``) for the origin of
-    an http or https url. ``variables`` are those of this process: ``PATH``, and what ssh needs. ``offline``: git
-    talks to nobody.
+    an http or https url, ``proxy`` is the address of its proxy, with what is secret in it. ``variables`` are those of
+    this process: ``PATH``, and what ssh needs. ``offline``: git talks to nobody.
     """
 
     local: bool = False
     seconds: float = 300.0
     size: int = 1 << 30
     headers: tuple[str, ...] = field(default=(), repr=False)
+    proxy: str = field(default="", repr=False)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     offline: bool = False
 
@@ -164,9 +165,8 @@ class Git:
 
     def _authority(self) -> tuple[str, ...]:
         """The certificates of the user's own authority, where one is named."""
-        variables = self._rules.variables
-        file = variables.get("GIT_SSL_CAINFO") or variables.get("SSL_CERT_FILE")
-        return (f"http.sslCAInfo={file}",) if file else ()
+        file, folder = authorities_of(self._rules.variables)
+        return (*([f"http.sslCAInfo={file}"] if file else []), *([f"http.sslCAPath={folder}"] if folder else []))
 
     def _environment(self, *, talks: bool) -> Mapping[str, str]:
         transport = transport_of(self._url)
@@ -190,9 +190,9 @@ class Git:
         return environment
 
     def _secrets(self) -> dict[str, str]:
-        """The headers as settings in the environment, for the url's origin alone."""
-        headers = self._rules.headers
+        """The headers, for the url's origin alone, and the proxy as settings in the environment."""
         key = f"http.{origin_of(self._url)}.extraHeader"
-        pairs = {f"GIT_CONFIG_KEY_{index}": key for index in range(len(headers))}
-        pairs |= {f"GIT_CONFIG_VALUE_{index}": header for index, header in enumerate(headers)}
-        return {"GIT_CONFIG_COUNT": str(len(headers)), **pairs}
+        settings = [("http.proxy", self._rules.proxy), *((key, header) for header in self._rules.headers)]
+        pairs = {f"GIT_CONFIG_KEY_{index}": name for index, (name, _) in enumerate(settings)}
+        pairs |= {f"GIT_CONFIG_VALUE_{index}": value for index, (_, value) in enumerate(settings)}
+        return {"GIT_CONFIG_COUNT": str(len(settings)), **pairs}

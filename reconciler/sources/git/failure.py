@@ -95,6 +95,12 @@ _RULES: Final = (
         "check the url",
     ),
     _rule(
+        r"(?:CONNECT tunnel failed, response|Received HTTP code) 407",
+        InputError,
+        "the proxy wants credentials",
+        "name the variable that holds http://USER:PASSWORD@HOST:PORT in policy.sources.proxy: {env: NAME}",
+    ),
+    _rule(
         r"terminal prompts disabled|could not read (?:Username|Password)|Authentication failed"
         r"|returned error: 40[137]\b|Permission denied|access denied|Too many authentication failures",
         InputError,
@@ -108,7 +114,7 @@ _RULES: Final = (
         "write the final url, which often ends in .git",
     ),
     _rule(
-        r"returned error: (?:408|425|429|5\d\d)\b|Could ?n[o']t resolve|Temporary failure in name|Failed to connect"
+        r"(?:returned error:|CONNECT tunnel failed, response|Received HTTP code) (?:408|425|429|5\d\d)\b|Could ?n[o']t resolve|Temporary failure in name|Failed to connect"
         r"|Couldn't connect|Connection (?:refused|reset|closed|timed out)|timed out|Network is unreachable"
         r"|No route to host|unable to connect|Empty reply|early EOF|hung up|unexpected disconnect"
         r"|Recv failure|Send failure|RPC failed"

@@ -22,7 +22,10 @@ from reconciler.packages.zip.archive import open_archive
 from reconciler.packages.zip.archive_file import opened_archive
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
+from reconciler.sources.web.authorities import authorities_of
+from reconciler.sources.web.connection import Network
 from reconciler.sources.web.credentials import credentials_for
+from reconciler.sources.web.proxy import proxies_of
 from reconciler.sources.web.transfer import Bounds, download_first
 
 _RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
@@ -30,6 +33,12 @@ _ZIP_START: Final = b"PK"
 _START_BYTES: Final = 512
 _MIB: Final = 2**20
 _SHOWN_CHARACTERS: Final = 40
+
+
+def network_of(context: SourceContext) -> Network:
+    """How ``context`` has this machine reach others."""
+    proxies = proxies_of(context.rules, context.variables)
+    return Network(proxies=proxies, authorities=authorities_of(context.variables))
 
 
 class Claim(NamedTuple):
@@ -82,6 +91,7 @@ def arrived_from(wanted: Download, context: SourceContext) -> Iterator[Artifact]
         size=context.limits.archive,
         seconds=context.rules.seconds,
         private_hosts=context.rules.private_hosts,
+        network=network_of(context),
         advice=_RAISE_THE_LIMIT,
     )
     credentials = credentials_for(wanted.auth, wanted.urls[0], context.variables) if wanted.auth else None

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError, UnreachableError
 from reconciler.model.digest import Digest
 from reconciler.sources.retry import patiently
-from reconciler.sources.web.connection import Response
+from reconciler.sources.web.connection import NETWORK, Network, Response
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
 from reconciler.sources.web.redirects import Terms, final_answer, prefixed
@@ -30,6 +30,7 @@ class Bounds:
     size: int
     seconds: float
     private_hosts: frozenset[str] = frozenset()
+    network: Network = NETWORK
     advice: str = ""
     """What to do where it is larger than that."""
 
@@ -77,6 +78,7 @@ def _download(
         deadline=deadline,
         private_hosts=bounds.private_hosts,
         credentials=credentials,
+        network=bounds.network,
     )
     try:
         with final_answer(address, terms) as answer:
