@@ -114,7 +114,8 @@ _RULES: Final = (
         "write the final url, which often ends in .git",
     ),
     _rule(
-        r"(?:returned error:|CONNECT tunnel failed, response|Received HTTP code) (?:408|425|429|5\d\d)\b|Could ?n[o']t resolve|Temporary failure in name|Failed to connect"
+        r"(?:returned error:|CONNECT tunnel failed, response|Received HTTP code) (?:408|425|429|5\d\d)\b"
+        r"|Could ?n[o']t resolve|Temporary failure in name|Failed to connect"
         r"|Couldn't connect|Connection (?:refused|reset|closed|timed out)|timed out|Network is unreachable"
         r"|No route to host|unable to connect|Empty reply|early EOF|hung up|unexpected disconnect"
         r"|Recv failure|Send failure|RPC failed"
