@@ -38,7 +38,7 @@ def plan(
         check_output(out, invocation.file)
     found = read(invocation, flags)
     if out is not None:
-        write_output(out, saved_plan_bytes(found, flags.options(invocation.file)))
+        write_output(out, saved_plan_bytes(found, flags.options(invocation.file), out=out))
     return show(invocation, found, detailed=detailed_exitcode)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from reconciler.apply.cleanup import unneeded_packages
 from reconciler.errors import telling
 from reconciler.fs import tree
+from reconciler.fs.places import located
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -72,7 +73,7 @@ def _locked(record: Record, file: Path) -> Iterator[LockItem]:
     for path in sorted(lock_path(one) for one in files):
         for entry in read_lock(path).lock.items:
             source = entry.source
-            location = source.location if source.is_address else str(path.parent / source.location)
+            location = source.location if source.is_address else str(located(path.parent, source.location))
             yield replace(entry, source=replace(source, location=location))
 
 

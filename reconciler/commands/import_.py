@@ -9,6 +9,7 @@ from pathlib import Path
 from reconciler.codes import ErrorCode
 from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
 from reconciler.errors import InputError
+from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
@@ -105,7 +106,7 @@ def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedB
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
     """Whether ``listed``, as a file in ``folder`` writes it, is the source that was ``taken`` now."""
-    there = folder / listed.location
+    there = located(folder, listed.location)
     return (listed.kind, listed.path) == (taken.kind, taken.path) and there.exists() and there.samefile(taken.location)
 
 

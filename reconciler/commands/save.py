@@ -27,7 +27,8 @@ _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 
 def saving_owner(state: HomeState) -> str:
     """The owner of items that are written into the file. ``RefusedError`` where another file would remove them."""
-    owner, path = state.file.desired.owner if state.file else DEFAULT_OWNER, str(state.path.absolute())
+    owner = state.file.desired.owner if state.file else DEFAULT_OWNER
+    path = state.speaker(owner)
     other = state.record.owners.get(owner, path)
     if owner == DEFAULT_OWNER and other != path:
         listed = {item.key for item in state.file.desired.items} if state.file else set()

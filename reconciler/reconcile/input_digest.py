@@ -14,6 +14,7 @@ from types import MappingProxyType
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
 from reconciler.fs.bounded import read_start
+from reconciler.fs.places import located
 from reconciler.model.config import references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ignored import is_ignored
@@ -75,7 +76,7 @@ def _local_inputs(data: bytes, file: Path) -> Iterator[Path]:
         return
     for item in items:
         if not item.source.is_pinned:
-            yield file.parent / item.source.location
+            yield located(file.parent, item.source.location)
         yield from (Path(one.name) for _, one in references(item.config) if one.kind == "file")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
+from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -99,7 +100,7 @@ class Resolver:
     def _local(self, item: DesiredItem) -> Resolved:
         """What is at a local source now; it is only read if the record does not know it as it is."""
         kind, name = LOCAL[item.source.kind], item.source.location
-        location, recorded = self.context.base / name, self.record.items.get(item.key)
+        location, recorded = located(self.context.base, name), self.record.items.get(item.key)
         source, stamp = Source(item.source.kind, str(location), path=item.source.path), kind.stamp(location)
         if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
             return self._recorded(item, recorded_as_resolved(recorded, name=name))

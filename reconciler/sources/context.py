@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
+from reconciler.fs.places import located
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.listener import Progress, no_progress
@@ -31,7 +32,7 @@ class SourceContext:
 
     def location(self, source: Source) -> str:
         """Where to look: an address as it stands, or an absolute path."""
-        return source.location if source.is_address else str(self.base / source.location)
+        return source.location if source.is_address else str(located(self.base, source.location))
 
     def absolute(self, source: Source) -> Source:
         """``source`` as it means the same wherever it is written."""

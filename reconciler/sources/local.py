@@ -111,8 +111,8 @@ def _not_found(location: Path, name: str) -> InputError:
         message = f"not found; a path is written with '/': {plain}"
     elif plain != name:
         message = "not found; a path is written with '/', not with a backslash"
-    elif name.startswith(("~", "$", "%")):
-        message = "not found: '~' and variables are not replaced; write the whole path"
+    elif name.startswith(("~", "$", "%")) and not name.startswith("~/"):
+        message = "not found: of '~' and variables only '~/' is replaced; write that, or the whole path"
     else:
         message = "not found; check the path"
     return InputError.at(message, file=name, code=ErrorCode.NOT_FOUND)

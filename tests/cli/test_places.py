@@ -1,0 +1,68 @@
+"""Files in unusual places: below the user's home, named by links or from elsewhere, on a disk that is read-only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Session
+
+ROOT_ONLY = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root")
+
+
+def test_a_source_below_the_users_home(session: Session) -> None:
+    session.package("foo")
+    (session.base / "user" / "pk").mkdir()
+    (session.project / "packages" / "foo").rename(session.base / "user" / "pk" / "foo")
+    session.desired("extensions:\n  foo: ~/pk/foo\n")
+    session.llamagate("apply")
+    assert session.installed("foo").is_dir()
+    assert 'source: "~/pk/foo"' in (session.project / "llamagate.lock.yaml").read_text()
+    assert session.actions() == []
+    (session.base / "user" / "pk" / "foo" / "more.txt").write_text("x")
+    assert session.actions() == ["update foo"]
+
+
+@pytest.mark.parametrize("source", ["~other/pk/foo", "$HOME/pk/foo"])
+def test_nothing_else_is_replaced(session: Session, source: str) -> None:
+    session.desired(f"extensions:\n  foo: {source}\n")
+    assert "of '~' and variables only '~/' is replaced" in session.llamagate("plan", exits=1).err
+
+
+def linked_folder(session: Session) -> Path:
+    (session.base / "link").symlink_to(session.project)
+    return session.base / "link" / "llamagate.yaml"
+
+
+def linked_file(session: Session) -> Path:
+    (session.project / "other.yaml").symlink_to("llamagate.yaml")
+    return session.project / "other.yaml"
+
+
+def by_way_of_another(session: Session) -> Path:
+    return session.project / ".." / "project" / "llamagate.yaml"
+
+
+@pytest.mark.parametrize("named", [linked_folder, linked_file, by_way_of_another])
+def test_a_file_is_the_same_by_whichever_name(session: Session, named: object) -> None:
+    assert callable(named)
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    session.extensions("foo")
+    name = named(session)
+    session.llamagate("apply", "-f", name)
+    assert [*session.registered()] == ["foo"]
+    session.llamagate("import", session.project / "packages" / "bar", "--save", "-f", name)
+    assert session.actions() == []
+
+
+def test_another_file_of_no_owner_is_still_refused(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    (session.base / "copy").mkdir()
+    (session.base / "copy" / "llamagate.yaml").write_text("apiVersion: llamagate/v1\nextensions: {}\n")
+    said = session.llamagate("apply", "-f", session.base / "copy" / "llamagate.yaml", "--json", exits=5).json
+    assert [refusal["code"] for refusal in said["refusals"]] == ["other-file"]
