@@ -155,22 +155,25 @@ class SourceRules:
     """What sources may do that they may not by default. ``seconds`` bounds one transfer, whatever it takes.
 
     ``private_hosts`` are names that may lead from public addresses into private networks; ``local_git`` allows
-    repositories at paths of this machine. ``proxy`` is ``none``, ``env`` or the address of one, and empty where the
-    file is silent; ``proxy_variable`` names the variable that holds the address.
+    repositories at paths of this machine, ``trusted_git`` those at these paths, also of another user. ``proxy`` is
+    ``none``, ``env`` or the address of one, and empty where the file is silent; ``proxy_variable`` names the variable
+    that holds the address.
     """
 
     private_hosts: frozenset[str] = frozenset()
     local_git: bool = False
+    trusted_git: tuple[str, ...] = ()
     seconds: int = 300
     proxy: str = ""
     proxy_variable: str = ""
 
     @staticmethod
     def from_document(value: JsonObject) -> SourceRules:
-        proxy = value.get("proxy", "")
+        proxy, local_git = value.get("proxy", ""), value.get("local_git", False)
         return SourceRules(
             private_hosts=frozenset(str(host).lower() for host in cast("list[str]", value.get("private_hosts", []))),
-            local_git=bool(value.get("local_git", False)),
+            local_git=local_git is True,
+            trusted_git=tuple(map(str, local_git)) if isinstance(local_git, list) else (),
             seconds=cast(int, value.get("seconds", 300)),
             proxy=proxy if isinstance(proxy, str) else "",
             proxy_variable=str(proxy["env"]) if isinstance(proxy, dict) else "",

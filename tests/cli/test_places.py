@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Session
+from tests.sources.git_servers import Origin
 
 ROOT_ONLY = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root")
 
@@ -30,6 +31,31 @@ def test_a_source_below_the_users_home(session: Session) -> None:
 def test_nothing_else_is_replaced(session: Session, source: str) -> None:
     session.desired(f"extensions:\n  foo: {source}\n")
     assert "of '~' and variables only '~/' is replaced" in session.llamagate("plan", exits=1).err
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_repository_of_another_user_is_taken_where_it_is_listed(session: Session, bare: bool) -> None:
+    origin = Origin(session.base / "own")
+    session.package("foo")
+    origin.commit({"foo/manifest.yaml": (session.project / "packages/foo/manifest.yaml").read_text()})
+    place = origin.path
+    if bare:
+        place = session.base / "own.git"
+        origin.git("clone", "--quiet", "--bare", ".", str(place))
+    for path in (place, *place.rglob("*")):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    source = f"extensions:\n  foo: {{source: {{git: {place}, path: foo}}}}\n"
+    session.desired(f"policy: {{sources: {{local_git: true}}}}\n{source}")
+    said = session.llamagate("plan", exits=1).err
+    assert "it belongs to another user" in said
+    assert "git config" not in said
+    assert "list its path: policy.sources.local_git: [PATH]" in said
+    session.desired(f"policy: {{sources: {{local_git: [{place}/../other]}}}}\n{source}")
+    assert "policy.sources.local_git" in session.llamagate("plan", exits=1).err
+    for listed in (str(place), os.path.relpath(place, session.project)):
+        session.desired(f"policy: {{sources: {{local_git: [{listed}]}}}}\n{source}")
+        assert session.actions() == ["install foo"]
 
 
 def linked_folder(session: Session) -> Path:

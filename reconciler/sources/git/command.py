@@ -18,8 +18,9 @@ from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UnreachableError
-from reconciler.fs.durable import make_folders
-from reconciler.sources.git.address import Transport, origin_of, transport_of
+from reconciler.fs.durable import make_folders, write_file
+from reconciler.model.digest import digest_bytes
+from reconciler.sources.git.address import Transport, local_path, origin_of, transport_of
 from reconciler.sources.git.failure import failure
 from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run, spawn
 from reconciler.sources.retry import patiently
@@ -41,6 +42,7 @@ _SSH: Final = (
 )
 _SSH_VARIABLES: Final = ("HOME", "SSH_AUTH_SOCK", "USER", "LOGNAME")
 _LOCAL_SECONDS: Final = 300.0
+_NAME_DIGITS: Final = 32
 _SHORTEST_SECONDS: Final = 0.001
 _NOTHING: Final = "none"
 """No transport has this name: git can talk to nobody."""
@@ -50,13 +52,15 @@ _NOTHING: Final = "none"
 class GitRules:
     """What git may do for one url.
 
-    ``local``: folders of this machine may be fetched from. ``seconds`` are for one exchange, from its start to its end,
-    ``size`` is in bytes of what one fetch may bring. ``headers`` are secret lines (``Name: value``) for the origin of
-    an http or https url, ``proxy`` is the address of its proxy, with what is secret in it. ``variables`` are those of
-    this process: ``PATH``, and what ssh needs. ``offline``: git talks to nobody.
+    ``local``: folders of this machine may be fetched from; ``trusted``: also one of another user. ``seconds`` are for
+    one exchange, from its start to its end, ``size`` is in bytes of what one fetch may bring. ``headers`` are secret
+    lines (``Name: value``) for the origin of an http or https url, ``proxy`` is the address of its proxy, with what is
+    secret in it. ``variables`` are those of this process: ``PATH``, and what ssh needs. ``offline``: git talks to
+    nobody.
     """
 
     local: bool = False
+    trusted: bool = False
     seconds: float = 300.0
     size: int = 1 << 30
     headers: tuple[str, ...] = field(default=(), repr=False)
@@ -175,7 +179,7 @@ class Git:
             "HOME": os.fspath(self._home),  # git and curl read settings and .netrc there
             "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_GLOBAL": self._trusting() if talks and self._rules.trusted else os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "false",
             "GIT_NO_LAZY_FETCH": "1",
@@ -188,6 +192,19 @@ class Git:
         if talks and transport in (Transport.HTTPS, Transport.HTTP):
             environment |= self._secrets()
         return environment
+
+    def _trusting(self) -> str:
+        """The file that has git read a repository of another user. Only this road leads to the git that sends."""
+        path = os.path.realpath(local_path(self._url))
+        quoted = path.replace("\\", "\\\\").replace('"', '\\"')
+        text = f'[safe]\n\tdirectory = "{quoted}"\n\tdirectory = "{quoted}/.git"\n'
+        place = self._home / f"trusting-{digest_bytes(path.encode()).removeprefix('sha256:')[:_NAME_DIGITS]}"
+        try:
+            make_folders(self._home)
+            write_file(place, text.encode())
+        except OSError as error:
+            raise StorageError(f"cannot write {place}: {error.strerror}") from error
+        return os.fspath(place)
 
     def _secrets(self) -> dict[str, str]:
         """The headers, for the url's origin alone, and the proxy as settings in the environment."""

@@ -18,7 +18,7 @@ _SAYS_NOTHING: Final = re.compile(
     r"fatal: Could not read from remote repository\.|Please make sure you have the correct access rights"
     r"|and the repository exists\.|fatal: expected flush after .*|fatal: the remote end hung up unexpectedly"
     r"|error: error processing .*|fatal: fetch-pack: .*|fatal: early EOF|error: .* died of signal \d+|warning: .*"
-    r"|remote: *"
+    r"|remote: *|git config --global --add safe\.directory .*|To add an exception for this directory, call:"
 )
 _PREFIX: Final = re.compile(
     r"(?:(?:fatal|error|remote error|remote): +)+(?:unable to access '[^']*': +)?", re.IGNORECASE
@@ -61,6 +61,12 @@ _RULES: Final = (
         StorageError,
         "the copy of it cannot be written",
         "repair the disk and run the command again",
+    ),
+    _rule(
+        r"dubious ownership|unsafe repository|safe\.directory",
+        InputError,
+        "it belongs to another user",
+        "if you trust its owner, list its path: policy.sources.local_git: [PATH]",
     ),
     _rule(r"not our ref", UnknownCommitError, "has no such commit", "check the ref"),
     _rule(
