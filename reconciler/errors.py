@@ -131,6 +131,12 @@ _STORAGE_ADVICE = {
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "free some space: the quota of this user is used up",
 }
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+LOCK_ENDING = ".lock.yaml"
+_LOCK_ADVICE = (
+    "run 'llamagate lock' where it can be written and keep the lock beside the file, "
+    "or name another place with --lock-file"
+)
 
 
 def refused(error: OSError) -> str:
@@ -149,6 +155,8 @@ class StorageError(LlamagateError):
     def of(error: OSError, outcome: str) -> StorageError:
         """What the operating system refused, where, and what that means."""
         advice = _STORAGE_ADVICE.get(error.errno or 0, "")
+        if error.errno in _NO_RIGHT and str(error.filename).endswith(LOCK_ENDING):
+            advice = _LOCK_ADVICE
         return StorageError(f"{refused(error)}; {outcome}", advice=advice)
 
 

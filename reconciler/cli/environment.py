@@ -15,7 +15,7 @@ from reconciler.errors import InputError
 from reconciler.model.environment import Environment
 
 _OWN_HOME: Final = "~/.llamagate"
-_TAKES_A_VALUE: Final = re.compile(r"--(file|home|color)|-[^-f]*f")
+_TAKES_A_VALUE: Final = re.compile(r"--(file|home|color|lock-file)|-[^-f]*f")
 """The flags before a verb that have the next word as their value."""
 
 
@@ -35,7 +35,7 @@ def asked_verb(arguments: Sequence[str]) -> str:
     return ""
 
 
-def environment(home: Path | None) -> Environment:
+def environment(home: Path | None, lock_file: Path | None = None) -> Environment:
     """The variables, the time, the command line; the home from ``--home``, ``LLAMAGATE_HOME`` or the default."""
     named = home or os.environ.get("LLAMAGATE_HOME")
     absolute = _absolute(named or _OWN_HOME)
@@ -44,6 +44,7 @@ def environment(home: Path | None) -> Environment:
         is_own_home=absolute == (absolute if not named else _own_home()),
         variables=variables(),
         now=datetime.now(UTC),
+        lock_file=lock_file,
         command=f"llamagate {asked_verb(sys.argv[1:])}".rstrip(),
     )
 

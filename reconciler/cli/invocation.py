@@ -35,7 +35,7 @@ class Invocation(SharedFlags):
 
     @cached_property
     def env(self) -> Environment:
-        return environment(self.home)
+        return environment(self.home, self.lock_file)
 
     @cached_property
     def terminal(self) -> Terminal:

@@ -14,6 +14,7 @@ from reconciler.cli.ui.style import When
 
 DEFAULT_FILE: Final = Path("llamagate.yaml")
 _HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
+_LOCK_HELP: Final = "Where the lock is.  [default: beside the file]"
 
 
 def _last_wins(context: typer.Context, when: When) -> When:
@@ -29,6 +30,7 @@ class SharedFlags:
 
     file: Annotated[Path, path_option("--file", "-f", help="The file that lists what to install.")] = DEFAULT_FILE
     home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
+    lock_file: Annotated[Path | None, path_option("--lock-file", help=_LOCK_HELP)] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more details.")] = False

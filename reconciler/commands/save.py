@@ -131,7 +131,7 @@ def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey,
 
 
 def _lock(state: HomeState) -> LockFile:
-    return read_lock(lock_path(state.path), known=state.record.documents)
+    return read_lock(lock_path(state.path, state.env.lock_file), known=state.record.documents)
 
 
 def _relative(source: Source, folder: Path) -> Source:

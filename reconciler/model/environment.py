@@ -18,5 +18,7 @@ class Environment:
     now: datetime
     command: str
     """The command line, for the notice that others see while they wait."""
+    lock_file: Path | None = None
+    """Where the lock is, if not beside the desired state."""
     offline: bool = False
     """Nothing that is not on this machine is asked for anything; the gateway is told all the same."""

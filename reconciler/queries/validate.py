@@ -46,8 +46,10 @@ def validate_desired(env: Environment, path: Path) -> Checked:
     """Read the desired state and every package that it names: each as it is now, or as the lock says."""
     file = read_desired(path)
     store = PackageStore(home=Home(env.home), limits=file.desired.policy.limits)
-    resolver = Resolver(file=file, record=Record(), store=store, context=context_of(env, file))
-    found = resolver.resolve(partition(file.desired.items, lock_of(file, read_lock(lock_path(path)))))
+    lock = read_lock(lock_path(path, env.lock_file))
+    context = context_of(env, file)
+    resolver = Resolver(file=file, record=Record(), store=store, context=context, lock_path=lock.path)
+    found = resolver.resolve(partition(file.desired.items, lock_of(file, lock)))
     count = len(found)
     lines = [f"{path} is valid: {count} {'item' if count == 1 else 'items'}"]
     lines += [f"{one.name} is valid: {_summary(store.open(one).package)}" for one in found.values()]

@@ -9,7 +9,6 @@ from pathlib import Path
 from reconciler.apply.recovery import Recovered
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.plan import Action, ActionKind
@@ -33,7 +32,7 @@ def change(env: Environment, file: Path, listener: Listener, propose: Callable[[
     ``reconciler.errors``.
     """
     with exclusive(env, listener):
-        recovered = settle(Home(env.home), file)
+        recovered = settle(env, file)
         if recovered is not Recovered.NONE:
             listener.notice(f"an interrupted change was {recovered} first")
 

@@ -23,7 +23,7 @@ from reconciler.resolve.resolved import Resolved, check, package_as_resolved, re
 from reconciler.resolve.store import PackageStore
 from reconciler.sources.context import SourceContext
 from reconciler.sources.local import LOCAL, kind_at
-from reconciler.store.desired_file import DesiredFile, lock_path
+from reconciler.store.desired_file import DesiredFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Resolver:
     record: Record
     store: PackageStore
     context: SourceContext
+    lock_path: Path
 
     def resolve(self, parts: Partition, *, only: Collection[str] = (), locked: bool = False) -> dict[ItemKey, Resolved]:
         """Resolve the items; ``only`` narrows that to these ids and what they depend on.
@@ -46,7 +47,7 @@ class Resolver:
         wave, done = (parts.only(only) if only else parts), set(only)
         while wave:
             if locked and wave.undecided:
-                raise LockStaleError(f"{lock_path(self.file.path)} is out of date: " + "; ".join(wave.reasons))
+                raise LockStaleError(f"{self.lock_path} is out of date: " + "; ".join(wave.reasons))
             new, failed = self._wave(wave, fetches=not errors)
             found |= new
             errors |= failed

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import Session
+from tests.fs.hostile import mounted
 from tests.sources.git_servers import Origin
 
 ROOT_ONLY = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root")
@@ -92,3 +95,38 @@ def test_another_file_of_no_owner_is_still_refused(session: Session) -> None:
     (session.base / "copy" / "llamagate.yaml").write_text("apiVersion: llamagate/v1\nextensions: {}\n")
     said = session.llamagate("apply", "-f", session.base / "copy" / "llamagate.yaml", "--json", exits=5).json
     assert [refusal["code"] for refusal in said["refusals"]] == ["other-file"]
+
+
+@ROOT_ONLY
+def test_a_read_only_checkout_without_a_lock(session: Session) -> None:
+    session.extensions("foo")
+    written = session.project.rename(session.base / "written")
+    with mounted("tmpfs", "size=1m", session.project):
+        shutil.copytree(written, session.project, dirs_exist_ok=True)
+        subprocess.run(["mount", "-o", "remount,ro", str(session.project)], check=True)
+        said = session.llamagate("apply", exits=1).err
+        assert "llamagate.lock.yaml: Read-only file system; nothing was changed" in said
+        assert "keep the lock beside the file, or name another place with --lock-file" in said
+        lock = session.base / "foo.lock.yaml"
+        session.llamagate("apply", "--lock-file", lock)
+        assert session.llamagate("status", "--lock-file", lock, "--json").json["in_sync"]
+        session.llamagate("apply", "--locked", "--lock-file", lock)
+
+
+def test_another_place_for_the_lock(session: Session) -> None:
+    session.extensions("foo", "bar")
+    lock = session.base / "elsewhere.yaml"
+    session.llamagate("--lock-file", lock, "lock")
+    assert not (session.project / "llamagate.lock.yaml").exists()
+    session.llamagate("lock", "--check", "--lock-file", lock)
+    session.llamagate("plan", "--locked", "--lock-file", lock, "--out", "plan.json")
+    session.llamagate("apply", "plan.json", "--lock-file", lock)
+    session.llamagate("remove", "bar", "--save", "--lock-file", lock)
+    assert "bar" not in lock.read_text()
+    assert session.llamagate("status", "--lock-file", lock, "--json").json["lock"]["stale"] == []
+    session.llamagate("validate", "--lock-file", lock)
+    session.llamagate("cache", "gc", "--lock-file", lock)
+    assert not (session.project / "llamagate.lock.yaml").exists()
+    session.llamagate("plan", "--out", lock, "--lock-file", lock, exits=64)
+    session.package("foo", version="2.0.0")
+    assert f"{lock} is out of date" in session.llamagate("lock", "--check", "--lock-file", lock, exits=4).err

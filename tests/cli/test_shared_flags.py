@@ -15,7 +15,19 @@ from tests.cli.shell import TIMEOUT_SECONDS, Session
 from tests.docs.reference import verbs
 
 EVERY_VERB = dict(verbs())
-SHARED = {"--file", "-f", "--home", "--json", "--quiet", "-q", "--verbose", "-v", "--color", "--no-color"}
+SHARED = {
+    "--file",
+    "-f",
+    "--lock-file",
+    "--home",
+    "--json",
+    "--quiet",
+    "-q",
+    "--verbose",
+    "-v",
+    "--color",
+    "--no-color",
+}
 LOADED = """
 import sys
 from reconciler.cli.app import main
