@@ -41,6 +41,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def host(session: nox.Session) -> None:
+    """The host's tests with uvloop and httptools, which it uses where they are installed."""
+    install(session, "uvloop", "httptools")
+    session.run("pytest", "tests/host", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, format, dead code, and which room may import which."""
     install(session)

@@ -10,11 +10,12 @@ Every failure that is expected is a ``LlamagateError``: its class and ``code`` s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.apply.recovery import Recovered
 from reconciler.codes import ErrorCode
@@ -102,8 +103,7 @@ def _no_notice(_line: str) -> None:
 _SILENT: Final = Listener(wait=300.0, notice=_no_notice)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassOptions:
+class PassOptions(Struct, frozen=True, kw_only=True):
     """What a plan or an apply covers, and what it may do beyond the file's policy; as the flags of ``llamagate apply``.
 
     ``only``: ids of items; these and what they depend on, empty is everything. ``locked``: the lock is not changed.
@@ -124,8 +124,7 @@ class PassOptions:
         return Options(file=file, only=frozenset(self.only), locked=self.locked, allowances=allowances)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyResult:
+class ApplyResult(Struct, frozen=True, kw_only=True):
     """What an apply did. ``generation`` is the current one now.
 
     ``recovered``: what was done first about a change that a crash had cut off. ``warnings``: what is strange, each with
@@ -142,14 +141,17 @@ class ApplyResult:
     error: LlamagateError | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
+class Installation(Struct, frozen=True, kw_only=True):
     """One LlamaGate home. It holds nothing open, and may be used by several threads; see ``open_home``."""
 
     home: Path
-    variables: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str]
     clock: Callable[[], datetime]
     caller: str
+
+    def __repr__(self) -> str:
+        """Without the variables, which may be secret."""
+        return f"Installation(home={self.home!r}, caller={self.caller!r})"
 
     @property
     def environment(self) -> Environment:

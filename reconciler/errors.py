@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode, FaultCode
 
@@ -36,8 +37,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """One thing that is wrong with an input.
 
     ``line`` and ``column`` count from 1. ``path`` is the place inside the document, in dotted form
@@ -51,7 +51,7 @@ class Fault:
     line: int | None = None
     column: int | None = None
     path: str | None = None
-    source: str | None = field(default=None, repr=False, compare=False)
+    source: str | None = None
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,10 +18,11 @@ from reconciler.model.digest import Digest
 from reconciler.model.generation import GENERATION_SCHEMA
 from reconciler.model.home import Home
 from reconciler.model.record import RECORD_SCHEMA
+from reconciler.model.regex import regex
 
 _ONE_RUN: Final = timedelta(minutes=5)
 _HEAD_BYTES: Final = 4096
-_BY_WATCHER: Final = re.compile(rb'"applied_at": ?"([^"]+)",\s*"command": ?"llamagate watch"')
+_BY_WATCHER: Final = regex(rb'"applied_at": ?"([^"]+)",\s*"command": ?"llamagate watch"')
 
 
 def prune(home: Home, *, backups: int, generations: int) -> None:

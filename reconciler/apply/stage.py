@@ -7,9 +7,10 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
@@ -29,8 +30,7 @@ from reconciler.packages.zip.packed import open_packed
 _SMALL_BYTES: Final = 2**20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTree:
+class NewTree(Struct, frozen=True, kw_only=True):
     """What to build for one item: the package, its files as installed, and what stays as it is on disk."""
 
     opened: OpenPackage
@@ -70,8 +70,7 @@ class NewTree:
         return lambda path: (0o755 if path in executables else 0o644) & (0o700 if path in private else 0o777)
 
 
-@dataclass(slots=True)
-class Stage:
+class Stage(Struct):
     """The staging folders of one transaction: below our own folder, or beside an ``installed`` that lies elsewhere."""
 
     home: Home

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.pass_flags import PassFlags

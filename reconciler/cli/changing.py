@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -20,8 +19,7 @@ from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.readers import steadily
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChangingInvocation(WaitingInvocation):
+class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True):
     """Of a verb that changes what it names, or with ``--dry-run`` only shows what it would do."""
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False

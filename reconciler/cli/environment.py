@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,9 +12,10 @@ from typing import Final
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
+from reconciler.model.regex import regex
 
 _OWN_HOME: Final = "~/.llamagate"
-_TAKES_A_VALUE: Final = re.compile(r"--(file|home|color|lock-file)|-[^-f]*f")
+_TAKES_A_VALUE: Final = regex(r"--(file|home|color|lock-file)|-[^-f]*f")
 """The flags before a verb that have the next word as their value."""
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from reconciler.errors import UsageError
+from reconciler.model.regex import regex
 
 DOTENV: Final = ".env"
 NAMES: Final = frozenset(
@@ -27,16 +29,15 @@ NAMES: Final = frozenset(
         "TLS_KEY_FILE",
     ]
 )
-_LINE: Final = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*[=:]\s*(?P<value>.*)")
-_QUOTED: Final = re.compile(r"(?P<mark>['\"])(?P<text>.*?)(?P=mark)\s*(?:#.*)?")
+_LINE: Final = regex(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*[=:]\s*(?P<value>.*)")
+_QUOTED: Final = regex(r"(?P<mark>['\"])(?P<text>.*?)(?P=mark)\s*(?:#.*)?")
 _MAX_BYTES: Final = 64 * 2**10
 _TRUE: Final = frozenset(["true", "1", "yes", "on", "t"])
 _FALSE: Final = frozenset(["false", "0", "no", "off", "f"])
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayVariables:
+class GatewayVariables(Struct, frozen=True, kw_only=True):
     """``from_file`` names what only the file ``.env`` says."""
 
     values: Mapping[str, str]

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from msgspec import Struct
 from typer.core import TyperCommand
 
 from reconciler.errors import ExitCode
+from reconciler.model.regex import regex
 
 EXIT_CODES: Final[Mapping[int, str]] = {
     ExitCode.OK: "done",
@@ -40,12 +41,11 @@ EXIT_CODES: Final[Mapping[int, str]] = {
 }
 ALWAYS: Final = (ExitCode.USAGE, ExitCode.BUG, ExitCode.INTERRUPTED)
 
-_NOTES: Final = re.compile(r"^(?=Example: |Exit codes: )", re.MULTILINE)
-_CODE: Final = re.compile(r"(\d+) ?(.*)")
+_NOTES: Final = regex(r"^(?=Example: |Exit codes: )", re.MULTILINE)
+_CODE: Final = regex(r"(\d+) ?(.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class VerbHelp:
+class VerbHelp(Struct, frozen=True):
     """``text`` says what the verb is for; ``codes`` are its exit codes with their meaning."""
 
     text: str

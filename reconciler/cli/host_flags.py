@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from msgspec import Struct
 
 from reconciler.errors import UsageError
 from reconciler.host import defaults
@@ -21,8 +21,7 @@ _URL_HELP: Final = f"A server with the OpenAI protocol.  [default: $OLLAMA_HOST,
 _LEGACY_HELP: Final = "A gateway's old 'extensions' folder, to serve too."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostFlags:
+class HostFlags(Struct, frozen=True, kw_only=True):
     """Where the host listens, what it serves besides the home, and what its callers may do."""
 
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1"
@@ -58,8 +57,7 @@ class HostFlags:
         return int(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFlags:
+class ModelFlags(Struct, frozen=True, kw_only=True):
     """Which model the steps of extensions ask."""
 
     llm_url: Annotated[str | None, typer.Option("--llm-url", metavar="URL", show_default=False, help=_URL_HELP)] = None

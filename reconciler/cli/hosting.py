@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,11 +21,12 @@ from reconciler.host.settings import HostSettings
 from reconciler.host.startup import start
 from reconciler.host.watching import watching
 from reconciler.host.web.addresses import networks
+from reconciler.model.regex import regex
 from reconciler.reconcile.proposal import Options
 
 _USUAL: Final = (700, 10, 10)
 """Python's own thresholds: a command, which ends soon, runs with higher ones."""
-_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]+")
+_HOST_NAME: Final = regex(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]+")
 
 
 def host(invocation: Invocation, flags: HostFlags, models: ModelFlags, watches: Options | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final
@@ -29,8 +28,7 @@ def _seconds(value: float) -> float:
     return value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Invocation(SharedFlags):
+class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
     """Of every verb."""
 
     @cached_property
@@ -60,8 +58,7 @@ class Invocation(SharedFlags):
         return self.as_json or self.verbose
 
 
-@dataclass(frozen=True, kw_only=True)
-class WaitingInvocation(Invocation):
+class WaitingInvocation(Invocation, frozen=True, kw_only=True, dict=True):
     """Of a verb that waits for another command's change. ``wait`` in seconds."""
 
     wait: Annotated[

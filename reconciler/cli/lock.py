@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from reconciler.cli.flags import OfflineOption
 from reconciler.cli.invocation import Invocation

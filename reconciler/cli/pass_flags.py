@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from reconciler.cli.flags import LockedOption, OfflineOption, OverwriteOption
 from reconciler.planning.intent import Allowances
 from reconciler.reconcile.proposal import Options
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassFlags:
+class PassFlags(Struct, frozen=True, kw_only=True):
     """How ``plan`` and ``apply`` run their pass."""
 
     only: Annotated[

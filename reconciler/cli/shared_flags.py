@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler.cli.flags import path_option
 from reconciler.cli.ui.style import When
@@ -24,8 +25,7 @@ def _last_wins(context: typer.Context, when: When) -> When:
     return when
 
 
-@dataclass(frozen=True, kw_only=True)
-class SharedFlags:
+class SharedFlags(Struct, frozen=True, kw_only=True, dict=True):
     """Where a verb runs, and how it speaks."""
 
     file: Annotated[Path, path_option("--file", "-f", help="The file that lists what to install.")] = DEFAULT_FILE
@@ -46,7 +46,10 @@ class SharedFlags:
 
     def given(self) -> Mapping[str, Any]:
         """The flags that differ from their defaults, by name."""
-        changed = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        changed = {name: now for name, now in asdict(self).items() if now != getattr(_DEFAULTS, name)}
         if changed.pop("no_color", False):
             changed["color"] = "never"  # one flag, so that --color after the verb wins
         return changed
+
+
+_DEFAULTS: Final = SharedFlags()

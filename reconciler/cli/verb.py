@@ -1,15 +1,17 @@
 """How a verb says which flags it has.
 
-A verb is a function. Its parameters are its own flags, but for those whose type is a group: a dataclass whose fields
+A verb is a function. Its parameters are its own flags, but for those whose type is a group: a ``Struct`` whose fields
 are flags. ``Invocation`` is the group that every verb takes first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from inspect import Parameter, Signature, signature
-from typing import Any, get_type_hints
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 
 def flagged(verb: Callable[..., int], *, first: Callable[[], None] = lambda: None) -> Callable[..., int]:
@@ -19,13 +21,13 @@ def flagged(verb: Callable[..., int], *, first: Callable[[], None] = lambda: Non
     The group is ``Any`` here, and so is what typer makes of the command line: the signature of ``verb`` has the types.
     """
     taken = signature(verb, eval_str=True).parameters
-    groups: dict[str, Any] = {name: one.annotation for name, one in taken.items() if is_dataclass(one.annotation)}
+    groups: dict[str, Any] = {name: one.annotation for name, one in taken.items() if _is_group(one.annotation)}
     own = [one for name, one in taken.items() if name not in groups]
     shared = [flag for group in reversed(groups.values()) for flag in _flags(group)]
 
     def run(**given: Any) -> int:
         made = {
-            name: group(**{one.name: given.pop(one.name) for one in fields(group)}) for name, group in groups.items()
+            name: group(**{flag: given.pop(flag) for flag in group.__struct_fields__}) for name, group in groups.items()
         }
         first()
         return verb(**made, **given)
@@ -35,9 +37,11 @@ def flagged(verb: Callable[..., int], *, first: Callable[[], None] = lambda: Non
     return run
 
 
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Struct)
+
+
 def _flags(group: Any) -> list[Parameter]:
-    types = get_type_hints(group, include_extras=True)
     return [
-        Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=types[one.name])
-        for one in fields(group)
+        Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type) for one in fields(group)
     ]

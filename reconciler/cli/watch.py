@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.cli.flags import LockedOption, path_option
 from reconciler.cli.invocation import Invocation
@@ -17,7 +18,7 @@ from reconciler.errors import ExitCode, StandstillError, UsageError
 from reconciler.loop.defaults import INTERVAL_SECONDS
 from reconciler.loop.git_follow import Branch, following
 from reconciler.loop.loop import Loop
-from reconciler.loop.options import LoopOptions, only_watcher
+from reconciler.loop.options import Clock, LoopOptions, only_watcher
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.systemd import service_manager
 from reconciler.loop.wake import Wake
@@ -39,15 +40,13 @@ def _interval(value: float | None) -> float | None:
     return value
 
 
-@dataclass(frozen=True, kw_only=True)
-class WatchInvocation(Invocation):
+class WatchInvocation(Invocation, frozen=True, kw_only=True, dict=True):
     """Of ``watch``, which prints more than one document."""
 
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepoFlags:
+class RepoFlags(Struct, frozen=True, kw_only=True):
     """Which branch of which repository is followed; none where ``--repo`` is not given."""
 
     repo: Annotated[
@@ -88,8 +87,7 @@ class RepoFlags:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportFlags:
+class ReportFlags(Struct, frozen=True, kw_only=True):
     """Where the watcher reports to, besides its own output."""
 
     event_log: Annotated[Path | None, path_option("--event-log", help="Append each event as a line of JSON.")] = None
@@ -139,7 +137,7 @@ def watch(
         wake = Wake()
         try:
             with wake.signals():
-                loop = Loop(options, reporter, wake)
+                loop = Loop(options, reporter, wake, clock=Clock())
                 return _once(loop, terminal) if once else _forever(loop)
         finally:
             wake.close()

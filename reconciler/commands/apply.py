@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.errors import PlanStaleError
 from reconciler.model.config import JsonObject
@@ -16,8 +16,7 @@ from reconciler.reconcile.proposal import Options, Proposal
 from reconciler.reconcile.propose import propose
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A plan that a person saw and agreed to: its fingerprint, and its actions as they were shown, if they were."""
 
     fingerprint: str

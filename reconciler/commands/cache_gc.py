@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.apply.cleanup import unneeded_packages
 from reconciler.errors import telling
@@ -23,16 +25,14 @@ from reconciler.store.desired_file import lock_path, read_lock
 from reconciler.store.state_files import read_record
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """Something that is not needed: its name in the cache, and its size in bytes."""
 
     what: str
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class Collected(Struct, frozen=True, kw_only=True):
     """``dropped`` is still there where it was a dry run."""
 
     dropped: tuple[Dropped, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, telling
@@ -29,8 +30,7 @@ from reconciler.resolve.store import PackageStore
 from reconciler.sources.catalog.index import index_bytes, read_index_file, url_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Struct, frozen=True, kw_only=True):
     """The catalog as it is now. ``packed`` are archives made of folders; ``added`` and ``gone`` name versions."""
 
     index: Path
@@ -49,8 +49,7 @@ class Built:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _PackageFound:
+class _PackageFound(Struct, frozen=True):
     """A package in the folder of a catalog, as a zip or as a folder."""
 
     path: Path

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
@@ -26,8 +28,7 @@ from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
+class Import(Struct, frozen=True, kw_only=True):
     """What is asked for. ``kind`` is ``None`` where any will do; ``inside`` is the package's folder in an archive;
     ``save`` writes the item into the desired state.
     """

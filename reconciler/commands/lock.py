@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LockStaleError
@@ -19,8 +20,7 @@ from reconciler.store.desired_file import DesiredFile, lock_path, read_desired, 
 from reconciler.store.state_files import read_record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locking:
+class Locking(Struct, frozen=True, kw_only=True):
     """What is asked for. The pins of the ids in ``upgrade`` move to what their sources have now; ``None`` is all.
 
     ``check``: nothing may have to be written. ``downgrade``: a pin may move to an older version that nothing asks for.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import FaultCode, WarningCode
 from reconciler.commands.import_ import target_from_package
@@ -32,8 +33,7 @@ MARKER: Final = ".migration_complete"
 _MARKER_TEXT: Final = b"migration completed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
+class Migration(Struct, frozen=True, kw_only=True):
     """What is asked for. ``skips_invalid``: a folder that is no valid package is named and left, not refused."""
 
     folder: Path

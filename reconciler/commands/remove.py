@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.commands.save import saved_removal
@@ -23,8 +25,7 @@ from reconciler.reconcile.propose import propose_intent
 from reconciler.store.state_files import read_generations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class Removal(Struct, frozen=True, kw_only=True):
     """What is asked for.
 
     ``force`` also removes what others depend on; ``save`` takes it out of the desired state; with ``if_present`` it is

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
@@ -27,8 +29,7 @@ from reconciler.resolve.resolved import Resolved
 from reconciler.store.state_files import read_generation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptBackup:
+class KeptBackup(Struct, frozen=True, kw_only=True):
     """One kept backup: what the change to ``generation`` replaced. What is no longer known is empty."""
 
     key: ItemKey

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -16,8 +18,7 @@ from reconciler.store.state_files import read_record
 from reconciler.store.write import write_record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
+class Resumed(Struct, frozen=True, kw_only=True):
     """What a ``resume`` ended: the reasons of the hold and of the suspensions, by item; all of them where ``""``."""
 
     hold: str | None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.commands.save import saved_switch
@@ -20,8 +22,7 @@ from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
+class Switch(Struct, frozen=True, kw_only=True):
     """What is asked for. ``save`` writes it into the desired state."""
 
     item: str

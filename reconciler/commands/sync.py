@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import LlamagateError
@@ -30,8 +32,7 @@ from reconciler.store.state_files import read_record
 from reconciler.store.write import write_record
 
 
-@dataclass(slots=True)
-class _Findings:
+class _Findings(Struct):
     """What one walk over everything that is known comes to. ``ids`` maps each id, in lower case, to its item."""
 
     ids: dict[str, ItemKey]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
+
+from msgspec.structs import replace
 
 from reconciler.commands.import_ import Import, propose_package
 from reconciler.documents.yaml import text as yaml_text

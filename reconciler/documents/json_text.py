@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from typing import Final, NoReturn
 
@@ -12,6 +11,7 @@ from reconciler.codes import FaultCode
 from reconciler.documents.text import decoded, position, shown
 from reconciler.errors import InputError
 from reconciler.model.config import Json
+from reconciler.model.regex import regex
 
 MAX_BYTES: Final = 64 * 2**20
 MAX_DEPTH: Final = 64
@@ -20,15 +20,15 @@ MAX_SEARCHED_CHARACTERS: Final = 64 * 2**10
 """In a longer text the place of a duplicate key or bad word is not searched for: that takes longer than decoding."""
 
 _STRING: Final = r'"(?:[^"\\]|\\.)*"'
-_WORD: Final = re.compile(rf"{_STRING}|(?P<word>[-+.\w]+)")
-_KEY_OR_BRACE: Final = re.compile(rf"(?P<key>{_STRING})\s*:|{_STRING}|[{{}}]")
-_ESCAPE: Final = re.compile(
+_WORD: Final = regex(rf"{_STRING}|(?P<word>[-+.\w]+)")
+_KEY_OR_BRACE: Final = regex(rf"(?P<key>{_STRING})\s*:|{_STRING}|[{{}}]")
+_ESCAPE: Final = regex(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
-_HALVES: Final = re.compile(r"\\u[dD][89a-fA-F]")
-_BIG_INTEGER: Final = re.compile(r"\d{19}")
-_BIG_EXPONENT: Final = re.compile(r"[eE]\+?\d{3}")
+_HALVES: Final = regex(r"\\u[dD][89a-fA-F]")
+_BIG_INTEGER: Final = regex(r"\d{19}")
+_BIG_EXPONENT: Final = regex(r"[eE]\+?\d{3}")
 """Without one of these no escape is half a pair and no number too big, and the decoder need not ask for each."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from reconciler.documents.text import shown
 from reconciler.model.config import Json
@@ -31,8 +32,7 @@ BOOLEAN_WORDS: Final[Mapping[str, bool]] = dict.fromkeys(["yes", "on", "y", "tru
 """What YAML 1.1, and with it the gateway, takes for a boolean, in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A ``value`` at ``path`` that does not satisfy ``keyword``, whose value in ``schema`` is ``rule``."""
 
     path: Path

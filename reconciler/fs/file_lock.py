@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,12 +18,13 @@ from typing import Final
 
 from reconciler.errors import BusyError, StorageError
 from reconciler.fs.descriptor import PLAIN, READ, opened, write_all
+from reconciler.model.regex import regex
 
 _POLL_SECONDS: Final = 0.05
 _NOTICE_SECONDS: Final = 0.5
 _MAX_LINE_BYTES: Final = 4096
 _MAX_COMMAND_CHARACTERS: Final = 200
-_SINCE: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)")
+_SINCE: Final = regex(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)")
 
 
 @contextmanager

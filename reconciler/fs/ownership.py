@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.fs.descriptor import READ, READ_FOLDER, opened
 
 
-@dataclass(frozen=True, slots=True)
-class Likeness:
+class Likeness(Struct, frozen=True):
     """Owner, group and mode of a folder that another one is to be like."""
 
     uid: int

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
+
 from reconciler.gateway.exchange import GatewayResponse, exchange
+from reconciler.model.regex import regex
 
 DEADLINE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 10.0
 """How long a gateway that is asked too often is given, all pauses together."""
 _FIRST_PAUSE_SECONDS: Final = 0.5
-_HEADER_TEXT: Final = re.compile(r"[!-~]+")
+_HEADER_TEXT: Final = regex(r"[!-~]+")
 _NOT_FOUND: Final = 404
 _TOO_MANY: Final = 429
 _REDIRECTS: Final = range(300, 400)
@@ -30,8 +31,7 @@ class Cause(StrEnum):
     BAD_ANSWER = "BadAnswer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missed:
+class Missed(Struct, frozen=True, kw_only=True):
     """A call that brought nothing. ``again`` is false where the same call is of no use later either."""
 
     cause: Cause
@@ -39,13 +39,16 @@ class Missed:
     again: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
+class Gateway(Struct, frozen=True, kw_only=True):
     """One gateway. ``key_name`` is how messages call the key: the variable that holds it."""
 
     url: str
-    api_key: str | None = field(default=None, repr=False)
+    api_key: str | None = None
     key_name: str = ""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Gateway(url={self.url!r}, key_name={self.key_name!r})"
 
 
 def call(gateway: Gateway, method: str, path: str) -> GatewayResponse | Missed:

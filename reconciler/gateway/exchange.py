@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -21,8 +22,7 @@ MAX_ANSWER_BYTES: Final = 2**20
 _CHUNK_BYTES: Final = 2**16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayResponse:
+class GatewayResponse(Struct, frozen=True, kw_only=True):
     """``retry_after`` is the header of that name as it came; empty where there is none."""
 
     status: int

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.gateway.call import Cause, Gateway, Missed, call
 from reconciler.gateway.exchange import exchange
 from reconciler.model.desired import GatewaySettings
+from reconciler.model.regex import regex
 
 DEFAULT_URL: Final = "http://127.0.0.1:11435"
 _REACHABLE_SECONDS: Final = 2.0
 _OK, _PARTIAL = 200, 206
 _MAX_ERRORS_CHARACTERS: Final = 2000
-_ROUTES: Final = re.compile(r"(\S+) \(routes\): ")
+_ROUTES: Final = regex(r"(\S+) \(routes\): ")
 
 
 def address_of(settings: GatewaySettings, *, is_own_home: bool) -> str | None:
@@ -23,8 +24,7 @@ def address_of(settings: GatewaySettings, *, is_own_home: bool) -> str | None:
     return settings.url or (DEFAULT_URL if is_own_home else None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refreshed:
+class Refreshed(Struct, frozen=True, kw_only=True):
     """A gateway that looked at its extensions again; ``errors`` are its own words where that failed in part.
 
     ``unregistered`` are the extensions whose endpoints it did not register, since it has some of them already. It says

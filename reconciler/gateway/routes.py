@@ -7,10 +7,11 @@ reports at every refresh that it could not register the endpoint again: also for
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from reconciler.fs.processes import listening_process
 from reconciler.model.record import Route, Routes
@@ -18,8 +19,7 @@ from reconciler.model.record import Route, Routes
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteChange:
+class RouteChange(Struct, frozen=True, kw_only=True):
     """What was installed of one extension before a change, if it is known, and whether that had endpoints."""
 
     before: Route | None

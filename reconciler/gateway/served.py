@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.gateway.call import Cause, Gateway, Missed, call
 from reconciler.model.config import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedExtension:
+class ServedExtension(Struct, frozen=True, kw_only=True):
     """An extension as the gateway lists it."""
 
     version: str
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class Expected(Struct, frozen=True, kw_only=True):
     """An extension as the gateway should list it, by the name in its manifest.
 
     One that is not ``loadable``, or is disabled, need not be listed; our own host loads what gateways cannot.
@@ -31,8 +30,7 @@ class Expected:
     loadable: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
+class Departure(Struct, frozen=True, kw_only=True):
     """One extension that is not served as it should be, in words."""
 
     name: str

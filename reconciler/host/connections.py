@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.fs.probe import most_descriptors
-from reconciler.host.web.addresses import Networks, is_in
+from reconciler.host.web.addresses import Networks, in_origin_form, is_in
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HTTPProtocol
@@ -180,6 +180,13 @@ class Guarded(HTTPProtocol):
         else:
             self._head = 0
             self.table.works(self)
+
+    def on_headers_complete(self) -> None:
+        """Asked by httptools alone, which forgets what host a target names."""
+        request: Any = self
+        library: Any = super()
+        request.url, request.headers[:] = in_origin_form(request.url, request.headers)
+        library.on_headers_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

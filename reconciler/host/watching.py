@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Difference, Snapshot
 from reconciler.loop.events import Events
 from reconciler.loop.loop import Loop
-from reconciler.loop.options import LoopOptions, only_watcher
+from reconciler.loop.options import Clock, LoopOptions, only_watcher
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.wake import Wake
 from reconciler.model.home import Home
@@ -28,7 +29,7 @@ def watching(runtime: Runtime, options: Options) -> Iterator[Loop]:
         events = Events(wake)
         try:
             loop_options = LoopOptions(env=env, options=options)
-            yield Loop(loop_options, reporter, wake, events=events, looked=lambda: look_again(runtime))
+            yield Loop(loop_options, reporter, wake, clock=Clock(), events=events, looked=lambda: look_again(runtime))
         finally:
             events.close()
             wake.close()

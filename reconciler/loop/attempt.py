@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.errors import LlamagateError, RefusedError, StandstillError, StorageError
 from reconciler.loop.evidence import evidence
@@ -33,8 +34,7 @@ class _LeftAloneError(StandstillError):
         self.reload = reload
 
 
-@dataclass(slots=True)
-class WatchedPass:
+class WatchedPass(Struct):
     """What an attempt is given: ``inputs`` reads the file and what it names, ``fights`` is what was done before."""
 
     env: Environment

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.model.plan import Action, Plan
 
@@ -12,8 +14,7 @@ LIMIT: Final = 5
 """Equal repairs in a row after which the watcher stops repairing an item."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Streak:
+class Streak(Struct, frozen=True, kw_only=True):
     """How often in a row the same was done to an item, and when last."""
 
     deed: str
@@ -21,8 +22,7 @@ class Streak:
     last_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fights:
+class Fights(Struct, frozen=True, kw_only=True):
     """What was done to each item, by id, while the input stayed the same.
 
     ``window`` is how many seconds may pass between two repairs in a row: a look in between found it right.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.apply.journal import interrupted
 from reconciler.errors import LlamagateError
@@ -19,20 +20,24 @@ from reconciler.reconcile.input_digest import Inputs
 from reconciler.store.state_files import read_record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True, kw_only=True, eq=False):
     """``input`` is the digest of file, lock and local sources; ``home`` changes with everything that we installed.
 
-    ``record`` is ``None`` where it cannot be read.
+    ``record`` is ``None`` where it cannot be read; it does not count when two are compared.
     """
 
     input: Digest
     home: str
-    record: Record | None = field(compare=False, repr=False, default=None)
+    record: Record | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fingerprint) and (self.input, self.home) == (other.input, other.home)
+
+    def __hash__(self) -> int:
+        return hash((self.input, self.home))
 
 
-@dataclass(slots=True)
-class Lookout:
+class Lookout(Struct):
     """Takes fingerprints; what is as it was costs ``stat`` calls."""
 
     file: Path

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.fs.tree import NodeKind, inode_of, kind_at, link_at
 from reconciler.model.home import Home
@@ -21,8 +22,7 @@ _OURS: Final = frozenset(["record.json", "journal", "journal.undo"])
 """What of our own folder is of interest: orders to the watcher, and changes that other commands begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedFolder:
+class WatchedFolder(Struct, frozen=True):
     """A folder that is there, ``deep`` with all below it. ``inode`` tells it from another one at its path.
 
     ``only`` are the names of interest in it; empty for all.

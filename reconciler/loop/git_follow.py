@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
@@ -28,8 +29,7 @@ _LIMITS: Final = Limits(unpacked=512 * 2**20, entries=20_000)
 """Of the folder that is followed; packages in it have the usual ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class Branch(Struct, frozen=True, kw_only=True):
     """What is followed: the folder ``path`` of ``ref`` in the repository at ``url``.
 
     ``header_env`` names the variable that holds a header with credentials. ``signers`` is the file of those whose
@@ -47,8 +47,7 @@ class Branch:
         return " ".join([self.url, self.ref, *([self.path] if self.path else [])])
 
 
-@dataclass(slots=True)
-class Follower:
+class Follower(Struct):
     """Brings the folder ``home.followed`` to the newest commit. ``last`` is the commit that was taken last, if any."""
 
     branch: Branch

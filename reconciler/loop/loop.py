@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.commands.suspend import suspend
 from reconciler.errors import LlamagateError
@@ -38,8 +40,7 @@ _LOCK_WAIT_SECONDS: Final = 2.0
 """How long an attempt waits for another command; it is tried again anyway."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(Struct, frozen=True, kw_only=True):
     """What is known from one attempt to the next. ``seen`` is what the last one started from."""
 
     fights: Fights
@@ -48,23 +49,25 @@ class Memory:
     seen: Fingerprint | None = None
 
 
-@dataclass(slots=True)
 class Loop:
     """A watcher between its steps. ``looked`` is called after each look and each attempt."""
 
-    options: LoopOptions
-    reporter: Reporter
-    wake: Wake
-    events: Events | None = None
-    looked: Callable[[], None] = lambda: None
-    clock: Clock = field(default_factory=Clock)
-    lookout: Lookout = field(init=False)
-    schedule: Schedule = field(init=False)
-    watched: Watched = field(init=False)
-    memory: Memory = field(init=False)
-
-    def __post_init__(self) -> None:
-        options = self.options
+    def __init__(
+        self,
+        options: LoopOptions,
+        reporter: Reporter,
+        wake: Wake,
+        *,
+        events: Events | None = None,
+        looked: Callable[[], None] = lambda: None,
+        clock: Clock,
+    ) -> None:
+        self.options = options
+        self.reporter = reporter
+        self.wake = wake
+        self.events = events
+        self.looked = looked
+        self.clock = clock
         self.lookout = Lookout(options.options.file, Home(options.env.home))
         self.schedule = Schedule(interval=options.interval, resync_at=self.clock.monotonic())
         self.watched = self._begun()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct, field
 
 from reconciler.model.watched import Aspect, Attempt, Result, Watched
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """What was counted since the watcher started: attempts by result, and the seconds that they took together."""
 
     attempts: Mapping[Result, int] = field(default_factory=dict)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.loop.schedule import End
 from reconciler.loop.tried import Tried
@@ -14,8 +15,7 @@ from reconciler.model.watched import Attempt, Result
 _MAX_NAMED: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that people may want to know of. Without a ``reason``, one word for scripts, its name is that."""
 
     name: str
@@ -24,8 +24,7 @@ class Event:
     generation: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Struct, frozen=True, kw_only=True):
     """What was said last: how an attempt ended, and how a gateway took a change."""
 
     attempt: tuple[Result, str] | None = None

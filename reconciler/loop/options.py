@@ -6,9 +6,10 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.fs import file_lock
 from reconciler.loop.defaults import INTERVAL_SECONDS
@@ -21,8 +22,7 @@ POLL_SECONDS: Final = 2.0
 """How often it is looked where there are no events."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class Clock(Struct, frozen=True, kw_only=True):
     """Where time and chance come from. ``monotonic`` counts seconds, ``chance`` gives numbers from 0 to 1."""
 
     monotonic: Callable[[], float] = time.monotonic
@@ -30,8 +30,7 @@ class Clock:
     chance: Callable[[], float] = random.random
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopOptions:
+class LoopOptions(Struct, frozen=True, kw_only=True):
     """What to watch. ``interval`` is the time between two full passes, ``poll`` that between two looks, in seconds.
 
     ``fetch`` brings the input up to date before it is looked at and says which commit it is; see ``loop.git_follow``.

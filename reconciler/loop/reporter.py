@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import durable
@@ -23,8 +24,7 @@ MAX_LOG_BYTES: Final = 10 << 20
 """From this size on an event log is full. The full one is kept too, so the disk needs room for two."""
 
 
-@dataclass(slots=True)
-class Reporter:
+class Reporter(Struct):
     """``speak`` tells a person one line, ``emit`` gives a program one event. Nothing here stops the loop.
 
     ``event_log`` gets each event as a line of JSON, and is set aside when it is full; ``metrics_file`` is

@@ -5,9 +5,11 @@ Triggers carry no content. They only bring the next look forward; what there is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 QUIET_SECONDS: Final = 0.5
 """How long it must be quiet after a trigger before anyone looks: an editor writes a file in several steps."""
@@ -38,8 +40,7 @@ class End(StrEnum):
     """It failed of something that only a new input can repair."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """The times, in seconds of one clock that never goes back, at which it will be due to look; ``None`` for never.
 
     ``interval`` and ``poll`` are seconds; where there are events, nothing is polled.

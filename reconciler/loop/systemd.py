@@ -6,11 +6,11 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceManager:
+class ServiceManager(Struct, frozen=True, kw_only=True):
     """``address`` is where it listens, empty where there is none.
 
     ``keepalive`` is how many seconds it waits at most for a sign of life; ``None`` where it wants none.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.errors import LlamagateError, RefusedError, StandstillError
 from reconciler.loop.schedule import End
@@ -13,8 +14,7 @@ from reconciler.reconcile.gateway import Reload
 from reconciler.reconcile.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class Tried(Struct, frozen=True, kw_only=True):
     """``outcome`` where a plan was made, ``error`` where the attempt failed.
 
     ``evidence`` tells of each item that was changed, by id, what points to who changed it before. ``reload`` tells how

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 
@@ -16,8 +17,7 @@ class AuthKind(StrEnum):
     NETRC = "netrc"
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(Struct, frozen=True):
     """``variable`` names the environment variable that holds them; empty for the netrc file."""
 
     kind: AuthKind

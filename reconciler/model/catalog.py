@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, cast
+
+from msgspec import Struct, field
 
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import API_VERSION
@@ -14,8 +15,7 @@ from reconciler.model.ids import ItemKey, Kind
 INDEX_NAME: Final = "index.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """One version of a package. ``url`` is relative to the index, ``size`` in bytes, ``released`` a day.
 
     ``archive`` is the digest of the zip, ``tree`` that of the package in it. ``yanked``: taken back by its publisher.
@@ -50,8 +50,7 @@ class Release:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalog:
+class Catalog(Struct, frozen=True, kw_only=True):
     """Item → version → release."""
 
     items: Mapping[ItemKey, Mapping[str, Release]] = field(default_factory=dict)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-"""A decoded YAML or JSON value. Beyond the decoders it appears only where users write free-form data."""
+if TYPE_CHECKING:
+    Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+    """A decoded YAML or JSON value. Beyond the decoders it appears only where users write free-form data."""
+else:
+    Json = Any  # a decoder of our own documents takes what JSON can hold, and cannot follow a type that names itself
 
 JsonObject: TypeAlias = dict[str, Json]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast
+
+from msgspec import Struct, field
 
 from reconciler.model.config import Json, JsonObject, anchored
 from reconciler.model.ids import ItemKey, Kind
@@ -20,8 +21,7 @@ SECTIONS: Final[Mapping[str, Kind]] = {"extensions": Kind.EXTENSION, "modules": 
 DriftRule = Literal["report", "heal", "ignore"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Bounds on a package, in bytes and entries. ``archive`` and ``unpacked`` can be raised in ``policy.limits``."""
 
     archive: int = 50 * 2**20
@@ -33,8 +33,7 @@ class Limits:
     """Unpacked bytes of an entry below which ``ratio`` does not matter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """What the reconciler may do without being asked again. Defaults as in DESIGN of ``docs/architecture.md``."""
 
     prune: Literal["owned", "never"] = "owned"
@@ -71,8 +70,7 @@ ReloadRule = Literal["auto", "required", "off"]
 UnhealthyRule = Literal["report", "rollback"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings:
+class GatewaySettings(Struct, frozen=True, kw_only=True):
     """How to reach the running gateway; ``url`` is ``None`` where the file does not name one.
 
     ``on_unhealthy`` says what becomes of a change that a required gateway does not serve.
@@ -93,8 +91,7 @@ class GatewaySettings:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DesiredItem:
+class DesiredItem(Struct, frozen=True, kw_only=True):
     """One entry of the desired state. ``None`` means that the file is silent. Paths in ``config`` are absolute."""
 
     key: ItemKey
@@ -126,8 +123,7 @@ def _version(item: JsonObject) -> str | None:
     return cast("str | None", item.get("version", source.get("version") if isinstance(source, dict) else None))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desired:
+class Desired(Struct, frozen=True, kw_only=True):
     """The whole file. ``file`` is its absolute path; relative sources, and files of a ``config``, start there."""
 
     file: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+
+class Environment(Struct, frozen=True, kw_only=True):
     """``home`` is the LlamaGate home, absolute; ``is_own_home`` says that it is the user's default one."""
 
     home: Path

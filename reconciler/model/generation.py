@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
@@ -24,8 +26,7 @@ class Unreadable(StrEnum):
     """A newer version wrote it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationItem:
+class GenerationItem(Struct, frozen=True, kw_only=True):
     """One item as a generation remembers it; the fields mean what they mean in the record."""
 
     key: ItemKey
@@ -66,8 +67,7 @@ class GenerationItem:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Generation(Struct, frozen=True, kw_only=True):
     """One applied change. ``list_of`` is the generation whose list this one brought back; else its own number.
 
     ``applied_at`` is a time as the registry writes it, ``command`` what was run. Neither decides anything.

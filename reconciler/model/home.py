@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
@@ -13,8 +14,7 @@ STAGE_BESIDE = ".llamagate-stage"
 _OURS = "reconciler"
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """Paths below ``root``, which is absolute. Nothing here looks at the disk.
 
     What is asked for once an item is joined in one step: joining paths is a fair part of what a large pass does.

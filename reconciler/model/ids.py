@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
@@ -11,14 +10,15 @@ from operator import ne
 from typing import Final, NamedTuple
 
 from reconciler.model.config import JsonObject
+from reconciler.model.regex import regex
 
 MAX_ID_CHARACTERS: Final = 128
 MAX_PATH_BYTES: Final = 1024
 MAX_PART_BYTES: Final = 255
 MAX_DEPTH: Final = 16
 
-_ID = re.compile(r"[a-zA-Z0-9_-]+")
-_PLAIN_PATH = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,100}(?:/[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,100}){0,7}")
+_ID = regex(r"[a-zA-Z0-9_-]+")
+_PLAIN_PATH = regex(r"[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,100}(?:/[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,100}){0,7}")
 _WINDOWS_DEVICES: Final = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"]

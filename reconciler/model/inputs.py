@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+
+class Input(Struct, frozen=True, kw_only=True):
     """One of them, as it was read, once, and as it shall be; ``None`` is no file.
 
     Where both are the same, it is only looked at again before the change. ``said`` tells people what was written.

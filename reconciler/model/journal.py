@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, cast
+
+from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey
@@ -13,8 +14,7 @@ from reconciler.model.registry import RegistryEntry
 JOURNAL_SCHEMA: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """One item's folder changes place. All paths are absolute.
 
     ``new_inode`` identifies the staged tree wherever it stands; ``None`` for a removal. ``old_inode`` is that of what
@@ -62,8 +62,7 @@ Edits = Mapping[str, RegistryEntry | None]
 """Registry edits: id → the entry to set, or ``None`` to drop it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
+class Journal(Struct, frozen=True, kw_only=True):
     """A committed change, written before its first effect.
 
     ``rebuilt`` are the entries to start from when the registry's bytes cannot be read. ``record`` and

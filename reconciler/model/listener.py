@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done and how many there are."""
@@ -16,8 +17,7 @@ def no_progress(_what: str, _done: int, _total: int) -> None:
     """For callers that show none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class Listener(Struct, frozen=True, kw_only=True):
     """How a pass speaks to its caller. ``wait``: seconds that it waits for another writer.
 
     ``warns``: it says who else may change the home; not in each of a watcher's many passes.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
@@ -12,8 +13,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.source import Source, SourceKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """Where exactly a package is that a source stands for: the ``url`` of an archive, or a git ``commit``.
 
     ``tag`` is the git tag that a version range chose.
@@ -32,8 +32,7 @@ class Pin:
         return {name: part for name, part in parts.items() if part}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockItem:
+class LockItem(Struct, frozen=True, kw_only=True):
     """The exact package that ``source`` stood for when it was resolved: its version and tree.
 
     ``pin`` is where it is and ``archive`` the digest of the file that it came in, for sources that have them.
@@ -78,8 +77,7 @@ class LockItem:
         return document | {"tree": self.tree}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """All pins, sorted by kind and id."""
 
     items: tuple[LockItem, ...] = ()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.codes import WarningCode
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """``key`` is the item that it is about; ``None`` where it is about a file, the home or a package by itself."""
 
     code: WarningCode

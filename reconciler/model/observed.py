@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from msgspec import Struct, field
 
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import RecordedFile, RecordItem
@@ -20,8 +21,7 @@ class Presence(Enum):
     """A link or a file: nothing that a gateway loads; never followed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedItem:
+class ObservedItem(Struct, frozen=True, kw_only=True):
     """One item's folder. ``files`` are its regular files, without a sha256 where nobody asked for it."""
 
     presence: Presence = Presence.ABSENT
@@ -37,8 +37,7 @@ class ObservedItem:
 ABSENT = ObservedItem()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """The home: each item that was asked for, the ids of all that is there, and the registry.
 
     ``corrupt`` says why the registry could not be read; ``registry`` is then rebuilt from the record and the disk.

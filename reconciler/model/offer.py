@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.model.digest import Digest
 from reconciler.model.ids import Kind
 from reconciler.model.lock import LockItem, Pin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """``version`` is empty, and the others are ``None``, where that shows only when it is fetched. ``size`` in bytes.
 
     ``yanked`` says that its publisher took it back. ``is_locked``: the lock, and not the place, says that it is what

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest, tree_digest
@@ -36,8 +37,7 @@ class Dialect(StrEnum):
     """``extension.yaml`` with a task, or a module with ``workflow.steps``. This gateway cannot load it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEntry:
+class FileEntry(Struct, frozen=True, kw_only=True):
     """One regular file of a package. ``size`` in bytes, ``sha256`` as 64 hex digits, path with ``/``.
 
     ``private``: in the folder that it comes from only its owner may read it.
@@ -50,8 +50,7 @@ class FileEntry:
     private: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """The facts of a package's manifest and packaging file that decisions rest on.
 
     ``definition`` is the package's file that holds ``config``. ``requires`` names the extensions that the steps use
@@ -77,8 +76,7 @@ class Manifest:
         return EXTENSION_MANIFEST if self.dialect is Dialect.DEFINITION else self.definition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class Package(Struct, frozen=True, kw_only=True):
     """A validated package: its manifest, its files and what was strange about it."""
 
     manifest: Manifest

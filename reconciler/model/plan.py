@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.codes import RefusalCode
 from reconciler.model.config import Json, JsonObject, Reference, with_references
@@ -40,8 +42,7 @@ class Change(StrEnum):
     """Another tool installed another version of the whole item; registry and manifest agree on it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """One departure. Path ``.`` means the whole item."""
 
     key: ItemKey
@@ -52,8 +53,7 @@ class Drift:
         return {**self.key.to_document(), "path": self.path, "change": str(self.change)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """Why the plan must not be applied. ``code`` is for scripts, ``message`` says what to do."""
 
     key: ItemKey
@@ -64,8 +64,7 @@ class Refusal:
         return {**self.key.to_document(), "code": self.code, "message": self.message}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Struct, frozen=True, kw_only=True):
     """One item's change.
 
     ``after`` is what the record will say: ``None`` for a removal, and for what is switched without being recorded.
@@ -99,8 +98,7 @@ class Action:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Everything that one pass found and would do, in the order in which it would do it.
 
     ``stale`` says in words what of the lock does not fit the file: an apply writes the lock again.

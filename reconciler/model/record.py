@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, cast
+
+from msgspec import Struct, field
 
 from reconciler import __version__
 from reconciler.model.config import JsonObject
@@ -33,8 +34,7 @@ class Route(NamedTuple):
     manifest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordItem:
+class RecordItem(Struct, frozen=True, kw_only=True):
     """One installed item.
 
     ``owner`` is ``None`` for what a command brought. ``source`` has an absolute location; ``source_stamp`` is that of
@@ -109,8 +109,7 @@ def executables_to_document(executables: frozenset[str] | None) -> JsonObject:
     return {} if executables is None else {"exec": [*sorted(executables)]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """Why the watcher leaves things alone, and since which generation.
 
     ``inputs`` maps each desired state, by its absolute path, to the digest of the input that the hold is set against:
@@ -134,8 +133,7 @@ class Hold:
         return {"reason": self.reason, "generation": self.generation, "inputs": dict(self.inputs)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspension:
+class Suspension(Struct, frozen=True, kw_only=True):
     """Someone's order to the watcher to leave one item alone, or everything where ``item`` is empty, until resumed.
 
     ``since`` is a time as the registry writes it.
@@ -153,8 +151,7 @@ class Suspension:
         return {"id": self.item, "reason": self.reason, "since": self.since}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routes:
+class Routes(Struct, frozen=True, kw_only=True):
     """What the router of the running gateway kept, by the extension's name, for those changed since it started.
 
     ``process`` names the process that it is, where that could be seen; ``generation`` is the last one whose changes
@@ -179,8 +176,7 @@ class Routes:
         return {"process": self.process, "generation": self.generation, "items": items}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """Everything that we remember between passes.
 
     ``owners`` maps each owner to the file that last spoke for it. ``documents`` holds the desired

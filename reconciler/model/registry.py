@@ -10,9 +10,11 @@ import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, cast
+
+from msgspec import Struct, field
+from msgspec.structs import astuple
 
 from reconciler.model.config import Json, JsonObject, children
 from reconciler.model.ids import ItemKey, Kind
@@ -30,8 +32,7 @@ class NewerRegistryError(ValueError):
     """The bytes are JSON of a form that a newer gateway may have written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryEntry:
+class RegistryEntry(Struct, frozen=True, kw_only=True, eq=False):
     """One installed item as the gateway sees it. Times are RFC 3339 with nanoseconds."""
 
     key: ItemKey
@@ -42,9 +43,12 @@ class RegistryEntry:
     last_updated_at: str
     source_path: str
     extra: JsonObject = field(default_factory=dict)
-    absent: frozenset[str] = field(default=frozenset(), compare=False)
+    absent: frozenset[str] = frozenset()
     """Keys that the entry came without. They are only written once they have a value: a gateway cannot read an empty
-    time."""
+    time. It does not count when entries are compared."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RegistryEntry) and astuple(self)[:-1] == astuple(other)[:-1]
 
     @staticmethod
     def from_document(value: JsonObject) -> RegistryEntry:
@@ -77,8 +81,7 @@ class RegistryEntry:
         return {**known, **self.extra}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
+class Registry(Struct, frozen=True, kw_only=True):
     """All entries by id, and the entries of types that we do not know, as they were."""
 
     entries: Mapping[str, RegistryEntry] = field(default_factory=dict)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
+
+from msgspec import Struct
 
 from reconciler.model.auth import Auth
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.digest import Digest
+from reconciler.model.regex import regex
 
-URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_SSH_SHORT: Final = re.compile(r"[\w.+-]+@[\w.-]+:")
+URL: Final = regex(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_SSH_SHORT: Final = regex(r"[\w.+-]+@[\w.-]+:")
 """``git@host:path``, which is no path that anyone means."""
-_COLON_FIRST: Final = re.compile(r"[^/]*:")
+_COLON_FIRST: Final = regex(r"[^/]*:")
 """What git takes for no path: a URL, or an address such as ``git@host:path``."""
 
 TAR_SUFFIXES: Final = (".tar.gz", ".tgz", ".tar")
@@ -35,8 +36,7 @@ PINNED: Final = frozenset([SourceKind.HTTP, SourceKind.GIT, SourceKind.CATALOG])
 """The kinds that the lock holds to what they stood for; the others are read as they are now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A package's origin, by which it is told from others: a kind, and where to look.
 
     ``location`` is a URL, or a path relative to the file that names it. ``ref`` is for git: a branch, tag or commit.
@@ -124,8 +124,7 @@ def _kind_of(location: str) -> SourceKind:
     return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetching:
+class Fetching(Struct, frozen=True, kw_only=True):
     """What a file says of how to get at a source. It changes nothing about which package that is.
 
     ``sha256`` is what the archive must have; ``mirrors`` are asked in this order where the source's own url fails.
@@ -150,8 +149,7 @@ class Fetching:
 NOTHING_MORE: Final = Fetching()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRules:
+class SourceRules(Struct, frozen=True, kw_only=True):
     """What sources may do that they may not by default. ``seconds`` bounds one transfer, whatever it takes.
 
     ``private_hosts`` are names that may lead from public addresses into private networks; ``local_git`` allows

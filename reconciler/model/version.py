@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from reconciler.model.regex import regex
+
 if TYPE_CHECKING:
     from semantic_version import NpmSpec, Version
 
-_MANIFEST_VERSION: Final = re.compile(r"([0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9})(.*)", re.DOTALL)
+_MANIFEST_VERSION: Final = regex(r"([0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9})(.*)", re.DOTALL)
 _NUMBER: Final = r"(?:0|[1-9][0-9]{0,8})"
 _PRERELEASE: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-_TAG_VERSION: Final = re.compile(
+_TAG_VERSION: Final = regex(
     rf"v?({_NUMBER}(?:\.{_NUMBER}){{2}}(?:-{_PRERELEASE}(?:\.{_PRERELEASE})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)"
 )
 """Nothing but semver: what it does not know as a prerelease might pass for the release."""
@@ -26,14 +28,14 @@ def range_problem(text: str) -> str | None:
     return None
 
 
-_NEWEST: Final = re.compile(r"latest|newest|stable|current|any|head", re.IGNORECASE)
+_NEWEST: Final = regex(r"latest|newest|stable|current|any|head", re.IGNORECASE)
 _OTHER_RANGES: Final = (
-    (re.compile(r"~= *(\d+\.\d+)$"), r"^\1"),
-    (re.compile(r"~= *(\d+\.\d+\.\d+)$"), r"~\1"),
-    (re.compile(r"==+ *(?=\d)"), ""),
-    (re.compile(r"=([<>])"), r"\1="),
-    (re.compile(r"([<>]=?) +"), r"\1"),
-    (re.compile(r" *(?:,| and | && ) *"), " "),
+    (regex(r"~= *(\d+\.\d+)$"), r"^\1"),
+    (regex(r"~= *(\d+\.\d+\.\d+)$"), r"~\1"),
+    (regex(r"==+ *(?=\d)"), ""),
+    (regex(r"=([<>])"), r"\1="),
+    (regex(r"([<>]=?) +"), r"\1"),
+    (regex(r" *(?:,| and | && ) *"), " "),
 )
 """How others write ranges (Python, Ruby, people), and what npm writes for it."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, cast
+
+from msgspec import Struct, field
 
 from reconciler.model.config import JsonObject
 
@@ -30,8 +31,7 @@ class Aspect(StrEnum):
     """The gateway serves what is installed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """One aspect: is it so, since when, and why. ``reason`` is one word for scripts, ``message`` is for people."""
 
     aspect: Aspect
@@ -71,8 +71,7 @@ class Result(StrEnum):
     """A hold or a suspension told so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One attempt: when it ended, on which input and, where a repository is followed, which commit, and how."""
 
     at: str
@@ -107,8 +106,7 @@ class Attempt:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class Watched(Struct, frozen=True, kw_only=True):
     """``attempted`` is the last attempt, ``applied`` the last one after which the home was as the input says.
 
     ``triggers`` tells how changes are noticed, and why not by events where they are polled. ``next_at`` is when the

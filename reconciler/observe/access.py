@@ -7,9 +7,10 @@ import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError
@@ -20,8 +21,7 @@ from reconciler.model.ids import Kind
 _ROOT = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposed:
+class Exposed(Struct, frozen=True, kw_only=True):
     """A place that another user may change, or owns. ``cure`` is the command that ends it."""
 
     why: Literal["writable", "foreign", "home"]

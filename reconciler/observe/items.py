@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
@@ -15,8 +16,7 @@ from reconciler.model.registry import Registry
 from reconciler.observe.home import manifest_at, present_items
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedItem:
+class ListedItem(Struct, frozen=True, kw_only=True):
     """One item as ``list`` shows it. ``dialect`` is ``None`` where what is there is no valid package."""
 
     key: ItemKey

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.fs.tree import NodeKind, kind_at
 
@@ -16,8 +17,7 @@ _HEAD_BYTES: Final = 4096
 """A script that an installer writes for us is shorter, and names our package."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     """``is_ours``: it starts this program, and not the gateway or anything else."""
 
     path: Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError, RefusedError
@@ -14,6 +14,7 @@ from reconciler.model.digest import CHECKSUMS_FILE
 from reconciler.model.ids import MAX_PATH_BYTES
 from reconciler.model.ignored import is_ignored
 from reconciler.model.package import FileEntry
+from reconciler.model.regex import regex
 from reconciler.packages.content import Content, read, shown
 
 __all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
@@ -21,7 +22,7 @@ __all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
 MAX_FAULTS: Final = 100
 """Faults reported of one list."""
 
-_LINE: Final = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+_LINE: Final = regex(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
 """As ``sha256sum``, ``shasum``, ``find . | xargs`` and PowerShell write it; ``*`` marks a file read as binary."""
 
 
@@ -54,8 +55,7 @@ def verify(content: Content, *, name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _WithChecksums:
+class _WithChecksums(Struct, frozen=True):
     """A content with a list of its checksums."""
 
     content: Content

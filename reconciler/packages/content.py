@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from reconciler.codes import FaultCode
 from reconciler.errors import Fault, InputError
@@ -38,16 +39,14 @@ class Content(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenPackage:
+class OpenPackage(Struct, frozen=True, kw_only=True):
     """A validated package and its bytes."""
 
     package: Package
     content: Content
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Some of the files of another content."""
 
     whole: Content

@@ -10,9 +10,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
@@ -41,8 +42,7 @@ FileStamps = tuple[tuple[str, Stamp], ...]
 """Each definition file with its stamp, sorted by path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
+class Definitions(Struct, frozen=True):
     """A package of nothing but its definition files. ``Content`` says what the parts mean."""
 
     files: tuple[FileEntry, ...]

@@ -8,11 +8,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import InputError
 from reconciler.fs.descriptor import READ, READ_FOLDER, READ_FOLDER_THROUGH_LINKS, opened
@@ -28,8 +30,7 @@ _AGAIN: Final = "run the command again"
 _NAME: Final = attrgetter("name")
 
 
-@dataclass(frozen=True, slots=True)
-class FolderContent:
+class FolderContent(Struct, frozen=True):
     """The files of a package in the folder ``path``. ``Content`` says what the parts mean."""
 
     path: Path
@@ -70,11 +71,12 @@ def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) 
     return FolderContent(path, name, tuple(by_path.values()), notes_on(survey.ignored), by_path)
 
 
-@dataclass(slots=True, kw_only=True)
 class _FolderWalk(Survey):
     """One walk through a folder, in which people and programs may have been at work (``in_use``)."""
 
-    in_use: bool
+    def __init__(self, name: str, limits: Limits, *, in_use: bool) -> None:
+        super().__init__(name, limits)
+        self.in_use = in_use
 
     def folder(self, descriptor: int, prefix: str) -> None:
         """Take everything in the open folder whose path, with ``/``, is ``prefix``."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final, cast
+
+from msgspec import Struct
 
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
@@ -18,8 +19,7 @@ MAX_EDITS: Final = 50
 """Each edit reads the whole text again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Realised:
+class Realised(Struct, frozen=True, kw_only=True):
     """What stands on disk once installed: path → sha256 hex, and the files that are not the package's own bytes."""
 
     hashes: Mapping[str, str]

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from reconciler.model.desired import Limits
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import SMALLER, refusal
 from reconciler.packages.names import Names
 
 
-@dataclass(slots=True)
 class Survey:
     """What was found so far of the package that messages call ``name``, and what may still be found."""
 
-    name: str
-    limits: Limits
-    files: list[FileEntry] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-    _names: Names = field(init=False)
-    _entries: int = field(default=0, init=False)
-    _bytes: int = field(default=0, init=False)
-
-    def __post_init__(self) -> None:
-        self._names = Names(self.name)
+    def __init__(self, name: str, limits: Limits) -> None:
+        self.name = name
+        self.limits = limits
+        self.files: list[FileEntry] = []
+        self.ignored: list[str] = []
+        self._names = Names(name)
+        self._entries = 0
+        self._bytes = 0
 
     def enter(self, path: str, *, folder: bool) -> None:
         """One more entry. ``InputError`` where that is one too many, or its name does not fit."""

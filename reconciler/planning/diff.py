@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey
@@ -16,8 +17,7 @@ _NO_FILE = "other"
 """In place of the sha256 of what is no regular file; equals none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileDiff:
+class FileDiff(Struct, frozen=True, kw_only=True):
     """The outcome for one item.
 
     ``rewrites``: some file on disk must change. ``keep``: the package's files whose content on disk stays.

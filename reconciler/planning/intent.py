@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import DEFAULT_OWNER, Policy
@@ -14,16 +15,14 @@ from reconciler.model.package import Manifest
 from reconciler.model.source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """What the change to ``generation`` replaced; ``paths`` are all that is in it, folders and links too."""
 
     generation: int
     paths: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """One item that should be there: the package that it is now, realised for its configuration.
 
     ``files`` maps path → sha256 hex as they should be on disk. ``enabled`` is ``None`` where the file is silent.
@@ -45,8 +44,7 @@ class Target:
     """The backup that replaces the whole folder: nothing of what is there is carried over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowances:
+class Allowances(Struct, frozen=True, kw_only=True):
     """What the person who runs the command permits beyond the policy.
 
     ``take_over`` holds ids, or is ``None`` for every item that is in the way. ``downgrade``: a lower version may
@@ -65,8 +63,7 @@ class Allowances:
         return self.take_over is None or item_id in self.take_over
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speaker:
+class Speaker(Struct, frozen=True, kw_only=True):
     """Whose items a pass is about, and in which file: ``owner`` is ``None`` for a command, which prunes nothing.
 
     ``saves_for`` is the owner of ``file`` where a command writes into it.
@@ -86,8 +83,7 @@ class Speaker:
         return self.owner == DEFAULT_OWNER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """What decides on refusals: the policy, what the person permits beyond it, whether a gateway must serve all."""
 
     policy: Policy
@@ -95,8 +91,7 @@ class Rules:
     reload_required: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class Pause(Struct, frozen=True, kw_only=True):
     """What a pass does to the hold: set one for a ``reason``, against these ``inputs``; or end the one there is.
 
     ``suspended`` are ids of items that are left as they are, whatever the file says.
@@ -108,8 +103,7 @@ class Pause:
     suspended: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(Struct, frozen=True, kw_only=True):
     """What a pass should bring about.
 
     ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.

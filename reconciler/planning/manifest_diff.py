@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler.model.config import Json, JsonObject, has_more_than, references, same
+from reconciler.model.regex import regex
 
 MASK: Final = "(hidden)"
 LONG: Final = "(too long to compare)"
@@ -14,7 +14,7 @@ MAX_COMPARED_VALUES: Final = 5_000
 """With more than that on either side, only the entries at the top are named: to compare them one by one takes time that
 grows with their square, and nobody reads it."""
 
-_SECRET_KEY: Final = re.compile(r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key)s?$")
+_SECRET_KEY: Final = regex(r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key)s?$")
 
 
 def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple[str | int, ...]] = ()) -> JsonObject:

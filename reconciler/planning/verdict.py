@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.config import same
 from reconciler.model.desired import Policy
@@ -22,8 +24,7 @@ from reconciler.planning.reasons import ItemBefore, what_changes
 REGISTRY_PATH: Final = "registry/installed.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What the planner found about one item."""
 
     action: Action | None = None

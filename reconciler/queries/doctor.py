@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from reconciler.codes import FindingCode
 from reconciler.errors import LlamagateError, NotDesiredError, RefusedError
@@ -32,8 +33,7 @@ _SPARE_WATCHES: Final = 100
 """Folders that other programs of the same user may watch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One finding. A ``problem`` keeps a command or the gateway from working; a ``note`` may be as it should be."""
 
     code: FindingCode
@@ -45,8 +45,7 @@ class Finding:
         return {"code": self.code, "level": self.level, "message": self.message, "fix": self.fix}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True, kw_only=True):
     """All findings, problems first."""
 
     transaction: TransactionState | Literal["unknown"]

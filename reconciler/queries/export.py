@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, LlamagateError, telling
@@ -18,6 +18,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.note import Note
+from reconciler.model.regex import regex
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
@@ -26,12 +27,11 @@ from reconciler.reconcile.naming import must_find
 from reconciler.reconcile.readers import steadily
 from reconciler.reconcile.unmanaged import unmanaged_package
 
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9.+_-]")
+_UNSAFE: Final = regex(r"[^A-Za-z0-9.+_-]")
 _MAX_VERSION_CHARACTERS: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(Struct, frozen=True, kw_only=True):
     """One archive that was written."""
 
     key: ItemKey

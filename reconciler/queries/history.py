@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
@@ -12,8 +12,7 @@ from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generations, read_record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True, kw_only=True):
     """One generation, and how its list differs from the one before; ``None`` where either is not known any more."""
 
     number: int
@@ -32,8 +31,7 @@ class HistoryEntry:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """Newest first. ``generation`` is the current one, 0 if nothing was applied yet."""
 
     generation: int

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import LlamagateError, RefusedError
 from reconciler.model.config import JsonObject
@@ -28,8 +30,7 @@ from reconciler.store.desired_file import lock_path, read_desired, read_lock
 _COMMIT_DIGITS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutdatedItem:
+class OutdatedItem(Struct, frozen=True, kw_only=True):
     """How an item's pin compares with what its source has.
 
     ``locked``, ``wanted`` (what 'lock --upgrade' would pin) and ``latest`` (of all there are, in the range or not) are

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import LlamagateError, NewerDocumentError, NotDesiredError, StorageError, UnreachableError
 from reconciler.fs import file_lock
@@ -28,8 +30,7 @@ from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(Struct, frozen=True, kw_only=True):
     """How the home is. ``pending`` and ``refused`` count what a full apply would do and refuse.
 
     ``stale`` says in words what of the lock does not fit. ``watcher`` is what the watcher last said, if one ever ran.

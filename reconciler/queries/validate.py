@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError
@@ -21,8 +22,7 @@ from reconciler.sources.local import kind_at
 from reconciler.store.desired_file import lock_path, read_desired, read_lock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class Checked(Struct, frozen=True, kw_only=True):
     """What was found to be good, a line each, and what was strange about it."""
 
     lines: tuple[str, ...]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
@@ -21,8 +23,7 @@ from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class Verified(Struct, frozen=True, kw_only=True):
     """``files`` were read. ``damaged`` names packages in the cache that are missing or no longer what they were.
 
     ``warnings`` are for people.

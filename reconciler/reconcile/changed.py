@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import LlamagateError
 from reconciler.model.home import Home
@@ -14,8 +16,7 @@ from reconciler.observe.home import present_items
 from reconciler.store.state_files import read_generation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class Changed(Struct, frozen=True, kw_only=True):
     """One item that changed. ``manifests`` are what it said of itself before and says now, as far as that is known.
 
     ``before`` is what was installed, where that is known and its files changed; ``had_endpoints`` is of that.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import LlamagateError

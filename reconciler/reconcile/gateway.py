@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import StorageError
 from reconciler.gateway.call import Cause, Gateway, Missed
@@ -29,8 +31,7 @@ _NOTIFIED: Final = ("NotServed", "NotSeen", "RestartNeeded")
 """The gateway was notified, but what it serves is not, or not known to be, as it should be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reload:
+class Reload(Struct, frozen=True, kw_only=True):
     """How notifying the gateway went. ``message`` is for people: what happened and, where it failed, what to do.
 
     ``notes`` name each item that is not served as it should be. ``again`` is false where it is useless to try again:

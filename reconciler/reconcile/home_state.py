@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
@@ -24,8 +26,7 @@ from reconciler.store.desired_file import DesiredFile, is_there, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
-@dataclass(frozen=True, kw_only=True)
-class HomeState:
+class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     """``path`` is that of the desired state; ``file`` is ``None`` where there is none that can be used.
 
     ``file_error`` then says why not, if there is one. Registry and disk are read when they are first asked for.
@@ -152,8 +153,7 @@ def _first_fault(error: InputError) -> str:
     return f"{text}; {more} more" if more > 0 else text
 
 
-@dataclass(frozen=True, slots=True)
-class ListedBy:
+class ListedBy(Struct, frozen=True):
     """The file that lists an item, and what it says of it; ``None`` where the file cannot be read."""
 
     file: Path

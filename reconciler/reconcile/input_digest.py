@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
@@ -23,8 +24,7 @@ from reconciler.packages.stamps import archive_stamp, folder_stamp
 from reconciler.store.desired_file import MAX_BYTES, decode_desired, lock_path
 
 
-@dataclass(slots=True)
-class Inputs:
+class Inputs(Struct):
     """Reads inputs, and remembers what it has read: what is as it was costs ``stat`` calls."""
 
     _sources: dict[tuple[Path, Digest], tuple[Path, ...]] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.apply.recovery import Recovered
 from reconciler.errors import LlamagateError, NotReloadedError, RolledBackError
@@ -20,8 +21,7 @@ Result: TypeAlias = Literal["applied", "applied-not-served", "rolled-back", "ref
 _NOT_SERVED: Final = {"NotSeen": "may not serve it", "RestartNeeded": "must be restarted to serve it"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoneBack:
+class GoneBack(Struct, frozen=True, kw_only=True):
     """A change that a required gateway did not serve was taken back: the list of generation ``to`` was brought back.
 
     It is ``generation`` now, and a hold with the ``reason`` keeps it. ``reload`` says how notifying the gateway of that
@@ -34,8 +34,7 @@ class GoneBack:
     reload: Reload | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What a pass did; nothing where the plan holds refusals. ``reload`` is ``None`` where no gateway was notified."""
 
     proposal: Proposal

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
@@ -19,8 +20,7 @@ from reconciler.reconcile.home_state import HomeState, ListedBy
 from reconciler.resolve.resolved import Resolved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """How a pass over a file is run. ``only`` narrows it to these ids and what they depend on; empty is everything."""
 
     file: Path
@@ -29,8 +29,7 @@ class Options:
     allowances: Allowances = field(default_factory=Allowances)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class Carried(Struct, frozen=True, kw_only=True):
     """Local files of an item that is gone: all in ``folder``, a backup, but for the paths in ``brought``.
 
     The package's files in ``keep`` come from there too: programs edit them.
@@ -41,8 +40,7 @@ class Carried:
     keep: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Struct, frozen=True, kw_only=True):
     """What is needed besides plan and intent to apply a plan.
 
     ``resolved`` says which package each target is; the package store opens it. ``inputs`` are written with the change,
@@ -63,8 +61,7 @@ class Parts:
         return tuple(note for one in self.resolved.values() for note in one.notes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(Struct, frozen=True, kw_only=True):
     """Everything that a pass knows before it changes anything.
 
     ``documents`` is what the next pass need not parse and validate.

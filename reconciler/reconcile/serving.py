@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from reconciler.gateway.call import Cause, Gateway, Missed
 from reconciler.gateway.refresh import address_of, reachable
@@ -21,8 +22,7 @@ from reconciler.reconcile.changed import Changed
 ServingState = Literal["Served", "NotServed", "RestartNeeded"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
+class Serving(Struct, frozen=True, kw_only=True):
     """How a gateway serves what is installed. ``notes`` name each item that is not served as it should be."""
 
     state: ServingState | Cause

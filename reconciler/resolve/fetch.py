@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import InputError, LlamagateError, UnreachableError
@@ -27,8 +29,7 @@ from reconciler.sources.web.proxy import DIRECT, proxies_of, unused_variable
 from reconciler.sources.web.url import parsed_url
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     """The package that an item is to be, before it is fetched, and what people should know of it."""
 
     item: DesiredItem

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError
@@ -19,8 +21,7 @@ Request = tuple[DesiredItem, LockItem | None]
 """An item to fetch, and the entry of the lock that says which package it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Partition:
+class Partition(Struct, frozen=True, kw_only=True):
     """The items of a file, by who says which package each is: its local source, the lock, or nobody yet.
 
     ``undecided`` has the reason with each item.
@@ -87,8 +88,7 @@ def _mismatch(item: DesiredItem, entry: LockItem) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pins:
+class Pins(Struct, frozen=True, kw_only=True):
     """The lock as it should be, what of the one on disk is stale in words, and the files that were read for it.
 
     ``data`` is the text that the lock should have; that of ``old`` where nothing is to be written.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
@@ -26,8 +28,7 @@ from reconciler.sources.local import LOCAL, kind_at
 from reconciler.store.desired_file import DesiredFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
+class Resolver(Struct, frozen=True, kw_only=True):
     """Resolves items of one file. What was installed or fetched before needs no source."""
 
     file: DesiredFile

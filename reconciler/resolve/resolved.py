@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
@@ -17,8 +17,7 @@ from reconciler.model.source import Source
 from reconciler.model.version import in_range
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class Resolved(Struct, frozen=True, kw_only=True):
     """``source`` has an absolute location; ``stamp`` was taken before anything was read from it.
 
     ``name`` is how messages call the package. ``pin`` and ``archive`` are as in the lock; ``notes`` are warnings.

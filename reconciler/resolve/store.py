@@ -6,9 +6,11 @@ It is the door to the format of packages, and loads that only when a package is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, LlamagateError, RefusedError, StorageError
@@ -30,8 +32,7 @@ from reconciler.sources.protocol import Remote
 _ATTEMPTS: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageStore:
+class PackageStore(Struct, frozen=True, kw_only=True):
     """The packages of one home, for one command.
 
     What was opened for an item stays open, by the digest of its tree. The cache is found by that digest, too, and
@@ -40,7 +41,7 @@ class PackageStore:
 
     home: Home
     limits: Limits
-    _open: dict[Digest, OpenPackage] = field(default_factory=dict, repr=False)
+    _open: dict[Digest, OpenPackage] = field(default_factory=dict)
 
     def read(self, source: Source, *, name: str) -> OpenPackage:
         """The package at a local source, as it is now. ``InputError`` says what is wrong with it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
@@ -15,8 +17,7 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.source import Source, SourceRules
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceContext:
+class SourceContext(Struct, frozen=True, kw_only=True):
     """Relative locations start from ``base``, credentials come from ``variables``, ``home`` keeps what was fetched.
 
     ``offline``: nothing that is not on this machine is asked for anything.

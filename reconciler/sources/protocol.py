@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.digest import Digest, tree_digest
@@ -16,8 +17,7 @@ from reconciler.model.source import Source
 from reconciler.packages.content import Content
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A package as it came. ``archive`` is the digest of the file that it came in, if it came in one, and ``size`` its
     length in bytes.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.source import Fetching, SourceKind
@@ -23,8 +24,7 @@ REMOTES: Final[Mapping[SourceKind, Callable[[str, Fetching, SourceContext], Remo
 """The remote for each kind of source that the lock pins: made from its absolute location."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remotes:
+class Remotes(Struct, frozen=True):
     """Every remote is made once, so that it is asked once for what it offers."""
 
     context: SourceContext

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
+
+from msgspec import Struct, field
 
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import JsonObject, Reference, references, with_references
@@ -15,8 +16,7 @@ MAX_FILE_BYTES: Final = 2**20
 Place = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """Why there is no value at ``place`` of a config, and what to do."""
 
     place: Place
@@ -24,12 +24,15 @@ class Missing:
     advice: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigValues:
+class ConfigValues(Struct, frozen=True):
     """Reads each once, so that what a plan was made for is what is written."""
 
-    variables: Mapping[str, str] = field(repr=False)
-    _files: dict[str, str | Missing] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str]
+    _files: dict[str, str | Missing] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Without any value."""
+        return "ConfigValues()"
 
     def missing(self, config: JsonObject) -> list[Missing]:
         """Every reference in ``config`` without a value, and those with an empty one that does not permit it."""

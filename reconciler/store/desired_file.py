@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents import schemas
@@ -22,14 +23,15 @@ from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.lock import Lock, LockItem
+from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
 
 _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
-_NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_NOT_IN_YAML: Final = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What a quoted YAML text cannot hold as it is: control characters, and what ends a line besides the line feed."""
-_TOP_LEVEL_KEY: Final = re.compile(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
-_CONFLICT: Final = re.compile(rb"^<{7} ", re.MULTILINE)
+_TOP_LEVEL_KEY: Final = regex(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
+_CONFLICT: Final = regex(rb"^<{7} ", re.MULTILINE)
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 GATEWAY_KEYS: Final = frozenset(
@@ -58,8 +60,7 @@ Known = Mapping[Digest, JsonObject]
 """Documents as they were decoded, by the digest of their text. What is known costs no YAML and no validation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DesiredFile:
+class DesiredFile(Struct, frozen=True, kw_only=True):
     """The desired state with the text that it came from, which tells where a fault stands."""
 
     desired: Desired
@@ -133,8 +134,7 @@ def lock_path(desired: Path, named: Path | None = None) -> Path:
     return named or desired.with_name(f"{desired.stem}{LOCK_ENDING}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockFile:
+class LockFile(Struct, frozen=True, kw_only=True, dict=True):
     """The lock, read once: its text, ``None`` where there is none yet. It is decoded when it is first asked for.
 
     Text that is ``known`` was decoded and validated before.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.documents.sealed import seal, unseal
@@ -96,8 +97,7 @@ def generation_numbers(home: Home) -> list[int]:
     return sorted(int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdecimal())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryFile:
+class RegistryFile(Struct, frozen=True, kw_only=True):
     """The gateway's registry; ``corrupt`` says why its bytes are no registry, and then ``registry`` is empty."""
 
     registry: Registry

@@ -30,6 +30,10 @@ class Worlds:
     folder: Path
 
     @cached_property
+    def nine(self) -> World:
+        return installed(self.folder / "installed-9", 9)
+
+    @cached_property
     def thousand(self) -> World:
         return installed(self.folder / "installed-1000", 1_000)
 
@@ -96,6 +100,10 @@ def _version(worlds: Worlds) -> Program:
     return Program(command=llamagate("--version"), cwd=worlds.folder)
 
 
+def _typer(worlds: Worlds) -> Program:
+    return _floor("start", cwd=worlds.folder)
+
+
 def _plan_floor(worlds: Worlds) -> Program:
     world = worlds.thousand
     return _floor("plan", world.desired, world.lock, world.home, world.packages, cwd=world.root)
@@ -111,6 +119,17 @@ def _floor(name: str, *arguments: Path, cwd: Path, prepare: Callable[[], None] =
 
 
 ROWS: Final = (
+    Row("start of --version / a bare typer app", SECONDS, 1.1, _version, _typer),
+    *(
+        Row(
+            f"start of {verb}, 9 items / a bare typer app",
+            SECONDS,
+            bound,
+            partial(lambda verb, on: _looking(on.nine, verb), verb),
+            _typer,
+        )
+        for verb, bound in {"list": 1.4, "plan": 1.6, "status": 2.1, "apply": 2.1}.items()
+    ),
     Row(
         "plan, no-op, 1,000 items / load and stat", SECONDS, 1.5, lambda on: _looking(on.thousand, "plan"), _plan_floor
     ),

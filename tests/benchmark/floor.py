@@ -1,7 +1,7 @@
 """The least that any Python program would do for the same outcome. Each is one process, and checks nothing.
 
-Run as ``python floor.py plan FILE LOCK HOME PACKAGES`` or ``python floor.py unzip PACKAGES TARGET``. Imports stand in
-the functions: a floor pays only for what it uses.
+Run as ``python floor.py start``, ``python floor.py plan FILE LOCK HOME PACKAGES`` or
+``python floor.py unzip PACKAGES TARGET``. Imports stand in the functions: a floor pays only for what it uses.
 """
 
 # ruff: noqa: PTH123, PTH208 - for the same reason
@@ -10,6 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
+
+
+def start() -> None:
+    """A command line of typer with one command, which does nothing."""
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(lambda: None)
+    app([])
 
 
 def plan(file: str, lock: str, home: str, packages: str) -> None:
@@ -52,7 +61,9 @@ def _stat_all(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "plan":
+    if sys.argv[1] == "start":
+        start()
+    elif sys.argv[1] == "plan":
         plan(*sys.argv[2:])
     else:
         unzip(*sys.argv[2:])

@@ -1,4 +1,4 @@
-"""One cold process at a time: how long it took and how much memory it held at most."""
+"""One cold process at a time: how much processor time it took and how much memory it held at most."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PEAK_UNITS_PER_MIB: Final = 2**20 if sys.platform == "darwin" else 2**10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one process took: wall time and peak resident memory."""
+    """What one process took: processor time (user and system) and peak resident memory."""
 
     seconds: float
     mib: float

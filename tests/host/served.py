@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from reconciler.host.engine.run import RunLimits
 from reconciler.host.model_client import ModelServer as ModelAddress
 from reconciler.host.runtime import Runtime
 from reconciler.host.server import Address, listen, make_server, url_of
@@ -81,7 +82,7 @@ def environment(session: Session) -> Environment:
 
 
 def settings_for(session: Session, model_url: str = "http://127.0.0.1:9", **options: Any) -> HostSettings:
-    """Settings of a test's host: no rate limit, and a model that answers within seconds."""
+    """Settings of a test's host: no rate limit, a model that answers within seconds, and time for hooks."""
     seconds = options.pop("model_seconds", SECONDS)
     key = options.pop("model_key", None)
     return replace(
@@ -90,6 +91,7 @@ def settings_for(session: Session, model_url: str = "http://127.0.0.1:9", **opti
             file=session.project / "llamagate.yaml",
             rate=0,
             model=ModelAddress(url=model_url, api_key=key, seconds=seconds),
+            limits=RunLimits(hook=SECONDS),  # on a busy machine a worker may take long to start
         ),
         **options,
     )

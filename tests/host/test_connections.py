@@ -281,6 +281,7 @@ TARGETS = [
     ("http://127.0.0.1/v1/extensions", "127.0.0.1", 200),
     ("HTTP://LOCALHOST:1/v1/extensions?x=1", "localhost", 200),
     ("http://localhost", "localhost", 404),
+    ("http://localhost?x=1", "localhost", 404),
     ("http://evil.example/v1/extensions", "localhost", 403),
     ("/http://127.0.0.1/v1/extensions", "localhost", 404),
 ]

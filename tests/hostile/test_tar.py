@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as changed
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
@@ -226,11 +227,11 @@ def test_row_30_a_bomb_is_refused_by_its_ratio_before_it_is_unpacked(tmp_path: P
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (replace(LIMITS, archive=1000), "at most 1000 are read"),
-        (replace(LIMITS, file=2000), "a file has at most 2000"),
-        (replace(LIMITS, unpacked=4000), "at most 4000 are"),
-        (replace(LIMITS, unpacked=100, entries=2), "unpacks to more than"),
-        (replace(LIMITS, entries=2), "has more than 2 entries"),
+        (changed(LIMITS, archive=1000), "at most 1000 are read"),
+        (changed(LIMITS, file=2000), "a file has at most 2000"),
+        (changed(LIMITS, unpacked=4000), "at most 4000 are"),
+        (changed(LIMITS, unpacked=100, entries=2), "unpacks to more than"),
+        (changed(LIMITS, entries=2), "has more than 2 entries"),
     ],
 )
 def test_limits(tmp_path: Path, limits: Limits, words: str) -> None:
@@ -242,7 +243,7 @@ def test_limits(tmp_path: Path, limits: Limits, words: str) -> None:
 
 def test_headers_that_only_say_something_are_counted_too(tmp_path: Path) -> None:
     data = build(*[long_name(b"a", kind=b"K")] * 10, GOOD)
-    assert "has more than 2 entries" in message_for(tmp_path, zipped(data), replace(LIMITS, entries=2))
+    assert "has more than 2 entries" in message_for(tmp_path, zipped(data), changed(LIMITS, entries=2))
 
 
 def test_a_large_file_of_a_gzip_archive_is_read_in_any_order(tmp_path: Path) -> None:

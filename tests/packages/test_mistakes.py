@@ -39,8 +39,8 @@ NAMED = [
     pytest.param(SourceKind.ZIP, "my.yaml", text, "my.yaml", "apply -f my.yaml", id="a desired state"),
     pytest.param(SourceKind.DIR, "foo", folder, ".\\foo", "written with '/': ./foo", id="a backslash"),
     pytest.param(SourceKind.DIR, "foo", folder, "C:\\foo", "not with a backslash", id="a path of Windows"),
-    pytest.param(SourceKind.DIR, "foo", folder, "~/foo", "not replaced", id="a tilde"),
-    pytest.param(SourceKind.ZIP, "foo", folder, "$HOME/x.zip", "not replaced", id="a variable"),
+    pytest.param(SourceKind.DIR, "foo", folder, "~other/foo", "only '~/' is replaced", id="a tilde"),
+    pytest.param(SourceKind.ZIP, "foo", folder, "$HOME/x.zip", "only '~/' is replaced", id="a variable"),
     pytest.param(SourceKind.ZIP, "foo", folder, "x.zip", "check the path", id="nothing"),
 ]  # fmt: skip
 

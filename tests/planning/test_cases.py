@@ -7,11 +7,11 @@ empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from reconciler.documents import schemas
 from reconciler.documents.yaml import text as yaml_text

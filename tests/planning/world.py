@@ -8,9 +8,11 @@ be: the disk holds what the record says, and the registry too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.model.desired import DEFAULT_OWNER, Policy
@@ -51,8 +53,7 @@ _ITEM: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
+class World(Struct, frozen=True, kw_only=True):
     """Everything that the planner is given."""
 
     intent: Intent

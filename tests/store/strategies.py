@@ -11,7 +11,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.journal import Journal, Move
 from reconciler.model.lock import Lock, LockItem, Pin
 from reconciler.model.package import Dialect, Manifest
-from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
+from reconciler.model.record import Hold, Record, RecordedFile, RecordItem, Route, Routes, Suspension
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.model.source import Source, SourceKind
 from tests.documents.strategies import WORDS, objects
@@ -55,6 +55,7 @@ def record_items(draw: st.DrawFn) -> RecordItem:
         manifest=draw(manifest),
         files=draw(files),
         depends_on=draw(st.lists(texts, max_size=2).map(tuple)),
+        executables=draw(st.frozensets(texts, max_size=2) | st.none()),
     )
 
 
@@ -62,7 +63,15 @@ records = st.builds(
     Record,
     generation=numbers,
     told_generation=numbers,
-    hold=st.builds(Hold, reason=any_text, generation=numbers) | st.none(),
+    hold=st.builds(Hold, reason=any_text, generation=numbers, inputs=st.dictionaries(any_text, digests, max_size=2))
+    | st.none(),
+    suspensions=st.lists(st.builds(Suspension, item=any_text, reason=any_text, since=any_text), max_size=2).map(tuple),
+    routes=st.builds(
+        Routes,
+        process=any_text,
+        generation=numbers,
+        items=st.dictionaries(any_text, st.builds(Route, any_text, any_text), max_size=2),
+    ),
     owners=st.dictionaries(any_text, texts, max_size=2),
     documents=st.dictionaries(digests, objects, max_size=2),
     items=st.lists(record_items(), max_size=3).map(lambda items: {item.key: item for item in items}),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, cast
+
+from msgspec import Struct
 
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
@@ -43,8 +44,7 @@ _COUNTED: Final = {
 """What follows the number of such actions, before and after."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
+class Wording(Struct, frozen=True, kw_only=True):
     """How a plan that is only shown speaks, and what the last line says where nothing changes."""
 
     nothing: str = "No changes: everything is as the file says"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 When = Literal["auto", "always", "never"]
 """What ``--color`` takes."""
@@ -12,8 +13,7 @@ When = Literal["auto", "always", "never"]
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "bold": 1, "dim": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """Paints text, or leaves it as it is where there are no ``colours``."""
 
     colours: bool = False

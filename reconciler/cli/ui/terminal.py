@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final, TextIO
+
+from msgspec import Struct, field
 
 from reconciler.cli import boot
 from reconciler.cli.ui.style import Style
 from reconciler.errors import StorageError
 from reconciler.model.config import JsonObject
+from reconciler.model.regex import regex
 
 _PROGRESS_AFTER_SECONDS: Final = 0.5
 _PROGRESS_EVERY_SECONDS: Final = 0.1
-_UNSAFE: Final = re.compile(
-    "(?!\x1b\\[\\d{1,2}m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
-)
+_UNSAFE: Final = regex("(?!\x1b\\[\\d{1,2}m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Characters by which text of others, a registry or a manifest, could steer the terminal. Colours are our own."""
 
 
-@dataclass(slots=True)
-class Terminal:
+class Terminal(Struct):
     """One command's output. With ``as_json`` only ``document`` writes to standard output.
 
     ``colours`` is ``None`` where only a terminal gets them.

@@ -8,10 +8,11 @@ from typing import Any, Final
 import yaml
 
 from reconciler.model.config import Json, JsonObject
+from reconciler.model.regex import regex
 
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
 _ONE_LINE: Final = 2**31 - 1
-_AMBIGUOUS: Final = re.compile(
+_AMBIGUOUS: Final = regex(
     r"[-+.]*[0-9].*|[-+]?\.?(?:inf|nan)|y|n|yes|no|on|off|true|false|null|~|=|<<|.*[\r\n\x85\u2028\u2029].*|",
     re.IGNORECASE | re.DOTALL,
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from reconciler.documents.text import shown
+from reconciler.model.regex import regex
 
 SYNTAX: Final = "not valid YAML: "
 """How a message begins that tells what the parser could not read."""
@@ -18,7 +19,7 @@ SYNTAX: Final = "not valid YAML: "
 _BREAK: Final = r"\r\n|[\n\r\x85\u2028\u2029]"
 _KEY: Final = r"(?:- +)*(?P<key>[\w.$@-]+):[ ]+"
 _ENTRY: Final = rf"(?:{_KEY}|- +)"
-_INDENT: Final = re.compile(r" *")
+_INDENT: Final = regex(r" *")
 _NOT_A_TEXT: Final = rf"{SYNTAX}|a key must be text|must not be empty"
 
 

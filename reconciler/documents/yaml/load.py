@@ -21,6 +21,7 @@ from reconciler.documents.yaml.hints import SYNTAX, lines_of
 from reconciler.documents.yaml.places import MAX_DEPTH, Path, events, fault_at, locate, position_of
 from reconciler.errors import InputError
 from reconciler.model.config import Json
+from reconciler.model.regex import regex
 
 MAX_BYTES: Final = 4 * 2**20
 MAX_EVENTS: Final = 300_000
@@ -33,7 +34,7 @@ _WORDS: Final[dict[str, Json]] = (
     | dict.fromkeys(["true", "True", "TRUE"], True)
     | dict.fromkeys(["false", "False", "FALSE"], False)
 )
-_NUMBER: Final = re.compile(
+_NUMBER: Final = regex(
     r"(?P<decimal>[-+]?[0-9]+)|0o(?P<octal>[0-7]+)|0x(?P<hexadecimal>[0-9a-fA-F]+)"
     r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
     r"|(?P<special>[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"

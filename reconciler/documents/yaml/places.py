@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 import yaml
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents.text import shown
 from reconciler.documents.yaml.hints import Said, hint_for, lines_of
 from reconciler.errors import Fault
+from reconciler.model.regex import regex
 
 Path: TypeAlias = tuple[str | int, ...]
 """A place in a document: keys of mappings and indices of lists."""
@@ -28,7 +28,7 @@ MAX_DEPTH: Final = 64
 """Levels of nesting that a document may have; the parser itself knows no bound."""
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLAIN_KEY: Final = re.compile(r"[\w$@-]+")
+_PLAIN_KEY: Final = regex(r"[\w$@-]+")
 
 
 def events(text: str) -> Iterator[Any]:

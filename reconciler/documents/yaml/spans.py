@@ -6,20 +6,21 @@ Only the mappings on the way to one path are read, in one pass over the parser's
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
 
 import yaml
+from msgspec import Struct, field
 
 from reconciler.documents.yaml.places import events
+from reconciler.model.regex import regex
 
 BREAKS: Final = "\r\n\x85\u2028\u2029"
 """What libyaml takes for the end of a line."""
 
-_BREAK: Final = re.compile(f"\r\n|[{BREAKS}]")
-_COLON: Final = re.compile(r"[ \t]*:")
-_BLANK_LINES: Final = re.compile(f"(?:[ \t]*(?:\r\n|[{BREAKS}]))*")
+_BREAK: Final = regex(f"\r\n|[{BREAKS}]")
+_COLON: Final = regex(r"[ \t]*:")
+_BLANK_LINES: Final = regex(f"(?:[ \t]*(?:\r\n|[{BREAKS}]))*")
 _STEP: Final = 2
 
 
@@ -35,8 +36,7 @@ class Form(Enum):
     """A collection on lines of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingEntry:
+class MappingEntry(Struct, frozen=True, kw_only=True):
     """An entry of a mapping; ``start`` and ``end`` bound its key and value, without what follows on the line.
 
     All places are indices of characters. ``colon`` is the place behind the colon that follows the key on its line, -1
@@ -51,8 +51,7 @@ class MappingEntry:
     form: Form
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping:
+class Mapping(Struct, frozen=True, kw_only=True):
     """A mapping: its column, its entries, and where it starts (behind the brace)."""
 
     is_flow: bool
@@ -65,8 +64,7 @@ class Mapping:
         return next((entry for entry in self.entries if entry.key == key), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spans:
+class Spans(Struct, frozen=True, kw_only=True):
     """A document's ``text`` and the mappings at the root and on the way to a path, as far as there are any.
 
     ``end`` is where the document ends; ``step`` is how many spaces it indents by.
@@ -106,8 +104,7 @@ class Spans:
         return match.end() if match else index
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A mapping that is being read: the events of its entry at hand, and those behind it."""
 
     start: Any

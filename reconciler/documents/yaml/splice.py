@@ -6,17 +6,17 @@ there is a second place to try.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from reconciler.documents.yaml.dump import dump, dump_flow
 from reconciler.documents.yaml.spans import BREAKS, Form, Mapping, MappingEntry, Spans, read_spans
 from reconciler.model.config import Json, JsonObject
+from reconciler.model.regex import regex
 
-_NOTHING_IN_BRACES: Final = re.compile(r"\s*\}")
-_LITERAL_HEAD: Final = re.compile(r"[|>][-+0-9]*")
-_COMMA: Final = re.compile(r"\s*,")
+_NOTHING_IN_BRACES: Final = regex(r"\s*\}")
+_LITERAL_HEAD: Final = regex(r"[|>][-+0-9]*")
+_COMMA: Final = regex(r"\s*,")
 
 
 def texts_with(text: str, path: tuple[str, ...], value: Json) -> Iterator[str]:

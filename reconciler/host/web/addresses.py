@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
 from urllib.parse import urlsplit
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
+Headers = Iterable[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
+
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]+)", re.IGNORECASE)
 
 
 def networks(texts: Iterable[str]) -> Networks:
@@ -50,6 +56,16 @@ def plain(text: str) -> str | None:
 def counted_as(address: str) -> str:
     """What a limit for ``address`` is kept for: of IPv6 the network of 64 bits, which one caller has to himself."""
     return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
+
+
+def in_origin_form(target: bytes, headers: Headers) -> tuple[bytes, Headers]:
+    """A target that names the host, as proxies are asked, means what follows the host, which counts as ``Host``."""
+    found = _ABSOLUTE.match(target)
+    if found is None:
+        return target, headers
+    rest = target[found.end() :]
+    others = [(name, value) for name, value in headers if name != b"host"]
+    return rest if rest.startswith(b"/") else b"/" + rest, [(b"host", found[1].lower()), *others]
 
 
 def is_own(name: str, allowed: frozenset[str], *, or_any_address: bool = False) -> bool:

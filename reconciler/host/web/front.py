@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.host.web.access import Sites
+from reconciler.host.web.addresses import in_origin_form
 from reconciler.host.web.response import Problem
 
 REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
 """An id that a caller may choose: it is written into headers and logs as it is."""
-_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]+)(/[^?#]*)?", re.IGNORECASE)
 
 
 class Front:
@@ -81,15 +81,7 @@ def tell_bug(tell: Callable[[str], None], request_id: str, error: Exception) -> 
 
 
 def _in_origin_form(scope: Scope) -> Scope:
-    """A target that names the host, as proxies are asked, means what follows the host, which counts as ``Host``."""
-    target = _ABSOLUTE.match(scope.get("raw_path") or b"")
-    if target is None:
+    raw_path, headers = in_origin_form(scope.get("raw_path") or b"", scope["headers"])
+    if raw_path == scope.get("raw_path"):
         return scope
-    raw_path = target[2] or b"/"
-    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
-    return {
-        **scope,
-        "raw_path": raw_path,
-        "path": unquote(raw_path.decode("ascii", "replace")),
-        "headers": [(b"host", target[1].lower()), *others],
-    }
+    return {**scope, "raw_path": raw_path, "path": unquote(raw_path.decode("ascii", "replace")), "headers": headers}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
@@ -33,8 +34,7 @@ _AT: Final = 257
 _MAGIC: Final = b"ustar"
 
 
-@dataclass(frozen=True, slots=True)
-class TarContent:
+class TarContent(Struct, frozen=True):
     """The files of a package in the archive at ``place``. ``Content`` says what the parts mean."""
 
     place: Path | int
@@ -88,8 +88,7 @@ def open_tar(place: Path | int, *, limits: Limits, name: str, path: str = "") ->
         return TarContent(place, name, chosen.files, chosen.notes, chosen.kept, _identity(archive), kept, states)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(Struct, frozen=True):
     """The files that belong to the package, by their place in it."""
 
     kept: Mapping[str, Entry]

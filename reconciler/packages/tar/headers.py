@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from reconciler.model.regex import regex
+
 BLOCK_BYTES: Final = 512
 ZEROS: Final = bytes(BLOCK_BYTES)
 """Two of them end an archive."""
@@ -33,11 +35,11 @@ NOT_FILES: Final[Mapping[bytes, str]] = {
 _CHECKSUM: Final = slice(148, 156)
 _USTAR: Final = b"ustar\0"
 _GNU: Final = b"ustar  \0"
-_OCTAL: Final = re.compile(rb"[0-7]*")
-_LENGTH: Final = re.compile(rb"([1-9][0-9]{0,6}) ")
-_DECIMAL: Final = re.compile(r"[0-9]{1,19}")
+_OCTAL: Final = regex(rb"[0-7]*")
+_LENGTH: Final = regex(rb"([1-9][0-9]{0,6}) ")
+_DECIMAL: Final = regex(r"[0-9]{1,19}")
 _UTF8: Final = frozenset(["ISO-IR 10646 2000 UTF-8", "BINARY"])
-_HARMLESS: Final = re.compile(
+_HARMLESS: Final = regex(
     r"(?:atime|mtime|ctime|uid|gid|uname|gname|comment|linkpath|charset|hdrcharset|path|size"
     r"|(?:SCHILY|LIBARCHIVE|RHT|MSWINDOWS|APPLE)\..*)",
     re.DOTALL,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from reconciler.errors import InputError
 from reconciler.packages.content import SMALLER
@@ -60,22 +61,20 @@ def read_entries(archive: ArchiveFile, data: Iterator[bytes], *, most: int) -> l
     return found
 
 
-@dataclass(slots=True)
-class _Said:
+class _Said(Struct):
     """What extended headers say of the next entry."""
 
     name: bytes | None = None
     size: int | None = None
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """The bytes of an archive, taken from front to end."""
 
     archive: ArchiveFile
     data: Iterator[bytes]
     at: int = 0
-    _held: bytes = field(default=b"", repr=False)
+    _held: bytes = b""
 
     def entries(self) -> Iterator[Entry | None]:
         """Each entry; ``None`` for a header that only says something of others."""

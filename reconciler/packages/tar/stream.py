@@ -9,9 +9,10 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
@@ -29,8 +30,7 @@ _MAX_STATES: Final = 64
 _APART_BYTES: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Struct, frozen=True):
     """An inflater that has read ``read`` bytes of the archive, and given ``at`` bytes of what is in it."""
 
     at: int
@@ -38,8 +38,7 @@ class _State:
     inflater: _Decompress
 
 
-@dataclass(slots=True)
-class States:
+class States(Struct):
     """What later reads of one archive start from; ``most`` is how many bytes may come out of it."""
 
     most: int

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
@@ -28,8 +30,7 @@ SMALL_BYTES: Final = 16 << 10
 """Unpacked size up to which a package's content is kept in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveContent:
+class ArchiveContent(Struct, frozen=True):
     """The files of a package in the archive at ``place``. ``Content`` says what the parts mean."""
 
     place: Path | int

@@ -6,9 +6,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.errors import InputError
 from reconciler.fs.descriptor import READ_THROUGH_LINKS, naming
@@ -18,8 +19,7 @@ from reconciler.packages.content import CHUNK_BYTES, refusal
 PACK_AGAIN: Final = "pack the archive again"
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveFile:
+class ArchiveFile(Struct, frozen=True):
     """A regular file, open for reading. ``head`` is the whole of a small one: most need a single read."""
 
     name: str

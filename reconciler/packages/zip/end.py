@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.errors import InputError
 from reconciler.packages.zip import records
 from reconciler.packages.zip.archive_file import ArchiveFile
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(Struct, frozen=True):
     """The central directory: ``count`` records in ``size`` bytes from ``start`` on."""
 
     count: int

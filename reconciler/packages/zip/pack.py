@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from typing import BinaryIO, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from reconciler.model.desired import Limits
 from reconciler.model.package import FileEntry

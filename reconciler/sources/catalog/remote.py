@@ -6,8 +6,9 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
@@ -25,8 +26,7 @@ from reconciler.sources.web.credentials import credentials_for
 from reconciler.sources.web.transfer import Bounds, read_document
 
 
-@dataclass(slots=True)
-class CatalogFolder:
+class CatalogFolder(Struct):
     """One catalog, by the address of its folder or of its index. ``Remote`` says what the parts mean."""
 
     location: str

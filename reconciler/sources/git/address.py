@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from reconciler.model.regex import regex
+
 
 class Transport(StrEnum):
     """How git talks to the other side; the values are git's own names for it."""
@@ -20,16 +22,16 @@ class Transport(StrEnum):
 
 
 _MAX_CHARACTERS: Final = 2048
-_HELPER: Final = re.compile(r"[^/:]*::")
-_SCHEME: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
+_HELPER: Final = regex(r"[^/:]*::")
+_SCHEME: Final = regex(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _HOST: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])"
 _USER: Final = r"[a-zA-Z0-9_](?:[a-zA-Z0-9_.+-]*[a-zA-Z0-9_])?"
-_NETLOC: Final = re.compile(rf"{_HOST}(?::[0-9]{{1,5}})?")
-_SSH_NETLOC: Final = re.compile(rf"(?:{_USER}@)?{_HOST}(?::[0-9]{{1,5}})?")
-_SSH_SHORT: Final = re.compile(rf"(?:{_USER}@)?{_HOST}:(?!-)[^: ]+")
-_COLON_FIRST: Final = re.compile(r"[^/]*:")
+_NETLOC: Final = regex(rf"{_HOST}(?::[0-9]{{1,5}})?")
+_SSH_NETLOC: Final = regex(rf"(?:{_USER}@)?{_HOST}(?::[0-9]{{1,5}})?")
+_SSH_SHORT: Final = regex(rf"(?:{_USER}@)?{_HOST}:(?!-)[^: ]+")
+_COLON_FIRST: Final = regex(r"[^/]*:")
 
-_BAD_IN_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$|^[/.-]")
+_BAD_IN_REF: Final = regex(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|[/.]$|^[/.-]")
 
 
 def transport_of(url: str) -> Transport:

@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UnreachableError
@@ -48,8 +49,7 @@ _NOTHING: Final = "none"
 """No transport has this name: git can talk to nobody."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitRules:
+class GitRules(Struct, frozen=True, kw_only=True):
     """What git may do for one url.
 
     ``local``: folders of this machine may be fetched from; ``trusted``: also one of another user. ``seconds`` are for
@@ -63,10 +63,14 @@ class GitRules:
     trusted: bool = False
     seconds: float = 300.0
     size: int = 1 << 30
-    headers: tuple[str, ...] = field(default=(), repr=False)
-    proxy: str = field(default="", repr=False)
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: tuple[str, ...] = ()
+    proxy: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
     offline: bool = False
+
+    def __repr__(self) -> str:
+        """Without headers, proxy and variables, which may be secret."""
+        return f"GitRules(local={self.local}, seconds={self.seconds}, size={self.size}, offline={self.offline})"
 
 
 class Git:

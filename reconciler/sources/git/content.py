@@ -9,15 +9,17 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from reconciler.model.desired import Limits
 from reconciler.model.ids import path_problem
 from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
+from reconciler.model.regex import regex
 from reconciler.packages.content import SMALLER, refusal, shown
 from reconciler.packages.survey import Survey
 from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
@@ -28,8 +30,8 @@ _ENTRY_BYTES: Final = 300
 _MAX_TREE_BYTES: Final = 16 << 20
 """Of a folder on the way to the package, where the repository's other content lies."""
 _MAX_COMMIT_BYTES: Final = 1 << 20
-_TREE_LINE: Final = re.compile(rb"tree ([0-9a-f]{40}|[0-9a-f]{64})\n")
-_ENTRY: Final = re.compile(rb"([0-7]{5,6}) ([^\0]*)\0", re.DOTALL)
+_TREE_LINE: Final = regex(rb"tree ([0-9a-f]{40}|[0-9a-f]{64})\n")
+_ENTRY: Final = regex(rb"([0-7]{5,6}) ([^\0]*)\0", re.DOTALL)
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _MAX_POINTER_BYTES: Final = 1024
 
@@ -56,8 +58,7 @@ class _TreeEntry(NamedTuple):
     oid: str
 
 
-@dataclass(frozen=True, slots=True)
-class GitContent:
+class GitContent(Struct, frozen=True):
     """The files of a package in a commit. ``Content`` says what the parts mean."""
 
     name: str
@@ -127,13 +128,14 @@ def _described(mode: str) -> str:
     return next((words for known, words in described.items() if known == mode), "no folder")
 
 
-@dataclass(slots=True, kw_only=True)
 class _TreeWalk(Survey):
     """One walk through a tree, the ids of the files that were found, and what older rules took besides."""
 
-    objects: Objects
-    ids: dict[str, str] = field(default_factory=dict)
-    left_out: list[FileEntry] = field(default_factory=list)
+    def __init__(self, name: str, limits: Limits, *, objects: Objects) -> None:
+        super().__init__(name, limits)
+        self.objects = objects
+        self.ids: dict[str, str] = {}
+        self.left_out: list[FileEntry] = []
 
     def folder(self, tree: str, prefix: str) -> None:
         """Take everything in ``tree``, which is the folder whose path, with ``/``, is ``prefix``."""

@@ -10,19 +10,18 @@ from typing import Final, NamedTuple
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, StorageError, UnreachableError
+from reconciler.model.regex import regex
 from reconciler.packages.content import shown
 
 _SECRET_CHARACTERS: Final = 4
 """Shorter words of a header are no secrets, and would blot out too much."""
-_SAYS_NOTHING: Final = re.compile(
+_SAYS_NOTHING: Final = regex(
     r"fatal: Could not read from remote repository\.|Please make sure you have the correct access rights"
     r"|and the repository exists\.|fatal: expected flush after .*|fatal: the remote end hung up unexpectedly"
     r"|error: error processing .*|fatal: fetch-pack: .*|fatal: early EOF|error: .* died of signal \d+|warning: .*"
     r"|remote: *|git config --global --add safe\.directory .*|To add an exception for this directory, call:"
 )
-_PREFIX: Final = re.compile(
-    r"(?:(?:fatal|error|remote error|remote): +)+(?:unable to access '[^']*': +)?", re.IGNORECASE
-)
+_PREFIX: Final = regex(r"(?:(?:fatal|error|remote error|remote): +)+(?:unable to access '[^']*': +)?", re.IGNORECASE)
 
 
 class GitFailedError(InputError):
@@ -51,7 +50,7 @@ class _Explanation(NamedTuple):
 
 
 def _rule(pattern: str, kind: type[LlamagateError], meaning: str, advice: str = "") -> _Explanation:
-    return _Explanation(re.compile(pattern, re.IGNORECASE), kind, meaning, advice)
+    return _Explanation(regex(pattern, re.IGNORECASE), kind, meaning, advice)
 
 
 _RULES: Final = (

@@ -11,9 +11,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec import Struct
 
 _CHUNK_BYTES: Final = 1 << 16
 _MAX_OUTPUT_BYTES: Final = 64 << 20
@@ -24,8 +25,7 @@ class OutputTooLargeError(Exception):
     """The program printed more than it is listened to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitCommand:
+class GitCommand(Struct, frozen=True, kw_only=True):
     """What is run, where, and with which environment: there is no other."""
 
     arguments: Sequence[str]
@@ -33,8 +33,7 @@ class GitCommand:
     folder: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(Struct, frozen=True, kw_only=True):
     """How a run ended: exit code (negative: by that signal), standard output, the end of standard error."""
 
     code: int

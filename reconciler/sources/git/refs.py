@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+from msgspec import Struct
+
+from reconciler.model.regex import regex
+
+COMMIT: Final = regex(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """A whole object id, sha1 or sha256."""
 
-_SHORT: Final = re.compile(r"[0-9a-f]{7,63}")
-_LINE: Final = re.compile(rf"({COMMIT.pattern})\t(\S+)")
+_SHORT: Final = regex(r"[0-9a-f]{7,63}")
+_LINE: Final = regex(r"([0-9a-f]{40}|[0-9a-f]{64})\t(\S+)")
 _PEELED: Final = "^{}"
 _TAGS: Final = "refs/tags/"
 _HEADS: Final = "refs/heads/"
@@ -20,8 +22,7 @@ _RULES: Final = ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}")
 """Where git itself looks for a name, in its order. A tag and a branch that share one are told apart before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refs:
+class Refs(Struct, frozen=True, kw_only=True):
     """Full names (``HEAD``, ``refs/heads/main``, ``refs/tags/v1``) → commit; of an annotated tag, what it is put on."""
 
     commits: Mapping[str, str]

@@ -10,10 +10,11 @@ import socket
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError, UnreachableError
@@ -35,8 +36,7 @@ class Scope(Enum):
     """Link-local, where clouds keep their metadata; unspecified, multicast, and what else is no host of a network."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostAddresses:
+class HostAddresses(Struct, frozen=True):
     """All addresses of a host. ``scopes`` are theirs.
 
     Where a ``proxy`` leads there, only it knows the addresses of a name, which counts as public.

@@ -6,10 +6,11 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
@@ -53,8 +54,7 @@ BY_FILE: Final = Claim("the file says", "find out who changed it; if it is right
 BY_INDEX: Final = Claim("the index says", "find out who changed it; its publisher has to fix the catalog")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class Download(Struct, frozen=True, kw_only=True):
     """An archive to take from the first of ``urls`` that has it. ``name`` is how messages call the package, and
     ``path`` its folder in it.
 

@@ -7,22 +7,22 @@ by the first request: several threads that load it at once may find it half load
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException, RemoteDisconnected
 from socket import socket
 from typing import Final, Protocol, cast
 
+from msgspec import Struct
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, RefusedError, UnreachableError
+from reconciler.model.regex import regex
 from reconciler.sources.web.addresses import HostAddresses, look_up
 from reconciler.sources.web.authorities import NOBODY_ELSE, Authorities
 from reconciler.sources.web.deadline import Deadline
@@ -31,7 +31,7 @@ from reconciler.sources.web.url import HttpUrl
 from reconciler.sources.web.wire import Wire
 
 CHUNK_BYTES: Final = 2**16
-_TUNNEL: Final = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
+_TUNNEL: Final = regex(r"Tunnel connection failed: ([0-9]{3})\b")
 _STEP_SECONDS: Final = 20.0
 """For one address to accept a connection, and again for its part of TLS."""
 _FRAMING_BYTES: Final = 2**20
@@ -89,8 +89,7 @@ class Response:
             raise UnreachableError("its answer was cut off") from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class Network(Struct, frozen=True, kw_only=True):
     """How this machine reaches others: through which proxies, and whose certificates are trusted besides."""
 
     proxies: Proxies = DIRECT

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_IRWXO
 from typing import Final
 from unicodedata import category
 
+from msgspec import Struct
+
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.auth import Auth, AuthKind
+from reconciler.model.regex import regex
 from reconciler.sources.web.url import Origin, parsed_url
 
-_HEADER_LINE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
-_VALUE: Final = re.compile(r"[!-~]([ \t!-~]*[!-~])?")
+_HEADER_LINE: Final = regex(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
+_VALUE: Final = regex(r"[!-~]([ \t!-~]*[!-~])?")
 _OURS: Final = frozenset(
     ["host", "connection", "content-length", "transfer-encoding", "accept-encoding", "range", "expect", "upgrade", "te"]
 )
 """Headers that decide how a transfer goes, and none that a credential may be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """A header for requests to ``origin``. ``label`` is how messages call it: where it comes from."""
 
     origin: Origin
     label: str
     header: str
-    value: str = field(repr=False)
+    value: str
+
+    def __repr__(self) -> str:
+        """Without the value."""
+        return f"Credentials(origin={self.origin!r}, label={self.label!r}, header={self.header!r})"
 
 
 def credentials_for(auth: Auth, url: str, variables: Mapping[str, str]) -> Credentials:

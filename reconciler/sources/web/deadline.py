@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.errors import UnreachableError
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """``seconds`` is what was granted; ``end`` is on the clock of ``time.monotonic``."""
 
     seconds: float

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, field
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
@@ -22,26 +23,28 @@ _EXCEPT: Final = ("no_proxy", "NO_PROXY")
 _DEFAULT_PORT: Final = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyServer:
+class ProxyServer(Struct, frozen=True, kw_only=True):
     """An http proxy. ``text`` is its address with whatever is secret in it, as git takes it."""
 
     host: str
     port: int
-    text: str = field(repr=False)
-    authorization: str = field(default="", repr=False)
+    text: str
+    authorization: str = ""
 
     @property
     def headers(self) -> Mapping[str, str]:
         """What it is shown with each request."""
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
+    def __repr__(self) -> str:
+        """Without what is secret."""
+        return f"ProxyServer({self})"
+
     def __str__(self) -> str:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxies:
+class Proxies(Struct, frozen=True, kw_only=True):
     """The proxy of each scheme, and the hosts that are reached without it."""
 
     by_scheme: Mapping[str, ProxyServer] = field(default_factory=dict)

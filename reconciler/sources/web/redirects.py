@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler import __version__
 from reconciler.codes import ErrorCode
@@ -22,8 +23,7 @@ MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset([301, 302, 303, 307, 308])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """What holds for all steps of one transfer. ``size`` is how many bytes its outcome may have."""
 
     size: int
@@ -38,8 +38,7 @@ class Terms:
         return look_up(url.origin.host, self.deadline) if proxy is None else behind(proxy, url.origin.host)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Hop:
+class _Hop(Struct, frozen=True, kw_only=True):
     """One address on the way. ``before`` are those that led here; ``credentials`` are the ones to show here."""
 
     url: HttpUrl

@@ -6,9 +6,10 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError, UnreachableError
 from reconciler.model.digest import Digest
@@ -20,8 +21,7 @@ from reconciler.sources.web.redirects import Terms, final_answer, prefixed
 from reconciler.sources.web.url import HttpUrl, parsed_url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """Of one transfer. ``size`` is in bytes of the archive; ``seconds`` cover all of it: names, connections, redirects.
 
     ``private_hosts``, in lower case, may be led to by redirects, and may lead to any address, though it is not public.

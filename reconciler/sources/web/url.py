@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from msgspec import Struct
+
 from reconciler.errors import InputError
+from reconciler.model.regex import regex
 
 _PORTS: Final = {"http": 80, "https": 443}
-_NAME: Final = re.compile(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
-_AUTHORITY: Final = re.compile(r"[\w.-]+(:\d+)?|\[[\w:.%-]+\](:\d+)?")
+_NAME: Final = regex(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+_AUTHORITY: Final = regex(r"[\w.-]+(:\d+)?|\[[\w:.%-]+\](:\d+)?")
 _ADDRESS_CHARACTERS: Final = "".join(map(chr, range(0x21, 0x7F)))
 _MALFORMED: Final = "it is malformed"
 _USERINFO: Final = "it holds a user or a password"
-_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
-_END_OF_AUTHORITY: Final = re.compile(r"[/?#]")
-_AT: Final = re.compile("[@\uff20\ufe6b]")
+_SCHEME: Final = regex(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_END_OF_AUTHORITY: Final = regex(r"[/?#]")
+_AT: Final = regex("[@\uff20\ufe6b]")
 """With its look-alikes, which some programs take for it."""
 _SHOWN_CHARACTERS: Final = 300
 _KEPT: Final = "/?:@!$&'()*+,;=-._~%[]"
@@ -33,12 +34,15 @@ class Origin(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class HttpUrl:
+class HttpUrl(Struct, frozen=True):
     """An http or https address. ``target`` is path and query, as the request line has them; it may hold secrets."""
 
     origin: Origin
-    target: str = field(repr=False)
+    target: str
+
+    def __repr__(self) -> str:
+        """Without the target."""
+        return f"HttpUrl(origin={self.origin!r})"
 
     @staticmethod
     def from_text(text: str) -> HttpUrl:
