@@ -59,7 +59,7 @@ def failure(url: str, bounds: Bounds = BOUNDS) -> LlamagateError:
 def test_an_archive_comes_as_it_is(serving: Serving, behaviour: Behaviour) -> None:
     out, seen = BytesIO(), list[int]()
     url = serving({"/x.zip": behaviour}).url("/x.zip?version=1")
-    digest = download(url, out, bounds=BOUNDS, arrived=lambda size, _: seen.append(size))
+    _, digest = download_first([url], out, bounds=BOUNDS, arrived=lambda size, _: seen.append(size))
     assert out.getvalue() == ARCHIVE
     assert digest == digest_bytes(ARCHIVE)
     assert seen == sorted(seen)
@@ -383,9 +383,11 @@ def test_many_at_once(serving: Serving) -> None:
 
 _CHILD = """
 import sys, tempfile
-from reconciler.sources.web.transfer import Bounds, download
+from reconciler.sources.web.transfer import Bounds, download_first
 with tempfile.TemporaryFile(dir=sys.argv[2]) as out:
-    download(sys.argv[1], out, bounds=Bounds(size=2**30, seconds=60), arrived=lambda *now: print(*now, flush=True))
+    download_first(
+        sys.argv[1:2], out, bounds=Bounds(size=2**30, seconds=60), arrived=lambda *now: print(*now, flush=True)
+    )
 """
 
 
@@ -406,4 +408,4 @@ def test_an_interrupted_download_closes_its_connection(serving: Serving) -> None
 
     url = serving({"/x.zip": endless(head(), b"x" * 2**16)}).url("/x.zip")
     with pytest.raises(KeyboardInterrupt):
-        download(url, BytesIO(), bounds=BOUNDS, arrived=interrupt)
+        download_first([url], BytesIO(), bounds=BOUNDS, arrived=interrupt)

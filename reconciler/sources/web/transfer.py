@@ -52,7 +52,6 @@ def download(
     *,
     bounds: Bounds,
     credentials: Credentials | None = None,
-    arrived: Arrived = _unwatched,
 ) -> Digest:
     """Write what is at ``url`` into ``out``, in place of all that it holds, and return the digest of that.
 
@@ -60,7 +59,7 @@ def download(
     where trying again later may help, ``RefusedError`` where the way there is not safe, ``InputError`` for any other
     answer than an archive, and ``StorageError`` where ``out`` cannot be written.
     """
-    return download_first([url], out, bounds=bounds, credentials=credentials, arrived=arrived)[1]
+    return download_first([url], out, bounds=bounds, credentials=credentials)[1]
 
 
 def _download(
