@@ -180,15 +180,15 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "url": (
         HEAD + "extensions: {a: 'ftp://x/y.zip'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), without "
-            "user and password: credentials go to `auth`"
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "url-in-source": (
         HEAD + "extensions: {a: {source: 'git://x'}}\n",
         [
-            "2:18: extensions.a.source: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), without "
-            "user and password: credentials go to `auth`"
+            "2:18: extensions.a.source: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "nul-in-source": (
@@ -212,8 +212,8 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "user-in-url": (
         HEAD + "extensions: {a: 'https://u:secret@x/y.zip'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), without "
-            "user and password: credentials go to `auth`"
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "user-in-a-repository": (
@@ -234,8 +234,8 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "fragment": (
         HEAD + "extensions: {a: 'https://x/y.zip#z'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), without "
-            "user and password: credentials go to `auth`"
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "every-source": (
