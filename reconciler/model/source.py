@@ -174,5 +174,5 @@ class SourceRules(Struct, frozen=True, kw_only=True):
             trusted_git=tuple(map(str, local_git)) if isinstance(local_git, list) else (),
             seconds=cast(int, value.get("seconds", 300)),
             proxy=proxy if isinstance(proxy, str) else "",
-            proxy_variable=str(proxy["env"]) if isinstance(proxy, dict) else "",
+            proxy_variable=str(proxy.get("env", "")) if isinstance(proxy, dict) else "",
         )
