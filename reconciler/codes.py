@@ -111,6 +111,7 @@ class WarningCode(StrEnum):
     NOTHING_LISTED = "nothing-listed"
     OTHER_VERSION = "other-version"
     PIN_RENEWED = "pin-renewed"
+    PROXY_DECIDES = "proxy-decides"
     REGISTRY_REBUILT = "registry-rebuilt"
     SUSPENDED = "suspended"
     TASK_DIALECT = "task-dialect"

@@ -153,6 +153,12 @@ _STORAGE_ADVICE = {
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "free some space: the quota of this user is used up",
 }
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+LOCK_ENDING = ".lock.yaml"
+_LOCK_ADVICE = (
+    "run 'llamagate lock' where it can be written and keep the lock beside the file, "
+    "or name another place with --lock-file"
+)
 
 
 def refused(error: OSError) -> str:
@@ -171,6 +177,8 @@ class StorageError(LlamagateError):
     def of(error: OSError, outcome: str) -> StorageError:
         """What the operating system refused, where, and what that means."""
         advice = _STORAGE_ADVICE.get(error.errno or 0, "")
+        if error.errno in _NO_RIGHT and str(error.filename).endswith(LOCK_ENDING):
+            advice = _LOCK_ADVICE
         return StorageError(f"{refused(error)}; {outcome}", advice=advice)
 
 
@@ -184,11 +192,28 @@ def telling(outcome: str) -> Iterator[None]:
 
 
 class UnreachableError(LlamagateError):
-    """The other side or the network failed; trying again may help."""
+    """The other side or the network failed; trying again may help.
+
+    ``passes_soon``: it may help at once, or after ``wait`` seconds, which the other side asks for.
+    """
 
     code = ErrorCode.UNREACHABLE
     may_pass = True
     advice = "try again later"
+    passes_soon = True
+    wait = 0.0
+
+    def after(self, seconds: float) -> Self:
+        """The same error, with how long to wait."""
+        self.wait = seconds
+        if seconds:
+            self.advice = f"it asks to be left alone for {seconds:.0f} s; try again then"
+        return self
+
+    def for_long(self) -> Self:
+        """The same error, of which nobody expects that it passes within the same command."""
+        self.passes_soon = False
+        return self
 
 
 class LockStaleError(LlamagateError):

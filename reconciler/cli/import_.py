@@ -1,4 +1,4 @@
-"""``llamagate import``: install or update packages from zips or folders."""
+"""``llamagate import``: install or update packages from archives or folders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from reconciler.cli.flags import OverwriteOption, SaveOption
 from reconciler.cli.item import typed_many
 from reconciler.commands.import_ import Import, propose_import
 from reconciler.errors import UsageError
+from reconciler.model.source import plain_path
 
 
 def import_(
@@ -19,7 +20,7 @@ def import_(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[TYPE] ZIP|DIR...",
+            metavar="[TYPE] ARCHIVE|DIR...",
             show_default=False,
             help="The packages. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
         ),
@@ -29,22 +30,33 @@ def import_(
     ] = False,
     overwrite: OverwriteOption = False,
     save: SaveOption = False,
+    path: Annotated[
+        str, typer.Option("--path", metavar="FOLDER", show_default=False, help="The package's folder in the archive.")
+    ] = "",
 ) -> int:
-    """Install or update packages from zips or folders.
+    """Install or update packages from archives (.zip, .tar.gz, .tar) or folders.
 
     Several packages are one change: all of them or none. An update keeps the
     configuration, local files, and whether the item is enabled.
 
     Example: llamagate import ./greeter.zip
     Example: llamagate import ./packages/*
+    Example: llamagate import packages-main.zip --path extensions/greeter
     Example: llamagate import extension ./packages/greeter --save
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
-    kind, packages = typed_many(words, "ZIP|DIR")
+    kind, packages = typed_many(words, "ARCHIVE|DIR")
     for package in packages:
         if "://" in package:
-            raise UsageError(f"'import' takes a zip or a folder on this machine; list {package} in llamagate.yaml")
+            raise UsageError(f"'import' takes an archive or a folder on this machine; list {package} in llamagate.yaml")
+    if path and len(packages) > 1:
+        raise UsageError("--path is a folder in one archive; name only that archive")
     asked = Import(
-        packages=tuple(map(Path, packages)), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save
+        packages=tuple(map(Path, packages)),
+        inside=plain_path(path),
+        kind=kind,
+        downgrade=allow_downgrade,
+        overwrite=overwrite,
+        save=save,
     )
     return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))

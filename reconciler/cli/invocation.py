@@ -40,7 +40,7 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def env(self) -> Environment:
-        made = environment(self.home, self.gateway)
+        made = environment(self.home, lock_file=self.lock_file, gateway=self.gateway)
         return made if self._log is None else replace(made, phase=self._log.phase)
 
     @cached_property

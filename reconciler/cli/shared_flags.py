@@ -18,6 +18,7 @@ DEFAULT_FILE: Final = Path("llamagate.yaml")
 _GATEWAY_HELP: Final = "The gateway's address.  [default: $LLAMAGATE_URL, else gateway.url of the file]"
 _VERBOSE_HELP: Final = "Print more details; -vv: also how long each phase takes."
 _HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
+_LOCK_HELP: Final = "Where the lock is.  [default: beside the file]"
 
 
 def _last_wins(context: typer.Context, when: When) -> When:
@@ -33,6 +34,7 @@ class SharedFlags(Struct, frozen=True, kw_only=True, dict=True):
     file: Annotated[Path, path_option("--file", "-f", help="The file that lists what to install.")] = DEFAULT_FILE
     home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
     gateway: Annotated[str | None, typer.Option("--gateway", metavar="URL", help=_GATEWAY_HELP)] = None
+    lock_file: Annotated[Path | None, path_option("--lock-file", help=_LOCK_HELP)] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, help=_VERBOSE_HELP)] = 0

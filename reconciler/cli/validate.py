@@ -23,7 +23,7 @@ def validate(
             metavar="[FILE|PACKAGE|FOLDER]...",
             readable=False,
             show_default=False,
-            help="Each a llamagate.yaml; or a package: a folder or a zip; or a folder of packages.",
+            help="Each a llamagate.yaml; or a package: a folder or an archive; or a folder of packages.",
         ),
     ] = None,
     offline: OfflineOption = False,

@@ -1,4 +1,4 @@
-"""Import: packages from zips or folders."""
+"""Import: packages from archives or folders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from reconciler.codes import ErrorCode
 from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
 from reconciler.errors import InputError, LlamagateError, together
+from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
@@ -34,9 +35,12 @@ _NAMED: Final = 4
 
 
 class Import(Struct, frozen=True, kw_only=True):
-    """What is asked for. ``kind`` is ``None`` where any will do; ``save`` writes the items into the desired state."""
+    """What is asked for. ``kind`` is ``None`` where any will do; ``inside`` is the package's folder in an archive;
+    ``save`` writes the items into the desired state.
+    """
 
     packages: tuple[Path, ...]
+    inside: str = ""
     kind: Kind | None = None
     downgrade: bool = False
     overwrite: bool = False
@@ -50,7 +54,7 @@ def propose_import(env: Environment, file: Path, asked: Import) -> Proposal:
     errors: list[LlamagateError] = []
     for package in asked.packages:
         try:
-            one = _read(state, package, asked.kind)
+            one = _read(state, package, asked)
             other = found.setdefault(one.key.id.casefold(), one)
             if (other.key, other.tree) != (one.key, one.tree):
                 message = f"{one.name} has the id '{one.key.id}', as {other.name} has"
@@ -86,11 +90,11 @@ def propose_packages(state: HomeState, found: Sequence[Resolved], asked: Import)
     )
 
 
-def _read(state: HomeState, package: Path, kind: Kind | None) -> Resolved:
+def _read(state: HomeState, package: Path, asked: Import) -> Resolved:
     _check_is_whole(package)
-    found = resolve_path(_absolute(package), state.store, name=str(package))
-    if kind not in (None, found.key.kind):
-        message = f"{package} is the {found.key.kind} '{found.key.id}', not an {kind}"
+    found = resolve_path(_absolute(package), state.store, name=str(package), inside=asked.inside)
+    if asked.kind not in (None, found.key.kind):
+        message = f"{package} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
         advice = f"'llamagate import {found.key.kind} {package}' installs it"
         raise InputError(message, advice=advice, code=ErrorCode.WRONG_PACKAGE)
     return found
@@ -135,8 +139,8 @@ def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedB
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
     """Whether ``listed``, as a file in ``folder`` writes it, is the source that was ``taken`` now."""
-    there = folder / listed.location
-    return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
+    there = located(folder, listed.location)
+    return (listed.kind, listed.path) == (taken.kind, taken.path) and there.exists() and there.samefile(taken.location)
 
 
 def _absolute(path: Path) -> Path:

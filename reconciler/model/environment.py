@@ -33,6 +33,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     now: datetime
     command: str
     """The command line, for the notice that others see while they wait."""
+    lock_file: Path | None = None
+    """Where the lock is, if not beside the desired state."""
     offline: bool = False
     """Nothing that is not on this machine is asked for anything; the gateway is told all the same."""
     gateway: str | None = None

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from reconciler.apply.recovery import Recovered
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.plan import Action, ActionKind
@@ -35,7 +34,7 @@ def change(env: Environment, file: Path, listener: Listener, propose: Callable[[
     """
     with exclusive(env, listener):
         env.phase("look for an interrupted change")
-        recovered = settle(Home(env.home), file)
+        recovered = settle(env, file)
         if recovered is not Recovered.NONE:
             listener.notice(f"an interrupted change was {recovered} first")
 

@@ -25,12 +25,12 @@ _OF_A_GROUP: Final = 0o2770
 _ANYONE: Final = 0o777
 
 
-def settle(home: Home, file: Path) -> Recovered:
-    """Finish or undo what a crash left, in the home and beside ``file``. The caller holds the mutex."""
+def settle(env: Environment, file: Path) -> Recovered:
+    """Finish or undo what a crash left, in the home and beside ``file`` and its lock. The caller holds the mutex."""
     with telling("files of an interrupted command could not be removed"):
-        for path in (lock_path(file), file):
+        for path in (lock_path(file, env.lock_file), file):
             durable.discard_temporary(path)
-    return recovery.recover(home)
+    return recovery.recover(Home(env.home))
 
 
 @contextmanager

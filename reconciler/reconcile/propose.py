@@ -38,8 +38,9 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     state = read_home_state(env, options.file, needs_file=True)
     file = state.file or read_desired(options.file)  # the error that says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
-    lock = read_lock(lock_path(file.path), known=state.record.documents)
-    resolver = Resolver(file=file, record=state.record, store=state.store, context=context_of(env, file, progress))
+    lock = read_lock(lock_path(file.path, env.lock_file), known=state.record.documents)
+    context = context_of(env, file, progress)
+    resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")
     parts = partition(file.desired.items, lock_of(file, lock))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)

@@ -45,7 +45,8 @@ class PackageStore(Struct, frozen=True, kw_only=True):
 
     def read(self, source: Source, *, name: str) -> OpenPackage:
         """The package at a local source, as it is now. ``InputError`` says what is wrong with it."""
-        return self.add(LOCAL[source.kind].open(Path(source.location), limits=self.limits, name=name), name=name)
+        opener = LOCAL[source.kind].open
+        return self.add(opener(Path(source.location), limits=self.limits, name=name, path=source.path), name=name)
 
     def add(self, content: Content, *, name: str) -> OpenPackage:
         """A package that was found elsewhere. ``InputError`` where ``content`` is no package."""

@@ -10,18 +10,18 @@ from typing import Final, NamedTuple, Protocol
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.model.source import SourceKind
+from reconciler.model.source import TAR_SUFFIXES, SourceKind
 from reconciler.packages.content import Content
 from reconciler.packages.stamps import archive_stamp, folder_stamp
 
 
 class Opener(Protocol):
-    """Opens the package at an absolute location; ``name`` is how messages name it.
+    """Opens the package at an absolute location; ``name`` is how messages name it, ``path`` its folder in an archive.
 
     Its files are checked against ``limits``; ``InputError`` says what is wrong with them.
     """
 
-    def __call__(self, location: Path, *, limits: Limits, name: str) -> Content: ...
+    def __call__(self, location: Path, *, limits: Limits, name: str, path: str) -> Content: ...
 
 
 class LocalSource(NamedTuple):
@@ -36,20 +36,29 @@ _MANIFESTS: Final = ("manifest", "extension", "agenticmodule")
 _WRONG: Final = ErrorCode.WRONG_PACKAGE
 
 
-def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
+def _open_folder(location: Path, *, limits: Limits, name: str, path: str) -> Content:
     from reconciler.packages.folder import open_folder  # only what differs from the record is opened
 
     try:
-        return open_folder(location, limits=limits, name=name)
+        return open_folder(location / path, limits=limits, name=name)
     except InputError as error:
         raise _explained(error, location, name, _no_folder) from error
 
 
-def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
+def _open_zip(location: Path, *, limits: Limits, name: str, path: str) -> Content:
     from reconciler.packages.zip.archive import open_archive  # as above
 
     try:
-        return open_archive(location, limits=limits, name=name)
+        return open_archive(location, limits=limits, name=name, path=path)
+    except InputError as error:
+        raise _explained(error, location, name, _no_zip) from error
+
+
+def _open_tar(location: Path, *, limits: Limits, name: str, path: str) -> Content:
+    from reconciler.packages.tar.archive import open_tar  # only what differs from the record is opened
+
+    try:
+        return open_tar(location, limits=limits, name=name, path=path)
     except InputError as error:
         raise _explained(error, location, name, _no_archive) from error
 
@@ -72,12 +81,14 @@ def _no_folder(location: Path, name: str) -> InputError | None:
     suffix, advice = location.suffix.lower(), ""
     if suffix == ".zip":
         message = "this is a zip archive, not a folder; write {zip: …} or only the path"
+    elif location.name.lower().endswith(TAR_SUFFIXES):
+        message = "this is a tar archive, not a folder; write {tar: …} or only the path"
     elif suffix in _YAML and location.stem in _MANIFESTS:
         message = "this is the manifest of a package; name the folder that holds it"
     elif suffix in _YAML:
         message, advice = "this is a YAML file, not a package", f"for a desired state run 'llamagate apply -f {name}'"
     else:
-        message = "this is a file; a package is a folder or a zip archive"
+        message = "this is a file; a package is a folder or a zip or tar archive"
     return InputError.at(message, file=name, advice=advice, code=_WRONG)
 
 
@@ -88,14 +99,20 @@ def _no_archive(location: Path, name: str) -> InputError | None:
     return _no_folder(location, name) if location.suffix.lower() in _YAML else None
 
 
+def _no_zip(location: Path, name: str) -> InputError | None:
+    if location.name.lower().endswith(TAR_SUFFIXES):
+        return InputError.at("this is a tar archive; write {tar: …} or only the path", file=name, code=_WRONG)
+    return _no_archive(location, name)
+
+
 def _not_found(location: Path, name: str) -> InputError:
     plain = name.replace("\\", "/")
     if plain != name and os.path.exists(location.parent / plain):  # noqa: PTH110 - as above
         message = f"not found; a path is written with '/': {plain}"
     elif plain != name:
         message = "not found; a path is written with '/', not with a backslash"
-    elif name.startswith(("~", "$", "%")):
-        message = "not found: '~' and variables are not replaced; write the whole path"
+    elif name.startswith(("~", "$", "%")) and not name.startswith("~/"):
+        message = "not found: of '~' and variables only '~/' is replaced; write that, or the whole path"
     else:
         message = "not found; check the path"
     return InputError.at(message, file=name, code=ErrorCode.NOT_FOUND)
@@ -103,6 +120,14 @@ def _not_found(location: Path, name: str) -> InputError:
 
 LOCAL: Final[Mapping[SourceKind, LocalSource]] = {
     SourceKind.DIR: LocalSource(folder_stamp, _open_folder),
-    SourceKind.ZIP: LocalSource(archive_stamp, _open_archive),
+    SourceKind.ZIP: LocalSource(archive_stamp, _open_zip),
+    SourceKind.TAR: LocalSource(archive_stamp, _open_tar),
 }
 """Which kind of source is read how."""
+
+
+def kind_at(path: Path) -> SourceKind:
+    """The kind of the package at ``path``, by what is there and by its name."""
+    if path.is_dir():
+        return SourceKind.DIR
+    return SourceKind.TAR if path.name.lower().endswith(TAR_SUFFIXES) else SourceKind.ZIP

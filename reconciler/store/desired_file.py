@@ -16,7 +16,7 @@ from msgspec import Struct
 from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents import schemas
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import Fault, InputError, NotDesiredError
+from reconciler.errors import LOCK_ENDING, Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, place_of
@@ -124,11 +124,14 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     return file
 
 
-def lock_path(desired: Path) -> Path:
-    """``llamagate.yaml`` goes with ``llamagate.lock.yaml``; ``InputError`` for a path without a name, such as ``/``."""
+def lock_path(desired: Path, named: Path | None = None) -> Path:
+    """``llamagate.yaml`` goes with ``llamagate.lock.yaml``, unless another place is ``named``.
+
+    ``InputError`` for a path without a name, such as ``/``.
+    """
     if not desired.name:
         raise InputError.at("this is not the name of a file", file=desired, code=ErrorCode.USAGE)
-    return desired.with_name(f"{desired.stem}.lock.yaml")
+    return named or desired.with_name(f"{desired.stem}{LOCK_ENDING}")
 
 
 class LockFile(Struct, frozen=True, kw_only=True, dict=True):

@@ -145,7 +145,7 @@ def test_import_with_invalid_zip(session: Session) -> None:
 def test_import_of_an_address(session: Session) -> None:
     said = session.llamagate("import", "https://example.org/foo.zip", exits=64)
     assert said.err.splitlines()[0] == (
-        "llamagate: 'import' takes a zip or a folder on this machine; "
+        "llamagate: 'import' takes an archive or a folder on this machine; "
         "list https://example.org/foo.zip in llamagate.yaml"
     )
 

@@ -18,6 +18,7 @@ EVERY_VERB = dict(verbs())
 SHARED = {
     "--file",
     "-f",
+    "--lock-file",
     "--home",
     "--json",
     "--quiet",
