@@ -35,10 +35,10 @@ def plan(
     Exit codes: 0, 1, 2, 3, 4, 5 refused; or the plan has refusals, 7, 8
     """
     if out is not None:
-        check_output(out, invocation.file)
+        check_output(out, invocation.file, invocation.lock_file)
     found = read(invocation, flags)
     if out is not None:
-        write_output(out, saved_plan_bytes(found, flags.options(invocation.file)))
+        write_output(out, saved_plan_bytes(found, flags.options(invocation.file), out=out))
     return show(invocation, found, detailed=detailed_exitcode)
 
 

@@ -54,13 +54,13 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     record, _ = read_record(home)
     file = read_desired(asked.file, known=record.documents)
     _check_named(file, asked.upgrade or frozenset())
-    old = read_lock(lock_path(asked.file), known=record.documents)
+    old = read_lock(lock_path(asked.file, env.lock_file), known=record.documents)
     entries = lock_of(file, old) if asked.upgrade is not None else {}
     parts = partition(
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
     store, context = store_for(home, file.desired.policy), context_of(env, file, progress)
-    resolver = Resolver(file=file, record=record, store=store, context=context)
+    resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)
     fresh = entries_of(file, found)

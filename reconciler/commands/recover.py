@@ -21,7 +21,7 @@ from reconciler.reconcile.readers import check_there, transaction_state
 def recover(env: Environment, file: Path, listener: Listener) -> Recovered:
     """Finish or undo what was interrupted, also beside ``file``, and notify the gateway; nothing else."""
     with exclusive(env, listener):
-        recovered = settle(Home(env.home), file)
+        recovered = settle(env, file)
         if recovered is not Recovered.NONE:
             reload = reload_gateway(env, read_home_state(env, file).gateway)
             if reload is not None:

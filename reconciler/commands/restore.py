@@ -15,7 +15,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.generation import GenerationItem
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.observe.kept import backups_of
+from reconciler.observe.kept import backed_up, backups_of
 from reconciler.planning.intent import Backup, Target
 from reconciler.planning.intents import to_restore
 from reconciler.reconcile.home_state import HomeState, read_home_state
@@ -50,12 +50,12 @@ class KeptBackup(Struct, frozen=True, kw_only=True):
         }
 
 
-def list_backups(env: Environment, file: Path, text: str, kind: Kind | None) -> tuple[KeptBackup, ...]:
-    """The kept backups of one item, newest first."""
+def list_backups(env: Environment, file: Path, text: str | None, kind: Kind | None) -> tuple[KeptBackup, ...]:
+    """The kept backups of one item, newest first; without ``text`` those of all items."""
     check_there(Home(env.home))
     state = read_home_state(env, file)
-    key = _backed_up(state, text, kind)
-    return tuple(_described(state, key, number) for number in reversed(backups_of(state.home, key)))
+    keys = backed_up(state.home) if text is None else [_backed_up(state, text, kind)]
+    return tuple(_described(state, key, number) for key in keys for number in reversed(backups_of(state.home, key)))
 
 
 def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, generation: int | None) -> Proposal:

@@ -64,7 +64,7 @@ class WatchedPass(Struct):
         if reason:
             raise _LeftAloneError(reason, _told_all_the_same(self.env, file, record))
         proposal = propose(self.env, self.options, self.listener.progress)
-        suspended = {suspension.item: f"suspended: {suspension.reason}" for suspension in record.suspensions}
+        suspended = {suspension.item: f"paused: {suspension.reason}" for suspension in record.suspensions}
         proposal = leaving_out(proposal, suspended)
         self._evidence = evidence(proposal, self.fights)
         return proposal

@@ -66,7 +66,8 @@ def open_folder(
     try:
         root = os.open(path, READ_FOLDER_THROUGH_LINKS)
     except OSError as error:
-        raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
+        advice = "check its permissions" if error.errno == errno.EACCES else "check the path"
+        raise refusal(name, f"cannot be opened: {error.strerror}", advice=advice) from error
     try:
         survey = _FolderWalk(name, limits, in_use=in_use, ignore=ignore | _own_patterns(root, name))
         survey.folder(root, "")

@@ -62,6 +62,14 @@ def downgrade(target: Target, before: ItemBefore, intent: Intent) -> Refusal | N
     return Refusal(key=target.key, code=RefusalCode.DOWNGRADE, message=message)
 
 
+def bad_id(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
+    """A new id that commands would take for an option. One that is there already stays, and can be removed."""
+    for key in intent.targets:
+        if key.id.startswith("-") and key not in record.items and key not in observed.present:
+            message = "an id that starts with '-' looks like an option on a command line; give the package another name"
+            yield Refusal(key=key, code=RefusalCode.BAD_ID, message=message)
+
+
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
     """One id is one item, whatever its kind and case: gateways and some file systems keep only one."""
     new = [key for key in intent.targets if key not in record.items]

@@ -56,6 +56,11 @@ class Status(Struct, frozen=True, kw_only=True):
     note: str = ""
     """For people: why the file that is there does not count, or that the registry is damaged."""
 
+    @property
+    def gateway_state(self) -> str | None:
+        """How the gateway answered; ``None`` where there is none to ask."""
+        return self.serving.state if self.serving else None
+
     def to_document(self) -> JsonObject:
         hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
         watcher: Json = {"running": self.is_watched, **self.watcher.to_document()} if self.watcher else None

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from reconciler.apply.recovery import Recovered
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.plan import Action, ActionKind
@@ -36,7 +35,8 @@ def change(
     anything was changed; see ``reconciler.errors``.
     """
     with exclusive(env, listener, creates=creates):
-        recovered = settle(Home(env.home), file)
+        env.phase("look for an interrupted change")
+        recovered = settle(env, file)
         if recovered is not Recovered.NONE:
             listener.notice(f"an interrupted change was {recovered} first")
 

@@ -41,6 +41,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         with writing_inputs(inputs):
             _note(proposal)
         return []
+    state.env.phase("stage the packages")
     look_again(inputs)
     rewriting = [action for action in proposal.plan.actions if action.rewrites and action.after]
     with transaction(state.home, state.record.generation + 1) as change:
@@ -55,6 +56,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         before = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
         record = replace(next_record(before, proposal.plan, proposal.intent, staged), documents=proposal.documents)
         policy = proposal.intent.rules.policy
+        state.env.phase("change the home")
         return change.commit(proposal.plan.actions, _journal(proposal, record), inputs, policy)
 
 

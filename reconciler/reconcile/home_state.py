@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
+from reconciler.fs.places import is_same_file
 from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -87,6 +88,12 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     def without_gateway(self) -> HomeState:
         """For a pass after which no gateway is notified."""
         return replace(self, gateway=replace(self.gateway, reload="off"))
+
+    def speaker(self, owner: str | None) -> str:
+        """How the record calls the file at hand: as before where only its name is another, by a link or ``..``."""
+        before = self.record.owners.get(owner or "", "")
+        path = self.path.absolute()
+        return before if before and is_same_file(Path(before), path) else str(path)
 
     def manifest_of(self, key: ItemKey) -> Manifest | None:
         """What the package of an item says; ``None`` where it is no valid one. It need not be installed by us."""

@@ -15,12 +15,12 @@ from msgspec import Struct, field
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
 from reconciler.fs.bounded import read_start
+from reconciler.fs.places import located
 from reconciler.model.config import references
 from reconciler.model.desired import Desired
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ignore_file import NO_PATTERNS, Ignores, ignores
 from reconciler.model.record import Record
-from reconciler.model.source import SourceKind
 from reconciler.packages import ignore_file
 from reconciler.packages.stamps import archive_stamp, folder_stamp
 from reconciler.store.desired_file import decode_desired
@@ -86,8 +86,8 @@ def _local_inputs(data: bytes, file: Path) -> tuple[tuple[Path, ...], Ignores]:
 
 def _paths(desired: Desired, file: Path) -> Iterator[Path]:
     for item in desired.items:
-        if item.source.kind in (SourceKind.DIR, SourceKind.ZIP):
-            yield file.parent / item.source.location
+        if not item.source.is_pinned:
+            yield located(file.parent, item.source.location)
         yield from (Path(one.name) for _, one in references(item.config) if one.kind == "file")
 
 

@@ -159,7 +159,7 @@ def pins_of(file: DesiredFile, old: LockFile, entries: Mapping[ItemKey, LockItem
     if old.is_ours(fresh):
         return Pins(lock=fresh, stale=(), data=old.data, file=file, old=old)
     lock, stale = pin(file.desired.items, old.lock, entries)
-    return Pins(lock=lock, stale=stale, data=lock_bytes(lock), file=file, old=old)
+    return Pins(lock=lock, stale=stale, data=lock_bytes(lock, like=old.data), file=file, old=old)
 
 
 def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> tuple[Lock, tuple[str, ...]]:

@@ -48,8 +48,8 @@ class PackageStore(Struct, frozen=True, kw_only=True):
 
     def read(self, source: Source, *, name: str) -> OpenPackage:
         """The package at a local source, as it is now. ``InputError`` says what is wrong with it."""
-        path, kind = Path(source.location), LOCAL[source.kind]
-        return self.add(kind.open(path, limits=self.limits, name=name, ignore=self.ignore), name=name)
+        opener, where = LOCAL[source.kind].open, Path(source.location)
+        return self.add(opener(where, limits=self.limits, name=name, path=source.path, ignore=self.ignore), name=name)
 
     def add(self, content: Content, *, name: str) -> OpenPackage:
         """A package that was found elsewhere. ``InputError`` where ``content`` is no package."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import InputError
+from reconciler.errors import LOCK_ENDING, InputError
 from reconciler.fs.bounded import read_if_there
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION
@@ -28,11 +28,14 @@ _NOT_IN_YAML: Final = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def lock_path(desired: Path) -> Path:
-    """``llamagate.yaml`` goes with ``llamagate.lock.yaml``; ``InputError`` for a path without a name, such as ``/``."""
+def lock_path(desired: Path, named: Path | None = None) -> Path:
+    """``llamagate.yaml`` goes with ``llamagate.lock.yaml``, unless another place is ``named``.
+
+    ``InputError`` for a path without a name, such as ``/``.
+    """
     if not desired.name:
         raise InputError.at("this is not the name of a file", file=desired, code=ErrorCode.USAGE)
-    return desired.with_name(f"{desired.stem}.lock.yaml")
+    return named or desired.with_name(f"{desired.stem}{LOCK_ENDING}")
 
 
 class LockFile(Struct, frozen=True, kw_only=True, dict=True):
@@ -61,7 +64,7 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
         """Whether it says ``lock``, in words that we wrote. Nothing is parsed for that."""
         if self._known_document is not None:
             return self.lock == lock
-        return self.data == lock_bytes(lock)
+        return self.data == lock_bytes(lock, like=self.data)
 
     @cached_property
     def _known_document(self) -> JsonObject | None:
@@ -74,8 +77,12 @@ def read_lock(path: Path, *, known: Known = MappingProxyType({})) -> LockFile:
         return LockFile(path=path, data=read_if_there(path, MAX_BYTES + 1), known=known)
 
 
-def lock_bytes(lock: Lock) -> bytes:
-    """The lock as text: sorted, without times, the same bytes for the same pins."""
+def lock_bytes(lock: Lock, *, like: bytes | None = None) -> bytes:
+    """The lock as text: sorted, without times, the same bytes for the same pins.
+
+    The line ends are those of ``like``, the lock before: git may keep the file with those of Windows.
+    """
+    end = "\r\n" if like and b"\r\n" in like else "\n"
     lines = [
         "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.",
         f"apiVersion: {API_VERSION}",
@@ -84,7 +91,7 @@ def lock_bytes(lock: Lock) -> bytes:
     ]
     for item in lock.items:
         lines += _lock_lines(item)
-    return ("\n".join(lines) + "\n").encode()
+    return "".join(f"{line}{end}" for line in lines).encode()
 
 
 def _lock_lines(item: LockItem) -> list[str]:

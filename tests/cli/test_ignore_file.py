@@ -50,6 +50,13 @@ def test_a_zip(session: Session, folder: str) -> None:
     assert installed(session) == KEPT
 
 
+def test_a_tar(session: Session) -> None:
+    session.package("foo", files=CONTENT)
+    shutil.make_archive(str(session.project / "foo"), "gztar", session.project / "packages/foo")
+    session.llamagate("import", "foo.tar.gz")
+    assert installed(session) == KEPT
+
+
 def test_git(session: Session) -> None:
     origin = Origin(session.base / "served" / "packages")
     files = {"manifest.yaml": MANIFEST.format(id="foo", version="1.0.0"), **CONTENT}

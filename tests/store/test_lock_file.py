@@ -59,6 +59,12 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def test_line_ends_are_those_of_the_lock_before() -> None:
+    windows = lock_bytes(LOCK).replace(b"\n", b"\r\n")
+    assert lock_bytes(LOCK, like=windows) == windows
+    assert lock_bytes(LOCK, like=lock_bytes(Lock())) == lock_bytes(LOCK)
+
+
 def test_its_bytes() -> None:
     assert lock_bytes(LOCK).decode() == TEXT
 
@@ -116,8 +122,8 @@ def test_its_name(desired: str, lock: str) -> None:
         (
             'source: "./modules/intake"',
             'source: "ftp://x/y"',
-            ":6:5: items[0].source: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
-            "password: credentials go to `auth`",
+            ":6:5: items[0].source: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`",
         ),
         (
             "items:",

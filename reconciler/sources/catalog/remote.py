@@ -21,7 +21,7 @@ from reconciler.model.source import URL, Fetching, Source
 from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index, read_index_file
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
-from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded
+from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded, network_of
 from reconciler.sources.web.credentials import credentials_for
 from reconciler.sources.web.transfer import Bounds, read_document
 
@@ -126,7 +126,8 @@ class CatalogFolder(Struct):
     def _downloaded(self) -> Catalog:
         self.context.check_may_ask(self._index_address)
         rules, auth, url = self.context.rules, self.fetching.auth, self._index_address
-        bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts)
+        network = network_of(self.context)
+        bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts, network=network)
         credentials = credentials_for(auth, url, self.context.variables) if auth else None
         return read_index(read_document(url, bounds=bounds, credentials=credentials), name=url)
 
