@@ -34,10 +34,11 @@ def import_(
         str, typer.Option("--path", metavar="FOLDER", show_default=False, help="The package's folder in the archive.")
     ] = "",
 ) -> int:
-    """Install or update packages from archives (.zip, .tar.gz, .tar) or folders.
+    """Install or update packages from archives or folders.
 
-    Several packages are one change: all of them or none. An update keeps the
-    configuration, local files, and whether the item is enabled.
+    An archive is a .zip, .tar.gz or .tar. Several packages are one change: all of
+    them or none. An update keeps the configuration, local files, and whether the
+    item is enabled.
 
     Example: llamagate import ./greeter.zip
     Example: llamagate import ./packages/*
