@@ -38,7 +38,7 @@ from reconciler.errors import (
     StorageError,
     UnreachableError,
 )
-from reconciler.model.environment import Environment
+from reconciler.model.environment import GATEWAY_VARIABLE, Environment, gateway_url_problem
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.listener import Listener
 from reconciler.model.note import Note
@@ -222,7 +222,14 @@ class Installation(Struct, frozen=True, kw_only=True):
             now=self.clock(),
             command=self.caller,
             offline=offline,
+            gateway=self._gateway(),
         )
+
+    def _gateway(self) -> str | None:
+        url = self.variables.get(GATEWAY_VARIABLE)
+        if url and (problem := gateway_url_problem(url)):
+            raise InputError(f"{GATEWAY_VARIABLE}: {problem}")
+        return url or None
 
 
 def open_home(

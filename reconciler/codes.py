@@ -72,6 +72,7 @@ class FaultCode(StrEnum):
 class RefusalCode(StrEnum):
     """Why a plan must not be applied."""
 
+    BAD_ID = "bad-id"
     BUILTIN = "builtin"
     CONFLICT = "conflict"
     CYCLE = "cycle"
@@ -102,11 +103,15 @@ class WarningCode(StrEnum):
     LEFT_COPY = "left-copy"
     LEFT_OUT = "left-out"
     LEGACY_STAYS = "legacy-stays"
+    LOOKS_LIKE = "looks-like"
     MISSING_EXTENSION = "missing-extension"
+    NOT_REPLACED = "not-replaced"
     NOT_TIDIED = "not-tidied"
     NOTHING_FOUND = "nothing-found"
+    NOTHING_LISTED = "nothing-listed"
     OTHER_VERSION = "other-version"
     PIN_RENEWED = "pin-renewed"
+    PROXY_DECIDES = "proxy-decides"
     REGISTRY_REBUILT = "registry-rebuilt"
     SUSPENDED = "suspended"
     TASK_DIALECT = "task-dialect"

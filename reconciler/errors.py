@@ -7,6 +7,7 @@ wrapped where they happen; only ``cli`` catches these and turns them into text a
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -58,6 +59,15 @@ class Fault(Struct, frozen=True, kw_only=True):
         return ": ".join(part for part in (place, self.path, self.message) if part)
 
 
+_NO_ACCESS = os.strerror(errno.EACCES)
+_NO_ACCESS_ADVICE = "run it as a user who may read and write there, or change the owner or the mode (chown, chmod)"
+
+
+def _access_advice(message: str) -> str:
+    """What to do where access was denied, unless the message says it."""
+    return _NO_ACCESS_ADVICE if _NO_ACCESS in message and "permissions" not in message else ""
+
+
 class LlamagateError(Exception):
     """Base of all expected failures: a message for people, advice, and the faults behind it.
 
@@ -76,7 +86,7 @@ class LlamagateError(Exception):
         super().__init__(message)
         self.code = code or type(self).code
         self.message = message
-        self.advice = advice or type(self).advice
+        self.advice = advice or type(self).advice or _access_advice(message)
         self.faults = tuple(faults)
 
 
@@ -109,6 +119,18 @@ class InputError(LlamagateError):
         return InputError(str(faults[0]) if len(faults) == 1 else summary, faults=faults)
 
 
+def together(errors: Sequence[LlamagateError], summary: str) -> LlamagateError:
+    """One error for what is wrong with several inputs, of the kind of the first; a lone one is as it was."""
+    if len(errors) == 1:
+        return errors[0]
+    faults = [fault for error in errors for fault in error.faults or [_as_fault(error)]]
+    return type(errors[0])(summary, faults=faults, code=errors[0].code)
+
+
+def _as_fault(error: LlamagateError) -> Fault:
+    return Fault(message=f"{error.message}; {error.advice}" if error.advice else error.message, code=error.code)
+
+
 class NotDesiredError(InputError):
     """The file in the place of the desired state is the gateway's own configuration, which has the same name."""
 
@@ -131,6 +153,12 @@ _STORAGE_ADVICE = {
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "free some space: the quota of this user is used up",
 }
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+LOCK_ENDING = ".lock.yaml"
+_LOCK_ADVICE = (
+    "run 'llamagate lock' where it can be written and keep the lock beside the file, "
+    "or name another place with --lock-file"
+)
 
 
 def refused(error: OSError) -> str:
@@ -149,6 +177,8 @@ class StorageError(LlamagateError):
     def of(error: OSError, outcome: str) -> StorageError:
         """What the operating system refused, where, and what that means."""
         advice = _STORAGE_ADVICE.get(error.errno or 0, "")
+        if error.errno in _NO_RIGHT and str(error.filename).endswith(LOCK_ENDING):
+            advice = _LOCK_ADVICE
         return StorageError(f"{refused(error)}; {outcome}", advice=advice)
 
 
@@ -162,11 +192,28 @@ def telling(outcome: str) -> Iterator[None]:
 
 
 class UnreachableError(LlamagateError):
-    """The other side or the network failed; trying again may help."""
+    """The other side or the network failed; trying again may help.
+
+    ``passes_soon``: it may help at once, or after ``wait`` seconds, which the other side asks for.
+    """
 
     code = ErrorCode.UNREACHABLE
     may_pass = True
     advice = "try again later"
+    passes_soon = True
+    wait = 0.0
+
+    def after(self, seconds: float) -> Self:
+        """The same error, with how long to wait."""
+        self.wait = seconds
+        if seconds:
+            self.advice = f"it asks to be left alone for {seconds:.0f} s; try again then"
+        return self
+
+    def for_long(self) -> Self:
+        """The same error, of which nobody expects that it passes within the same command."""
+        self.passes_soon = False
+        return self
 
 
 class LockStaleError(LlamagateError):

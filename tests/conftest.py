@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import pytest
 
+from reconciler.sources import retry
+
 PROJECT: Final = Path(__file__).parents[1]
 
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
@@ -169,6 +171,7 @@ def hermetic(pinned_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for name in list(os.environ):
         if name.startswith(("LLAMAGATE_", "XDG_")) or name.lower() in _PROXIES:
             monkeypatch.delenv(name)
+    monkeypatch.setattr(retry, "PAUSES", [0.0, 0.0])
     mask = os.umask(0o022)
     _guard.active = True
     try:

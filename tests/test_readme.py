@@ -54,7 +54,7 @@ def test_the_tour_does_what_it_says(checkout: Path) -> None:
     assert "No changes: files changed by hand were kept (generation 4)." in said[4]
     assert "# my own note" in (checkout / "demo-home/extensions/installed/priority-rules/manifest.yaml").read_text()
     assert (checkout / "demo-home/reconciler/backups/extension/request-audit/4").is_dir()
-    assert "Suspended until 'llamagate resume': priority-rules (trying something)." in said[5]
+    assert "Paused the watcher for priority-rules until 'llamagate resume': trying something." in said[5]
     assert "Resumed: priority-rules (trying something)." in said[5]
     assert "Wrote meeting-notes.zip: extension meeting-notes 1.2.0." in said[6]
     assert "Dry run: 1 to remove. Run it without --dry-run to do it." in said[6]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +27,10 @@ from reconciler.cli.verb import flagged
 from reconciler.cli.verbs import GROUPS, GUESSES, SECTIONS, VERBS, Verb
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
+from reconciler.model.regex import regex
 
 _NO_DESCRIPTOR: Final = "the system: no file can be opened; raise the limit of open files (ulimit -n)"
+_EXTRA_FILE: Final = regex(r"unexpected extra argument.*\((\S+\.ya?ml)\)", re.DOTALL)
 _PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None}
 
 
@@ -187,7 +190,13 @@ def _usage_error(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     verb = [name for name in [asked_verb(sys.argv[1:])] if name in VERBS]
     command = context.command_path if context else " ".join(["llamagate", *verb])
-    return UsageError(error.format_message(), advice=f"'{command} --help' shows what is possible")
+    message, advice = error.format_message(), f"'{command} --help' shows what is possible"
+    extra = _EXTRA_FILE.search(message)
+    if extra:
+        return UsageError(
+            f"'{extra[1]}' is not expected here", advice=f"name a file with -f: '{command} -f {extra[1]}'"
+        )
+    return UsageError(message, advice=advice)
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:

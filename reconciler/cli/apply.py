@@ -16,6 +16,7 @@ from reconciler.cli.shared_flags import DEFAULT_FILE
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.commands.apply import apply as apply_file
 from reconciler.errors import UsageError
+from reconciler.fs.bounded import is_there
 from reconciler.reconcile.options import Options
 
 
@@ -28,7 +29,8 @@ def apply(
 ) -> int:
     """Make the home match llamagate.yaml: install, update, remove.
 
-    It makes all of the changes or none of them. With PLAN it does what that saved plan says, or nothing.
+    It makes all of the changes or none of them. With PLAN it does what that saved plan says, or nothing;
+    where its llamagate.yaml was elsewhere, that of this folder or of -f is used if the plan is the same.
     'apply --dry-run' is 'plan'.
 
     Example: llamagate apply
@@ -42,9 +44,11 @@ def apply(
         return show(invocation, read(invocation, flags))
     options, shown = flags.options(invocation.file), None
     if plan is not None:
-        if options != Options(file=DEFAULT_FILE):
-            raise UsageError("a saved plan has its own file and options; leave them out")
+        if options != Options(file=invocation.file):
+            raise UsageError("a saved plan has its own options; leave them out")
         options, shown = read_saved_plan(plan)
+        if invocation.file != DEFAULT_FILE or (is_there(invocation.file) and not is_there(options.file)):
+            options = replace(options, file=invocation.file)
     env = replace(invocation.env, offline=flags.offline)
     detailed = invocation.is_detailed
     done = apply_file(env, options, invocation.listener, saved=shown, detailed=detailed)

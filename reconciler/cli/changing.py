@@ -16,7 +16,7 @@ from reconciler.reconcile.change import change
 from reconciler.reconcile.explain import explained
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.readers import steadily
+from reconciler.reconcile.readers import check_there, steadily
 
 
 class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True):
@@ -24,14 +24,17 @@ class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False
 
-    def run(self, propose: Callable[[], Proposal]) -> int:
-        """Do what ``propose`` plans, or only show it; the exit code."""
+    def run(self, propose: Callable[[], Proposal], *, creates: bool = False) -> int:
+        """Do what ``propose`` plans, or only show it; the exit code. The verb may be one that ``creates`` a home."""
         if self.dry_run:
-            return self.preview(propose)
-        return self.show(change(self.env, self.named_file, self.listener, lambda: self._detailed(propose())))
+            return self.preview(propose, creates=creates)
+        file, listener = self.named_file, self.listener
+        return self.show(change(self.env, file, listener, lambda: self._detailed(propose()), creates=creates))
 
-    def preview(self, propose: Callable[[], Proposal]) -> int:
+    def preview(self, propose: Callable[[], Proposal], *, creates: bool) -> int:
         """Show what would be done; the exit code."""
+        if not creates:
+            check_there(Home(self.env.home))
         plan = self._detailed(steadily(Home(self.env.home), propose)).plan
         text = render_plan(plan, self.terminal.style, wording=FOR_A_COMMAND)
         return self.answer(plan.to_document(), text, ExitCode.REFUSED if plan.refusals else ExitCode.OK)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.codes import ErrorCode
-from reconciler.errors import InputError
-from reconciler.model.environment import Environment
+from reconciler.errors import InputError, UsageError
+from reconciler.model.environment import GATEWAY_VARIABLE, Environment, gateway_url_problem
 from reconciler.model.regex import regex
 
 _OWN_HOME: Final = "~/.llamagate"
-_TAKES_A_VALUE: Final = regex(r"--(file|home|color)|-[^-f]*f")
+_TAKES_A_VALUE: Final = regex(r"--(file|home|color|gateway|log-file|lock-file)|-[^-f]*f")
 """The flags before a verb that have the next word as their value."""
 
 
@@ -35,8 +35,11 @@ def asked_verb(arguments: Sequence[str]) -> str:
     return ""
 
 
-def environment(home: Path | None) -> Environment:
-    """The variables, the time, the command line; the home from ``--home``, ``LLAMAGATE_HOME`` or the default."""
+def environment(home: Path | None, *, lock_file: Path | None = None, gateway: str | None = None) -> Environment:
+    """The variables, the time, the command line; the home from ``--home``, ``LLAMAGATE_HOME`` or the default.
+
+    ``gateway`` is what ``--gateway`` says, which wins over ``LLAMAGATE_URL``. ``UsageError`` for a wrong address.
+    """
     named = home or os.environ.get("LLAMAGATE_HOME")
     absolute = _absolute(named or _OWN_HOME)
     return Environment(
@@ -44,8 +47,19 @@ def environment(home: Path | None) -> Environment:
         is_own_home=absolute == (absolute if not named else _own_home()),
         variables=variables(),
         now=datetime.now(UTC),
+        lock_file=lock_file,
         command=f"llamagate {asked_verb(sys.argv[1:])}".rstrip(),
+        gateway=_gateway(gateway),
     )
+
+
+def _gateway(asked: str | None) -> str | None:
+    name, url = ("--gateway", asked) if asked is not None else (GATEWAY_VARIABLE, os.environ.get(GATEWAY_VARIABLE))
+    if asked is None and not url:
+        return None
+    if problem := gateway_url_problem(url or ""):
+        raise UsageError(f"{name}: {problem}")
+    return url
 
 
 def _own_home() -> Path | None:

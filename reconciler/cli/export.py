@@ -37,7 +37,7 @@ def export(
         raise UsageError("missing --out: name the archive to write, or with --all the folder")
     if everything == bool(words):
         raise UsageError("name one item, or give --all")
-    check_output(out, invocation.file)
+    check_output(out, invocation.file, invocation.lock_file)
     if everything:
         found, notes = export_all(invocation.env, invocation.named_file, out)
     else:

@@ -22,3 +22,6 @@ SaveOption = Annotated[
 ]
 ITEM_HELP = "The item's id or name. TYPE: extension (ext) or agentic-module (module, am)."
 ItemArgument = Annotated[list[str], typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)]
+OptionalItemArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)
+]

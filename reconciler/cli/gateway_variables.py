@@ -55,9 +55,13 @@ class GatewayVariables(Struct, frozen=True, kw_only=True):
         """The address of the model server, which needs no scheme and no port."""
         return self.values.get("OLLAMA_HOST", "").strip() or None
 
+    def has_tls(self) -> bool:
+        """Whether TLS is switched on."""
+        return self._read("TLS_ENABLED", _truth, "true or false") is True
+
     def tls_files(self) -> tuple[Path, Path] | None:
         """Certificate and key, where TLS is switched on. ``UsageError`` where one is not named."""
-        if not self._read("TLS_ENABLED", _truth, "true or false"):
+        if not self.has_tls():
             return None
         missing = next((name for name in ("TLS_CERT_FILE", "TLS_KEY_FILE") if not self.values.get(name)), None)
         if missing:

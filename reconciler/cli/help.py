@@ -67,6 +67,10 @@ class VerbHelp(Struct, frozen=True):
 class VerbCommand(TyperCommand):
     """A verb, whose help ends with its examples and exit codes. ``epilog`` is the docstring that they stand in."""
 
+    def collect_usage_pieces(self, context: Any) -> list[str]:
+        """Without the braces that typer puts around what is required: nobody types them."""
+        return [re.sub(r"^\{(.*)\}$", r"\1", piece) for piece in super().collect_usage_pieces(context)]
+
     def format_epilog(self, _context: object, formatter: Any) -> None:
         page = VerbHelp.of(self.epilog or "")
         with formatter.section("Examples"):

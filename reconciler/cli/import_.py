@@ -1,4 +1,4 @@
-"""``llamagate import``: install or update one package from a zip or a folder."""
+"""``llamagate import``: install or update packages from archives or folders."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import typer
 
 from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.flags import OverwriteOption, SaveOption
-from reconciler.cli.item import typed
+from reconciler.cli.item import typed_many
 from reconciler.commands.import_ import Import, propose_import
 from reconciler.errors import UsageError
+from reconciler.model.source import plain_path
 
 
 def import_(
@@ -19,9 +20,9 @@ def import_(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[TYPE] ZIP|DIR",
+            metavar="[TYPE] ARCHIVE|DIR...",
             show_default=False,
-            help="The package. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
+            help="The packages. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
         ),
     ],
     allow_downgrade: Annotated[
@@ -29,17 +30,34 @@ def import_(
     ] = False,
     overwrite: OverwriteOption = False,
     save: SaveOption = False,
+    path: Annotated[
+        str, typer.Option("--path", metavar="FOLDER", show_default=False, help="The package's folder in the archive.")
+    ] = "",
 ) -> int:
-    """Install or update one package from a zip or a folder.
+    """Install or update packages from archives or folders.
 
-    An update keeps the configuration, local files, and whether the item is enabled.
+    An archive is a .zip, .tar.gz or .tar. Several packages are one change: all of
+    them or none. An update keeps the configuration, local files, and whether the
+    item is enabled.
 
     Example: llamagate import ./greeter.zip
+    Example: llamagate import ./packages/*
+    Example: llamagate import packages-main.zip --path extensions/greeter
     Example: llamagate import extension ./packages/greeter --save
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
-    kind, package = typed(words, "ZIP|DIR")
-    if "://" in package:
-        raise UsageError(f"'import' takes a zip or a folder on this machine; list {package} in llamagate.yaml")
-    asked = Import(package=Path(package), kind=kind, downgrade=allow_downgrade, overwrite=overwrite, save=save)
-    return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked))
+    kind, packages = typed_many(words, "ARCHIVE|DIR")
+    for package in packages:
+        if "://" in package:
+            raise UsageError(f"'import' takes an archive or a folder on this machine; list {package} in llamagate.yaml")
+    if path and len(packages) > 1:
+        raise UsageError("--path is a folder in one archive; name only that archive")
+    asked = Import(
+        packages=tuple(map(Path, packages)),
+        inside=plain_path(path),
+        kind=kind,
+        downgrade=allow_downgrade,
+        overwrite=overwrite,
+        save=save,
+    )
+    return invocation.run(lambda: propose_import(invocation.env, invocation.named_file, asked), creates=True)

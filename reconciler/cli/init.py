@@ -48,7 +48,7 @@ def init(
     file = invocation.file
     if is_there(file):
         raise InputError(
-            f"{_what_is_there(file)}; it is not overwritten", advice="name another one with -f", code=ErrorCode.EXISTS
+            f"{_what_is_there(file)}; it is not overwritten", advice=_advice(example=example), code=ErrorCode.EXISTS
         )
     if from_installed:
         described = describe_installed(invocation.env, file.absolute().parent)
@@ -71,3 +71,9 @@ def _what_is_there(file: Path) -> str:
     except LlamagateError:
         pass
     return f"{file} exists"
+
+
+def _advice(*, example: bool) -> str:
+    if example:
+        return "the example needs a file of its own: 'llamagate init --example -f example.yaml'"
+    return "name another one with -f"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from msgspec.structs import replace
 
-from reconciler.cli.environment import environment, variables
+from reconciler.cli.environment import asked_verb, environment, variables
 from reconciler.cli.shared_flags import DEFAULT_FILE, SharedFlags
+from reconciler.cli.ui.log import Log, logging
 from reconciler.cli.ui.style import colours_wanted
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.codes import ErrorCode
@@ -19,6 +24,8 @@ from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.listener import Listener
 
+_WITH_TIMES: Final = 2
+"""As many times -v is given for the time of each phase."""
 _WAIT_HELP: Final = "How long to wait for another command to end.  [default: 300]"
 
 
@@ -33,11 +40,35 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def env(self) -> Environment:
-        return environment(self.home)
+        made = environment(self.home, lock_file=self.lock_file, gateway=self.gateway)
+        return made if self._log is None else replace(made, phase=self._log.phase)
 
     @cached_property
     def terminal(self) -> Terminal:
-        return Terminal(as_json=self.as_json, quiet=self.quiet, colours=colours_wanted(self.when, variables()))
+        terminal = Terminal(as_json=self.as_json, quiet=self.quiet, colours=colours_wanted(self.when, variables()))
+        terminal.log = self._log.line if self._log else None
+        return terminal
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around the whole verb: with the log that is wanted."""
+        if self.verbose < _WITH_TIMES and self.log_file is None:
+            yield
+            return
+        plain = Terminal(quiet=self.quiet)
+        with logging(
+            asked_verb(sys.argv[1:]), self.log_file, plain.notice if self.verbose >= _WITH_TIMES else None
+        ) as log:
+            self._logs.append(log)
+            yield
+
+    @property
+    def _log(self) -> Log | None:
+        return self._logs[0] if self._logs else None
+
+    @cached_property
+    def _logs(self) -> list[Log]:
+        return []
 
     @cached_property
     def named_file(self) -> Path:
@@ -55,7 +86,7 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
     @property
     def is_detailed(self) -> bool:
         """Whether the changes inside each package are wanted too."""
-        return self.as_json or self.verbose
+        return self.as_json or self.verbose > 0
 
 
 class WaitingInvocation(Invocation, frozen=True, kw_only=True, dict=True):

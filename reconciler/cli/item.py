@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from reconciler.errors import UsageError
@@ -25,3 +26,14 @@ def typed(words: Sequence[str], what: str) -> tuple[Kind | None, str]:
     if words[0] not in TYPES:
         raise UsageError(f"'{words[0]}' is not a type; use extension (ext) or agentic-module (module, am)")
     return TYPES[words[0]], words[1]
+
+
+def typed_many(words: Sequence[str], what: str) -> tuple[Kind | None, Sequence[str]]:
+    """The type, where the first of several words is one, and the things themselves."""
+    if not all(word.strip() for word in words):
+        raise UsageError(f"the {what} is empty; if it comes from a variable, set that")
+    if len(words) > 1 and words[0] in TYPES:
+        return TYPES[words[0]], words[1:]
+    if len(words) > 1 and words[0].isidentifier() and not Path(words[0]).exists():
+        raise UsageError(f"'{words[0]}' is not a type; use extension (ext) or agentic-module (module, am)")
+    return None, words

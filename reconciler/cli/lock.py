@@ -12,7 +12,6 @@ from reconciler.cli.invocation import Invocation
 from reconciler.commands.lock import Locking
 from reconciler.commands.lock import lock as renew
 from reconciler.errors import UsageError
-from reconciler.store.desired_file import lock_path
 
 
 def lock(
@@ -49,7 +48,8 @@ def lock(
     file, env = invocation.file, replace(invocation.env, offline=offline)
     moved = (frozenset(ids) if ids else None) if upgrade else frozenset()
     asked = Locking(file=file, upgrade=moved, check=check, downgrade=allow_downgrade)
-    pins, path = renew(env, asked, invocation.terminal.notice, invocation.terminal.progress), lock_path(file)
+    pins = renew(env, asked, invocation.terminal.notice, invocation.terminal.progress)
+    path = pins.old.path
     changed = pins.changed and not check
     head = f"Wrote {path}:" if changed else f"{path} is up to date."
     text = "\n".join([head, *(f"  {line}" for line in pins.stale)])

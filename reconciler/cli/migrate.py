@@ -10,27 +10,43 @@ import typer
 from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.flags import SaveOption
 from reconciler.commands.migrate import Migration, propose_migration
-from reconciler.commands.migrate import migrate as migrate_folder
+from reconciler.commands.migrate import migrate as migrate_folders
+from reconciler.observe.legacy import LEGACY_FOLDERS
 
 
 def migrate(
     invocation: ChangingInvocation,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The old folder.")] = Path("extensions"),
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DIR]...",
+            readable=False,
+            show_default=False,
+            help="The old folders.  [default: ./extensions, ./agenticmodules]",
+        ),
+    ] = None,
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Leave out folders that are not valid packages.")
     ] = False,
     save: SaveOption = False,
 ) -> int:
-    """Install the packages of a gateway's old 'extensions' folder.
+    """Install the packages of a gateway's old folders.
 
-    Use it once, when you move to llamagate. The folder stays as it is, and you can run it again.
+    These are 'extensions' and 'agenticmodules' where the gateway was started.
+    Use it once, when you move to llamagate. The folders stay as they are, and
+    you can run it again.
 
     Example: llamagate migrate --dry-run
     Example: llamagate migrate ./extensions --save
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
-    asked = Migration(folder=folder, save=save, skips_invalid=skip_invalid)
+    asked = Migration(folders=tuple(folders or _there()), save=save, skips_invalid=skip_invalid)
     env, file = invocation.env, invocation.named_file
     if invocation.dry_run:
-        return invocation.preview(lambda: propose_migration(env, file, asked))
-    return invocation.show(migrate_folder(env, file, asked, invocation.listener, detailed=invocation.is_detailed))
+        return invocation.preview(lambda: propose_migration(env, file, asked), creates=True)
+    return invocation.show(migrate_folders(env, file, asked, invocation.listener, detailed=invocation.is_detailed))
+
+
+def _there() -> list[Path]:
+    """The usual old folders in this one; the first of them where there is none, so that the error names it."""
+    return [found for name in LEGACY_FOLDERS if (found := Path(name)).is_dir()] or [Path(LEGACY_FOLDERS[0])]

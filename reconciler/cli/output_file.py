@@ -8,12 +8,12 @@ from pathlib import Path
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UsageError
 from reconciler.fs.durable import write_file
-from reconciler.store.desired_file import lock_path
+from reconciler.store.lock_file import lock_path
 
 
-def check_output(path: Path, file: Path) -> None:
+def check_output(path: Path, file: Path, lock: Path | None) -> None:
     """Refuse to write over the desired state or its lock, which is one forgotten word away."""
-    if os.path.realpath(path) in map(os.path.realpath, (file, lock_path(file))):
+    if os.path.realpath(path) in map(os.path.realpath, (file, lock_path(file, lock))):
         raise UsageError(f"{path} is an input of this command; name another file for --out")
 
 

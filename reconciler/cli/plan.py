@@ -40,9 +40,9 @@ def _saved(invocation: Invocation, flags: PassFlags, out: Path) -> Plan:
     from reconciler.cli.output_file import check_output, write_output  # only a plan that is saved needs them
     from reconciler.cli.saved_plan import saved_plan_bytes
 
-    check_output(out, invocation.file)
+    check_output(out, invocation.file, invocation.lock_file)
     found = read(invocation, flags)
-    write_output(out, saved_plan_bytes(found, flags.options(invocation.file)))
+    write_output(out, saved_plan_bytes(found, flags.options(invocation.file), out=out))
     return found
 
 

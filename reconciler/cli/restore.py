@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.changing import ChangingInvocation
-from reconciler.cli.flags import ItemArgument
+from reconciler.cli.flags import OptionalItemArgument
 from reconciler.cli.item import typed
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.table import table
@@ -20,8 +20,10 @@ from reconciler.model.config import JsonObject
 
 def restore(
     invocation: ChangingInvocation,
-    words: ItemArgument,
-    show: Annotated[bool, typer.Option("--list", help="Only list the backups.")] = False,
+    words: OptionalItemArgument = None,
+    show: Annotated[
+        bool, typer.Option("--list", help="Only list the backups, of all items where none is named.")
+    ] = False,
     generation: Annotated[
         int | None, typer.Option("--from", metavar="N", min=1, help="The backup that generation N made; see --list.")
     ] = None,
@@ -34,7 +36,9 @@ def restore(
     Example: llamagate restore greeter --from 3
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
-    kind, item = typed(words, "ID")
+    if not words and not show:
+        raise UsageError("name the item to restore", advice="'llamagate restore --list' lists all backups")
+    kind, item = typed(words, "ID") if words else (None, None)
     env, file = invocation.env, invocation.named_file
     if show:
         if generation is not None or invocation.dry_run:
@@ -42,11 +46,13 @@ def restore(
         found = list_backups(env, file, item, kind)
         document: JsonObject = {"backups": [backup.to_document() for backup in found]}
         return invocation.answer(document, render_backups(found, invocation.terminal.style))
-    return invocation.run(lambda: propose_restore(env, file, item, kind, generation))
+    return invocation.run(lambda: propose_restore(env, file, item or "", kind, generation))
 
 
 def render_backups(backups: Sequence[KeptBackup], style: Style) -> str:
-    """A table of one item's backups."""
+    """A table of backups."""
+    if not backups:
+        return "There are no backups."
     heads = ("ID", "VERSION", "REPLACED BY GENERATION", "AT", "FOLDER")
     return table([heads, *map(_row, backups)], style)
 

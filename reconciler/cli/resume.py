@@ -29,6 +29,6 @@ def resume(
     reason = "; ".join(ended.reasons)
     lines = [f"Resumed; it was paused: {ended.hold}."] if ended.hold is not None else []
     lines += [f"Resumed: {one.item or 'everything'} ({one.reason})." for one in ended.suspensions]
-    nothing = f"{item} was not suspended." if item else "The watcher was not paused."
+    nothing = f"The watcher was not paused for {item}." if item else "The watcher was not paused."
     document: JsonObject = {"resumed": bool(ended.reasons), "reason": reason or None}
     return invocation.answer(document, "\n".join(lines) or nothing)

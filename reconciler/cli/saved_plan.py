@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Final, cast
+
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.commands.apply import Shown
@@ -18,12 +21,16 @@ from reconciler.reconcile.options import Options
 _API_VERSION: Final = "llamagate/v1"
 
 
-def saved_plan_bytes(plan: Plan, options: Options) -> bytes:
-    """The document of ``plan --json`` with what ``apply FILE`` needs to make the plan again."""
+def saved_plan_bytes(plan: Plan, options: Options, *, out: Path) -> bytes:
+    """The document of ``plan --json`` with what ``apply FILE`` needs to make the plan again.
+
+    It is for the file ``out``, and names the desired state relative to that where both are in one project, so that
+    they may move together.
+    """
     take_over = options.allowances.take_over
     document: JsonObject = {
         "apiVersion": _API_VERSION,
-        "file": str(options.file.absolute()),
+        "file": _from(out, options.file),
         "only": [*sorted(options.only)],
         "options": {
             "locked": options.locked,
@@ -35,6 +42,12 @@ def saved_plan_bytes(plan: Plan, options: Options) -> bytes:
         **plan.to_document(),
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _from(out: Path, file: Path) -> str:
+    file, folder = (Path(os.path.abspath(path)) for path in (file, out.parent))  # noqa: PTH100 - links stay as named
+    is_near = file.parent.is_relative_to(folder) or folder.is_relative_to(file.parent)
+    return Path(os.path.relpath(file, folder)).as_posix() if is_near else str(file)
 
 
 def read_saved_plan(path: Path) -> tuple[Options, Shown]:
@@ -58,6 +71,7 @@ def read_saved_plan(path: Path) -> tuple[Options, Shown]:
     if options is None:
         message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
         raise InputError.at(message, file=path)
+    options = replace(options, file=path.parent / options.file)
     return options, Shown(str(document["fingerprint"]), tuple(cast(list[JsonObject], document["actions"])))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +15,10 @@ from reconciler.cli.flags import path_option
 from reconciler.cli.ui.style import When
 
 DEFAULT_FILE: Final = Path("llamagate.yaml")
+_GATEWAY_HELP: Final = "The gateway's address.  [default: $LLAMAGATE_URL, else gateway.url of the file]"
+_VERBOSE_HELP: Final = "Print more details; -vv: also how long each phase takes."
 _HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
+_LOCK_HELP: Final = "Where the lock is.  [default: beside the file]"
 
 
 def _last_wins(context: typer.Context, when: When) -> When:
@@ -29,13 +33,22 @@ class SharedFlags(Struct, frozen=True, kw_only=True, dict=True):
 
     file: Annotated[Path, path_option("--file", "-f", help="The file that lists what to install.")] = DEFAULT_FILE
     home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
+    gateway: Annotated[str | None, typer.Option("--gateway", metavar="URL", help=_GATEWAY_HELP)] = None
+    lock_file: Annotated[Path | None, path_option("--lock-file", help=_LOCK_HELP)] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more details.")] = False
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, help=_VERBOSE_HELP)] = 0
+    log_file: Annotated[
+        Path | None, path_option("--log-file", help="Append what happens, with times, to this file.")
+    ] = None
     color: Annotated[
         When, typer.Option("--color", metavar="auto|always|never", callback=_last_wins, help="When to use colours.")
     ] = "auto"
     no_color: Annotated[bool, typer.Option("--no-color", help="The same as --color never.")] = False
+
+    def running(self) -> AbstractContextManager[object]:
+        """Around the whole verb."""
+        return nullcontext()
 
     @property
     def when(self) -> When:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from reconciler.cli.gateway_hint import gateway_hints
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.plan import detailed_code
 from reconciler.cli.ui.plan import drift_row
@@ -47,6 +49,8 @@ def status(
     found = read_status(invocation.env, invocation.named_file)
     if found.note:
         invocation.terminal.notice(found.note)
+    for line in gateway_hints(invocation.env, found.gateway_url, found.gateway_state, Path.cwd()):
+        invocation.terminal.notice(line)
     code = _detailed_code(found) if detailed_exitcode else ExitCode.OK
     return invocation.answer(found.to_document(), render_status(found, invocation.terminal.style), code)
 
@@ -80,11 +84,13 @@ def _verdict(status: Status, style: Style) -> str:
 def _lines(status: Status) -> Iterator[str]:
     yield from (f"drift: {drift_row(row)}" for row in status.drift)
     if any(row.change is Change.EDITED for row in status.drift):
-        yield "'llamagate status --diff ID' shows what was changed"
+        yield "'llamagate status --diff ID' shows what was changed by hand"
+        yield "'llamagate apply --overwrite' puts the package's files back, after a backup"
     if status.pending:
         yield f"{counted(status.pending, 'change')} pending; 'llamagate plan' shows what"
     if status.unreachable:
-        yield f"pending changes are unknown: {status.unreachable}"
+        what = "pending changes are" if status.has_file else "what was changed is"
+        yield f"{what} unknown: {status.unreachable}"
     if status.refused:
         yield f"{counted(status.refused, 'refusal')}; 'llamagate plan' shows why"
     if status.stale:
@@ -92,7 +98,7 @@ def _lines(status: Status) -> Iterator[str]:
         yield from (f"  {line}" for line in status.stale)
     if status.hold:
         yield f"the watcher is paused since generation {status.hold.generation}: {status.hold.reason}"
-    yield from (f"suspended: {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
+    yield from (f"the watcher is paused for {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
     yield from _watcher(status)
     yield f"{counted(len(status.items), 'item')} installed; {_gateway(status)}"
     if status.serving is not None:
@@ -121,7 +127,7 @@ def _watcher(status: Status) -> Iterator[str]:
 
 def _gateway(status: Status) -> str:
     if status.serving is None:
-        return "no gateway to ask"
+        return "no gateway known for this home; name one with --gateway URL"
     unknown = "does not say what it serves:" if isinstance(status.serving.state, Cause) else ""
     return f"the gateway at {status.gateway_url} {_SERVES.get(status.serving.state, unknown)}"
 

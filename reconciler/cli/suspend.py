@@ -28,5 +28,5 @@ def suspend(
     if not reason.strip():
         raise UsageError("--reason is empty; say why, so that others know")
     given = suspend_item(invocation.env, invocation.named_file, invocation.listener, item=item, reason=reason)
-    text = f"Suspended until 'llamagate resume': {given.item or 'everything'} ({given.reason})."
+    text = f"Paused the watcher for {given.item or 'everything'} until 'llamagate resume': {given.reason}."
     return invocation.answer(given.to_document(), text)

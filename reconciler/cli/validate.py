@@ -1,4 +1,4 @@
-"""``llamagate validate``: check a desired state, or a package."""
+"""``llamagate validate``: check desired states and packages."""
 
 from __future__ import annotations
 
@@ -11,32 +11,36 @@ from msgspec.structs import replace
 from reconciler.cli.flags import OfflineOption
 from reconciler.cli.invocation import Invocation
 from reconciler.model.config import JsonObject
-from reconciler.queries.validate import validate_desired, validate_package
+from reconciler.model.note import notes_once
+from reconciler.queries.validate import validate as validate_all
 
 
 def validate(
     invocation: Invocation,
-    target: Annotated[
-        Path | None,
+    targets: Annotated[
+        list[Path] | None,
         typer.Argument(
-            metavar="[FILE|PACKAGE]", readable=False, help="A llamagate.yaml, or a package: a folder or a zip."
+            metavar="[FILE|PACKAGE|FOLDER]...",
+            readable=False,
+            show_default=False,
+            help="Each a llamagate.yaml; or a package: a folder or an archive; or a folder of packages.",
         ),
     ] = None,
     offline: OfflineOption = False,
 ) -> int:
-    """Check a llamagate.yaml, or one package, for mistakes.
+    """Check a llamagate.yaml, or packages, for mistakes.
 
-    A llamagate.yaml is checked with all of its packages. What is installed is not looked at.
+    A llamagate.yaml is checked with all of its packages, and a folder with all
+    that are in it. What is installed is not looked at.
 
     Example: llamagate validate
     Example: llamagate validate ./packages/greeter
+    Example: llamagate validate ./packages
     Exit codes: 0 valid, 1 a mistake was found; or the check failed, 5, 8
     """
-    target = replace(invocation, file=target or invocation.file).named_file
-    env = replace(invocation.env, offline=offline)
-    is_package = target.is_dir() or target.suffix.lower() == ".zip"
-    checked = validate_package(env, target) if is_package else validate_desired(env, target)
-    for warning in checked.warnings:
+    named = [replace(invocation, file=target).named_file for target in targets or [invocation.file]]
+    checked = validate_all(replace(invocation.env, offline=offline), named)
+    for warning in notes_once(checked.warnings):
         invocation.terminal.notice(f"warning: {warning}")
     document: JsonObject = {
         "valid": True,

@@ -6,12 +6,15 @@ are flags. ``Invocation`` is the group that every verb takes first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from inspect import Parameter, Signature, signature
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import fields
+
+from reconciler.cli.shared_flags import SharedFlags
 
 
 def flagged(verb: Callable[..., int], *, first: Callable[[], None] = lambda: None) -> Callable[..., int]:
@@ -30,7 +33,8 @@ def flagged(verb: Callable[..., int], *, first: Callable[[], None] = lambda: Non
             name: group(**{flag: given.pop(flag) for flag in group.__struct_fields__}) for name, group in groups.items()
         }
         first()
-        return verb(**made, **given)
+        with _around(made.values()):
+            return verb(**made, **given)
 
     run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
     run.__doc__ = verb.__doc__
@@ -39,6 +43,11 @@ def flagged(verb: Callable[..., int], *, first: Callable[[], None] = lambda: Non
 
 def _is_group(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Struct)
+
+
+def _around(groups: Iterable[Any]) -> AbstractContextManager[object]:
+    """What is around the verb: the first group's, which every verb has, knows it."""
+    return next((group.running() for group in groups if isinstance(group, SharedFlags)), nullcontext())
 
 
 def _flags(group: Any) -> list[Parameter]:

@@ -50,4 +50,4 @@ def apply(
             raise PlanStaleError("the saved plan is not what an apply would do now")
         return explained(proposal) if detailed else proposal
 
-    return change(env, options.file, listener, propose_as_saved)
+    return change(env, options.file, listener, propose_as_saved, creates=True)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from reconciler.apply.cleanup import unneeded_packages
 from reconciler.errors import telling
 from reconciler.fs import tree
+from reconciler.fs.places import located
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -20,7 +21,7 @@ from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.sources.git.copy import unneeded_copies
-from reconciler.store.desired_file import lock_path, read_lock
+from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record
 
 
@@ -53,9 +54,9 @@ def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) 
     """
     home = Home(env.home)
     with exclusive(env, listener):
-        settle(home, file)
+        settle(env, file)
         record, _ = read_record(home)
-        entries = [*_locked(record, file)]
+        entries = [*_locked(record, file, env.lock_file)]
         packages = {home.cached(entry.tree) for entry in entries}
         git = [entry.source.location for entry in entries if entry.source.kind is SourceKind.GIT]
         with telling("some of it could not be deleted"):
@@ -66,13 +67,13 @@ def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) 
     return Collected(dropped=tuple(dropped), dry_run=dry_run)
 
 
-def _locked(record: Record, file: Path) -> Iterator[LockItem]:
-    """The entries of every lock, sources with absolute locations."""
+def _locked(record: Record, file: Path, named: Path | None) -> Iterator[LockItem]:
+    """The entries of every lock, sources with absolute locations. That of ``file`` may be in the place ``named``."""
     files = {file.absolute(), *map(Path, record.owners.values())}
-    for path in sorted(lock_path(one) for one in files):
-        for entry in read_lock(path).lock.items:
+    for path in sorted(files):
+        for entry in read_lock(lock_path(path, named if path == file.absolute() else None)).lock.items:
             source = entry.source
-            location = source.location if source.is_address else str(path.parent / source.location)
+            location = source.location if source.is_address else str(located(path.parent, source.location))
             yield replace(entry, source=replace(source, location=location))
 
 

@@ -205,6 +205,7 @@ def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | N
         size=size,
         released=known.released if known else today,
         yanked=known.yanked if known else False,
+        executables=one.opened.package.executables,
     )
 
 

@@ -1,21 +1,25 @@
-"""Import: one package from a zip or a folder."""
+"""Import: packages from archives or folders."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
-from reconciler.errors import InputError
+from reconciler.errors import InputError, LlamagateError, together
+from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
 from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source
+from reconciler.observe.below import is_package, packages_below
 from reconciler.planning.intent import Target
 from reconciler.planning.intents import to_import
 from reconciler.reconcile.home_state import HomeState, ListedBy, listed_by, read_home_state
@@ -25,12 +29,19 @@ from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import check_filled, target_for
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
+from reconciler.store.lock_file import lock_path, read_lock
+
+_NAMED: Final = 4
+"""As many packages are named; a folder with more is named as a pattern."""
 
 
 class Import(Struct, frozen=True, kw_only=True):
-    """What is asked for. ``kind`` is ``None`` where any will do; ``save`` writes the item into the desired state."""
+    """What is asked for. ``kind`` is ``None`` where any will do; ``inside`` is the package's folder in an archive;
+    ``save`` writes the items into the desired state.
+    """
 
-    package: Path
+    packages: tuple[Path, ...]
+    inside: str = ""
     kind: Kind | None = None
     downgrade: bool = False
     overwrite: bool = False
@@ -38,41 +49,67 @@ class Import(Struct, frozen=True, kw_only=True):
 
 
 def propose_import(env: Environment, file: Path, asked: Import) -> Proposal:
-    """Plan an import. ``InputError`` and ``RefusedError`` say what is wrong with the package."""
+    """Plan an import, of all packages or none. ``InputError`` and ``RefusedError`` say what is wrong with them."""
     state = read_home_state(env, file, needs_file=asked.save)
-    _check_is_whole(asked.package)
-    found = resolve_path(_absolute(asked.package), state.store, name=str(asked.package))
-    return propose_package(state, found, asked)
+    found: dict[str, Resolved] = {}
+    errors: list[LlamagateError] = []
+    for package in asked.packages:
+        try:
+            one = _read(state, package, asked)
+            other = found.setdefault(one.key.id.casefold(), one)
+            if (other.key, other.tree) != (one.key, one.tree):
+                message = f"{one.name} has the id '{one.key.id}', as {other.name} has"
+                raise InputError(message, advice="import only one of them", code=ErrorCode.MALFORMED)
+        except LlamagateError as error:
+            errors.append(error)
+    if errors:
+        raise together(errors, f"{len(errors)} of {len(asked.packages)} packages cannot be imported")
+    return propose_packages(state, [*found.values()], asked)
 
 
-def propose_package(state: HomeState, found: Resolved, asked: Import) -> Proposal:
-    """Plan an import of a package that is read already. Errors as for ``propose_import``."""
-    if asked.kind not in (None, found.key.kind):
-        message = f"{asked.package} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
-        raise InputError(
-            message,
-            advice=f"'llamagate import {found.key.kind} {asked.package}' installs it",
-            code=ErrorCode.WRONG_PACKAGE,
-        )
+def propose_packages(state: HomeState, found: Sequence[Resolved], asked: Import) -> Proposal:
+    """Plan an import of packages that are read already. Errors as for ``propose_import``."""
     owner = saving_owner(state) if asked.save else None
-    if asked.save:
-        check_can_be_kept(state, found)
-    inputs = saved_packages(state, [found]) if asked.save else ()
+    for one in found if asked.save else ():
+        check_can_be_kept(state, one)
+    inputs = saved_packages(state, found) if asked.save else ()
+    targets = [
+        target_from_package(state, one, owner=owner, listed=state.listed_item(one.key) if asked.save else None)
+        for one in found
+    ]
     intent = to_import(
         intent_of_command(state, saves_for=owner),
-        target_from_package(state, found, owner=owner, listed=state.listed_item(found.key) if asked.save else None),
+        targets,
         state.record,
         downgrade=asked.downgrade,
         overwrite=asked.overwrite,
     )
-    against = _contradicted(state, found, saving=asked.save)
-    return propose_intent(state, intent, Parts(resolved={found.key: found}, inputs=inputs, against=against))
+    contradicted = (_contradicted(state, one, saving=asked.save) for one in found)
+    against = next((says for says in contradicted if says), None)
+    return propose_intent(
+        state, intent, Parts(resolved={one.key: one for one in found}, inputs=inputs, against=against)
+    )
+
+
+def _read(state: HomeState, package: Path, asked: Import) -> Resolved:
+    _check_is_whole(package)
+    found = resolve_path(_absolute(package), state.store, name=str(package), inside=asked.inside)
+    if asked.kind not in (None, found.key.kind):
+        message = f"{package} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
+        advice = f"'llamagate import {found.key.kind} {package}' installs it"
+        raise InputError(message, advice=advice, code=ErrorCode.WRONG_PACKAGE)
+    return found
 
 
 def _check_is_whole(package: Path) -> None:
     if package.name in DEFINITIONS and package.is_file():
         advice = f"'llamagate import {package.parent}' installs the whole package"
         raise InputError(f"{package} is one file of a package", advice=advice, code=ErrorCode.WRONG_PACKAGE)
+    if package.is_dir() and not is_package(package) and (below := packages_below(package)):
+        named = " ".join(map(str, below)) if len(below) <= _NAMED else f"{package}/*"
+        message = f"{package} is a folder of {len(below)} packages" if len(below) > 1 else f"{package} is not a package"
+        advice = f"'llamagate import {named}' installs {'all of them' if len(below) > 1 else 'the one in it'}"
+        raise InputError(message, advice=advice, code=ErrorCode.WRONG_PACKAGE)
 
 
 def target_from_package(
@@ -95,16 +132,33 @@ def target_from_package(
 
 
 def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedBy | None:
-    """The file that takes the item from elsewhere, if one does or may."""
+    """The file that wants another package, if one does or may."""
     says = listed_by(state, found.key, saving=saving)
-    item = says.item if says else None
-    return None if says and item and _is_same(item.source, found.source, says.file.absolute().parent) else says
+    item, folder = says.item if says else None, says.file.absolute().parent if says else state.path
+    if says is None or item is None:
+        return says
+    return None if _is_same(item.source, found.source, folder) or _is_wanted(state, says, item, found) else says
+
+
+def _is_wanted(state: HomeState, says: ListedBy, item: DesiredItem, found: Resolved) -> bool:
+    """Whether the file comes to the same package, from where it takes it."""
+    try:
+        if item.source.is_pinned:
+            entry = read_lock(
+                lock_path(says.file, state.env.lock_file if says.file == state.path else None)
+            ).lock.by_key.get(item.key)
+            return entry is not None and entry.source == item.source and entry.tree == found.tree
+        path = says.file.absolute().parent / item.source.location
+        wanted = resolve_path(path, state.store, name=str(item.source))
+    except LlamagateError:
+        return False
+    return (wanted.tree, wanted.executables) == (found.tree, found.executables)
 
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
     """Whether ``listed``, as a file in ``folder`` writes it, is the source that was ``taken`` now."""
-    there = folder / listed.location
-    return listed.kind is taken.kind and there.exists() and there.samefile(taken.location)
+    there = located(folder, listed.location)
+    return (listed.kind, listed.path) == (taken.kind, taken.path) and there.exists() and there.samefile(taken.location)
 
 
 def _absolute(path: Path) -> Path:

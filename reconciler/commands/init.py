@@ -25,6 +25,7 @@ from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.verdict import drift_of
+from reconciler.reconcile.readers import check_there
 from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry
 
@@ -43,9 +44,10 @@ class Described(Struct, frozen=True, kw_only=True):
 def describe_installed(env: Environment, folder: Path) -> Described:
     """Describe every valid item; packages that have no source of their own are copied to ``folder/packages``.
 
-    ``InputError`` where a package folder to write exists already; then nothing is written.
+    ``InputError`` where there is no home, or a package folder to write exists already; then nothing is written.
     """
     home = Home(env.home)
+    check_there(home)
     record, _ = read_record(home)
     sections: dict[Kind, JsonObject] = {kind: {} for kind in Kind}
     copies: dict[ItemKey, Content] = {}

@@ -15,8 +15,9 @@ from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.resolve.store import PackageStore
-from reconciler.store.desired_file import DesiredFile, lock_path, read_desired, read_lock
+from reconciler.resolve.store import store_for
+from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record
 
 
@@ -53,13 +54,13 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     record, _ = read_record(home)
     file = read_desired(asked.file, known=record.documents)
     _check_named(file, asked.upgrade or frozenset())
-    old = read_lock(lock_path(asked.file), known=record.documents)
+    old = read_lock(lock_path(asked.file, env.lock_file), known=record.documents)
     entries = lock_of(file, old) if asked.upgrade is not None else {}
     parts = partition(
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
-    store, context = PackageStore(home=home, limits=file.desired.policy.limits), context_of(env, file, progress)
-    resolver = Resolver(file=file, record=record, store=store, context=context)
+    store, context = store_for(home, file.desired.policy), context_of(env, file, progress)
+    resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)
     fresh = entries_of(file, found)

@@ -1,8 +1,8 @@
-"""Migrate: packages of a gateway's old ``./extensions`` folder become installed items. The old folder is left alone."""
+"""Migrate: packages of a gateway's old folders become installed items. The old folders are left alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,8 @@ from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.note import Note
-from reconciler.observe.legacy import MANIFEST_NAMES, legacy_packages
+from reconciler.observe.below import is_package
+from reconciler.observe.legacy import legacy_packages
 from reconciler.planning.intents import to_migrate
 from reconciler.reconcile.change import change
 from reconciler.reconcile.explain import explained
@@ -36,7 +37,7 @@ _MARKER_TEXT: Final = b"migration completed"
 class Migration(Struct, frozen=True, kw_only=True):
     """What is asked for. ``skips_invalid``: a folder that is no valid package is named and left, not refused."""
 
-    folder: Path
+    folders: tuple[Path, ...]
     save: bool = False
     skips_invalid: bool = False
 
@@ -51,7 +52,7 @@ def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, 
         proposal = propose_migration(env, file, asked)
         return explained(proposal) if detailed else proposal
 
-    outcome = change(env, file, listener, propose)
+    outcome = change(env, file, listener, propose, creates=True)
     if outcome.proposal.parts.migrates and not outcome.plan.refusals:
         marker = env.home / MARKER
         with telling("everything is migrated, but the gateway may do it again"):
@@ -63,17 +64,19 @@ def migrate(env: Environment, file: Path, asked: Migration, listener: Listener, 
 def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposal:
     """Plan it. ``InputError`` with the faults of every folder that is no valid package."""
     state = read_home_state(env, file, needs_file=asked.save)
-    folders = legacy_packages(asked.folder)
-    packages, faults = _read_all(state, asked.folder, folders)
+    folders = {root: legacy_packages(root) for root in asked.folders}
+    packages, faults = _read_all(state, folders)
     if faults and not asked.skips_invalid:
-        message = f"{asked.folder}: {len(folders) - len(packages)} of {len(folders)} packages cannot be migrated"
+        count = sum(map(len, folders.values()))
+        message = f"{_named(folders)}: {count - len(packages)} of {count} packages cannot be migrated"
         raise InputError(message, faults=faults, advice="fix them, or leave them out with --skip-invalid")
     new = [one for one in packages if one.key not in state.present and one.key not in state.record.items]
     earlier = [one for one in packages if asked.save and _is_to_be_listed(state, one)]
     owner = saving_owner(state) if asked.save else None
     inputs = saved_packages(state, [*new, *earlier]) if owner is not None and (new or earlier) else ()
     notes = [Note(WarningCode.LEFT_OUT, f"{fault} (left out)") for fault in faults]
-    notes += _notes(state, asked.folder, packages) if folders else [_nothing_below(asked.folder)]
+    notes += _notes(state, _named(folders), packages)
+    notes += [_nothing_below(root) for root, below in folders.items() if not below and len(folders) == 1]
     targets = [target_from_package(state, one, owner=owner) for one in (*new, *earlier)]
     claims = frozenset(one.key.id for one in earlier)
     intent = to_migrate(intent_of_command(state, saves_for=owner), targets, notes, claims=claims)
@@ -90,16 +93,20 @@ def _is_to_be_listed(state: HomeState, package: Resolved) -> bool:
 
 def _nothing_below(folder: Path) -> Note:
     message = f"found no package in {folder}"
-    if any((folder / manifest).is_file() for manifest in MANIFEST_NAMES):
+    if is_package(folder):
         message += f"; it is a package itself: 'llamagate import {folder}' installs it"
     return Note(WarningCode.NOTHING_FOUND, message)
 
 
-def _read_all(state: HomeState, root: Path, folders: list[Path]) -> tuple[list[Resolved], list[Fault]]:
+def _named(folders: Iterable[Path]) -> str:
+    return " and ".join(map(str, folders))
+
+
+def _read_all(state: HomeState, folders: Mapping[Path, list[Path]]) -> tuple[list[Resolved], list[Fault]]:
     packages: dict[ItemKey, Resolved] = {}
     faults: list[Fault] = []
     taken: dict[str, Path] = {}
-    for folder in folders:
+    for root, folder in ((root, folder) for root, below in folders.items() for folder in below):
         name = f"{root.name}/{folder.relative_to(root).as_posix()}"
         try:
             found = resolve_path(folder.absolute(), state.store, name=name)
@@ -116,7 +123,7 @@ def _read_all(state: HomeState, root: Path, folders: list[Path]) -> tuple[list[R
     return list(packages.values()), faults
 
 
-def _notes(state: HomeState, root: Path, packages: list[Resolved]) -> Iterator[Note]:
+def _notes(state: HomeState, roots: str, packages: list[Resolved]) -> Iterator[Note]:
     for found in packages:
         recorded = state.record.items.get(found.key)
         installed = recorded.version if recorded else None
@@ -132,6 +139,6 @@ def _notes(state: HomeState, root: Path, packages: list[Resolved]) -> Iterator[N
         ids = ", ".join(sorted(found.key.id for found in packages))
         yield Note(
             WarningCode.LEGACY_STAYS,
-            f"{root} is not changed: a gateway that is started beside it still loads from there what you remove or "
+            f"{roots}: not changed; a gateway that is started beside it still loads from there what you remove or "
             f"disable later ({ids})",
         )

@@ -15,13 +15,13 @@ from reconciler.reconcile.change import change
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.reconcile.gateway import reload_gateway
 from reconciler.reconcile.home_state import read_home_state
-from reconciler.reconcile.readers import transaction_state
+from reconciler.reconcile.readers import check_there, transaction_state
 
 
 def recover(env: Environment, file: Path, listener: Listener) -> Recovered:
     """Finish or undo what was interrupted, also beside ``file``, and notify the gateway; nothing else."""
     with exclusive(env, listener):
-        recovered = settle(Home(env.home), file)
+        recovered = settle(env, file)
         if recovered is not Recovered.NONE:
             reload = reload_gateway(env, read_home_state(env, file).gateway)
             if reload is not None:
@@ -33,6 +33,7 @@ def recover(env: Environment, file: Path, listener: Listener) -> Recovered:
 def abandon(env: Environment, file: Path, listener: Listener) -> bool:
     """Keep everything as it is, stop calling it interrupted, and sync; whether anything was interrupted."""
     home = Home(env.home)
+    check_there(home)
     if transaction_state(home) == "none":
         return False
     with exclusive(env, listener):

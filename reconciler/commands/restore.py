@@ -13,8 +13,9 @@ from reconciler.fs import tree
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.generation import GenerationItem
+from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.observe.kept import backups_of
+from reconciler.observe.kept import backed_up, backups_of
 from reconciler.planning.intent import Backup, Target
 from reconciler.planning.intents import to_restore
 from reconciler.reconcile.home_state import HomeState, read_home_state
@@ -22,6 +23,7 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import find, not_installed
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
+from reconciler.reconcile.readers import check_there
 from reconciler.reconcile.rollback import kept_package
 from reconciler.reconcile.target import target_for
 from reconciler.reconcile.unmanaged import unmanaged_package
@@ -48,11 +50,12 @@ class KeptBackup(Struct, frozen=True, kw_only=True):
         }
 
 
-def list_backups(env: Environment, file: Path, text: str, kind: Kind | None) -> tuple[KeptBackup, ...]:
-    """The kept backups of one item, newest first."""
+def list_backups(env: Environment, file: Path, text: str | None, kind: Kind | None) -> tuple[KeptBackup, ...]:
+    """The kept backups of one item, newest first; without ``text`` those of all items."""
+    check_there(Home(env.home))
     state = read_home_state(env, file)
-    key = _backed_up(state, text, kind)
-    return tuple(_described(state, key, number) for number in reversed(backups_of(state.home, key)))
+    keys = backed_up(state.home) if text is None else [_backed_up(state, text, kind)]
+    return tuple(_described(state, key, number) for key in keys for number in reversed(backups_of(state.home, key)))
 
 
 def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, generation: int | None) -> Proposal:

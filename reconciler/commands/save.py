@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, RefusedError
@@ -19,14 +21,16 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_range
 from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.resolved import Resolved
-from reconciler.store.desired_file import LockFile, decode_desired, lock_bytes, lock_path, read_lock
+from reconciler.store.desired_file import decode_desired
+from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
 
 _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 
 
 def saving_owner(state: HomeState) -> str:
     """The owner of items that are written into the file. ``RefusedError`` where another file would remove them."""
-    owner, path = state.file.desired.owner if state.file else DEFAULT_OWNER, str(state.path.absolute())
+    owner = state.file.desired.owner if state.file else DEFAULT_OWNER
+    path = state.speaker(owner)
     other = state.record.owners.get(owner, path)
     if owner == DEFAULT_OWNER and other != path:
         listed = {item.key for item in state.file.desired.items} if state.file else set()
@@ -59,8 +63,7 @@ def saved_packages(state: HomeState, packages: Iterable[Resolved]) -> tuple[Inpu
     for package in packages:
         source = _relative(package.source, state.path.absolute().parent)
         data = _with_package(state, data, package, source)
-        pin = LockItem(key=package.key, source=source, version=package.manifest.version, tree=package.tree)
-        lock[package.key] = pin
+        lock[package.key] = package.locked_as(source)
     return _inputs(state, data, old, lock)
 
 
@@ -120,7 +123,8 @@ def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey,
     An empty lock is not written where there was none.
     """
     decode_desired(data, state.path)
-    locked = lock_bytes(Lock(items=tuple(lock[key] for key in sorted(lock)))) if lock or old.data is not None else None
+    pins = Lock(items=tuple(lock[key] for key in sorted(lock)), rules=old.lock.rules)
+    locked = lock_bytes(pins, like=old.data) if lock or old.data is not None else None
     before = state.file.data if state.file else None
     return (
         Input(path=state.path, before=before, data=data, said=f"wrote {state.path}"),
@@ -129,7 +133,7 @@ def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey,
 
 
 def _lock(state: HomeState) -> LockFile:
-    return read_lock(lock_path(state.path), known=state.record.documents)
+    return read_lock(lock_path(state.path, state.env.lock_file), known=state.record.documents)
 
 
 def _relative(source: Source, folder: Path) -> Source:
@@ -137,5 +141,5 @@ def _relative(source: Source, folder: Path) -> Source:
     location = Path(source.location)
     if location.is_relative_to(folder):
         below = location.relative_to(folder).as_posix()
-        return Source(source.kind, f"./{below}" if source.kind is SourceKind.DIR else below)
-    return Source(source.kind, os.fspath(location))
+        return replace(source, location=f"./{below}" if source.kind is SourceKind.DIR else below)
+    return replace(source, location=os.fspath(location))

@@ -36,7 +36,7 @@ def suspend(env: Environment, file: Path, listener: Listener, *, item: str = "",
     """
     home = Home(env.home)
     with exclusive(env, listener):
-        settle(home, file)
+        settle(env, file)
         record, _ = read_record(home)
         if item:
             check_known(item, record, file)
@@ -50,7 +50,7 @@ def resume(env: Environment, file: Path, listener: Listener, *, item: str = "") 
     """End the hold and every suspension; or, with ``item``, the suspension of that one alone."""
     home = Home(env.home)
     with exclusive(env, listener):
-        settle(home, file)
+        settle(env, file)
         record, _ = read_record(home)
         ended = tuple(one for one in record.suspensions if item in ("", one.item))
         hold = record.hold if not item else None

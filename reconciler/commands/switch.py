@@ -55,6 +55,7 @@ def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[Note]:
 
 
 def _contradicted(state: HomeState, key: ItemKey, asked: Switch) -> ListedBy | None:
-    """The file that sets the opposite, if one does."""
+    """The file that sets the opposite, if one does or may."""
     says = listed_by(state, key, saving=asked.save)
-    return says if says and says.item and says.item.enabled not in (None, asked.enabled) else None
+    agrees = says and says.item and says.item.enabled in (None, asked.enabled)
+    return None if agrees else says

@@ -50,7 +50,7 @@ def note_restart(env: Environment, file: Path, listener: Listener) -> None:
     """Take it as said that the gateway was restarted: its endpoints are those of what is installed."""
     with exclusive(env, listener):
         home = Home(env.home)
-        settle(home, file)
+        settle(env, file)
         record, _ = read_record(home)
         routes = Routes(generation=record.generation)
         if record.routes != routes:

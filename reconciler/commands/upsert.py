@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from msgspec.structs import replace
 
-from reconciler.commands.import_ import Import, propose_package
+from reconciler.commands.import_ import Import, propose_packages
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
@@ -43,7 +43,7 @@ def upsert(env: Environment, file: Path, name: str, manifest: bytes, listener: L
         return _propose(read_home_state(env, file).without_gateway(), key, Path(temporary), data)
 
     with TemporaryDirectory(prefix="llamagate-upsert-") as temporary:
-        return key, change(env, file, listener, propose)
+        return key, change(env, file, listener, propose, creates=True)
 
 
 def _propose(state: HomeState, key: ItemKey, temporary: Path, manifest: bytes) -> Proposal:
@@ -55,8 +55,8 @@ def _propose(state: HomeState, key: ItemKey, temporary: Path, manifest: bytes) -
     (folder / EXTENSION_MANIFEST).write_bytes(manifest)
     found = resolve_path(folder, state.store, name=key.id)
     source = Source(SourceKind.DIR, str(state.home.item(key)))
-    asked = Import(package=folder, kind=Kind.EXTENSION, downgrade=True, overwrite=True)
-    return propose_package(state, replace(found, source=source, key=key), asked)
+    asked = Import(packages=(folder,), kind=Kind.EXTENSION, downgrade=True, overwrite=True)
+    return propose_packages(state, [replace(found, source=source, key=key)], asked)
 
 
 def _present(state: HomeState, key: ItemKey) -> Content:

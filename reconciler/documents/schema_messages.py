@@ -50,7 +50,7 @@ def messages_of(failure: Failure) -> Iterator[tuple[Path, str]]:
         yield path, failure.schema[own]
     elif failure.keyword == "additionalProperties":
         known = failure.schema["properties"]
-        yield from (((*path, key), _misplaced(key, known)) for key in value if key not in known)
+        yield from (((*path, key), said) for key, said in _unknown(value, known))
     elif failure.keyword == "required":
         known = failure.schema.get("properties", {})
         given = {_holder(key, known) for key in value}
@@ -65,11 +65,22 @@ def _missing(key: str, properties: Mapping[str, Any]) -> str:
     return f"{shown(key)} is missing" + (f"; write {key}: {only}" if isinstance(only, str) else "")
 
 
-def _misplaced(key: str, properties: Mapping[str, Any]) -> str:
-    """What to say about an unknown key, which may belong one level deeper."""
-    if holder := _holder(key, properties):
-        return f"{shown(key)} belongs to {holder!r}: write {holder}: {{{key}: …}}"
-    return unknown_field(key, list(properties))
+def _unknown(value: Mapping[str, Json], known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each key that is not known, and what to say; those that belong into one mapping are said together."""
+    deeper: dict[str | None, list[str]] = {}
+    for key in value:
+        if key not in known:
+            deeper.setdefault(_holder(key, known), []).append(key)
+    for holder, keys in deeper.items():
+        if holder is None:
+            yield from ((key, unknown_field(key, [*known])) for key in keys)
+        else:
+            inside = ", ".join(f"{key}: …" for key in keys)
+            named = " and ".join(map(shown, keys))
+            yield (
+                keys[0],
+                f"{named} {'belongs' if len(keys) == 1 else 'belong'} to {holder!r}: write {holder}: {{{inside}}}",
+            )
 
 
 def _holder(key: str, properties: Mapping[str, Any]) -> str | None:

@@ -98,6 +98,11 @@ def owner_of(path: Path) -> tuple[int, int] | None:
     return status.st_uid, status.st_gid
 
 
+def owner_for_new(folder: Path) -> tuple[int, int] | None:
+    """Whose a new file in ``folder`` is: root leaves nothing of its own in the folder of another user."""
+    return owner_of(folder) if sys.platform != "win32" and os.geteuid() == 0 else None
+
+
 @contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
     """Hold a lock on ``folder`` itself, where the system has such locks: two writers share the temporary's name.

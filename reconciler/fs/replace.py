@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconciler.fs import swap
 from reconciler.fs.bounded import read_if_there
-from reconciler.fs.durable import behind_link, mode_of, one_writer, owner_of, temporary_path, write_new
+from reconciler.fs.durable import behind_link, mode_of, one_writer, owner_for_new, owner_of, temporary_path, write_new
 from reconciler.fs.sync import sync_folder
 from reconciler.fs.tree import remove_tree
 
@@ -32,7 +32,8 @@ def replace_if(path: Path, data: bytes, *, expected: bytes | None) -> bool:
     with one_writer(target.parent):
         remove_tree(temporary)
         with _naming_target(temporary, target), _dropping(temporary):
-            write_new(temporary, data, mode_of(target), sync=True, owner=owner_of(target))
+            owner = owner_of(target) or owner_for_new(target.parent)
+            write_new(temporary, data, mode_of(target), sync=True, owner=owner)
         with _dropping(temporary, only=(data, expected)):  # it may hold what another program wrote
             is_replaced = _take_place(temporary, target, data, expected)
             _tidy(temporary)

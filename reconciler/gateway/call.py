@@ -99,7 +99,7 @@ def _seconds(retry_after: str) -> float:
 def _judged(gateway: Gateway, status: int) -> Missed:
     if status in (401, 403):
         wants = f"it does not accept the key in {gateway.key_name}" if gateway.api_key else "it requires a key"
-        reason = f"{wants}; set the variable that gateway.api_key_env names"
+        reason = f"{wants}; set {gateway.key_name} to the gateway's API_KEY"
         return Missed(cause=Cause.KEY_REFUSED, reason=reason)
     if status == _NOT_FOUND:
         reason = "this gateway has no extension support"

@@ -19,9 +19,12 @@ _MAX_ERRORS_CHARACTERS: Final = 2000
 _ROUTES: Final = regex(r"(\S+) \(routes\): ")
 
 
-def address_of(settings: GatewaySettings, *, is_own_home: bool) -> str | None:
-    """Where a gateway may listen, or ``None``. Where the file names none, only that of the user's own home is tried."""
-    return settings.url or (DEFAULT_URL if is_own_home else None)
+def address_of(settings: GatewaySettings, *, asked: str | None, is_own_home: bool) -> str | None:
+    """Where a gateway may listen, or ``None``: the ``asked`` address, that of the file, else the default one.
+
+    The default address is only tried for the user's own home.
+    """
+    return asked or settings.url or (DEFAULT_URL if is_own_home else None)
 
 
 class Refreshed(Struct, frozen=True, kw_only=True):

@@ -26,6 +26,8 @@ MAX_CONNECTIONS: Final = 1_000
 MAX_PER_ADDRESS: Final = 250
 HEAD_SECONDS: Final = 10.0
 """For the head of a request, from the moment at which the connection was made or the last answer ended."""
+FAREWELL_SECONDS: Final = 1.0
+"""For the other end of an encrypted connection to agree that it is closed: one that is kept alive does not listen."""
 MAX_HEAD_BYTES: Final = 64 * 2**10
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
@@ -152,7 +154,14 @@ class Guarded(HTTPProtocol):
         seconds = self.table.limits.head_seconds
         loop = asyncio.get_running_loop()
         try:
-            secured = await loop.start_tls(transport, self, tls, server_side=True, ssl_handshake_timeout=seconds)
+            secured = await loop.start_tls(
+                transport,
+                self,
+                tls,
+                server_side=True,
+                ssl_handshake_timeout=seconds,
+                ssl_shutdown_timeout=FAREWELL_SECONDS,
+            )
         except OSError:
             secured = None
         self._greeting = None

@@ -163,7 +163,7 @@ class Runtime:
 
 def synchronise(env: Environment, file: Path, listener: Listener) -> Outcome:
     """Make record, registry and disk agree; no gateway is told. Errors are those of ``change``."""
-    return change(env, file, listener, lambda: propose_synchronising(env, file))
+    return change(env, file, listener, lambda: propose_synchronising(env, file), creates=True)
 
 
 def propose_synchronising(env: Environment, file: Path) -> Proposal:

@@ -9,6 +9,7 @@ from reconciler.commands.migrate import Migration, migrate
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.host.runtime import Runtime, propose_synchronising, synchronise
 from reconciler.model.home import Home
+from reconciler.model.note import notes_once, once
 from reconciler.model.plan import Plan
 from reconciler.reconcile.readers import steadily
 
@@ -22,12 +23,13 @@ def start(runtime: Runtime, *, migrates: bool) -> None:
     """
     settings = runtime.settings
     if migrates and settings.legacy is not None:
-        migration = Migration(folder=settings.legacy, skips_invalid=True)
+        migration = Migration(folders=(settings.legacy,), skips_invalid=True)
         outcome = migrate(runtime.env, settings.file, migration, runtime.listener)
         _tell(runtime, outcome.plan, "migrated")
     _heal(runtime)
     snapshot = runtime.refresh().snapshot
-    for line in (*snapshot.warnings, *map(str, snapshot.faults), snapshot.summary()):
+    faults = once((fault.name, str(fault)) for fault in snapshot.faults)
+    for line in (*snapshot.warnings, *faults, snapshot.summary()):
         runtime.tell(line)
 
 
@@ -63,5 +65,5 @@ def _tell(runtime: Runtime, plan: Plan, what: str) -> None:
 def _lines(plan: Plan) -> Iterator[str]:
     for action in plan.actions:
         yield f"{action.action} {action.key}" + (f" ({'; '.join(action.reasons)})" if action.reasons else "")
-    yield from map(str, plan.warnings)
+    yield from notes_once(plan.warnings)
     yield from (refusal.message for refusal in plan.refusals)

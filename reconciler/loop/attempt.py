@@ -48,7 +48,7 @@ class WatchedPass(Struct):
     def attempt(self) -> Tried:
         """Make the home match the file once, under the lock."""
         try:
-            outcome = change(self.env, self.options.file, self.listener, self._propose)
+            outcome = change(self.env, self.options.file, self.listener, self._propose, creates=True)
         except _LeftAloneError as error:
             return Tried(error=error, reload=error.reload)
         except LlamagateError as error:
@@ -65,7 +65,7 @@ class WatchedPass(Struct):
         if reason:
             raise _LeftAloneError(reason, _told_all_the_same(self.env, file, record))
         proposal = propose(self.env, self.options, self.listener.progress, keeps=True)
-        suspended = {suspension.item: f"suspended: {suspension.reason}" for suspension in record.suspensions}
+        suspended = {suspension.item: f"paused: {suspension.reason}" for suspension in record.suspensions}
         proposal = leaving_out(proposal, suspended)
         self._evidence = evidence(proposal, self.fights)
         return proposal

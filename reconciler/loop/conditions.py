@@ -45,9 +45,10 @@ def _conditions(tried: Tried, attempt: Attempt, record: Record | None) -> Iterat
 
 
 def _suspended(attempt: Attempt, record: Record | None) -> tuple[Truth, str, str]:
-    if attempt.result is Result.LEFT_ALONE:
-        return "True", "OnHold" if attempt.message.startswith("on hold") else "Suspended", attempt.message
     suspensions = record.suspensions if record is not None else ()
+    if attempt.result is Result.LEFT_ALONE:
+        is_ordered = any(not suspension.item for suspension in suspensions)
+        return "True", "Suspended" if is_ordered else "OnHold", attempt.message
     items = [f"{suspension.item}: {suspension.reason}" for suspension in suspensions if suspension.item]
     if items:
         return "True", "ItemsSuspended", "; ".join(items)

@@ -71,7 +71,7 @@ class Follower(Struct):
             self.repository.check_signed(commit, self.branch.signers)
         self._check_descends(commit)
         name = f"{self.branch} at {commit[:12]}"
-        content = self.repository.open(commit, self.branch.path, limits=_LIMITS, name=name)
+        content = self.repository.open(commit, self.branch.path, limits=_LIMITS, name=name, is_package=False)
         _lay_out(content, self.folder)
         self.last = commit
         return commit

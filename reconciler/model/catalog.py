@@ -10,7 +10,9 @@ from msgspec import Struct, field
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import API_VERSION
 from reconciler.model.digest import Digest
+from reconciler.model.executables import executables_from_document, executables_to_document
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ignored import RULES, rules_from_document, rules_to_document
 
 INDEX_NAME: Final = "index.json"
 
@@ -27,6 +29,8 @@ class Release(Struct, frozen=True, kw_only=True):
     size: int
     released: str
     yanked: bool = False
+    executables: frozenset[str] | None = None
+    """The paths of the executable files; ``None`` where that is not known."""
 
     @staticmethod
     def from_document(value: JsonObject) -> Release:
@@ -37,6 +41,7 @@ class Release(Struct, frozen=True, kw_only=True):
             size=cast(int, value["size"]),
             released=str(value["released"]),
             yanked=bool(value["yanked"]),
+            executables=executables_from_document(value),
         )
 
     def to_document(self) -> JsonObject:
@@ -44,6 +49,7 @@ class Release(Struct, frozen=True, kw_only=True):
             "url": self.url,
             "sha256": self.archive.removeprefix("sha256:"),
             "tree": self.tree,
+            **executables_to_document(self.executables),
             "size": self.size,
             "yanked": self.yanked,
             "released": self.released,
@@ -51,9 +57,10 @@ class Release(Struct, frozen=True, kw_only=True):
 
 
 class Catalog(Struct, frozen=True, kw_only=True):
-    """Item → version → release."""
+    """Item → version → release; ``rules`` as in a lock."""
 
     items: Mapping[ItemKey, Mapping[str, Release]] = field(default_factory=dict)
+    rules: int = RULES
 
     def kind(self, item_id: str) -> Kind | None:
         """What the item with this id is."""
@@ -71,12 +78,13 @@ class Catalog(Struct, frozen=True, kw_only=True):
             versions = cast("dict[str, JsonObject]", item["versions"])
             key = ItemKey(Kind(str(item["kind"])), item_id)
             items[key] = {version: Release.from_document(release) for version, release in versions.items()}
-        return Catalog(items=items)
+        return Catalog(items=items, rules=rules_from_document(value))
 
     def to_document(self) -> JsonObject:
         """Sorted by id; the versions of an item stand in the order given."""
         return {
             "apiVersion": API_VERSION,
+            **rules_to_document(self.rules),
             "items": {
                 key.id: {
                     "kind": str(key.kind),

@@ -79,6 +79,18 @@ def reference_of(value: Json) -> Reference | None:
     return Reference(kind, name, may_be_empty)
 
 
+def texts_of(config: Json, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each text in ``config``, with its place in dotted form."""
+    if isinstance(config, str):
+        yield path, config
+    elif isinstance(config, dict):
+        for key, value in config.items():
+            yield from texts_of(value, f"{path}.{key}" if path else key)
+    elif isinstance(config, list):
+        for number, value in enumerate(config):
+            yield from texts_of(value, f"{path}[{number}]")
+
+
 def references(config: Json) -> Iterator[tuple[tuple[str | int, ...], Reference]]:
     """Each place in ``config`` whose value is elsewhere, with where."""
     if reference := reference_of(config):

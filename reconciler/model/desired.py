@@ -47,6 +47,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     allow_builtin: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
     sources: SourceRules = field(default_factory=SourceRules)
+    ignore: tuple[str, ...] = ()
+    """Patterns of what is left out of local folders."""
 
     @staticmethod
     def from_document(value: JsonObject) -> Policy:
@@ -63,6 +65,7 @@ class Policy(Struct, frozen=True, kw_only=True):
             allow_builtin=frozenset(cast(list[str], value.get("allow_builtin", []))),
             limits=Limits(**limits),
             sources=SourceRules.from_document(cast(JsonObject, value.get("sources", {}))),
+            ignore=tuple(cast(list[str], value.get("ignore", []))),
         )
 
 

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
+from reconciler.model.executables import executables_from_document, executables_to_document
 from reconciler.model.ids import ItemKey
-from reconciler.model.record import Record, executables_from_document, executables_to_document
+from reconciler.model.record import Record
 from reconciler.model.source import Source, SourceKind
 
 GENERATION_SCHEMA: Final = 1

@@ -25,6 +25,7 @@ _WINDOWS_DEVICES: Final = frozenset(
 )
 _REMEMBERED_PATHS: Final = 1024
 """Most packages have the same few names in them."""
+_LOOKS: Final = str.maketrans("01i5", "olls")
 _RESERVED_IDS: Final = frozenset(["backups"])
 
 
@@ -71,6 +72,11 @@ def id_problem(text: str) -> str | None:
     if text.casefold() in _WINDOWS_DEVICES:
         return "this name is a device on Windows"
     return None
+
+
+def look_of(text: str) -> str:
+    """What ``text`` looks like at a glance: ids of one look are easily taken for each other."""
+    return text.casefold().replace("-", "").replace("_", "").translate(_LOOKS).replace("rn", "m").replace("vv", "w")
 
 
 @lru_cache(_REMEMBERED_PATHS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
+
+from reconciler.model.config import JsonObject
 
 _REMEMBERED_NAMES: Final = 4096
 _ANYWHERE: Final = (
@@ -22,6 +24,8 @@ _FOLDERS: Final = (
 """The names of folders; a file of such a name is content."""
 _BY_GIT: Final = ".git"
 _BY_RULES_1: Final = frozenset(["__MACOSX", _BY_GIT])
+RULES: Final = 2
+"""The version of what is no content; without a number it was made by those of the first versions."""
 _SHOWN: Final = 3
 
 
@@ -54,6 +58,21 @@ def notes_on(ignored: Iterable[str]) -> tuple[str, ...]:
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     named = ", ".join(map(repr, paths[:_SHOWN]))
     return (f"left out {len(paths)} {'name' if len(paths) == 1 else 'names'} of editors and systems: {named}{more}",)
+
+
+def rules_from_document(value: JsonObject) -> int:
+    """By which rules a lock or catalog was made: those of the first versions wrote no number."""
+    return cast(int, value.get("rules", 1))
+
+
+def newer_rules(value: JsonObject) -> str:
+    """What to say of a document that was made by rules that this version does not know; else empty."""
+    rules = rules_from_document(value)
+    return f"a newer llamagate wrote it (rules {rules}, this version knows {RULES})" if rules > RULES else ""
+
+
+def rules_to_document(rules: int) -> JsonObject:
+    return {"rules": rules} if rules > 1 else {}
 
 
 @lru_cache(_REMEMBERED_NAMES)

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
+from reconciler.model.executables import executables_from_document, executables_to_document
 from reconciler.model.ids import ItemKey
+from reconciler.model.ignored import RULES, rules_from_document, rules_to_document
 from reconciler.model.source import Source, SourceKind
 
 
@@ -44,6 +46,8 @@ class LockItem(Struct, frozen=True, kw_only=True):
     tree: Digest
     pin: Pin | None = None
     archive: Digest | None = None
+    executables: frozenset[str] | None = None
+    """The paths of its executable files; ``None`` where its source does not say, or an older version wrote this."""
 
     @property
     def says_where(self) -> bool:
@@ -62,6 +66,7 @@ class LockItem(Struct, frozen=True, kw_only=True):
             tree=Digest(str(value["tree"])),
             pin=Pin.from_document(cast(JsonObject, value["pin"])) if "pin" in value else None,
             archive=Digest(str(value["archive"])) if "archive" in value else None,
+            executables=executables_from_document(value),
         )
 
     def to_document(self) -> JsonObject:
@@ -74,21 +79,22 @@ class LockItem(Struct, frozen=True, kw_only=True):
         document["version"] = self.version
         if self.archive is not None:
             document["archive"] = self.archive
-        return document | {"tree": self.tree}
+        return document | {"tree": self.tree, **executables_to_document(self.executables)}
 
 
 class Lock(Struct, frozen=True, kw_only=True):
-    """All pins, sorted by kind and id."""
+    """All pins, sorted by kind and id, and the version of the rules of what is content by which they were made."""
 
     items: tuple[LockItem, ...] = ()
+    rules: int = RULES
 
     @staticmethod
     def from_document(value: JsonObject) -> Lock:
         items = (LockItem.from_document(item) for item in cast(list[JsonObject], value["items"]))
-        return Lock(items=tuple(sorted(items, key=lambda item: item.key)))
+        return Lock(items=tuple(sorted(items, key=lambda item: item.key)), rules=rules_from_document(value))
 
     def to_document(self) -> JsonObject:
-        return {"items": [item.to_document() for item in self.items]}
+        return {**rules_to_document(self.rules), "items": [item.to_document() for item in self.items]}
 
     @property
     def by_key(self) -> Mapping[ItemKey, LockItem]:

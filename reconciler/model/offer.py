@@ -24,9 +24,17 @@ class Offer(Struct, frozen=True, kw_only=True):
     size: int | None = None
     yanked: bool = False
     is_locked: bool = False
+    executables: frozenset[str] | None = None
 
     @staticmethod
     def of(entry: LockItem) -> Offer:
         """What the lock holds an item to."""
         pin = entry.pin or Pin()
-        return Offer(pin=pin, version=entry.version, archive=entry.archive, tree=entry.tree, is_locked=True)
+        return Offer(
+            pin=pin,
+            version=entry.version,
+            archive=entry.archive,
+            tree=entry.tree,
+            is_locked=True,
+            executables=entry.executables,
+        )

@@ -40,7 +40,8 @@ class Dialect(StrEnum):
 class FileEntry(Struct, frozen=True, kw_only=True):
     """One regular file of a package. ``size`` in bytes, ``sha256`` as 64 hex digits, path with ``/``.
 
-    ``private``: in the folder that it comes from only its owner may read it.
+    ``private``: in the place that it comes from only its owner may read it. ``has_mode``: whether that place says at
+    all which files may be run.
     """
 
     path: str
@@ -48,6 +49,7 @@ class FileEntry(Struct, frozen=True, kw_only=True):
     size: int
     executable: bool = False
     private: bool = False
+    has_mode: bool = True
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -89,8 +91,10 @@ class Package(Struct, frozen=True, kw_only=True):
         return tree_digest(self.hashes)
 
     @property
-    def executables(self) -> frozenset[str]:
-        """The paths of the executable files."""
+    def executables(self) -> frozenset[str] | None:
+        """The paths of the executable files; ``None`` where it came on a way that carries no modes."""
+        if not any(entry.has_mode for entry in self.files):
+            return None
         return frozenset([entry.path for entry in self.files if entry.executable])
 
     @property

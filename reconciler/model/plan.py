@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.codes import RefusalCode
-from reconciler.model.config import JsonObject
+from reconciler.model.config import Json, JsonObject, Reference, with_references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey
 from reconciler.model.note import Note
@@ -146,6 +146,15 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 def _without_stamps(item: RecordItem) -> str:
-    """All that the record will say, but for what changes when a file is only touched."""
+    """All that the record will say, but for what changes when a file is only touched, or its folder moves.
+
+    What a local source and the files of a configuration hold is in the digests of tree and files.
+    """
     files = {path: RecordedFile(recorded.sha256) for path, recorded in item.files.items()}
-    return json.dumps(replace(item, source_stamp="", files=files).to_document(), sort_keys=True)
+    source = item.source if item.source.is_address else replace(item.source, location="")
+    document = replace(item, source=source, source_stamp="", files=files).to_document()
+    return json.dumps({**document, "config": with_references(item.config, _named)}, sort_keys=True)
+
+
+def _named(reference: Reference) -> Json:
+    return {reference.kind: reference.name.rpartition("/")[2], "may be empty": reference.may_be_empty}

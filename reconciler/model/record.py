@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from reconciler import __version__
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
+from reconciler.model.executables import executables_from_document, executables_to_document
 from reconciler.model.ids import ItemKey
 from reconciler.model.package import Dialect, Manifest
 from reconciler.model.source import Source
@@ -98,15 +99,6 @@ class RecordItem(Struct, frozen=True, kw_only=True):
             "depends_on": list(self.depends_on),
             **executables_to_document(self.executables),
         }
-
-
-def executables_from_document(value: JsonObject) -> frozenset[str] | None:
-    """The key ``exec`` of an item, which may be lost; ``None`` where it is not there."""
-    return frozenset(cast("list[str]", value["exec"])) if "exec" in value else None
-
-
-def executables_to_document(executables: frozenset[str] | None) -> JsonObject:
-    return {} if executables is None else {"exec": [*sorted(executables)]}
 
 
 class Hold(Struct, frozen=True, kw_only=True):

@@ -18,12 +18,15 @@ _SSH_SHORT: Final = regex(r"[\w.+-]+@[\w.-]+:")
 _COLON_FIRST: Final = regex(r"[^/]*:")
 """What git takes for no path: a URL, or an address such as ``git@host:path``."""
 
+TAR_SUFFIXES: Final = (".tar.gz", ".tgz", ".tar")
+
 
 class SourceKind(StrEnum):
     """What a package is taken from."""
 
     DIR = "dir"
     ZIP = "zip"
+    TAR = "tar"
     HTTP = "http"
     GIT = "git"
     CATALOG = "catalog"
@@ -36,8 +39,8 @@ PINNED: Final = frozenset([SourceKind.HTTP, SourceKind.GIT, SourceKind.CATALOG])
 class Source(Struct, frozen=True):
     """A package's origin, by which it is told from others: a kind, and where to look.
 
-    ``location`` is a URL, or a path relative to the file that names it. ``ref`` and ``path`` are for git: a branch, tag
-    or commit, and the package's folder; empty where the file is silent.
+    ``location`` is a URL, or a path relative to the file that names it. ``ref`` is for git: a branch, tag or commit.
+    ``path`` is the package's folder in a repository or an archive. Both are empty where the file is silent.
     """
 
     kind: SourceKind
@@ -54,7 +57,7 @@ class Source(Struct, frozen=True):
         for kind, location in cast("dict[str, str]", value).items():  # the kind is nearly always all there is
             if kind in _KINDS:
                 ref, path = (str(cast(JsonObject, value).get(key, "")) for key in ("ref", "path"))
-                return Source(_KINDS[kind], _with_lower_scheme(location), ref, _plain_path(path))
+                return Source(_KINDS[kind], _with_lower_scheme(location), ref, plain_path(path))
         raise KeyError("source")
 
     def to_document(self) -> Json:
@@ -103,7 +106,7 @@ def _with_lower_scheme(location: str) -> str:
     return location if match is None or match[0].islower() else match[0].lower() + location[match.end() :]
 
 
-def _plain_path(path: str) -> str:
+def plain_path(path: str) -> str:
     """``./a/b/`` as ``a/b``."""
     while path.startswith("./"):
         path = path[2:].lstrip("/")
@@ -116,6 +119,8 @@ def _kind_of(location: str) -> SourceKind:
     if "://" in location and URL.match(location):
         is_git = location.startswith("ssh://") or location.lower().rstrip("/").endswith(".git")
         return SourceKind.GIT if is_git else SourceKind.HTTP
+    if location.lower().endswith(TAR_SUFFIXES):
+        return SourceKind.TAR
     return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR
 
 
@@ -148,17 +153,26 @@ class SourceRules(Struct, frozen=True, kw_only=True):
     """What sources may do that they may not by default. ``seconds`` bounds one transfer, whatever it takes.
 
     ``private_hosts`` are names that may lead from public addresses into private networks; ``local_git`` allows
-    repositories at paths of this machine.
+    repositories at paths of this machine, ``trusted_git`` those at these paths, also of another user. ``proxy`` is
+    ``none``, ``env`` or the address of one, and empty where the file is silent; ``proxy_variable`` names the variable
+    that holds the address.
     """
 
     private_hosts: frozenset[str] = frozenset()
     local_git: bool = False
+    trusted_git: tuple[str, ...] = ()
     seconds: int = 300
+    proxy: str = ""
+    proxy_variable: str = ""
 
     @staticmethod
     def from_document(value: JsonObject) -> SourceRules:
+        proxy, local_git = value.get("proxy", ""), value.get("local_git", False)
         return SourceRules(
             private_hosts=frozenset(str(host).lower() for host in cast("list[str]", value.get("private_hosts", []))),
-            local_git=bool(value.get("local_git", False)),
+            local_git=local_git is True,
+            trusted_git=tuple(map(str, local_git)) if isinstance(local_git, list) else (),
             seconds=cast(int, value.get("seconds", 300)),
+            proxy=proxy if isinstance(proxy, str) else "",
+            proxy_variable=str(proxy.get("env", "")) if isinstance(proxy, dict) else "",
         )

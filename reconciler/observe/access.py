@@ -25,6 +25,7 @@ class Exposed(Struct, frozen=True, kw_only=True):
     """A place that another user may change, or owns. ``cure`` is the command that ends it."""
 
     why: Literal["writable", "foreign", "home"]
+    path: Path
     message: str
     cure: str
 
@@ -80,15 +81,16 @@ def exposed(home: Home) -> Iterator[Exposed]:
     owner = home.root.stat().st_uid
     if owner not in (os.geteuid(), _ROOT):
         message = f"{home.root} belongs to {_user(owner)}, and you are {_user(os.geteuid())}"
-        yield Exposed(why="home", message=message, cure=f"sudo -u {_user(owner)} llamagate …")
+        yield Exposed(why="home", path=home.root, message=message, cure=f"sudo -u {_user(owner)} llamagate …")
     for path in _places(home):
         with suppress(FileNotFoundError, NotADirectoryError):
             status = path.stat()
             if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-                yield Exposed(why="writable", message=f"everyone can write to {path}", cure=f"chmod o-w {path}")
+                message = f"everyone can write to {path}"
+                yield Exposed(why="writable", path=path, message=message, cure=f"chmod o-w {path}")
             if status.st_uid not in (owner, _ROOT):
                 message = f"{path} belongs to {_user(status.st_uid)}, and the home to {_user(owner)}"
-                yield Exposed(why="foreign", message=message, cure=f"chown -R {_user(owner)} {path}")
+                yield Exposed(why="foreign", path=path, message=message, cure=f"chown -R {_user(owner)} {path}")
 
 
 def _places(home: Home) -> Iterator[Path]:
@@ -96,7 +98,7 @@ def _places(home: Home) -> Iterator[Path]:
     for kind in Kind:
         yield home.installed(kind)
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(home.installed(kind)) as entries:
-            yield from (Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+            yield from sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
 
 
 def _user(number: int) -> str:

@@ -16,6 +16,12 @@ def backups_of(home: Home, key: ItemKey) -> list[int]:
     return sorted(int(path.name) for path in found if path.name.isdecimal() and path.is_dir() and not path.is_symlink())
 
 
+def backed_up(home: Home) -> list[ItemKey]:
+    """The items of which backups are kept, installed or not."""
+    found = [ItemKey(kind, path.name) for kind in Kind for path in (home.backups / kind).glob("*")]
+    return sorted(key for key in found if backups_of(home, key))
+
+
 def lost_copies(home: Home) -> dict[ItemKey, Path]:
     """Item → the newest copy that the gateway's own tool keeps of it while it updates it."""
     found = {}

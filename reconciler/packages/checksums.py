@@ -12,10 +12,10 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, InputError, RefusedError
 from reconciler.model.digest import CHECKSUMS_FILE
 from reconciler.model.ids import MAX_PATH_BYTES
-from reconciler.model.ignored import is_ignored
 from reconciler.model.package import FileEntry
 from reconciler.model.regex import regex
 from reconciler.packages.content import Content, read, shown
+from reconciler.packages.ignore_file import of_content
 
 __all__ = ["CHECKSUMS_FILE", "verify", "with_checksums"]
 
@@ -36,6 +36,8 @@ def verify(content: Content, *, name: str) -> None:
     if hashes.pop(CHECKSUMS_FILE, None) is None:
         return
     listed = _listed(read(content, CHECKSUMS_FILE), file=f"{name}/{CHECKSUMS_FILE}")
+    ignore = of_content(content, name=name)
+    listed = {path: sha256 for path, sha256 in listed.items() if not ignore.leaves_out(path)}
     differ = sorted(path for path in hashes.keys() | listed.keys() if hashes.get(path) != listed.get(path))
     faults = [
         Fault(
@@ -97,4 +99,4 @@ def _listed(data: bytes, *, file: str) -> dict[str, str]:
             raise InputError.at(message, file=file, place=(number, None))
         listed[match.group(2)] = match.group(1).lower()
     listed.pop(CHECKSUMS_FILE, None)
-    return {path: sha256 for path, sha256 in listed.items() if not is_ignored(path)}
+    return listed

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import FaultCode
 from reconciler.errors import Fault, InputError
@@ -55,6 +56,11 @@ class Part(Struct, frozen=True):
 
     def chunks(self, path: str) -> Iterator[bytes]:
         return self.whole.chunks(path)
+
+
+def all_private(content: Content) -> Content:
+    """``content`` from a place that only its owner may read."""
+    return Part(content, tuple(replace(entry, private=True) for entry in content.files), content.notes)
 
 
 def read(content: Content, path: str) -> bytes:

@@ -21,9 +21,11 @@ from reconciler.fs.descriptor import READ, READ_FOLDER, READ_FOLDER_THROUGH_LINK
 from reconciler.fs.tree import stamp_of
 from reconciler.model.desired import Limits
 from reconciler.model.ids import path_problem
+from reconciler.model.ignore_file import IGNORE_FILE, MAX_IGNORE_BYTES, NO_PATTERNS, Ignores
 from reconciler.model.ignored import is_ignored, notes_on
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, refusal, shown
+from reconciler.packages.ignore_file import decode
 from reconciler.packages.survey import Survey
 
 _AGAIN: Final = "run the command again"
@@ -51,19 +53,23 @@ class FolderContent(Struct, frozen=True):
             raise _changed(self.name, path)
 
 
-def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) -> FolderContent:
+def open_folder(
+    path: Path, *, limits: Limits, name: str, in_use: bool = False, ignore: Ignores = NO_PATTERNS
+) -> FolderContent:
     """Check the whole folder and hash its files. ``name`` is how messages call it.
 
     Raises ``InputError`` for the first thing that is wrong: a link, a pipe, a device, a bad name, a file that cannot be
     read or changes while it is, a limit passed. ``in_use``: people and programs have been at work in it, so that a
-    node which no package may hold (those above, or a file that is too large) is theirs, and left out.
+    node which no package may hold (those above, or a file that is too large) is theirs, and left out. What
+    ``ignore`` or the package's own file of patterns names is left out too.
     """
     try:
         root = os.open(path, READ_FOLDER_THROUGH_LINKS)
     except OSError as error:
-        raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
-    survey = _FolderWalk(name, limits, in_use=in_use)
+        advice = "check its permissions" if error.errno == errno.EACCES else "check the path"
+        raise refusal(name, f"cannot be opened: {error.strerror}", advice=advice) from error
     try:
+        survey = _FolderWalk(name, limits, in_use=in_use, ignore=ignore | _own_patterns(root, name))
         survey.folder(root, "")
     finally:
         os.close(root)
@@ -74,9 +80,10 @@ def open_folder(path: Path, *, limits: Limits, name: str, in_use: bool = False) 
 class _FolderWalk(Survey):
     """One walk through a folder, in which people and programs may have been at work (``in_use``)."""
 
-    def __init__(self, name: str, limits: Limits, *, in_use: bool) -> None:
+    def __init__(self, name: str, limits: Limits, *, in_use: bool, ignore: Ignores) -> None:
         super().__init__(name, limits)
         self.in_use = in_use
+        self.ignore = ignore
 
     def folder(self, descriptor: int, prefix: str) -> None:
         """Take everything in the open folder whose path, with ``/``, is ``prefix``."""
@@ -89,6 +96,8 @@ class _FolderWalk(Survey):
             is_folder = stat.S_ISDIR(status.st_mode)
             if is_ignored(f"{path}/" if is_folder else path):
                 self.ignored.append(path)
+                continue
+            if self.ignore.names(f"{path}/" if is_folder else path):
                 continue
             if self.in_use and self._is_no_packages(path, status):
                 continue
@@ -126,6 +135,22 @@ class _FolderWalk(Survey):
         with _faults(self.name, path):
             target = os.readlink(leaf, dir_fd=parent)
         return refusal(self.name, f"is a symbolic link to {shown(target)}", entry=path, advice="copy the file instead")
+
+
+def _own_patterns(root: int, name: str) -> Ignores:
+    """What the package in the open folder ``root`` leaves out itself; a file of patterns that is no file is a fault."""
+    try:
+        with _faults(name, IGNORE_FILE), opened(IGNORE_FILE, READ, folder=root) as descriptor:
+            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            return decode(os.read(descriptor, MAX_IGNORE_BYTES + 1), name=name) if is_file else NO_PATTERNS
+    except InputError as error:
+        if isinstance(error.__cause__, FileNotFoundError) or _is_link(error):
+            return NO_PATTERNS  # the walk says what is wrong with a link
+        raise
+
+
+def _is_link(error: InputError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ELOOP
 
 
 def _open_below(root: Path, path: str) -> int:

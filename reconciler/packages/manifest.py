@@ -24,6 +24,7 @@ from reconciler.model.package import (
 )
 from reconciler.packages import checksums
 from reconciler.packages.content import Content, read, shown
+from reconciler.packages.inside import in_words
 
 MAX_YAML_BYTES: Final = 2**20
 """In all YAML files that one package is read for, together: what bounds the time that a package can cost."""
@@ -148,13 +149,21 @@ def _read_extension(reader: _ManifestReader) -> tuple[Manifest, JsonObject]:
             if (wrong := right.replace(".yaml", ".yml")) in reader.sizes:
                 message = f"there is a {wrong}; rename it to {right}"
                 raise InputError.at(message, file=reader.name, code=FaultCode.PACKAGE_RULE)
-        raise InputError.at(f"there is no {wanted} at its top level", file=reader.name, code=FaultCode.PACKAGE_RULE)
+        raise _no_manifest(reader, wanted)
     document = reader.document(EXTENSION_PACKAGING, _extension_schema)
     dialect = _extension_dialect(document)
     if dialect is None and document:
         message = f"this is packaging metadata only; the package also needs a {EXTENSION_MANIFEST}"
         reader.fault(EXTENSION_PACKAGING, (), message)
     return _manifest(reader, Kind.EXTENSION, document, document, dialect or Dialect.TASK, EXTENSION_PACKAGING), document
+
+
+def _no_manifest(reader: _ManifestReader, wanted: str) -> InputError:
+    message, advice = f"there is no {wanted} at its top level", ""
+    if found := in_words(reader.sizes):
+        message = f"{message}; packages are in {found}"
+        advice = "name the folder of one: with 'path' in a source, with '--path' for 'import'"
+    return InputError.at(message, file=reader.name, advice=advice, code=FaultCode.PACKAGE_RULE)
 
 
 def _extension_dialect(document: JsonObject) -> Dialect | None:

@@ -9,8 +9,12 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from reconciler.fs.tree import stamp_of
+from reconciler.model.ignore_file import IGNORE_FILE, Ignores
 from reconciler.model.ignored import is_ignored
+from reconciler.packages import ignore_file
 
 _NAME: Final = attrgetter("name")
 
@@ -24,20 +28,23 @@ def archive_stamp(path: Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
-def folder_stamp(path: Path) -> str:
+def folder_stamp(path: Path, ignore: Ignores) -> str:
     """A fingerprint of all files from their ``stat`` alone: while it stays, so does the package.
+
+    What ``ignore`` or the package's own file of patterns names does not count.
 
     Empty where there is no folder or a part of it cannot be listed: opening it tells why.
     """
+    lines = [ignore.fingerprint] if ignore.fingerprint else []
     try:
-        lines = [f"{name}\0{':'.join(map(str, stamp_of(status)))}\n" for name, status in folder_stats(os.fspath(path))]
+        _Collecting(lines, ignore).collect(os.fspath(path), "")
     except OSError:
         return ""
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def folder_stats(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Every file in ``folder`` and below that counts, with its ``stat``. Raises ``OSError``."""
+    """Every file in ``folder`` and below but what is never content, with its ``stat``. Raises ``OSError``."""
     with os.scandir(folder) as listing:
         entries = sorted(listing, key=_NAME)
     for entry in entries:
@@ -46,3 +53,24 @@ def folder_stats(folder: str) -> Iterator[tuple[str, os.stat_result]]:
                 yield from folder_stats(entry.path)
         elif not is_ignored(entry.name):
             yield entry.path, entry.stat(follow_symlinks=False)
+
+
+class _Collecting(Struct):
+    """One walk through a folder: it runs for every file of every local package in each pass."""
+
+    lines: list[str]
+    ignore: Ignores
+
+    def collect(self, folder: str, prefix: str) -> None:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=_NAME)
+        if not prefix and any(entry.name == IGNORE_FILE for entry in entries):
+            self.ignore = self.ignore | ignore_file.at(folder)
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not (is_ignored(f"{entry.name}/") or self.ignore.names(f"{path}/")):
+                    self.collect(entry.path, f"{path}/")
+            elif not (is_ignored(entry.name) or self.ignore.names(path)):
+                status = entry.stat(follow_symlinks=False)
+                self.lines.append(f"{entry.path}\0{':'.join(map(str, stamp_of(status)))}\n")

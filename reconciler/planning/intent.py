@@ -40,6 +40,8 @@ class Target(Struct, frozen=True, kw_only=True):
     depends_on: tuple[str, ...] = ()
     executables: frozenset[str] | None = None
     """Those of its files that may be run; ``None``: as they are."""
+    is_asked_for: bool = False
+    """A person names this package: that another tool put another version there is then never passed over."""
     backup: Backup | None = None
     """The backup that replaces the whole folder: nothing of what is there is carried over."""
 

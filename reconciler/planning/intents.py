@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -12,16 +12,13 @@ from reconciler.model.record import Record, RecordItem
 from reconciler.planning.intent import Allowances, Intent, Pause, Rules, Target
 
 
-def to_import(base: Intent, target: Target, record: Record, *, downgrade: bool, overwrite: bool) -> Intent:
-    """Install or update one item. What something else, or an earlier command, installed under its id gives way."""
-    recorded = record.items.get(target.key)
-    gives_way = recorded is None or recorded.owner is None
-    allowances = Allowances(
-        downgrade=downgrade,
-        overwrite=overwrite,
-        take_over=frozenset([target.key.id] if gives_way else []),
-    )
-    return replace(_covering(base, [target]), rules=replace(base.rules, allowances=allowances))
+def to_import(base: Intent, targets: Sequence[Target], record: Record, *, downgrade: bool, overwrite: bool) -> Intent:
+    """Install or update items. What something else, or an earlier command, installed under their ids gives way."""
+    recorded = {one.key.id: record.items.get(one.key) for one in targets}
+    gives_way = frozenset(name for name, item in recorded.items() if item is None or item.owner is None)
+    allowances = Allowances(downgrade=downgrade, overwrite=overwrite, take_over=gives_way)
+    asked = [replace(one, is_asked_for=True) for one in targets]
+    return replace(_covering(base, asked), rules=replace(base.rules, allowances=allowances))
 
 
 def to_remove(base: Intent, key: ItemKey, *, force: bool) -> Intent:

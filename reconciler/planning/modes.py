@@ -20,8 +20,9 @@ def with_modes(
 
     Nothing where the record does not know the bits. A bit that somebody added stays.
     """
-    if recorded is None or recorded.executables is None or wanted is None or found.presence is not Presence.FOLDER:
+    if recorded is None or recorded.executables is None or found.presence is not Presence.FOLDER:
         return diff
+    wanted = recorded.executables if wanted is None else wanted
     same = frozenset(_as_written(recorded, found)) - diff.keep
     changed = same & (wanted ^ recorded.executables) & (wanted ^ found.executables)
     is_mutable = mutable_matcher(policy.mutable)

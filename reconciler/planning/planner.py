@@ -24,17 +24,20 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     graph = _needs({key: (target.depends_on, target.manifest) for key, target in intent.targets.items()})
     cycle = dependency_cycle(graph)
     refusals = [refusal for verdict in verdicts.values() for refusal in verdict.refusals]
+    refusals += policy.bad_id(intent, record, observed)
     refusals += policy.other_kind(intent, record, observed)
     refusals += policy.dependencies(intent, cycle, observed.present, removed)
     refusals += policy.needed(intent, record)
     refusals += policy.prune_guard(intent, record, pruned)
     refusals += policy.other_file(intent, record, pruned)
+    actions = tuple(_ordered(verdicts, {} if cycle else graph, record))
+    changing = frozenset(action.key for action in actions)
     return Plan(
         generation=record.generation,
-        actions=tuple(_ordered(verdicts, {} if cycle else graph, record)),
+        actions=actions,
         drift=tuple(row for key in sorted(verdicts) for row in verdicts[key].drift),
         refusals=tuple(sorted(refusals, key=lambda refusal: (refusal.key, refusal.code, refusal.message))),
-        warnings=tuple(warnings(intent, record, observed, removed)),
+        warnings=tuple(warnings(intent, record, observed, removed=removed, changing=changing)),
         rebuilds_registry=observed.corrupt is not None,
     )
 

@@ -43,8 +43,12 @@ def _unowned(key: ItemKey, what: str, intent: Intent) -> Refusal:
 
 def conflict(key: ItemKey, path: str) -> Refusal:
     message = f"{path} was changed by hand and by the package; --overwrite uses the package's file, after a backup"
-    if path == ".":
-        message = "another tool installed another version; --overwrite replaces it, after a backup"
+    return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
+
+
+def other_version(key: ItemKey, version: str) -> Refusal:
+    """Another tool put this ``version`` of the whole item there, and something else is asked for."""
+    message = f"another tool installed version {version}; --overwrite replaces it, after a backup"
     return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
 
 
@@ -56,6 +60,14 @@ def downgrade(target: Target, before: ItemBefore, intent: Intent) -> Refusal | N
         return None
     message = f"version {version} is older than the installed {before.version}; --allow-downgrade permits it"
     return Refusal(key=target.key, code=RefusalCode.DOWNGRADE, message=message)
+
+
+def bad_id(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
+    """A new id that commands would take for an option. One that is there already stays, and can be removed."""
+    for key in intent.targets:
+        if key.id.startswith("-") and key not in record.items and key not in observed.present:
+            message = "an id that starts with '-' looks like an option on a command line; give the package another name"
+            yield Refusal(key=key, code=RefusalCode.BAD_ID, message=message)
 
 
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:

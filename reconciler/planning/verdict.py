@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -146,7 +146,8 @@ def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> File
         return FileDiff(
             rewrites=True, keep=keep, brought=displaced(written, before.found) | written | theirs, drift=drift
         )
-    return FileDiff(drift=drift, conflicts=(".",) if _is_another(target, recorded) else ())
+    is_new = target.is_asked_for or _is_another(target, recorded)
+    return FileDiff(drift=drift, conflicts=(".",) if is_new else ())
 
 
 def _is_another(target: Target, recorded: RecordItem | None) -> bool:
@@ -171,8 +172,14 @@ def _refusals(target: Target, before: ItemBefore, diff: FileDiff, intent: Intent
         policy.downgrade(target, before, intent),
         not_ours,
     ]
-    conflicts = [] if not_ours else [policy.conflict(target.key, path) for path in diff.conflicts]
+    conflicts = () if not_ours else _conflicts(target.key, before, diff)
     return [refusal for refusal in (*found, *conflicts) if refusal]
+
+
+def _conflicts(key: ItemKey, before: ItemBefore, diff: FileDiff) -> Iterable[Refusal]:
+    if before.other_version is not None and diff.conflicts:
+        return [policy.other_version(key, before.other_version)]
+    return [policy.conflict(key, path) for path in diff.conflicts]
 
 
 def _brought(diff: FileDiff, before: ItemBefore, intent: Intent) -> frozenset[str]:

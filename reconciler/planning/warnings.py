@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from reconciler.codes import WarningCode
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.config import texts_of
+from reconciler.model.ids import ItemKey, Kind, look_of
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
-from reconciler.model.record import Record
-from reconciler.planning.intent import Intent
+from reconciler.model.record import Record, RecordItem
+from reconciler.model.regex import regex
+from reconciler.model.source import Source, SourceKind
+from reconciler.planning.intent import Intent, Target
 from reconciler.planning.verdict import REGISTRY_PATH
 
+_VARIABLE: Final = regex(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 
-def warnings(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[Note]:
-    """All warnings, in a fixed order. ``removed`` are the items that go."""
+
+def warnings(
+    intent: Intent,
+    record: Record,
+    observed: Observed,
+    *,
+    removed: frozenset[ItemKey],
+    changing: Collection[ItemKey],
+) -> Iterable[Note]:
+    """All warnings, in a fixed order. ``removed`` are the items that go, ``changing`` those with an action."""
     yield from intent.notes
     if observed.corrupt is not None:
         yield Note(
@@ -27,15 +40,58 @@ def warnings(intent: Intent, record: Record, observed: Observed, removed: frozen
     if intent.pause.ends and not intent.pause.suspended:
         for one in record.suspensions:
             what = one.item or "everything"
-            message = f"{what} is suspended ({one.reason}): a watcher does not change it, an apply does"
+            message = f"the watcher is paused for {what} ({one.reason}); 'apply' changes it all the same"
             yield Note(WarningCode.SUSPENDED, message)
-    yield from _what_cannot_run(intent, record, observed, removed)
+    yield from _not_replaced(intent, changing)
+    yield from _look_alikes(intent, record, observed)
+    yield from (note for note in _what_cannot_run(intent, record, observed, removed) if _is_new(note, changing))
     if intent.rules.policy.prune == "never" and intent.scope is None and intent.speaker.owner is not None:
         staying = {key.id for key in intent.targets} | intent.pause.suspended
         left = sorted(k.id for k, i in record.items.items() if i.owner == intent.speaker.owner and k.id not in staying)
         if left:
             message = f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
             yield Note(WarningCode.KEPT, message)
+
+
+def _not_replaced(intent: Intent, changing: Collection[ItemKey]) -> Iterable[Note]:
+    """What looks like a variable of a shell, and is installed as it stands."""
+    for key in sorted(key for key in changing if key in intent.targets):
+        for path, text in texts_of(intent.targets[key].config):
+            if match := _VARIABLE.fullmatch(text):
+                message = f"{key.id}: config.{path} is the text '{text}'; for a variable write {{env: {match[1]}}}"
+                yield Note(WarningCode.NOT_REPLACED, message, key)
+
+
+def _look_alikes(intent: Intent, record: Record, observed: Observed) -> Iterable[Note]:
+    """New ids that look like one that is installed and comes from elsewhere, or is of another owner."""
+    new = [key for key in sorted(intent.targets) if key not in record.items and key not in observed.present]
+    looks: dict[str, list[ItemKey]] = {}
+    for key in sorted({*record.items, *observed.present}) if new else ():
+        looks.setdefault(look_of(key.id), []).append(key)
+    for key in new:
+        for other in looks.get(look_of(key.id), ()):
+            is_same = other.id.casefold() == key.id.casefold()  # which is refused
+            if not is_same and not _are_together(intent.targets[key], record.items.get(other)):
+                message = f"{key.id} looks like {other.id}, which is installed and comes from elsewhere; check the name"
+                yield Note(WarningCode.LOOKS_LIKE, message, key)
+                break
+
+
+def _are_together(target: Target, recorded: RecordItem | None) -> bool:
+    """Whether one hand brings both: of one owner, and from one folder, repository or catalog."""
+    if recorded is None or (target.owner, target.source.kind) != (recorded.owner, recorded.source.kind):
+        return False
+    return _place(target.source) == _place(recorded.source)
+
+
+def _place(source: Source) -> str:
+    is_shared = source.kind in (SourceKind.GIT, SourceKind.CATALOG)
+    return source.location if is_shared else source.location.rpartition("/")[0]
+
+
+def _is_new(note: Note, changing: Collection[ItemKey]) -> bool:
+    """That this gateway cannot load an item is said when the item changes, and not at each pass."""
+    return note.code is not WarningCode.TASK_DIALECT or note.key in changing
 
 
 def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed: frozenset[ItemKey]) -> Iterable[Note]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import FindingCode
 from reconciler.errors import LlamagateError, NotDesiredError, RefusedError
@@ -21,14 +22,13 @@ from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.observe import access
 from reconciler.observe.home import manifest_at
 from reconciler.observe.kept import lost_copies
-from reconciler.observe.legacy import legacy_packages
+from reconciler.observe.legacy import LEGACY_FOLDERS, legacy_packages
 from reconciler.observe.programs import programs
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import TransactionState, transaction_state
 from reconciler.reconcile.serving import gateway_of, look_at
 
 Level = Literal["problem", "note"]
-_LEGACY: Final = Path("extensions")
 _SPARE_WATCHES: Final = 100
 """Folders that other programs of the same user may watch."""
 
@@ -40,6 +40,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     level: Level
     message: str
     fix: str
+    subject: str = ""
+    """The item or the place that message and fix name: findings that differ in nothing else are shown as one."""
+    gateway: str | None = None
+    """The address of the gateway that does not answer as it should."""
 
     def to_document(self) -> JsonObject:
         return {"code": self.code, "level": self.level, "message": self.message, "fix": self.fix}
@@ -72,15 +76,16 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
         transaction = "unknown"  # one of the checks says why
     checks = (partial(_home, home), partial(_access, home), partial(_interrupted, transaction), partial(_programs, env))
     findings = [finding for check in checks for finding in _found_by(check)]
-    findings += _found_by(lambda: _of_state(read_home_state(env, file), folder / _LEGACY))
+    findings += _found_by(lambda: _of_state(read_home_state(env, file), folder))
     findings = sorted({str(finding): finding for finding in findings}.values(), key=lambda one: one.level != "problem")
     return Diagnosis(transaction=transaction, findings=tuple(findings))
 
 
-def _of_state(state: HomeState, legacy: Path) -> Iterator[Finding]:
+def _of_state(state: HomeState, folder: Path) -> Iterator[Finding]:
     for check in _CHECKS:
         yield from _found_by(partial(check, state))
-    yield from _found_by(partial(_legacy, state, legacy))
+    for name in LEGACY_FOLDERS:
+        yield from _found_by(partial(_legacy, state, folder / name))
 
 
 def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -113,12 +118,12 @@ def _unreadable(error: LlamagateError) -> Finding:
     return _problem(FindingCode.UNREADABLE, error.message, error.advice or "correct what the message names")
 
 
-def _problem(code: FindingCode, message: str, fix: str) -> Finding:
-    return Finding(code=code, level="problem", message=message, fix=fix)
+def _problem(code: FindingCode, message: str, fix: str, subject: object = "") -> Finding:
+    return Finding(code=code, level="problem", message=message, fix=fix, subject=str(subject))
 
 
-def _note(code: FindingCode, message: str, fix: str) -> Finding:
-    return Finding(code=code, level="note", message=message, fix=fix)
+def _note(code: FindingCode, message: str, fix: str, subject: object = "") -> Finding:
+    return Finding(code=code, level="note", message=message, fix=fix, subject=str(subject))
 
 
 def _home(home: Home) -> Iterator[Finding]:
@@ -140,9 +145,9 @@ def _access(home: Home) -> Iterator[Finding]:
         yield _problem(FindingCode.FOREIGN_LINK, error.message, error.advice)
     for one in access.exposed(home):
         if one.why == "writable":
-            yield _problem(FindingCode.WORLD_WRITABLE, one.message, one.cure)
+            yield _problem(FindingCode.WORLD_WRITABLE, one.message, one.cure, one.path)
         else:
-            yield (_note if one.why == "home" else _problem)(FindingCode.FOREIGN_OWNER, one.message, one.cure)
+            yield (_note if one.why == "home" else _problem)(FindingCode.FOREIGN_OWNER, one.message, one.cure, one.path)
 
 
 def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
@@ -184,15 +189,18 @@ def _registry(state: HomeState) -> Iterator[Finding]:
         key, path = entry.key, str(state.home.item(entry.key))
         if key not in state.present and not _is_link(state, key):
             yield _problem(
-                FindingCode.ENTRY_WITHOUT_FOLDER, f"{key} is registered, but not installed", "llamagate sync"
+                FindingCode.ENTRY_WITHOUT_FOLDER, f"{key} is registered, but not installed", "llamagate sync", key
             )
         elif key in state.present and entry.source_path != path:
             message = f"{key} is registered at {entry.source_path}, and is at {path}"
-            yield _problem(FindingCode.MOVED, message, "llamagate sync")
+            yield _problem(FindingCode.MOVED, message, "llamagate sync", key.id)
         if entry.extra:
             message = f"{key}: the registry holds unknown fields ({', '.join(sorted(entry.extra))})"
             yield _note(
-                FindingCode.UNKNOWN_FIELDS, message, "nothing to do; the gateway's own tool drops them when it writes"
+                FindingCode.UNKNOWN_FIELDS,
+                message,
+                "nothing to do; the gateway's own tool drops them when it writes",
+                key,
             )
 
 
@@ -212,20 +220,21 @@ def _folders(state: HomeState) -> Iterator[Finding]:
             yield _problem(FindingCode.SAME_ID, message, f"'llamagate remove {key}' keeps a backup")
         elif entry is None and not state.registry_file.corrupt:
             yield _problem(
-                FindingCode.FOLDER_WITHOUT_ENTRY, f"{key} is installed, but not registered", "llamagate sync"
+                FindingCode.FOLDER_WITHOUT_ENTRY, f"{key} is installed, but not registered", "llamagate sync", key
             )
         manifest = state.manifest_of(key)
         if manifest is None:
             fix = f"'llamagate validate {state.home.item(key)}' says why"
-            yield _problem(FindingCode.NO_PACKAGE, f"{key} is no valid package", fix)
+            yield _problem(FindingCode.NO_PACKAGE, f"{key} is not a valid package", fix, key)
         elif manifest.name != key.id:
             message = f"{key} has the name '{manifest.name}': a gateway looks enablement up by name first"
-            yield _note(FindingCode.ID_AND_NAME, message, "give the package one name for both")
+            yield _note(FindingCode.ID_AND_NAME, message, "give the package one name for both", key)
         if key not in state.record.items and entry is not None:
             yield _note(
                 FindingCode.UNMANAGED,
                 f"{key} was not installed by llamagate",
                 "llamagate sync, to let llamagate manage it",
+                key,
             )
 
 
@@ -246,7 +255,7 @@ def _strange_names(state: HomeState) -> Iterator[Finding]:
         for path in sorted(installed.iterdir()) if installed.is_dir() else ():
             if path.is_symlink():
                 message = f"{path} is a link, which gateways skip"
-                yield _problem(FindingCode.LINK, message, "put the folder itself there")
+                yield _problem(FindingCode.LINK, message, "put the folder itself there", path)
             elif path.is_dir() and id_problem(path.name) and path.name != "backups":
                 message = f"{path} has a name that no item can have, but a gateway loads a manifest in it"
                 yield _problem(FindingCode.STRANGE_NAME, message, "move it out of there")
@@ -274,16 +283,14 @@ def _gateway(state: HomeState) -> Iterator[Finding]:
     found = look_at(gateway, state.record, state.registry)
     if found.state is Cause.UNREACHABLE:
         message = f"no gateway answers at {gateway.url}"
-        yield _note(
-            FindingCode.GATEWAY, message, "start it, or set gateway.url; it reads what is installed when it starts"
-        )
+        fix = "start it, or set gateway.url; it reads what is installed when it starts"
+        yield replace(_note(FindingCode.GATEWAY, message, fix), gateway=gateway.url)
     elif found.state is Cause.NO_EXTENSIONS:
         message = f"the gateway at {gateway.url} has no extensions: gateways from version 0.11 on do not load them"
         yield _note(FindingCode.GATEWAY_WITHOUT_EXTENSIONS, message, "run 'llamagate serve' to serve what is installed")
     elif found.state is Cause.KEY_REFUSED:
-        yield _problem(
-            FindingCode.GATEWAY_KEY, f"the gateway at {gateway.url}: {found.notes[0]}", "set the key and look again"
-        )
+        message = f"the gateway at {gateway.url}: {found.notes[0]}"
+        yield replace(_problem(FindingCode.GATEWAY_KEY, message, "set the key and look again"), gateway=gateway.url)
     else:
         repair = (
             "restart the gateway" if found.state == "RestartNeeded" else "llamagate apply; else restart the gateway"
@@ -314,12 +321,11 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
         entry = state.registry.get(key)
         if key not in state.present:
             message = f"{package} is not installed, but a gateway that is started in this folder loads it"
-            yield _note(FindingCode.LEGACY, message, f"llamagate migrate {folder}")
+            yield _note(FindingCode.LEGACY, message, f"llamagate migrate {folder}", package)
         elif entry is not None and not entry.enabled:
             message = f"{key} is disabled, but a gateway that is started in this folder loads {package}"
-            yield _problem(
-                FindingCode.LEGACY_SHADOW, message, f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'"
-            )
+            fix = f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'"
+            yield _problem(FindingCode.LEGACY_SHADOW, message, fix, key.id)
 
 
 _CHECKS: Final[tuple[Callable[[HomeState], Iterator[Finding]], ...]] = (

@@ -24,7 +24,7 @@ from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.naming import must_find
-from reconciler.reconcile.readers import steadily
+from reconciler.reconcile.readers import check_there, steadily
 from reconciler.reconcile.unmanaged import unmanaged_package
 
 _UNSAFE: Final = regex(r"[^A-Za-z0-9.+_-]")
@@ -55,6 +55,7 @@ def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path
     """
 
     def read() -> tuple[ItemKey, OpenPackage, list[Note]]:
+        check_there(Home(env.home))
         state = read_home_state(env, file)
         key = must_find(state, text, kind)
         return key, _package(state, key), [*state.file_warnings]
@@ -68,6 +69,7 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
     """Write every item's package into ``folder``; what has none is said, and left out."""
 
     def read() -> tuple[list[tuple[ItemKey, OpenPackage]], list[Note]]:
+        check_there(Home(env.home))
         state = read_home_state(env, file)
         found, notes = [], [*state.file_warnings]
         for key in sorted(state.present):

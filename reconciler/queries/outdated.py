@@ -25,7 +25,8 @@ from reconciler.resolve.pins import lock_of
 from reconciler.resolve.resolve import context_of, together
 from reconciler.sources.protocol import Remote
 from reconciler.sources.remotes import Remotes
-from reconciler.store.desired_file import lock_path, read_desired, read_lock
+from reconciler.store.desired_file import read_desired
+from reconciler.store.lock_file import lock_path, read_lock
 
 _COMMIT_DIGITS = 10
 
@@ -70,7 +71,7 @@ def read_outdated(env: Environment, path: Path, progress: Progress = no_progress
     """
     file = read_desired(path)
     items = [item for item in file.desired.items if item.source.kind in (SourceKind.GIT, SourceKind.CATALOG)]
-    lock, remotes = lock_of(file, read_lock(lock_path(path))), Remotes(context_of(env, file))
+    lock, remotes = lock_of(file, read_lock(lock_path(path, env.lock_file))), Remotes(context_of(env, file))
     found: list[OutdatedItem] = []
     errors: dict[ItemKey, LlamagateError] = {}
     asking = {item.key: partial(_compared, item, remotes, lock) for item in items}

@@ -12,21 +12,20 @@ from reconciler.errors import LlamagateError, NewerDocumentError, NotDesiredErro
 from reconciler.fs import file_lock
 from reconciler.fs.bounded import is_there
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import GatewaySettings, Policy
+from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.plan import Drift
 from reconciler.model.record import Hold, Suspension
 from reconciler.model.watched import Watched
-from reconciler.observe.home import observe
 from reconciler.observe.items import ListedItem, listed_items
-from reconciler.planning.verdict import drift_of
-from reconciler.queries.list import list_items
+from reconciler.queries.list import changed, known_registry, look, policy_of
+from reconciler.reconcile.home_state import read_home_state
 from reconciler.reconcile.options import Options
+from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.readers import TransactionState, check_there, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at
 from reconciler.reconcile.unchanged import unchanged
-from reconciler.store.desired_file import read_desired
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
 
@@ -55,9 +54,14 @@ class Status(Struct, frozen=True, kw_only=True):
     is_watched: bool = False
     """Whether a watcher is at work now."""
     unreachable: str = ""
-    """Why it is not known what is pending: a source that would have to be asked does not answer."""
+    """Why it is not known what is pending: a source does not answer, or something cannot be read."""
     note: str = ""
-    """Why the file that is there does not count, for people."""
+    """For people: why the file that is there does not count, or that the registry is damaged."""
+
+    @property
+    def gateway_state(self) -> str | None:
+        """How the gateway answered; ``None`` where there is none to ask."""
+        return self.serving.state if self.serving else None
 
     def to_document(self) -> JsonObject:
         hold: Json = {"reason": self.hold.reason, "generation": self.hold.generation} if self.hold else None
@@ -93,7 +97,7 @@ def read_status(env: Environment, file: Path | None) -> Status:
     except LlamagateError:
         if transaction_state(home) == "none":
             raise
-        status = replace(_without_file(env), in_sync=False)
+        status = replace(_without_file(env, file), in_sync=False)
     watcher = _watcher(home)
     return replace(status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher))
 
@@ -116,7 +120,7 @@ def _is_watched(home: Home, watcher: Watched | None) -> bool:
 def _status(env: Environment, file: Path | None) -> Status:
     if file is None or not is_there(file):
         check_there(Home(env.home))
-        return _without_file(env)
+        return _without_file(env, None)
     options = Options(file=file)
     if unchanged(env, options) is not None and (status := _in_sync(env, file)) is not None:
         return status
@@ -125,9 +129,9 @@ def _status(env: Environment, file: Path | None) -> Status:
     try:
         proposal = propose(env, options)
     except NotDesiredError as error:
-        return replace(_without_file(env), note=error.message)
-    except UnreachableError as error:
-        return replace(_without_file(env), in_sync=False, has_file=True, unreachable=error.message)
+        return replace(_without_file(env, None), note=error.message)
+    except (UnreachableError, StorageError) as error:
+        return replace(_without_file(env, file), in_sync=False, has_file=True, unreachable=error.message)
     plan, state = proposal.plan, proposal.state
     gateway = gateway_of(env, state.gateway)
     return Status(
@@ -141,20 +145,18 @@ def _status(env: Environment, file: Path | None) -> Status:
         suspensions=state.record.suspensions,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, state.record, state.registry) if gateway else None,
-        items=list_items(state.home, proposal.observed, plan.drift),
+        items=_listed(proposal),
         stale=plan.stale,
     )
 
 
 def _in_sync(env: Environment, file: Path) -> Status | None:
     """The status where a full pass would find nothing to do; ``None`` where it would not say all that it found."""
-    home = Home(env.home)
-    record, _ = read_record(home)
-    registry = read_registry(home).registry
-    desired = read_desired(file, known=record.documents).desired
-    if "ignore" in (desired.policy.drift_edited, desired.policy.drift_missing):
+    state = read_home_state(env, file, needs_file=True)
+    if "ignore" in (state.policy.drift_edited, state.policy.drift_missing):
         return None
-    gateway = gateway_of(env, desired.gateway)
+    record, registry = state.record, state.registry
+    gateway = gateway_of(env, state.gateway)
     return Status(
         in_sync=True,
         has_file=True,
@@ -164,26 +166,35 @@ def _in_sync(env: Environment, file: Path) -> Status | None:
         suspensions=record.suspensions,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, record, registry) if gateway else None,
-        items=listed_items(home, record, registry),
+        items=listed_items(state.home, record, registry),
     )
 
 
-def _without_file(env: Environment) -> Status:
+def _listed(proposal: Proposal) -> tuple[ListedItem, ...]:
+    state, observed = proposal.state, proposal.observed
+    states = changed(state.record.items, observed, proposal.plan.drift)
+    return listed_items(state.home, state.record, observed.registry, states)
+
+
+def _without_file(env: Environment, file: Path | None) -> Status:
+    """Compare the home with our record alone; the policy of ``file`` says which edits count."""
     home = Home(env.home)
     record, _ = read_record(home)
-    registry = read_registry(home)
-    observed = observe(home, record.items, registry.registry, {}, corrupt=registry.corrupt)
+    found = read_registry(home)
+    registry = known_registry(home, record, found, env)
+    seen = look(home, record.items, registry, policy_of(env, file))
     gateway = gateway_of(env, GatewaySettings())
-    items = [record.items[key] for key in sorted(record.items)]
-    drift = tuple(row for item in items for row in drift_of(item, observed, Policy(), str(home.root)))
+    damage = f"{home.registry} cannot be read: {found.corrupt}; 'llamagate sync' rebuilds it"
     return Status(
-        in_sync=not drift and registry.corrupt is None,
+        in_sync=not (seen.drift or found.corrupt or seen.unreadable),
         has_file=False,
         generation=record.generation,
-        drift=drift,
+        drift=seen.drift,
         hold=record.hold,
         suspensions=record.suspensions,
         gateway_url=gateway.url if gateway else None,
-        serving=look_at(gateway, record, registry.registry) if gateway else None,
-        items=list_items(home, observed, drift),
+        serving=look_at(gateway, record, registry) if gateway else None,
+        items=listed_items(home, record, registry, seen.states),
+        unreachable="; ".join(seen.unreadable),
+        note=damage if found.corrupt else "",
     )

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from reconciler.apply.recovery import Recovered
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.plan import Action, ActionKind
@@ -26,15 +25,18 @@ from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.rollback import propose_return
 
 
-def change(env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal]) -> Outcome:
+def change(
+    env: Environment, file: Path, listener: Listener, propose: Callable[[], Proposal], *, creates: bool = False
+) -> Outcome:
     """One pass that changes the home: what ``propose`` plans is done, all of it or nothing.
 
     ``file`` is the desired state that the pass may read or write. Where another program changes it or its lock before
-    the change, the pass is made again. Errors say by their class whether anything was changed; see
-    ``reconciler.errors``.
+    the change, the pass is made again. Only a verb that installs ``creates`` a home. Errors say by their class whether
+    anything was changed; see ``reconciler.errors``.
     """
-    with exclusive(env, listener):
-        recovered = settle(Home(env.home), file)
+    with exclusive(env, listener, creates=creates):
+        env.phase("look for an interrupted change")
+        recovered = settle(env, file)
         if recovered is not Recovered.NONE:
             listener.notice(f"an interrupted change was {recovered} first")
 

@@ -44,6 +44,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         if not is_noted and not any(one.is_written for one in inputs):
             _keep(proposal)
         return []
+    state.env.phase("stage the packages")
     look_again(inputs)
     rewriting = [action for action in proposal.plan.actions if action.rewrites and action.after]
     with transaction(state.home, state.record.generation + 1) as change:
@@ -58,6 +59,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         before = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
         record = replace(next_record(before, proposal.plan, proposal.intent, staged), documents=proposal.documents)
         policy = proposal.intent.rules.policy
+        state.env.phase("change the home")
         return change.commit(proposal.plan.actions, _journal(proposal, record), inputs, policy)
 
 
@@ -76,7 +78,7 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
         carried_from=carried.folder if carried else None,
         private=any(references(target.config)),
         was_private=any(references(recorded.config)) if recorded else False,
-        executables=target.executables,
+        executables=action.after.executables if target.executables is None and action.after else target.executables,
     )
     return change.stage_item(action.key, tree)
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+from reconciler.fs.places import located
 from reconciler.model.config import Reference, references
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.model.unchanged import Covered
-from reconciler.store.desired_file import DesiredFile, lock_path
+from reconciler.store.desired_file import DesiredFile
 
 
-def covered_by(home: Home, record: Record, file: DesiredFile) -> Covered:
+def covered_by(home: Home, record: Record, file: DesiredFile, lock: Path) -> Covered:
     """What counts while ``record`` and ``file`` are as they are."""
     named = [one for item in file.desired.items for _, one in references(item.config)]
     path = file.path.absolute()
-    contents = [path, lock_path(path), home.record, home.registry]
+    contents = [path, lock.absolute(), home.record, home.registry]
     sources = {kind: _sources(file, kind) for kind in (SourceKind.DIR, SourceKind.ZIP)}
     return Covered(
-        variables=_names(named, "env"),
+        variables=(*_names(named, "env"), *_home_of_user(file)),
         contents=(*map(str, contents), *_names(named, "file")),
         folders=sources[SourceKind.DIR],
         archives=(*sources[SourceKind.ZIP], *_packed(home, record, file)),
@@ -35,9 +36,14 @@ def _names(found: list[Reference], kind: str) -> tuple[str, ...]:
     return tuple(sorted({one.name for one in found if one.kind == kind}))
 
 
+def _home_of_user(file: DesiredFile) -> tuple[str, ...]:
+    """The variable that says what ``~/`` means, where a source begins with it."""
+    return ("HOME",) if any(item.source.location.startswith("~/") for item in file.desired.items) else ()
+
+
 def _sources(file: DesiredFile, kind: SourceKind) -> tuple[str, ...]:
     base = file.path.absolute().parent
-    return tuple(str(base / item.source.location) for item in file.desired.items if item.source.kind is kind)
+    return tuple(str(located(base, item.source.location)) for item in file.desired.items if item.source.kind is kind)
 
 
 def _packed(home: Home, record: Record, file: DesiredFile) -> Iterator[str]:

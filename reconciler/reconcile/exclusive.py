@@ -16,26 +16,33 @@ from reconciler.fs.ownership import give_back, owner_of_nearest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener, Notice
+from reconciler.model.note import once
 from reconciler.observe import access
-from reconciler.store.desired_file import lock_path
+from reconciler.reconcile.readers import check_there
+from reconciler.store.lock_file import lock_path
 
-_MAX_EXPOSED: Final = 5
 _OF_ONE: Final = 0o700
 _OF_A_GROUP: Final = 0o2770
 _ANYONE: Final = 0o777
 
 
-def settle(home: Home, file: Path) -> Recovered:
-    """Finish or undo what a crash left, in the home and beside ``file``. The caller holds the mutex."""
+def settle(env: Environment, file: Path) -> Recovered:
+    """Finish or undo what a crash left, in the home and beside ``file`` and its lock. The caller holds the mutex."""
     with telling("files of an interrupted command could not be removed"):
-        for path in (lock_path(file), file):
+        for path in (lock_path(file, env.lock_file), file):
             durable.discard_temporary(path)
-    return recovery.recover(home)
+    return recovery.recover(Home(env.home))
 
 
 @contextmanager
-def exclusive(env: Environment, listener: Listener) -> Iterator[None]:
-    """One writer at a time, across processes. Root leaves nothing of its own in the home of another user."""
+def exclusive(env: Environment, listener: Listener, *, creates: bool = False) -> Iterator[None]:
+    """One writer at a time, across processes. Root leaves nothing of its own in the home of another user.
+
+    ``InputError`` where there is no home, unless the command ``creates`` one.
+    """
+    if not creates:
+        check_there(Home(env.home))
+    env.phase("wait for other commands")
     owner = owner_of_nearest(env.home)
     prepare_home(env, listener.notice if listener.warns else _unsaid)
     with file_lock.exclusive(Home(env.home).lock, command=env.command, wait=listener.wait, notice=listener.notice):
@@ -55,10 +62,8 @@ def prepare_home(env: Environment, notice: Notice) -> None:
         if is_new:
             home.ours.chmod(_mode(home))
         found = [*access.exposed(home)]
-    for one in found[:_MAX_EXPOSED]:
-        notice(f"{one.message}; '{one.cure}' fixes this")
-    if len(found) > _MAX_EXPOSED:
-        notice(f"others own, or can write to, {len(found) - _MAX_EXPOSED} more places; 'llamagate doctor' lists them")
+    for line in once((str(one.path), f"{one.message}; '{one.cure}' fixes this") for one in found):
+        notice(line)
 
 
 def _unsaid(_line: str) -> None:

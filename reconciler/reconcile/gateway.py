@@ -42,6 +42,7 @@ class Reload(Struct, frozen=True, kw_only=True):
     message: str
     notes: tuple[str, ...] = ()
     again: bool = True
+    url: str | None = None
 
     def to_document(self) -> JsonObject:
         return {"state": str(self.state), "message": self.message, "notes": [*self.notes]}
@@ -63,6 +64,7 @@ def reload_gateway(
     gateway = gateway_of(env, settings)
     if settings.reload == "off" or gateway is None:
         return None
+    env.phase("notify the gateway")
     home, by_pass = Home(env.home), by_pass or {}
     record, registry = read_record(home)[0], read_registry(home).registry
     changed = changed_since(home, record, by_pass, record.told_generation)
@@ -97,7 +99,7 @@ def _compared(
     if isinstance(refreshed, Missed):
         advice = "; the next apply tries again" if refreshed.again else ""
         message = f"the gateway at {gateway.url} was not reloaded: {refreshed.reason}{advice}"
-        return Reload(state=refreshed.cause, message=message, again=refreshed.again)
+        return Reload(state=refreshed.cause, message=message, again=refreshed.again, url=gateway.url)
     if refreshed is None:
         message = f"the gateway at {gateway.url} was not asked to reload, because the packages say 'hot_reload: false'"
     else:

@@ -23,10 +23,10 @@ def standstill(record: Record, file: Path, digest: Digest) -> str:
     """
     for one in record.suspensions:
         if not one.item:
-            return f"suspended: {one.reason}"
+            return f"paused: {one.reason}"
     hold = record.hold
     if hold is not None and hold.inputs.get(str(file.absolute()), digest) == digest:
-        return f"on hold: {hold.reason}"
+        return f"paused: {hold.reason}"
     return ""
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from reconciler.codes import WarningCode
 from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
 from reconciler.fs.bounded import is_there
+from reconciler.fs.places import is_same_file
 from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -20,7 +21,7 @@ from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
 from reconciler.observe.home import manifest_at, present_items
-from reconciler.resolve.store import PackageStore
+from reconciler.resolve.store import PackageStore, store_for
 from reconciler.store.config_values import ConfigValues
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
@@ -53,7 +54,7 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def store(self) -> PackageStore:
         """The packages that this pass opens."""
-        return PackageStore(home=self.home, limits=self.policy.limits)
+        return store_for(self.home, self.policy)
 
     @cached_property
     def values(self) -> ConfigValues:
@@ -88,6 +89,12 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     def without_gateway(self) -> HomeState:
         """For a pass after which no gateway is notified."""
         return replace(self, gateway=replace(self.gateway, reload="off"))
+
+    def speaker(self, owner: str | None) -> str:
+        """How the record calls the file at hand: as before where only its name is another, by a link or ``..``."""
+        before = self.record.owners.get(owner or "", "")
+        path = self.path.absolute()
+        return before if before and is_same_file(Path(before), path) else str(path)
 
     def manifest_of(self, key: ItemKey) -> Manifest | None:
         """What the package of an item says; ``None`` where it is no valid one. It need not be installed by us."""

@@ -15,19 +15,23 @@ from msgspec import Struct, field
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
 from reconciler.fs.bounded import read_start
+from reconciler.fs.places import located
 from reconciler.model.config import references
+from reconciler.model.desired import Desired
 from reconciler.model.digest import Digest, digest_bytes
-from reconciler.model.ignored import is_ignored
+from reconciler.model.ignore_file import NO_PATTERNS, Ignores, ignores
 from reconciler.model.record import Record
-from reconciler.model.source import SourceKind
+from reconciler.packages import ignore_file
 from reconciler.packages.stamps import archive_stamp, folder_stamp
-from reconciler.store.desired_file import MAX_BYTES, decode_desired, lock_path
+from reconciler.store.desired_file import decode_desired
+from reconciler.store.document import MAX_BYTES
+from reconciler.store.lock_file import lock_path
 
 
 class Inputs(Struct):
     """Reads inputs, and remembers what it has read: what is as it was costs ``stat`` calls."""
 
-    _sources: dict[tuple[Path, Digest], tuple[Path, ...]] = field(default_factory=dict)
+    _listed: dict[tuple[Path, Digest], tuple[tuple[Path, ...], Ignores]] = field(default_factory=dict)
     _contents: dict[Path, tuple[str, str]] = field(default_factory=dict)
 
     def digest(self, file: Path, writing: Mapping[Path, bytes] = MappingProxyType({})) -> Digest:
@@ -37,26 +41,29 @@ class Inputs(Struct):
         """
         file = file.absolute()
         lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
-        for location in self.sources(file):
-            lines.append(f"source {location} {self._content(location)}\n")
+        sources, ignore = self._named_in(file)
+        lines += [f"source {location} {self._content(location, ignore)}\n" for location in sources]
         return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
     def sources(self, file: Path) -> tuple[Path, ...]:
         """The local packages of ``file`` and the files that a config names; nothing while it cannot be read."""
-        file = file.absolute()
+        return self._named_in(file.absolute())[0]
+
+    def _named_in(self, file: Path) -> tuple[tuple[Path, ...], Ignores]:
+        """Those, and what the policy leaves out of local folders."""
         data = _bytes(file)
         if not isinstance(data, bytes):
-            return ()
+            return (), NO_PATTERNS
         key = (file, digest_bytes(data))
-        if key not in self._sources:
-            self._sources = {key: tuple(_local_inputs(data, file))}  # the last one is enough
-        return self._sources[key]
+        if key not in self._listed:
+            self._listed = {key: _local_inputs(data, file)}  # the last one is enough
+        return self._listed[key]
 
-    def _content(self, location: Path) -> str:
-        stamp = folder_stamp(location) if _is_folder(location) else archive_stamp(location)
+    def _content(self, location: Path, ignore: Ignores) -> str:
+        stamp = folder_stamp(location, ignore) if _is_folder(location) else archive_stamp(location)
         known = self._contents.get(location)
         if known is None or known[0] != stamp:
-            known = self._contents[location] = (stamp, _content(location) if stamp else "absent")
+            known = self._contents[location] = (stamp, _content(location, ignore) if stamp else "absent")
         return known[1]
 
 
@@ -69,14 +76,18 @@ def input_digests(
     return {str(one): inputs.digest(one, writing) for one in sorted(files)}
 
 
-def _local_inputs(data: bytes, file: Path) -> Iterator[Path]:
+def _local_inputs(data: bytes, file: Path) -> tuple[tuple[Path, ...], Ignores]:
     try:
-        items = decode_desired(data, file).desired.items
+        desired = decode_desired(data, file).desired
     except LlamagateError:
-        return
-    for item in items:
-        if item.source.kind in (SourceKind.DIR, SourceKind.ZIP):
-            yield file.parent / item.source.location
+        return (), NO_PATTERNS
+    return tuple(_paths(desired, file)), ignores(desired.policy.ignore)
+
+
+def _paths(desired: Desired, file: Path) -> Iterator[Path]:
+    for item in desired.items:
+        if not item.source.is_pinned:
+            yield located(file.parent, item.source.location)
         yield from (Path(one.name) for _, one in references(item.config) if one.kind == "file")
 
 
@@ -95,15 +106,20 @@ def _named(data: bytes | str) -> str:
     return digest_bytes(data) if isinstance(data, bytes) else data
 
 
-def _content(location: Path) -> str:
+def _content(location: Path, ignore: Ignores) -> str:
     real = Path(os.path.realpath(location))
     try:
         if not _is_folder(real):
             return tree.hash_file(real.parent, real.name)
-        lines = [_line(real, node) for node in tree.walk(real) if not is_ignored(node.path)]
+        ignore = ignore | ignore_file.at(real)
+        lines = [_line(real, node) for node in tree.walk(real) if not ignore.leaves_out(_shown(node))]
     except OSError as error:
         return error.strerror or "unreadable"
     return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def _shown(node: tree.Node) -> str:
+    return f"{node.path}/" if node.kind is tree.NodeKind.FOLDER else node.path
 
 
 def _line(folder: Path, node: tree.Node) -> str:

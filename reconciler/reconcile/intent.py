@@ -24,7 +24,7 @@ def intent_of_file(
     """What ``file`` says of the items that were resolved. ``InputError`` where a configuration cannot be filled in."""
     items = [item for item in file.desired.items if item.key in resolved]
     return Intent(
-        speaker=Speaker(owner=file.desired.owner, file=str(file.path.absolute())),
+        speaker=Speaker(owner=file.desired.owner, file=state.speaker(file.desired.owner)),
         home=str(state.home.root),
         rules=replace(_rules(state), allowances=options.allowances),
         targets={item.key: _target(state, file, item, resolved[item.key]) for item in items},
@@ -36,7 +36,7 @@ def intent_of_file(
 def intent_of_command(state: HomeState, *, saves_for: str | None = None) -> Intent:
     """The empty intent of a command, for a function in ``planning.intents`` to fill in."""
     return Intent(
-        speaker=Speaker(owner=None, file=str(state.path.absolute()), saves_for=saves_for),
+        speaker=Speaker(owner=None, file=state.speaker(saves_for), saves_for=saves_for),
         home=str(state.home.root),
         rules=_rules(state),
         scope=frozenset(),

@@ -28,9 +28,10 @@ from reconciler.reconcile.options import Options
 from reconciler.reconcile.proposal import Parts, Proposal, needs_package
 from reconciler.reconcile.target import needs_reading
 from reconciler.reconcile.unchanged import Look, covers, look
-from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
+from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes, lock_path, read_desired, read_lock
+from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
 
 
 def propose(env: Environment, options: Options, progress: Progress = no_progress, *, keeps: bool = False) -> Proposal:
@@ -40,12 +41,15 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
 
     ``InputError`` with every fault of the inputs; ``LockStaleError`` where ``options.locked`` forbids to re-pin.
     """
+    env.phase("read the file and the home")
     state = read_home_state(env, options.file, needs_file=True)
     file = state.file or read_desired(options.file)  # the error that says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
-    lock = read_lock(lock_path(file.path), known=state.record.documents)
+    lock = read_lock(lock_path(file.path, env.lock_file), known=state.record.documents)
     looked = _looked(state, file, lock) if keeps and covers(options) else None
-    resolver = Resolver(file=file, record=state.record, store=state.store, context=context_of(env, file, progress))
+    context = context_of(env, file, progress)
+    resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
+    env.phase("find the packages")
     parts = partition(file.desired.items, lock_of(file, lock))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
     entries = entries_of(file, resolved, locked=options.locked)
@@ -54,18 +58,21 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     pins = pins_of(file, lock, entries)
     if options.locked:
         pins = _unchanged(pins)
+    resolved = with_locked_bits(resolved, pins.lock)
     configs = {item.key: item.config for item in file.desired.items}
     resolver.fetch_lost(found for key, found in resolved.items() if needs_reading(state, found, configs[key]))
+    env.phase("make the plan")
     intent = intent_of_file(state, file, options, resolved)
     observed = observed_for(state, intent)
     plan = make_plan(intent, state.record, observed)
     resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
     needed = Parts(resolved=resolved, inputs=pins.inputs)
+    empty = [_nothing_listed(file)] if not (file.desired.items or plan.changes or plan.refusals) else []
     return Proposal(
         state=state,
         intent=intent,
         observed=observed,
-        plan=replace(plan, stale=pins.stale, warnings=plan.warnings + needed.warnings),
+        plan=replace(plan, stale=pins.stale, warnings=(*empty, *plan.warnings, *needed.warnings)),
         parts=needed,
         # A narrowed pass does not know that every item fits.
         documents={} if options.only else _known_documents(file, pins),
@@ -75,7 +82,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
 
 def _looked(state: HomeState, file: DesiredFile, lock: LockFile) -> tuple[Covered, Look] | None:
     """What decides the pass, as it is before anything else is read; what was read is not read again."""
-    covered = covered_by(state.home, state.record, file)
+    covered = covered_by(state.home, state.record, file, lock.path)
     read = {
         str(file.path.absolute()): file.data,
         str(lock.path.absolute()): lock.data,
@@ -87,9 +94,15 @@ def _looked(state: HomeState, file: DesiredFile, lock: LockFile) -> tuple[Covere
         return None
 
 
+def _nothing_listed(file: DesiredFile) -> Note:
+    message = f"{file.path} lists no items; add one below 'extensions:', or run 'llamagate import PACKAGE --save'"
+    return Note(WarningCode.NOTHING_LISTED, message)
+
+
 def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None) -> Proposal:
     """The plan of a command. Where a file says otherwise, the plan has a warning and sets a hold."""
     parts = parts or Parts()
+    state.env.phase("make the plan")
     observed = observed_for(state, intent)
     plan = make_plan(intent, state.record, observed)
     plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
@@ -130,7 +143,10 @@ def _unchanged(pins: Pins) -> Pins:
 
 
 def _known_documents(file: DesiredFile, pins: Pins) -> Mapping[Digest, JsonObject]:
-    return {file.digest: file.document, digest_bytes(lock_bytes(pins.lock)): pins.lock.to_document()}
+    return {
+        file.digest: file.document,
+        digest_bytes(lock_bytes(pins.lock, like=pins.old.data)): pins.lock.to_document(),
+    }
 
 
 def _holding(state: HomeState, intent: Intent, against: ListedBy | None) -> Intent:

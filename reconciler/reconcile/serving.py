@@ -35,7 +35,7 @@ class Serving(Struct, frozen=True, kw_only=True):
 
 def gateway_of(env: Environment, settings: GatewaySettings) -> Gateway | None:
     """The gateway to ask, with its key; ``None`` where there is none."""
-    url = address_of(settings, is_own_home=env.is_own_home)
+    url = address_of(settings, asked=env.gateway, is_own_home=env.is_own_home)
     if url is None:
         return None
     return Gateway(url=url, api_key=env.variables.get(settings.api_key_env), key_name=settings.api_key_env)

@@ -45,7 +45,7 @@ def unchanged(env: Environment, options: Options) -> Plan | None:
     home, kept = Home(env.home), None
     if covers(options):
         kept = read_unchanged(home)
-    if kept is None or kept.version != __version__ or kept.file != _name(options.file):
+    if kept is None or kept.version != __version__ or kept.file != _name(env, options.file):
         return None
     plan = Plan(generation=kept.generation, warnings=kept.warnings)
     try:
@@ -65,7 +65,7 @@ def keep(env: Environment, file: Path, covered: Covered, before: Look, plan: Pla
 
     The caller holds the mutex, and has written nothing. What cannot be kept costs the next reader time.
     """
-    home, name = Home(env.home), _name(file)
+    home, name = Home(env.home), _name(env, file)
     settled = int(env.now.timestamp() * 10**9) - _FRESH_NS
     kept = Unchanged(
         schema=UNCHANGED_SCHEMA,
@@ -151,5 +151,6 @@ def _stat(path: str, folder: int | None = None) -> os.stat_result | None:
         return None
 
 
-def _name(file: Path) -> str:
-    return str(file.absolute())
+def _name(env: Environment, file: Path) -> str:
+    """The desired state, and its lock where that is somewhere else."""
+    return "\0".join(str(path.absolute()) for path in (file, env.lock_file) if path is not None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.errors import InputError, LlamagateError
+from reconciler.codes import WarningCode
+from reconciler.errors import InputError, LlamagateError, UnreachableError
 from reconciler.fs.ownership import give_back, owner_of_nearest
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
@@ -24,6 +25,8 @@ from reconciler.sources.context import SourceContext
 from reconciler.sources.git.failure import UnknownCommitError
 from reconciler.sources.protocol import Remote
 from reconciler.sources.remotes import Remotes
+from reconciler.sources.web.proxy import DIRECT, proxies_of, unused_variable
+from reconciler.sources.web.url import parsed_url
 
 
 class _Chosen(Struct, frozen=True):
@@ -55,8 +58,29 @@ def fetch_all(
         else:
             found[key] = arrived
     context.progress("fetching", len(fetching), len(fetching))
+    _say_of_proxy(chosen, found, context)
+    _hint_at_proxy(errors.values(), context)
     give_back(context.home.ours, owner_of_nearest(context.home.root))
     return found, errors
+
+
+def _say_of_proxy(chosen: Sequence[_Chosen], found: dict[ItemKey, Resolved], context: SourceContext) -> None:
+    """Say once, with the first that came through a proxy, that only that knows where names lead."""
+    proxies = proxies_of(context.rules, context.variables)
+    for one in chosen if proxies != DIRECT else ():
+        if one.offer.pin.url and (proxy := proxies.of(parsed_url(one.offer.pin.url).origin)) and one.item.key in found:
+            message = f"downloads went through the proxy {proxy}: it alone decides where the names of hosts lead"
+            resolved = found[one.item.key]
+            found[one.item.key] = replace(resolved, notes=(*resolved.notes, Note(WarningCode.PROXY_DECIDES, message)))
+            return
+
+
+def _hint_at_proxy(errors: Iterable[LlamagateError], context: SourceContext) -> None:
+    """Mention a variable that names a proxy and is not used, where somebody was not reached."""
+    variable = unused_variable(context.rules, context.variables)
+    for error in errors if variable else ():
+        if isinstance(error, UnreachableError):
+            error.advice = f"{variable} is set, and not used; 'proxy: env' below policy.sources uses it"
 
 
 def _by_remote(

@@ -11,11 +11,13 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
+from reconciler.model.ignored import RULES
 from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.version import in_range, is_older
 from reconciler.resolve.resolved import Resolved
-from reconciler.store.desired_file import DesiredFile, LockFile, lock_bytes
+from reconciler.store.desired_file import DesiredFile
+from reconciler.store.lock_file import LockFile, lock_bytes
 
 Request = tuple[DesiredItem, LockItem | None]
 """An item to fetch, and the entry of the lock that says which package it is."""
@@ -157,7 +159,7 @@ def pins_of(file: DesiredFile, old: LockFile, entries: Mapping[ItemKey, LockItem
     if old.is_ours(fresh):
         return Pins(lock=fresh, stale=(), data=old.data, file=file, old=old)
     lock, stale = pin(file.desired.items, old.lock, entries)
-    return Pins(lock=lock, stale=stale, data=lock_bytes(lock), file=file, old=old)
+    return Pins(lock=lock, stale=stale, data=lock_bytes(lock, like=old.data), file=file, old=old)
 
 
 def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> tuple[Lock, tuple[str, ...]]:
@@ -174,7 +176,7 @@ def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, Loc
         if now is None:
             entries |= {key: before} if before else {}
             continue
-        entries[key] = now
+        entries[key] = now = _with_known_bits(before, now)
         if before != now:
             stale.append(f"{key.id}: {_difference(before, now)}")
     superfluous = sorted(old.keys() - set(keys))
@@ -182,7 +184,27 @@ def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, Loc
         entries |= {key: old[key] for key in superfluous}
     else:
         stale += [f"{key.id}: no longer in the desired state" for key in superfluous]
-    return Lock(items=tuple(entries[key] for key in sorted(entries))), tuple(stale)
+    keeps_rules = entries == old or any(entry == old.get(key) for key, entry in entries.items())
+    rules = lock.rules if keeps_rules else RULES
+    return Lock(items=tuple(entries[key] for key in sorted(entries)), rules=rules), tuple(stale)
+
+
+def with_locked_bits(resolved: dict[ItemKey, Resolved], lock: Lock) -> dict[ItemKey, Resolved]:
+    """``resolved``, where what came on a way that carries no modes has those that the lock has of the same package."""
+    unknown = {key: found for key, found in resolved.items() if found.executables is None}
+    if not unknown:
+        return resolved
+    entries = {key: entry for key, entry in lock.by_key.items() if key in unknown and entry.tree == unknown[key].tree}
+    return resolved | {key: replace(unknown[key], executables=entry.executables) for key, entry in entries.items()}
+
+
+def _with_known_bits(before: LockItem | None, now: LockItem) -> LockItem:
+    """``now``, where the entry before says more of the same package; or that entry, where it only knows no bits."""
+    if before is None or replace(before, executables=None) != replace(now, executables=None):
+        return now
+    if before.executables is None:
+        return before
+    return before if now.executables is None else now
 
 
 def _difference(before: LockItem | None, now: LockItem) -> str:
@@ -194,4 +216,6 @@ def _difference(before: LockItem | None, now: LockItem) -> str:
         return f"version {before.version} is now {now.version}"
     if before.tree != now.tree:
         return f"the content of {now.source} changed (version {now.version} as before)"
+    if before.executables != now.executables:
+        return f"the executable bit of files in {now.source} changed"
     return f"where {now.source} has version {now.version} changed, and not its content"

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
+from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -18,13 +19,13 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.record import Record
-from reconciler.model.source import Source, SourceKind
+from reconciler.model.source import Source
 from reconciler.resolve.pins import Partition, Request
 from reconciler.resolve.resolved import Resolved, check, package_as_resolved, recorded_as_resolved
 from reconciler.resolve.store import PackageStore
 from reconciler.sources.context import SourceContext
-from reconciler.sources.local import LOCAL
-from reconciler.store.desired_file import DesiredFile, lock_path
+from reconciler.sources.local import LOCAL, kind_at
+from reconciler.store.desired_file import DesiredFile
 
 
 class Resolver(Struct, frozen=True, kw_only=True):
@@ -34,6 +35,7 @@ class Resolver(Struct, frozen=True, kw_only=True):
     record: Record
     store: PackageStore
     context: SourceContext
+    lock_path: Path
 
     def resolve(self, parts: Partition, *, only: Collection[str] = (), locked: bool = False) -> dict[ItemKey, Resolved]:
         """Resolve the items; ``only`` narrows that to these ids and what they depend on.
@@ -46,7 +48,7 @@ class Resolver(Struct, frozen=True, kw_only=True):
         wave, done = (parts.only(only) if only else parts), set(only)
         while wave:
             if locked and wave.undecided:
-                raise LockStaleError(f"{lock_path(self.file.path)} is out of date: " + "; ".join(wave.reasons))
+                raise LockStaleError(f"{self.lock_path} is out of date: " + "; ".join(wave.reasons))
             new, failed = self._wave(wave, fetches=not errors)
             found |= new
             errors |= failed
@@ -100,8 +102,9 @@ class Resolver(Struct, frozen=True, kw_only=True):
     def _local(self, item: DesiredItem) -> Resolved:
         """What is at a local source now; it is only read if the record does not know it as it is."""
         kind, name = LOCAL[item.source.kind], item.source.location
-        location, recorded = self.context.base / name, self.record.items.get(item.key)
-        source, stamp = Source(item.source.kind, str(location)), kind.stamp(location)
+        location, recorded = located(self.context.base, name), self.record.items.get(item.key)
+        source = Source(item.source.kind, str(location), path=item.source.path)
+        stamp = kind.stamp(location, self.store.ignore)
         if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
             return self._recorded(item, recorded_as_resolved(recorded, name=name))
         package = self.store.read(source, name=name).package
@@ -125,7 +128,9 @@ class Resolver(Struct, frozen=True, kw_only=True):
             found = package_as_resolved(opened.package, item.source, name=name)
             check(item, found.manifest)
         source = self.context.absolute(item.source)
-        return replace(found, key=item.key, source=source, stamp="", pin=entry.pin, archive=entry.archive)
+        bits = found.executables if entry.executables is None else entry.executables
+        pinned = replace(found, key=item.key, source=source, stamp="", pin=entry.pin, archive=entry.archive)
+        return replace(pinned, executables=bits)
 
     def _recorded(self, item: DesiredItem, found: Resolved) -> Resolved:
         """What the record knows; that it is what the item says was found before, where the file is known."""
@@ -167,9 +172,9 @@ def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> Lla
     return type(first)(message, faults=faults, advice=first.advice, code=first.code)
 
 
-def resolve_path(path: Path, store: PackageStore, *, name: str) -> Resolved:
-    """What the package at ``path``, which a command names, is now."""
-    source = Source(SourceKind.DIR if path.is_dir() else SourceKind.ZIP, str(path))
+def resolve_path(path: Path, store: PackageStore, *, name: str, inside: str = "") -> Resolved:
+    """What the package at ``path``, which a command names, is now; ``inside`` is its folder in an archive."""
+    source = Source(kind_at(path), str(path), path=inside)
     return package_as_resolved(store.read(source, name=name).package, source, name=name)
 
 

@@ -40,7 +40,13 @@ class Resolved(Struct, frozen=True, kw_only=True):
         """The lock's entry, with the source as the file writes it."""
         version = self.manifest.version
         return LockItem(
-            key=self.key, source=source, version=version, tree=self.tree, pin=self.pin, archive=self.archive
+            key=self.key,
+            source=source,
+            version=version,
+            tree=self.tree,
+            pin=self.pin,
+            archive=self.archive,
+            executables=self.executables,
         )
 
 

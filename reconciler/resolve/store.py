@@ -16,9 +16,10 @@ from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, LlamagateError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
 from reconciler.fs.tree import remove_tree
-from reconciler.model.desired import DesiredItem, Limits
+from reconciler.model.desired import DesiredItem, Limits, Policy
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
+from reconciler.model.ignore_file import NO_PATTERNS, Ignores, ignores
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.package import Manifest
@@ -41,11 +42,14 @@ class PackageStore(Struct, frozen=True, kw_only=True):
 
     home: Home
     limits: Limits
+    ignore: Ignores = NO_PATTERNS
+    """What more is left out of local folders."""
     _open: dict[Digest, OpenPackage] = field(default_factory=dict)
 
     def read(self, source: Source, *, name: str) -> OpenPackage:
         """The package at a local source, as it is now. ``InputError`` says what is wrong with it."""
-        return self.add(LOCAL[source.kind].open(Path(source.location), limits=self.limits, name=name), name=name)
+        opener, where = LOCAL[source.kind].open, Path(source.location)
+        return self.add(opener(where, limits=self.limits, name=name, path=source.path, ignore=self.ignore), name=name)
 
     def add(self, content: Content, *, name: str) -> OpenPackage:
         """A package that was found elsewhere. ``InputError`` where ``content`` is no package."""
@@ -111,9 +115,11 @@ class PackageStore(Struct, frozen=True, kw_only=True):
         notes = (*found.notes, *_other_version(item, offer, found.manifest.version))
         older = offer.tree if is_older and offer.is_locked else None
         if older:
-            message = f"{item.key.id}: files of editors and systems are no longer content; the lock is renewed"
+            left_out = "what editors and systems leave, or .llamagateignore names,"
+            message = f"{item.key.id}: {left_out} is no longer content; the lock is renewed"
             notes = (*notes, Note(WarningCode.PIN_RENEWED, message, item.key))
-        return replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
+        found = replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
+        return found if offer.executables is None else replace(found, executables=offer.executables)
 
     def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
         if opened is not None:
@@ -165,6 +171,11 @@ class PackageStore(Struct, frozen=True, kw_only=True):
             message = f"{error.filename or self.home.cache}: {error.strerror}; {name} was not put into the cache"
             raise StorageError(message) from error
         raise StorageError(f"{target} is not what was just written there", advice="check the disk")
+
+
+def store_for(home: Home, policy: Policy) -> PackageStore:
+    """The packages of a pass under this policy."""
+    return PackageStore(home=home, limits=policy.limits, ignore=ignores(policy.ignore))
 
 
 def _opened(content: Content, name: str) -> OpenPackage:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
+from reconciler.fs.places import located
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
 from reconciler.model.listener import Progress, no_progress
@@ -32,7 +33,7 @@ class SourceContext(Struct, frozen=True, kw_only=True):
 
     def location(self, source: Source) -> str:
         """Where to look: an address as it stands, or an absolute path."""
-        return source.location if source.is_address else str(self.base / source.location)
+        return source.location if source.is_address else str(located(self.base, source.location))
 
     def absolute(self, source: Source) -> Source:
         """``source`` as it means the same wherever it is written."""

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.model.source import SourceKind
-from reconciler.packages.content import Content
+from reconciler.model.ignore_file import Ignores
+from reconciler.model.source import TAR_SUFFIXES, SourceKind
+from reconciler.packages.content import Content, all_private
 from reconciler.packages.stamps import archive_stamp, folder_stamp
 
 
 class Opener(Protocol):
-    """Opens the package at an absolute location; ``name`` is how messages name it.
+    """Opens the package at an absolute location; ``name`` is how messages name it, ``path`` its folder in an archive.
 
-    Its files are checked against ``limits``; ``InputError`` says what is wrong with them.
+    Its files are checked against ``limits``; ``InputError`` says what is wrong with them. What ``ignore`` names in a
+    folder is left out.
     """
 
-    def __call__(self, location: Path, *, limits: Limits, name: str) -> Content: ...
+    def __call__(self, location: Path, *, limits: Limits, name: str, path: str, ignore: Ignores) -> Content: ...
 
 
 class LocalSource(NamedTuple):
     """A kind of source. While its ``stamp`` stays the same, so does its content; empty where nothing is there."""
 
-    stamp: Callable[[Path], str]
+    stamp: Callable[[Path, Ignores], str]
     open: Opener
 
 
@@ -36,22 +39,40 @@ _MANIFESTS: Final = ("manifest", "extension", "agenticmodule")
 _WRONG: Final = ErrorCode.WRONG_PACKAGE
 
 
-def _open_folder(location: Path, *, limits: Limits, name: str) -> Content:
+def _open_folder(location: Path, *, limits: Limits, name: str, path: str, ignore: Ignores) -> Content:
     from reconciler.packages.folder import open_folder  # only what differs from the record is opened
 
     try:
-        return open_folder(location, limits=limits, name=name)
+        return open_folder(location / path, limits=limits, name=name, ignore=ignore)
     except InputError as error:
         raise _explained(error, location, name, _no_folder) from error
 
 
-def _open_archive(location: Path, *, limits: Limits, name: str) -> Content:
+def _open_zip(location: Path, *, limits: Limits, name: str, path: str, ignore: Ignores) -> Content:  # noqa: ARG001
     from reconciler.packages.zip.archive import open_archive  # as above
 
     try:
-        return open_archive(location, limits=limits, name=name)
+        content = open_archive(location, limits=limits, name=name, path=path)
+        return all_private(content) if _is_private(location) else content
+    except InputError as error:
+        raise _explained(error, location, name, _no_zip) from error
+
+
+def _open_tar(location: Path, *, limits: Limits, name: str, path: str, ignore: Ignores) -> Content:  # noqa: ARG001
+    from reconciler.packages.tar.archive import open_tar  # only what differs from the record is opened
+
+    try:
+        content = open_tar(location, limits=limits, name=name, path=path)
+        return all_private(content) if _is_private(location) else content
     except InputError as error:
         raise _explained(error, location, name, _no_archive) from error
+
+
+def _is_private(location: Path) -> bool:
+    """Whether only its owner may read it: then so it is with what comes out of it."""
+    with suppress(OSError):
+        return os.name == "posix" and os.stat(location).st_mode & 0o077 == 0  # noqa: PTH116 - as in stamps
+    return False
 
 
 def _explained(
@@ -72,12 +93,14 @@ def _no_folder(location: Path, name: str) -> InputError | None:
     suffix, advice = location.suffix.lower(), ""
     if suffix == ".zip":
         message = "this is a zip archive, not a folder; write {zip: …} or only the path"
+    elif location.name.lower().endswith(TAR_SUFFIXES):
+        message = "this is a tar archive, not a folder; write {tar: …} or only the path"
     elif suffix in _YAML and location.stem in _MANIFESTS:
         message = "this is the manifest of a package; name the folder that holds it"
     elif suffix in _YAML:
         message, advice = "this is a YAML file, not a package", f"for a desired state run 'llamagate apply -f {name}'"
     else:
-        message = "this is a file; a package is a folder or a zip archive"
+        message = "this is a file; a package is a folder or a zip or tar archive"
     return InputError.at(message, file=name, advice=advice, code=_WRONG)
 
 
@@ -88,14 +111,20 @@ def _no_archive(location: Path, name: str) -> InputError | None:
     return _no_folder(location, name) if location.suffix.lower() in _YAML else None
 
 
+def _no_zip(location: Path, name: str) -> InputError | None:
+    if location.name.lower().endswith(TAR_SUFFIXES):
+        return InputError.at("this is a tar archive; write {tar: …} or only the path", file=name, code=_WRONG)
+    return _no_archive(location, name)
+
+
 def _not_found(location: Path, name: str) -> InputError:
     plain = name.replace("\\", "/")
     if plain != name and os.path.exists(location.parent / plain):  # noqa: PTH110 - as above
         message = f"not found; a path is written with '/': {plain}"
     elif plain != name:
         message = "not found; a path is written with '/', not with a backslash"
-    elif name.startswith(("~", "$", "%")):
-        message = "not found: '~' and variables are not replaced; write the whole path"
+    elif name.startswith(("~", "$", "%")) and not name.startswith("~/"):
+        message = "not found: of '~' and variables only '~/' is replaced; write that, or the whole path"
     else:
         message = "not found; check the path"
     return InputError.at(message, file=name, code=ErrorCode.NOT_FOUND)
@@ -103,6 +132,14 @@ def _not_found(location: Path, name: str) -> InputError:
 
 LOCAL: Final[Mapping[SourceKind, LocalSource]] = {
     SourceKind.DIR: LocalSource(folder_stamp, _open_folder),
-    SourceKind.ZIP: LocalSource(archive_stamp, _open_archive),
+    SourceKind.ZIP: LocalSource(lambda path, _: archive_stamp(path), _open_zip),
+    SourceKind.TAR: LocalSource(lambda path, _: archive_stamp(path), _open_tar),
 }
 """Which kind of source is read how."""
+
+
+def kind_at(path: Path) -> SourceKind:
+    """The kind of the package at ``path``, by what is there and by its name."""
+    if path.is_dir():
+        return SourceKind.DIR
+    return SourceKind.TAR if path.name.lower().endswith(TAR_SUFFIXES) else SourceKind.ZIP

@@ -94,7 +94,8 @@ OVER: Final = {(0, ""), (64, "usage")}
 NO_DESCRIPTOR: Final = {
     *OVER,
     (1, "storage"),
-    (1, "malformed"),  # the file cannot be read
+    (1, "malformed"),
+    (1, "unreadable"),  # the file
     (1, ""),  # of doctor: a finding
     (7, "needs-recovery"),  # nobody can know whether there is a journal
 }

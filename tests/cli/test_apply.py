@@ -671,6 +671,58 @@ def test_a_saved_plan_is_stale_when_something_changed_meanwhile(session: Session
     assert failure(session, "apply", "plan.json", exits=9).code == "plan-stale"
 
 
+@pytest.mark.parametrize("place", ["plan.json", "out/plan.json"])
+def test_a_saved_plan_moves_with_its_project(session: Session, place: str) -> None:
+    session.package("foo")
+    session.write("key", "hidden\n")
+    session.desired("extensions: {foo: {source: ./packages/foo, config: {token: {file: key}}}}\n")
+    (session.project / "out").mkdir()
+    session.llamagate("plan", "--out", place)
+    moved = session.base / "elsewhere"
+    session.project.rename(moved)
+    session.project.mkdir()
+    assert session.llamagate("apply", moved / place, "--json").json["generation"] == 1
+    assert failure(session, "apply", moved / place, exits=9).code == "plan-stale"
+
+
+@pytest.mark.parametrize("changed", ["packages/foo/manifest.yaml", "key"])
+def test_a_saved_plan_that_moved_and_changed_is_stale(session: Session, changed: str) -> None:
+    session.package("foo")
+    session.write("key", "hidden\n")
+    session.desired("extensions: {foo: {source: ./packages/foo, config: {token: {file: key}}}}\n")
+    session.llamagate("plan", "--out", "plan.json")
+    session.write(changed, (session.project / changed).read_text().replace("hidden", "other") + "# more\n")
+    moved = session.base / "elsewhere"
+    session.project.rename(moved)
+    session.project.mkdir()
+    assert failure(session, "apply", moved / "plan.json", exits=9).code == "plan-stale"
+
+
+def test_a_saved_plan_alone_elsewhere_takes_the_file_by_name(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("plan", "--out", "plan.json")
+    plan = (session.project / "plan.json").rename(session.base / "plan.json")
+    (session.project / "llamagate.yaml").rename(session.project / "other.yaml")
+    assert "no such file" in session.llamagate("apply", plan, exits=1).err
+    session.llamagate("apply", plan, "-f", "other.yaml")
+    (session.project / "other.yaml").rename(session.project / "llamagate.yaml")
+    assert failure(session, "apply", plan, exits=9).code == "plan-stale"
+
+
+def test_a_saved_plan_alone_elsewhere_takes_the_file_of_this_folder(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("plan", "--out", "plan.json")
+    plan = (session.project / "plan.json").rename(session.base / "plan.json")
+    session.llamagate("apply", plan)
+
+
+def test_a_saved_plan_far_from_its_file_names_it_wholly(session: Session) -> None:
+    session.extensions("foo")
+    (session.base / "plans").mkdir()
+    session.llamagate("plan", "--out", session.base / "plans" / "plan.json")
+    session.llamagate("apply", session.base / "plans" / "plan.json")
+
+
 def test_a_saved_plan_whose_actions_were_edited_is_stale(foo: Session) -> None:
     foo.package("foo", version="2.0.0")
     foo.llamagate("plan", "--out", "plan.json")
@@ -687,9 +739,7 @@ def test_a_saved_plan_remembers_how_it_was_made(foo: Session) -> None:
     assert foo.registered()["foo"]["version"] == "1.1.0"
 
 
-@pytest.mark.parametrize(
-    "flag", ["--overwrite", "--allow-prune", "--only=foo", "--take-over=foo", "--locked", "-fx.yaml"]
-)
+@pytest.mark.parametrize("flag", ["--overwrite", "--allow-prune", "--only=foo", "--take-over=foo", "--locked"])
 def test_a_saved_plan_takes_no_other_options(session: Session, flag: str) -> None:
     session.extensions("foo")
     session.llamagate("plan", "--out", "plan.json")

@@ -520,6 +520,26 @@ def test_text_of_others_does_not_steer_the_terminal(session: Session) -> None:
 
 # Colours
 
+
+@pytest.mark.parametrize("coloured", [True, False], ids=["colours", "none"])
+def test_row_140_colours_of_others_are_escaped_too(session: Session, coloured: bool) -> None:
+    session.variables["FORCE_COLOR"] = "1" if coloured else ""
+    entry = {"id": "x", "type": "extension", "name": "x", "version": "1\x1b[31m\ufdd0:31\u200b"}
+    session.write(str(session.registry), json.dumps([entry]))
+    (session.installed("x")).mkdir(parents=True)
+    assert "1\\x1b[31m" in session.llamagate("list").out
+    assert "\\u200b" in session.llamagate("list").out
+    named = session.llamagate("remove", "\x1b[31mnope", exits=1).err
+    assert "'\\x1b[31mnope'" in named
+    assert ("\x1b[31mllamagate:\x1b[0m" in named) is coloured
+
+
+def test_row_140_a_document_has_escapes_for_what_steers_a_terminal(session: Session) -> None:
+    said = session.llamagate("remove", "\x9b31m\u202e\x7f", "--json", exits=1)
+    assert "'\\u009b31m\\u202e\\u007f'" in said.out
+    assert "\x9b31m\u202e\x7f" in said.error["message"]
+
+
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -602,7 +622,9 @@ def test_a_home_that_may_not_be_read_is_no_bug(session: Session, monkeypatch: py
 
     monkeypatch.setattr("reconciler.reconcile.readers.interrupted", refuse)
     done = session.llamagate("status", exits=1)
-    assert done.err == "llamagate: /home/of/another/reconciler/journal: Permission denied\n"
+    assert done.err.startswith(
+        "llamagate: /home/of/another/reconciler/journal: Permission denied\n  → run it as a user"
+    )
 
 
 @pytest.mark.parametrize("verb", ["apply", "plan", "lock", "status"])

@@ -271,6 +271,7 @@ def test_everything_goes_into_a_folder(session: Session) -> None:
 
 
 def test_everything_of_nothing(session: Session) -> None:
+    session.home.mkdir()
     assert session.llamagate("export", "--all", "--out", "all", "--json").json == {"exported": [], "warnings": []}
 
 

@@ -314,7 +314,7 @@ def test_a_gateway_that_does_not_reload_is_told_and_no_failure(
 
 def test_a_wrong_key_is_told_and_the_next_apply_tells_the_gateway(told: Session, gateway: Gateway) -> None:
     gateway.answer = WRONG_KEY
-    advice = "set the variable that gateway.api_key_env names; the next apply tries again"
+    advice = "set LLAMAGATE_API_KEY to the gateway's API_KEY; the next apply tries again"
     assert f"was not reloaded: it requires a key; {advice}\n" in told.llamagate("apply").err
     told.variables["LLAMAGATE_API_KEY"] = "wrong"
     said = told.llamagate("apply")
@@ -499,7 +499,7 @@ def test_status_of_a_gateway_that_is_not_well(told: Session, gateway: Gateway, a
 def test_status_where_there_is_no_gateway_to_ask(session: Session, free_port: int) -> None:
     session.extensions("foo")
     assert session.llamagate("status", "--json").json["gateway"]["reachable"] is False
-    assert session.llamagate("status").out.endswith("; no gateway to ask\n")
+    assert session.llamagate("status").out.endswith("; name one with --gateway URL\n")
     desire(session, f"http://127.0.0.1:{free_port}")
     assert session.llamagate("status").out.endswith(f"the gateway at http://127.0.0.1:{free_port} does not answer\n")
 

@@ -343,3 +343,17 @@ def test_items_of_catalogs_are_described_for_a_new_file(session: Session, shop: 
     assert written["extensions"]["foo"] == {"source": {"catalog": str(shop)}, "enabled": True, "version": "1.0.0"}
     publish(session, shop, "foo", "1.1.0")
     assert session.actions() == []
+
+
+def test_a_lock_with_the_line_ends_of_windows_is_left_as_it_is(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("lock")
+    lock = session.project / "llamagate.lock.yaml"
+    lock.write_bytes(lock.read_bytes().replace(b"\n", b"\r\n"))
+    before = lock.read_bytes()
+    assert session.llamagate("apply").err == ""
+    assert session.llamagate("apply").err == ""
+    assert lock.read_bytes() == before
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    assert lock.read_bytes().count(b"\r\n") == lock.read_bytes().count(b"\n") > before.count(b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from reconciler.model.digest import tree_digest
 from reconciler.model.home import Home
 from tests.cli.shell import Session
 from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
-from tests.support.packages import MANIFEST
+from tests.support.packages import MANIFEST, pack
 
 EDITED = (".notes.md.swp", "4913", "notes.md~", ".#notes.md", ".idea/workspace.xml")
 
@@ -69,11 +70,33 @@ def test_a_pin_of_older_rules_is_renewed_and_never_refused(session: Session, ser
     session.llamagate("apply", exits=5)
 
 
+@pytest.mark.parametrize("rebuilt", [True, False], ids=["index built again", "older index"])
+def test_a_pin_of_older_rules_from_a_catalog_is_renewed_and_never_refused(session: Session, rebuilt: bool) -> None:
+    session.package("foo", files={"a.md~": "old", "b.log": "b", ".llamagateignore": "*.log\n"})
+    (session.project / "shop").mkdir()
+    pack(session.project / "packages/foo", session.project / "shop/foo-1.0.0.zip")
+    session.llamagate("catalog", "build", "shop")
+    session.desired("extensions:\n  foo: {source: {catalog: ./shop}}\n")
+    session.llamagate("lock")
+    lock, index = session.project / "llamagate.lock.yaml", session.project / "shop/index.json"
+    fresh, built = lock.read_text(), index.read_text()
+    files = {"a.md~": b"old", "b.log": b"b", ".llamagateignore": b"*.log\n"}
+    lock.write_text(_with_tree(fresh, files).replace("rules: 2\n", ""))
+    index.write_text(_with_tree(built, files).replace('  "rules": 2,\n', ""))
+    if rebuilt:
+        session.llamagate("catalog", "build", "shop")
+        assert index.read_text() == built
+    _forget(session)
+    assert "the lock is renewed" in session.llamagate("apply").out
+    assert lock.read_text() == fresh
+
+
 def _with_tree(lock: str, more: dict[str, bytes]) -> str:
     files = {"manifest.yaml": MANIFEST.format(id="foo", version="1.0.0").encode(), **more}
     tree = tree_digest({path: hashlib.sha256(data).hexdigest() for path, data in files.items()})
-    before = next(line for line in lock.splitlines() if "tree:" in line)
-    return lock.replace(before, f"{before.partition(':')[0]}: {json.dumps(tree)}")
+    before = re.search(r"sha256:[0-9a-f]{64}", lock[lock.index("tree") :])
+    assert before is not None
+    return lock.replace(before[0], tree)
 
 
 def _forget(session: Session) -> None:

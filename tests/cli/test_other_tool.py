@@ -99,6 +99,7 @@ def test_an_update_over_it_is_a_conflict(foo: Session) -> None:
     updated(foo)
     foo.package("foo", version="3.0.0")
     assert refused(foo, "apply") == ["foo conflict"]
+    assert "version 2.0.0" in foo.plan()["refusals"][0]["message"]
     [action] = foo.plan()["actions"]
     assert (action["from_version"], action["to_version"]) == ("2.0.0", "3.0.0")
     foo.llamagate("apply", "--overwrite")
@@ -127,6 +128,17 @@ def test_to_disable_it_leaves_its_version_in_the_registry(foo: Session) -> None:
     foo.llamagate("disable", "foo")
     after = foo.registered()["foo"]
     assert (after["enabled"], after["version"]) == (False, before["version"]) == (False, "2.0.0")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "flags"), [("2.0.0", ["--allow-downgrade"]), ("0.9.0", [])], ids=["a newer one", "an older one"]
+)
+def test_an_import_of_what_was_there_does_not_say_that_it_is_there(foo: Session, theirs: str, flags: list[str]) -> None:
+    updated(foo, theirs)
+    assert refused(foo, "import", "packages/foo", *flags) == ["foo conflict"]
+    foo.llamagate("import", "packages/foo", *flags, "--overwrite")
+    assert "version: 1.0.0" in foo.installed("foo", "manifest.yaml").read_text()
+    assert foo.registered()["foo"]["version"] == "1.0.0"
 
 
 def test_sync_takes_it(foo: Session) -> None:

@@ -93,12 +93,6 @@ def test_a_removal_that_lies_in_generations_that_are_not_kept(foo: Session) -> N
     assert "removed after generation 2" in warning["message"]
 
 
-def test_a_removal_from_no_home_at_all(session: Session) -> None:
-    assert failure(session, "remove", "foo").code == "not-found"
-    session.llamagate("remove", "foo", "--if-present")
-    assert not (session.home / "registry").exists()
-
-
 def test_a_wrong_type_removes_nothing(foo: Session) -> None:
     before = foo.everything()
     assert "extension 'foo'" in failure(foo, "remove", "module", "foo").message

@@ -15,7 +15,21 @@ from tests.cli.shell import TIMEOUT_SECONDS, Session
 from tests.docs.reference import verbs
 
 EVERY_VERB = dict(verbs())
-SHARED = {"--file", "-f", "--home", "--json", "--quiet", "-q", "--verbose", "-v", "--color", "--no-color"}
+SHARED = {
+    "--file",
+    "-f",
+    "--lock-file",
+    "--home",
+    "--json",
+    "--quiet",
+    "-q",
+    "--verbose",
+    "-v",
+    "--color",
+    "--no-color",
+    "--gateway",
+    "--log-file",
+}
 LOADED = """
 import sys
 from reconciler.cli.app import main
@@ -44,8 +58,8 @@ def test_every_verb_takes_the_shared_flags(verb: Any) -> None:
     ("arguments", "expected"),
     [
         (["--version"], set()),
-        (["list", "-q"], {"invocation", "item", "list", "ui.table"}),
-        (["cache", "gc", "-q"], {"cache", "invocation"}),
+        (["list", "-q"], {"invocation", "item", "list", "ui.log", "ui.table"}),
+        (["cache", "gc", "-q"], {"cache", "invocation", "ui.log"}),
     ],
     ids=["version", "list", "group"],
 )
@@ -89,6 +103,7 @@ def test_a_flag_is_given_before_the_verb_or_after_it(session: Session, before: l
 
 def test_a_file_before_the_verb_is_that_of_a_verb_in_a_group(session: Session) -> None:
     assert session.llamagate("--json", "-f", "nope.yaml", "plan", exits=1).error["message"].startswith("nope.yaml")
+    session.home.mkdir()
     assert session.llamagate("--json", "cache", "gc").json["dropped"] == []
 
 
@@ -102,6 +117,7 @@ def test_the_history_names_the_verb_and_not_a_flag_before_it(session: Session) -
     ("arguments", "verb"),
     [
         (["--home", "list", "apply"], "apply"),
+        (["--gateway", "http://list", "apply"], "apply"),
         (["-qf", "list", "apply"], "apply"),
         (["-flist", "apply"], "apply"),
         (["--file=list", "--color", "never", "apply", "list"], "apply"),

@@ -7,10 +7,12 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.documents.schemas import SCHEMA_NAMES
+from reconciler.observe.items import listed_items
 from tests.cli.failures import failure
 from tests.cli.shell import Session, interrupt_apply, snapshot, stamps
 from tests.conftest import PROJECT
@@ -104,6 +106,18 @@ def test_status_without_a_file_looks_for_drift(foo: Session) -> None:
     found = foo.llamagate("status", "--json").json
     assert found["in_sync"] is False
     assert [(row["id"], row["path"], row["change"]) for row in found["drift"]] == [("foo", "manifest.yaml", "edited")]
+
+
+@pytest.mark.parametrize("has_file", [True, False], ids=["with a file", "without"])
+def test_status_beside_a_corrupt_registry_says_that_alone(foo: Session, has_file: bool) -> None:
+    foo.registry.write_text("[")
+    if not has_file:
+        (foo.project / "llamagate.yaml").unlink()
+    found = foo.llamagate("status", "--json").json
+    assert (found["in_sync"], found["drift"], found["pending"]) == (False, [], 1 if has_file else 0)
+    assert [item["enabled"] for item in found["items"]] == [True]
+    assert has_file or str(foo.registry) in foo.llamagate("status").err
+    foo.llamagate("status", "--detailed-exitcode", exits=2 if has_file else 3)
 
 
 def test_status_sees_a_lock_that_is_gone(foo: Session) -> None:
@@ -250,6 +264,28 @@ def test_list_beside_a_corrupt_registry_calls_nothing_changed(foo: Session) -> N
     assert "changed" not in foo.llamagate("list").out
 
 
+def test_list_looks_again_where_the_home_was_changed_meanwhile(foo: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    foo.package("bar")
+    looks = []
+
+    def look(*arguments: Any) -> Any:
+        found = listed_items(*arguments)
+        looks.append(found)
+        if len(looks) == 1:
+            foo.in_process("import", "packages/bar")
+        return found
+
+    monkeypatch.setattr("reconciler.queries.list.listed_items", look)
+    assert [item["id"] for item in foo.llamagate("list", "--json").json["items"]] == ["bar", "foo"]
+    assert [len(found) for found in looks] == [1, 2]
+
+
+def test_list_answers_after_a_crash(foo: Session) -> None:
+    foo.package("foo", version="2.0.0")
+    interrupt_apply(foo)
+    assert "foo" in foo.llamagate("list").out
+
+
 def test_list_of_nothing(session: Session) -> None:
     session.home.mkdir()
     assert session.llamagate("list").out
@@ -382,6 +418,7 @@ def test_init_from_installed_does_not_overwrite_packages(session: Session) -> No
 
 
 def test_init_from_installed_of_nothing(session: Session) -> None:
+    session.home.mkdir()
     session.llamagate("init", "--from-installed")
     assert session.actions() == []
 

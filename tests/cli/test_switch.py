@@ -40,6 +40,19 @@ def test_a_switch_against_the_file_that_finds_nothing_to_do_still_sets_its_hold(
     assert session.registered()["foo"]["enabled"] is False
 
 
+@pytest.mark.parametrize("command", ["disable foo", "enable foo", "remove foo"])
+@pytest.mark.parametrize("changes", [True, False], ids=["something to do", "nothing to do"])
+def test_beside_a_file_that_cannot_be_read_it_sets_a_hold(session: Session, command: str, changes: bool) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.llamagate("disable" if command.startswith("enable") is changes else "enable", "foo")
+    session.llamagate("resume")
+    session.write("llamagate.yaml", "apiVersion: [\n")
+    done = session.llamagate(*command.split(), "--json").json
+    assert done["hold"]["reason"] == f"'llamagate {command.split()[0]}' may contradict llamagate.yaml"
+    assert "file-disagrees" in [one["code"] for one in done["warnings"]]
+
+
 def test_disable_and_enable(foo: Session) -> None:
     files = [snapshot(foo.home / part) for part in ("extensions", "agentic-modules")]
     before = foo.registered()["foo"]

@@ -169,7 +169,7 @@ def test_status_needs_a_file_that_is_there(home: Session, file: str) -> None:
 
 
 @BROKEN_FILE
-@pytest.mark.parametrize("command", ["remove foo", "import packages/foo"])
+@pytest.mark.parametrize("command", ["remove foo", "import packages/foo", "disable foo"])
 def test_a_command_that_a_broken_file_may_contradict_sets_a_hold(home: Session, command: str, file: str) -> None:
     home.package("foo", version="3.0.0")
     spoil(home, file)

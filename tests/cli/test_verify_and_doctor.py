@@ -202,9 +202,30 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_listed(session: Session, 
     try:
         assert f"{place} cannot be read: permission denied" in unprivileged(session, "doctor", exits=1)
         rows = unprivileged(session, "list", exits=0).splitlines()[1:]
+        status = json.loads(unprivileged(session, "status", "--json", exits=0))
+        unprivileged(session, "status", "--detailed-exitcode", exits=1)
+        (session.project / "llamagate.yaml").unlink()
+        without_file = unprivileged(session, "status", exits=0)
     finally:
         place.chmod(mode)
     assert ["installed" in rows[0], "unreadable" in rows[1]] == [True, True]
+    assert (status["in_sync"], len(status["items"])) == (False, 2)
+    assert f"{place} cannot be read" in status["unreachable"]
+    assert f"{place} cannot be read" in without_file
+
+
+def test_status_goes_by_the_policy_where_something_cannot_be_read(session: Session) -> None:
+    session.package("foo", files={"notes/a.txt": "one\n"})
+    session.package("bar")
+    session.extensions("foo", "bar", text="policy: {mutable: [notes/**]}\n")
+    session.llamagate("apply")
+    session.installed("foo", "notes/a.txt").write_text("mine\n")
+    session.installed("bar").chmod(0)
+    try:
+        status = json.loads(unprivileged(session, "status", "--json", exits=0))
+    finally:
+        session.installed("bar").chmod(0o755)
+    assert status["drift"] == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

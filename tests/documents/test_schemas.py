@@ -180,15 +180,15 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "url": (
         HEAD + "extensions: {a: 'ftp://x/y.zip'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
-            "password: credentials go to `auth`"
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "url-in-source": (
         HEAD + "extensions: {a: {source: 'git://x'}}\n",
         [
-            "2:18: extensions.a.source: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
-            "password: credentials go to `auth`"
+            "2:18: extensions.a.source: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "nul-in-source": (
@@ -203,17 +203,17 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     ),
     "two-sources": (
         HEAD + "extensions: {a: {source: {dir: x, zip: y}}}\n",
-        ["2:18: extensions.a.source: give exactly one of dir, zip, http, git, catalog"],
+        ["2:18: extensions.a.source: give exactly one of dir, zip, tar, http, git, catalog"],
     ),
     "no-kind-of-source": (
         HEAD + "extensions: {a: {source: {}}}\n",
-        ["2:18: extensions.a.source: give exactly one of dir, zip, http, git, catalog"],
+        ["2:18: extensions.a.source: give exactly one of dir, zip, tar, http, git, catalog"],
     ),
     "user-in-url": (
         HEAD + "extensions: {a: 'https://u:secret@x/y.zip'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
-            "password: credentials go to `auth`"
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "user-in-a-repository": (
@@ -234,8 +234,8 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "fragment": (
         HEAD + "extensions: {a: 'https://x/y.zip#z'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
-            "password: credentials go to `auth`"
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`"
         ],
     ),
     "every-source": (
@@ -246,7 +246,7 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     ),
     "unknown-kind-of-source": (
         HEAD + "extensions: {a: {source: {svn: x}}}\n",
-        ["2:27: extensions.a.source.svn: unknown field 'svn'; known are dir, zip, http, git, catalog"],
+        ["2:27: extensions.a.source.svn: unknown field 'svn'; known are dir, zip, tar, http, git, catalog"],
     ),
     "version-stays-text": (HEAD + "extensions: {a: {source: x, version: 1.10}}\n", []),
     "null-config": (

@@ -475,8 +475,10 @@ def test_it_serves_https(session: Session, https: ssl.SSLContext) -> None:
         with process.connect() as caller:
             caller.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")  # not encrypted
             assert b"200" not in caller.recv(65536)
+        start = time.monotonic()
         process.running.send_signal(signal.SIGTERM)
         assert process.running.wait(TIMEOUT_SECONDS) == 0
+        assert time.monotonic() - start < 8  # the client's connection is still open
     assert len(process.said) == 3
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
+from reconciler.model.ignore_file import NO_PATTERNS
 from reconciler.model.package import FileEntry
 from reconciler.packages import folder as folder_module
 from reconciler.packages.content import executables_of, read
@@ -63,7 +64,7 @@ def test_the_root_may_be_a_link_of_the_users_own(package: Path, tmp_path: Path) 
     (tmp_path / "link").symlink_to("package")
     content = opened(tmp_path / "link")
     assert read(content, "manifest.yaml") == b"hello\n"
-    assert folder_stamp(tmp_path / "link") != ""
+    assert folder_stamp(tmp_path / "link", NO_PATTERNS) != ""
 
 
 def test_what_desktops_and_git_leave_behind_is_ignored(package: Path) -> None:
@@ -160,6 +161,7 @@ def test_a_file_that_changes_while_it_is_hashed_is_noticed(
 READ_UNREADABLE = """
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
+from reconciler.model.ignore_file import NO_PATTERNS
 from reconciler.packages.folder import open_folder
 from reconciler.packages.stamps import folder_stamp
 
@@ -167,7 +169,7 @@ try:
     open_folder(Path("package"), limits=Limits(), name="pkg")
 except InputError as error:
     print(error.message)
-print(bool(folder_stamp(Path("package"))))
+print(bool(folder_stamp(Path("package"), NO_PATTERNS)))
 """
 CLOSED = {
     "row-60-file": ("manifest.yaml", "pkg: entry 'manifest.yaml': cannot be read: Permission denied", True),
@@ -227,11 +229,11 @@ def test_what_passes_a_limit_is_refused(package: Path, limits: Limits, message: 
 
 
 def test_a_stamp_stays_while_the_files_do(package: Path) -> None:
-    stamp = folder_stamp(package)
+    stamp = folder_stamp(package, NO_PATTERNS)
     (package / ".git").mkdir()
     (package / ".git" / "index").write_bytes(b"?")
-    assert folder_stamp(package) == stamp
-    assert folder_stamp(package / "none") == ""
+    assert folder_stamp(package, NO_PATTERNS) == stamp
+    assert folder_stamp(package / "none", NO_PATTERNS) == ""
 
 
 EDITS: dict[str, Callable[[Path], object]] = {
@@ -248,6 +250,6 @@ EDITS: dict[str, Callable[[Path], object]] = {
 def test_a_stamp_tells_of_a_change(package: Path, edit: Callable[[Path], object]) -> None:
     for file in (package / "manifest.yaml", package / "sub" / "run"):
         os.utime(file, ns=(0, 0))
-    stamp = folder_stamp(package)
+    stamp = folder_stamp(package, NO_PATTERNS)
     edit(package)
-    assert folder_stamp(package) not in ("", stamp)
+    assert folder_stamp(package, NO_PATTERNS) not in ("", stamp)

@@ -35,6 +35,8 @@ TAKEN = {
     "row-153-git-file": ([Entry(name=".git", data=b"gitdir: /x\n"), GOOD], ["manifest.yaml"]),
     "row-153-git-file-inside": ([Entry(name="a/.git"), Entry(name="a/b"), GOOD], ["a/b", "manifest.yaml"]),
     "row-153-git-file-behind-a-dot": ([Entry(name="./.git"), Entry(name="./b")], ["b"]),
+    "row-27-git-folder": ([folder(".git/"), Entry(name=".git/aux:1"), Entry(name="a/.GIT/x"), GOOD], [GOOD.name]),
+    "row-27-git-folder-inside": ([Entry(name="p/.Git/x"), Entry(name="p/b")], ["b"]),
     "row-154-late-in-the-local-header-only": ([replace(LATE, central={"flags": LATE.flags & ~8})], [str(LATE.name)]),
 }  # fmt: skip
 
@@ -45,6 +47,8 @@ def test_is_taken(tmp_path: Path, entries: list[Entry], paths: list[str]) -> Non
     assert [entry.path for entry in content.files] == paths
     for entry in content.files:
         b"".join(content.chunks(entry.path))
+    said = ["left out '.git', which is git's own and no part of a package"]
+    assert list(content.notes) == (said if any(".git" in str(entry.name).lower() for entry in entries) else [])
 
 
 REFUSED = {
@@ -58,7 +62,6 @@ REFUSED = {
     "row-11-two-roots": [folder("./"), folder("/"), GOOD],
     "row-12-case-behind-a-dot": [Entry(name="./A"), Entry(name="a")],
     "row-23-root-with-content": [Entry(name="./", mode=0o040755), GOOD],
-    "row-27-git-folder": [Entry(name=".git/config"), GOOD],
     "row-38-late-in-the-directory-only": [replace(LATE, local={"flags": LATE.flags & ~8})],
     "row-37-late-without-descriptor": [replace(GOOD, local={"flags": 8})],
     "row-37-late-with-another-descriptor": [

@@ -15,7 +15,8 @@ from reconciler.errors import LlamagateError
 from reconciler.model.config import Json, JsonObject
 from reconciler.packages.manifest import read_package
 from reconciler.packages.realise import realise
-from reconciler.store.desired_file import lock_bytes, read_desired, read_lock
+from reconciler.store.desired_file import read_desired
+from reconciler.store.lock_file import lock_bytes, read_lock
 from tests.hostile.campaign import PROJECT
 from tests.hostile.mutate_text import mutant
 from tests.hostile.mutate_zip import MANIFEST

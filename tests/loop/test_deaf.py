@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -206,15 +207,16 @@ def test_where_no_thread_can_be_started_it_polls(
 ) -> None:
     """One to try it, the reader, the observer, the first folder's, the second's."""
     (tmp_path / "folder").mkdir()
-    real, tried = threading._start_new_thread, []  # type: ignore[attr-defined]
+    name = "_start_joinable_thread" if sys.version_info >= (3, 13) else "_start_new_thread"
+    real, tried = getattr(threading, name), []
 
-    def start(*arguments: object) -> object:
+    def start(*arguments: object, **named: object) -> object:
         tried.append(arguments)
         if len(tried) >= nth:
             raise RuntimeError("can't start new thread")
-        return real(*arguments)
+        return real(*arguments, **named)
 
-    monkeypatch.setattr(threading, "_start_new_thread", start)
+    monkeypatch.setattr(threading, name, start)
     folders = [place(tmp_path), place(tmp_path / "folder")]
     assert events.watch(folders) == "the system does not report changes: can't start new thread"
     monkeypatch.undo()

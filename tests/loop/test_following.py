@@ -51,6 +51,12 @@ def version(session: Session, item: str = "foo") -> str:
     return str(session.registered()[item]["version"])
 
 
+def test_what_is_followed_is_no_package(session: Session, origin: Origin) -> None:
+    origin.commit({"site/.llamagateignore": "packages/\n!no pattern\n"})
+    follow(session, origin)
+    assert version(session) == "1.0.0"
+
+
 def test_a_host_follows_each_commit(session: Session, origin: Origin) -> None:
     first = origin.git("rev-parse", "HEAD")
     follow(session, origin)

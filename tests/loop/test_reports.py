@@ -101,7 +101,10 @@ def test_status_tells_what_is_suspended(foo: Session) -> None:
     foo.llamagate("apply")
     foo.llamagate("suspend", "foo", "--reason", "a demo")
     foo.llamagate("suspend", "--reason", "freeze")
-    assert "  suspended: everything: freeze\n  suspended: foo: a demo\n" in foo.llamagate("status").out
+    assert (
+        "  the watcher is paused for everything: freeze\n  the watcher is paused for foo: a demo\n"
+        in foo.llamagate("status").out
+    )
     assert [one["id"] for one in foo.llamagate("status", "--json").json["suspensions"]] == ["", "foo"]
 
 
@@ -272,7 +275,7 @@ def test_a_change_that_is_not_served_is_taken_back_and_held(foo: Session, gatewa
         foo.package("foo", version="2.0.0")
         watcher.said("Applied", "generation 2: update foo")
         watcher.said("Failed", "the items of generation 1 are back as generation 3")
-        watcher.said("LeftAlone", "on hold: the gateway did not serve generation 2")
+        watcher.said("LeftAlone", "paused: the gateway did not serve generation 2")
         assert condition(foo, "Ready") == ("False", "RolledBack")
         assert foo.registered()["foo"]["version"] == "1.0.0"
         gateway.broken = frozenset()

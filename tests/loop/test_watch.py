@@ -276,7 +276,7 @@ def test_a_rollback_is_left_alone_until_the_input_changes(foo: Session) -> None:
         foo.package("foo", version="2.0.0")
         watcher.said("Applied", "update foo")
         foo.llamagate("rollback")
-        watcher.said("LeftAlone", "on hold: rolled back to generation 1")
+        watcher.said("LeftAlone", "paused: rolled back to generation 1")
         assert condition(foo, "Suspended") == ("True", "OnHold")
         (foo.project / "llamagate.yaml").touch()
         assert version(foo) == "1.0.0"
@@ -293,7 +293,7 @@ def test_a_rollback_with_another_file_holds_too(foo: Session) -> None:
         foo.package("foo", version="2.0.0")
         watcher.said("Applied", "update foo")
         foo.llamagate("rollback", "-f", "other.yaml")
-        watcher.said("LeftAlone", "on hold")
+        watcher.said("LeftAlone", "paused")
         assert version(foo) == "1.0.0"
 
 
@@ -325,9 +325,10 @@ def test_one_suspended_item_is_left_alone_and_the_others_are_not(session: Sessio
 
 
 def test_everything_suspended(foo: Session) -> None:
+    foo.home.mkdir()
     foo.llamagate("suspend", "--reason", "release freeze")
     with watching(foo) as watcher:
-        watcher.said("LeftAlone", "suspended: release freeze")
+        watcher.said("LeftAlone", "paused: release freeze")
         foo.llamagate("resume")
         watcher.said("Applied", "install foo")
 
@@ -460,7 +461,7 @@ def test_a_hold_that_does_not_know_the_file_is_heeded(foo: Session) -> None:
     foo.llamagate("apply")
     foo.llamagate("rollback")
     shutil.copy(foo.project / "llamagate.yaml", foo.project / "copy.yaml")
-    assert "on hold" in foo.llamagate("watch", "--once", "-f", "copy.yaml").err
+    assert "paused" in foo.llamagate("watch", "--once", "-f", "copy.yaml").err
     assert version(foo) == "1.0.0"
 
 

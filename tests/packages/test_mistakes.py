@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
+from reconciler.model.ignore_file import NO_PATTERNS
 from reconciler.model.source import SourceKind
 from reconciler.packages.manifest import read_package
 from reconciler.sources.local import LOCAL
@@ -39,8 +40,8 @@ NAMED = [
     pytest.param(SourceKind.ZIP, "my.yaml", text, "my.yaml", "apply -f my.yaml", id="a desired state"),
     pytest.param(SourceKind.DIR, "foo", folder, ".\\foo", "written with '/': ./foo", id="a backslash"),
     pytest.param(SourceKind.DIR, "foo", folder, "C:\\foo", "not with a backslash", id="a path of Windows"),
-    pytest.param(SourceKind.DIR, "foo", folder, "~/foo", "not replaced", id="a tilde"),
-    pytest.param(SourceKind.ZIP, "foo", folder, "$HOME/x.zip", "not replaced", id="a variable"),
+    pytest.param(SourceKind.DIR, "foo", folder, "~other/foo", "only '~/' is replaced", id="a tilde"),
+    pytest.param(SourceKind.ZIP, "foo", folder, "$HOME/x.zip", "only '~/' is replaced", id="a variable"),
     pytest.param(SourceKind.ZIP, "foo", folder, "x.zip", "check the path", id="nothing"),
 ]  # fmt: skip
 
@@ -51,7 +52,7 @@ def test_what_is_named_in_place_of_a_package(
 ) -> None:
     make(tmp_path / there)
     with pytest.raises(InputError) as caught:
-        LOCAL[kind].open(tmp_path / name, limits=Limits(), name=name)
+        LOCAL[kind].open(tmp_path / name, limits=Limits(), name=name, path="", ignore=NO_PATTERNS)
     assert words in str(caught.value.faults[0]) + caught.value.advice
     assert caught.value.faults[0].file == name
 
@@ -59,14 +60,14 @@ def test_what_is_named_in_place_of_a_package(
 @pytest.mark.parametrize("right", ["manifest.yaml", "extension.yaml", "agenticmodule.yaml"])
 def test_a_manifest_that_ends_with_yml(tmp_path: Path, right: str) -> None:
     (tmp_path / right.replace(".yaml", ".yml")).write_text("name: x\n")
-    content = LOCAL[SourceKind.DIR].open(tmp_path, limits=Limits(), name="p")
+    content = LOCAL[SourceKind.DIR].open(tmp_path, limits=Limits(), name="p", path="", ignore=NO_PATTERNS)
     with pytest.raises(InputError, match=f"rename it to {right}"):
         read_package(content, name="p")
 
 
 def test_a_desired_state_in_place_of_a_manifest_is_one_fault(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text("apiVersion: llamagate/v1\nextensions: {}\n")
-    content = LOCAL[SourceKind.DIR].open(tmp_path, limits=Limits(), name="p")
+    content = LOCAL[SourceKind.DIR].open(tmp_path, limits=Limits(), name="p", path="", ignore=NO_PATTERNS)
     with pytest.raises(InputError) as caught:
         read_package(content, name="p")
     assert len(caught.value.faults) == 1

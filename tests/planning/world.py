@@ -205,7 +205,7 @@ def _of_command(given: Notation) -> Intent:
     notes = [Note(WarningCode.LEFT_OUT, "a note")]
     wanted = [_from_package(key(name), item or {}, record, owner) for name, item in about.items()]
     return {
-        "import": lambda: verbs.to_import(base, wanted[0], _as_record(record), **{**_CAREFUL, **options}),
+        "import": lambda: verbs.to_import(base, wanted[:1], _as_record(record), **{**_CAREFUL, **options}),
         "roll back": lambda: verbs.to_roll_back(base, wanted, _as_record(record), number=3, overwrite=False),
         "restore": lambda: verbs.to_restore(base, replace(wanted[0], backup=Backup(5, frozenset(wanted[0].files)))),
         "sync": lambda: verbs.to_sync(base, wanted, map(key, options.get("gone", [])), notes),

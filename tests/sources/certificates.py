@@ -25,6 +25,10 @@ class Authority:
         certificate.configure_cert(context)
         return context
 
+    def write(self, name: str, place: Path) -> None:
+        """A certificate for ``name``, with its key, into the file ``place``."""
+        self._ca.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(place))
+
     def itself(self) -> ssl.SSLContext:
         """For a server that shows the authority's own certificate, which nobody else has signed."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

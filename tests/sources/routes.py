@@ -1,12 +1,13 @@
-"""One package, published by each of the five kinds of source, by real servers on loopback."""
+"""One package, published by each of the six kinds of source, by real servers on loopback."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
+import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -68,6 +69,24 @@ class ZipRoute(Route):
         place = self.session.project / "published" / f"{item}.zip"
         place.parent.mkdir(exist_ok=True)
         pack(self.folder(item), place)
+
+    @property
+    def asked(self) -> int:
+        return 0
+
+
+class TarRoute(Route):
+    is_pinned = False
+
+    def source(self, item: str) -> str:
+        return f"published/{item}.tar.gz"
+
+    def publish(self, item: str, version: str = "1.0.0") -> None:
+        place = self.session.project / "published" / f"{item}.tar.gz"
+        place.parent.mkdir(exist_ok=True)
+        place.unlink(missing_ok=True)
+        with tarfile.open(place, "w:gz") as out:
+            out.add(self.folder(item), item)
 
     @property
     def asked(self) -> int:
@@ -136,15 +155,16 @@ class CatalogRoute(Route):
         return len(self.server.requests)
 
 
-KINDS: Final = ("dir", "zip", "http", "git", "catalog")
+KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog")
+LOCAL: Final[Mapping[str, type[Route]]] = {"dir": DirRoute, "zip": ZipRoute, "tar": TarRoute}
 PINNED: Final = ("http", "git", "catalog")
 
 
 @contextmanager
 def route_of(kind: str, session: Session) -> Iterator[Route]:
     """The route of this kind, with its server."""
-    if kind in ("dir", "zip"):
-        yield DirRoute(session) if kind == "dir" else ZipRoute(session)
+    if kind in LOCAL:
+        yield LOCAL[kind](session)
     elif kind == "git":
         origin = Origin(session.base / "served" / "packages")
         with git_over_http(session.base / "served") as serving:

@@ -94,7 +94,9 @@ def test_what_is_missing_is_named_and_nothing_is_changed(session: Session, route
     assert after.keys() - before.keys() <= {str(session.home), str(session.ours), str(session.ours / "cache")}
 
 
-@pytest.mark.parametrize("route", ["dir", "zip", "http", "git"], indirect=True)  # a catalog lists what a package says
+@pytest.mark.parametrize(
+    "route", ["dir", "zip", "tar", "http", "git"], indirect=True
+)  # a catalog lists what a package says
 def test_a_package_of_another_id_is_refused(session: Session, route: Route) -> None:
     session.package("bar", files={"manifest.yaml": (route.folder("foo") / "manifest.yaml").read_text()})
     route.publish("bar")

@@ -10,7 +10,7 @@ from reconciler.errors import InputError
 from reconciler.sources.web.url import HttpUrl, parsed_url, shown
 
 HOST = "it names no valid host and port (names in other letters are written as 'xn--…')"
-SPACE = "it holds a space or a control character"
+SPACE = "it holds a space or a control character; write %20 in place of a space"
 USER = "it holds a user or a password"
 SCHEME = "only http and https addresses are downloaded"
 

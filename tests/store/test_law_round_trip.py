@@ -15,7 +15,7 @@ from reconciler.model.journal import Journal
 from reconciler.model.lock import Lock
 from reconciler.model.record import RECORD_SCHEMA, Record
 from reconciler.model.registry import Registry, decode_registry, encode_registry
-from reconciler.store.desired_file import lock_bytes, read_lock
+from reconciler.store.lock_file import lock_bytes, read_lock
 from reconciler.store.state_files import read_record, record_bytes
 from tests.documents.strategies import objects
 from tests.store import strategies

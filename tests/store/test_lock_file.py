@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.errors import InputError
 from reconciler.model.desired import DesiredItem
@@ -13,7 +14,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.source import Source, SourceKind
 from reconciler.resolve.pins import pin
-from reconciler.store.desired_file import lock_bytes, lock_path, read_lock
+from reconciler.store.lock_file import lock_bytes, lock_path, read_lock
 
 TREE = Digest("sha256:" + "ab" * 32)
 HEAD = "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.\n"
@@ -47,7 +48,8 @@ LOCK = Lock(
         item(Kind.MODULE, "intake", Source(SourceKind.DIR, "./modules/intake"), "1.10.0"),
         item(Kind.EXTENSION, "cost-analyst", Source(SourceKind.DIR, "odd.zip"), "1.2.0"),
         item(Kind.EXTENSION, "router", Source(SourceKind.ZIP, "dist/réseau # 1.zip"), "1.0.0-rc.1+b"),
-    )
+    ),
+    rules=1,
 )
 
 
@@ -57,12 +59,28 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def test_line_ends_are_those_of_the_lock_before() -> None:
+    windows = lock_bytes(LOCK).replace(b"\n", b"\r\n")
+    assert lock_bytes(LOCK, like=windows) == windows
+    assert lock_bytes(LOCK, like=lock_bytes(Lock())) == lock_bytes(LOCK)
+
+
 def test_its_bytes() -> None:
     assert lock_bytes(LOCK).decode() == TEXT
 
 
+def test_what_is_said_of_packages_since_then(tmp_path: Path) -> None:
+    bits = frozenset(["run.sh", "bin/é"])
+    lock = Lock(items=(replace(LOCK.items[0], executables=bits), *LOCK.items[1:]))
+    text = TEXT.replace("items:", "rules: 2\nitems:").replace(
+        f'"{TREE}"\n', f'"{TREE}"\n    exec: ["bin/é", "run.sh"]\n', 1
+    )
+    assert lock_bytes(lock).decode() == text
+    assert read_lock(written(tmp_path, text)).lock == lock
+
+
 def test_an_empty_one(tmp_path: Path) -> None:
-    assert lock_bytes(Lock()).decode() == f"{HEAD}apiVersion: llamagate/v1\nitems: []\n"
+    assert lock_bytes(Lock()).decode() == f"{HEAD}apiVersion: llamagate/v1\nrules: 2\nitems: []\n"
     assert read_lock(written(tmp_path, lock_bytes(Lock()).decode())).lock == Lock()
 
 
@@ -104,13 +122,13 @@ def test_its_name(desired: str, lock: str) -> None:
         (
             'source: "./modules/intake"',
             'source: "ftp://x/y"',
-            ":6:5: items[0].source: expected a folder, a .zip file or a URL (http, https or ssh), without user and "
-            "password: credentials go to `auth`",
+            ":6:5: items[0].source: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "without user and password: credentials go to `auth`",
         ),
         (
             "items:",
             "more: 1\nitems:",
-            ":3:1: more: unknown field 'more'; known are apiVersion, items",
+            ":3:1: more: unknown field 'more'; known are apiVersion, rules, items",
         ),
         ("apiVersion: llamagate/v1\n", "", ":2:1: 'apiVersion' is missing; write apiVersion: llamagate/v1"),
     ],

@@ -168,6 +168,17 @@ def other_file(world: World, random: Random) -> Undo:
     return undo
 
 
+def other_lock(world: World, random: Random) -> Undo:
+    """The same lock in another place."""
+    world.lock_file = world.project / f"{random.randrange(9)}.lock.yaml"
+    shutil.copy2(world.project / "llamagate.lock.yaml", world.lock_file)
+
+    def undo() -> None:
+        world.lock_file = None
+
+    return undo
+
+
 def hold(world: World, random: Random) -> Undo:
     inputs = {str(world.options.file): Digest(f"sha256:{random.randbytes(32).hex()}")}
     return world.recorded(lambda record: replace(record, hold=Hold(reason="r", generation=1, inputs=inputs)))
@@ -221,6 +232,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     "desired: other file": other_file,
     "lock: a byte": a_byte(LOCK),
     "lock: gone": gone(LOCK),
+    "lock: elsewhere": other_lock,
     "record: a byte": a_byte(place("record")),
     "record: gone": gone(place("record")),
     "record: hold": hold,
@@ -249,6 +261,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     "source: mode": other_mode(FOLDER),
     "source: new": new(source("folder/new.txt", "folder/templates/new.txt", "flow/new.txt")),
     "source: ignored name": renamed,
+    "source: ignore file": new(source("folder/.llamagateignore", "flow/.llamagateignore")),
     "source: folder gone": gone(TREES),
     "archive: a byte": a_byte(PACKED),
     "archive: touched": touched(PACKED),

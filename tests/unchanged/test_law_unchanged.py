@@ -96,7 +96,8 @@ def test_an_input_that_is_left_out_is_noticed(
 
 ASKED = {
     "options": ("covers", lambda _: True, "options"),
-    "file": ("_name", lambda _: "a file", "desired: other file"),
+    "lock": ("_name", lambda *_: "a file", "lock: elsewhere"),
+    "file": ("_name", lambda *_: "a file", "desired: other file"),
 }
 
 

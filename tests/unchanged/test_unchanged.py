@@ -154,6 +154,15 @@ def test_a_home_that_was_moved_is_looked_at_and_not_what_is_in_its_place(world: 
     assert world.answer() is None
 
 
+def test_another_home_of_the_user_is_another_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(world.project))
+    world.variables = {"HOME": str(world.project)}
+    world.options.file.write_text("apiVersion: llamagate/v1\nextensions: {zipped: ~/packages/zipped.zip}\n")
+    world.settle()
+    world.variables = {"HOME": "/srv/other"}
+    assert world.answer() is None
+
+
 def test_a_file_that_has_grown_without_end_is_not_read(world: World) -> None:
     with (world.project / "secret.txt").open("ab") as file:
         file.truncate(2**40)

@@ -44,6 +44,7 @@ class World:
         self.project = root / "project"
         self.home = Home(root / "home")
         self.variables = {"TOKEN": "one"}
+        self.lock_file: Path | None = None
         self.options = Options(file=self.project / "llamagate.yaml")
         packages = self.project / "packages"
         body = {"templates/deep/a.txt": "a", "run.sh": "#!/bin/sh\n"}
@@ -58,7 +59,14 @@ class World:
 
     def environment(self, later: timedelta = LATER) -> Environment:
         now = datetime.now(UTC) + later
-        return Environment(home=self.home.root, is_own_home=False, variables=self.variables, now=now, command="test")
+        return Environment(
+            home=self.home.root,
+            is_own_home=False,
+            variables=self.variables,
+            now=now,
+            command="test",
+            lock_file=self.lock_file,
+        )
 
     def apply(self, later: timedelta = LATER) -> None:
         apply(self.environment(later), self.options, Listener(wait=0, notice=lambda _: None))

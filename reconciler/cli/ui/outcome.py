@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.cli.gateway_hint import gateway_hints
 from reconciler.cli.ui.error import error_document, render_error
 from reconciler.cli.ui.plan import FOR_A_FILE, Wording, render_plan, render_refusals
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
+from reconciler.model.environment import Environment
+from reconciler.model.note import notes_once
+from reconciler.reconcile.gateway import Reload
 from reconciler.reconcile.outcome import Outcome
 
 
 def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FILE) -> int:
     """Say what was done, or why nothing was; the exit code."""
-    for warning in done.warnings:
-        terminal.notice(str(warning))
+    for line in notes_once(done.warnings):
+        terminal.notice(line)
     for reload in (done.reload, done.gone_back.reload if done.gone_back else None):
-        for line in (reload.message, *reload.notes) if reload else ():
+        for line in _about(reload, done.proposal.state.env) if reload else ():
             terminal.notice(line)
     missed = done.reload_error
     terminal.document(done.document() | (error_document(missed) if missed else {}))
@@ -30,3 +37,10 @@ def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FIL
         terminal.error(render_error(missed, terminal.error_style))
         return missed.exit_code
     return ExitCode.OK
+
+
+def _about(reload: Reload, env: Environment) -> Iterator[str]:
+    yield reload.message
+    yield from reload.notes
+    if not reload.reloaded:
+        yield from gateway_hints(env, reload.url, reload.state, Path.cwd())

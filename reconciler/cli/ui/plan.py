@@ -12,6 +12,7 @@ from msgspec import Struct
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
 from reconciler.model.config import Json, JsonObject
+from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
 
 _MAX_VALUE_CHARACTERS: Final = 70
@@ -65,7 +66,7 @@ def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording
         _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
         "" if done else _section("Lock", _stale_beside_the_actions(plan), "yellow", style),
         render_refusals(plan, style),
-        _section("Warnings", [str(warning) for warning in plan.warnings], "yellow", style),
+        _section("Warnings", notes_once(plan.warnings), "yellow", style),
         style.paint(_summary(plan, wording, done=done), "bold"),
     ]
     return "\n\n".join(part for part in parts if part)

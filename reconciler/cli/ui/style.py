@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from reconciler.model.regex import regex
+
 When = Literal["auto", "always", "never"]
 """What ``--color`` takes."""
 
+_MARK: Final = f"\ufdd0{os.urandom(8).hex()}:"
+"""Precedes the number of a colour, until the text is written; another one in each process."""
+_PAINTED: Final = regex(f"{_MARK}([0-9]{{2}})")
+_UNSAFE: Final = regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""Characters by which text of others, a registry or a manifest, could steer the terminal, or hide in it."""
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "bold": 1, "dim": 2}
 
 
@@ -19,7 +28,24 @@ class Style(Struct, frozen=True):
     colours: bool = False
 
     def paint(self, text: str, colour: str) -> str:
-        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.colours else text
+        return f"{_MARK}{_CODES[colour]:02}{text}{_MARK}00" if self.colours else text
+
+
+def shown(text: str) -> str:
+    """``text`` as a terminal may have it: ``paint``'s colours, and nothing else that steers a terminal.
+
+    What others wrote, in a registry, a manifest or a name, cannot colour anything either: it does not know the mark.
+    """
+    return _PAINTED.sub(_escape, _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text))
+
+
+def json_shown(text: str) -> str:
+    """A JSON text, in which only strings can hold such characters, with them as JSON escapes."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\x1b[{int(match[1])}m"
 
 
 PLAIN: Final = Style()

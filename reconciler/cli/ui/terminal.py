@@ -6,21 +6,19 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TextIO
 
 from msgspec import Struct, field
 
 from reconciler.cli import boot
-from reconciler.cli.ui.style import Style
+from reconciler.cli.ui.style import Style, json_shown, shown
 from reconciler.errors import StorageError
 from reconciler.model.config import JsonObject
-from reconciler.model.regex import regex
 
 _PROGRESS_AFTER_SECONDS: Final = 0.5
 _PROGRESS_EVERY_SECONDS: Final = 0.1
-_UNSAFE: Final = regex("(?!\x1b\\[\\d{1,2}m)[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters by which text of others, a registry or a manifest, could steer the terminal. Colours are our own."""
 
 
 class Terminal(Struct):
@@ -32,6 +30,8 @@ class Terminal(Struct):
     as_json: bool = False
     quiet: bool = False
     colours: bool | None = None
+    log: Callable[[str], None] | None = None
+    """Takes all that is said in passing, too."""
     _started: float = field(default_factory=time.monotonic)
     _shown_at: float = 0.0
 
@@ -48,19 +48,19 @@ class Terminal(Struct):
         """Show a result to a person."""
         if text and not self.as_json and not self.quiet:
             self._clear()
-            _to_stdout(_harmless(text) + "\n")
+            _to_stdout(shown(text) + "\n")
 
     def document(self, document: JsonObject) -> None:
         """Print the one JSON document, where it is wanted."""
         if self.as_json:
             boot.ignore_ctrl_c()
             self._clear()
-            _to_stdout(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            _to_stdout(json_shown(json.dumps(document, indent=2, ensure_ascii=False)) + "\n")
 
     def line(self, document: JsonObject) -> None:
         """Print a JSON document as one line, at once. That nobody reads it is no reason to leave what is being done."""
         with suppress(StorageError):
-            _to_stdout(json.dumps(document, ensure_ascii=False) + "\n", flush=True)
+            _to_stdout(json_shown(json.dumps(document, ensure_ascii=False)) + "\n", flush=True)
 
     def error(self, text: str) -> None:
         """Tell a person what failed, however quiet they want it."""
@@ -68,6 +68,8 @@ class Terminal(Struct):
 
     def notice(self, line: str) -> None:
         """Tell a person something in passing."""
+        if self.log is not None:
+            self.log(line)
         if not self.quiet:
             self._tell(f"llamagate: {line}")
 
@@ -80,11 +82,11 @@ class Terminal(Struct):
             self._clear()
         elif now - self._shown_at >= _PROGRESS_EVERY_SECONDS:
             self._shown_at = now
-            _to_stderr(f"\r\x1b[K{what} {done} of {total}")
+            _to_stderr(f"\r\x1b[K{shown(what)} {done} of {total}")
 
     def _tell(self, text: str) -> None:
         self._clear()
-        _to_stderr(_harmless(text) + "\n")
+        _to_stderr(shown(text) + "\n")
 
     def _clear(self) -> None:
         if self._shown_at:
@@ -124,10 +126,6 @@ def _to_stderr(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         silence(sys.stderr)  # nobody listens: no reason to leave what is being done
-
-
-def _harmless(text: str) -> str:
-    return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def _style(stream: TextIO, colours: bool | None) -> Style:

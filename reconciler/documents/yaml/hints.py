@@ -171,6 +171,32 @@ def _text(said: Said, _match: re.Match[str]) -> Hint | None:
     return Hint(f"expected a mapping, found text; {wanted}", said.column)
 
 
+def _conflict(said: Said, _match: re.Match[str]) -> Hint | None:
+    """What git leaves where two sides changed the same lines."""
+    first = next((number for number, line in enumerate(said.lines) if line.startswith("<<<<<<< ")), None)
+    if first is None:
+        return None
+    return Hint(f"git left a merge conflict in line {first + 1}; keep one of its two sides", said.column)
+
+
+def _unclosed(said: Said, _match: re.Match[str]) -> Hint | None:
+    """The bracket that is still open at the end of the text above."""
+    opened: list[tuple[str, int]] = []
+    for number, line in enumerate(said.lines[: said.line + 1]):
+        for mark in re.sub(r""" #.*|"[^"]*"|'[^']*'""", "", line):
+            if mark in "{[":
+                opened.append((mark, number))
+            elif mark in "}]" and opened:
+                opened.pop()
+    if not opened:
+        return None
+    mark, number = opened[-1]
+    return Hint(
+        f"the '{mark}' in line {number + 1} is not closed; write '{'}' if mark == '{' else ']'}' at its end",
+        said.column,
+    )
+
+
 _OTHER_ADDRESS: Final = r"expected (?:a folder|a path|http|the URL)|it holds a space"
 
 MISTAKES: Final = (
@@ -200,12 +226,20 @@ MISTAKES: Final = (
         _flow_value,
     ),
     Mistake(
+        "braces in braces",
+        _NOT_A_TEXT,
+        r"[{,] *(?P<key>[\w.$@-]+): *(?P<at>\{\{[^{}]*\}\}[^,{}\[\]]*)",
+        _flow_value,
+    ),
+    Mistake(
         "colon in a text",
         SYNTAX,
         rf"^ *{_KEY}(?P<at>[^\s\"'{{\[|>#].*?:(?: .*|$))",
         _quote("text with ': ' in it needs quotes"),
     ),
+    Mistake("merge conflict", rf"{SYNTAX}|expected a mapping, found text", r"", _conflict),
     Mistake("uneven indent", SYNTAX, r"^(?P<indent> *)\S", _uneven),
+    Mistake("unclosed bracket", rf"{SYNTAX}did not find expected ',' or", r"", _unclosed),
     Mistake("empty file", r"expected a mapping, found nothing$", r"", _empty, path=r"$"),
     Mistake("list for a mapping", r"expected (?:text or )?a mapping, found a list$", r"", _list),
     Mistake("text for a mapping", r"expected a mapping, found text$", r":\s*(?:#.*)?$", _text),

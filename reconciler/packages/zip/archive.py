@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
-from reconciler.model.ids import path_problem
+from reconciler.model.ignore_file import IGNORE_FILE, MAX_IGNORE_BYTES, NO_PATTERNS, Ignores
 from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
-from reconciler.packages.names import Names
+from reconciler.packages.ignore_file import decode
+from reconciler.packages.inside import MAX_ENTRIES_AROUND, EntryNames, common_folder, instead_of_a_link, prefix_of
 from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
-from reconciler.packages.zip.layout import ROOT, Header, Member, read_layout
+from reconciler.packages.zip.layout import Header, Member, read_layout
 from reconciler.packages.zip.records import DEFLATED
 
 _RAW_DEFLATE: Final = -15
@@ -71,32 +72,48 @@ class ArchiveContent(Struct, frozen=True):
         return refusal(self.name, "changed since it was checked", advice="run the command again")
 
 
-def open_archive(place: Path | int, *, limits: Limits, name: str, packed_by_us: bool = False) -> ArchiveContent:
+def open_archive(
+    place: Path | int, *, limits: Limits, name: str, path: str = "", packed_by_us: bool = False
+) -> ArchiveContent:
     """Check the whole archive, its data too, and hash its files. ``name`` is how messages call it.
 
-    One folder around everything is looked through where no manifest stands beside it. Where it was ``packed_by_us``,
+    With a ``path`` the package is that folder: of what is around it, only the structure is checked. Otherwise one
+    folder around everything is looked through where no manifest stands beside it. Where it was ``packed_by_us``,
     everything in it is content, by whichever rules it was chosen. Raises ``InputError`` for the
     first thing that is wrong.
     """
     with opened_archive(place, name) as archive:
         _check_size(archive, limits)
-        members = read_layout(archive, limits)
+        members, prefix = _below(archive, path, limits) if path else (read_layout(archive, limits), "")
         _check_sizes(archive, [member.header for member in members], limits)
-        kept, left_out = _chosen(archive, members, everything=packed_by_us)
-        prefix = _common_folder(kept)
+        chosen = _choose(archive, members, prefix, everything=packed_by_us)
+        prefix = prefix or common_folder([member.header.name for member in chosen.kept])
         found: dict[str, tuple[Member, str]] = {}
-        small: dict[str, bytes] | None = {} if sum(member.header.size for member in kept) <= SMALL_BYTES else None
-        for member in kept:
+        small: dict[str, bytes] | None = {} if sum(one.header.size for one in chosen.kept) <= SMALL_BYTES else None
+        for member in chosen.kept:
             inner = member.header.name[len(prefix) :]
             found[inner] = (member, _hash(archive, member, small, inner))
         identity = _identity(archive)
+        own = NO_PATTERNS if packed_by_us else _own_patterns(archive, found, name)
+    by_package = tuple(_entry(path, *found.pop(path)) for path in [path for path in found if own.names(path)])
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
     if packed_by_us:
         files = tuple(replace(entry, private=found[entry.path][0].header.private) for entry in files)
-    names = [member.header.name for member, _ in left_out]
-    older = tuple(_entry(member.header.name.removeprefix(prefix), member, sha256) for member, sha256 in left_out)
-    older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/")))
-    return ArchiveContent(place, name, files, notes_on(names), older, found, identity, small or {})
+    older = tuple(_entry(one.header.name.removeprefix(prefix), one, sha256) for one, sha256 in chosen.left_out)
+    older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/"))) + by_package
+    notes = (*notes_on([one.header.name for one, _ in chosen.left_out]), *chosen.notes)
+    return ArchiveContent(place, name, files, notes, older, found, identity, small or {})
+
+
+def _below(archive: ArchiveFile, path: str, limits: Limits) -> tuple[list[Member], str]:
+    """The entries in the folder ``path``, and what their names begin with."""
+    around = read_layout(archive, replace(limits, entries=max(limits.entries, MAX_ENTRIES_AROUND)))
+    names = [name for member in around if not is_ignored(name := member.header.name) and not name.endswith("/")]
+    prefix = prefix_of(path, names, name=archive.name)
+    below = [one for one in around if one.header.name.startswith(prefix) and one.header.name != prefix]
+    if len(below) > limits.entries:
+        raise archive.refuse(f"has more than {limits.entries} entries", entry=path, advice=SMALLER)
+    return below, prefix
 
 
 def _check_size(archive: ArchiveFile, limits: Limits) -> None:
@@ -123,50 +140,46 @@ def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits
         raise archive.refuse(rule, advice=f"{SMALLER}, or raise policy.limits.unpacked")
 
 
-def _chosen(
-    archive: ArchiveFile, members: Iterable[Member], *, everything: bool
-) -> tuple[list[Member], list[tuple[Member, str]]]:
-    """The files that belong to the package, and what does not. All names are checked, also those left out."""
-    names, chosen, left_out, roots = Names(archive.name), [], [], 0
+class _Chosen(NamedTuple):
+    """The files that belong to the package, and what does not, with its digest."""
+
+    kept: list[Member]
+    left_out: list[tuple[Member, str]]
+    notes: tuple[str, ...]
+
+
+def _choose(archive: ArchiveFile, members: Sequence[Member], prefix: str, *, everything: bool) -> _Chosen:
+    """Part the entries, whose names begin with ``prefix``. All are checked, also those that are left out."""
+    names, kept, left_out = EntryNames(archive.name), [], []
     for member in members:
-        name = member.header.name
-        is_folder = name.endswith("/")
-        if name == ROOT:
-            roots += 1
-            if roots > 1:
-                raise archive.refuse("is there twice", entry=name, advice="keep one of the two")
-        elif not _is_git_file(archive, name):
-            names.add(name[:-1] if is_folder else name, folder=is_folder)
+        name = member.header.name[len(prefix) :]
+        if names.is_left_to_git(name):
+            continue
+        if member.header.rule:
+            advice = instead_of_a_link([one.header.name for one in members if not is_ignored(one.header.name)])
+            raise archive.refuse(member.header.rule, entry=member.header.name, advice=advice)
         if is_ignored(name) and not everything:
             left_out.append((member, _hash(archive, member)))  # what is not taken is not damaged either
-        elif is_folder:
+        elif name.endswith("/"):
             _hash(archive, member)
         else:
-            chosen.append(member)
-    return chosen, left_out
+            kept.append(member)
+    return _Chosen(kept, left_out, names.notes)
 
 
-def _is_git_file(archive: ArchiveFile, name: str) -> bool:
-    """Whether it is the file ``.git`` of a submodule or a worktree, which is left out; what is above it is checked."""
-    above, _, leaf = name.rpartition("/")
-    if leaf != ".git":
-        return False
-    if above and (problem := path_problem(above)):
-        raise archive.refuse(problem, entry=name, advice="rename it")
-    return True
-
-
-def _common_folder(members: Iterable[Member]) -> str:
-    """``folder/`` where it holds every file, else nothing: a package with its manifest at the root stays as it is."""
-    names = [member.header.name for member in members]
-    tops = {name.partition("/")[0] for name in names}
-    if len(tops) != 1 or not all("/" in name for name in names):
-        return ""
-    return tops.pop() + "/"
+def _own_patterns(archive: ArchiveFile, found: Mapping[str, tuple[Member, str]], name: str) -> Ignores:
+    """What the package leaves out itself."""
+    if IGNORE_FILE not in found:
+        return NO_PATTERNS
+    member, _ = found[IGNORE_FILE]
+    data = b" " * member.header.size if member.header.size > MAX_IGNORE_BYTES else b"".join(_contents(archive, member))
+    return decode(data, name=name)
 
 
 def _entry(path: str, member: Member, sha256: str) -> FileEntry:
-    return FileEntry(path=path, sha256=sha256, size=member.header.size, executable=member.header.executable)
+    header = member.header
+    modes = {"executable": header.executable, "has_mode": header.has_mode}
+    return FileEntry(path=path, sha256=sha256, size=header.size, **modes)
 
 
 def _identity(archive: ArchiveFile) -> tuple[int, ...]:

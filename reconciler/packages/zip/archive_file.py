@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -60,7 +61,8 @@ def opened_archive(place: Path | int, name: str) -> Iterator[ArchiveFile]:
     try:
         descriptor = os.open(place, READ_THROUGH_LINKS) if isinstance(place, Path) else os.dup(place)
     except OSError as error:
-        raise refusal(name, f"cannot be opened: {error.strerror}", advice="check the path") from error
+        advice = "check its permissions" if error.errno == errno.EACCES else "check the path"
+        raise refusal(name, f"cannot be opened: {error.strerror}", advice=advice) from error
     try:
         with naming(str(place)):
             status = os.fstat(descriptor)

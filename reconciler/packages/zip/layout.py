@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from reconciler.model.desired import Limits
 from reconciler.packages.content import SMALLER
+from reconciler.packages.inside import plain
 from reconciler.packages.zip import records
 from reconciler.packages.zip.archive_file import ArchiveFile
 from reconciler.packages.zip.end import Directory, find_directory
@@ -23,7 +24,6 @@ _KNOWN_FLAGS: Final = records.FLAG_LEVEL | records.FLAG_DESCRIPTOR | records.FLA
 _DESCRIPTORS: Final = {
     form.size + extra: form for form in (records.DESCRIPTOR, records.DESCRIPTOR64) for extra in (0, 4)
 }
-ROOT: Final = "./"
 _DOS_FOLDER: Final = 0x10
 _NOT_FILES: Final[Mapping[int, str]] = {
     stat.S_IFLNK: "a symbolic link",
@@ -32,6 +32,8 @@ _NOT_FILES: Final[Mapping[int, str]] = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+_WITH_MODES: Final = (records.SYSTEM_UNIX, records.SYSTEM_DARWIN)
 
 
 class Header(NamedTuple):
@@ -47,8 +49,11 @@ class Header(NamedTuple):
     offset: int
     executable: bool
     as_packed: bool
-    private: bool
     """Whether we write modes like this one, which no digest covers."""
+    private: bool
+    has_mode: bool
+    rule: str
+    """Why it cannot be in a package, or nothing: it is neither a file nor a folder."""
 
 
 class Member(NamedTuple):
@@ -106,10 +111,12 @@ def _header(archive: ArchiveFile, data: bytes, at: int) -> tuple[Header, int]:
     if disk:
         raise archive.refuse("is on another part of an archive in several", entry=name)
     _check_readable(archive, name, needed, flags, method)
-    executable = _is_executable(archive, name, system, fields[16])
+    executable, rule = _mode(archive, name, system, fields[16])
     as_packed = system == records.SYSTEM_UNIX and fields[16] in records.AS_PACKED
     private = as_packed and fields[16] in records.PRIVATE
-    return Header(_plain(name), raw_name, flags, method, crc, packed, size, offset, executable, as_packed, private), end
+    has_mode = system in _WITH_MODES and fields[16] >> 16 != 0
+    shown, modes = plain(name), (executable, as_packed, private, has_mode)
+    return Header(shown, raw_name, flags, method, crc, packed, size, offset, *modes, rule), end
 
 
 def _decoded(archive: ArchiveFile, raw: bytes) -> str:
@@ -119,11 +126,6 @@ def _decoded(archive: ArchiveFile, raw: bytes) -> str:
     except UnicodeDecodeError as error:
         shown = raw.decode("utf-8", "backslashreplace")
         raise archive.refuse("the name is not UTF-8", entry=shown, advice="rename it") from error
-
-
-def _plain(name: str) -> str:
-    """``name`` without the ``./`` that bsdtar puts before each; an entry for the package's own folder is ``ROOT``."""
-    return ROOT if name in (ROOT, "/") else name.removeprefix(ROOT)
 
 
 def _check_readable(archive: ArchiveFile, name: str, needed: int, flags: int, method: int) -> None:
@@ -140,17 +142,16 @@ def _check_readable(archive: ArchiveFile, name: str, needed: int, flags: int, me
         raise archive.refuse(rule, entry=name, advice="pack the archive with plain zip compression")
 
 
-def _is_executable(archive: ArchiveFile, name: str, system: int, attributes: int) -> bool:
-    """Whether a unix mode lets anyone execute the file. ``InputError`` for what is neither a file nor a folder."""
+def _mode(archive: ArchiveFile, name: str, system: int, attributes: int) -> tuple[bool, str]:
+    """Whether a unix mode lets anyone execute the file, and what it is that is neither a file nor a folder."""
     mode = attributes >> 16
     kind = stat.S_IFMT(mode)
     is_folder = name.endswith("/")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        rule = f"is {_NOT_FILES.get(kind, 'no regular file')}"
-        raise archive.refuse(rule, entry=name, advice="pack a plain file instead")
+        return False, f"is {_NOT_FILES.get(kind, 'no regular file')}"
     if kind == (stat.S_IFREG if is_folder else stat.S_IFDIR) or (attributes & _DOS_FOLDER and not is_folder):
         raise archive.refuse("is a folder by its name or by its mode, but not by both", entry=name)
-    return not is_folder and system in (records.SYSTEM_UNIX, records.SYSTEM_DARWIN) and mode & 0o111 != 0
+    return not is_folder and system in _WITH_MODES and mode & 0o111 != 0, ""
 
 
 def _member(archive: ArchiveFile, header: Header, end: int) -> Member:

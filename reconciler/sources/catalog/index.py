@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote, unquote
 
-from reconciler.codes import FaultCode
+from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents import json_text, schemas
 from reconciler.errors import Fault, InputError
 from reconciler.fs.bounded import read_start
 from reconciler.model.catalog import Catalog
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import id_problem, path_problem
+from reconciler.model.ignored import newer_rules
 
 MAX_INDEX_BYTES: Final = 16 * 2**20
 
@@ -23,6 +24,8 @@ def read_index(data: bytes, *, name: str) -> Catalog:
     value = json_text.load(data, name=name, max_bytes=MAX_INDEX_BYTES)
     schemas.check(value, "catalog", data=data, file=name, what="catalog")
     document = cast(JsonObject, value)
+    if message := newer_rules(document):
+        raise InputError.at(message, file=name, advice="update llamagate", code=ErrorCode.NEWER_DOCUMENT)
     faults = [
         Fault(file=name, path=place, message=message, code=FaultCode.INVALID_VALUE)
         for place, message in _problems(document)

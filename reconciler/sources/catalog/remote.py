@@ -21,7 +21,7 @@ from reconciler.model.source import URL, Fetching, Source
 from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index, read_index_file
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
-from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded
+from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded, network_of
 from reconciler.sources.web.credentials import credentials_for
 from reconciler.sources.web.transfer import Bounds, read_document
 
@@ -45,6 +45,7 @@ class CatalogFolder(Struct):
                 kind=self._index().kind(item.key.id),
                 size=release.size,
                 yanked=release.yanked,
+                executables=release.executables,
             )
             for version, release in self._index().releases(item.key.id).items()
         )
@@ -59,7 +60,8 @@ class CatalogFolder(Struct):
         if listed is None:
             message = f"{item_id}: {source} does not list version {offer.version} any more, which the lock pins"
             return (Note(WarningCode.UNLISTED, message, item.key),)
-        if listed.tree != offer.tree or offer.archive not in (None, listed.archive):
+        # One archive may have another tree, by other rules of what is content.
+        if offer.archive != listed.archive and (offer.archive is not None or listed.tree != offer.tree):
             message = f"{source} now lists other content as version {offer.version} of {item_id} than the lock pins"
             advice = f"find out who changed it; 'llamagate lock --upgrade {item_id}' accepts it as it is"
             raise RefusedError(message, advice=advice, code=ErrorCode.PIN_MISMATCH)
@@ -124,7 +126,8 @@ class CatalogFolder(Struct):
     def _downloaded(self) -> Catalog:
         self.context.check_may_ask(self._index_address)
         rules, auth, url = self.context.rules, self.fetching.auth, self._index_address
-        bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts)
+        network = network_of(self.context)
+        bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts, network=network)
         credentials = credentials_for(auth, url, self.context.variables) if auth else None
         return read_index(read_document(url, bounds=bounds, credentials=credentials), name=url)
 

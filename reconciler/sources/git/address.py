@@ -6,7 +6,7 @@ import ipaddress
 import re
 from enum import StrEnum
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from reconciler.model.regex import regex
 
@@ -39,6 +39,11 @@ def transport_of(url: str) -> Transport:
     if match := _SCHEME.match(url):
         return Transport(match[1])
     return Transport.SSH if _COLON_FIRST.match(url) else Transport.FILE
+
+
+def local_path(url: str) -> str:
+    """The folder of this machine at ``url``; the url itself where it is none."""
+    return unquote(url.removeprefix("file://")) if url.startswith("file:///") else url
 
 
 def origin_of(url: str) -> str:

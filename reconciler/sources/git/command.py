@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -18,10 +19,13 @@ from msgspec import Struct, field
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UnreachableError
-from reconciler.fs.durable import make_folders
-from reconciler.sources.git.address import Transport, origin_of, transport_of
+from reconciler.fs.durable import make_folders, write_file
+from reconciler.model.digest import digest_bytes
+from reconciler.sources.git.address import Transport, local_path, origin_of, transport_of
 from reconciler.sources.git.failure import failure
 from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run, spawn
+from reconciler.sources.retry import patiently
+from reconciler.sources.web.authorities import authorities_of
 
 _SETTINGS: Final = (
     f"core.hooksPath={os.devnull}",
@@ -29,7 +33,6 @@ _SETTINGS: Final = (
     "credential.helper=",
     "http.followRedirects=false",  # curl takes our headers along, and an https url may lead anywhere
     "http.sslVerify=true",
-    "http.proxy=",
     "transfer.fsckObjects=true",
     "core.bigFileThreshold=16m",  # what is larger is streamed: a small pack may hold a huge file
     "fetch.unpackLimit=1",  # one pack for a fetch, not a file for each object
@@ -40,6 +43,8 @@ _SSH: Final = (
 )
 _SSH_VARIABLES: Final = ("HOME", "SSH_AUTH_SOCK", "USER", "LOGNAME")
 _LOCAL_SECONDS: Final = 300.0
+_NAME_DIGITS: Final = 32
+_SHORTEST_SECONDS: Final = 0.001
 _NOTHING: Final = "none"
 """No transport has this name: git can talk to nobody."""
 
@@ -47,21 +52,24 @@ _NOTHING: Final = "none"
 class GitRules(Struct, frozen=True, kw_only=True):
     """What git may do for one url.
 
-    ``local``: folders of this machine may be fetched from. ``seconds`` are for one exchange, from its start to its end,
-    ``size`` is in bytes of what one fetch may bring. ``headers`` are secret lines (``Name: value``) for the origin of
-    an http or https url. ``variables`` are those of this process: ``PATH``, and what ssh needs. ``offline``: git
-    talks to nobody.
+    ``local``: folders of this machine may be fetched from; ``trusted``: also one of another user. ``seconds`` are for
+    one exchange, from its start to its end, ``size`` is in bytes of what one fetch may bring. ``headers`` are secret
+    lines (``Name: value``) for the origin of an http or https url, ``proxy`` is the address of its proxy, with what is
+    secret in it. ``variables`` are those of this process: ``PATH``, and what ssh needs. ``offline``: git talks to
+    nobody.
     """
 
     local: bool = False
+    trusted: bool = False
     seconds: float = 300.0
     size: int = 1 << 30
     headers: tuple[str, ...] = ()
+    proxy: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     offline: bool = False
 
     def __repr__(self) -> str:
-        """Without headers and variables, which may be secret."""
+        """Without headers, proxy and variables, which may be secret."""
         return f"GitRules(local={self.local}, seconds={self.seconds}, size={self.size}, offline={self.offline})"
 
 
@@ -74,17 +82,24 @@ class Git:
         self._rules = rules
 
     def talk(self, *arguments: str, repository: Path | None = None, given: bytes = b"") -> bytes:
-        """Run a git command that talks to the url, within the rules, and return what it prints.
+        """Run a git command that talks to the url, within the rules, and return what it prints; again where that fails
+        for the moment.
 
         Raises ``UnreachableError`` where trying again may help, ``GitFailedError`` for what git alone can explain, and
         the other errors of ``failure``.
         """
         self.check_online()
         command = self._command(arguments, repository, self._environment(talks=True))
-        finished = self._run(command, seconds=self._rules.seconds, given=given, file_size=self._rules.size)
-        if finished.code:
-            raise failure(self._url, finished.err, secrets=self._rules.headers)
-        return finished.out
+        end = time.monotonic() + self._rules.seconds
+
+        def attempt() -> bytes:
+            seconds = max(end - time.monotonic(), _SHORTEST_SECONDS)
+            finished = self._run(command, seconds=seconds, given=given, file_size=self._rules.size)
+            if finished.code:
+                raise failure(self._url, finished.err, secrets=self._rules.headers)
+            return finished.out
+
+        return patiently(attempt, end=end)
 
     def check_online(self) -> None:
         """``InputError`` where git may talk to nobody."""
@@ -132,7 +147,8 @@ class Git:
         try:
             return run(command, seconds=seconds, given=given, file_size=file_size)
         except TimeoutError as error:
-            raise UnreachableError(f"{self._url}: git was not done after {seconds:g} s") from error
+            failed = UnreachableError(f"{self._url}: git was not done after {self._rules.seconds:g} s")
+            raise failed.for_long() from error
         except OutputTooLargeError as error:
             raise InputError(f"{self._url} lists more than git is listened to; use a smaller repository") from error
         except OSError as error:
@@ -157,9 +173,8 @@ class Git:
 
     def _authority(self) -> tuple[str, ...]:
         """The certificates of the user's own authority, where one is named."""
-        variables = self._rules.variables
-        file = variables.get("GIT_SSL_CAINFO") or variables.get("SSL_CERT_FILE")
-        return (f"http.sslCAInfo={file}",) if file else ()
+        file, folder = authorities_of(self._rules.variables)
+        return (*([f"http.sslCAInfo={file}"] if file else []), *([f"http.sslCAPath={folder}"] if folder else []))
 
     def _environment(self, *, talks: bool) -> Mapping[str, str]:
         transport = transport_of(self._url)
@@ -168,7 +183,7 @@ class Git:
             "HOME": os.fspath(self._home),  # git and curl read settings and .netrc there
             "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_GLOBAL": self._trusting() if talks and self._rules.trusted else os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "false",
             "GIT_NO_LAZY_FETCH": "1",
@@ -182,10 +197,23 @@ class Git:
             environment |= self._secrets()
         return environment
 
+    def _trusting(self) -> str:
+        """The file that has git read a repository of another user. Only this road leads to the git that sends."""
+        path = os.path.realpath(local_path(self._url))
+        quoted = path.replace("\\", "\\\\").replace('"', '\\"')
+        text = f'[safe]\n\tdirectory = "{quoted}"\n\tdirectory = "{quoted}/.git"\n'
+        place = self._home / f"trusting-{digest_bytes(path.encode()).removeprefix('sha256:')[:_NAME_DIGITS]}"
+        try:
+            make_folders(self._home)
+            write_file(place, text.encode())
+        except OSError as error:
+            raise StorageError(f"cannot write {place}: {error.strerror}") from error
+        return os.fspath(place)
+
     def _secrets(self) -> dict[str, str]:
-        """The headers as settings in the environment, for the url's origin alone."""
-        headers = self._rules.headers
+        """The headers, for the url's origin alone, and the proxy as settings in the environment."""
         key = f"http.{origin_of(self._url)}.extraHeader"
-        pairs = {f"GIT_CONFIG_KEY_{index}": key for index in range(len(headers))}
-        pairs |= {f"GIT_CONFIG_VALUE_{index}": header for index, header in enumerate(headers)}
-        return {"GIT_CONFIG_COUNT": str(len(headers)), **pairs}
+        settings = [("http.proxy", self._rules.proxy), *((key, header) for header in self._rules.headers)]
+        pairs = {f"GIT_CONFIG_KEY_{index}": name for index, (name, _) in enumerate(settings)}
+        pairs |= {f"GIT_CONFIG_VALUE_{index}": value for index, (_, value) in enumerate(settings)}
+        return {"GIT_CONFIG_COUNT": str(len(settings)), **pairs}

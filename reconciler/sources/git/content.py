@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -17,10 +18,12 @@ from msgspec import Struct
 
 from reconciler.model.desired import Limits
 from reconciler.model.ids import path_problem
+from reconciler.model.ignore_file import IGNORE_FILE, MAX_IGNORE_BYTES, NO_PATTERNS, Ignores
 from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
 from reconciler.model.regex import regex
 from reconciler.packages.content import SMALLER, refusal, shown
+from reconciler.packages.ignore_file import decode
 from reconciler.packages.survey import Survey
 from reconciler.sources.git.objects import Blob, DamagedError, Objects, OtherKindError, TooLargeError
 
@@ -80,13 +83,16 @@ class GitContent(Struct, frozen=True):
             raise refusal(self.name, "its copy changed since it was checked", advice="run the command again") from error
 
 
-def open_commit(objects: Objects, commit: str, path: str, *, limits: Limits, name: str) -> GitContent:
+def open_commit(
+    objects: Objects, commit: str, path: str, *, limits: Limits, name: str, is_package: bool = True
+) -> GitContent:
     """Check and hash the package in the folder ``path`` of ``commit``; ``""`` is the whole. Messages call it ``name``.
 
     Raises ``InputError`` for the first thing that is wrong, and ``DamagedError`` where the repository is.
     """
     tree = _descend(objects, _root(objects, commit, name), path.strip("/"), name)
-    survey = _TreeWalk(name, limits, objects=objects)
+    own = _own_patterns(objects, tree, limits, name) if is_package else NO_PATTERNS
+    survey = _TreeWalk(name, limits, objects=objects, ignore=own)
     survey.folder(tree, "")
     files = tuple(sorted(survey.files, key=attrgetter("path")))
     return GitContent(name, files, notes_on(survey.ignored), tuple(survey.left_out), objects, survey.ids)
@@ -103,6 +109,16 @@ def _root(objects: Objects, commit: str, name: str) -> str:
     if not (match := _TREE_LINE.match(data)):
         raise refusal(name, "the commit is malformed", advice=_REPAIR)
     return match[1].decode()
+
+
+def _own_patterns(objects: Objects, tree: str, limits: Limits, name: str) -> Ignores:
+    """What the package in ``tree`` leaves out itself."""
+    for entry in _entries(objects, tree, limits.entries * _ENTRY_BYTES, name):
+        if entry.name == IGNORE_FILE and entry.mode in _FILES:
+            with suppress(OtherKindError):  # the walk says what is wrong with it
+                blob = objects.blob(entry.oid)
+                return decode(b"".join(blob.chunks) if blob.size <= MAX_IGNORE_BYTES else b" " * blob.size, name=name)
+    return NO_PATTERNS
 
 
 def _descend(objects: Objects, tree: str, path: str, name: str) -> str:
@@ -131,9 +147,10 @@ def _described(mode: str) -> str:
 class _TreeWalk(Survey):
     """One walk through a tree, the ids of the files that were found, and what older rules took besides."""
 
-    def __init__(self, name: str, limits: Limits, *, objects: Objects) -> None:
+    def __init__(self, name: str, limits: Limits, *, objects: Objects, ignore: Ignores) -> None:
         super().__init__(name, limits)
         self.objects = objects
+        self.ignore = ignore
         self.ids: dict[str, str] = {}
         self.left_out: list[FileEntry] = []
 
@@ -146,6 +163,9 @@ class _TreeWalk(Survey):
                 raise refusal(self.name, "one name in a tree holds a '/'", entry=path, advice=_REPAIR)
             if is_ignored(f"{path}/" if is_folder else path):
                 self.ignored.append(path)
+                self._leave_out(path, entry)
+                continue
+            if self.ignore.names(f"{path}/" if is_folder else path):
                 self._leave_out(path, entry)
                 continue
             self.enter(path, folder=is_folder)

@@ -19,7 +19,7 @@ _SAYS_NOTHING: Final = regex(
     r"fatal: Could not read from remote repository\.|Please make sure you have the correct access rights"
     r"|and the repository exists\.|fatal: expected flush after .*|fatal: the remote end hung up unexpectedly"
     r"|error: error processing .*|fatal: fetch-pack: .*|fatal: early EOF|error: .* died of signal \d+|warning: .*"
-    r"|remote: *"
+    r"|remote: *|git config --global --add safe\.directory .*|To add an exception for this directory, call:"
 )
 _PREFIX: Final = regex(r"(?:(?:fatal|error|remote error|remote): +)+(?:unable to access '[^']*': +)?", re.IGNORECASE)
 
@@ -61,6 +61,12 @@ _RULES: Final = (
         "the copy of it cannot be written",
         "repair the disk and run the command again",
     ),
+    _rule(
+        r"dubious ownership|unsafe repository|safe\.directory",
+        InputError,
+        "it belongs to another user",
+        "if you trust its owner, list its path: policy.sources.local_git: [PATH]",
+    ),
     _rule(r"not our ref", UnknownCommitError, "has no such commit", "check the ref"),
     _rule(
         r"does not allow request for unadvertised|want [0-9a-f]{40,64} not valid"
@@ -94,6 +100,12 @@ _RULES: Final = (
         "check the url",
     ),
     _rule(
+        r"(?:CONNECT tunnel failed, response|Received HTTP code) 407",
+        InputError,
+        "the proxy wants credentials",
+        "name the variable that holds http://USER:PASSWORD@HOST:PORT in policy.sources.proxy: {env: NAME}",
+    ),
+    _rule(
         r"terminal prompts disabled|could not read (?:Username|Password)|Authentication failed"
         r"|returned error: 40[137]\b|Permission denied|access denied|Too many authentication failures",
         InputError,
@@ -107,7 +119,8 @@ _RULES: Final = (
         "write the final url, which often ends in .git",
     ),
     _rule(
-        r"returned error: (?:408|425|429|5\d\d)\b|Could ?n[o']t resolve|Temporary failure in name|Failed to connect"
+        r"(?:returned error:|CONNECT tunnel failed, response|Received HTTP code) (?:408|425|429|5\d\d)\b"
+        r"|Could ?n[o']t resolve|Temporary failure in name|Failed to connect"
         r"|Couldn't connect|Connection (?:refused|reset|closed|timed out)|timed out|Network is unreachable"
         r"|No route to host|unable to connect|Empty reply|early EOF|hung up|unexpected disconnect"
         r"|Recv failure|Send failure|RPC failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
+from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
 from reconciler.model.note import Note
@@ -17,11 +19,14 @@ from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source
 from reconciler.model.version import tagged_versions
 from reconciler.sources.context import SourceContext
+from reconciler.sources.git.address import Transport, git_url_problem, local_path, transport_of
 from reconciler.sources.git.command import GitRules
 from reconciler.sources.git.refs import Refs
 from reconciler.sources.git.repository import Repository
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.credentials import credentials_for
+from reconciler.sources.web.proxy import DIRECT, proxies_of
+from reconciler.sources.web.url import parsed_url
 
 
 class GitRepository:
@@ -100,12 +105,26 @@ class GitRepository:
         return f"{self._url} has no branch, tag or commit '{ref}'{hint}"
 
 
+def _proxy_for(url: str, context: SourceContext) -> str:
+    proxies = proxies_of(context.rules, context.variables)
+    if proxies == DIRECT or git_url_problem(url, local=True):
+        return ""
+    is_web = transport_of(url) in (Transport.HTTP, Transport.HTTPS)
+    proxy = proxies.of(parsed_url(url).origin) if is_web else None
+    return proxy.text if proxy else ""
+
+
 def git_rules(url: str, fetching: Fetching, context: SourceContext) -> GitRules:
     """What git may do for ``url``, with the credentials that ``fetching`` names."""
     credentials = credentials_for(fetching.auth, url, context.variables) if fetching.auth else None
+    is_trusted = local_path(url) in [
+        os.path.normpath(located(context.base, path)) for path in context.rules.trusted_git
+    ]
     return GitRules(
-        local=context.rules.local_git,
+        local=context.rules.local_git or is_trusted,
+        trusted=is_trusted,
         seconds=context.rules.seconds,
+        proxy=_proxy_for(url, context),
         headers=(f"{credentials.header}: {credentials.value}",) if credentials else (),
         variables=context.variables,
         offline=context.offline and not (Path(url).is_absolute() or url.startswith("file:")),

@@ -78,14 +78,14 @@ class Repository:
                 if missing:
                     self._fetch(self._copy, missing, _ALONE)
 
-    def open(self, commit: str, path: str = "", *, limits: Limits, name: str) -> GitContent:
+    def open(self, commit: str, path: str = "", *, limits: Limits, name: str, is_package: bool = True) -> GitContent:
         """The package in the folder ``path`` of ``commit``, checked and hashed; messages call it ``name``.
 
-        Nothing is checked out. A commit that is not in the copy, or is damaged there, is fetched again. ``InputError``
-        says what is wrong with the package.
+        Nothing is checked out. What is no package has no patterns of its own. A commit that is not in the copy, or is
+        damaged there, is fetched again. ``InputError`` says what is wrong with the package.
         """
         _check(commit)
-        attempt = partial(open_commit, self._objects, commit, path, limits=limits, name=name)
+        attempt = partial(open_commit, self._objects, commit, path, limits=limits, name=name, is_package=is_package)
         try:
             return attempt()
         except DamagedError:

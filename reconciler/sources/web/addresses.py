@@ -19,6 +19,7 @@ from msgspec import Struct
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError, UnreachableError
 from reconciler.sources.web.deadline import Deadline
+from reconciler.sources.web.proxy import ProxyServer
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _AZURE_PLATFORM: Final = IPv4Address("168.63.129.16")
@@ -36,11 +37,15 @@ class Scope(Enum):
 
 
 class HostAddresses(Struct, frozen=True):
-    """All addresses of a host. ``scopes`` are theirs."""
+    """All addresses of a host. ``scopes`` are theirs.
+
+    Where a ``proxy`` leads there, only it knows the addresses of a name, which counts as public.
+    """
 
     host: str
     addresses: tuple[str, ...]
     scopes: frozenset[Scope]
+    proxy: ProxyServer | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -86,6 +91,13 @@ def look_up(host: str, deadline: Deadline) -> HostAddresses:
     return HostAddresses(host, addresses, frozenset(scope_of(address) for address in addresses))
 
 
+def behind(proxy: ProxyServer, host: str) -> HostAddresses:
+    """Where ``host`` is for a proxy: a literal address is judged as ever, and a name is not looked up here."""
+    if _is_address(host):
+        return HostAddresses(host, (host,), frozenset([scope_of(host)]), proxy)
+    return HostAddresses(host, (), frozenset([Scope.PUBLIC]), proxy)
+
+
 def _addresses(host: str, deadline: Deadline) -> Iterable[str]:
     if _is_address(host):
         return [host]
@@ -97,7 +109,8 @@ def _addresses(host: str, deadline: Deadline) -> Iterable[str]:
     except TimeoutError:
         raise deadline.missed() from None
     except OSError as error:
-        raise UnreachableError(f"the host {host} was not found: {error.strerror or error}") from error
+        failure = UnreachableError(f"the host {host} was not found: {error.strerror or error}")
+        raise failure if error.errno == socket.EAI_AGAIN else failure.for_long() from error
 
 
 def _is_address(host: str) -> bool:

@@ -18,17 +18,28 @@ from reconciler.fs import durable, nameless
 from reconciler.model.auth import Auth
 from reconciler.model.digest import Digest
 from reconciler.model.listener import Progress
+from reconciler.packages.tar.archive import is_tar, open_tar
 from reconciler.packages.zip.archive import open_archive
 from reconciler.packages.zip.archive_file import opened_archive
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
+from reconciler.sources.web.authorities import authorities_of
+from reconciler.sources.web.connection import Network
 from reconciler.sources.web.credentials import credentials_for
+from reconciler.sources.web.proxy import proxies_of
 from reconciler.sources.web.transfer import Bounds, download_first
 
 _RAISE_THE_LIMIT: Final = "raise policy.limits.archive if it is what it should be"
 _ZIP_START: Final = b"PK"
+_START_BYTES: Final = 512
 _MIB: Final = 2**20
 _SHOWN_CHARACTERS: Final = 40
+
+
+def network_of(context: SourceContext) -> Network:
+    """How ``context`` has this machine reach others."""
+    proxies = proxies_of(context.rules, context.variables)
+    return Network(proxies=proxies, authorities=authorities_of(context.variables))
 
 
 class Claim(NamedTuple):
@@ -44,33 +55,50 @@ BY_INDEX: Final = Claim("the index says", "find out who changed it; its publishe
 
 
 class Download(Struct, frozen=True, kw_only=True):
-    """An archive to take from the first of ``urls`` that has it. ``name`` is how messages call the package.
+    """An archive to take from the first of ``urls`` that has it. ``name`` is how messages call the package, and
+    ``path`` its folder in it.
 
     ``archive`` is the digest that it must have, by the ``claim`` of someone.
     """
 
     urls: Sequence[str]
     name: str
+    path: str = ""
     auth: Auth | None = None
     archive: Digest | None = None
     claim: Claim = BY_LOCK
 
 
+class Artifact(NamedTuple):
+    """An archive that arrived: the bytes in ``out``, and their digest."""
+
+    out: BinaryIO
+    digest: Digest
+
+
 @contextmanager
 def downloaded(wanted: Download, context: SourceContext) -> Iterator[Delivery]:
     """The package in the archive at the urls. ``RefusedError`` where its bytes are not what they must be."""
+    with arrived_from(wanted, context) as artifact:
+        yield delivery(artifact, wanted, context)
+
+
+@contextmanager
+def arrived_from(wanted: Download, context: SourceContext) -> Iterator[Artifact]:
+    """The archive at the urls, whatever is in it."""
     context.check_may_ask(wanted.name)
     bounds = Bounds(
         size=context.limits.archive,
         seconds=context.rules.seconds,
         private_hosts=context.rules.private_hosts,
+        network=network_of(context),
         advice=_RAISE_THE_LIMIT,
     )
     credentials = credentials_for(wanted.auth, wanted.urls[0], context.variables) if wanted.auth else None
     with _arriving(context) as out:
         arrived = partial(_show, context.progress, wanted.name)
         _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials, arrived=arrived)
-        yield _delivery(out, digest, wanted, context)
+        yield Artifact(out, digest)
 
 
 def _show(progress: Progress, name: str, size: int, total: int) -> None:
@@ -83,7 +111,7 @@ def _show(progress: Progress, name: str, size: int, total: int) -> None:
 def copied(path: Path, wanted: Download, context: SourceContext) -> Iterator[Delivery]:
     """The package in the archive at ``path``, which may change while it is read: a copy is what is looked at."""
     with _arriving(context) as out:
-        yield _delivery(out, _copy(path, out, context), wanted, context)
+        yield delivery(Artifact(out, _copy(path, out, context)), wanted, context)
 
 
 @contextmanager
@@ -111,13 +139,20 @@ def _copy(path: Path, out: BinaryIO, context: SourceContext) -> Digest:
     return Digest(f"sha256:{digest.hexdigest()}")
 
 
-def _delivery(out: BinaryIO, digest: Digest, wanted: Download, context: SourceContext) -> Delivery:
+def delivery(artifact: Artifact, wanted: Download, context: SourceContext) -> Delivery:
+    """The package in an archive that arrived. ``RefusedError`` where its bytes are not what they must be."""
+    out, digest = artifact
     if wanted.archive not in (None, digest):
         message = f"{wanted.name}: the archive has the digest {digest}, but {wanted.claim.who} {wanted.archive}"
         raise RefusedError(message, advice=wanted.claim.advice, code=ErrorCode.PIN_MISMATCH)
     out.flush()
-    if os.pread(out.fileno(), len(_ZIP_START), 0) != _ZIP_START:
+    place, size = out.fileno(), os.fstat(out.fileno()).st_size
+    start = os.pread(place, _START_BYTES, 0)
+    if is_tar(start):
+        tar = open_tar(place, limits=context.limits, name=wanted.name, path=wanted.path)
+        return Delivery(tar, digest, size)
+    if not start.startswith(_ZIP_START):
         advice = "name the archive itself; a repository is written {git: URL}"
-        raise InputError(f"{wanted.name}: what is there is not a zip archive", advice=advice)
-    content = open_archive(out.fileno(), limits=context.limits, name=wanted.name)
-    return Delivery(content, digest, os.fstat(out.fileno()).st_size, content.left_out)
+        raise InputError(f"{wanted.name}: what is there is neither a zip nor a tar archive", advice=advice)
+    content = open_archive(place, limits=context.limits, name=wanted.name, path=wanted.path)
+    return Delivery(content, digest, size, content.left_out)

@@ -13,20 +13,25 @@ from contextlib import closing, contextmanager
 from functools import lru_cache
 from http.client import HTTPException, RemoteDisconnected
 from socket import socket
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
+from msgspec import Struct
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, RefusedError, UnreachableError
-from reconciler.sources.web.addresses import HostAddresses
+from reconciler.model.regex import regex
+from reconciler.sources.web.addresses import HostAddresses, look_up
+from reconciler.sources.web.authorities import NOBODY_ELSE, Authorities
 from reconciler.sources.web.deadline import Deadline
+from reconciler.sources.web.proxy import DIRECT, Proxies, ProxyServer
 from reconciler.sources.web.url import HttpUrl
 from reconciler.sources.web.wire import Wire
 
 CHUNK_BYTES: Final = 2**16
+_TUNNEL: Final = regex(r"Tunnel connection failed: ([0-9]{3})\b")
 _STEP_SECONDS: Final = 20.0
 """For one address to accept a connection, and again for its part of TLS."""
 _FRAMING_BYTES: Final = 2**20
@@ -84,24 +89,51 @@ class Response:
             raise UnreachableError("its answer was cut off") from error
 
 
+class Network(Struct, frozen=True, kw_only=True):
+    """How this machine reaches others: through which proxies, and whose certificates are trusted besides."""
+
+    proxies: Proxies = DIRECT
+    authorities: Authorities = NOBODY_ELSE
+
+
+NETWORK: Final = Network()
+
+
+class Bound(Protocol):
+    """What bounds a transfer: a deadline, and how many bytes its outcome may have; and the network it goes over."""
+
+    @property
+    def deadline(self) -> Deadline: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def network(self) -> Network: ...
+
+
 @contextmanager
-def asked(
-    url: HttpUrl, place: HostAddresses, headers: Mapping[str, str], deadline: Deadline, size: int
-) -> Iterator[Response]:
-    """The answer to a GET of ``url`` at ``place``; a body of ``size`` bytes fits in, and not much more."""
-    connection = _connected(url, place, deadline)
+def asked(url: HttpUrl, place: HostAddresses, headers: Mapping[str, str], bound: Bound) -> Iterator[Response]:
+    """The answer to a GET of ``url`` at ``place``; a body of the bound's size fits in, and not much more."""
+    deadline, size = bound.deadline, bound.size
+    connection = _connected(url, place, deadline, bound.network.authorities)
     sock = cast(socket, connection.sock)
     with closing(sock):
         wire = Wire(sock, deadline, size + size // 4 + _FRAMING_BYTES)
         connection.sock = cast(socket, wire)  # it has all of a socket that a client calls
-        with closing(_response(connection, url, headers)) as response:
+        with closing(_response(connection, url, headers, place.proxy)) as response:
             yield Response(response, wire)
 
 
-def _response(connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, str]) -> HTTPResponse:
+def _response(
+    connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, str], proxy: ProxyServer | None
+) -> HTTPResponse:
     sent = {"Host": url.authority, "Connection": "close", "Accept-Encoding": "identity", **headers}
+    target = url.target
+    if proxy is not None and url.origin.scheme == "http":
+        target, sent = url.text, {**sent, **proxy.headers}
     try:
-        connection.request("GET", url.target, headers=sent, preload_content=False, decode_content=False)
+        connection.request("GET", target, headers=sent, preload_content=False, decode_content=False)
         return connection.getresponse()
     except RemoteDisconnected as error:
         raise UnreachableError("it closed the connection without an answer") from error
@@ -109,17 +141,19 @@ def _response(connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, st
         raise InputError("the answer is not HTTP") from error
 
 
-def _connected(url: HttpUrl, place: HostAddresses, deadline: Deadline) -> HTTPConnection:
-    """A connection to the first address that accepts one."""
+def _connected(url: HttpUrl, place: HostAddresses, deadline: Deadline, authorities: Authorities) -> HTTPConnection:
+    """A connection to the first address that accepts one, of the proxy where there is one."""
     failure: LlamagateError = UnreachableError("it has no address")
-    for address in place.addresses:
+    addresses = place.addresses if place.proxy is None else look_up(place.proxy.host, deadline).addresses
+    for address in addresses:
         # The client grants this to each of two steps, to connect and to agree on TLS; so both stay within the deadline.
-        connection = _connection(url, address, min(deadline.left() / 2, _STEP_SECONDS))
+        seconds = min(deadline.left() / 2, _STEP_SECONDS)
+        connection = _connection(url, (address, place.proxy), seconds, authorities)
         try:
             connection.connect()
         except (OSError, HTTPError) as error:
             connection.close()
-            failure = _failure(error, url)
+            failure = _failure(error, url, place.proxy)
             failure.__cause__ = error
             if not isinstance(failure, UnreachableError):
                 break
@@ -128,23 +162,39 @@ def _connected(url: HttpUrl, place: HostAddresses, deadline: Deadline) -> HTTPCo
     raise failure
 
 
-def _connection(url: HttpUrl, address: str, seconds: float) -> HTTPConnection:
-    if url.origin.scheme == "http":
-        return HTTPConnection(address, url.origin.port, timeout=seconds)
-    context = _tls(ssl.get_default_verify_paths())
-    return HTTPSConnection(
-        address, url.origin.port, timeout=seconds, ssl_context=context, server_hostname=url.origin.host
+def _connection(
+    url: HttpUrl, place: tuple[str, ProxyServer | None], seconds: float, authorities: Authorities
+) -> HTTPConnection:
+    address, proxy = place
+    scheme, host, port = url.origin
+    if scheme == "http":
+        return HTTPConnection(address, proxy.port if proxy else port, timeout=seconds)
+    context = _tls(ssl.get_default_verify_paths(), authorities)
+    connection = HTTPSConnection(
+        address, proxy.port if proxy else port, timeout=seconds, ssl_context=context, server_hostname=host
     )
+    if proxy is not None:
+        connection.set_tunnel(host, port, headers=proxy.headers)
+    return connection
 
 
 @lru_cache(1)
-def _tls(_trusted: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+def _tls(_trusted: ssl.DefaultVerifyPaths, authorities: Authorities) -> ssl.SSLContext:
     """Loading all authorities takes longer than a small download, so that is done once for those that are trusted."""
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    if any(authorities):
+        try:
+            context.load_verify_locations(authorities.file or None, authorities.folder or None)
+        except OSError as error:
+            where = authorities.file or authorities.folder
+            raise InputError(f"{where} holds no certificate of an authority", code=ErrorCode.UNREADABLE) from error
+    return context
 
 
-def _failure(error: OSError | HTTPError, url: HttpUrl) -> LlamagateError:
+def _failure(error: OSError | HTTPError, url: HttpUrl, proxy: ProxyServer | None) -> LlamagateError:
     host = url.origin.host
+    if match := _TUNNEL.match(str(error)):
+        return _refused_by(proxy, match[1])
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = _CERTIFICATE_FAULTS.get(error.verify_code, error.verify_message)
         advice = _OWN_AUTHORITY if error.verify_code in _UNKNOWN_AUTHORITY else ""
@@ -154,6 +204,17 @@ def _failure(error: OSError | HTTPError, url: HttpUrl) -> LlamagateError:
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return InputError(f"{host} does not speak TLS as it should: {error.reason}")
     cause = error.__cause__ if isinstance(error, HTTPError) else error
+    host = str(proxy) if proxy else host
     if isinstance(cause, TimeoutError):
-        return UnreachableError(f"{host} did not answer in time")
+        return UnreachableError(f"{host} did not answer in time").for_long()
     return UnreachableError(f"no connection to {host}: {getattr(cause, 'strerror', None) or cause}")
+
+
+def _refused_by(proxy: ProxyServer | None, status: str) -> LlamagateError:
+    message = f"the proxy {proxy} does not connect to it: it answered {status}"
+    if status == "407":
+        advice = "name the variable that holds http://USER:PASSWORD@HOST:PORT in policy.sources.proxy: {env: NAME}"
+        return InputError(f"{message} (credentials are needed)", advice=advice, code=ErrorCode.CREDENTIALS)
+    if status.startswith("5"):
+        return UnreachableError(message)
+    return InputError(message, advice="ask who runs the proxy", code=ErrorCode.UNREACHABLE)

@@ -28,4 +28,4 @@ class Deadline(Struct, frozen=True):
 
     def missed(self) -> UnreachableError:
         """The error to raise where the end has passed."""
-        return UnreachableError(f"it did not end within {self.seconds:g} s")
+        return UnreachableError(f"it did not end within {self.seconds:g} s").for_long()

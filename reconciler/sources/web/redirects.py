@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from typing import Final
 
 from msgspec import Struct
@@ -11,8 +12,8 @@ from msgspec import Struct
 from reconciler import __version__
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, RefusedError
-from reconciler.sources.web.addresses import HostAddresses, look_up
-from reconciler.sources.web.connection import Response, asked
+from reconciler.sources.web.addresses import HostAddresses, behind, look_up
+from reconciler.sources.web.connection import NETWORK, Network, Response, asked
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
 from reconciler.sources.web.status import check_status
@@ -29,6 +30,12 @@ class Terms(Struct, frozen=True, kw_only=True):
     deadline: Deadline
     private_hosts: frozenset[str]
     credentials: Credentials | None
+    network: Network = NETWORK
+
+    def place_of(self, url: HttpUrl) -> HostAddresses:
+        """Where ``url`` leads, by itself or through a proxy."""
+        proxy = self.network.proxies.of(url.origin)
+        return look_up(url.origin.host, self.deadline) if proxy is None else behind(proxy, url.origin.host)
 
 
 class _Hop(Struct, frozen=True, kw_only=True):
@@ -55,9 +62,9 @@ def final_answer(url: HttpUrl, terms: Terms) -> Iterator[Response]:
     """The answer to a GET of ``url`` after all redirects. Errors tell what is wrong, and where if that is elsewhere."""
     hop = _first_hop(url, terms)
     while True:
-        with _located(hop), asked(hop.url, hop.place, hop.headers(), terms.deadline, terms.size) as answer:
+        with _located(hop), asked(hop.url, hop.place, hop.headers(), terms) as answer:
             if answer.status not in _REDIRECTS:
-                check_status(answer.status, hop.credentials)
+                check_status(answer.status, hop.credentials, answer.header("Retry-After"))
                 yield answer
                 return
             hop = _next_hop(hop, answer.header("Location"), terms)
@@ -75,11 +82,14 @@ def _located(hop: _Hop) -> Iterator[None]:
 
 def prefixed(error: LlamagateError, text: str) -> LlamagateError:
     """The same error, with ``text`` in front of its message."""
-    return type(error)(f"{text}{error.message}", advice=error.advice, faults=error.faults)
+    same = copy(error)
+    same.message = f"{text}{error.message}"
+    same.args = (same.message,)
+    return same
 
 
 def _first_hop(url: HttpUrl, terms: Terms) -> _Hop:
-    place = look_up(url.origin.host, terms.deadline)
+    place = terms.place_of(url)
     place.check_written(terms.private_hosts)
     credentials = terms.credentials if terms.credentials and terms.credentials.origin == url.origin else None
     return _Hop(url=url, place=place, credentials=credentials)
@@ -95,7 +105,7 @@ def _next_hop(hop: _Hop, location: str, terms: Terms) -> _Hop:
         raise InputError(f"it redirects more than {MAX_REDIRECTS} times")
     if url.origin == hop.url.origin:
         return _Hop(url=url, place=hop.place, credentials=hop.credentials, before=before)
-    place = look_up(url.origin.host, terms.deadline)
+    place = terms.place_of(url)
     place.check_redirect(terms.private_hosts)
     return _Hop(url=url, place=place, credentials=None, before=before)
 

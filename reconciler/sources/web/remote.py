@@ -1,11 +1,11 @@
-"""Packages in zip archives on web servers."""
+"""Packages in zip and tar archives on web servers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-
-from msgspec import Struct
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from weakref import finalize
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.lock import Pin
@@ -14,18 +14,27 @@ from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
-from reconciler.sources.web.artifact import BY_FILE, BY_LOCK, Download, downloaded
+from reconciler.sources.web.artifact import BY_FILE, BY_LOCK, Artifact, Download, arrived_from, delivery, downloaded
 
 
-class WebAddress(Struct, frozen=True):
-    """One archive, at its url or at a mirror of it. ``Remote`` says what the parts mean."""
+class WebAddress:
+    """One archive, at its url or at a mirror of it. ``Remote`` says what the parts mean.
 
-    url: str
-    fetching: Fetching
-    context: SourceContext
+    Where it holds the packages of several items, it is downloaded once for all.
+    """
+
+    def __init__(self, url: str, fetching: Fetching, context: SourceContext) -> None:
+        self._url = url
+        self._fetching = fetching
+        self._context = context
+        self._shared = False
+        self._artifact: Artifact | None = None
+        self._one_at_a_time = threading.Lock()
+        self._open = ExitStack()
+        finalize(self, self._open.close)
 
     def offers(self, _item: DesiredItem) -> tuple[Offer, ...]:
-        return (Offer(pin=Pin(url=self.url), archive=self.fetching.sha256),)
+        return (Offer(pin=Pin(url=self._url), archive=self._fetching.sha256),)
 
     def holds(self, _offer: Offer) -> bool:
         return False
@@ -34,14 +43,27 @@ class WebAddress(Struct, frozen=True):
         return ()
 
     def bring(self, offers: Sequence[Offer]) -> None:
-        """Nothing: there is one archive, which is taken when it is opened."""
+        """Nothing yet: the archive is taken when a package in it is opened."""
+        self._shared = len(offers) > 1
 
-    def open(self, source: Source, offer: Offer) -> AbstractContextManager[Delivery]:
+    @contextmanager
+    def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:
         wanted = Download(
-            urls=(self.url, *self.fetching.mirrors),
+            urls=(self._url, *self._fetching.mirrors),
             name=str(source),
-            auth=self.fetching.auth,
+            path=source.path,
+            auth=self._fetching.auth,
             archive=offer.archive,
             claim=BY_LOCK if offer.is_locked else BY_FILE,
         )
-        return downloaded(wanted, self.context)
+        if self._shared:
+            yield delivery(self._arrived(wanted), wanted, self._context)
+            return
+        with downloaded(wanted, self._context) as found:
+            yield found
+
+    def _arrived(self, wanted: Download) -> Artifact:
+        with self._one_at_a_time:
+            if self._artifact is None:
+                self._artifact = self._open.enter_context(arrived_from(wanted, self._context))
+            return self._artifact

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -12,11 +13,12 @@ from msgspec import Struct
 
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, StorageError, UnreachableError
 from reconciler.model.digest import Digest
-from reconciler.sources.web.connection import Response
+from reconciler.sources.retry import patiently
+from reconciler.sources.web.connection import NETWORK, Network, Response
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
 from reconciler.sources.web.redirects import Terms, final_answer, prefixed
-from reconciler.sources.web.url import parsed_url
+from reconciler.sources.web.url import HttpUrl, parsed_url
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -28,6 +30,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     size: int
     seconds: float
     private_hosts: frozenset[str] = frozenset()
+    network: Network = NETWORK
     advice: str = ""
     """What to do where it is larger than that."""
 
@@ -49,20 +52,32 @@ def download(
     *,
     bounds: Bounds,
     credentials: Credentials | None = None,
-    arrived: Arrived = _unwatched,
 ) -> Digest:
     """Write what is at ``url`` into ``out``, in place of all that it holds, and return the digest of that.
 
-    ``credentials`` are shown to their own origin only. ``UnreachableError`` where trying again may help,
-    ``RefusedError`` where the way there is not safe, ``InputError`` for any other answer than an archive, and
-    ``StorageError`` where ``out`` cannot be written.
+    What fails for the moment is tried again. ``credentials`` are shown to their own origin only. ``UnreachableError``
+    where trying again later may help, ``RefusedError`` where the way there is not safe, ``InputError`` for any other
+    answer than an archive, and ``StorageError`` where ``out`` cannot be written.
     """
-    address = parsed_url(url)
+    return download_first([url], out, bounds=bounds, credentials=credentials)[1]
+
+
+def _download(
+    address: HttpUrl,
+    out: BinaryIO,
+    deadline: Deadline,
+    *,
+    bounds: Bounds,
+    credentials: Credentials | None,
+    arrived: Arrived,
+) -> Digest:
+    """``download``, tried once, until ``deadline``."""
     terms = Terms(
         size=bounds.size,
-        deadline=Deadline.after(bounds.seconds),
+        deadline=deadline,
         private_hosts=bounds.private_hosts,
         credentials=credentials,
+        network=bounds.network,
     )
     try:
         with final_answer(address, terms) as answer:
@@ -81,17 +96,27 @@ def download_first(
 ) -> tuple[str, Digest]:
     """``download`` from the first of ``urls`` that has it, each with bounds of its own, and which one that was.
 
-    The error names each of them with its reason. A mirror is shown the credentials only if it has their origin.
+    All are asked before one is asked again. The error names each of them with its reason. A mirror is shown the
+    credentials only if it has their origin.
     """
-    failures: list[LlamagateError] = []
-    for url in urls:
-        try:
-            return url, download(url, out, bounds=bounds, credentials=credentials, arrived=arrived)
-        except StorageError:
-            raise
-        except LlamagateError as error:
-            failures.append(error)
-    raise _all_failed(failures)
+    deadlines: dict[str, Deadline] = {}
+    failures: dict[str, LlamagateError] = {}
+
+    def attempt() -> tuple[str, Digest]:
+        for url in urls:
+            if (known := failures.get(url)) and not (isinstance(known, UnreachableError) and known.passes_soon):
+                continue
+            try:
+                address = parsed_url(url)
+                deadline = deadlines.setdefault(url, Deadline.after(bounds.seconds))
+                return url, _download(address, out, deadline, bounds=bounds, credentials=credentials, arrived=arrived)
+            except StorageError:
+                raise
+            except LlamagateError as error:
+                failures[url] = error
+        raise _all_failed([*failures.values()])
+
+    return patiently(attempt, end=time.monotonic() + bounds.seconds * len(urls))
 
 
 def read_document(url: str, *, bounds: Bounds, credentials: Credentials | None = None) -> bytes:
@@ -109,7 +134,12 @@ def _all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
     kind = next((kind for kind in kinds if any(isinstance(error, kind) for error in failures)), InputError)
     code = next((error.code for error in failures if isinstance(error, kind)), None)
     message = "; ".join(error.message for error in failures)
-    return kind(message, faults=[Fault(message=error.message, code=error.code) for error in failures], code=code)
+    faults = [Fault(message=error.message, code=error.code) for error in failures]
+    failure = kind(message, faults=faults, code=code)
+    if isinstance(failure, UnreachableError):
+        soon = [error.wait for error in failures if isinstance(error, UnreachableError) and error.passes_soon]
+        return failure.after(min(soon)) if soon else failure.for_long()
+    return failure
 
 
 def _save(answer: Response, out: BinaryIO, bounds: Bounds, arrived: Arrived) -> Digest:

@@ -48,7 +48,7 @@ class HttpUrl(Struct, frozen=True):
     def from_text(text: str) -> HttpUrl:
         """``ValueError`` says what is wrong, without quoting ``text``."""
         if any(character <= " " or character == "\x7f" for character in text):
-            raise ValueError("it holds a space or a control character")
+            raise ValueError("it holds a space or a control character; write %20 in place of a space")
         parts, port = _split(text)
         if parts.scheme not in _PORTS:
             raise ValueError("only http and https addresses are downloaded")

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,17 @@ def test_what_the_server_answers_is_told_apart(
         error = refused(call)
         assert type(error) is kind
         assert error.message == f"{served.url('x')}: {message.format(url=served.url('x'))}"
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_server_that_fails_once_is_asked_again(
+    origin: Origin, served: GitOverHttp, repository: Repository, at: int
+) -> None:
+    commit, asked = origin.commit({"f": "x"}), count()
+    served.before = lambda handler: next(asked) == at and answering(503)(handler)
+    assert repository.refs().head == commit
+    repository.bring([commit])
+    assert repository.has(commit)
 
 
 def test_nobody_listens(free_port: int, repository_at: RepositoryAt) -> None:

@@ -1,0 +1,1 @@
+"""Tar archives, plain or in gzip, read by our own strict reader."""
