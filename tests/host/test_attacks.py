@@ -43,7 +43,7 @@ class Beside:
     def __enter__(self) -> Beside:
         self._thread = threading.Thread(target=self._ask)
         self._thread.start()
-        self._ready.wait()
+        assert self._ready.wait(30)
         return self
 
     def _ask(self) -> None:
