@@ -23,7 +23,7 @@ from tests.crash.worlds import Portrait, World, leftovers, portrait
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS, errno.EMFILE)
-SAMPLED: Final = 20
+SAMPLED: Final = 12
 PARTS: Final = 4
 UNDONE: Final = 5
 

@@ -28,9 +28,9 @@ from tests.fs.hostile import mounted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
-SAMPLED_DEATHS: Final = 15
+SAMPLED_DEATHS: Final = 8
 SAMPLED_PAIRS: Final = 8
-SAMPLED_ERRORS: Final = 20
+SAMPLED_ERRORS: Final = 12
 ONE_OF: Final = 13
 
 

@@ -121,18 +121,19 @@ def test_cached_package(session: Session, at_most: int) -> None:
         assert snapshot(session.installed("one")) == good, flip
 
 
-def test_mode_in_a_cached_package(session: Session) -> None:
+@many
+def test_mode_in_a_cached_package(session: Session, at_most: int) -> None:
     """No digest of a package covers its modes; in the cache only those count that we write."""
     cached = cached_package(session)
     good = snapshot(session.installed("one"))
     data = cached.read_bytes()
     central = [match.start() for match in re.finditer(b"PK\x01\x02", data)]
-    for place in [entry + offset for entry in central for offset in (5, *range(38, 42))]:
-        for bit in range(8):
-            cached.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
-            shutil.rmtree(session.installed("one"))
-            session.llamagate("apply")
-            assert snapshot(session.installed("one")) == good, f"bit {bit} of byte {place}"
+    bits = [(entry + offset, bit) for entry in central for offset in (5, *range(38, 42)) for bit in range(8)]
+    for place, bit in random.Random(1).sample(bits, min(at_most, len(bits))):  # noqa: S311 - the same ones each time
+        cached.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
+        shutil.rmtree(session.installed("one"))
+        session.llamagate("apply")
+        assert snapshot(session.installed("one")) == good, f"bit {bit} of byte {place}"
 
 
 def cached_package(session: Session) -> Path:

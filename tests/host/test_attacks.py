@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,8 @@ from tests.host.raw import until
 from tests.host.served import Host, extension, put_on_disk
 
 MOST_MILLISECONDS: Final = 100
-"""Of an answer to ``/health``, at the median; the machine that runs this does other things, too."""
+"""Of an answer to ``/health``, at the median; on a machine that does other things, as many times as long as before."""
+QUIET_MILLISECONDS: Final = 10
 FEW: Final = 5
 LIMITS: Final = RunLimits(piece=1.0)
 
@@ -34,30 +36,38 @@ class Beside:
 
     def __init__(self, host: Host) -> None:
         self._url = str(host.client.base_url.join("/health"))
+        self._ready = threading.Event()
         self._ended = threading.Event()
         self.milliseconds: list[float] = []
 
     def __enter__(self) -> Beside:
         self._thread = threading.Thread(target=self._ask)
         self._thread.start()
+        assert self._ready.wait(30)
         return self
 
     def _ask(self) -> None:
         with httpx2.Client(trust_env=False, timeout=30) as client:
-            client.get(self._url)
+            self._asked(client)
+            self._before = statistics.median(self._asked(client) for _ in range(FEW))
+            self._ready.set()
             while not self._ended.is_set():
-                start = time.monotonic()
-                client.get(self._url)
-                self.milliseconds.append((time.monotonic() - start) * 1000)
+                self.milliseconds.append(self._asked(client))
                 self._ended.wait(0.02)
+
+    def _asked(self, client: httpx2.Client) -> float:
+        start = time.monotonic()
+        client.get(self._url)
+        return (time.monotonic() - start) * 1000
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+        most = MOST_MILLISECONDS * max(1, self._before / QUIET_MILLISECONDS)
         found = sorted(self.milliseconds)
         if len(found) >= FEW:  # else it was over before anyone could have waited
-            assert found[len(found) // 2] <= MOST_MILLISECONDS, found
-        assert not found or found[-1] <= 10 * MOST_MILLISECONDS, found
+            assert found[len(found) // 2] <= most, found
+        assert not found or found[-1] <= 10 * most, found
 
 
 def doubling(levels: int) -> dict[str, Any]:

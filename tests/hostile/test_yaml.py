@@ -137,10 +137,10 @@ def test_row_61_a_million_brackets() -> None:
 
 def bounded_refusal(data: bytes) -> str:
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         message = refusal(data)
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
         assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
         return message
     finally:
@@ -202,6 +202,6 @@ def test_row_79_no_pattern_of_a_package_is_run_or_compiled() -> None:
         "default": "a" * 60 + "!",
         "examples": ["a" * 60 + "!"],
     }
-    start = time.perf_counter()
+    start = time.process_time()
     assert schemas.schema_faults({(): schema}, data=b"", file="extension.yaml") == ()
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -317,9 +317,11 @@ main()
 """
 
 
-@pytest.mark.parametrize(
-    "stage", ["starting", "starting-after", "looking", "attempting", "sleeping", "leaving", "closing"]
-)
+STAGES = ["starting", "starting-after", "looking", "attempting", "sleeping", "leaving", "closing"]
+SAMPLED = {"starting-after", "sleeping", "closing"}
+
+
+@pytest.mark.parametrize("stage", [n if n in SAMPLED else pytest.param(n, marks=pytest.mark.long) for n in STAGES])
 def test_its_threads_are_killed_at_every_stage(foo: Session, stage: str) -> None:
     with foo.python(KILLING, stage, "watch", "--json", "-q", *NO_INTERVAL) as process:
         watcher = Watcher(process)

@@ -434,10 +434,10 @@ def test_checksums_that_are_none(text: str, message: str) -> None:
 @pytest.mark.parametrize("key", ["inputs", "outputs"])
 def test_a_catastrophic_pattern_costs_nothing(key: str) -> None:
     schema = '{type: object, properties: {x: {type: string, pattern: "^(a+)+$", default: "' + "a" * 64 + '!"}}}'
-    before = time.perf_counter()
+    before = time.process_time()
     found = package({"extension.yaml": f"{TASK}{key}: {schema}\n"})
     assert found.manifest.loadable is False
-    assert time.perf_counter() - before < 5
+    assert time.process_time() - before < 5
 
 
 # --- real packages ---------------------------------------------------------------------------------------------------
