@@ -14,7 +14,7 @@ from reconciler.model.journal import JOURNAL_SCHEMA, Journal
 
 def write_journal(home: Home, journal: Journal) -> None:
     """Durable when it returns: the commit point."""
-    durable.write_file(home.journal, seal(journal.to_document()), mode=0o600)
+    durable.write_file(home.journal, seal(journal.to_document()), mode=durable.private_mode(home.ours))
 
 
 def read_journal(path: Path) -> Journal | None:

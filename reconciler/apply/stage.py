@@ -153,8 +153,8 @@ class Stage(Struct):
         durable.make_folders(self.home.installed(kind))
         area = self._area(kind)
         for part in ("new", "old"):
-            (area / part / kind).mkdir(parents=True, exist_ok=True)
-        self._cache_area.mkdir(parents=True, exist_ok=True)
+            durable.make_folders(area / part / kind, sync=False)
+        durable.make_folders(self._cache_area, sync=False)
 
     @property
     def _cache_area(self) -> Path:

@@ -183,9 +183,22 @@ def rename(source: Path, target: Path) -> None:
     os.rename(source, target)
 
 
-def make_folders(path: Path) -> None:
-    """Make ``path`` and its missing parents for good; their mode is 0755, narrowed by the umask.
+def private_mode(folder: Path) -> int:
+    """The mode of a file in ``folder`` that only its owner may read, or the group that may write to the folder."""
+    return 0o660 if _shared(folder) else 0o600
 
+
+def _shared(folder: Path) -> int:
+    """The bits by which a group may write to ``folder``, and to what is made in it; 0 where none may, or everyone."""
+    mode = os.stat(folder).st_mode
+    return mode & (stat.S_IWGRP | stat.S_ISGID) if mode & stat.S_IWGRP and not mode & stat.S_IWOTH else 0
+
+
+def make_folders(path: Path, *, sync: bool = True, shares: bool = True) -> None:
+    """Make ``path`` and its missing parents, for good where ``sync`` says so.
+
+    Their mode is 0755, narrowed by the umask; where it ``shares``, a group that may write to the folder above may
+    write to them, too.
     Raises ``OSError``, ``FileExistsError`` where something else has the name.
     """
     missing = []
@@ -193,14 +206,17 @@ def make_folders(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
-        _make_folder(folder)
+        _make_folder(folder, sync=sync, shares=shares)
 
 
-def _make_folder(path: Path) -> None:
+def _make_folder(path: Path, *, sync: bool, shares: bool) -> None:
     try:
         os.mkdir(path, 0o755)
     except FileExistsError:
         if not path.is_dir():
-            raise  # else another process was faster
-    else:
+            raise
+        return  # else another process was faster
+    if shares and (bits := _shared(path.parent)):
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | bits)
+    if sync:
         sync_folder(path.parent)

@@ -18,6 +18,7 @@ from typing import Final
 
 from reconciler.errors import BusyError, StorageError
 from reconciler.fs.descriptor import PLAIN, READ, opened, write_all
+from reconciler.fs.durable import private_mode
 from reconciler.model.regex import regex
 
 _POLL_SECONDS: Final = 0.05
@@ -103,6 +104,7 @@ def _introduce(descriptor: int, command: str) -> None:
 def _lock_file(path: Path, flags: int) -> Iterator[int]:
     try:
         descriptor = os.open(path, flags, 0o600)
+        _open_to_group(descriptor, path)
     except OSError as error:
         if path.is_symlink():
             raise StorageError(f"{path} is a symbolic link; remove it") from error
@@ -111,6 +113,13 @@ def _lock_file(path: Path, flags: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open_to_group(descriptor: int, path: Path) -> None:
+    """Let all take the lock who may write to its folder. Only its owner can do so, who made it."""
+    status, mode = os.fstat(descriptor), private_mode(path.parent)
+    if status.st_uid == os.geteuid() and mode & ~status.st_mode:
+        os.fchmod(descriptor, mode)
 
 
 def _try_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:

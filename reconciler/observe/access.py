@@ -78,8 +78,9 @@ def exposed(home: Home) -> Iterator[Exposed]:
     """Every such place: the home, our folders, the registry, the folders of items. ``OSError`` where one is hidden."""
     if not home.root.is_dir():
         return
-    owner = home.root.stat().st_uid
-    if owner not in (os.geteuid(), _ROOT):
+    root = home.root.stat()
+    owner, is_shared = root.st_uid, bool(root.st_mode & stat.S_IWGRP)
+    if owner not in (os.geteuid(), _ROOT) and not (is_shared and os.access(home.root, os.W_OK)):
         message = f"{home.root} belongs to {_user(owner)}, and you are {_user(os.geteuid())}"
         yield Exposed(why="home", path=home.root, message=message, cure=f"sudo -u {_user(owner)} llamagate …")
     for path in _places(home):
@@ -88,7 +89,7 @@ def exposed(home: Home) -> Iterator[Exposed]:
             if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
                 message = f"everyone can write to {path}"
                 yield Exposed(why="writable", path=path, message=message, cure=f"chmod o-w {path}")
-            if status.st_uid not in (owner, _ROOT):
+            if status.st_uid not in (owner, _ROOT) and not (is_shared and status.st_gid == root.st_gid):
                 message = f"{path} belongs to {_user(status.st_uid)}, and the home to {_user(owner)}"
                 yield Exposed(why="foreign", path=path, message=message, cure=f"chown -R {_user(owner)} {path}")
 

@@ -81,7 +81,7 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
 
     found, notes = steadily(Home(env.home), read)
     with telling("nothing was exported"):
-        durable.make_folders(folder)
+        durable.make_folders(folder, shares=False)
     names = _archive_names(found)
     written = [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)]
     return written, [*notes, *_too_large(written)]

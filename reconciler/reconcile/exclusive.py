@@ -58,6 +58,7 @@ def prepare_home(env: Environment, notice: Notice) -> None:
     with telling("nothing was changed"):
         access.refuse_foreign_links(home)
         is_new = not home.ours.exists()
+        durable.make_folders(home.root, shares=False)
         durable.make_folders(home.ours)
         if is_new:
             home.ours.chmod(_mode(home))
