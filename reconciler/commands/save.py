@@ -21,14 +21,19 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_range
 from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.resolved import Resolved
-from reconciler.store.desired_file import decode_desired
+from reconciler.store.desired_file import decode_desired, read_desired, with_other_ending
 from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
 
 _NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 
 
 def saving_owner(state: HomeState) -> str:
-    """The owner of items that are written into the file. ``RefusedError`` where another file would remove them."""
+    """The owner of items that are written into the file. ``RefusedError`` where another file would remove them.
+
+    ``InputError`` where the file would be a second one beside one with the other ending.
+    """
+    if state.file is None and with_other_ending(state.path) is not None:
+        read_desired(state.path)  # the error that says so
     owner = state.file.desired.owner if state.file else DEFAULT_OWNER
     path = state.speaker(owner)
     other = state.record.owners.get(owner, path)

@@ -86,12 +86,18 @@ def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredF
     return decode_desired(data, path, known=known)
 
 
+def with_other_ending(path: Path) -> Path | None:
+    """The file beside ``path`` that is called .yml instead of .yaml, or the reverse, where there is one."""
+    other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, path.suffix)) if path.name else path
+    return other if other != path and other.is_file() else None
+
+
 def _missing(path: Path) -> str:
     """What to say of a file that is not there. A common mistake is the other ending."""
-    other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, path.suffix)) if path.name else path
-    if other != path and other.is_file():
-        if path.suffix == ".yml":
-            return f"no such file; did you mean {other.name}?"
+    other = with_other_ending(path)
+    if other is not None and path.suffix == ".yml":
+        return f"no such file; did you mean {other.name}?"
+    if other is not None:
         return f"there is a {other.name}; rename it to {path.name}, or name it with -f"
     return "no such file; name one with -f, or run 'llamagate init' to create one"
 

@@ -530,3 +530,13 @@ def test_the_whole_day_of_an_item(session: Session) -> None:
     assert_in_sync(session)
     assert text(session) == first
     assert snapshot(Path(session.home / "extensions/installed")) == {}
+
+
+def test_a_file_with_the_other_ending_gets_no_second_one_beside_it(session: Session) -> None:
+    session.extensions("foo")
+    file = session.project / "llamagate.yaml"
+    file.rename(file.with_suffix(".yml"))
+    said = session.llamagate("import", session.project / "packages" / "foo", "--save", exits=1)
+    assert "there is a llamagate.yml; rename it to llamagate.yaml, or name it with -f" in said.err
+    assert not file.exists()
+    assert not session.installed("foo").exists()
