@@ -28,31 +28,34 @@ def in_order(keys: Iterable[ItemKey], depends_on: Mapping[ItemKey, Collection[It
 
     An item between two of them counts, also where it is not among ``keys``.
     """
-    wanted = set(keys)
-    sorter = TopologicalSorter({key: _needs(key, depends_on, wanted) for key in wanted})
+    wanted = frozenset(keys)
+    sorter = TopologicalSorter(_reachable(wanted, depends_on))
     sorter.prepare()
     ordered: list[ItemKey] = []
     free: list[tuple[bool, ItemKey]] = []
     while sorter.is_active():
-        for key in sorter.get_ready():
-            heapq.heappush(free, (key.kind is Kind.MODULE, key))
-        _, key = heapq.heappop(free)
-        ordered.append(key)
-        sorter.done(key)
+        ready = sorter.get_ready()
+        for key in ready:
+            if key in wanted:
+                heapq.heappush(free, (key.kind is Kind.MODULE, key))
+            else:
+                sorter.done(key)
+        if free and not ready:
+            _, key = heapq.heappop(free)
+            ordered.append(key)
+            sorter.done(key)
     return ordered
 
 
-def _needs(
-    key: ItemKey, depends_on: Mapping[ItemKey, Collection[ItemKey]], wanted: Collection[ItemKey]
-) -> set[ItemKey]:
-    found: set[ItemKey] = set()
-    seen: set[ItemKey] = set()
-    waiting = [*depends_on.get(key, ())]
+def _reachable(
+    wanted: Iterable[ItemKey], depends_on: Mapping[ItemKey, Collection[ItemKey]]
+) -> dict[ItemKey, Collection[ItemKey]]:
+    """What each needs, of those wanted and of all that they need: each is looked at once."""
+    needs: dict[ItemKey, Collection[ItemKey]] = {}
+    waiting = [*wanted]
     while waiting:
-        need = waiting.pop()
-        if need in wanted:
-            found.add(need)
-        elif need not in seen:
-            seen.add(need)
-            waiting += depends_on.get(need, ())
-    return found
+        key = waiting.pop()
+        if key not in needs:
+            needs[key] = depends_on.get(key, ())
+            waiting += needs[key]
+    return needs

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -71,6 +72,38 @@ def test_no_item_goes_before_what_it_needs(graph: dict[ItemKey, list[ItemKey]], 
     assert set(ordered) == some
     for place, name in enumerate(ordered):
         assert not reachable(acyclic, name) & set(ordered[place:])
+
+
+class Counted(dict[ItemKey, list[ItemKey]]):
+    """A graph that counts how often it is asked."""
+
+    asked = 0
+
+    def get(self, key: ItemKey, default: object = None) -> Any:
+        self.asked += 1
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("count", [10, 3_000])
+def test_what_many_need_is_looked_at_once(count: int) -> None:
+    base, users = extensions("base", count), extensions("user", count)
+    chain = {name: [need] for need, name in pairwise(base)}
+    graph = Counted(chain | {name: [base[-1]] for name in users})
+    assert in_order(users, graph) == users
+    assert graph.asked <= 2 * count
+
+
+@pytest.mark.parametrize("count", [10, 10_000])
+def test_a_chain_of_any_length_is_put_in_order(count: int) -> None:
+    chain = extensions("item", count)
+    graph = Counted({name: [need] for name, need in pairwise(chain)})
+    assert dependency_cycle(graph) == ()
+    assert in_order(chain, graph) == chain[::-1]
+    assert graph.asked <= count
+
+
+def extensions(name: str, count: int) -> list[ItemKey]:
+    return [ItemKey(Kind.EXTENSION, f"{name}-{number:05}") for number in range(count)]
 
 
 @many
