@@ -51,7 +51,7 @@ def _target(state: HomeState, file: DesiredFile, item: DesiredItem, found: Resol
     missing = state.values.missing(item.config)
     if missing:
         place = (*place_of(item.key), "config")
-        faults = [file.fault((*place, *one.place), one.reason, ErrorCode.NOT_SET) for one in missing]
+        faults = file.faults([((*place, *one.place), one.reason, ErrorCode.NOT_SET) for one in missing])
         raise InputError(str(faults[0]), faults=faults, advice=missing[0].advice, code=ErrorCode.NOT_SET)
     target = target_for(state, found, item.config)
     return replace(target, owner=file.desired.owner, enabled=item.enabled, depends_on=item.depends_on)

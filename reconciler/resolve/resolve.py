@@ -163,8 +163,9 @@ def together(file: DesiredFile, errors: Mapping[ItemKey, LlamagateError]) -> Lla
     """One error for all. That trying again may help is only said where nothing else is wrong."""
     faults: list[Fault] = []
     ordered = [(item.key, errors[item.key]) for item in file.desired.items if item.key in errors]
-    for key, error in ordered:
-        faults.append(file.fault(place_of(key), error.message, error.code))
+    placed = file.faults([(place_of(key), error.message, error.code) for key, error in ordered])
+    for fault, (_, error) in zip(placed, ordered, strict=True):
+        faults.append(fault)
         faults += [fault for fault in error.faults if fault.line or fault.message not in error.message]
     worst = [error for _, error in ordered if not isinstance(error, UnreachableError)]
     first = (worst or [error for _, error in ordered])[0]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct
 
@@ -22,6 +22,9 @@ from reconciler.model.ignore_file import PatternError, ignores
 from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
 from reconciler.store.document import MAX_BYTES, Known, telling_path, validated
+
+if TYPE_CHECKING:
+    from reconciler.documents.yaml.places import Problem
 
 _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _TOP_LEVEL_KEY: Final = regex(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
@@ -57,9 +60,9 @@ class DesiredFile(Struct, frozen=True, kw_only=True):
     is_known: bool
     """Whether a full pass has been made over the same text before."""
 
-    def fault(self, place: tuple[str | int, ...], message: str, code: ErrorCode | FaultCode) -> Fault:
-        """A fault at ``place`` in the file."""
-        return yaml_text.faults_at(self.data, str(self.path), [(place, message, code)])[0]
+    def faults(self, found: Sequence[Problem]) -> list[Fault]:
+        """What is wrong at places in the file, in the order given. The file is read once for all of them."""
+        return yaml_text.faults_at(self.data, str(self.path), found)
 
     def entry(self, key: ItemKey) -> Json:
         """What it says of an item that it lists, as it is written."""
@@ -154,7 +157,7 @@ def _read(path: Path, missing: str) -> bytes:
 def _check_items(file: DesiredFile) -> None:
     """What a schema cannot say: ids are usable as folder names and unique ignoring case, versions are ranges."""
     seen: dict[str, ItemKey] = {}
-    faults = []
+    found: list[Problem] = []
     for item in file.desired.items:
         place = place_of(item.key)
         problem, code = id_problem(item.key.id), FaultCode.INVALID_ID
@@ -163,16 +166,14 @@ def _check_items(file: DesiredFile) -> None:
             problem = f"duplicate id: the {other} has it already (ids ignore case and section)"
             code = FaultCode.DUPLICATE_ID
         if problem:
-            faults.append(file.fault(place, problem, code))
-        faults += [
-            file.fault((*place, *below), what, FaultCode.INVALID_RANGE) for below, what in _range_problems(file, item)
-        ]
+            found.append((place, problem, code))
+        found += [((*place, *below), what, FaultCode.INVALID_RANGE) for below, what in _range_problems(file, item)]
     try:
         ignores(file.desired.policy.ignore)
     except PatternError as error:
-        faults.append(file.fault(("policy", "ignore", error.line - 1), str(error), FaultCode.INVALID_VALUE))
-    if faults:
-        raise InputError.of(faults, f"{file.path}: {len(faults)} faults in the desired state")
+        found.append((("policy", "ignore", error.line - 1), str(error), FaultCode.INVALID_VALUE))
+    if found:
+        raise InputError.of(file.faults(found), f"{file.path}: {len(found)} faults in the desired state")
 
 
 def _range_problems(file: DesiredFile, item: DesiredItem) -> Iterator[tuple[tuple[str, ...], str]]:

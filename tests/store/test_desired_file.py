@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.source import Source, SourceKind
 from reconciler.store.desired_file import read_desired
+from tests.support.work import LINEAR, growth
 
 HEAD = "apiVersion: llamagate/v1\n"
 LONG = "x" * 300
@@ -195,3 +197,11 @@ def test_the_configuration_of_the_gateway_is_not_taken_for_a_broken_desired_stat
     with pytest.raises(InputError) as caught:
         read_desired(written(tmp_path, text))
     assert isinstance(caught.value, NotDesiredError) is is_gateways
+
+
+def test_the_file_is_read_once_for_all_that_is_wrong_with_it(tmp_path: Path) -> None:
+    def of(count: int) -> Callable[[], object]:
+        items = "".join(f'  item-{number}: {{source: ./a, version: "zz"}}\n' for number in range(count))
+        return lambda: faults(tmp_path, f"{HEAD}extensions:\n{items}")
+
+    assert growth(of, 50) <= LINEAR
