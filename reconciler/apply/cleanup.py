@@ -80,6 +80,8 @@ def _before_backups(home: Home) -> frozenset[int]:
 
 def _name_more(dropped: list[Path], some: list[Path]) -> bool:
     """Whether any of the documents ``dropped`` may name a package that ``some`` of those kept do not."""
+    if not dropped:
+        return False
     try:
         kept = {tree for path in some for tree in _trees(path)}
         return any(_trees(path) - kept for path in dropped)

@@ -11,9 +11,11 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, cast
 
 from msgspec import Struct, field
+from msgspec.json import format as indented
 from msgspec.structs import astuple
 
 from reconciler.model.config import Json, JsonObject, children
@@ -104,8 +106,12 @@ class Registry(Struct, frozen=True, kw_only=True):
         return Registry(entries=entries, foreign=self.foreign)
 
 
+@lru_cache(maxsize=1)
 def decode_registry(data: bytes) -> Registry:
-    """Read the file's bytes; ``CorruptRegistryError`` and ``NewerRegistryError`` say why that cannot be done."""
+    """Read the file's bytes; ``CorruptRegistryError`` and ``NewerRegistryError`` say why that cannot be done.
+
+    A change reads the file three times, and nearly always finds the same bytes: the last ones are kept as decoded.
+    """
     try:
         document: Json = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
@@ -140,8 +146,10 @@ def encode_registry(registry: Registry) -> bytes:
     """The bytes as the gateway writes them, in a fixed order: by type, then id."""
     documents = [entry.to_document() for entry in registry.entries.values()] + list(registry.foreign)
     documents.sort(key=lambda value: (str(value["type"]), str(value["id"])))
-    # A lone surrogate, which JSON can spell and UTF-8 cannot, is spelled again.
-    return json.dumps(documents, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    try:
+        return indented(json.dumps(documents, ensure_ascii=False).encode(), indent=2)
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can spell and UTF-8 cannot: it is spelled again
+        return json.dumps(documents, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def registry_time(moment: datetime) -> str:

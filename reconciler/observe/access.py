@@ -85,21 +85,24 @@ def exposed(home: Home) -> Iterator[Exposed]:
         yield Exposed(why="home", path=home.root, message=message, cure=f"sudo -u {_user(owner)} llamagate …")
     for path in _places(home):
         with suppress(FileNotFoundError, NotADirectoryError):
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116 - of thousands of places, each a text
             if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
                 message = f"everyone can write to {path}"
-                yield Exposed(why="writable", path=path, message=message, cure=f"chmod o-w {path}")
+                yield Exposed(why="writable", path=Path(path), message=message, cure=f"chmod o-w {path}")
             if status.st_uid not in (owner, _ROOT) and not (is_shared and status.st_gid == root.st_gid):
                 message = f"{path} belongs to {_user(status.st_uid)}, and the home to {_user(owner)}"
-                yield Exposed(why="foreign", path=path, message=message, cure=f"chown -R {_user(owner)} {path}")
+                yield Exposed(why="foreign", path=Path(path), message=message, cure=f"chown -R {_user(owner)} {path}")
 
 
-def _places(home: Home) -> Iterator[Path]:
-    yield from (home.root, home.ours, home.cache, home.backups, home.generations, home.registry.parent, home.registry)
+def _places(home: Home) -> Iterator[str]:
+    """Their paths, as text: there may be thousands."""
+    ours = (home.root, home.ours, home.cache, home.backups, home.generations, home.registry.parent, home.registry)
+    yield from map(str, ours)
     for kind in Kind:
-        yield home.installed(kind)
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(home.installed(kind)) as entries:
-            yield from sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+        installed = str(home.installed(kind))
+        yield installed
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(installed) as entries:
+            yield from sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
 
 
 def _user(number: int) -> str:

@@ -156,8 +156,8 @@ def _with_stamps(record: Record, proposal: Proposal) -> Record:
     settled = int(proposal.state.env.now.timestamp() * 10**9) - _FRESH_NS
     items = {
         key: replace(recorded, files={**recorded.files, **renewed})
-        for key, recorded in record.items.items()
-        if (renewed := _renewed(recorded, proposal.observed.item(key), settled))
+        for key, found in proposal.observed.items.items()
+        if (recorded := record.items.get(key)) is not None and (renewed := _renewed(recorded, found, settled))
     }
     return replace(record, items={**record.items, **items}) if items else record
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,7 +24,7 @@ Request = tuple[DesiredItem, LockItem | None]
 """An item to fetch, and the entry of the lock that says which package it is."""
 
 
-class Partition(Struct, frozen=True, kw_only=True):
+class Partition(Struct, frozen=True, kw_only=True, dict=True):
     """The items of a file, by who says which package each is: its local source, the lock, or nobody yet.
 
     ``undecided`` has the reason with each item.
@@ -34,12 +35,23 @@ class Partition(Struct, frozen=True, kw_only=True):
     undecided: tuple[tuple[DesiredItem, str], ...] = ()
 
     def only(self, ids: Collection[str]) -> Partition:
-        """The part of it that has these ids."""
+        """The part of it that has these ids. What that takes grows with them, and not with all items."""
+        places = sorted(place for one in set(ids) for place in self._places.get(one, ()))
         return Partition(
-            local=tuple(item for item in self.local if item.key.id in ids),
-            locked=tuple(row for row in self.locked if row[0].key.id in ids),
-            undecided=tuple(row for row in self.undecided if row[0].key.id in ids),
+            local=tuple(self.local[at] for part, at in places if part == 0),
+            locked=tuple(self.locked[at] for part, at in places if part == 1),
+            undecided=tuple(self.undecided[at] for part, at in places if part == 2),
         )
+
+    @cached_property
+    def _places(self) -> Mapping[str, list[tuple[int, int]]]:
+        """Where each id is: in which part, and at which index."""
+        parts = (self.local, (item for item, _ in self.locked), (item for item, _ in self.undecided))
+        places: dict[str, list[tuple[int, int]]] = {}
+        for part, items in enumerate(parts):
+            for at, item in enumerate(items):
+                places.setdefault(item.key.id, []).append((part, at))
+        return places
 
     def unlocked(self) -> Partition:
         """The part of it for which the lock does not decide."""

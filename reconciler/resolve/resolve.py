@@ -53,7 +53,8 @@ class Resolver(Struct, frozen=True, kw_only=True):
             found |= new
             errors |= failed
             needed = {name for item in wave.items for name in _needs(item, new.get(item.key))} - done if only else set()
-            wave, done = parts.only(needed), done | needed
+            wave = parts.only(needed)
+            done |= needed
         self.context.progress("reading", len(found), len(found))
         if errors:
             raise together(self.file, errors)
