@@ -7,7 +7,6 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from inspect import getdoc
 from typing import Annotated, Any, Final, NoReturn, cast, get_args
@@ -153,6 +152,8 @@ class _Verbs(TyperGroup):
 
 def _unknown(word: str) -> UsageError:
     """The error for a word that is not a verb. It names the right verb, if people often guess that word."""
+    from difflib import get_close_matches  # only a mistake needs it
+
     near = [word] if word in GUESSES else get_close_matches(word, [*VERBS, *GUESSES], n=1)
     for name in near:
         if name in GUESSES:

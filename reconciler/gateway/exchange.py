@@ -1,11 +1,10 @@
 """One HTTP exchange. ``http.client`` knows no proxies, no netrc and follows no redirects.
 
-It is loaded by the first call: it takes time, and most commands call no gateway.
+It and sockets are loaded by the first call: they take time, and most commands call no gateway.
 """
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    import socket
     from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 MAX_ANSWER_BYTES: Final = 2**20
@@ -73,6 +73,8 @@ def _exchange(method: str, url: str, api_key: str | None, seconds: float) -> Gat
 @contextmanager
 def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
     """Connect, and cut the connection after ``seconds``: a socket's own timeout starts again with each byte."""
+    from socket import SHUT_RDWR
+
     ended = threading.Event()
     start = time.monotonic()
     connection.connect()
@@ -81,7 +83,7 @@ def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
     def end() -> None:
         ended.set()
         with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+            sock.shutdown(SHUT_RDWR)
 
     timer = threading.Timer(start + seconds - time.monotonic(), end)
     timer.daemon = True
