@@ -12,7 +12,7 @@ import pytest
 from reconciler.cli.saved_plan import saved_plan_bytes
 from reconciler.cli.ui.plan import render_plan
 from reconciler.model.plan import Plan
-from reconciler.reconcile.proposal import Options
+from reconciler.reconcile.options import Options
 from tests.planning.world import World, world
 from tests.support.work import LINEAR, growth
 
