@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmark import floor as floors
-from tests.benchmark.data import World, empty, installed, large_package, small_packages
+from tests.benchmark.data import World, copied, empty, installed, large_package, new_package, small_packages
 from tests.benchmark.measure import Cost, Pairs, Program, alternate, llamagate
 
 _RUNS: Final = 5
@@ -96,6 +96,12 @@ def _applying(world: World) -> Program:
     return Program(command=world.command("apply"), cwd=world.root, prepare=world.empty_home)
 
 
+def _importing(worlds: Worlds, world: World) -> Program:
+    home, package = worlds.folder / "imported", new_package(worlds.folder)
+    command = llamagate("import", str(package), "--home", str(home))
+    return Program(command=command, cwd=worlds.folder, prepare=partial(copied, world.home, home))
+
+
 def _version(worlds: Worlds) -> Program:
     return Program(command=llamagate("--version"), cwd=worlds.folder)
 
@@ -142,6 +148,14 @@ ROWS: Final = (
         0.6,
         lambda on: _looking(on.ten_thousand, "plan"),
         lambda on: _plan_floor(on.ten_thousand),
+    ),
+    Row("import of one zip, 9 items / a bare typer app", SECONDS, 2.1, lambda on: _importing(on, on.nine), _typer),
+    Row(
+        "import of one zip, 1,000 items / 9",
+        SECONDS,
+        1.1,
+        lambda on: _importing(on, on.thousand),
+        lambda on: _importing(on, on.nine),
     ),
     Row("apply, 1,000 zips / hash, unzip, sync", SECONDS, 1.0, lambda on: _applying(on.fresh), _unzip_floor),
     Row("peak memory of that apply / --version", PEAK, 3, lambda on: _applying(on.fresh), _version),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 import zipfile
 from dataclasses import dataclass
@@ -94,6 +95,20 @@ def empty(folder: Path) -> None:
         folder.rename(folder.with_name(f"{folder.name}-{folder.stat().st_ino}"))
     folder.mkdir()
     os.sync()
+
+
+def copied(source: Path, target: Path) -> None:
+    """Make the folder ``target`` a copy of ``source``, stamps and all."""
+    empty(target)
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    os.sync()
+
+
+def new_package(folder: Path) -> Path:
+    """A zip of ``FILES_PER_ITEM`` small files that no world lists."""
+    package = folder / "new.zip"
+    _write_zip(package, _small_files("new", 1))
+    return package
 
 
 def small_packages(root: Path, count: int) -> World:

@@ -60,6 +60,14 @@ def test_registry_is_utf_8_that_any_reader_of_json_takes(registry: Registry) -> 
 
 
 @many
+@given(strategies.registries)
+def test_registry_has_the_bytes_of_json_with_an_indent_of_two(registry: Registry) -> None:
+    data = encode_registry(registry)
+    document = json.loads(data.decode("utf-8"))
+    assert json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace") == data
+
+
+@many
 @given(strategies.journals)
 def test_journal(tmp_path: Path, journal: Journal) -> None:
     home = Home(tmp_path)
