@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.flags import FullOption, NoDiffOption, StatOption, detail_of
+from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
 from reconciler.cli.invocation import WaitingInvocation
 from reconciler.cli.ui.diff import Detail
 from reconciler.cli.ui.outcome import show_outcome

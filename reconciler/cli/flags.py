@@ -6,9 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from reconciler.cli.ui.diff import Detail
-from reconciler.errors import UsageError
-
 
 def path_option(*names: str, metavar: str = "FILE", help: str) -> Any:
     """An option that takes a path, of any type: typer's own check would call one that cannot be read a usage error."""
@@ -23,18 +20,8 @@ OverwriteOption = Annotated[
 SaveOption = Annotated[
     bool, typer.Option("--save", help="Also write it into llamagate.yaml, so the next apply keeps it.")
 ]
-StatOption = Annotated[bool, typer.Option("--stat", help="Of each file that changes show only how many lines.")]
-FullOption = Annotated[bool, typer.Option("--full", help="Show every line that changes, however many there are.")]
-NoDiffOption = Annotated[bool, typer.Option("--no-diff", help="Do not show what changes inside the items.")]
 ITEM_HELP = "The item's id or name. TYPE: extension (ext) or agentic-module (module, am)."
 ItemArgument = Annotated[list[str], typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)]
 OptionalItemArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)
 ]
-
-
-def detail_of(*, stat: bool, full: bool, no_diff: bool) -> Detail:
-    """How much of the changes inside an item is asked for."""
-    if stat + full + no_diff > 1:
-        raise UsageError("use only one of --stat, --full and --no-diff")
-    return Detail.NONE if no_diff else Detail.STAT if stat else Detail.FULL if full else Detail.SHORT

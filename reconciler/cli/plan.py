@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from reconciler.cli.flags import FullOption, NoDiffOption, StatOption, detail_of, path_option
+from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
+from reconciler.cli.flags import path_option
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.pass_flags import PassFlags
 from reconciler.cli.ui.diff import Detail
