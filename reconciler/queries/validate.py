@@ -29,7 +29,6 @@ from reconciler.store.desired_file import is_there, read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
 DESIRED_NAME: Final = "llamagate.yaml"
-_YAML: Final = (".yaml", ".yml")
 _URL: Final = regex(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 """A path has one slash where two were written."""
 _DOWNLOAD: Final = "download it first, or list it in a llamagate.yaml and check that"
@@ -83,10 +82,9 @@ def _listed(file: Path) -> Collection[str]:
 def _check(env: Environment, place: Path) -> Checked:
     if not is_there(place) and _URL.match(str(place)):
         raise InputError(f"{place}: this is a web address, and files and folders are checked", advice=_DOWNLOAD)
-    is_package = place.is_dir() or _is_archive(place)
-    if not is_there(place) and (is_package or place.suffix not in _YAML):
+    if not is_there(place) and place.name != DESIRED_NAME:
         raise InputError.at("no such file or folder", file=place, code=ErrorCode.NOT_FOUND)
-    return validate_package(env, place) if is_package else validate_desired(env, place)
+    return (validate_package if place.is_dir() or _is_archive(place) else validate_desired)(env, place)
 
 
 def _is_archive(path: Path) -> bool:
