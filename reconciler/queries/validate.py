@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, together
+from reconciler.fs.bounded import is_there
 from reconciler.fs.places import located
 from reconciler.model.desired import Limits
 from reconciler.model.environment import Environment
@@ -25,7 +26,7 @@ from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
 from reconciler.resolve.store import PackageStore, store_for
 from reconciler.sources.local import kind_at
-from reconciler.store.desired_file import is_there, read_desired
+from reconciler.store.desired_file import read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
 DESIRED_NAME: Final = "llamagate.yaml"
