@@ -21,7 +21,7 @@ from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.ignore_file import PatternError, ignores
 from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
-from reconciler.store.document import MAX_BYTES, Known, telling_path, validated
+from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
 
 _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
 _TOP_LEVEL_KEY: Final = regex(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
@@ -105,7 +105,7 @@ def _missing(path: Path) -> str:
 def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
     """``read_desired`` for text that is, or will be, in the file ``path``."""
     digest = digest_bytes(data)
-    document = known.get(digest)
+    document = known_document(digest, known, is_lock=False)
     is_known = document is not None
     if document is None:
         document = _validated_desired(data, path)
