@@ -41,7 +41,7 @@ def apply(
     if invocation.dry_run:
         if plan is not None:
             raise UsageError("--dry-run makes a new plan; leave out the saved plan")
-        return show(invocation, read(invocation, flags))
+        return show(invocation, read(invocation, flags, invocation.detail), invocation.detail)
     options, shown = flags.options(invocation.file), None
     if plan is not None:
         if options != Options(file=invocation.file):
@@ -52,4 +52,4 @@ def apply(
     env = replace(invocation.env, offline=flags.offline)
     detailed = invocation.is_detailed
     done = apply_file(env, options, invocation.listener, saved=shown, detailed=detailed)
-    return show_outcome(done, invocation.terminal)
+    return show_outcome(done, invocation.terminal, detail=invocation.detail)

@@ -21,7 +21,8 @@ def build(
 ) -> int:
     """Write DIR/index.json, which lists the packages in a folder.
 
-    Any web server can serve the folder. Versions that the index lists already keep their entries.
+    Zips and folders are packages; tar archives are not looked at. Any web server
+    can serve the folder. Versions that the index lists already keep their entries.
 
     Example: llamagate catalog build ./public
     Exit codes: 0, 1, 5

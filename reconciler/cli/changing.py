@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Annotated
 
 import typer
 
+from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
 from reconciler.cli.invocation import WaitingInvocation
+from reconciler.cli.ui.diff import Detail
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.cli.ui.plan import FOR_A_COMMAND, render_plan
 from reconciler.errors import ExitCode
@@ -23,25 +26,41 @@ class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True
     """Of a verb that changes what it names, or with ``--dry-run`` only shows what it would do."""
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False
+    stat: StatOption = False
+    full: FullOption = False
+    no_diff: NoDiffOption = False
+
+    @cached_property
+    def detail(self) -> Detail:
+        """How much is shown of what changes inside an item."""
+        return detail_of(stat=self.stat, full=self.full, no_diff=self.no_diff)
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether the changes inside each item are wanted, once they are made."""
+        return self.detail is not Detail.NONE and (super().is_detailed or self.detail is not Detail.SHORT)
 
     def run(self, propose: Callable[[], Proposal], *, creates: bool = False) -> int:
         """Do what ``propose`` plans, or only show it; the exit code. The verb may be one that ``creates`` a home."""
         if self.dry_run:
             return self.preview(propose, creates=creates)
-        file, listener = self.named_file, self.listener
-        return self.show(change(self.env, file, listener, lambda: self._detailed(propose()), creates=creates))
+        file, listener, is_detailed = self.named_file, self.listener, self.is_detailed
+
+        def propose_as_shown() -> Proposal:
+            return explained(propose()) if is_detailed else propose()
+
+        return self.show(change(self.env, file, listener, propose_as_shown, creates=creates))
 
     def preview(self, propose: Callable[[], Proposal], *, creates: bool) -> int:
         """Show what would be done; the exit code."""
+        detail = self.detail
         if not creates:
             check_there(Home(self.env.home))
-        plan = self._detailed(steadily(Home(self.env.home), propose)).plan
-        text = render_plan(plan, self.terminal.style, wording=FOR_A_COMMAND)
+        proposal = steadily(Home(self.env.home), propose)
+        plan = proposal.plan if detail is Detail.NONE else explained(proposal).plan
+        text = render_plan(plan, self.terminal.style, wording=FOR_A_COMMAND, detail=detail)
         return self.answer(plan.to_document(), text, ExitCode.REFUSED if plan.refusals else ExitCode.OK)
 
     def show(self, done: Outcome) -> int:
         """Show what was done; the exit code."""
-        return show_outcome(done, self.terminal, FOR_A_COMMAND)
-
-    def _detailed(self, proposal: Proposal) -> Proposal:
-        return explained(proposal) if self.is_detailed else proposal
+        return show_outcome(done, self.terminal, FOR_A_COMMAND, self.detail)

@@ -38,8 +38,7 @@ def validate(
     Example: llamagate validate ./packages
     Exit codes: 0 valid, 1 a mistake was found; or the check failed, 5, 8
     """
-    named = [replace(invocation, file=target).named_file for target in targets or [invocation.file]]
-    checked = validate_all(replace(invocation.env, offline=offline), named)
+    checked = validate_all(replace(invocation.env, offline=offline), targets or [invocation.named_file])
     for warning in notes_once(checked.warnings):
         invocation.terminal.notice(f"warning: {warning}")
     document: JsonObject = {

@@ -29,7 +29,7 @@ def replace_if(path: Path, data: bytes, *, expected: bytes | None) -> bool:
     """
     target = behind_link(path)
     temporary = temporary_path(target)
-    with one_writer(target.parent):
+    with _naming_link(path, target), one_writer(target.parent):
         remove_tree(temporary)
         with _naming_target(temporary, target), _dropping(temporary):
             owner = owner_of(target) or owner_for_new(target.parent)
@@ -120,6 +120,17 @@ def _content(path: Path) -> bytes | None:
     with suppress(OSError):
         return read_if_there(path)
     return None
+
+
+@contextmanager
+def _naming_link(path: Path, target: Path) -> Iterator[None]:
+    """Let an ``OSError`` name the link that leads there as well: that is the file that the user knows."""
+    try:
+        yield
+    except OSError as error:
+        if target != path:
+            error.filename, error.filename2 = os.fspath(path), error.filename
+        raise
 
 
 @contextmanager

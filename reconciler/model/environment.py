@@ -13,7 +13,9 @@ from msgspec import Struct
 from reconciler.model.regex import regex
 
 GATEWAY_VARIABLE: Final = "LLAMAGATE_URL"
-_GATEWAY_URL: Final = regex(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?", re.IGNORECASE)
+_GATEWAY_URL: Final = regex(
+    r"https?://(?:\[[0-9a-f:.]+\]|[^/?#@:\[\]\s]+)(?::[0-9]{0,5})?(?:/[^?#\s]*)?", re.IGNORECASE
+)
 
 
 Phase = Callable[[str], None]

@@ -16,6 +16,7 @@ MAX_ENTRIES_AROUND: Final = 20_000
 """Entries of an archive that holds the package in one of its folders; the limits of a package are for that one."""
 _MANIFESTS: Final = frozenset(manifest for manifests in MANIFESTS.values() for manifest in manifests)
 _GIT: Final = ".git"
+_UNCLEAR: Final = frozenset(["", ".", ".."])
 _SHOWN: Final = 8
 
 
@@ -64,6 +65,26 @@ def instead_of_a_link(names: Collection[str]) -> str:
     if not found or any(name.removeprefix(top) in _MANIFESTS for name in names):
         return advice
     return f"{advice}; or name the folder of one package with 'path' (import: '--path'): packages are in {found}"
+
+
+def check_places(entries: Iterable[str], *, name: str) -> None:
+    """``InputError`` where one of all the entries of an archive, once unpacked, writes into the place of another.
+
+    Links and what is git's own count too: nobody may find other files in the package by unpacking the archive.
+    """
+    listed: set[str] = set()
+    above: set[str] = set()
+    for entry in entries:
+        path = entry.removesuffix("/")
+        if entry != ROOT and not _UNCLEAR.isdisjoint(path.split("/")):
+            raise refusal(name, path_problem(path) or "", entry=entry, advice="rename it")
+        if listed & {path, f"{path}/"}:
+            raise refusal(name, "is there twice", entry=entry, advice="keep one of the two")
+        listed.add(entry)
+        while (path := path.rpartition("/")[0]) and path not in above:
+            above.add(path)
+    if through := sorted(listed & above):
+        raise refusal(name, "is no folder, though others are in it", entry=through[0], advice="rename one")
 
 
 class EntryNames:

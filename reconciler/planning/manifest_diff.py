@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 from reconciler.model.config import Json, JsonObject, has_more_than, references, same
 from reconciler.model.regex import regex
+from reconciler.planning.content.unseen import visible
 
+Secrets: TypeAlias = frozenset[tuple[str | int, ...]]
+"""Places in a manifest whose values must not be shown, nor what is below them."""
 MASK: Final = "(hidden)"
 LONG: Final = "(too long to compare)"
 MAX_COMPARED_VALUES: Final = 5_000
@@ -17,7 +20,7 @@ grows with their square, and nobody reads it."""
 _SECRET_KEY: Final = regex(r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key)s?$")
 
 
-def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple[str | int, ...]] = ()) -> JsonObject:
+def manifest_diff(before: JsonObject, after: JsonObject, secrets: Secrets = frozenset()) -> JsonObject:
     """``{"changed": {path: [before, after]}, "added": {path: value}, "removed": {path: value}}``, empty parts left out.
 
     ``secrets`` are the places whose values must not be shown; so are values whose key sounds like a secret.
@@ -35,14 +38,13 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Iterable[tuple
         ignore_private_variables=False,  # else keys that start with "__" are left out
         threshold_to_diff_deeper=0,
     )
-    hidden = frozenset(secrets)
     result: dict[str, JsonObject] = {}
     for report, levels in found.items():
         for level in levels:
             place = tuple(level.path(output_format="list"))
             part, value = _row(report, level.t1, level.t2)
-            shown = [_masked(place, side, hidden) for side in value]
-            result.setdefault(part, {})[dotted(place)] = shown if part == "changed" else shown[0]
+            shown = [_visible(masked(place, side, secrets)) for side in value]
+            result.setdefault(part, {})[visible(dotted(place)).text] = shown if part == "changed" else shown[0]
     return {part: dict(sorted(rows.items())) for part, rows in sorted(result.items())}
 
 
@@ -56,7 +58,7 @@ def _coarse_diff(before: JsonObject, after: JsonObject) -> JsonObject:
     return {part: rows for part, rows in parts.items() if rows}
 
 
-def secret_places(config: JsonObject) -> frozenset[tuple[str | int, ...]]:
+def secret_places(config: JsonObject) -> Secrets:
     """The places in a manifest whose value comes from a variable or a file."""
     return frozenset(("config", *place) for place, _ in references(config))
 
@@ -75,14 +77,24 @@ def _row(report: str, before: Json, after: Json) -> tuple[str, list[Json]]:
     return "changed", [before, after]
 
 
-def _masked(place: tuple[str | int, ...], value: Json, hidden: frozenset[tuple[str | int, ...]]) -> Json:
+def masked(place: tuple[str | int, ...], value: Json, hidden: Secrets) -> Json:
+    """``value``, which stands at ``place`` in a manifest, with a mask for what must not be shown."""
     if any(place[: len(secret)] == secret for secret in hidden) or _sounds_secret(place):
         return MASK
     if isinstance(value, dict):
-        return {key: _masked((*place, key), below, hidden) for key, below in value.items()}
+        return {key: masked((*place, key), below, hidden) for key, below in value.items()}
     if isinstance(value, list):
-        return [_masked((*place, index), below, hidden) for index, below in enumerate(value)]
+        return [masked((*place, index), below, hidden) for index, below in enumerate(value)]
     return value
+
+
+def _visible(value: Json) -> Json:
+    """``value`` with escapes in place of characters that nobody sees."""
+    if isinstance(value, dict):
+        return {visible(key).text: _visible(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [*map(_visible, value)]
+    return visible(value).text if isinstance(value, str) else value
 
 
 def _sounds_secret(place: tuple[str | int, ...]) -> bool:

@@ -11,13 +11,17 @@ from reconciler.reconcile.readers import steadily
 from reconciler.reconcile.unchanged import unchanged
 
 
-def read_plan(env: Environment, options: Options, progress: Progress = no_progress) -> Plan:
-    """The plan of an apply, made again while a writer is at work."""
-    return steadily(Home(env.home), lambda: unchanged(env, options) or _made(env, options, progress))
+def read_plan(env: Environment, options: Options, progress: Progress = no_progress, *, detailed: bool = True) -> Plan:
+    """The plan of an apply, made again while a writer is at work.
+
+    ``detailed``: it says what changes inside each package.
+    """
+    return steadily(Home(env.home), lambda: unchanged(env, options) or _made(env, options, progress, detailed=detailed))
 
 
-def _made(env: Environment, options: Options, progress: Progress) -> Plan:
+def _made(env: Environment, options: Options, progress: Progress, *, detailed: bool) -> Plan:
     from reconciler.reconcile.explain import explained  # most looks find nothing changed, and need none of this
     from reconciler.reconcile.propose import propose
 
-    return explained(propose(env, options, progress)).plan
+    proposal = propose(env, options, progress)
+    return explained(proposal).plan if detailed else proposal.plan

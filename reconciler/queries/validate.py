@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from reconciler.codes import ErrorCode
-from reconciler.errors import Fault, InputError, LlamagateError, together
+from reconciler.errors import InputError, LlamagateError, together
+from reconciler.fs.bounded import is_there
+from reconciler.fs.places import located
 from reconciler.model.desired import Limits
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.note import Note
 from reconciler.model.package import Dialect, Package
 from reconciler.model.record import Record
+from reconciler.model.regex import regex
 from reconciler.model.source import TAR_SUFFIXES, Source
 from reconciler.observe.below import is_package, packages_below
 from reconciler.resolve.pins import lock_of, partition
@@ -26,6 +30,9 @@ from reconciler.store.desired_file import read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
 DESIRED_NAME: Final = "llamagate.yaml"
+_URL: Final = regex(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
+"""A path has one slash where two were written."""
+_DOWNLOAD: Final = "download it first, or list it in a llamagate.yaml and check that"
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -39,11 +46,10 @@ def validate(env: Environment, targets: Sequence[Path]) -> Checked:
     """Check each target: a desired state, a package, or a folder of packages and files. One error for all faults."""
     done: list[Checked] = []
     errors: list[LlamagateError] = []
-    places = [place for target in targets for place in _places(target)]
+    places = {os.path.realpath(place): place for target in targets for place in _places(target)}.values()
     for place in places:
-        is_package = place.is_dir() or _is_archive(place)
         try:
-            done.append(validate_package(env, place) if is_package else validate_desired(env, place))
+            done.append(_check(env, place))
         except LlamagateError as error:
             errors.append(error)
     if errors:
@@ -60,7 +66,26 @@ def _places(target: Path) -> list[Path]:
         return [target]
     archives = [path for path in sorted(target.iterdir()) if _is_archive(path) and path.is_file()]
     file = target / DESIRED_NAME
-    return [*([file] if file.is_file() else []), *archives, *packages_below(target)] or [target]
+    listed = _listed(file)
+    packages = [path for path in (*archives, *packages_below(target)) if os.path.realpath(path) not in listed]
+    return [*([file] if file.is_file() else []), *packages] or [target]
+
+
+def _listed(file: Path) -> Collection[str]:
+    """Where the packages are that ``file`` lists: they are checked with it."""
+    try:
+        sources = [item.source for item in read_desired(file).desired.items] if file.is_file() else []
+    except LlamagateError:
+        return ()
+    return {os.path.realpath(located(file.parent, one.location)) for one in sources if not (one.is_pinned or one.path)}
+
+
+def _check(env: Environment, place: Path) -> Checked:
+    if not is_there(place) and _URL.match(str(place)):
+        raise InputError(f"{place}: this is a web address, and files and folders are checked", advice=_DOWNLOAD)
+    if not is_there(place) and place.name != DESIRED_NAME:
+        raise InputError.at("no such file or folder", file=place, code=ErrorCode.NOT_FOUND)
+    return (validate_package if place.is_dir() or _is_archive(place) else validate_desired)(env, place)
 
 
 def _is_archive(path: Path) -> bool:
@@ -69,12 +94,6 @@ def _is_archive(path: Path) -> bool:
 
 def validate_package(env: Environment, path: Path) -> Checked:
     """Read the package at ``path`` as an apply would."""
-    if not path.exists():
-        raise InputError(
-            f"{path}: no such package",
-            faults=[Fault(file=str(path), message="it does not exist", code=ErrorCode.NOT_FOUND)],
-            code=ErrorCode.NOT_FOUND,
-        )
     store = PackageStore(home=Home(env.home), limits=Limits())
     package = store.read(Source(kind_at(path), str(path.absolute())), name=str(path)).package
     return Checked(lines=(f"{path} is valid: {_summary(package)}",), warnings=package.warnings)

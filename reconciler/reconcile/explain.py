@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
 from reconciler.documents.yaml import text as yaml_text
@@ -11,8 +13,10 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordItem
+from reconciler.packages.content import OpenPackage
 from reconciler.packages.realise import configured
-from reconciler.planning.manifest_diff import manifest_diff, secret_places
+from reconciler.planning.manifest_diff import Secrets, manifest_diff, secret_places
+from reconciler.reconcile.file_changes import file_changes
 from reconciler.reconcile.proposal import Proposal
 
 
@@ -23,30 +27,29 @@ def explained(proposal: Proposal) -> Proposal:
 
 
 def _diff(proposal: Proposal, action: Action) -> JsonObject:
-    if not action.rewrites or action.after is None:
+    after = action.after
+    if not action.rewrites or after is None or not proposal.observed.item(action.key).files:
         return {}
-    recorded = proposal.state.record.items.get(action.key)
-    found = proposal.observed.item(action.key).files
-    if not found:
-        return {}
-    before = {path: file.sha256 for path, file in (recorded.files if recorded else found).items()}
-    after = {path: file.sha256 for path, file in action.after.files.items()}
-    files: JsonObject = {
-        "added": [*sorted(after.keys() - before.keys())],
-        "changed": [*sorted(path for path in after.keys() & before.keys() if after[path] != before[path])],
-        "removed": [*sorted(before.keys() - after.keys())] if recorded else [],
+    found = proposal.parts.resolved[after.key]
+    recorded = proposal.state.record.items.get(after.key)
+    opened = proposal.state.store.open(found)
+    if Path(found.source.location).is_relative_to(proposal.state.home.root):  # a backup holds values as they were
+        secrets: Secrets = frozenset([("config",)])
+    else:
+        secrets = secret_places(after.config) | (secret_places(recorded.config) if recorded else frozenset())
+    parts: JsonObject = {
+        "files": file_changes(proposal, after, opened, secrets),
+        "manifest": _manifest_diff(proposal, after, opened, secrets),
     }
-    manifest = _manifest_diff(proposal, action.after, recorded)
-    parts: JsonObject = {"files": {part: paths for part, paths in files.items() if paths}, "manifest": manifest}
     return {part: value for part, value in parts.items() if value}
 
 
-def _manifest_diff(proposal: Proposal, after: RecordItem, recorded: RecordItem | None) -> JsonObject:
-    opened = proposal.state.store.open(proposal.parts.resolved[after.key])
-    installed = (recorded.manifest if recorded else after.manifest).installed_definition
-    secrets = secret_places(after.config) | (secret_places(recorded.config) if recorded else frozenset())
-    before = _document(proposal.state.home, after.key, installed)
-    return manifest_diff(before, configured(opened.package.document, after.config), secrets)
+def _manifest_diff(proposal: Proposal, after: RecordItem, opened: OpenPackage, secrets: Secrets) -> JsonObject:
+    state = proposal.state
+    recorded = state.record.items.get(after.key)
+    before = _document(state.home, after.key, (recorded or after).manifest.installed_definition)
+    config = after.config if state.values.missing(after.config) else state.values.filled(after.config)
+    return manifest_diff(before, configured(opened.package.document, config), secrets)
 
 
 def _document(home: Home, key: ItemKey, path: str) -> JsonObject:

@@ -21,7 +21,7 @@ from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.ignore_file import PatternError, ignores
 from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
-from reconciler.store.document import MAX_BYTES, Known, telling_path, validated
+from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
 
 if TYPE_CHECKING:
     from reconciler.documents.yaml.places import Problem
@@ -108,7 +108,7 @@ def _missing(path: Path) -> str:
 def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
     """``read_desired`` for text that is, or will be, in the file ``path``."""
     digest = digest_bytes(data)
-    document = known.get(digest)
+    document = known_document(digest, known, is_lock=False)
     is_known = document is not None
     if document is None:
         document = _validated_desired(data, path)

@@ -25,6 +25,12 @@ Known = Mapping[Digest, JsonObject]
 """Documents as they were decoded, by the digest of their text. What is known costs no YAML and no validation."""
 
 
+def known_document(digest: Digest, known: Known, *, is_lock: bool) -> JsonObject | None:
+    """What is known of the text with this digest. A lock is no desired state, nor the reverse, and both are known."""
+    document = known.get(digest)
+    return document if document is not None and ("items" in document) is is_lock else None
+
+
 def validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
     try:
         value = yaml_text.load(data, name=str(path), text_keys=text_keys)

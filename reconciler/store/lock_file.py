@@ -14,13 +14,14 @@ from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import LOCK_ENDING, InputError
 from reconciler.fs.bounded import read_if_there
+from reconciler.fs.places import is_same_file
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION
 from reconciler.model.digest import digest_bytes
 from reconciler.model.ignored import newer_rules, rules_to_document
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.regex import regex
-from reconciler.store.document import MAX_BYTES, Known, telling_path, validated
+from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
 
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
 _NOT_IN_YAML: Final = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -31,10 +32,13 @@ _encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 def lock_path(desired: Path, named: Path | None = None) -> Path:
     """``llamagate.yaml`` goes with ``llamagate.lock.yaml``, unless another place is ``named``.
 
-    ``InputError`` for a path without a name, such as ``/``.
+    ``InputError`` for a path without a name, such as ``/``, and for a lock in the place of the desired state.
     """
     if not desired.name:
         raise InputError.at("this is not the name of a file", file=desired, code=ErrorCode.USAGE)
+    if named and (named == desired or is_same_file(named, desired)):
+        message = "this is the desired state; the lock is a file of its own"
+        raise InputError.at(message, file=named, advice="name another file with --lock-file", code=ErrorCode.USAGE)
     return named or desired.with_name(f"{desired.stem}{LOCK_ENDING}")
 
 
@@ -68,7 +72,7 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _known_document(self) -> JsonObject | None:
-        return None if self.data is None else self.known.get(digest_bytes(self.data))
+        return None if self.data is None else known_document(digest_bytes(self.data), self.known, is_lock=True)
 
 
 def read_lock(path: Path, *, known: Known = MappingProxyType({})) -> LockFile:

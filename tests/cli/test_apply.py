@@ -866,20 +866,15 @@ def test_a_plan_shows_what_changes_inside_a_package(foo: Session) -> None:
     foo.edit(manifest, "  - uses: llm.chat\n", "  - uses: llm.chat\n    with: {model: big}\n")
     foo.edit(manifest, "  interval: 5\n", "  interval: 6\n")
     [action] = foo.plan()["actions"]
-    assert action["diff"] == {
-        "files": {"added": ["templates/c.txt"], "changed": ["manifest.yaml"], "removed": ["templates/a.txt"]},
-        "manifest": {
-            "changed": {"config.interval": [5, 6], "version": ["1.0.0", "1.1.0"]},
-            "added": {"steps[0].with": {"model": "big"}},
-        },
+    assert action["diff"]["manifest"] == {
+        "changed": {"config.interval": [5, 6], "version": ["1.0.0", "1.1.0"]},
+        "added": {"steps[0].with": {"model": "big"}},
     }
-
-
-def test_a_long_plan_is_cut_for_people_and_whole_as_json(foo: Session) -> None:
-    foo.package("foo", version="1.1.0", files={f"many/{number:02}.txt": "x" for number in range(30)})
-    said = foo.llamagate("plan").out
-    assert "      + many/19.txt (added file)\n      … and 10 more added files\n" in said
-    assert len(foo.plan()["actions"][0]["diff"]["files"]["added"]) == 30
+    assert [(file["path"], file["change"]) for file in action["diff"]["files"]] == [
+        ("manifest.yaml", "changed"),
+        ("templates/a.txt", "removed"),
+        ("templates/c.txt", "added"),
+    ]
 
 
 def test_verbose_apply_shows_what_changed_inside(foo: Session) -> None:
@@ -891,7 +886,7 @@ def test_verbose_apply_shows_what_changed_inside(foo: Session) -> None:
 def test_values_whose_key_sounds_secret_are_hidden_in_a_plan(foo: Session) -> None:
     foo.edit("packages/foo/manifest.yaml", "token: none", "token: s3cr3t-in-the-package")
     said = foo.llamagate("plan")
-    assert '~ config.token: "(hidden)" → "(hidden)"' in said.out
+    assert "~ config.token: changed (hidden)" in said.out
     assert "s3cr3t" not in said.out + json.dumps(foo.plan())
 
 

@@ -92,7 +92,7 @@ def test_two_of_one_address_are_one_download(session: Session, archive: Path, se
 def test_path_goes_with_an_archive_only(session: Session) -> None:
     packaged(session, "foo")
     session.desired("extensions:\n  foo: {source: {dir: packages, path: foo}}\n")
-    assert "known are zip, tar, path" in session.llamagate("plan", exits=1).err
+    assert "a folder needs no 'path': write {dir: FOLDER/PATH}" in session.llamagate("plan", exits=1).err
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ def test_the_history_names_the_verb_behind_the_address(session: Session) -> None
         ("ftp://host", "is not an address"),
         ("http://u:p4ss@host", "an address has no user and no password"),
         ("http://host/?a=1", "is not an address"),
+        ("http://host:abc", "is not an address"),
+        ("http://:8080", "is not an address"),
+        ("http://[::1", "is not an address"),
     ],
 )
 def test_a_wrong_address_is_a_mistake_of_the_command_line(session: Session, url: str, advice: str) -> None:

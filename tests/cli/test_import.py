@@ -287,7 +287,8 @@ def test_an_older_version_is_refused_until_it_is_permitted(foo: Session) -> None
 def test_the_same_version_with_other_content_is_an_update(foo: Session) -> None:
     foo.package("foo", files={"prompt.txt": "two\n"})
     [action] = foo.llamagate("import", "packages/foo", "--json").json["actions"]
-    assert (action["action"], action["diff"]) == ("update", {"files": {"changed": ["prompt.txt"]}})
+    assert (action["action"], [*action["diff"]]) == ("update", ["files"])
+    assert [file["path"] for file in action["diff"]["files"]] == ["prompt.txt"]
 
 
 def test_an_import_of_what_is_there_already_changes_nothing(foo: Session) -> None:

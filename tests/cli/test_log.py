@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final
 
@@ -69,3 +70,19 @@ def test_a_log_that_cannot_be_written(project: Session) -> None:
     said = project.llamagate("apply", "--log-file", "nowhere/x.log", exits=1)
     assert "nowhere/x.log: the log cannot be written" in said.err
     assert not project.home.exists()
+
+
+@pytest.mark.parametrize("name", ["llamagate.yaml", "llamagate.lock.yaml", "link", "../home/reconciler/record.json"])
+def test_only_a_log_is_appended_to(session: Session, name: str) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    (session.project / "link").symlink_to("llamagate.yaml")
+    before = (session.project / name).read_bytes()
+    said = session.llamagate("list", "--log-file", name, exits=1).err
+    assert f"{name} is no log: nothing is appended to it" in said
+    assert (session.project / name).read_bytes() == before
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(session: Session) -> None:
+    os.mkfifo(session.project / "pipe")
+    assert "pipe: the log cannot be written" in session.llamagate("list", "--log-file", "pipe", exits=1).err

@@ -95,6 +95,38 @@ def test_a_folder_with_a_file_that_uses_its_packages(three: Session) -> None:
     assert three.llamagate("validate", ".").out.startswith("llamagate.yaml is valid: 1 item\n")
 
 
+def test_a_package_that_the_file_lists_is_checked_with_it(three: Session) -> None:
+    three.extensions("one", "two")
+    three.write("packages/two/manifest.yaml", "name: two\n")
+    failed = failure(three, "validate", ".")
+    assert {place.partition(":")[0] for place in failed.places} == {"llamagate.yaml", "./packages/two/manifest.yaml"}
+
+
+def test_one_fault_of_two_packages_with_like_names_is_said_for_both(session: Session) -> None:
+    for folder in ("packages/x/one", "x/one"):
+        session.write(f"{folder}/manifest.yaml", "name: one\nversion: 1.0.0\ndescription: x\n")
+    err = session.llamagate("validate", "packages/x/one", "x/one", exits=1).err
+    assert "\n  x/one/manifest.yaml:" in err
+
+
+def test_what_is_named_twice_is_checked_once(three: Session) -> None:
+    checked = three.llamagate("validate", "packages/one", "packages", "./packages/one", "--json").json["checked"]
+    assert checked[-1] == "All 3 are valid."
+
+
+def test_what_does_not_exist_is_said_with_all_else(three: Session) -> None:
+    three.write("packages/two/manifest.yaml", "name: two\n")
+    err = three.llamagate("validate", "nowhere", "nowhere.zip", "packages", exits=1).err
+    assert "3 of 5 are not valid" in err
+    assert "  nowhere: no such file or folder\n  nowhere.zip: no such file or folder\n" in err
+
+
+def test_a_web_address_is_no_file(session: Session) -> None:
+    failed = failure(session, "validate", "https://example.org/x.zip")
+    assert "this is a web address" in failed.message
+    assert "download it first" in failed.message
+
+
 def test_a_folder_with_nothing_to_check(session: Session) -> None:
     (session.project / "empty").mkdir()
     assert "empty" in failure(session, "validate", "empty").message

@@ -130,3 +130,31 @@ def test_another_place_for_the_lock(session: Session) -> None:
     session.llamagate("plan", "--out", lock, "--lock-file", lock, exits=64)
     session.package("foo", version="2.0.0")
     assert f"{lock} is out of date" in session.llamagate("lock", "--check", "--lock-file", lock, exits=4).err
+
+
+@pytest.mark.parametrize("verb", ["lock", "plan", "apply", "status", "validate"])
+def test_the_lock_is_not_the_desired_state(session: Session, verb: str) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    before = (session.project / "llamagate.yaml").read_bytes()
+    (session.project / "link.yaml").symlink_to("llamagate.yaml")
+    for name in ("llamagate.yaml", "link.yaml", session.project / "llamagate.yaml"):
+        said = session.llamagate(verb, "--lock-file", name, exits=1).err
+        assert "this is the desired state; the lock is a file of its own" in said
+    assert (session.project / "llamagate.yaml").read_bytes() == before
+
+
+def test_a_document_that_is_known_is_not_taken_for_another(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    shutil.copy(session.project / "llamagate.yaml", session.project / "copy.yaml")
+    assert "in the lock" in session.llamagate("plan", "--lock-file", "copy.yaml", exits=1).err
+    said = session.llamagate("plan", "-f", "llamagate.lock.yaml", exits=1).err
+    assert "unknown field 'items'" in said
+
+
+def test_a_lock_that_is_a_link_to_nowhere_is_named(session: Session) -> None:
+    session.extensions("foo")
+    (session.project / "llamagate.lock.yaml").symlink_to("/nowhere/x.yaml")
+    said = session.llamagate("lock", exits=1).err
+    assert "llamagate.lock.yaml -> /nowhere: No such file or directory; it was not written" in said

@@ -22,6 +22,8 @@ class Member:
     magic: bytes = b"ustar\x0000"
     prefix: bytes = b""
     link: bytes = b""
+    owner: bytes = b"0000000"
+    time: bytes = b"00000000000"
     pax: Sequence[tuple[str, str]] = ()
     checksum: int | None = None
 
@@ -29,7 +31,8 @@ class Member:
         name = self.name.encode() if isinstance(self.name, str) else self.name
         size = len(self.data) if self.size is None else self.size
         size_field = size if isinstance(size, bytes) else b"%011o\0" % size
-        fields = [name.ljust(100, b"\0"), b"%07o\0" % self.mode, *[b"%07o\0" % 0] * 2, size_field, b"%011o\0" % 0]
+        fields = [name.ljust(100, b"\0"), b"%07o\0" % self.mode, *[self.owner.ljust(8, b"\0")] * 2]
+        fields += [size_field, self.time.ljust(12, b"\0")]
         fields += [b" " * 8, self.kind, self.link.ljust(100, b"\0"), self.magic.ljust(8, b"\0")]
         fields += [bytes(32), bytes(32), bytes(16), self.prefix.ljust(155, b"\0")]
         block = b"".join(fields).ljust(BLOCK, b"\0")

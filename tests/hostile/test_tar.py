@@ -89,6 +89,22 @@ REFUSED = {
     "row-46-two-long-names": (build(long_name(b"a"), long_name(b"b"), GOOD), "two headers that name one entry"),
     "row-46-name-for-all": (build(extended([("path", "x")], b"g"), GOOD), "names all its entries alike"),
     "row-46-size-for-all": (build(extended([("size", "8")], b"g"), GOOD), "names all its entries alike"),
+    "row-38-two-extended-headers": (build(extended([("size", "1")]), Member(pax=[("size", "8")])), "two extended"),
+    "row-35-nul-before-a-size": (build(Member(size=b"\0" + b"0000008" + bytes(4))), "malformed number"),
+    "row-36-malformed-owner": (build(GOOD, Member(name="a", owner=b"z")), "malformed number"),
+    "row-36-malformed-time": (build(GOOD, Member(name="a", time=b"z")), "malformed number"),
+    "row-46-prefix-in-gnu-form": (build(Member(magic=b"ustar  \0", prefix=b"a")), "with another name"),
+    "row-46-prefix-in-old-form": (build(Member(magic=b"", prefix=b"a")), "with another name"),
+    "row-21-no-name": (build(GOOD, Member(name="")), "the name is empty"),
+    "row-24-link-as-a-folder": (build(Member(name="d/", kind=b"2", data=b""), GOOD), "but not by its type"),
+    "row-27-through-git-link": (
+        build(GOOD, Member(name=".git", kind=b"2", data=b"", link=b"."), Member(name=".git/manifest.yaml")),
+        "is no folder, though others are in it",
+    ),
+    "row-27-through-git-hard-link": (
+        build(GOOD, Member(name=".git/x", kind=b"1", data=b"", link=b"manifest.yaml"), Member(name=".git/x")),
+        "is there twice",
+    ),
     "row-47-malformed-record": (build(Member(kind=b"x", data=b"99 path=a\n"), GOOD), "is malformed"),
     "row-47-record-without-a-line-feed": (build(Member(kind=b"x", data=b"9 path=abc"), GOOD), "is malformed"),
     "row-47-record-without-a-value": (build(Member(kind=b"x", data=b"7 path\n"), GOOD), "or nothing"),
@@ -152,6 +168,7 @@ TAKEN = {
     "pax-name": (build(Member(name="x", pax=[("path", LONG)]), GOOD), [LONG, "manifest.yaml"]),
     "gnu-name": (build(long_name(LONG.encode()), GOOD, Member(name="b")), ["b", LONG]),
     "pax-of-others": (build(Member(pax=[("mtime", "1.5"), ("SCHILY.xattr.user.x", "1\n2")])), ["manifest.yaml"]),
+    "before-1970": (build(replace(GOOD, time=b"\xff" * 12)), ["manifest.yaml"]),
     "pax-same-size": (build(Member(pax=[("size", "8")])), ["manifest.yaml"]),
     "git-archive": (build(extended([("comment", "0" * 40)], b"g"), folder("p/"), Member(name="p/a")), ["a"]),
     "row-151-dot": (build(folder("./"), Member(name="./a/b"), Member(name="./c")), ["a/b", "c"]),
@@ -288,6 +305,24 @@ AROUND = [
 @pytest.mark.parametrize("path", ["extensions/foo", "repo-1.0/extensions/foo"])
 def test_a_folder_in_it(tmp_path: Path, path: str) -> None:
     assert paths(opened(tmp_path, zipped(build(*AROUND)), path=path)) == ["a/b", "manifest.yaml"]
+
+
+WRITES_INTO = {
+    "link-above": ([Member(name="repo-1.0/extensions/foo", kind=b"2", data=b"", link=b"bar")], "is no folder"),
+    "file-above": ([Member(name="repo-1.0/extensions", data=b"")], "is no folder"),
+    "through-a-link": ([Member(name="repo-1.0/link/x")], "is no folder"),
+    "twice": ([Member(name="repo-1.0/link")], "is there twice"),
+    "file-and-folder": ([folder("repo-1.0/link/")], "is there twice"),
+    "up": ([Member(name="repo-1.0/x/../extensions/foo/manifest.yaml")], "leaves the package"),
+    "slashes": ([Member(name="repo-1.0//extensions/foo/manifest.yaml")], "an empty or '.' part"),
+    "dot": ([Member(name="repo-1.0/./extensions/foo/manifest.yaml")], "an empty or '.' part"),
+}
+
+
+@pytest.mark.parametrize(("more", "words"), WRITES_INTO.values(), ids=WRITES_INTO)
+def test_what_is_around_it_writes_nothing_into_it(tmp_path: Path, more: list[Member], words: str) -> None:
+    assert words in message_for(tmp_path, build(*AROUND, *more), path="extensions/foo")
+    assert words in message_for(tmp_path, build(*more, *AROUND), path="extensions/foo")
 
 
 def test_a_folder_that_is_not_in_it(tmp_path: Path) -> None:

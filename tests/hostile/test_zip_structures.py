@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
+from reconciler.packages.zip.archive import open_archive
 from tests.fs.hostile import python
 from tests.hostile.archives import message_for, opened
 from tests.hostile.bad_structures import DEFLATED, GOOD, LATE, LIMITED, NEXT, NO_END, STRUCTURE, with_sizes
@@ -113,3 +114,28 @@ def test_any_damage_is_either_harmless_or_refused(
     except InputError:
         return
     assert [len(read(content, entry.path)) for entry in content.files] == [entry.size for entry in content.files]
+
+
+AROUND = [Entry(name="repo/pkg/manifest.yaml"), Entry(name="repo/link", mode=0o120777, data=b"pkg")]
+WRITES_INTO = {
+    "link-above": (Entry(name="repo/pkg", mode=0o120777, data=b"other"), "is no folder"),
+    "link-as-a-folder": (Entry(name="repo/pkg/", mode=0o120777, data=b"other"), "but not by both"),
+    "through-a-link": (Entry(name="repo/link/manifest.yaml"), "is no folder"),
+    "twice": (Entry(name="repo/link"), "is there twice"),
+    "up": (Entry(name="repo/x/../pkg/manifest.yaml"), "leaves the package"),
+    "slashes": (Entry(name="repo//pkg/manifest.yaml"), "an empty or '.' part"),
+}
+
+
+@pytest.mark.parametrize(("more", "words"), WRITES_INTO.values(), ids=WRITES_INTO)
+def test_what_is_around_a_folder_writes_nothing_into_it(tmp_path: Path, more: Entry, words: str) -> None:
+    place = tmp_path / "bad.zip"
+    place.write_bytes(build([*AROUND, more]))
+    with pytest.raises(InputError, match=words):
+        open_archive(place, limits=Limits(), name="bad.zip", path="pkg")
+
+
+@pytest.mark.parametrize("more", [Entry(name=".git/manifest.yaml"), Entry(name=".git")], ids=["through", "twice"])
+def test_what_is_left_to_git_writes_nothing_into_the_package(tmp_path: Path, more: Entry) -> None:
+    link = Entry(name=".git", mode=0o120777, data=b".")
+    assert message_for(tmp_path, build([Entry(), link, more]))

@@ -15,7 +15,7 @@ from reconciler.sources.web.authorities import Authorities, authorities_of
 from reconciler.sources.web.connection import Network
 from reconciler.sources.web.proxy import DIRECT, Proxies, proxies_of, unused_variable
 from reconciler.sources.web.transfer import Bounds, read_document
-from reconciler.sources.web.url import Origin
+from reconciler.sources.web.url import HttpUrl
 from tests.cli.shell import Session
 from tests.sources.certificates import Authority
 from tests.sources.conftest import Serving
@@ -53,9 +53,7 @@ def failure(url: str, how: Bounds) -> LlamagateError:
 
 
 def of(proxies: Proxies, url: str) -> str:
-    scheme, _, host = url.partition("://")
-    name, _, port = host.partition(":")
-    return str(proxies.of(Origin(scheme, name, int(port or {"http": 80, "https": 443}[scheme]))))
+    return str(proxies.of(HttpUrl.from_text(f"{url}/").origin))
 
 
 def test_by_default_and_by_none_there_is_none() -> None:
@@ -92,6 +90,10 @@ def test_this_machine_is_never_reached_through_one(host: str) -> None:
         ("other, example.org:8443", "https://example.org:8443", True),
         ("example.org:8443", "https://example.org", False),
         ("*", "https://example.org", True),
+        ("example.org.", "https://example.org", True),
+        ("[fd00::1]:443", "https://[fd00::1]", True),
+        ("[fd00::1]:80", "https://[fd00::1]", False),
+        ("example.org:" + "9" * 5000, "https://example.org", False),
         ("10.0.0.0/8", "https://10.1.2.3", True),
         ("10.0.0.0/8", "https://11.1.2.3", False),
         ("10.1.2.3", "https://10.1.2.3", True),
@@ -104,7 +106,17 @@ def test_no_proxy(listed: str, url: str, direct: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["https://proxy:1", "socks5://proxy:1", "http://", "http://a b", "http://proxy:x", "http://proxy/x"]
+    "text",
+    [
+        "https://proxy:1",
+        "socks5://proxy:1",
+        "http://",
+        "http://a b",
+        "http://proxy:x",
+        "http://proxy/x",
+        "http://proxy?x",
+        "http://p#proxy",
+    ],
 )
 def test_what_is_no_proxy_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(InputError, match="CORP holds") as caught:
@@ -159,7 +171,13 @@ def test_a_proxy_that_is_not_there_or_does_not_connect(proxying: Proxying, free_
     assert len(proxy.asked) == 3, "a 502 may pass"
 
 
-@pytest.mark.parametrize("target", ["http://169.254.169.254/x", "http://10.0.0.1/x", "http://[::1]/x"])
+OTHER_FORMS = ["2852039166", "0xa9.0xfe.0xa9.0xfe", "0251.0376.0251.0376", "169.254.43518", "169.254.169.254."]
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://169.254.169.254/x", "http://10.0.0.1/x", "http://[::1]/x", *(f"http://{one}/x" for one in OTHER_FORMS)],
+)
 def test_row_81_literal_addresses_are_judged_through_a_proxy_too(
     serving: Serving, proxying: Proxying, target: str
 ) -> None:

@@ -21,7 +21,7 @@ def render_error(error: LlamagateError, style: Style = PLAIN, *, with_source: bo
     """
     lines = [f"{style.paint('llamagate:', 'red')} {error.message}"]
     for fault in error.faults:
-        if str(fault) not in error.message and not lines[-1].endswith(str(fault)):
+        if str(fault) not in error.message and not lines[-1].endswith((f" {fault}", f" ./{fault}")):
             lines.append(f"  {fault}")
         if with_source:
             lines += _source_lines(fault, style)

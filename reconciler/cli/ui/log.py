@@ -13,10 +13,15 @@ from typing import Final, TextIO
 from msgspec import Struct, field
 
 from reconciler.cli.ui.style import shown
-from reconciler.errors import LlamagateError, StorageError
+from reconciler.codes import ErrorCode
+from reconciler.errors import InputError, LlamagateError, StorageError
+from reconciler.model.regex import regex
 
 _FIRST_PHASE: Final = "start"
 _MODE: Final = 0o600
+_LINE: Final = regex(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
+_START_BYTES: Final = 16
+_ANOTHER: Final = "name another file with --log-file"
 
 
 class Log(Struct):
@@ -67,10 +72,24 @@ def logging(verb: str, path: Path | None, tell: Callable[[str], None] | None) ->
 
 
 def _opened(path: Path) -> TextIO:
-    """It holds paths and ids, and is its owner's alone, as far as it is new."""
+    """It holds paths and ids, and is its owner's alone, as far as it is new. A pipe without a reader does not block."""
+    if not _is_log(path):
+        raise InputError(f"{path} is no log: nothing is appended to it", advice=_ANOTHER, code=ErrorCode.EXISTS)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, _MODE)
+        os.set_blocking(descriptor, True)
         return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123 - until the end
     except OSError as error:
-        message = f"{path}: the log cannot be written: {error.strerror}"
-        raise StorageError(message, advice="name another file with --log-file") from error
+        raise StorageError(f"{path}: the log cannot be written: {error.strerror}", advice=_ANOTHER) from error
+
+
+def _is_log(path: Path) -> bool:
+    """Whether the file is new, empty, or begins as our lines do: a desired state is one forgotten word away."""
+    if not path.is_file():
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(_START_BYTES)
+    except OSError:
+        return True
+    return not start or _LINE.match(start) is not None

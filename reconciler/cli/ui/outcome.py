@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.cli.gateway_hint import gateway_hints
+from reconciler.cli.ui.diff import Detail
 from reconciler.cli.ui.error import error_document, render_error
 from reconciler.cli.ui.plan import FOR_A_FILE, Wording, render_plan, render_refusals
 from reconciler.cli.ui.terminal import Terminal
@@ -16,7 +17,9 @@ from reconciler.reconcile.gateway import Reload
 from reconciler.reconcile.outcome import Outcome
 
 
-def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FILE) -> int:
+def show_outcome(
+    done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FILE, detail: Detail = Detail.SHORT
+) -> int:
     """Say what was done, or why nothing was; the exit code."""
     for line in notes_once(done.warnings):
         terminal.notice(line)
@@ -25,7 +28,7 @@ def show_outcome(done: Outcome, terminal: Terminal, wording: Wording = FOR_A_FIL
             terminal.notice(line)
     missed = done.reload_error
     terminal.document(done.document() | (error_document(missed) if missed else {}))
-    said = render_plan(done.plan, terminal.style, done=True, wording=wording)
+    said = render_plan(done.plan, terminal.style, done=True, wording=wording, detail=detail)
     if back := done.gone_back:
         said += f"\nUndone: the items of generation {back.to} are back as generation {back.generation}."
     terminal.result(said)

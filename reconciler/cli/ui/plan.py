@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Struct
 
+from reconciler.cli.ui.diff import Detail, DiffRows
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
-from reconciler.model.config import Json, JsonObject
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
 
-_MAX_VALUE_CHARACTERS: Final = 70
-_MAX_ROWS: Final = 20
 _INDENT: Final = " " * 6
 
 _LOOKS: Final = {
@@ -59,10 +56,17 @@ FOR_A_COMMAND: Final = Wording(
 )
 
 
-def render_plan(plan: Plan, style: Style = PLAIN, *, done: bool = False, wording: Wording = FOR_A_FILE) -> str:
+def render_plan(
+    plan: Plan,
+    style: Style = PLAIN,
+    *,
+    done: bool = False,
+    wording: Wording = FOR_A_FILE,
+    detail: Detail = Detail.SHORT,
+) -> str:
     """The whole plan. ``done``: it has been carried out, and the last line says so."""
     parts = [
-        "\n".join(_actions(plan.actions, style, "" if done else wording.would)),
+        "\n".join(_actions(plan.actions, style, "" if done else wording.would, detail)),
         _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
         "" if done else _section("Lock", _stale_beside_the_actions(plan), "yellow", style),
         render_refusals(plan, style),
@@ -85,51 +89,25 @@ def _stale_beside_the_actions(plan: Plan) -> list[str]:
     return [row for row in plan.stale if row.partition(":")[0] not in changing]
 
 
-def _actions(actions: Sequence[Action], style: Style, would: str) -> Iterator[str]:
+def _actions(actions: Sequence[Action], style: Style, would: str, detail: Detail) -> Iterator[str]:
     width = max((len(action.key.id) for action in actions), default=0)
+    diffs = DiffRows(detail, style)
     for action in actions:
-        yield from _action(action, style, width, would)
+        head = f"{would}{action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
+        yield from _action(action, style, diffs, head)
 
 
-def _action(action: Action, style: Style, width: int, would: str) -> Iterator[str]:
+def _action(action: Action, style: Style, diffs: DiffRows, head: str) -> Iterator[str]:
     sign, colour = _LOOKS[action.action]
-    head = f"{sign} {would}{action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
-    yield f"  {style.paint(head, colour)}"
+    yield f"  {style.paint(f'{sign} {head}', colour)}"
     for reason in action.reasons:
         yield f"{_INDENT}{style.paint(reason, 'dim')}"
-    yield from (f"{_INDENT}{line}" for line in _diff(action.diff, style))
+    yield from (f"{_INDENT}{line}".rstrip(" ") for line in diffs.rows(action.diff))
 
 
 def _versions(action: Action) -> str:
     versions = [version for version in (action.from_version, action.to_version) if version]
     return " → ".join(dict.fromkeys(versions))
-
-
-def _diff(diff: JsonObject, style: Style) -> Iterator[str]:
-    rows = list(_rows(cast(JsonObject, diff.get("manifest", {})), style))
-    yield from rows[:_MAX_ROWS]
-    if len(rows) > _MAX_ROWS:
-        yield style.paint(f"… and {len(rows) - _MAX_ROWS} more changes in the manifest (--json shows all)", "dim")
-    files = cast(dict[str, list[str]], diff.get("files", {}))
-    for part, sign, colour in (("added", "+", "green"), ("changed", "~", "yellow"), ("removed", "-", "red")):
-        paths = files.get(part, [])
-        yield from (style.paint(f"{sign} {path} ({part} file)", colour) for path in paths[:_MAX_ROWS])
-        if len(paths) > _MAX_ROWS:
-            yield style.paint(f"… and {len(paths) - _MAX_ROWS} more {part} files", "dim")
-
-
-def _rows(manifest: JsonObject, style: Style) -> Iterator[str]:
-    for path, pair in cast(dict[str, list[Json]], manifest.get("changed", {})).items():
-        yield style.paint(f"~ {path}: {_value(pair[0])} → {_value(pair[1])}", "yellow")
-    for path, value in cast(JsonObject, manifest.get("added", {})).items():
-        yield style.paint(f"+ {path}: {_value(value)}", "green")
-    for path, value in cast(JsonObject, manifest.get("removed", {})).items():
-        yield style.paint(f"- {path}: {_value(value)}", "red")
-
-
-def _value(value: Json) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"
 
 
 def drift_row(row: Drift) -> str:

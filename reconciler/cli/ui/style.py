@@ -19,7 +19,7 @@ _MARK: Final = f"\ufdd0{os.urandom(8).hex()}:"
 _PAINTED: Final = regex(f"{_MARK}([0-9]{{2}})")
 _UNSAFE: Final = regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Characters by which text of others, a registry or a manifest, could steer the terminal, or hide in it."""
-_CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "bold": 1, "dim": 2}
+_CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "bold": 1, "dim": 2, "reverse": 7}
 
 
 class Style(Struct, frozen=True):

@@ -17,7 +17,14 @@ from reconciler.model.ignored import is_ignored, notes_on
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import SMALLER, refusal
 from reconciler.packages.ignore_file import decode
-from reconciler.packages.inside import MAX_ENTRIES_AROUND, EntryNames, common_folder, instead_of_a_link, prefix_of
+from reconciler.packages.inside import (
+    MAX_ENTRIES_AROUND,
+    EntryNames,
+    check_places,
+    common_folder,
+    instead_of_a_link,
+    prefix_of,
+)
 from reconciler.packages.tar.layout import Entry, read_entries
 from reconciler.packages.tar.stream import GZIP_START, States, pieces
 from reconciler.packages.zip.archive import SMALL_BYTES
@@ -122,6 +129,7 @@ class _Chosen(Struct, frozen=True):
                 left_out.append(inner)
             elif not inner.endswith("/"):
                 kept.append(entry._replace(name=inner))
+        check_places([one.name for one in entries], name=name)
         top = "" if path else common_folder([entry.name for entry in kept])
         found = {entry.name[len(top) :]: entry for entry in kept}
         return _Chosen(found, len(below), (*notes_on(left_out), *names.notes))

@@ -33,8 +33,14 @@ NOT_FILES: Final[Mapping[bytes, str]] = {
 """They have no data."""
 
 _CHECKSUM: Final = slice(148, 156)
+_PREFIX: Final = slice(345, 500)
+_MTIME: Final = slice(136, 148)
+_OTHER_NUMBERS: Final = (slice(108, 116), slice(116, 124), slice(329, 337), slice(337, 345))
+"""Of owner, group and device. Nothing is done with them, but Python takes a malformed one for the archive's end."""
 _USTAR: Final = b"ustar\0"
 _GNU: Final = b"ustar  \0"
+_NEGATIVE: Final = 0xFF
+"""The first byte of a time before 1970."""
 _OCTAL: Final = regex(rb"[0-7]*")
 _LENGTH: Final = regex(rb"([1-9][0-9]{0,6}) ")
 _DECIMAL: Final = regex(r"[0-9]{1,19}")
@@ -63,11 +69,21 @@ def header_of(block: bytes) -> Header:
         raise ValueError("has a header that does not fit its checksum: it is damaged, or not a tar archive")
     name, magic = _text(block[0:100]), block[257:265]
     if magic.startswith(_USTAR):
-        prefix = _text(block[345:500])
+        prefix = _text(block[_PREFIX])
         name = prefix + b"/" + name if prefix else name
     elif magic != _GNU and magic.strip(b"\0"):
         raise ValueError("has a header of an unknown form")
+    elif any(block[_PREFIX]):
+        raise ValueError("has a header that some programs read with another name")
+    _check_others(block)
     return Header(name, block[156:157], _number(block[124:136]), _number(block[100:108]))
+
+
+def _check_others(block: bytes) -> None:
+    for place in _OTHER_NUMBERS:
+        _number(block[place])
+    if block[_MTIME.start] != _NEGATIVE:
+        _number(block[_MTIME])
 
 
 def pax_records(data: bytes) -> dict[str, str]:
@@ -117,10 +133,10 @@ def _text(field: bytes) -> bytes:
 
 
 def _number(field: bytes) -> int:
-    """Octal digits between spaces and NULs, or for large numbers the bytes behind a first one of 0x80."""
+    """Octal digits, with spaces around and NULs behind them, or for large numbers the bytes behind a first of 0x80."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:])
-    digits = field.strip(b" \0")
+    digits = field.lstrip(b" ").rstrip(b" \0")
     if not _OCTAL.fullmatch(digits):
         raise ValueError("has a header with a malformed number")
     return int(digits or b"0", 8)

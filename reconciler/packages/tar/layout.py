@@ -66,6 +66,7 @@ class _Said(Struct):
 
     name: bytes | None = None
     size: int | None = None
+    is_extended: bool = False
 
 
 class _Walk(Struct):
@@ -113,6 +114,9 @@ class _Walk(Struct):
             _say_name(said, long_name(data))
         elif header.kind in (FOR_NEXT, FOR_ALL):
             records = pax_records(data)
+            if header.kind == FOR_NEXT and said.is_extended:
+                raise ValueError("has two extended headers for one entry")
+            said.is_extended = header.kind == FOR_NEXT or said.is_extended
             if header.kind == FOR_ALL and records.keys() & {"path", "size", "linkpath"}:
                 raise ValueError("has a header that names all its entries alike")
             if "path" in records:
@@ -125,14 +129,15 @@ class _Walk(Struct):
         if said.size not in (None, header.size):
             raise self.archive.refuse("has two sizes", entry=name)
         start, is_folder = self.at, header.kind == FOLDER
+        if not is_folder and header.kind not in FILES | NOT_FILES.keys():
+            raise self.archive.refuse("is neither a file nor a folder", entry=name)
+        if name.endswith("/") and not is_folder:
+            raise self.archive.refuse("is a folder by its name, but not by its type", entry=name)
         if header.kind in NOT_FILES:
             if header.size:
                 raise self.archive.refuse("has data, which links, devices and pipes do not", entry=name)
             return Entry(name, start, 0, "", False, f"is {NOT_FILES[header.kind]}")
-        if not is_folder and header.kind not in FILES:
-            raise self.archive.refuse("is neither a file nor a folder", entry=name)
-        if is_folder != name.endswith("/"):
-            name = self._folder(name, is_folder)
+        name = f"{name.removesuffix('/')}/" if is_folder else name
         if is_folder and header.size:
             raise self.archive.refuse("is a folder with content", entry=name)
         digest = hashlib.sha256()
@@ -150,11 +155,6 @@ class _Walk(Struct):
             shown = raw.decode("utf-8", "backslashreplace")
             raise self.archive.refuse("the name is not UTF-8", entry=shown, advice="rename it") from error
         return plain("./" if text == "." else text)
-
-    def _folder(self, name: str, is_folder: bool) -> str:
-        if not is_folder:
-            raise self.archive.refuse("is a folder by its name, but not by its type", entry=name)
-        return f"{name}/"
 
     def _take(self, length: int) -> bytes:
         return b"".join(self._each(length))

@@ -22,7 +22,14 @@ from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
 from reconciler.packages.ignore_file import decode
-from reconciler.packages.inside import MAX_ENTRIES_AROUND, EntryNames, common_folder, instead_of_a_link, prefix_of
+from reconciler.packages.inside import (
+    MAX_ENTRIES_AROUND,
+    EntryNames,
+    check_places,
+    common_folder,
+    instead_of_a_link,
+    prefix_of,
+)
 from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
 from reconciler.packages.zip.layout import Header, Member, read_layout
 from reconciler.packages.zip.records import DEFLATED
@@ -108,6 +115,7 @@ def open_archive(
 def _below(archive: ArchiveFile, path: str, limits: Limits) -> tuple[list[Member], str]:
     """The entries in the folder ``path``, and what their names begin with."""
     around = read_layout(archive, replace(limits, entries=max(limits.entries, MAX_ENTRIES_AROUND)))
+    check_places([member.header.name for member in around], name=archive.name)
     names = [name for member in around if not is_ignored(name := member.header.name) and not name.endswith("/")]
     prefix = prefix_of(path, names, name=archive.name)
     below = [one for one in around if one.header.name.startswith(prefix) and one.header.name != prefix]
@@ -164,6 +172,8 @@ def _choose(archive: ArchiveFile, members: Sequence[Member], prefix: str, *, eve
             _hash(archive, member)
         else:
             kept.append(member)
+    if names.has_git:
+        check_places([member.header.name for member in members], name=archive.name)
     return _Chosen(kept, left_out, names.notes)
 
 

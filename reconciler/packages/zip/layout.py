@@ -147,9 +147,9 @@ def _mode(archive: ArchiveFile, name: str, system: int, attributes: int) -> tupl
     mode = attributes >> 16
     kind = stat.S_IFMT(mode)
     is_folder = name.endswith("/")
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) and not is_folder:
         return False, f"is {_NOT_FILES.get(kind, 'no regular file')}"
-    if kind == (stat.S_IFREG if is_folder else stat.S_IFDIR) or (attributes & _DOS_FOLDER and not is_folder):
+    if (kind not in (0, stat.S_IFDIR)) if is_folder else (kind == stat.S_IFDIR or attributes & _DOS_FOLDER):
         raise archive.refuse("is a folder by its name or by its mode, but not by both", entry=name)
     return not is_folder and system in _WITH_MODES and mode & 0o111 != 0, ""
 

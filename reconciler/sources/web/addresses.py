@@ -93,9 +93,23 @@ def look_up(host: str, deadline: Deadline) -> HostAddresses:
 
 def behind(proxy: ProxyServer, host: str) -> HostAddresses:
     """Where ``host`` is for a proxy: a literal address is judged as ever, and a name is not looked up here."""
-    if _is_address(host):
-        return HostAddresses(host, (host,), frozenset([scope_of(host)]), proxy)
+    if address := _written_address(host):
+        return HostAddresses(host, (address,), frozenset([scope_of(address)]), proxy)
     return HostAddresses(host, (), frozenset([Scope.PUBLIC]), proxy)
+
+
+def _written_address(host: str) -> str:
+    """The address that ``host`` is, also as ``2130706433``, ``0x7f.1`` or with a dot behind; empty where it is a name.
+
+    A proxy looks at it as this machine's resolver would.
+    """
+    host = host.rstrip(".")
+    if _is_address(host):
+        return host
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return ""
 
 
 def _addresses(host: str, deadline: Deadline) -> Iterable[str]:

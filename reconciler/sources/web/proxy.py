@@ -108,7 +108,8 @@ def _parsed(text: str, label: str) -> ProxyServer:
     if parts.scheme != "http":
         message = f"{label} holds the address of a proxy that is not spoken to by plain http ({shown(parts.scheme)})"
         raise InputError(message, advice=wanted)
-    if not host or not text.isascii() or not text.isprintable() or " " in text or parts.path not in ("", "/"):
+    is_more = f"{parts.path}{parts.query}{parts.fragment}" not in ("", "/")
+    if is_more or not host or not text.isascii() or not text.isprintable() or " " in text:
         raise InputError(f"{label} holds no address of a proxy", advice=wanted)
     user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     authorization = f"Basic {b64encode(user.encode()).decode()}" if parts.username else ""
@@ -125,13 +126,13 @@ def _is_own(host: str) -> bool:
 def _matches(pattern: str, origin: Origin) -> bool:
     """Whether ``NO_PROXY`` names the host: ``*``, ``example.org`` with all below it, an address or a network."""
     name, _, port = pattern.rpartition(":")
-    if name and ":" not in name and port.isdecimal():
-        return int(port) == origin.port and _matches(name, origin)
+    if name and (":" not in name or name.endswith("]")):
+        return port == str(origin.port) and _matches(name, origin)
     host = origin.host.rstrip(".")
     if pattern == "*":
         return True
     try:
         return ip_address(host) in ip_network(pattern.strip("[]"), strict=False)
     except ValueError:
-        suffix = pattern.removeprefix("*").lstrip(".")
+        suffix = pattern.removeprefix("*").strip(".")
         return bool(suffix) and (host == suffix or host.endswith(f".{suffix}"))

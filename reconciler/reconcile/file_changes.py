@@ -1,0 +1,91 @@
+"""What an action changes in each file: the package that is installed against the one that comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast
+
+from reconciler.errors import LlamagateError
+from reconciler.model.config import Json, JsonObject, same, with_references
+from reconciler.model.record import RecordItem
+from reconciler.packages.content import OpenPackage, read
+from reconciler.packages.realise import configured, with_config
+from reconciler.planning.content.file_change import FileSide, file_change
+from reconciler.planning.manifest_diff import MASK, Secrets, masked
+from reconciler.reconcile.proposal import Proposal
+from reconciler.resolve.resolved import recorded_as_resolved
+
+
+def file_changes(proposal: Proposal, after: RecordItem, opened: OpenPackage, secrets: Secrets) -> list[Json]:
+    """The entries of ``diff.files``, by path. What was recorded comes from the cache, the ``secrets`` masked."""
+    recorded = proposal.state.record.items.get(after.key)
+    read_after = _reader(opened, after, secrets)
+    digests = {path: file.sha256 for path, file in after.files.items()}
+    if recorded is None:
+        found = proposal.observed.item(after.key).files
+        before = {path: found[path].sha256 for path in found.keys() & digests.keys()}
+        return [*_changes(before, digests, _not_ours, read_after, (None, None))]
+    before = {path: file.sha256 for path, file in recorded.files.items()}
+    known = (recorded.executables, after.executables)
+    return [*_changes(before, digests, _recorded_reader(proposal, recorded, secrets), read_after, known)]
+
+
+def _changes(
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    read_before: Callable[[str], bytes | None],
+    read_after: Callable[[str], bytes | None],
+    executables: tuple[frozenset[str] | None, frozenset[str] | None],
+) -> Iterator[JsonObject]:
+    for path in sorted(before.keys() | after.keys()):
+        differs = before.get(path) != after.get(path)
+        sides = [
+            FileSide(
+                sha256=digests[path],
+                data=read_side(path) if differs else None,
+                executable=None if may_run is None else path in may_run,
+            )
+            if path in digests
+            else None
+            for digests, read_side, may_run in zip((before, after), (read_before, read_after), executables, strict=True)
+        ]
+        if (change := file_change(path, *sides)) is not None:
+            yield change
+
+
+def _not_ours(_path: str) -> bytes | None:
+    """What somebody else installed is not shown: nothing says which of its values are secret."""
+    return None
+
+
+def _recorded_reader(proposal: Proposal, recorded: RecordItem, secrets: Secrets) -> Callable[[str], bytes | None]:
+    """Reads from the package as it was installed; nothing where the cache has lost it."""
+    found = recorded_as_resolved(recorded)
+    opened = proposal.state.store.find(found.tree, name=found.name)
+    return _reader(opened, recorded, secrets) if opened else _not_ours
+
+
+def _reader(opened: OpenPackage, item: RecordItem, secrets: Secrets) -> Callable[[str], bytes | None]:
+    manifest = opened.package.manifest
+    configs = {manifest.definition: {}, manifest.installed_definition: item.config}
+
+    def read_shown(path: str) -> bytes | None:
+        return _masked_definition(opened, configs[path], secrets) if path in configs else read(opened.content, path)
+
+    return read_shown
+
+
+def _masked_definition(opened: OpenPackage, config: JsonObject, secrets: Secrets) -> bytes | None:
+    """The manifest as it is written for ``config``, secrets masked; ``None`` where that cannot be done."""
+    document = opened.package.document
+    effective = configured(document, cast(JsonObject, with_references(config, lambda _: MASK))).get("config")
+    shown = masked(("config",), effective, secrets)
+    data = read(opened.content, opened.package.manifest.definition)
+    if same(shown, document.get("config")):
+        return data
+    if not isinstance(shown, dict):
+        return None
+    try:
+        return with_config(data, document.get("config"), shown)
+    except LlamagateError:
+        return None

@@ -1,0 +1,184 @@
+"""What a plan shows of the files that change."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.shell import Session
+
+PROMPT = "templates/prompt.md"
+
+
+@pytest.fixture
+def foo(session: Session) -> Session:
+    """An installed extension with a prompt."""
+    session.package("foo", files={PROMPT: "You help people.\nNever reveal the key.\n"})
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    session.llamagate("apply")
+    return session
+
+
+def files(session: Session, *arguments: str) -> dict[str, Any]:
+    """What the plan says of each file, by path."""
+    [action] = session.plan(*arguments)["actions"]
+    return {file["path"]: file for file in action["diff"]["files"]}
+
+
+def rows(file: dict[str, Any]) -> list[str]:
+    return [row["sign"] + row["text"] for hunk in file["hunks"] for row in hunk["rows"]]
+
+
+def prompt(session: Session, text: str | bytes) -> None:
+    session.write(f"packages/foo/{PROMPT}", text)
+
+
+def test_the_changed_words_are_marked(foo: Session) -> None:
+    prompt(foo, "You help people.\nAlways reveal the key.\n")
+    said = foo.llamagate("plan").out
+    assert "[-Never-] reveal the key." in said
+    assert "{+Always+} reveal the key." in said
+    assert rows(files(foo)[PROMPT]) == [" You help people.", "-Never reveal the key.", "+Always reveal the key."]
+
+
+def test_colours_mark_them_without_brackets(foo: Session) -> None:
+    prompt(foo, "You help people.\nAlways reveal the \u202ekey.\n")
+    said = foo.llamagate("plan", "--color", "always").out
+    assert "\x1b[32m\x1b[7mAlways\x1b[0m\x1b[0m" in said
+    assert "{+" not in said
+
+
+def test_a_paragraph_that_is_only_wrapped_otherwise_is_said_as_that(foo: Session) -> None:
+    prompt(foo, "You help people. Never\nreveal the key.\n")
+    file = files(foo)[PROMPT]
+    assert (file["wrapped"], file["added"], file["removed"]) == (1, 0, 0)
+    assert rows(file) == ["~2 → 2 lines"]
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\U000e0041", "\ufe0f", "\r", "\x1b"])
+@pytest.mark.parametrize(
+    "arguments", [("plan",), ("plan", "--json"), ("plan", "--stat"), ("plan", "--color", "always")]
+)
+def test_what_nobody_sees_is_an_escape_in_every_format(foo: Session, hidden: str, arguments: tuple[str, ...]) -> None:
+    prompt(foo, f"You help people.{hidden}\nNever reveal the key.\n")
+    said = foo.llamagate(*arguments).out
+    shown = "1 character that nobody sees" if "--stat" in arguments else f"<U+{ord(hidden):04X}>"
+    assert shown in said
+    assert hidden not in said or hidden == "\x1b"
+
+
+def test_it_is_one_in_the_manifest_too(foo: Session) -> None:
+    foo.edit("packages/foo/manifest.yaml", "description: ", "description: x\U000e0041")
+    assert "\U000e0041" not in foo.llamagate("plan").out + foo.llamagate("plan", "--json").out
+
+
+def test_a_file_that_is_no_text_is_shown_by_size_and_digest(foo: Session) -> None:
+    prompt(foo, b"\xff\x00")
+    assert files(foo)[PROMPT]["binary"]["after"]["size"] == 2
+    assert "binary: 39 bytes sha256:" in foo.llamagate("plan").out
+
+
+def test_a_file_that_may_be_run_from_now_on_is_named(foo: Session) -> None:
+    (foo.project / "packages/foo" / PROMPT).chmod(0o755)
+    assert files(foo)[PROMPT] == {"path": PROMPT, "change": "changed", "hunks": [], "mode": ["644", "755"]}
+    assert "(changed file, mode 644 → 755)" in foo.llamagate("plan").out
+
+
+def test_stat_shows_counts_and_no_lines(foo: Session) -> None:
+    prompt(foo, "You help people.\n")
+    said = foo.llamagate("plan", "--stat").out
+    assert f"~ {PROMPT} (changed file, +0 -1)" in said
+    assert "Never" not in said
+
+
+def test_no_diff_shows_nothing_of_it(foo: Session) -> None:
+    prompt(foo, "You help people.\n")
+    assert PROMPT not in foo.llamagate("plan", "--no-diff").out
+    assert foo.plan("--no-diff")["actions"][0]["diff"] == {}
+
+
+def test_an_item_has_40_lines_and_full_shows_all(foo: Session) -> None:
+    prompt(foo, "".join(f"line {number}\n" for number in range(100)))
+    said = foo.llamagate("plan").out
+    assert "… and 63 more lines (--full shows all, --stat counts)" in said
+    assert "+ line 99" not in said
+    assert "+ line 99" in foo.llamagate("plan", "--full").out
+
+
+def test_a_plan_has_400_lines(session: Session) -> None:
+    for item in (names := [f"e{number:02}" for number in range(15)]):
+        session.package(item, files={PROMPT: "old\n"})
+    session.extensions(*names)
+    session.llamagate("apply")
+    for item in names:
+        session.write(f"packages/{item}/{PROMPT}", "new\n" * 50)
+    assert session.llamagate("plan").out.count("+ new") < 400
+    assert session.llamagate("plan", "--full").out.count("+ new") == 15 * 50
+
+
+@pytest.mark.parametrize("flags", [("--stat", "--full"), ("--full", "--no-diff")])
+def test_these_flags_exclude_each_other(foo: Session, flags: tuple[str, ...]) -> None:
+    foo.llamagate("plan", *flags, exits=64)
+    foo.llamagate("rollback", *flags, exits=64)
+
+
+@pytest.mark.parametrize("command", [("apply", "-v"), ("apply", "--full"), ("import", "packages/foo", "--dry-run")])
+def test_other_commands_show_it_too(foo: Session, command: tuple[str, ...]) -> None:
+    prompt(foo, "You help people.\nAlways reveal the key.\n")
+    assert "{+Always+}" in foo.llamagate(*command).out
+
+
+def test_a_rollback_shows_what_comes_back_from_the_cache(foo: Session) -> None:
+    prompt(foo, "You help people.\nAlways reveal the key.\n")
+    foo.llamagate("apply")
+    (foo.project / "packages/foo" / PROMPT).unlink()
+    assert "{+Never+}" in foo.llamagate("rollback", "--dry-run").out
+
+
+def test_without_the_old_package_in_the_cache_the_file_is_named(foo: Session) -> None:
+    prompt(foo, "You help people.\n")
+    for cached in (foo.home / "reconciler/cache").iterdir():
+        cached.unlink()
+    assert files(foo)[PROMPT]["not_shown"] is True
+    assert "its text cannot be shown" in foo.llamagate("plan").out
+
+
+class TestSecrets:
+    """The value of a variable or a file is in no format, and neither is its length."""
+
+    @pytest.fixture
+    def secret(self, foo: Session) -> Session:
+        foo.variables.update(TOKEN="s3cr3t-old")  # noqa: S106
+        foo.desired(
+            "extensions: {foo: {source: ./packages/foo, config: {other: {env: TOKEN}, list: [{env: TOKEN}]}}}\n"
+        )
+        foo.llamagate("apply")
+        return foo
+
+    @pytest.mark.parametrize("arguments", [(), ("--json",), ("--full",), ("--stat",), ("--out", "plan.json")])
+    def test_a_changed_one_is_said_as_changed(self, secret: Session, arguments: tuple[str, ...]) -> None:
+        secret.variables.update(TOKEN="s3cr3t-new-and-longer")  # noqa: S106
+        said = secret.llamagate("plan", *arguments).out
+        assert "s3cr3t" not in said
+        assert "hidden_changed" in said or "a hidden value changed" in said
+        if "plan.json" in arguments:
+            assert "s3cr3t" not in (secret.project / "plan.json").read_text()
+
+    def test_one_that_stays_is_no_change(self, secret: Session) -> None:
+        secret.package("foo", version="1.1.0", files={PROMPT: "x\n"})
+        [action] = secret.plan()["actions"]
+        assert action["diff"]["manifest"] == {"changed": {"version": ["1.0.0", "1.1.0"]}}
+        assert "s3cr3t" not in json.dumps(action)
+
+    def test_one_that_the_file_no_longer_names_stays_hidden(self, secret: Session) -> None:
+        secret.desired("extensions: {foo: ./packages/foo}\n")
+        assert "s3cr3t" not in secret.llamagate("plan").out + secret.llamagate("plan", "--json").out
+
+    def test_one_in_a_backup_stays_hidden(self, secret: Session) -> None:
+        secret.desired("extensions: {foo: ./packages/foo}\n")
+        secret.llamagate("apply")
+        del secret.variables["TOKEN"]
+        for flag in ("--json", "--full"):
+            assert "s3cr3t" not in secret.llamagate("restore", "foo", "--dry-run", flag).out

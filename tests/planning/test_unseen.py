@@ -1,0 +1,69 @@
+"""Characters that nobody sees are escapes in whatever is shown; joiners stay where they do something."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+import pytest
+
+from reconciler.planning.content.unseen import unseen_in, visible
+
+_TAGS = range(0xE0000, 0xE1000)
+_NEW = range(0x13439, 0x13440)  # of Unicode 15, which Python 3.11 does not know
+_SELECTORS = (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10))
+_FILLERS = (
+    0x034F,
+    0x115F,
+    0x1160,
+    0x17B4,
+    0x17B5,
+    0x2028,
+    0x2029,
+    0x2065,
+    0x2800,
+    0x3164,
+    0xFFA0,
+    *range(0xFFF0, 0xFFF9),
+)
+
+
+def _is_unseen(code: int) -> bool:
+    is_known = code in _TAGS or code in _SELECTORS or code in _FILLERS or code in _NEW
+    return is_known or (unicodedata.category(chr(code)) in ("Cc", "Cf") and chr(code) not in "\t\n")
+
+
+def test_every_character_of_the_unseen_classes_is_an_escape_and_no_other() -> None:
+    for code in range(sys.maxunicode + 1):
+        if 0xD800 <= code < 0xE000:
+            continue
+        seen = visible(f"a{chr(code)}b")
+        expected = f"a<U+{code:04X}>b" if _is_unseen(code) else f"a{chr(code)}b"
+        assert seen.text == expected, hex(code)
+        assert seen.escapes == (((1, len(expected) - 1),) if _is_unseen(code) else ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0915\u094d\u200d\u0937",
+        "\u0d28\u0d4d\u200d",
+        "\U0001f468\u200d\U0001f469",
+    ],
+    ids=["persian", "devanagari", "malayalam", "emoji"],
+)
+def test_joiners_stay_where_they_do_something(text: str) -> None:
+    assert visible(text).text == text
+
+
+@pytest.mark.parametrize(
+    "text", ["a\u200db", "\u200d", "a\u200c", "\u0645\u200c", "\U0001f468\u200d", "\U0001f468\u200c\U0001f469"]
+)
+def test_elsewhere_they_are_escapes(text: str) -> None:
+    assert unseen_in(text) == 1
+
+
+def test_a_place_is_found_again_behind_escapes() -> None:
+    seen = visible("a\u202eb\u200bc")
+    assert [seen.text[seen.place(at)] for at in (0, 2, 4)] == ["a", "b", "c"]
