@@ -535,6 +535,7 @@ def test_row_140_colours_of_others_are_escaped_too(session: Session, coloured: b
 
 
 def test_row_140_a_document_has_escapes_for_what_steers_a_terminal(session: Session) -> None:
+    session.home.mkdir()
     said = session.llamagate("remove", "\x9b31m\u202e\x7f", "--json", exits=1)
     assert "'\\u009b31m\\u202e\\u007f'" in said.out
     assert "\x9b31m\u202e\x7f" in said.error["message"]

@@ -32,6 +32,7 @@ def test_keys_that_belong_into_source_are_said_together(session: Session) -> Non
 
 
 def test_all_backups_are_listed(session: Session) -> None:
+    session.home.mkdir()
     assert session.llamagate("restore", "--list").out == "There are no backups.\n"
     for version in ("1.0.0", "1.1.0"):
         for item in ("foo", "bar"):
