@@ -13,7 +13,7 @@ from reconciler.model.lock import Lock, LockItem, Pin
 from reconciler.model.package import Dialect, Manifest
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem, Route, Routes, Suspension
 from reconciler.model.registry import Registry, RegistryEntry
-from reconciler.model.source import Source, SourceKind
+from reconciler.model.source import Source, SourceKind, plain_path
 from tests.documents.strategies import WORDS, objects
 
 any_text = st.sampled_from([*WORDS, "\ud800", "a\udfffb", "\ud83d\ude00"]) | st.text(max_size=8)
@@ -23,7 +23,7 @@ numbers = st.integers(0, 2**63 - 1)
 ids = st.from_regex(r"\A[a-zA-Z0-9_-]{1,8}\Z")
 keys = st.builds(ItemKey, st.sampled_from(Kind), ids)
 digests = st.binary(min_size=32, max_size=32).map(lambda data: Digest(f"sha256:{data.hex()}"))
-sources = st.builds(Source, st.sampled_from(SourceKind), texts, any_text, any_text)
+sources = st.builds(Source, st.sampled_from(SourceKind), texts, any_text, any_text.map(plain_path))
 files = st.dictionaries(texts, st.builds(RecordedFile, texts, numbers, numbers, numbers, numbers), max_size=3)
 
 
