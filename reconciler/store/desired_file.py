@@ -15,7 +15,7 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import SECTIONS, Desired, DesiredItem, place_of
+from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.ignore_file import PatternError, ignores
@@ -120,6 +120,9 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
 
 
 def _validated_desired(data: bytes, path: Path) -> JsonObject:
+    if not data.strip():
+        advice = f"begin it with 'apiVersion: {API_VERSION}', or remove it and run 'llamagate init'"
+        raise InputError.at("the file is empty", file=path, place=(1, 1), advice=advice)
     try:
         return validated(data, path, "desired-state", "desired state", _DESIRED_TEXT)
     except InputError as error:

@@ -47,6 +47,7 @@ ROWS = [
     ("unclosed bracket", "a: [x, y\nb: 2\n", (2, 2), "the '[' in line 1 is not closed; write ']'"),
     ("colon in a text", "prompt: Greet: everyone\n", (1, 9), 'prompt: "Greet: everyone"'),
     ("colon in a text", "prompt: Greet: {{x}}\n", (1, 9), 'prompt: "Greet: {{x}}"'),
+    ("colon in braces", "config: {a: 1, note: b: c, d: 2}\n", (1, 22), 'note: "b: c"'),
     ("uneven indent", "a:\n    b: 1\n     c: 2\n", (3, 6), "by 5 spaces, the line above by 4"),
     ("uneven indent", "a:\n    b: 1\n   c: 2\n", (3, 4), "by 3 spaces, the line above by 4"),
     ("uneven indent", "a:\n  b: 1\n # a comment\n c: 2\n", (4, 2), "by 1 space, the line above by 2"),

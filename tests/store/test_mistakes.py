@@ -101,3 +101,13 @@ def test_a_folder_in_the_place_of_the_lock(tmp_path: Path) -> None:
     (tmp_path / "llamagate.lock.yaml").mkdir()
     with pytest.raises(InputError, match="this is a folder, not a file"):
         read_lock(tmp_path / "llamagate.lock.yaml")
+
+
+@pytest.mark.parametrize("text", ["", " \n\n"])
+def test_an_empty_file_says_how_it_begins(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "llamagate.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_desired(file)
+    assert caught.value.message.endswith("llamagate.yaml:1:1: the file is empty")
+    assert "apiVersion: llamagate/v1" in caught.value.advice

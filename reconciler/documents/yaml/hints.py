@@ -100,9 +100,14 @@ def _refused_mark(said: Said, match: re.Match[str]) -> Hint:
     return Hint(f"{said.message}; if it is text, write {entry}", match.start("at"))
 
 
-def _flow_value(_said: Said, match: re.Match[str]) -> Hint:
-    value = match["at"].rstrip()
-    return Hint(f"text that starts with {value[:1]!r} needs quotes: {match['key']}: {quoted(value)}", match.start("at"))
+def _quote_in_braces(why: str) -> Callable[[Said, re.Match[str]], Hint]:
+    """As ``_quote``, for a value that ends where the next one begins."""
+
+    def say(_said: Said, match: re.Match[str]) -> Hint:
+        value = match["at"].rstrip()
+        return Hint(f"{why.format(mark=value[:1])}: {match['key']}: {quoted(value)}", match.start("at"))
+
+    return say
 
 
 def _uneven(said: Said, match: re.Match[str]) -> Hint | None:
@@ -223,13 +228,19 @@ MISTAKES: Final = (
         "indicator in braces",
         _NOT_A_TEXT,
         r"[{,] *(?P<key>[\w.$@-]+): *(?P<at>[>|*&%@`!][^,{}\[\]]*)",
-        _flow_value,
+        _quote_in_braces("text that starts with {mark!r} needs quotes"),
     ),
     Mistake(
         "braces in braces",
         _NOT_A_TEXT,
         r"[{,] *(?P<key>[\w.$@-]+): *(?P<at>\{\{[^{}]*\}\}[^,{}\[\]]*)",
-        _flow_value,
+        _quote_in_braces("text that starts with {mark!r} needs quotes"),
+    ),
+    Mistake(
+        "colon in braces",
+        SYNTAX,
+        r"[{,] *(?P<key>[\w.$@-]+): *(?P<at>[^\s\"'{}\[\]|>#,][^,{}\[\]]*?: [^,{}\[\]]*)",
+        _quote_in_braces("text with ': ' in it needs quotes"),
     ),
     Mistake(
         "colon in a text",
