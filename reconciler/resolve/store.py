@@ -5,6 +5,7 @@ It is the door to the format of packages, and loads that only when a package is 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,7 @@ from reconciler.sources.local import LOCAL
 from reconciler.sources.protocol import Remote
 
 _ATTEMPTS: Final = 5
+_NO_MEANS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class PackageStore(Struct, frozen=True, kw_only=True):
@@ -70,10 +72,15 @@ class PackageStore(Struct, frozen=True, kw_only=True):
         return self._remember(tree, self._open.get(tree) or self._cached(tree, name=name))
 
     def is_kept(self, tree: Digest, *, name: str) -> bool:
-        """Whether the cache has the package, and its bytes are those of its digest. They were a package once."""
+        """Whether the cache has the package, and its bytes are those of its digest. They were a package once.
+
+        ``StorageError`` where this process has no means left to read it: that says nothing of the package.
+        """
         try:
             return self._packed(tree, name=name) is not None
-        except StorageError:
+        except StorageError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_MEANS:
+                raise
             return False
 
     def open(self, found: Resolved) -> OpenPackage:

@@ -108,7 +108,7 @@ def backups_not_synced() -> None:
 
 def folders_not_synced() -> None:
     make_folder = durable._make_folder
-    _put(durable, "_make_folder", lambda *args: _without_folders(make_folder, *args))
+    _put(durable, "_make_folder", lambda path, **options: _without_folders(make_folder, path, **options))
 
 
 def cache_not_synced() -> None:

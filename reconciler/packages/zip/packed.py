@@ -32,7 +32,7 @@ def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> Archi
         cause = error.__cause__
         if isinstance(cause, OSError):
             cause.filename = os.fspath(path)  # what failed on a descriptor names none
-            raise StorageError.of(cause, "the package was not read") from error
+            raise StorageError.of(cause, "the package was not read") from cause
         return None
     is_whole = tree_digest({entry.path: entry.sha256 for entry in content.files}) == tree and content.as_packed
     return content if is_whole else None
