@@ -36,6 +36,7 @@ def exclusive(path: Path, *, command: str, wait: float, notice: Callable[[str], 
     Raises ``BusyError`` where the lock is still taken after ``wait``, ``StorageError`` where there can be none.
     """
     with _lock_file(path, os.O_RDWR | os.O_CREAT | PLAIN) as descriptor:
+        _open_to_group(descriptor, path)
         _acquire(descriptor, path, _moments(wait), notice)
         _introduce(descriptor, command)
         try:
@@ -104,7 +105,6 @@ def _introduce(descriptor: int, command: str) -> None:
 def _lock_file(path: Path, flags: int) -> Iterator[int]:
     try:
         descriptor = os.open(path, flags, 0o600)
-        _open_to_group(descriptor, path)
     except OSError as error:
         if path.is_symlink():
             raise StorageError(f"{path} is a symbolic link; remove it") from error
@@ -116,10 +116,11 @@ def _lock_file(path: Path, flags: int) -> Iterator[int]:
 
 
 def _open_to_group(descriptor: int, path: Path) -> None:
-    """Let all take the lock who may write to its folder. Only its owner can do so, who made it."""
-    status, mode = os.fstat(descriptor), private_mode(path.parent)
-    if status.st_uid == os.geteuid() and mode & ~status.st_mode:
-        os.fchmod(descriptor, mode)
+    """Let all take the lock who may write to its folder, where its owner, who made it, may change its mode."""
+    with suppress(OSError):  # on a file system without modes
+        status, mode = os.fstat(descriptor), private_mode(path.parent)
+        if status.st_uid == os.geteuid() and mode & ~status.st_mode:
+            os.fchmod(descriptor, mode)
 
 
 def _try_lock(descriptor: int, path: Path, *, shared: bool = False) -> bool:
