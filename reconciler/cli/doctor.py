@@ -12,7 +12,8 @@ from reconciler.codes import FindingCode
 from reconciler.errors import ExitCode
 from reconciler.gateway.call import Cause
 from reconciler.model.note import once, without
-from reconciler.queries.doctor import Diagnosis, Finding, diagnose
+from reconciler.queries.doctor import diagnose
+from reconciler.queries.finding import Diagnosis, Finding
 
 
 def doctor(invocation: Invocation) -> int:

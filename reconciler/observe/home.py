@@ -50,6 +50,16 @@ def observe(
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
 
 
+def is_there(home: Home) -> bool:
+    """Whether there is a home: a folder with more than the lock of a command that failed before it did anything."""
+    if not home.root.is_dir():
+        return False
+    try:
+        return [*home.root.iterdir()] != [home.ours] or [*home.ours.iterdir()] != [home.lock]
+    except OSError:
+        return True  # who looks into it next says why it cannot be read
+
+
 def _disagrees(entry: RegistryEntry | None, recorded: RecordItem) -> bool:
     return entry is not None and entry.version != recorded.version
 

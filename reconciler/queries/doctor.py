@@ -8,63 +8,27 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.codes import FindingCode
 from reconciler.errors import LlamagateError, NotDesiredError, RefusedError
 from reconciler.fs import probe, swap, tree
 from reconciler.gateway.call import Cause
-from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, id_problem
 from reconciler.observe import access
-from reconciler.observe.home import manifest_at
+from reconciler.observe.home import is_there, manifest_at
 from reconciler.observe.kept import lost_copies
 from reconciler.observe.legacy import LEGACY_FOLDERS, legacy_packages
 from reconciler.observe.programs import programs
+from reconciler.queries.finding import Diagnosis, Finding, cure, no_access, note, problem, unreadable
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import TransactionState, transaction_state
 from reconciler.reconcile.serving import gateway_of, look_at
 
-Level = Literal["problem", "note"]
 _SPARE_WATCHES: Final = 100
 """Folders that other programs of the same user may watch."""
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """One finding. A ``problem`` keeps a command or the gateway from working; a ``note`` may be as it should be."""
-
-    code: FindingCode
-    level: Level
-    message: str
-    fix: str
-    subject: str = ""
-    """The item or the place that message and fix name: findings that differ in nothing else are shown as one."""
-    gateway: str | None = None
-    """The address of the gateway that does not answer as it should."""
-
-    def to_document(self) -> JsonObject:
-        return {"code": self.code, "level": self.level, "message": self.message, "fix": self.fix}
-
-
-class Diagnosis(Struct, frozen=True, kw_only=True):
-    """All findings, problems first."""
-
-    transaction: TransactionState | Literal["unknown"]
-    findings: tuple[Finding, ...]
-
-    @property
-    def has_problems(self) -> bool:
-        return any(finding.level == "problem" for finding in self.findings)
-
-    def to_document(self) -> JsonObject:
-        return {
-            "healthy": not self.has_problems,
-            "transaction": self.transaction,
-            "findings": [finding.to_document() for finding in self.findings],
-        }
 
 
 def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
@@ -93,46 +57,26 @@ def _found_by(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
     except LlamagateError as error:
-        yield _unreadable(error)
+        yield unreadable(error)
     except OSError as error:
-        yield _no_access(error.filename or "the system", error.strerror or str(error))
-
-
-def _no_access(where: str, why: str) -> Finding:
-    return _problem(FindingCode.UNREADABLE, f"{where} cannot be read: {why}", _cure(where))
-
-
-def _cure(where: str | Path) -> str:
-    return f"chown -R \"$USER\" '{where}'; chmod -R u+rwX '{where}'"
+        yield no_access(error.filename or "the system", error.strerror or str(error))
 
 
 def _file(state: HomeState) -> Iterator[Finding]:
     error = state.file_error
     if isinstance(error, NotDesiredError):
-        yield _note(FindingCode.GATEWAY_FILE, error.message, "nothing to do; with -f FILE a command takes another file")
+        yield note(FindingCode.GATEWAY_FILE, error.message, "nothing to do; with -f FILE a command takes another file")
     elif error is not None:
-        yield _unreadable(error)
-
-
-def _unreadable(error: LlamagateError) -> Finding:
-    return _problem(FindingCode.UNREADABLE, error.message, error.advice or "correct what the message names")
-
-
-def _problem(code: FindingCode, message: str, fix: str, subject: object = "") -> Finding:
-    return Finding(code=code, level="problem", message=message, fix=fix, subject=str(subject))
-
-
-def _note(code: FindingCode, message: str, fix: str, subject: object = "") -> Finding:
-    return Finding(code=code, level="note", message=message, fix=fix, subject=str(subject))
+        yield unreadable(error)
 
 
 def _home(home: Home) -> Iterator[Finding]:
-    if not home.root.is_dir():
-        yield _note(FindingCode.NO_HOME, f"{home.root} does not exist yet", "'llamagate apply' creates it")
+    if not is_there(home):
+        yield note(FindingCode.NO_HOME, f"there is no home at {home.root} yet", "'llamagate apply' creates it")
         return
     for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in Kind)):
         if folder.is_dir() and not probe.may_write(folder):
-            yield _problem(FindingCode.NOT_WRITABLE, f"{folder} cannot be written to", _cure(folder))
+            yield problem(FindingCode.NOT_WRITABLE, f"{folder} cannot be written to", cure(folder))
     for kind in Kind:
         yield from _mounts(home, home.installed(kind))
 
@@ -142,12 +86,12 @@ def _access(home: Home) -> Iterator[Finding]:
     try:
         access.refuse_foreign_links(home)
     except RefusedError as error:
-        yield _problem(FindingCode.FOREIGN_LINK, error.message, error.advice)
+        yield problem(FindingCode.FOREIGN_LINK, error.message, error.advice)
     for one in access.exposed(home):
         if one.why == "writable":
-            yield _problem(FindingCode.WORLD_WRITABLE, one.message, one.cure, one.path)
+            yield problem(FindingCode.WORLD_WRITABLE, one.message, one.cure, one.path)
         else:
-            yield (_note if one.why == "home" else _problem)(FindingCode.FOREIGN_OWNER, one.message, one.cure, one.path)
+            yield (note if one.why == "home" else problem)(FindingCode.FOREIGN_OWNER, one.message, one.cure, one.path)
 
 
 def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
@@ -155,17 +99,17 @@ def _mounts(home: Home, installed: Path) -> Iterator[Finding]:
         return
     if probe.is_mount_point(installed):
         message = f"{installed} is a mount point, so no folder can be moved into it in one step"
-        yield _problem(FindingCode.MOUNT_POINT, message, f"mount the file system at {installed.parent} instead")
+        yield problem(FindingCode.MOUNT_POINT, message, f"mount the file system at {installed.parent} instead")
     elif not swap.same_filesystem(home.root, installed):
         message = f"{installed} is on another file system; new trees are staged beside it"
-        yield _note(FindingCode.OTHER_FILESYSTEM, message, "nothing to do, as long as there is room on both")
+        yield note(FindingCode.OTHER_FILESYSTEM, message, "nothing to do, as long as there is room on both")
 
 
 def _interrupted(state: TransactionState | Literal["unknown"]) -> Iterator[Finding]:
     if state == "interrupted":
-        yield _problem(FindingCode.INTERRUPTED, "a change was interrupted", "llamagate recover")
+        yield problem(FindingCode.INTERRUPTED, "a change was interrupted", "llamagate recover")
     elif state == "running":
-        yield _note(
+        yield note(
             FindingCode.RUNNING, "a change is running, so the rest may be incomplete", "run it again when that is done"
         )
 
@@ -177,26 +121,26 @@ def _programs(env: Environment) -> Iterator[Finding]:
     others = [str(one.path) for one in found if not one.is_ours]
     if ours is not None and others:
         message = f"'llamagate' starts {found[0].path}; {ours} is this program, {', '.join(others)} is another one"
-        yield _note(FindingCode.SAME_PROGRAM_NAME, message, "'lgate' always starts this program")
+        yield note(FindingCode.SAME_PROGRAM_NAME, message, "'lgate' always starts this program")
 
 
 def _registry(state: HomeState) -> Iterator[Finding]:
     if state.registry_file.corrupt:
         message = f"{state.home.registry} cannot be read: {state.registry_file.corrupt}"
-        yield _problem(FindingCode.REGISTRY_CORRUPT, message, "llamagate sync")
+        yield problem(FindingCode.REGISTRY_CORRUPT, message, "llamagate sync")
         return
     for entry in state.registry.entries.values():
         key, path = entry.key, str(state.home.item(entry.key))
         if key not in state.present and not _is_link(state, key):
-            yield _problem(
+            yield problem(
                 FindingCode.ENTRY_WITHOUT_FOLDER, f"{key} is registered, but not installed", "llamagate sync", key
             )
         elif key in state.present and entry.source_path != path:
             message = f"{key} is registered at {entry.source_path}, and is at {path}"
-            yield _problem(FindingCode.MOVED, message, "llamagate sync", key.id)
+            yield problem(FindingCode.MOVED, message, "llamagate sync", key.id)
         if entry.extra:
             message = f"{key}: the registry holds unknown fields ({', '.join(sorted(entry.extra))})"
-            yield _note(
+            yield note(
                 FindingCode.UNKNOWN_FIELDS,
                 message,
                 "nothing to do; the gateway's own tool drops them when it writes",
@@ -212,25 +156,25 @@ def _is_link(state: HomeState, key: ItemKey) -> bool:
 def _folders(state: HomeState) -> Iterator[Finding]:
     ids = state.holders(state.registry)
     for key in sorted(state.present):
-        yield from (_no_access(where, "permission denied") for where in _closed(state, key))
+        yield from (no_access(where, "permission denied") for where in _closed(state, key))
         entry = state.registry.get(key)
         rival = ids.setdefault(key.id.casefold(), key)
         if rival != key:
             message = f"{key} has the same id as {rival}, and a gateway keeps only one"
-            yield _problem(FindingCode.SAME_ID, message, f"'llamagate remove {key}' keeps a backup")
+            yield problem(FindingCode.SAME_ID, message, f"'llamagate remove {key}' keeps a backup")
         elif entry is None and not state.registry_file.corrupt:
-            yield _problem(
+            yield problem(
                 FindingCode.FOLDER_WITHOUT_ENTRY, f"{key} is installed, but not registered", "llamagate sync", key
             )
         manifest = state.manifest_of(key)
         if manifest is None:
             fix = f"'llamagate validate {state.home.item(key)}' says why"
-            yield _problem(FindingCode.NO_PACKAGE, f"{key} is not a valid package", fix, key)
+            yield problem(FindingCode.NO_PACKAGE, f"{key} is not a valid package", fix, key)
         elif manifest.name != key.id:
             message = f"{key} has the name '{manifest.name}': a gateway looks enablement up by name first"
-            yield _note(FindingCode.ID_AND_NAME, message, "give the package one name for both", key)
+            yield note(FindingCode.ID_AND_NAME, message, "give the package one name for both", key)
         if key not in state.record.items and entry is not None:
-            yield _note(
+            yield note(
                 FindingCode.UNMANAGED,
                 f"{key} was not installed by llamagate",
                 "llamagate sync, to let llamagate manage it",
@@ -255,25 +199,25 @@ def _strange_names(state: HomeState) -> Iterator[Finding]:
         for path in sorted(installed.iterdir()) if installed.is_dir() else ():
             if path.is_symlink():
                 message = f"{path} is a link, which gateways skip"
-                yield _problem(FindingCode.LINK, message, "put the folder itself there", path)
+                yield problem(FindingCode.LINK, message, "put the folder itself there", path)
             elif path.is_dir() and id_problem(path.name) and path.name != "backups":
                 message = f"{path} has a name that no item can have, but a gateway loads a manifest in it"
-                yield _problem(FindingCode.STRANGE_NAME, message, "move it out of there")
+                yield problem(FindingCode.STRANGE_NAME, message, "move it out of there")
 
 
 def _copies(state: HomeState) -> Iterator[Finding]:
     for key, copy in lost_copies(state.home).items():
         message = f"an update of {key} by the gateway's own tool left a copy at {copy}"
         fix = f"rm -r '{copy}'" if key in state.present else f"llamagate import '{copy}'"
-        yield (_note if key in state.present else _problem)(FindingCode.LEFT_COPY, message, fix)
+        yield (note if key in state.present else problem)(FindingCode.LEFT_COPY, message, fix)
 
 
 def _hold(state: HomeState) -> Iterator[Finding]:
     if state.record.hold is not None:
-        yield _note(FindingCode.HOLD, f"the watcher is paused: {state.record.hold.reason}", "llamagate resume")
+        yield note(FindingCode.HOLD, f"the watcher is paused: {state.record.hold.reason}", "llamagate resume")
     for one in state.record.suspensions:
         message = f"the watcher is paused for {one.item or 'everything'}: {one.reason}"
-        yield _note(FindingCode.SUSPENDED, message, f"llamagate resume {one.item}".rstrip())
+        yield note(FindingCode.SUSPENDED, message, f"llamagate resume {one.item}".rstrip())
 
 
 def _gateway(state: HomeState) -> Iterator[Finding]:
@@ -284,26 +228,26 @@ def _gateway(state: HomeState) -> Iterator[Finding]:
     if found.state is Cause.UNREACHABLE:
         message = f"no gateway answers at {gateway.url}"
         fix = "start it, or set gateway.url; it reads what is installed when it starts"
-        yield replace(_note(FindingCode.GATEWAY, message, fix), gateway=gateway.url)
+        yield replace(note(FindingCode.GATEWAY, message, fix), gateway=gateway.url)
     elif found.state is Cause.NO_EXTENSIONS:
         message = f"the gateway at {gateway.url} has no extensions: gateways from version 0.11 on do not load them"
-        yield _note(FindingCode.GATEWAY_WITHOUT_EXTENSIONS, message, "run 'llamagate serve' to serve what is installed")
+        yield note(FindingCode.GATEWAY_WITHOUT_EXTENSIONS, message, "run 'llamagate serve' to serve what is installed")
     elif found.state is Cause.KEY_REFUSED:
         message = f"the gateway at {gateway.url}: {found.notes[0]}"
-        yield replace(_problem(FindingCode.GATEWAY_KEY, message, "set the key and look again"), gateway=gateway.url)
+        yield replace(problem(FindingCode.GATEWAY_KEY, message, "set the key and look again"), gateway=gateway.url)
     else:
         repair = (
             "restart the gateway" if found.state == "RestartNeeded" else "llamagate apply; else restart the gateway"
         )
-        for note in found.notes:
-            yield _problem(FindingCode.NOT_SERVED, f"the gateway at {gateway.url}: {note}", repair)
+        for text in found.notes:
+            yield problem(FindingCode.NOT_SERVED, f"the gateway at {gateway.url}: {text}", repair)
 
 
 def _watches(state: HomeState) -> Iterator[Finding]:
     limit, needed = probe.max_watches(), 3 * len(state.present) + _SPARE_WATCHES
     if limit is not None and limit < needed:
         message = f"this system watches {limit} folders at most, and a watcher may need {needed}"
-        yield _note(FindingCode.WATCH_LIMIT, message, f"sysctl fs.inotify.max_user_watches={2 * needed}")
+        yield note(FindingCode.WATCH_LIMIT, message, f"sysctl fs.inotify.max_user_watches={2 * needed}")
 
 
 def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
@@ -311,7 +255,7 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
     try:
         packages = legacy_packages(folder) if folder.is_dir() else []
     except LlamagateError as error:
-        yield _problem(FindingCode.UNREADABLE, error.message, _cure(folder))
+        yield problem(FindingCode.UNREADABLE, error.message, cure(folder))
         return
     for package in packages:
         found = next((one for kind in Kind if (one := manifest_at(package, kind, package.name))), None)
@@ -321,11 +265,11 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
         entry = state.registry.get(key)
         if key not in state.present:
             message = f"{package} is not installed, but a gateway that is started in this folder loads it"
-            yield _note(FindingCode.LEGACY, message, f"llamagate migrate {folder}", package)
+            yield note(FindingCode.LEGACY, message, f"llamagate migrate {folder}", package)
         elif entry is not None and not entry.enabled:
             message = f"{key} is disabled, but a gateway that is started in this folder loads {package}"
             fix = f"mv '{package}' '{folder.parent / f'{package.name}-disabled'}'"
-            yield _problem(FindingCode.LEGACY_SHADOW, message, fix, key.id)
+            yield problem(FindingCode.LEGACY_SHADOW, message, fix, key.id)
 
 
 _CHECKS: Final[tuple[Callable[[HomeState], Iterator[Finding]], ...]] = (

@@ -11,6 +11,7 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import BusyError, InputError, NeedsRecoveryError
 from reconciler.fs import file_lock
 from reconciler.model.home import Home
+from reconciler.observe.home import is_there
 
 READER_ATTEMPTS: Final = 5
 READER_PAUSE_SECONDS: Final = 0.05
@@ -41,9 +42,9 @@ def steadily(home: Home, read: Callable[[], T]) -> T:
 
 def check_there(home: Home) -> None:
     """``InputError`` where there is no home: it is not the same as an empty one, which may be a mistaken path."""
-    if not home.root.is_dir():
+    if not is_there(home):
         message = "there is no home here; 'llamagate apply' creates one, --home names another"
-        if home.root.exists():
+        if home.root.exists() and not home.root.is_dir():
             message = "this is a file; a home is a folder: name it with --home"
         raise InputError.at(message, file=home.root, code=ErrorCode.NOT_FOUND)
 

@@ -58,6 +58,16 @@ def test_what_only_shows_does_not(session: Session, command: str) -> None:
     assert not session.home.exists()
 
 
+@pytest.mark.parametrize("command", ["apply", "import packages/gone", "import packages/damaged", "watch --once"])
+def test_a_command_that_failed_made_no_home(session: Session, command: str) -> None:
+    """A mistaken --home is noticed by the next command too."""
+    session.extensions("gone")
+    (session.project / "packages" / "damaged").mkdir(parents=True)
+    session.llamagate(*command.split(), exits=1)
+    assert session.llamagate("list", "--json", exits=1).error["code"] == "not-found"
+    assert session.llamagate("doctor", "--json").json["findings"][0]["code"] == "no-home"
+
+
 def test_the_home_of_a_gateway_need_not_have_our_folder(session: Session) -> None:
     session.home.mkdir()
     assert session.llamagate("sync").code == 0
