@@ -31,6 +31,7 @@ class ErrorCode(StrEnum):
     NO_VERSION = "no-version"
     NOT_DESIRED_STATE = "not-desired-state"
     NOT_FOUND = "not-found"
+    NOT_READY = "not-ready"
     NOT_RELOADED = "not-reloaded"
     NOT_SAVED = "not-saved"
     NOT_SET = "not-set"

@@ -289,6 +289,14 @@ class StandstillError(LlamagateError):
     code = ErrorCode.STANDSTILL
 
 
+class NotReadyError(LlamagateError):
+    """What was waited for did not come within its time."""
+
+    code = ErrorCode.NOT_READY
+    may_pass = True
+    advice = "'llamagate status' shows how things stand; 'llamagate apply' or 'watch' brings it about"
+
+
 class MissingProgramError(LlamagateError):
     """A program or a package of Python is needed and not installed."""
 

@@ -29,7 +29,8 @@ _WITH_TIMES: Final = 2
 _WAIT_HELP: Final = "How long to wait for another command to end.  [default: 300]"
 
 
-def _seconds(value: float) -> float:
+def seconds_of(value: float) -> float:
+    """The callback of a flag that takes seconds."""
     if not value >= 0:  # so that "nan" is none either
         raise typer.BadParameter("expected a number of seconds, 0 or more")
     return value
@@ -93,7 +94,7 @@ class WaitingInvocation(Invocation, frozen=True, kw_only=True, dict=True):
     """Of a verb that waits for another command's change. ``wait`` in seconds."""
 
     wait: Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", callback=_seconds, show_default=False, help=_WAIT_HELP)
+        float, typer.Option("--wait", metavar="SECONDS", callback=seconds_of, show_default=False, help=_WAIT_HELP)
     ] = 300.0
 
     @property

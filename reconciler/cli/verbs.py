@@ -16,6 +16,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "plan": "plan.plan",
         "apply": "apply.apply",
         "status": "status.status",
+        "wait": "wait.wait",
         "watch": "watch.watch",
         "outdated": "outdated.outdated",
     },
