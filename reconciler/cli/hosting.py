@@ -21,6 +21,7 @@ from reconciler.host.settings import HostSettings
 from reconciler.host.startup import start
 from reconciler.host.watching import watching
 from reconciler.host.web.addresses import networks
+from reconciler.host.web.app import make_app
 from reconciler.model.regex import regex
 from reconciler.reconcile.options import Options
 
@@ -46,7 +47,10 @@ def host(invocation: Invocation, flags: HostFlags, models: ModelFlags, watches: 
             runtime.tell(f"everyone who can reach {address.host} can run and replace extensions; set API_KEY")
         if invocation.as_json:
             invocation.terminal.line({"url": url_of(listener, tls=tls is not None)})
-        is_interrupted = serve_until_a_signal(runtime, listener, local_only=address.is_loopback, beside=beside, tls=tls)
+        app = make_app(runtime, local_only=address.is_loopback, is_watcher=watches is not None)
+        is_interrupted = serve_until_a_signal(
+            app, runtime, listener, trusted_proxies=settings.trusted_proxies, beside=beside, tls=tls
+        )
     return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK
 
 
@@ -62,7 +66,7 @@ def _collect_often() -> None:
 def _settings(
     invocation: Invocation, flags: HostFlags, models: ModelFlags, variables: GatewayVariables, *, is_watched: bool
 ) -> HostSettings:
-    model_key = _key("LLAMAGATE_LLM_API_KEY", variables.values)
+    model_key = key_in("LLAMAGATE_LLM_API_KEY", variables.values)
     from_variables = variables.model_server()
     model_url = models.llm_url or (completed_url(from_variables) if from_variables else defaults.MODEL_URL)
     rate = flags.rate_limit if flags.rate_limit is not None else variables.rate()
@@ -70,7 +74,7 @@ def _settings(
         env=invocation.env,
         file=invocation.file if is_watched else invocation.named_file,  # a watcher waits for it
         legacy=flags.legacy.absolute() if flags.legacy else None,
-        api_key=_key("API_KEY", variables.values),
+        api_key=key_in("API_KEY", variables.values),
         rate=defaults.RATE if rate is None else rate,
         allowed_hosts=tuple(map(_host_name, flags.allow_host or [])),
         trusted_proxies=tuple(map(_proxy, flags.trusted_proxy or [])),
@@ -105,7 +109,7 @@ def _proxy(text: str) -> str:
     return text
 
 
-def _key(name: str, variables: Mapping[str, str]) -> str | None:
+def key_in(name: str, variables: Mapping[str, str]) -> str | None:
     """The key in a variable, without the line end that files of secrets have. ``UsageError`` where it is none."""
     text = variables.get(name, "")
     key = text.strip()

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.flags import LockedOption
+from reconciler.cli.host_extra import host_extra
 from reconciler.cli.host_flags import HostFlags, ModelFlags
 from reconciler.cli.invocation import Invocation
-from reconciler.errors import MissingProgramError, UsageError
+from reconciler.errors import UsageError
 from reconciler.reconcile.options import Options
 
 
@@ -30,13 +31,8 @@ def serve(
     Example: llamagate serve --watch
     Exit codes: 0 ended by a TERM signal, 1, 6, 7, 8, 9
     """
-    try:
+    with host_extra("serve"):
         from reconciler.cli.hosting import host  # lazy: the host is an extra, and its packages may be missing
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "reconciler":
-            raise
-        message = f"serve needs the package {error.name}, which is not installed"
-        raise MissingProgramError(message, advice="pip install 'llamagate[host]'") from error
     if flags.migrate and flags.legacy is None:
         raise UsageError("--migrate needs --legacy DIR", advice="name the folder 'extensions' of the gateway")
     if locked and not watch:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.cli.flags import LockedOption, path_option
+from reconciler.cli.host_extra import host_extra
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.error import render_error
 from reconciler.cli.ui.terminal import Terminal
@@ -119,6 +122,10 @@ def watch(
         float | None, _interval_option("--poll", help="Look for changes this often; use no file events.")
     ] = None,
     locked: LockedOption = False,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", metavar="ADDRESS:PORT", help="Answer /livez, /readyz and /metrics there."),
+    ] = None,
 ) -> int:
     """Run all the time, and apply every change of llamagate.yaml.
 
@@ -128,19 +135,33 @@ def watch(
     Example: llamagate watch --repo https://git.example.com/team/home.git --ref main
     Exit codes: 0 ended by a TERM signal; with --once: done; or paused, 1, 4, 5, 6, 7, 8, 9, 10
     """
+    if once and listen is not None:
+        raise UsageError("--once ends at once; --listen is for a watcher that goes on")
     env, terminal, branch = invocation.env, invocation.terminal, followed.branch()
     options = LoopOptions(env=env, options=Options(file=invocation.file, locked=locked), interval=interval, poll=poll)
     if branch is not None:
         options = _following(options, branch)
     reporter = report.reporter(invocation)
-    with only_watcher(env, terminal.notice):
+    with _listening(listen, invocation) as serving, only_watcher(env, terminal.notice):
         wake = Wake()
         try:
             with wake.signals():
                 loop = Loop(options, reporter, wake, clock=Clock())
-                return _once(loop, terminal) if once else _forever(loop)
+                return _once(loop, terminal) if once else _forever(loop, serving)
         finally:
             wake.close()
+
+
+@contextmanager
+def _listening(address: str | None, invocation: Invocation) -> Iterator[Callable[[Loop], bool] | None]:
+    """What serves beside a loop, and says whether Ctrl-C ended it; ``None`` where there is no ``address``."""
+    if address is None:
+        yield None
+        return
+    with host_extra("watch --listen"):
+        from reconciler.cli.listening import listening  # lazy: the host is an extra, whose packages may be missing
+    with listening(address, invocation) as serving:
+        yield serving
 
 
 def _following(options: LoopOptions, branch: Branch) -> LoopOptions:
@@ -166,12 +187,17 @@ def _once(loop: Loop, terminal: Terminal) -> int:
     return error.exit_code
 
 
-def _forever(loop: Loop) -> int:
+def _forever(loop: Loop, serving: Callable[[Loop], bool] | None) -> int:
     from reconciler.loop.events import Events  # lazy: it loads watchdog, which --once does not need
 
     loop.events = Events(loop.wake, loop.clock.monotonic)
     try:
-        loop.run()
+        is_interrupted = serving(loop) if serving else _runs(loop)
     finally:
         loop.events.close()
-    return ExitCode.INTERRUPTED if loop.wake.stopped_by == signal.SIGINT else ExitCode.OK
+    return ExitCode.INTERRUPTED if is_interrupted else ExitCode.OK
+
+
+def _runs(loop: Loop) -> bool:
+    loop.run()
+    return loop.wake.stopped_by == signal.SIGINT

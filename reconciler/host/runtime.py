@@ -124,6 +124,10 @@ class Runtime:
         run = self._begin(snapshot, trace_id)
         return await run_module(run, module, given, seconds=self.settings.limits.seconds)
 
+    def abandon(self) -> None:
+        """End the worker processes, whatever they do, because this process is about to end."""
+        self.workers.close()
+
     async def close(self) -> None:
         """End the connections to the model, and the worker processes."""
         self.workers.close()

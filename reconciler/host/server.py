@@ -1,4 +1,4 @@
-"""Serve a runtime over HTTP until a signal ends it. Requests under way are finished first."""
+"""Serve an application over HTTP until a signal ends it. Requests under way are finished first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,9 +22,7 @@ from starlette.types import ASGIApp
 
 from reconciler.errors import ExitCode, InputError, StorageError
 from reconciler.host.connections import ConnectionLimits, Connections, affordable, guarded
-from reconciler.host.runtime import Runtime
 from reconciler.host.web.addresses import networks
-from reconciler.host.web.app import make_app
 from reconciler.host.web.front import tell_bug
 
 GRACE_SECONDS: Final = 30
@@ -128,11 +126,25 @@ class Beside(Protocol):
         """Ask it to stop."""
 
 
+class Hosted(Protocol):
+    """What stands behind an application: ``tell`` takes lines for people."""
+
+    @property
+    def tell(self) -> Callable[[str], None]: ...
+
+    async def close(self) -> None:
+        """End it, once no request is under way any more."""
+
+    def abandon(self) -> None:
+        """End what would outlive this process, which is about to end."""
+
+
 def serve(
-    runtime: Runtime,
+    app: ASGIApp,
+    hosted: Hosted,
     listener: socket.socket,
     *,
-    local_only: bool,
+    trusted_proxies: Sequence[str] = (),
     beside: Beside | None = None,
     tls: Tls | None = None,
 ) -> bool:
@@ -140,10 +152,9 @@ def serve(
 
     Where ``beside`` ends by itself so does the server, and what it raised is raised.
     """
-    limits = ConnectionLimits(trusted=networks(runtime.settings.trusted_proxies))
-    server = make_server(make_app(runtime, local_only=local_only), limits, tls)
+    server = make_server(app, ConnectionLimits(trusted=networks(trusted_proxies)), tls)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        return runner.run(_until_a_signal(server, runtime, listener, beside))
+        return runner.run(_until_a_signal(server, hosted, listener, beside))
 
 
 def url_of(listener: socket.socket, *, tls: bool = False) -> str:
@@ -182,28 +193,28 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-async def serve_with(server: Server, runtime: Runtime, listener: socket.socket) -> None:
-    """Serve until ``server`` is told to end; then ``runtime`` is closed."""
+async def serve_with(server: Server, hosted: Hosted, listener: socket.socket) -> None:
+    """Serve until ``server`` is told to end; then ``hosted`` is closed."""
     try:
         await server.serve(sockets=[listener])
     finally:
-        await runtime.close()
+        await hosted.close()
 
 
-async def _until_a_signal(server: Server, runtime: Runtime, listener: socket.socket, beside: Beside | None) -> bool:
-    asyncio.get_running_loop().set_exception_handler(Reported(runtime.tell, time.monotonic))
+async def _until_a_signal(server: Server, hosted: Hosted, listener: socket.socket, beside: Beside | None) -> bool:
+    asyncio.get_running_loop().set_exception_handler(Reported(hosted.tell, time.monotonic))
 
     def stop(number: int, _frame: object) -> None:
         if server.stopped_by:  # a second one: what is under way may never end
-            runtime.workers.close()
+            hosted.abandon()
             os._exit(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.OK)
         server.stop(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    runtime.tell(f"serving at {url_of(listener, tls=server.encrypts)}")  # who reads it may ask it to stop, too
+    hosted.tell(f"serving at {url_of(listener, tls=server.encrypts)}")  # who reads it may ask it to stop, too
     async with _going_on(server, beside):
-        await serve_with(server, runtime, listener)
+        await serve_with(server, hosted, listener)
     return signal.SIGINT in server.stopped_by
 
 

@@ -17,13 +17,21 @@ from reconciler.cli.app import application
 from tests.conftest import PROJECT
 
 DEPLOY: Final = PROJECT / "examples" / "deploy"
-UNIT: Final = (DEPLOY / "llamagate-watch.service").read_text("utf-8")
+UNITS: Final = ("llamagate-watch.service", "llamagate-serve.service")
 
 
-def of_the_unit() -> list[str]:
-    start = re.search(r"^ExecStart=(\S+(?:.*\\\n)*.*)$", UNIT, re.MULTILINE)
+def of_the_unit(name: str = UNITS[0], key: str = "ExecStart") -> list[str]:
+    start = re.search(rf"^{key}=(\S+(?:.*\\\n)*.*)$", (DEPLOY / name).read_text("utf-8"), re.MULTILINE)
     assert start
     return shlex.split(start[1].replace("\\\n", " "))[1:]
+
+
+def of_the_host() -> list[str]:
+    return of_the_unit(UNITS[1])
+
+
+def before_the_host() -> list[str]:
+    return of_the_unit(UNITS[1], "ExecStartPre")
 
 
 def of_the_image() -> list[str]:
@@ -40,7 +48,7 @@ def of_the_deployment() -> list[str]:
     return arguments
 
 
-@pytest.mark.parametrize("example", [of_the_unit, of_the_image, of_the_deployment])
+@pytest.mark.parametrize("example", [of_the_unit, of_the_host, before_the_host, of_the_image, of_the_deployment])
 def test_its_command_line_is_one(example: Any) -> None:
     verb, *arguments = example()
     command = application().get_command(None, verb)
@@ -49,10 +57,14 @@ def test_its_command_line_is_one(example: Any) -> None:
     command.make_context(verb, arguments)
 
 
-def test_the_unit_is_accepted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_accepted(tmp_path: Path, name: str) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    unit = tmp_path / "llamagate-watch.service"
-    unit.write_text(UNIT.replace("/opt/llamagate/bin/llamagate", str(shutil.which("true"))))
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    for other in UNITS:
+        text = (DEPLOY / other).read_text("utf-8")
+        (tmp_path / other).write_text(text.replace("/opt/llamagate/bin/llamagate", str(shutil.which("true"))))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / name)], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hmac
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from starlette.requests import Request
 
 from reconciler.host.items import Signature
 from reconciler.host.routes import Route
-from reconciler.host.settings import HostSettings
 from reconciler.host.web.addresses import caller, counted_as, is_own, networks
 from reconciler.host.web.response import Problem
 
@@ -84,12 +84,20 @@ def is_signed(body: bytes, shown: str, secret: str) -> bool:
 class Access:
     """Checks keys and counts requests. Without a key everyone may ask."""
 
-    def __init__(self, settings: HostSettings, tell: Callable[[str], None]) -> None:
-        api_key = settings.api_key
+    def __init__(
+        self,
+        api_key: str | None,
+        tell: Callable[[str], None],
+        *,
+        rate: int = 0,
+        trusted_proxies: Sequence[str] = (),
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """``variables`` hold the secrets that endpoints name."""
         self._api_key = api_key.encode() if api_key else None
-        self._rate = RateLimit(settings.rate)
-        self._trusted = networks(settings.trusted_proxies)
-        self._variables = settings.env.variables
+        self._rate = RateLimit(rate)
+        self._trusted = networks(trusted_proxies)
+        self._variables = variables
         self._tell = tell
         self._told: set[str] = set()
 

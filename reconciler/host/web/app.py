@@ -21,6 +21,7 @@ from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.access import Access, Sites
 from reconciler.host.web.api import Api
 from reconciler.host.web.front import Front, request_id_of, tell_bug
+from reconciler.host.web.machines import Machines
 from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import Problem, not_found, problem_of
 
@@ -34,32 +35,43 @@ _MOVED_AS_IT_IS: Final = 307
 Handler = Callable[[Call], Awaitable[Response]]
 
 
-def make_app(runtime: Runtime, *, local_only: bool = False) -> Starlette:
+def make_app(runtime: Runtime, *, local_only: bool = False, is_watcher: bool = False) -> Starlette:
     """The application. Its caller has started ``runtime``, and closes it.
 
     ``local_only``: only programs and pages of this machine may ask, and those that ``allowed_hosts`` of the settings
-    names, with a key too: for a host that listens on loopback.
+    names, with a key too: for a host that listens on loopback. ``is_watcher``: this process also watches the home.
     """
     settings = runtime.settings
     allowed = frozenset(name.lower() for name in settings.allowed_hosts)
     sites = Sites(checked=local_only or bool(allowed), allowed=allowed, is_open=not local_only)
-    return _Gate(runtime, Access(settings, runtime.tell)).app(sites)
+    access = Access(
+        settings.api_key,
+        runtime.tell,
+        rate=settings.rate,
+        trusted_proxies=settings.trusted_proxies,
+        variables=settings.env.variables,
+    )
+    return _Gate(runtime, access, is_watcher=is_watcher).app(sites)
 
 
 class _Gate:
     """What every request passes, whatever it asks for."""
 
-    def __init__(self, runtime: Runtime, access: Access) -> None:
+    def __init__(self, runtime: Runtime, access: Access, *, is_watcher: bool) -> None:
         self._runtime = runtime
         self._access = access
         self._api = Api(runtime)
+        self._machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher)
         self._pages: list[Route] = []
 
     def app(self, sites: Sites) -> Starlette:
-        api = self._api
+        api, machines = self._api, self._machines
         extension, module = "/v1/extensions/{name}", "/v1/agentic-modules/{name}"
         routes = [
-            Route("/health", self._health),
+            Route("/health", self._open(api.health)),
+            Route("/livez", self._open(machines.live)),
+            Route("/readyz", self._open(machines.ready)),
+            Route("/metrics", self._plain(lambda _call: machines.metrics())),
             Route("/openapi.json", self._plain(api.openapi)),
             Route("/v1/extensions", self._plain(api.list_extensions)),
             Route("/v1/extensions/refresh", self._plain(api.refresh), methods=["POST"]),
@@ -82,8 +94,13 @@ class _Gate:
         app.router.redirect_slashes = False
         return app
 
-    async def _health(self, request: Request) -> Response:
-        return await self._answered(request_id_of(request.scope), self._api.health())
+    def _open(self, handler: Callable[[], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """A route that everyone may ask, without a key."""
+
+        async def serve(request: Request) -> Response:
+            return await self._answered(request_id_of(request.scope), handler())
+
+        return serve
 
     def _plain(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """A route of the host's own, which needs the key and counts."""
