@@ -16,11 +16,12 @@ def test_it_answers_at_once_where_all_is_well(session: Session) -> None:
 def test_it_waits_for_another_command(session: Session) -> None:
     session.package("foo")
     session.extensions("foo")
-    waiting = session.process("wait", "--timeout", "120")
-    assert waiting.stderr is not None
-    assert "waiting: the home is not as the file says" in waiting.stderr.readline()
-    session.llamagate("apply")
-    assert waiting.wait(60) == 0
+    with session.process("wait", "--timeout", "120") as waiting:
+        assert waiting.stderr is not None
+        assert "waiting: the home is not as the file says" in waiting.stderr.readline()
+        session.llamagate("apply")
+        waiting.stderr.read()
+        assert waiting.wait(60) == 0
 
 
 def test_it_says_what_is_missing(session: Session) -> None:
