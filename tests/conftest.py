@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import functools
 import gc
 import ipaddress
 import os
@@ -117,11 +119,17 @@ QUICK: Final = (
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure() -> None:
-    """Make the profiles of the laws known before an option names one."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the profiles of the laws known before an option names one.
+
+    Where Python writes no compiled files, each of the many processes that tests start would compile the program again:
+    so that is done once, before the workers start.
+    """
     from tests.support import laws  # not above: processes that only want PROJECT need no hypothesis
 
     laws.register()
+    if getattr(config.option, "numprocesses", None):
+        compileall.compile_dir(PROJECT / "reconciler", quiet=2)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -130,13 +138,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     place = _place(collection_path)
     is_above = place == "." or any(_is_in(one, place) for one in QUICK)
-    return None if is_above or any(_is_in(place, one) for one in QUICK) else True
+    return None if is_above or _is_quick(collection_path) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere."""
     for item in items:
-        if any(_is_in(_place(item.path), one) for one in QUICK) and item.get_closest_marker("long") is None:
+        if _is_quick(item.path) and item.get_closest_marker("long") is None:
             item.add_marker("quick")
 
 
@@ -146,8 +154,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@functools.cache
 def _place(path: Path) -> str:
     return Path(os.path.relpath(path, PROJECT / "tests")).as_posix()
+
+
+@functools.cache
+def _is_quick(path: Path) -> bool:
+    return any(_is_in(_place(path), one) for one in QUICK)
 
 
 def _is_in(place: str, folder: str) -> bool:

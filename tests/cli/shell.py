@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import pytest
 import typer.main
+import yaml
 
 from reconciler.cli.app import main
 from tests.conftest import PROJECT
@@ -167,7 +168,7 @@ class Session:
             patch.setattr(sys, "argv", ["llamagate", *map(str, arguments)])
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
-            patch.setattr("typer.main.get_command", _COMMAND)  # building it anew takes longer than most commands
+            patch.setattr("typer.main.get_command", _COMMAND)  # building it again takes longer than most commands
             for name in [name for name in os.environ if name.startswith("LLAMAGATE_")]:
                 patch.delenv(name)
             for name, value in self.environment.items():
@@ -214,6 +215,11 @@ class Session:
                 self.package(item)
         self.desired(text + "extensions:\n" + "".join(f"  {item}: ./packages/{item}\n" for item in items))
 
+    def locked(self) -> Any:
+        """The only entry of the lock."""
+        (entry,) = yaml.safe_load((self.project / "llamagate.lock.yaml").read_text())["items"]
+        return entry
+
     # The home
 
     def installed(self, item: str, path: str = "") -> Path:
@@ -250,6 +256,11 @@ class Session:
 def snapshot(folder: Path) -> Snapshot:
     """Everything below ``folder``."""
     return {str(path): _portrait(path) for path in sorted(folder.rglob("*"))}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files below ``folder``: path in it → content."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def stamps(*folders: Path) -> dict[str, tuple[int, int, int]]:

@@ -69,11 +69,6 @@ for number in range(times):
 """
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
-
-
 @contextmanager
 def reading(folder: Path) -> Iterator[list[int]]:
     """A reader of ``folder`` meanwhile; then what it counted: reads, missed, mixed, versions seen."""

@@ -77,11 +77,6 @@ class Small:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
-
-
-@pytest.fixture
 def small(session: Session, tmp_path: Path) -> Iterator[Small]:
     with mounted("tmpfs", "size=2m,nr_inodes=300", tmp_path / "disk") as disk:
         yield Small(session, disk, tmp_path / "kept")
