@@ -23,17 +23,16 @@ from types import TracebackType
 from typing import Any, Final
 
 import pytest
-import typer.main
 import yaml
 
-from reconciler.cli.app import main
+from reconciler.cli import app
 from tests.conftest import PROJECT
 from tests.support.packages import MANIFEST, MODULE
 
 SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
 TIMEOUT_SECONDS: Final = 60
 
-_COMMAND: Final = functools.cache(typer.main.get_command)
+_APPLICATION: Final = functools.cache(app.application)
 
 Snapshot = dict[str, tuple[int, str | bytes]]
 """Path → permission bits, and content or a link's target."""
@@ -168,13 +167,13 @@ class Session:
             patch.setattr(sys, "argv", ["llamagate", *map(str, arguments)])
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
-            patch.setattr("typer.main.get_command", _COMMAND)  # building it again takes longer than most commands
+            patch.setattr(app, "application", _APPLICATION)  # to build it again takes a quarter of a command's time
             for name in [name for name in os.environ if name.startswith("LLAMAGATE_")]:
                 patch.delenv(name)
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             with pytest.raises(SystemExit) as ended:
-                main()
+                app.main()
         return Result(code=int(ended.value.code or 0), out=_text(out), err=_text(err))
 
     # Files of the project
