@@ -131,7 +131,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     from tests.support import laws  # not above: processes that only want PROJECT need no hypothesis
 
-    laws.register()
+    laws.register("thorough" if _is_campaign(config) else "default")
     if _has_room(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
     if getattr(config.option, "numprocesses", None):
@@ -155,9 +155,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if is_above or _is_quick(collection_path) else True
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere."""
+def _is_campaign(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere. Laws are a campaign too."""
     for item in items:
+        if _is_campaign(config) and item.get_closest_marker("hypothesis"):
+            item.add_marker("long")
         if _is_quick(item.path) and item.get_closest_marker("long") is None:
             item.add_marker("quick")
 

@@ -170,7 +170,7 @@ FORBIDDEN: Final[dict[str, tuple[int, ExitCode]]] = {
     ".": (READ_ONLY, ExitCode.ERROR),
 }
 """What of a project is forbidden, how, and how an apply ends then."""
-USUAL: Final = 5
+USUAL: Final = 3
 
 
 @pytest.fixture
