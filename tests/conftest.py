@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
+import functools
 import gc
 import ipaddress
 import os
 import pwd
+import shutil
 import socket
 import sys
 import tempfile
@@ -21,6 +24,9 @@ PROJECT: Final = Path(__file__).parents[1]
 
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
 _GATEWAY_PORT: Final = 11435
+MEMORY: Final = "/dev/shm"  # noqa: S108 - only pytest and tempfile make folders in it, under new names
+"""Where tests keep their files, if that can be: on a disk they wait for their 50,000 syncs longer than they compute."""
+_ROOM: Final = 1 << 30
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _PATHS_OF: Final = {
     "open": 1,
@@ -117,11 +123,27 @@ QUICK: Final = (
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure() -> None:
-    """Make the profiles of the laws known before an option names one."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the profiles of the laws known before an option names one.
+
+    Where Python writes no compiled files, each of the many processes that tests start would compile the program again:
+    so that is done once, before the workers start.
+    """
     from tests.support import laws  # not above: processes that only want PROJECT need no hypothesis
 
-    laws.register()
+    laws.register("thorough" if _is_campaign(config) else "default")
+    if _has_room(MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
+    if getattr(config.option, "numprocesses", None):
+        compileall.compile_dir(PROJECT / "reconciler", quiet=2)
+
+
+def _has_room(folder: str) -> bool:
+    """Whether the files of a run fit in there, of which only those of failed tests stay."""
+    try:
+        return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _ROOM
+    except OSError:
+        return False
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -130,13 +152,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     place = _place(collection_path)
     is_above = place == "." or any(_is_in(one, place) for one in QUICK)
-    return None if is_above or any(_is_in(place, one) for one in QUICK) else True
+    return None if is_above or _is_quick(collection_path) else True
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere."""
+def _is_campaign(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere. Laws are a campaign too."""
     for item in items:
-        if any(_is_in(_place(item.path), one) for one in QUICK) and item.get_closest_marker("long") is None:
+        if _is_campaign(config) and item.get_closest_marker("hypothesis"):
+            item.add_marker("long")
+        if _is_quick(item.path) and item.get_closest_marker("long") is None:
             item.add_marker("quick")
 
 
@@ -146,8 +174,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@functools.cache
 def _place(path: Path) -> str:
     return Path(os.path.relpath(path, PROJECT / "tests")).as_posix()
+
+
+@functools.cache
+def _is_quick(path: Path) -> bool:
+    return any(_is_in(_place(path), one) for one in QUICK)
 
 
 def _is_in(place: str, folder: str) -> bool:

@@ -33,7 +33,7 @@ _QUIET_AGAIN_SECONDS: Final = 1.5
 
 @dataclass(slots=True)
 class Subject:
-    """A world whose one item is configured anew with each save."""
+    """A world whose one item is configured again with each save."""
 
     world: World
     number: int = 0

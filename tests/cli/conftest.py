@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.cli.shell import Session
+from tests.support.fixtures import applied, gateway, session
+
+__all__ = ["applied", "gateway", "session"]
 
 
 @pytest.fixture(autouse=True)
@@ -15,5 +16,8 @@ def quiet_files(nobody_is_writing: None) -> None:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
+def pair(session: Session) -> Session:
+    """Two extensions, ``foo`` and ``bar``, applied."""
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    return session

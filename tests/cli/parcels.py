@@ -41,3 +41,8 @@ def list_checksums(session: Session, item: str, change: str = "") -> None:
 def trees(session: Session) -> dict[str, str]:
     """The tree digest of each installed item, by its id."""
     return {item["id"]: item["tree"] for item in session.record()["items"]}
+
+
+def versions(session: Session) -> dict[str, str]:
+    """The version of each item in the registry, by its id."""
+    return {item: entry["version"] for item, entry in session.registered().items()}

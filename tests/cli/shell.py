@@ -23,16 +23,16 @@ from types import TracebackType
 from typing import Any, Final
 
 import pytest
-import typer.main
+import yaml
 
-from reconciler.cli.app import main
+from reconciler.cli import app
 from tests.conftest import PROJECT
 from tests.support.packages import MANIFEST, MODULE
 
 SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
 TIMEOUT_SECONDS: Final = 60
 
-_COMMAND: Final = functools.cache(typer.main.get_command)
+_APPLICATION: Final = functools.cache(app.application)
 
 Snapshot = dict[str, tuple[int, str | bytes]]
 """Path → permission bits, and content or a link's target."""
@@ -167,13 +167,13 @@ class Session:
             patch.setattr(sys, "argv", ["llamagate", *map(str, arguments)])
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
-            patch.setattr("typer.main.get_command", _COMMAND)  # building it anew takes longer than most commands
+            patch.setattr(app, "application", _APPLICATION)  # to build it again takes a quarter of a command's time
             for name in [name for name in os.environ if name.startswith("LLAMAGATE_")]:
                 patch.delenv(name)
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             with pytest.raises(SystemExit) as ended:
-                main()
+                app.main()
         return Result(code=int(ended.value.code or 0), out=_text(out), err=_text(err))
 
     # Files of the project
@@ -214,6 +214,11 @@ class Session:
                 self.package(item)
         self.desired(text + "extensions:\n" + "".join(f"  {item}: ./packages/{item}\n" for item in items))
 
+    def locked(self) -> Any:
+        """The only entry of the lock."""
+        (entry,) = yaml.safe_load((self.project / "llamagate.lock.yaml").read_text())["items"]
+        return entry
+
     # The home
 
     def installed(self, item: str, path: str = "") -> Path:
@@ -250,6 +255,11 @@ class Session:
 def snapshot(folder: Path) -> Snapshot:
     """Everything below ``folder``."""
     return {str(path): _portrait(path) for path in sorted(folder.rglob("*"))}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files below ``folder``: path in it → content."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def stamps(*folders: Path) -> dict[str, tuple[int, int, int]]:

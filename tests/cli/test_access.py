@@ -17,21 +17,14 @@ OTHER = NOBODY - 1
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
 
 
-@pytest.fixture
-def foo(session: Session) -> Session:
-    session.extensions("foo")
-    session.llamagate("apply")
-    return session
-
-
 def give(user: int, *places: Path) -> None:
     for place in places:
         for path in (place, *(place.rglob("*") if not place.is_symlink() else ())):
             os.chown(path, user, user, follow_symlinks=False)
 
 
-def elsewhere(foo: Session) -> Path:
-    victim = foo.base / "victim"
+def elsewhere(applied: Session) -> Path:
+    victim = applied.base / "victim"
     victim.mkdir()
     (victim / "shadow").write_text("precious\n")
     (victim / "shadow").chmod(0o600)
@@ -47,49 +40,49 @@ def codes(session: Session) -> list[str]:
 
 @root_only
 @pytest.mark.parametrize("is_there", [True, False], ids=["a file", "nothing"])
-def test_the_registry_leads_to_no_file_of_another_user(foo: Session, is_there: bool) -> None:
-    victim = elsewhere(foo)
-    give(NOBODY, foo.home)
-    foo.registry.unlink()
-    foo.registry.symlink_to(victim / ("shadow" if is_there else "new"))
-    give(NOBODY, foo.registry)
-    foo.package("foo", version="2.0.0")
-    failed = failure(foo, "apply", exits=5)
+def test_the_registry_leads_to_no_file_of_another_user(applied: Session, is_there: bool) -> None:
+    victim = elsewhere(applied)
+    give(NOBODY, applied.home)
+    applied.registry.unlink()
+    applied.registry.symlink_to(victim / ("shadow" if is_there else "new"))
+    give(NOBODY, applied.registry)
+    applied.package("foo", version="2.0.0")
+    failed = failure(applied, "apply", exits=5)
     assert failed.code == "foreign-link"
-    assert str(foo.registry) in failed.message
+    assert str(applied.registry) in failed.message
     assert [path.name for path in victim.iterdir()] == ["shadow"]
     assert (victim / "shadow").read_text() == "precious\n"
     assert (victim / "shadow").stat().st_mode & 0o777 == 0o600
-    assert list(foo.registry.parent.iterdir()) == [foo.registry]
-    assert "foreign-link" in codes(foo)
+    assert list(applied.registry.parent.iterdir()) == [applied.registry]
+    assert "foreign-link" in codes(applied)
 
 
 @root_only
-def test_a_link_that_another_user_made_is_not_followed_though_it_leads_to_a_file_of_ours(foo: Session) -> None:
-    real = foo.registry.rename(foo.base / "real.json")
-    foo.registry.symlink_to(real)
-    give(OTHER, foo.registry)
-    foo.package("foo", version="2.0.0")
-    assert failure(foo, "apply", exits=5).code == "foreign-link"
+def test_a_link_that_another_user_made_is_not_followed_though_it_leads_to_a_file_of_ours(applied: Session) -> None:
+    real = applied.registry.rename(applied.base / "real.json")
+    applied.registry.symlink_to(real)
+    give(OTHER, applied.registry)
+    applied.package("foo", version="2.0.0")
+    assert failure(applied, "apply", exits=5).code == "foreign-link"
 
 
-def test_a_linked_registry_of_ours_is_followed(foo: Session) -> None:
-    real = foo.registry.rename(foo.base / "real.json")
-    foo.registry.symlink_to(real)
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    assert foo.registry.is_symlink()
+def test_a_linked_registry_of_ours_is_followed(applied: Session) -> None:
+    real = applied.registry.rename(applied.base / "real.json")
+    applied.registry.symlink_to(real)
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    assert applied.registry.is_symlink()
     assert '"2.0.0"' in real.read_text()
 
 
-def test_what_is_kept_of_a_broken_registry_is_for_us_alone_and_a_registry_keeps_its_mode(foo: Session) -> None:
-    foo.registry.write_text("[")
-    foo.registry.chmod(0o640)
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    [broken] = foo.registry.parent.glob("*.broken-*")
+def test_what_is_kept_of_a_broken_registry_is_for_us_alone_and_a_registry_keeps_its_mode(applied: Session) -> None:
+    applied.registry.write_text("[")
+    applied.registry.chmod(0o640)
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    [broken] = applied.registry.parent.glob("*.broken-*")
     assert (broken.read_text(), broken.stat().st_mode & 0o777) == ("[", 0o600)
-    assert foo.registry.stat().st_mode & 0o777 == 0o640
+    assert applied.registry.stat().st_mode & 0o777 == 0o640
 
 
 # 131: our own folders as links
@@ -98,9 +91,9 @@ def test_what_is_kept_of_a_broken_registry_is_for_us_alone_and_a_registry_keeps_
 PLACES = ["reconciler", "reconciler/cache", "reconciler/backups", "reconciler/generations", "reconciler/stage"]
 
 
-def moved(foo: Session, place: str, target: Path) -> Path:
+def moved(applied: Session, place: str, target: Path) -> Path:
     """The folder ``place`` of the home as a link to ``target``, where it is now."""
-    folder = foo.home / place
+    folder = applied.home / place
     if folder.exists():
         shutil.move(folder, target)
     else:
@@ -113,40 +106,40 @@ def moved(foo: Session, place: str, target: Path) -> Path:
 @pytest.mark.parametrize(
     "place", [*PLACES, "registry", "extensions", "extensions/installed", "reconciler/backups/extension"]
 )
-def test_a_link_that_another_user_made_is_not_followed(foo: Session, place: str) -> None:
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    link = moved(foo, place, foo.base / "aside")
+def test_a_link_that_another_user_made_is_not_followed(applied: Session, place: str) -> None:
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    link = moved(applied, place, applied.base / "aside")
     give(OTHER, link)
-    foo.package("foo", version="3.0.0")
-    before = foo.everything()
-    failed = failure(foo, "apply", exits=5)
+    applied.package("foo", version="3.0.0")
+    before = applied.everything()
+    failed = failure(applied, "apply", exits=5)
     assert (failed.code, str(link) in failed.message) == ("foreign-link", True)
     assert "user" in failed.message
-    assert foo.everything() == before
-    assert "foreign-link" in codes(foo)
+    assert applied.everything() == before
+    assert "foreign-link" in codes(applied)
 
 
 @root_only
 @pytest.mark.parametrize("place", PLACES)
 def test_whoever_works_in_the_home_of_another_user_follows_its_links_to_what_is_that_user_s(
-    foo: Session, place: str
+    applied: Session, place: str
 ) -> None:
-    link = moved(foo, place, foo.base / "aside")
-    give(NOBODY, foo.home, link, foo.base / "aside")
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    os.chown(foo.base / "aside", OTHER, OTHER)
-    foo.package("foo", version="3.0.0")
-    assert failure(foo, "apply", exits=5).code == "foreign-link"
+    link = moved(applied, place, applied.base / "aside")
+    give(NOBODY, applied.home, link, applied.base / "aside")
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    os.chown(applied.base / "aside", OTHER, OTHER)
+    applied.package("foo", version="3.0.0")
+    assert failure(applied, "apply", exits=5).code == "foreign-link"
 
 
 @pytest.mark.parametrize("place", [*PLACES, "registry", "extensions/installed"])
-def test_a_link_of_ours_is_followed(foo: Session, place: str) -> None:
-    moved(foo, place, foo.base / "aside")
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    assert foo.registered()["foo"]["version"] == "2.0.0"
+def test_a_link_of_ours_is_followed(applied: Session, place: str) -> None:
+    moved(applied, place, applied.base / "aside")
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    assert applied.registered()["foo"]["version"] == "2.0.0"
 
 
 # 132: writable by others, or of another owner
@@ -155,27 +148,27 @@ def test_a_link_of_ours_is_followed(foo: Session, place: str) -> None:
 @pytest.mark.parametrize(
     "place", [".", "reconciler", "reconciler/cache", "registry", "extensions/installed", "extensions/installed/foo"]
 )
-def test_a_place_that_everyone_can_write_to_is_told(foo: Session, place: str) -> None:
-    path = foo.home / place
+def test_a_place_that_everyone_can_write_to_is_told(applied: Session, place: str) -> None:
+    path = applied.home / place
     path.chmod(0o777)
     line = f"everyone can write to {path}"
-    assert line in foo.llamagate("apply").err
-    found = foo.run("doctor", "--json").json["findings"]
+    assert line in applied.llamagate("apply").err
+    found = applied.run("doctor", "--json").json["findings"]
     assert [(one["code"], one["message"]) for one in found] == [("world-writable", line)]
     path.chmod(0o1777)
-    assert foo.llamagate("apply").err == ""
-    assert codes(foo) == []
+    assert applied.llamagate("apply").err == ""
+    assert codes(applied) == []
 
 
 @root_only
 @pytest.mark.parametrize("place", ["reconciler", "registry", "registry/installed.json", "extensions/installed/foo"])
-def test_a_place_of_another_user_is_told(foo: Session, place: str) -> None:
-    give(NOBODY, foo.home)
-    os.chown(foo.home / place, OTHER, OTHER)
-    said = foo.llamagate("apply").err
-    assert f"{foo.home / place} belongs to " in said
-    assert f"{foo.home} belongs to " in said
-    assert codes(foo) == ["foreign-owner", "foreign-owner"]
+def test_a_place_of_another_user_is_told(applied: Session, place: str) -> None:
+    give(NOBODY, applied.home)
+    os.chown(applied.home / place, OTHER, OTHER)
+    said = applied.llamagate("apply").err
+    assert f"{applied.home / place} belongs to " in said
+    assert f"{applied.home} belongs to " in said
+    assert codes(applied) == ["foreign-owner", "foreign-owner"]
 
 
 def test_many_places_are_told_in_short(session: Session) -> None:
@@ -194,9 +187,9 @@ def test_many_places_are_told_in_short(session: Session) -> None:
 
 
 @pytest.mark.parametrize("home", ["", "relative"])
-def test_a_home_folder_that_is_none_is_refused(foo: Session, home: str) -> None:
-    foo.variables |= {"HOME": home, "LLAMAGATE_HOME": ""}
-    assert "set HOME, or give --home a path" in failure(foo, "status").message
-    foo.variables |= {"LLAMAGATE_HOME": str(foo.home)}
-    foo.llamagate("status")
-    foo.llamagate("status", "--home", "~/x", exits=1)
+def test_a_home_folder_that_is_none_is_refused(applied: Session, home: str) -> None:
+    applied.variables |= {"HOME": home, "LLAMAGATE_HOME": ""}
+    assert "set HOME, or give --home a path" in failure(applied, "status").message
+    applied.variables |= {"LLAMAGATE_HOME": str(applied.home)}
+    applied.llamagate("status")
+    applied.llamagate("status", "--home", "~/x", exits=1)

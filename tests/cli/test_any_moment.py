@@ -81,13 +81,6 @@ def faults(found: Iterator[tuple[int, int, str, str]], ends: set[tuple[int, str]
     return moments, wrong
 
 
-@pytest.fixture
-def home(session: Session) -> Session:
-    session.extensions("foo")
-    session.llamagate("apply")
-    return session
-
-
 COMMANDS: Final = [["list"], ["plan"], ["status"], ["doctor"], ["apply"], ["verify"], ["nonsense"]]
 
 OVER: Final = {(0, ""), (64, "usage")}
@@ -103,15 +96,15 @@ NO_DESCRIPTOR: Final = {
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("step", [37, pytest.param(1, marks=pytest.mark.long)], ids=["sample", "every"])
-def test_no_free_descriptor(home: Session, command: list[str], step: int) -> None:
-    moments, wrong = faults(swept(home, "descriptors", step, *command, "--json"), NO_DESCRIPTOR)
+def test_no_free_descriptor(applied: Session, command: list[str], step: int) -> None:
+    moments, wrong = faults(swept(applied, "descriptors", step, *command, "--json"), NO_DESCRIPTOR)
     assert wrong == []
     assert moments > 1
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("step", [397, pytest.param(3, marks=pytest.mark.long)], ids=["sample", "every third"])
-def test_ctrl_c(home: Session, command: list[str], step: int) -> None:
-    moments, wrong = faults(swept(home, "ctrl_c", step, *command, "--json"), {*OVER, (130, "interrupted")})
+def test_ctrl_c(applied: Session, command: list[str], step: int) -> None:
+    moments, wrong = faults(swept(applied, "ctrl_c", step, *command, "--json"), {*OVER, (130, "interrupted")})
     assert wrong == []
     assert moments > 1

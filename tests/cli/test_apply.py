@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.failures import failure, refused
-from tests.cli.shell import SAMPLES, Session, held_apply, snapshot, stamps
+from tests.cli.shell import SAMPLES, Session, contents, held_apply, snapshot, stamps
 from tests.conftest import PROJECT
 from tests.support.packages import MANIFEST, pack
 
@@ -85,12 +85,12 @@ def test_examples_are_all_installed(examples: Session) -> None:
 def test_examples_are_installed_byte_for_byte_but_for_the_config_block(examples: Session) -> None:
     source = examples.project / "examples" / "extensions"
     for item in ("meeting-notes", "priority-rules", "token-budget"):
-        assert _contents(examples.installed(item)) == _contents(source / item)
-    audit = _contents(examples.installed("request-audit"))
-    changed = {path for path, data in _contents(source / "request-audit").items() if audit[path] != data}
+        assert contents(examples.installed(item)) == contents(source / item)
+    audit = contents(examples.installed("request-audit"))
+    changed = {path for path, data in contents(source / "request-audit").items() if audit[path] != data}
     assert changed == {"manifest.yaml"}
     assert b"sample_rate: 0.25" in audit["manifest.yaml"]
-    webhook = _contents(examples.installed("release-webhook"))
+    webhook = contents(examples.installed("release-webhook"))
     assert webhook["manifest.yaml"] == webhook["extension.yaml"]
 
 
@@ -131,7 +131,7 @@ def test_published_packages_are_all_installed(session: Session) -> None:
     assert session.llamagate("apply", "--json").json["generation"] == 1
     assert set(session.registered()) == {*names, "extension-doc-generator"}
     for name in names:
-        installed, published = _contents(session.installed(name)), _contents(SAMPLES / name)
+        installed, published = contents(session.installed(name)), contents(SAMPLES / name)
         assert published.items() <= installed.items()
         assert set(installed) - set(published) == ({"manifest.yaml"} if name == "github-webhook-receiver" else set())
     before = session.everything()
@@ -185,9 +185,9 @@ def test_a_changed_config_value_is_a_configure(examples: Session) -> None:
     assert examples.actions() == ["configure request-audit"]
     [action] = examples.plan()["actions"]
     assert action["diff"]["manifest"]["changed"] == {"config.sample_rate": [0.25, 0.5]}
-    before = _contents(examples.installed("request-audit"))
+    before = contents(examples.installed("request-audit"))
     examples.llamagate("apply")
-    after = _contents(examples.installed("request-audit"))
+    after = contents(examples.installed("request-audit"))
     assert _changed_lines(before["manifest.yaml"], after["manifest.yaml"]) == [
         (b"  sample_rate: 0.25", b"  sample_rate: 0.5")
     ]
@@ -200,7 +200,7 @@ def test_config_taken_out_restores_the_bytes_of_the_package(examples: Session) -
     assert examples.actions() == ["configure request-audit"]
     examples.llamagate("apply")
     package = examples.project / "examples" / "extensions" / "request-audit"
-    assert _contents(examples.installed("request-audit")) == _contents(package)
+    assert contents(examples.installed("request-audit")) == contents(package)
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,12 @@ def test_an_enabled_that_changes(examples: Session, old: str, new: str, action: 
 
 def test_a_removed_line_is_a_removal_with_a_backup(examples: Session) -> None:
     examples.edit("llamagate.yaml", "  sentiment-task: ./examples/extensions/sentiment-task\n", "")
-    files = _contents(examples.installed("sentiment-task"))
+    files = contents(examples.installed("sentiment-task"))
     assert examples.actions() == ["remove sentiment-task"]
     examples.llamagate("apply")
     assert not examples.installed("sentiment-task").exists()
     assert "sentiment-task" not in examples.registered()
-    assert _contents(examples.ours / "backups" / "extension" / "sentiment-task" / "2") == files
+    assert contents(examples.ours / "backups" / "extension" / "sentiment-task" / "2") == files
 
 
 def test_where_the_file_is_silent_the_registry_decides(foo: Session) -> None:
@@ -525,7 +525,7 @@ def test_something_unmanaged_in_the_way_is_refused_until_it_is_taken_over(sessio
         str(session.ours): before.get(str(session.ours)),
     }
     session.llamagate("apply", "--take-over", "foo")
-    assert _contents(session.installed("foo")).keys() == {"manifest.yaml", "var/log"}
+    assert contents(session.installed("foo")).keys() == {"manifest.yaml", "var/log"}
     assert (session.ours / "backups/extension/foo/1/mine.txt").read_text() == "mine\n"
     assert session.registered()["foo"]["version"] == "1.0.0"
 
@@ -949,10 +949,6 @@ def test_a_full_staging_area_changes_nothing(session: Session, monkeypatch: pyte
     assert not session.installed("foo").exists()
     assert not (session.project / "llamagate.lock.yaml").exists()
     monkeypatch.undo()
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def _changed_lines(before: bytes, after: bytes) -> list[tuple[bytes, bytes]]:

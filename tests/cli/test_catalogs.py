@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.cli.failures import warned
 from tests.cli.parcels import zipped
@@ -49,11 +48,6 @@ def index(folder: Path) -> Any:
 def desire(session: Session, place: object, *, version: str = "", item: str = "foo") -> None:
     more = f", version: '{version}'" if version else ""
     session.desired(f"extensions:\n  {item}: {{source: {{catalog: '{place}'}}{more}}}\n")
-
-
-def locked(session: Session) -> Any:
-    (entry,) = yaml.safe_load((session.project / "llamagate.lock.yaml").read_text())["items"]
-    return entry
 
 
 def yank(folder: Path, item: str, version: str) -> None:
@@ -182,7 +176,7 @@ def test_the_newest_that_fits_is_chosen(session: Session, shop: Path, server: Ht
     desire(session, places.get(place, server.url() + place.removeprefix("url").lstrip("/")), version="^1.0")
     session.llamagate("apply")
     assert session.registered()["foo"]["version"] == "1.2.0"
-    entry = locked(session)
+    entry = session.locked()
     name = "foo-1.2.0.zip"
     assert entry["pin"] == {"url": server.url(f"/{name}") if place.startswith("url") else name}
     assert entry["archive"] == f"sha256:{sha256(shop / name)}"

@@ -16,6 +16,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.cli.parcels import versions
 from tests.cli.shell import Result, Session, finished
 from tests.sources.http_server import Exchange, HttpServer, body
 from tests.support.packages import pack
@@ -143,10 +144,6 @@ def pull(session: Session, name: str, edit: Callable[[str], str]) -> None:
 def locked(session: Session) -> dict[str, str]:
     entries = yaml.safe_load((session.project / LOCK).read_text())["items"]
     return {entry["id"]: entry["version"] for entry in entries}
-
-
-def versions(session: Session) -> dict[str, str]:
-    return {item: entry["version"] for item, entry in session.registered().items()}
 
 
 def with_comment(text: str) -> str:

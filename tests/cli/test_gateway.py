@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -19,12 +18,6 @@ from tests.conftest import PROJECT
 from tests.gateway.simulator import HEALTH, LIST, NOT_FOUND, REFRESH, WRONG_KEY, Answer, Gateway, running, says
 
 KEY: Final = "k3y-of-the-gateway"
-
-
-@pytest.fixture
-def gateway(session: Session) -> Iterator[Gateway]:
-    with running(session.home) as server:
-        yield server
 
 
 @pytest.fixture

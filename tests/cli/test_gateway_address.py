@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from tests.cli.shell import Session
-from tests.gateway.simulator import LIST, REFRESH, WRONG_KEY, Gateway, running
+from tests.gateway.simulator import LIST, REFRESH, WRONG_KEY, Gateway
 
 NOBODY: Final = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def gateway(session: Session) -> Iterator[Gateway]:
-    with running(session.home) as server:
-        yield server
 
 
 def desire(session: Session, url: str = NOBODY) -> None:

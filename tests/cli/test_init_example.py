@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.shell import Session
+from tests.cli.shell import Session, contents
 from tests.conftest import PROJECT
 
 EXAMPLES = sorted(place for kind in ("extensions", "modules") for place in (PROJECT / "examples" / kind).iterdir())
@@ -16,7 +16,7 @@ EXAMPLES = sorted(place for kind in ("extensions", "modules") for place in (PROJ
 def test_without_a_name_it_is_the_smallest_one(session: Session) -> None:
     session.llamagate("init", "--example")
     copied = session.project / "packages" / "priority-rules"
-    assert _contents(copied) == _contents(PROJECT / "examples" / "extensions" / "priority-rules")
+    assert contents(copied) == contents(PROJECT / "examples" / "extensions" / "priority-rules")
     assert session.actions() == ["install priority-rules"]
 
 
@@ -53,7 +53,3 @@ def test_it_overwrites_no_package(session: Session) -> None:
 @pytest.mark.parametrize("arguments", [["priority-rules"], ["--example", "--from-installed"]], ids=["name", "both"])
 def test_what_does_not_go_together_is_a_usage_error(session: Session, arguments: list[str]) -> None:
     session.llamagate("init", *arguments, exits=64)
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

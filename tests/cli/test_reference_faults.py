@@ -22,7 +22,7 @@ import pytest
 from reconciler.fs import durable
 from tests.cli.parcels import formed, list_checksums, zipped
 from tests.cli.shell import HELD, Session, finished, snapshot
-from tests.gateway.simulator import LIST, REFRESH, Gateway, running
+from tests.gateway.simulator import LIST, REFRESH, Gateway
 from tests.hostile.zip_builder import Entry, build
 from tests.support.packages import MODULE
 
@@ -339,12 +339,6 @@ def counted() -> Iterator[list[int]]:
 
 
 # remove, enable and disable never reload the gateway
-
-
-@pytest.fixture
-def gateway(session: Session) -> Iterator[Gateway]:
-    with running(session.home) as server:
-        yield server
 
 
 @pytest.mark.parametrize("command", ["remove foo", "disable foo", "enable foo"])

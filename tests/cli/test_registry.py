@@ -25,14 +25,6 @@ LONG_AGO: Final = "2020-02-03T04:05:06.123456789Z"
 FOREIGN: Final = {"id": "theirs", "type": "plugin", "colour": "blue", "nested": {"a": [1, None]}}
 
 
-@pytest.fixture
-def foo(session: Session) -> Session:
-    """One extension, applied."""
-    session.extensions("foo")
-    session.llamagate("apply")
-    return session
-
-
 def entry(item: str, **changes: Any) -> dict[str, Any]:
     """A registry entry as the gateway's own tools write it."""
     return {
@@ -76,11 +68,11 @@ def test_file_is_exactly_as_the_gateway_writes_it(session: Session) -> None:
     assert session.registry.stat().st_mode & 0o777 == 0o644
 
 
-def test_times_tell_when_it_came_and_when_it_changed(foo: Session) -> None:
-    before = foo.registered()["foo"]
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    after = foo.registered()["foo"]
+def test_times_tell_when_it_came_and_when_it_changed(applied: Session) -> None:
+    before = applied.registered()["foo"]
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    after = applied.registered()["foo"]
     assert after["installed_at"] == before["installed_at"]
     assert after["last_updated_at"] > before["last_updated_at"]
 
@@ -88,36 +80,36 @@ def test_times_tell_when_it_came_and_when_it_changed(foo: Session) -> None:
 # What others write there
 
 
-def test_entries_and_keys_of_others_are_kept(foo: Session) -> None:
-    ours = foo.registered()["foo"] | {"hot": {"reload": [True]}}
-    foo.registry.write_text(json.dumps([FOREIGN, entry("bar", pinned=True), ours]))
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    found = foo.registered()
+def test_entries_and_keys_of_others_are_kept(applied: Session) -> None:
+    ours = applied.registered()["foo"] | {"hot": {"reload": [True]}}
+    applied.registry.write_text(json.dumps([FOREIGN, entry("bar", pinned=True), ours]))
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    found = applied.registered()
     assert found["theirs"] == FOREIGN
     assert found["bar"] == entry("bar", pinned=True)
     assert list(found["foo"]) == [*KEYS, "hot"]
     assert (found["foo"]["version"], found["foo"]["hot"]) == ("2.0.0", {"reload": [True]})
 
 
-def test_entries_of_others_survive_the_removal_of_ours(foo: Session) -> None:
-    foo.registry.write_text(json.dumps([FOREIGN, entry("bar"), foo.registered()["foo"]]))
-    foo.desired("extensions: {}\n")
-    foo.llamagate("apply")
-    assert list(foo.registered()) == ["bar", "theirs"]
+def test_entries_of_others_survive_the_removal_of_ours(applied: Session) -> None:
+    applied.registry.write_text(json.dumps([FOREIGN, entry("bar"), applied.registered()["foo"]]))
+    applied.desired("extensions: {}\n")
+    applied.llamagate("apply")
+    assert list(applied.registered()) == ["bar", "theirs"]
 
 
-def test_a_short_entry_of_others_gets_no_time_that_the_gateway_cannot_read(foo: Session) -> None:
-    foo.registry.write_text(json.dumps([{"id": "bar", "type": "extension"}, foo.registered()["foo"]]))
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    assert foo.registered()["bar"] == {"id": "bar", "type": "extension"}
+def test_a_short_entry_of_others_gets_no_time_that_the_gateway_cannot_read(applied: Session) -> None:
+    applied.registry.write_text(json.dumps([{"id": "bar", "type": "extension"}, applied.registered()["foo"]]))
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    assert applied.registered()["bar"] == {"id": "bar", "type": "extension"}
 
 
-def test_a_short_entry_of_ours_is_completed(foo: Session) -> None:
-    foo.registry.write_text(json.dumps([{"id": "foo", "type": "extension"}]))
-    foo.llamagate("apply")
-    found = foo.registered()["foo"]
+def test_a_short_entry_of_ours_is_completed(applied: Session) -> None:
+    applied.registry.write_text(json.dumps([{"id": "foo", "type": "extension"}]))
+    applied.llamagate("apply")
+    found = applied.registered()["foo"]
     assert list(found) == KEYS
     assert all(TIME.fullmatch(found[key]) for key in ("installed_at", "last_updated_at"))
 
@@ -127,51 +119,51 @@ def test_a_short_entry_of_ours_is_completed(foo: Session) -> None:
     [{"version": "9.9.9"}, {"name": "other"}, {"source_path": "/elsewhere"}, None],
     ids=["version", "name", "source_path", "missing"],
 )
-def test_a_wrong_entry_is_drift_and_healed(foo: Session, change: dict[str, str] | None) -> None:
-    right = foo.registered()["foo"]
-    foo.registry.write_text(json.dumps([right | change] if change else []))
-    plan = foo.plan()
+def test_a_wrong_entry_is_drift_and_healed(applied: Session, change: dict[str, str] | None) -> None:
+    right = applied.registered()["foo"]
+    applied.registry.write_text(json.dumps([right | change] if change else []))
+    plan = applied.plan()
     assert plan["drift"] == [
         {"kind": "extension", "id": "foo", "path": "registry/installed.json", "change": "registry"}
     ]
     assert [action["action"] for action in plan["actions"]] == ["repair"]
-    said = foo.llamagate("plan").out
+    said = applied.llamagate("plan").out
     assert "Drift\n  foo: its entry in registry/installed.json is missing or wrong\n" in said
-    foo.llamagate("apply")
+    applied.llamagate("apply")
     times = ("installed_at", "last_updated_at")
-    assert {key: foo.registered()["foo"][key] for key in KEYS if key not in times} == {
+    assert {key: applied.registered()["foo"][key] for key in KEYS if key not in times} == {
         key: right[key] for key in KEYS if key not in times
     }
 
 
-def test_a_lost_registry_is_made_again(foo: Session) -> None:
-    before = foo.registered()["foo"]
-    foo.registry.unlink()
-    assert foo.actions() == ["repair foo"]
-    foo.llamagate("apply")
-    assert foo.registered()["foo"]["version"] == before["version"]
+def test_a_lost_registry_is_made_again(applied: Session) -> None:
+    before = applied.registered()["foo"]
+    applied.registry.unlink()
+    assert applied.actions() == ["repair foo"]
+    applied.llamagate("apply")
+    assert applied.registered()["foo"]["version"] == before["version"]
 
 
-def test_row_108_an_object_is_the_registry_of_a_newer_gateway_and_refused(foo: Session) -> None:
-    foo.registry.write_text('{"version": 2, "items": []}')
-    before = foo.everything()
+def test_row_108_an_object_is_the_registry_of_a_newer_gateway_and_refused(applied: Session) -> None:
+    applied.registry.write_text('{"version": 2, "items": []}')
+    before = applied.everything()
     for verb in ("plan", "apply", "list", "status"):
-        said = foo.llamagate(verb, exits=1)
+        said = applied.llamagate(verb, exits=1)
         assert said.err.splitlines()[-2:] == [
-            f"llamagate: {foo.registry}: this version cannot read it: it holds an object where this version knows a "
-            "list",
+            f"llamagate: {applied.registry}: this version cannot read it: it holds an object where this version knows "
+            "a list",
             "  → a newer gateway may have written it; update llamagate",
         ]
-    assert foo.everything() == before
+    assert applied.everything() == before
 
 
-def test_a_moved_home_is_mended(foo: Session) -> None:
+def test_a_moved_home_is_mended(applied: Session) -> None:
     """The gateway's own tool stores absolute paths and loses every item when its home is moved."""
-    moved = foo.base / "moved"
-    foo.home.rename(moved)
-    foo.variables["LLAMAGATE_HOME"] = str(moved)
-    assert foo.actions() == ["repair foo"]
-    foo.llamagate("apply")
+    moved = applied.base / "moved"
+    applied.home.rename(moved)
+    applied.variables["LLAMAGATE_HOME"] = str(moved)
+    assert applied.actions() == ["repair foo"]
+    applied.llamagate("apply")
     document = json.loads((moved / "registry" / "installed.json").read_bytes())
     assert document[0]["source_path"] == str(moved / "extensions" / "installed" / "foo")
 
@@ -197,39 +189,39 @@ BROKEN: Final[dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=[f"row-107-{name}" for name in BROKEN])
-def test_a_broken_registry_is_rebuilt_and_its_bytes_are_kept(foo: Session, data: bytes) -> None:
-    right = foo.registered()["foo"]
-    foo.registry.write_bytes(data)
-    assert foo.llamagate("list", "--json").json["items"][0]["id"] == "foo"
-    status = foo.llamagate("status")
+def test_a_broken_registry_is_rebuilt_and_its_bytes_are_kept(applied: Session, data: bytes) -> None:
+    right = applied.registered()["foo"]
+    applied.registry.write_bytes(data)
+    assert applied.llamagate("list", "--json").json["items"][0]["id"] == "foo"
+    status = applied.llamagate("status")
     assert status.out.startswith("Not in sync (generation 1).\n  1 change pending; 'llamagate plan' shows what\n")
-    plan = foo.plan()
+    plan = applied.plan()
     assert (plan["changes"], plan["actions"]) == (True, [])
     assert warned(plan) == ["registry-rebuilt"]
-    assert foo.registry.read_bytes() == data
+    assert applied.registry.read_bytes() == data
 
-    said = foo.llamagate("apply")
+    said = applied.llamagate("apply")
     assert said.out.endswith("Applied as generation 2: registry rebuilt.\n")
     times = ("installed_at", "last_updated_at")
-    assert {**foo.registered()["foo"], **dict.fromkeys(times)} == {**right, **dict.fromkeys(times)}
-    assert (foo.home / "registry" / "installed.json.broken-2").read_bytes() == data
-    assert foo.llamagate("status", "--json").json["in_sync"] is True
+    assert {**applied.registered()["foo"], **dict.fromkeys(times)} == {**right, **dict.fromkeys(times)}
+    assert (applied.home / "registry" / "installed.json.broken-2").read_bytes() == data
+    assert applied.llamagate("status", "--json").json["in_sync"] is True
 
 
-def test_row_107_a_rebuild_brings_items_of_others_back_from_the_disk(foo: Session) -> None:
-    shutil.copytree(foo.installed("foo"), foo.installed("bar"))
-    foo.edit(foo.installed("bar", "manifest.yaml"), "name: foo", "name: bar")
-    foo.installed("junk").mkdir()
-    foo.registry.write_bytes(b"[")
-    foo.llamagate("apply")
-    assert set(foo.registered()) == {"foo", "bar"}
+def test_row_107_a_rebuild_brings_items_of_others_back_from_the_disk(applied: Session) -> None:
+    shutil.copytree(applied.installed("foo"), applied.installed("bar"))
+    applied.edit(applied.installed("bar", "manifest.yaml"), "name: foo", "name: bar")
+    applied.installed("junk").mkdir()
+    applied.registry.write_bytes(b"[")
+    applied.llamagate("apply")
+    assert set(applied.registered()) == {"foo", "bar"}
 
 
-def test_row_107_a_rebuild_goes_with_the_changes_of_the_same_pass(foo: Session) -> None:
-    foo.registry.write_bytes(b"[null]")
-    foo.extensions("foo", "new")
-    foo.llamagate("apply")
-    assert set(foo.registered()) == {"foo", "new"}
+def test_row_107_a_rebuild_goes_with_the_changes_of_the_same_pass(applied: Session) -> None:
+    applied.registry.write_bytes(b"[null]")
+    applied.extensions("foo", "new")
+    applied.llamagate("apply")
+    assert set(applied.registered()) == {"foo", "new"}
 
 
 def test_row_107_a_disabled_item_stays_disabled_through_a_rebuild(session: Session) -> None:
@@ -242,25 +234,25 @@ def test_row_107_a_disabled_item_stays_disabled_through_a_rebuild(session: Sessi
     assert session.registered()["foo"]["enabled"] is False
 
 
-def test_row_107_bytes_of_two_breakages_are_both_kept(foo: Session) -> None:
+def test_row_107_bytes_of_two_breakages_are_both_kept(applied: Session) -> None:
     for number, data in enumerate((b"one", b"two"), start=2):
-        foo.registry.write_bytes(data)
-        foo.llamagate("apply")
-        assert (foo.home / "registry" / f"installed.json.broken-{number}").read_bytes() == data
+        applied.registry.write_bytes(data)
+        applied.llamagate("apply")
+        assert (applied.home / "registry" / f"installed.json.broken-{number}").read_bytes() == data
 
 
 # Row 106: the lock
 
 
-def test_row_106_a_digest_that_differs_from_the_lock_is_refused_where_it_must_fit(foo: Session) -> None:
-    lock = foo.project / "llamagate.lock.yaml"
+def test_row_106_a_digest_that_differs_from_the_lock_is_refused_where_it_must_fit(applied: Session) -> None:
+    lock = applied.project / "llamagate.lock.yaml"
     lock.write_text(re.sub("sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", lock.read_text()))
-    said = foo.llamagate("apply", "--locked", exits=4)
+    said = applied.llamagate("apply", "--locked", exits=4)
     assert said.err == (
         "llamagate: llamagate.lock.yaml is out of date: foo: the content of ./packages/foo changed (version 1.0.0 as "
         "before)\n  → run 'llamagate lock' and commit the result\n"
     )
-    status = foo.llamagate("status")
+    status = applied.llamagate("status")
     assert (
         "  the lock is out of date; 'llamagate lock' or 'llamagate apply' updates it:\n"
         "    foo: the content of ./packages/foo changed (version 1.0.0 as before)\n" in status.out
@@ -270,14 +262,14 @@ def test_row_106_a_digest_that_differs_from_the_lock_is_refused_where_it_must_fi
 # Row 108: written by a newer version
 
 
-def test_row_108_a_newer_lock_is_refused(foo: Session) -> None:
-    lock = foo.project / "llamagate.lock.yaml"
+def test_row_108_a_newer_lock_is_refused(applied: Session) -> None:
+    lock = applied.project / "llamagate.lock.yaml"
     lock.write_text(lock.read_text().replace("llamagate/v1", "llamagate/v2"))
-    before = foo.everything()
+    before = applied.everything()
     for arguments in (["plan"], ["apply"], ["lock"]):
-        said = foo.llamagate(*arguments, exits=1)
+        said = applied.llamagate(*arguments, exits=1)
         assert re.match(r"llamagate: llamagate\.lock\.yaml:2:1: apiVersion: .*llamagate/v1", said.err), said.err
-    assert foo.everything() == before
+    assert applied.everything() == before
 
 
 def test_row_108_a_newer_desired_state_is_refused(session: Session) -> None:
@@ -286,32 +278,32 @@ def test_row_108_a_newer_desired_state_is_refused(session: Session) -> None:
     assert re.match(r"llamagate: llamagate\.yaml:1:1: apiVersion: .*llamagate/v1", said.err), said.err
 
 
-def test_row_108_a_newer_record_is_refused(foo: Session) -> None:
-    path = foo.ours / "record.json"
-    path.write_bytes(seal(foo.record() | {"schema": 2}))
-    before = foo.everything()
+def test_row_108_a_newer_record_is_refused(applied: Session) -> None:
+    path = applied.ours / "record.json"
+    path.write_bytes(seal(applied.record() | {"schema": 2}))
+    before = applied.everything()
     for verb in ("plan", "apply", "list", "status"):
-        said = foo.llamagate(verb, exits=1)
+        said = applied.llamagate(verb, exits=1)
         assert said.err.startswith(f"llamagate: {path}: a newer llamagate wrote it (schema 2, this version knows 1)\n")
         assert "  → use that version\n" in said.err
-    assert foo.everything() == before
+    assert applied.everything() == before
 
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "garbage"])
-def test_row_108_a_damaged_record_is_refused_with_what_to_do(foo: Session, damage: str) -> None:
-    path = foo.ours / "record.json"
+def test_row_108_a_damaged_record_is_refused_with_what_to_do(applied: Session, damage: str) -> None:
+    path = applied.ours / "record.json"
     data = path.read_bytes()
     flipped = data.replace(b'"generation":1', b'"generation":7')
     path.write_bytes({"flipped": flipped, "truncated": data[:-9], "empty": b"", "garbage": b"\xff{"}[damage])
-    before = foo.everything()
-    said = foo.llamagate("apply", exits=1)
+    before = applied.everything()
+    said = applied.llamagate("apply", exits=1)
     assert said.err.splitlines()[0].startswith(f"llamagate: {path}: it is damaged")
     assert "  → move it aside and run 'llamagate apply', which adopts what is installed as the file says" in said.err
-    assert foo.everything() == before
+    assert applied.everything() == before
 
     path.rename(path.with_name("aside"))
-    assert foo.llamagate("apply").out.splitlines()[0].startswith("  = adopt      foo")
-    assert foo.llamagate("status", "--json").json["in_sync"] is True
+    assert applied.llamagate("apply").out.splitlines()[0].startswith("  = adopt      foo")
+    assert applied.llamagate("status", "--json").json["in_sync"] is True
 
 
 # Row 109: the journal
@@ -384,19 +376,19 @@ def test_an_id_that_is_no_safe_name_is_refused(session: Session, item: str, mess
     assert not (session.home / "extensions").exists()
 
 
-def test_row_110_a_hostile_id_in_the_registry_leads_nowhere(foo: Session) -> None:
-    (foo.base / "precious").mkdir()
-    (foo.base / "precious" / "manifest.yaml").write_text("name: x\n")
-    hostile = [entry("../../../precious"), entry("..", source_path=str(foo.base / "precious"))]
-    foo.registry.write_text(json.dumps([*hostile, foo.registered()["foo"]]))
-    before = snapshot(foo.base / "precious")
-    foo.llamagate("list")
-    foo.llamagate("status")
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply")
-    foo.desired("extensions: {}\n")
-    foo.llamagate("apply")
-    assert snapshot(foo.base / "precious") == before
+def test_row_110_a_hostile_id_in_the_registry_leads_nowhere(applied: Session) -> None:
+    (applied.base / "precious").mkdir()
+    (applied.base / "precious" / "manifest.yaml").write_text("name: x\n")
+    hostile = [entry("../../../precious"), entry("..", source_path=str(applied.base / "precious"))]
+    applied.registry.write_text(json.dumps([*hostile, applied.registered()["foo"]]))
+    before = snapshot(applied.base / "precious")
+    applied.llamagate("list")
+    applied.llamagate("status")
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply")
+    applied.desired("extensions: {}\n")
+    applied.llamagate("apply")
+    assert snapshot(applied.base / "precious") == before
 
 
 # Row 111: one id twice
@@ -441,11 +433,11 @@ def test_row_111_the_id_of_an_installed_module_is_refused_for_an_extension(sessi
     session.llamagate("apply", exits=5)
 
 
-def test_row_111_an_id_twice_in_the_lock_is_refused(foo: Session) -> None:
-    lock = foo.project / "llamagate.lock.yaml"
+def test_row_111_an_id_twice_in_the_lock_is_refused(applied: Session) -> None:
+    lock = applied.project / "llamagate.lock.yaml"
     head, _, item = lock.read_text().partition("  - ")
     lock.write_text(f"{head}  - {item}  - {item}")
-    said = foo.llamagate("apply", exits=1)
+    said = applied.llamagate("apply", exits=1)
     assert "the id 'foo' is listed twice" in said.err
     assert "  → delete the lock and run 'llamagate lock'\n" in said.err
 
@@ -453,45 +445,45 @@ def test_row_111_an_id_twice_in_the_lock_is_refused(foo: Session) -> None:
 # Row 112: links in the place of items
 
 
-def test_row_112_a_link_in_the_place_of_an_item_is_never_followed(foo: Session) -> None:
-    precious = foo.base / "precious"
-    foo.installed("foo").rename(precious)
+def test_row_112_a_link_in_the_place_of_an_item_is_never_followed(applied: Session) -> None:
+    precious = applied.base / "precious"
+    applied.installed("foo").rename(precious)
     (precious / "mine.txt").write_text("mine\n")
-    link = foo.home / "extensions" / "installed" / "foo"
+    link = applied.home / "extensions" / "installed" / "foo"
     link.symlink_to(precious)
     before = snapshot(precious)
-    assert foo.plan()["drift"] == [{"kind": "extension", "id": "foo", "path": ".", "change": "replaced"}]
-    foo.llamagate("apply")
+    assert applied.plan()["drift"] == [{"kind": "extension", "id": "foo", "path": ".", "change": "replaced"}]
+    applied.llamagate("apply")
     assert link.is_symlink()
 
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply", exits=0)
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply", exits=0)
     assert not link.is_symlink()
-    assert foo.registered()["foo"]["version"] == "2.0.0"
-    assert (foo.ours / "backups/extension/foo/2").is_symlink()
+    assert applied.registered()["foo"]["version"] == "2.0.0"
+    assert (applied.ours / "backups/extension/foo/2").is_symlink()
     assert snapshot(precious) == before
 
     shutil.rmtree(link)
     link.symlink_to(precious)
-    foo.desired("extensions: {}\n")
-    foo.llamagate("apply")
+    applied.desired("extensions: {}\n")
+    applied.llamagate("apply")
     assert not link.is_symlink()
     assert snapshot(precious) == before
 
 
-def test_row_112_a_link_inside_an_item_is_never_followed(foo: Session) -> None:
-    precious = foo.base / "precious"
+def test_row_112_a_link_inside_an_item_is_never_followed(applied: Session) -> None:
+    precious = applied.base / "precious"
     precious.mkdir()
     (precious / "manifest.yaml").write_text("precious\n")
-    manifest = foo.installed("foo", "manifest.yaml")
+    manifest = applied.installed("foo", "manifest.yaml")
     manifest.unlink()
     manifest.symlink_to(precious / "manifest.yaml")
-    (foo.installed("foo") / "below").symlink_to(precious)
-    assert [row["change"] for row in foo.plan()["drift"]] == ["replaced"]
-    foo.package("foo", version="2.0.0")
-    foo.llamagate("apply", "--overwrite")
+    (applied.installed("foo") / "below").symlink_to(precious)
+    assert [row["change"] for row in applied.plan()["drift"]] == ["replaced"]
+    applied.package("foo", version="2.0.0")
+    applied.llamagate("apply", "--overwrite")
     assert not manifest.is_symlink()
-    assert (foo.installed("foo") / "below").is_symlink()
+    assert (applied.installed("foo") / "below").is_symlink()
     assert snapshot(precious) == {str(precious / "manifest.yaml"): (0o100644, b"precious\n")}
 
 
@@ -515,19 +507,19 @@ def test_a_link_in_the_place_of_the_lock_is_refused(session: Session, dangling: 
 # Row 114: a state folder that everyone can write to
 
 
-def test_row_114_a_folder_that_everyone_can_write_to_is_told(foo: Session) -> None:
-    foo.ours.chmod(0o777)
-    said = foo.llamagate("apply")
-    assert said.err == (f"llamagate: everyone can write to {foo.ours}; 'chmod o-w {foo.ours}' fixes this\n")
-    foo.ours.chmod(0o755)
-    assert foo.llamagate("apply").err == ""
+def test_row_114_a_folder_that_everyone_can_write_to_is_told(applied: Session) -> None:
+    applied.ours.chmod(0o777)
+    said = applied.llamagate("apply")
+    assert said.err == (f"llamagate: everyone can write to {applied.ours}; 'chmod o-w {applied.ours}' fixes this\n")
+    applied.ours.chmod(0o755)
+    assert applied.llamagate("apply").err == ""
 
 
-def test_our_folder_is_narrowed_by_the_next_write_and_that_is_said_once(foo: Session) -> None:
-    foo.ours.chmod(0o755)
-    said = [foo.llamagate(verb, "foo").err for verb in ("disable", "enable")]
+def test_our_folder_is_narrowed_by_the_next_write_and_that_is_said_once(applied: Session) -> None:
+    applied.ours.chmod(0o755)
+    said = [applied.llamagate(verb, "foo").err for verb in ("disable", "enable")]
     assert ["now has the mode 700 (it had 755)" in err for err in said] == [True, False]
-    assert foo.ours.stat().st_mode & 0o7777 == 0o700
+    assert applied.ours.stat().st_mode & 0o7777 == 0o700
 
 
 @pytest.mark.parametrize(("home", "ours"), [(0o755, 0o700), (0o700, 0o700), (0o2775, 0o2770), (0o770, 0o2770)], ids=oct)
@@ -584,27 +576,27 @@ def test_row_115_a_content_that_changes_within_one_stamp_of_time_is_seen(session
 # A crash
 
 
-def test_an_interrupted_apply_is_finished_by_the_next_and_told(foo: Session) -> None:
-    foo.package("foo", version="2.0.0")
-    interrupt_apply(foo)
-    said = foo.llamagate("apply")
+def test_an_interrupted_apply_is_finished_by_the_next_and_told(applied: Session) -> None:
+    applied.package("foo", version="2.0.0")
+    interrupt_apply(applied)
+    said = applied.llamagate("apply")
     assert said.err == "llamagate: an interrupted change was finished first\n"
     assert said.out == "No changes: everything is as the file says (generation 2).\n"
 
 
-def test_recover_finishes_it_without_a_file(foo: Session) -> None:
-    foo.package("foo", version="2.0.0")
-    interrupt_apply(foo)
-    foo.write("llamagate.yaml", "apiVersion: [\n")
-    assert foo.llamagate("recover", "--json").json == {"recovered": "finished"}
-    assert foo.llamagate("recover", "--json").json == {"recovered": "none"}
-    assert foo.registered()["foo"]["version"] == "2.0.0"
+def test_recover_finishes_it_without_a_file(applied: Session) -> None:
+    applied.package("foo", version="2.0.0")
+    interrupt_apply(applied)
+    applied.write("llamagate.yaml", "apiVersion: [\n")
+    assert applied.llamagate("recover", "--json").json == {"recovered": "finished"}
+    assert applied.llamagate("recover", "--json").json == {"recovered": "none"}
+    assert applied.registered()["foo"]["version"] == "2.0.0"
 
 
-def test_a_staging_folder_of_a_dead_command_is_cleared(foo: Session) -> None:
-    left = foo.ours / "stage" / "2" / "new" / "extension" / "foo"
+def test_a_staging_folder_of_a_dead_command_is_cleared(applied: Session) -> None:
+    left = applied.ours / "stage" / "2" / "new" / "extension" / "foo"
     left.mkdir(parents=True)
     (left / "manifest.yaml").write_text("half")
-    foo.llamagate("apply")
-    assert list((foo.ours / "stage").iterdir()) == []
-    assert Path(foo.installed("foo")).exists()
+    applied.llamagate("apply")
+    assert list((applied.ours / "stage").iterdir()) == []
+    assert Path(applied.installed("foo")).exists()

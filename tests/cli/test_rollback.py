@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cli.failures import failure, refused
+from tests.cli.parcels import trees, versions
 from tests.cli.shell import Session, Snapshot, interrupt, snapshot
 
 CONFIGURED: Final = "{source: ./packages/foo, config: {interval: 9, token: {env: SETTING}}}"
@@ -66,17 +67,8 @@ def installed(session: Session) -> Snapshot:
     return {path: node for folder in folders for path, node in snapshot(folder).items()}
 
 
-def trees(session: Session) -> dict[str, str]:
-    """The digest of each recorded package."""
-    return {item["id"]: item["tree"] for item in session.record()["items"]}
-
-
 def switches(session: Session) -> dict[str, bool]:
     return {item: entry["enabled"] for item, entry in session.registered().items()}
-
-
-def versions(session: Session) -> dict[str, str]:
-    return {item: entry["version"] for item, entry in session.registered().items()}
 
 
 def tree_on_disk(folder: Path) -> str:

@@ -8,14 +8,6 @@ from tests.cli.failures import failure, warned
 from tests.cli.shell import Session
 
 
-@pytest.fixture
-def pair(session: Session) -> Session:
-    """Two extensions, applied."""
-    session.extensions("foo", "bar")
-    session.llamagate("apply")
-    return session
-
-
 def test_suspending_one_item_and_everything(pair: Session) -> None:
     pair.llamagate("suspend", "foo", "--reason", "a demo at noon")
     pair.llamagate("suspend", "--reason", "release freeze")

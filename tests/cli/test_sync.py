@@ -13,13 +13,6 @@ from tests.cli.shell import Session, Snapshot, snapshot, stamps
 from tests.support.packages import MANIFEST, MODULE
 
 
-@pytest.fixture
-def pair(session: Session) -> Session:
-    session.extensions("foo", "bar")
-    session.llamagate("apply")
-    return session
-
-
 def lay(session: Session, item: str, *, version: str = "1.0.0", kind: str = "extensions") -> Path:
     """What another program puts there."""
     folder = session.home / kind / "installed" / item

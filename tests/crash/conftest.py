@@ -9,6 +9,9 @@ from typing import Final
 import pytest
 
 from tests.crash.figures import FIGURES
+from tests.support.fixtures import session
+
+__all__ = ["session"]
 
 _TOTAL: Final[Counter[str]] = Counter()
 _NAME: Final = "figures"

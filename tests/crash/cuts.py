@@ -21,7 +21,7 @@ _SHUTDOWN: Final = 0x8004587D
 
 
 def cut(root: Path, mode: int) -> None:
-    """Cut the power of the disk that is mounted at ``root``: until it is mounted anew every call on it fails."""
+    """Cut the power of the disk that is mounted at ``root``: until it is mounted again every call on it fails."""
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.ioctl(descriptor, _SHUTDOWN, struct.pack("I", mode))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from reconciler.errors import ExitCode
+from tests.conftest import MEMORY
 from tests.crash import worlds
 from tests.crash.changes import CHANGES, MIXED
 from tests.crash.figures import FIGURES
@@ -161,8 +162,8 @@ class Sweep:
 @contextmanager
 def folder() -> Iterator[Path]:
     """A new folder, in memory where that can be: a disk that others use makes this four times as slow."""
-    memory = "/dev/shm"  # noqa: S108 - the name in it is a new one
-    with tempfile.TemporaryDirectory(prefix="llamagate-", dir=memory if os.access(memory, os.W_OK) else None) as name:
+    memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="llamagate-", dir=memory) as name:
         yield Path(name).resolve()
 
 

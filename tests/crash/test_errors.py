@@ -23,9 +23,10 @@ from tests.crash.worlds import Portrait, World, leftovers, portrait
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS, errno.EMFILE)
-SAMPLED: Final = 12
+SAMPLED: Final = 5
+MANY: Final = 60
 PARTS: Final = 4
-UNDONE: Final = 5
+UNDONE: Final = 3
 
 
 @pytest.fixture(scope="module", params=CHANGES)
@@ -93,8 +94,9 @@ def _said(ended: Ended, cause: str, world: World) -> list[str]:
     return [f"it names no {what}: {ended.err}" for what in missing]
 
 
-def test_error_at_a_call(sweep: Sweep) -> None:
-    sample = random.Random(1).sample(all_faults(sweep), SAMPLED)  # noqa: S311 - the same one each time
+@pytest.mark.parametrize("count", [SAMPLED, pytest.param(MANY, marks=pytest.mark.long)])
+def test_error_at_a_call(sweep: Sweep, count: int) -> None:
+    sample = random.Random(1).sample(all_faults(sweep), count)  # noqa: S311 - the same one each time
     assert [text for fault in sample for text in verdict(sweep, fault)] == []
 
 

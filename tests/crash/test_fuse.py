@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="FUSE is spoken 
 START = "from reconciler.cli.app import main; main()"
 GULLIBLE = f"from reconciler.fs import sync; sync._KEEP_THEIR_WORD = {{0x65735546: 'fuse'}}; {START}"
 """A program that takes FUSE at its word."""
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.crash.sweeps import folder, verb_for
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a call of Linux")
 
 MODES: Final = {"journal flushed": FLUSHED, "journal lost": LOST}
-SAMPLED: Final = 3
+SAMPLED: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from tests.crash.sweeps import folder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
-SAMPLED: Final = 2
+SAMPLED: Final = 1
 SAMPLED_POINTS: Final = 1
 MANY: Final = 3
 
@@ -124,7 +124,7 @@ def replays(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Replay]]:
         yield found
 
 
-@pytest.mark.parametrize("name", ["update", "remove"])
+@pytest.mark.parametrize("name", ["update", pytest.param("remove", marks=pytest.mark.long)])
 def test_power_cut_on_fuse(name: str) -> None:
     with replayed(FUSE, [name]) as found:
         assert list(found[name].faults(SAMPLED)) == []

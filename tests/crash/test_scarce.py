@@ -77,11 +77,6 @@ class Small:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
-
-
-@pytest.fixture
 def small(session: Session, tmp_path: Path) -> Iterator[Small]:
     with mounted("tmpfs", "size=2m,nr_inodes=300", tmp_path / "disk") as disk:
         yield Small(session, disk, tmp_path / "kept")
@@ -175,7 +170,7 @@ FORBIDDEN: Final[dict[str, tuple[int, ExitCode]]] = {
     ".": (READ_ONLY, ExitCode.ERROR),
 }
 """What of a project is forbidden, how, and how an apply ends then."""
-USUAL: Final = 5
+USUAL: Final = 3
 
 
 @pytest.fixture

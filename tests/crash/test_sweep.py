@@ -18,8 +18,9 @@ from tests.crash.sweeps import Sweep, verb_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
-SAMPLED_DEATHS: Final = 5
-SAMPLED_PAIRS: Final = 4
+SAMPLED_DEATHS: Final = 3
+SAMPLED_PAIRS: Final = 2
+MANY_PAIRS: Final = 24
 PARTS: Final = 4
 
 
@@ -46,9 +47,10 @@ def test_death_at_every_call(sweep: Sweep, verb: str) -> None:
     assert [fault for at in sweep.points for fault in sweep.verdict(at, verb)] == []
 
 
-def test_death_during_recovery(sweep: Sweep) -> None:
+@pytest.mark.parametrize("pairs", [SAMPLED_PAIRS, pytest.param(MANY_PAIRS, marks=pytest.mark.long)])
+def test_death_during_recovery(sweep: Sweep, pairs: int) -> None:
     faults = []
-    for at in chance(sweep).choices(sweep.points[sweep.commit // 2 :], k=SAMPLED_PAIRS):
+    for at in chance(sweep).choices(sweep.points[sweep.commit // 2 :], k=pairs):
         again = chance(sweep).choice(sweep.points_of_recovery(at))
         faults += sweep.verdict_on_pair(at, again, verb_for(again))
     assert faults == []

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from tests.support.fixtures import session
 
-import pytest
-
-from tests.cli.shell import Session
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
+__all__ = ["session"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,11 +34,6 @@ from reconciler.host.web.request import BODY_SECONDS, MAX_HOLDERS
 from tests.cli.shell import Session
 from tests.docs.pages import chapter, page, rows
 from tests.host.served import settings_for
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
 
 
 def test_every_route_is_compared(session: Session) -> None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
-from reconciler.documents.yaml import places as yaml_places
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.config import Json
@@ -27,12 +25,6 @@ class Case:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetCase(Case):
     value: Json
-
-
-@pytest.fixture(params=["libyaml", "python"])
-def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "python":
-        monkeypatch.setattr(yaml_places, "_Parser", yaml.SafeLoader)
 
 
 def keys(path: str) -> tuple[str, ...]:

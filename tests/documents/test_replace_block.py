@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
-from reconciler.documents.yaml import places as yaml_places
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.config import JsonObject
@@ -65,12 +63,6 @@ BLOCK: dict[str, tuple[str, str]] = {
     "byte-order-mark": ("\ufeffa: 1\n", '\ufeffa: 1\nconfig:\n  k:\n  - 1\n  - "no"\n'),
     "wide-characters": ("# 😀 é\nconfig: é # 😀\nb: 😀\n", '# 😀 é\nconfig:\n  k:\n  - 1\n  - "no"\nb: 😀\n'),
 }
-
-
-@pytest.fixture(params=["libyaml", "python"])
-def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "python":
-        monkeypatch.setattr(yaml_places, "_Parser", yaml.SafeLoader)
 
 
 @pytest.mark.usefixtures("parser")

@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.support.fixtures import gateway, session
 
-import pytest
-
-from tests.cli.conftest import session
-from tests.cli.shell import Session
-from tests.gateway.simulator import Gateway, running
-
-__all__ = ["session"]
-
-
-@pytest.fixture
-def gateway(session: Session) -> Iterator[Gateway]:
-    with running(session.home) as server:
-        yield server
+__all__ = ["gateway", "session"]

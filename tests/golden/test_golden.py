@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 
 from reconciler.cli.verbs import VERBS
-from tests.cli.conftest import session
 from tests.cli.shell import Session
 from tests.golden.transcript import FOLDER, Player, Renewal
+from tests.support.fixtures import session
 
 __all__ = ["session"]
 

@@ -19,9 +19,19 @@ from tests.cli.parcels import zipped
 from tests.cli.shell import Session
 from tests.crash.forks import Forks
 from tests.crash.shim import Call, Fault
-from tests.homes.unpack import BASE, INODE_OF, JOURNAL_DOCUMENTS, MODES, PARTS, is_sealed, portrait, sealed, usual_mode
+from tests.homes.unpack import (
+    BASE,
+    INODE_OF,
+    JOURNAL_DOCUMENTS,
+    MODES,
+    PARTS,
+    TOKEN,
+    is_sealed,
+    portrait,
+    sealed,
+    usual_mode,
+)
 
-TOKEN: Final = {"REPORT_TOKEN": "s3cret"}
 _HEAD: Final = "owner: team-a\npolicy: {backups: 3}\ngateway: {reload: off}\n"
 _FIRST: Final = """\
 extensions:

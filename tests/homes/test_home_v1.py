@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Session
-from tests.homes.unpack import HOMES, portrait, unpack
+from tests.homes.unpack import HOMES, TOKEN, portrait, unpack
 
 JOURNALS = ("journal", "journal.undo")
-TOKEN = {"REPORT_TOKEN": "s3cret"}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Session:
-    return unpack(Session(tmp_path, variables=TOKEN))
 
 
 @pytest.fixture

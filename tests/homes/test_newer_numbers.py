@@ -10,14 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import Session
-from tests.homes.unpack import sealed, unpack
-
-TOKEN = {"REPORT_TOKEN": "s3cret"}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Session:
-    return unpack(Session(tmp_path, variables=TOKEN))
+from tests.homes.unpack import TOKEN, sealed, unpack
 
 
 def raise_number(path: Path) -> str:

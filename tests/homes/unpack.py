@@ -15,6 +15,8 @@ from typing import Any, Final
 from tests.cli.shell import Session
 
 HOMES: Final = Path(__file__).parent
+TOKEN: Final = {"REPORT_TOKEN": "s3cret"}
+"""The variables with which the homes were made."""
 PARTS: Final = ("home", "project")
 BASE: Final = "{base}"
 """The name of the folder that holds home and project, in all texts."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import httpcore2
@@ -14,13 +13,11 @@ import pytest
 from tests.cli.shell import Session
 from tests.host.model_server import ModelServer
 from tests.host.served import Host, Stage, hosting, settings_for
+from tests.support.fixtures import session
+
+__all__ = ["session"]
 
 Serve = Callable[..., Host]
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def nodes() -> Iterator[ast.AST]:
 def is_value(node: ast.ClassDef) -> bool:
     """Whether its fields are what it is made of."""
     marks = [ast.unparse(mark) for mark in (*node.decorator_list, *node.bases)]
-    return any(mark.startswith("dataclass") or mark == "NamedTuple" for mark in marks)
+    return any(mark.startswith("dataclass") or mark in ("NamedTuple", "Struct") for mark in marks)
 
 
 def test_each_field_is_read() -> None:

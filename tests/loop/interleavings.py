@@ -196,7 +196,7 @@ class Story:
         return {path.name for path in installed.iterdir()} if installed.exists() else set()
 
     def _in_a_fork(self, fault: Fault) -> None:
-        """An attempt of a watcher that dies, or that the system refuses something. The next one begins anew."""
+        """An attempt of a watcher that dies, or that the system refuses something. The next one starts over."""
         child = os.fork()
         if not child:
             gc.disable()  # what the parent left is not for the child to end, and is many pages

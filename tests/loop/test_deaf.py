@@ -37,13 +37,6 @@ class Seconds:
 
 
 @pytest.fixture
-def wake() -> Iterator[Wake]:
-    woken = Wake()
-    yield woken
-    woken.close()
-
-
-@pytest.fixture
 def seconds() -> Seconds:
     return Seconds()
 
@@ -227,24 +220,16 @@ def test_where_no_thread_can_be_started_it_polls(
 # The command
 
 
-@pytest.fixture
-def foo(session: Session) -> Session:
-    """A home that is as its file says, so that a watcher's first look finds all folders."""
-    session.extensions("foo")
-    session.llamagate("apply")
-    return session
-
-
 def attempted(session: Session, pid: int) -> bool:
     return (session.ours / "status.json").exists() and state(session)["pid"] == pid
 
 
 @contextmanager
-def listening(foo: Session) -> Iterator[Watcher]:
+def listening(applied: Session) -> Iterator[Watcher]:
     """A watcher that watches every folder."""
-    with watching(foo, *NO_INTERVAL) as watcher:
+    with watching(applied, *NO_INTERVAL) as watcher:
         watcher.said("Started")
-        eventually(lambda: attempted(foo, watcher.process.pid), "its first attempt")
+        eventually(lambda: attempted(applied, watcher.process.pid), "its first attempt")
         yield watcher
 
 
@@ -255,31 +240,31 @@ def ended_well(watcher: Watcher, number: int = signal.SIGTERM, code: int = 0) ->
     assert watcher.process.stderr.read() == ""
 
 
-def test_a_watcher_that_went_deaf_hears_again(foo: Session) -> None:
-    with listening(foo) as watcher:
-        deafen(foo.installed("foo").parent, foo.base / "aside")
+def test_a_watcher_that_went_deaf_hears_again(applied: Session) -> None:
+    with listening(applied) as watcher:
+        deafen(applied.installed("foo").parent, applied.base / "aside")
         watcher.said("Notice", "file system events stopped")
-        foo.package("foo", version="2.0.0")
+        applied.package("foo", version="2.0.0")
         watcher.said("Applied", "update foo")
-        assert state(foo)["triggers"] == "events"
+        assert state(applied)["triggers"] == "events"
         ended_well(watcher)
 
 
-def test_what_was_changed_while_it_was_deaf_is_found(foo: Session) -> None:
-    with listening(foo) as watcher:
-        muddle(foo.installed("foo").parent, foo.base / "aside")
-        (foo.base / "aside").rmdir()
-        foo.package("foo", version="2.0.0")
+def test_what_was_changed_while_it_was_deaf_is_found(applied: Session) -> None:
+    with listening(applied) as watcher:
+        muddle(applied.installed("foo").parent, applied.base / "aside")
+        (applied.base / "aside").rmdir()
+        applied.package("foo", version="2.0.0")
         watcher.said("Applied", "update foo")
 
 
 @pytest.mark.parametrize("ruin", [muddle, deafen], ids=["muddled", "dead"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["TERM", "INT"])
 def test_a_watcher_ends_well_all_the_same(
-    foo: Session, ruin: Callable[[Path, Path], None], number: int, code: int
+    applied: Session, ruin: Callable[[Path, Path], None], number: int, code: int
 ) -> None:
-    with listening(foo) as watcher:
-        ruin(foo.installed("foo").parent, foo.base / "aside")
+    with listening(applied) as watcher:
+        ruin(applied.installed("foo").parent, applied.base / "aside")
         ended_well(watcher, number, code)
 
 
@@ -322,12 +307,12 @@ SAMPLED = {"starting-after", "sleeping", "closing"}
 
 
 @pytest.mark.parametrize("stage", [n if n in SAMPLED else pytest.param(n, marks=pytest.mark.long) for n in STAGES])
-def test_its_threads_are_killed_at_every_stage(foo: Session, stage: str) -> None:
-    with foo.python(KILLING, stage, "watch", "--json", "-q", *NO_INTERVAL) as process:
+def test_its_threads_are_killed_at_every_stage(applied: Session, stage: str) -> None:
+    with applied.python(KILLING, stage, "watch", "--json", "-q", *NO_INTERVAL) as process:
         watcher = Watcher(process)
         try:
             for number in (2, 3):
-                foo.package("foo", version=f"{number}.0.0")
+                applied.package("foo", version=f"{number}.0.0")
                 watcher.said("Applied", "update foo", times=number - 1)
             ended_well(watcher)
         finally:

@@ -18,13 +18,6 @@ from tests.loop.watcher import state
 
 
 @pytest.fixture
-def foo(session: Session) -> Session:
-    """One extension that is desired."""
-    session.extensions("foo")
-    return session
-
-
-@pytest.fixture
 def watcher(foo: Session) -> Iterator[Driven]:
     """A watcher that has installed it, and has looked once more."""
     with driven(foo) as watcher:

@@ -26,13 +26,6 @@ from tests.loop.watcher import condition, eventually, state, watching
 VALUE: Final = "t0p-of-the-secrets"
 
 
-@pytest.fixture
-def foo(session: Session) -> Session:
-    """One extension that is desired."""
-    session.extensions("foo")
-    return session
-
-
 # status.json and status
 
 

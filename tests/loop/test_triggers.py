@@ -20,13 +20,6 @@ from reconciler.model.home import Home
 
 
 @pytest.fixture
-def wake() -> Iterator[Wake]:
-    woken = Wake()
-    yield woken
-    woken.close()
-
-
-@pytest.fixture
 def events(wake: Wake) -> Iterator[Events]:
     watched = Events(wake)
     yield watched

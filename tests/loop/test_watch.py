@@ -16,13 +16,6 @@ from tests.cli.shell import Session, held_apply, interrupt
 from tests.loop.watcher import Watcher, condition, eventually, state, watching
 
 
-@pytest.fixture
-def foo(session: Session) -> Session:
-    """One extension that is desired."""
-    session.extensions("foo")
-    return session
-
-
 def version(session: Session, item: str = "foo") -> str:
     """The version in the registry; empty where there is no entry."""
     if not session.registry.exists():

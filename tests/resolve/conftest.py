@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import session
+from tests.support.fixtures import session
 
 __all__ = ["session"]

@@ -14,6 +14,9 @@ from reconciler.sources.web import addresses, deadline
 from reconciler.sources.web.addresses import Scope
 from tests.sources.certificates import Authority
 from tests.sources.http_server import Behaviour, Exchange, HttpServer
+from tests.support.fixtures import session
+
+__all__ = ["session"]
 
 PUBLIC, OTHER, PRIVATE = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses of loopback that pass for public and private ones with ``internet``."""

@@ -6,18 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.cli.shell import Session, snapshot
 from tests.sources.routes import KINDS, PINNED, Route, route_of
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
 
 
 @pytest.fixture
@@ -31,11 +25,6 @@ def route(session: Session, request: pytest.FixtureRequest) -> Iterator[Route]:
 
 every_kind = pytest.mark.parametrize("route", KINDS, indirect=True)
 pinned_kinds = pytest.mark.parametrize("route", PINNED, indirect=True)
-
-
-def locked(session: Session) -> Any:
-    (entry,) = yaml.safe_load((session.project / "llamagate.lock.yaml").read_text())["items"]
-    return entry
 
 
 def installed(session: Session) -> dict[str, str | bytes]:
@@ -53,7 +42,7 @@ def test_the_same_package_has_one_tree_digest(session: Session) -> None:
             route.publish("foo")
             session.desired(f"extensions:\n  foo: {{source: {route.source('foo')}}}\n")
             session.llamagate("apply")
-            trees.add(locked(session)["tree"])
+            trees.add(session.locked()["tree"])
     assert len(trees) == 1
     assert session.record()["generation"] == 1, "where it comes from changes nothing that is installed"
 
@@ -191,11 +180,11 @@ def test_what_was_replaced_is_refused_also_where_only_the_cache_lost_it(session:
 def test_a_lock_with_another_tree_is_refused(session: Session, route: Route) -> None:
     session.llamagate("lock")
     tree = "sha256:" + "0" * 64
-    session.edit("llamagate.lock.yaml", locked(session)["tree"], tree)
+    session.edit("llamagate.lock.yaml", session.locked()["tree"], tree)
     shutil.rmtree(session.home)
     failed = session.llamagate("apply", exits=5)
     assert "lock --upgrade foo' accepts it as it is" in failed.err
-    assert locked(session)["tree"] == tree
+    assert session.locked()["tree"] == tree
 
 
 @pinned_kinds
@@ -206,7 +195,7 @@ def test_a_lock_with_the_tree_of_another_package_is_refused(session: Session, ro
     session.write("other.yaml", "apiVersion: llamagate/v1\nextensions: {bar: ./packages/bar}\n")
     session.llamagate("apply", "-f", "other.yaml")
     (other,) = yaml.safe_load((session.project / "other.lock.yaml").read_text())["items"]
-    session.edit("llamagate.lock.yaml", locked(session)["tree"], other["tree"])
+    session.edit("llamagate.lock.yaml", session.locked()["tree"], other["tree"])
     failed = session.llamagate("plan", exits=1)
     assert "extensions.foo: the key is 'foo', but the package in " in failed.err
     assert "has the id 'bar'" in failed.err

@@ -31,11 +31,6 @@ Proxying = Callable[..., ProxyServer]
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
-
-
-@pytest.fixture
 def proxying() -> Iterator[Proxying]:
     with ExitStack() as servers:
         yield lambda *args, **kwargs: servers.enter_context(ProxyServer(*args, **kwargs))

@@ -1,6 +1,7 @@
 """How many examples a law is tried with: a share of what the profile of the run says.
 
-``HYPOTHESIS_PROFILE=thorough pytest``, or ``pytest --hypothesis-profile=thorough``; ``default`` and ``quick`` else.
+``pytest -m long``, ``HYPOTHESIS_PROFILE=thorough pytest``, or ``pytest --hypothesis-profile=thorough``; ``default`` and
+``quick`` else.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-PROFILES: Final = {"quick": 20, "default": 100, "thorough": 2000}
+PROFILES: Final = {"quick": 20, "default": 40, "thorough": 2000}
 """Profile → examples of a law."""
 
 
-def register() -> None:
-    """Make the profiles known, and take the one that the environment names."""
+def register(usual: str = "default") -> None:
+    """Make the profiles known, and take the one that the environment names, else the ``usual`` one."""
     for name, count in PROFILES.items():
         checks = [HealthCheck.function_scoped_fixture]  # sessions and folders that an example leaves do not disturb
         settings.register_profile(name, deadline=None, max_examples=count, suppress_health_check=checks)
-    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", usual))
 
 
 def examples(times: float) -> settings:

@@ -27,7 +27,7 @@ _KEPT: Final = "/?:@!$&'()*+,;=-._~%[]"
 
 
 class Origin(NamedTuple):
-    """Whom a request goes to: what must be equal for credentials to go along."""
+    """Where a request goes to: what must be equal for credentials to go along."""
 
     scheme: str
     host: str

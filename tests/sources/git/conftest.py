@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.errors import LlamagateError
 from reconciler.sources.git.command import GitRules
 from reconciler.sources.git.repository import Repository
 from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
@@ -40,3 +41,11 @@ def repository_at(tmp_path: Path) -> Callable[..., Repository]:
 def repository(served: GitOverHttp, repository_at: Callable[..., Repository]) -> Repository:
     """The repository ``origin``, by http."""
     return repository_at(served.url("x"))
+
+
+def refused(call: Callable[[], object]) -> LlamagateError:
+    """The error of ``call``, whose message can be shown on a terminal."""
+    with pytest.raises(LlamagateError) as caught:
+        call()
+    assert caught.value.message.isprintable()
+    return caught.value

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import InputError, LlamagateError, UnreachableError
+from reconciler.errors import InputError, UnreachableError
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
 from reconciler.sources.git.repository import Repository
 from tests.conftest import PROJECT
+from tests.sources.git.conftest import refused
 from tests.sources.git_servers import GitOverHttp, Hanging, Origin, answering, demanding, git, git_over_http
 
 RepositoryAt = Callable[..., Repository]
@@ -25,13 +26,6 @@ SECRET = "tok-0123456789"  # noqa: S105 - what must not be seen
 HEADER = f"Authorization: Bearer {SECRET}"
 PATH = os.environ["PATH"]
 IS_LINUX = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
-
-
-def refused(call: Callable[[], object]) -> LlamagateError:
-    with pytest.raises(LlamagateError) as caught:
-        call()
-    assert caught.value.message.isprintable()
-    return caught.value
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import BusyError, InputError, LlamagateError, StorageError, UnreachableError
+from reconciler.errors import BusyError, InputError, StorageError, UnreachableError
 from reconciler.fs.file_lock import exclusive
 from reconciler.model.desired import Limits
 from reconciler.packages.content import read
 from reconciler.sources.git.copy import copy_path, unneeded_copies
 from reconciler.sources.git.failure import UnknownCommitError
 from reconciler.sources.git.repository import Repository
+from tests.sources.git.conftest import refused
 from tests.sources.git_servers import GitOverHttp, Hanging, Origin, answering, git, git_daemon
 
 RepositoryAt = Callable[..., Repository]
@@ -27,13 +28,6 @@ NOWHERE = "1" * 40
 
 def paths(repository: Repository, commit: str, path: str = "") -> list[str]:
     return [entry.path for entry in repository.open(commit, path, limits=Limits(), name="pkg").files]
-
-
-def refused(call: Callable[[], object]) -> LlamagateError:
-    with pytest.raises(LlamagateError) as caught:
-        call()
-    assert caught.value.message.isprintable()
-    return caught.value
 
 
 def copy_in(tmp_path: Path) -> Path:
