@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,7 @@ from msgspec import Struct, field
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import carry, copy_tree
-from reconciler.fs.descriptor import naming
+from reconciler.fs.descriptor import CREATE, naming, opened, write_all
 from reconciler.fs.ownership import Likeness, likeness_of
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
@@ -24,7 +23,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordedFile
 from reconciler.packages.content import Content, OpenPackage, executables_of, privates_of
 from reconciler.packages.realise import Realised
-from reconciler.packages.zip.pack import pack
+from reconciler.packages.zip.pack import pack, packed_small
 from reconciler.packages.zip.packed import open_packed
 
 _SMALL_BYTES: Final = 2**20
@@ -76,47 +75,55 @@ class Stage(Struct):
     home: Home
     txn: str
     _areas: dict[Kind, Path] = field(default_factory=dict)
+    _folders: dict[Kind, str] = field(default_factory=dict)
     _prepared: set[Kind] = field(default_factory=set)
+    _cached: frozenset[str] | None = None
+    """The names in the cache, once they were asked for."""
+    _packed: set[str] = field(default_factory=set)
+    """Those of what this transaction packs."""
 
-    def new(self, key: ItemKey) -> Path:
-        return self._area(key.kind).joinpath("new", key.kind, key.id)
+    def new(self, key: ItemKey) -> str:
+        return f"{self._area(key.kind)}/new/{key.kind}/{key.id}"
 
-    def old(self, key: ItemKey) -> Path:
-        return self._area(key.kind).joinpath("old", key.kind, key.id)
+    def old(self, key: ItemKey) -> str:
+        return f"{self._area(key.kind)}/old/{key.kind}/{key.id}"
 
     def build(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
-        root, before = self.new(key), _Before(self.home.item(key), self.home.installed(key.kind))
-        root.mkdir()
+        root, installed = self.new(key), self._installed(key.kind)
+        before = _Before(f"{installed}/{key.id}", likeness_of(installed))
+        os.mkdir(root)  # noqa: PTH102 - once an item, and parsing paths is a fair part of a large change
         with closing(_FolderFds(root, before)) as folder_fd:
             mode, published = wanted.modes(), wanted.published
             stamps = {
                 path: _write(root, folder_fd, path, wanted, before.mode(path, mode(path), is_new=path in published))
                 for path in wanted.paths
             }
-        carry_local(wanted.carried_from or self.home.item(key), root, wanted.brought)
+        if wanted.carried_from or before.is_there:
+            carry_local(wanted.carried_from or self.home.item(key), Path(root), wanted.brought)
         return stamps
 
     def copy(self, key: ItemKey, folder: Path) -> None:
         """Build the item's new tree as a copy of ``folder``, local files and all."""
-        copy_tree(folder, self.new(key))
+        copy_tree(folder, Path(self.new(key)))
 
     def cache(self, tree_digest: Digest, content: Content) -> None:
         """Pack the package for the cache, in place of a damaged one too: it can come back when its source is gone."""
-        cached, size = self.home.cached(tree_digest), sum(entry.size for entry in content.files)
-        target = self._cache_area / cached.name
-        own_limits = Limits(unpacked=size, file=size, entries=len(content.files))
-        if target.exists() or open_packed(cached, tree_digest, limits=own_limits, name=str(cached)):
+        size, cached = sum(entry.size for entry in content.files), self.home.cached(tree_digest)
+        if self._cached is None:
+            self._cached = _names_in(self.home.cache)
+        if cached.name in self._packed or (cached.name in self._cached and _is_whole(cached, tree_digest, content)):
             return
-        with naming(str(target)), target.open("xb") as out:
-            if size > _SMALL_BYTES:
-                pack(content, out, for_cache=True)
+        self._packed.add(cached.name)
+        target = f"{self.home.stage}/{self.txn}/cache/{cached.name}"
+        with naming(target), opened(target, CREATE, 0o666) as descriptor:
+            if size <= _SMALL_BYTES:
+                write_all(descriptor, packed_small(content))
             else:
-                small = io.BytesIO()  # packing goes back over each header, and a file would be flushed each time
-                pack(content, small, for_cache=True)
-                out.write(small.getbuffer())
+                with os.fdopen(descriptor, "wb", closefd=False) as out:
+                    pack(content, out, for_cache=True)
             if privates_of(content):
-                os.fchmod(out.fileno(), 0o600)
+                os.fchmod(descriptor, 0o600)
 
     def seal(self) -> None:
         """Make all that was built durable, then let the cache have its part."""
@@ -160,6 +167,11 @@ class Stage(Struct):
     def _cache_area(self) -> Path:
         return self.home.stage.joinpath(self.txn, "cache")
 
+    def _installed(self, kind: Kind) -> str:
+        if kind not in self._folders:
+            self._folders[kind] = os.fspath(self.home.installed(kind))
+        return self._folders[kind]
+
     def _area(self, kind: Kind) -> Path:
         if kind not in self._areas:
             self._areas[kind] = self._place(kind) / self.txn
@@ -186,6 +198,20 @@ class Stage(Struct):
             f"{where} whose root it is, so nothing beside it can be renamed into it; nothing was changed",
             advice="mount the filesystem one folder higher, or keep the home on one filesystem",
         )
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names are enough, and there may be thousands
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _is_whole(cached: Path, tree_digest: Digest, content: Content) -> bool:
+    """Whether the cache has the package, undamaged."""
+    size = sum(entry.size for entry in content.files)
+    own_limits = Limits(unpacked=size, file=size, entries=len(content.files))
+    return open_packed(cached, tree_digest, limits=own_limits, name=str(cached)) is not None
 
 
 def beside_stage(installed: Path) -> Path:
@@ -246,15 +272,16 @@ def _parents(path: str) -> Iterator[str]:
 class _Before:
     """What a new tree is like: owner, group and mode of what it replaces, else of the folder that it comes into."""
 
-    def __init__(self, item: Path, parent: Path) -> None:
+    def __init__(self, item: str, parent: Likeness | None) -> None:
         self._item = item
-        replaced = likeness_of(item)
+        self.is_there = tree.inode_of(item) is not None
+        replaced = likeness_of(item) if self.is_there else None
         self._replaces = replaced is not None
-        self.root = replaced or likeness_of(parent)
+        self.root = replaced or parent
 
     def folder(self, path: str) -> Likeness | None:
         """What the folder ``path`` is like; ``""`` is the whole."""
-        found = likeness_of(self._item / path) if path and self._replaces else None
+        found = likeness_of(f"{self._item}/{path}") if path and self._replaces else None
         return found or self.root
 
     def mode(self, path: str, wanted: int, *, is_new: bool) -> int:
@@ -262,7 +289,7 @@ class _Before:
         access = self.root.file_mode if self.root else 0o644
         if self._replaces and not is_new:
             with suppress(OSError):
-                status = os.lstat(self._item / path)
+                status = os.lstat(f"{self._item}/{path}")
                 access = (status.st_mode if stat.S_ISREG(status.st_mode) else access) & 0o666 | 0o600
         mode = access | (access & 0o444) >> 2 if wanted & 0o100 else access
         return mode if wanted & 0o077 else mode & 0o700
@@ -271,7 +298,7 @@ class _Before:
 class _FolderFds:
     """Opens the folders of one tree, creating them, one descriptor each. They are like those ``before``."""
 
-    def __init__(self, root: Path, before: _Before) -> None:
+    def __init__(self, root: str, before: _Before) -> None:
         self.root, self.before = root, before
         self._fds = {"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)}
         self._make_like("")
@@ -279,9 +306,10 @@ class _FolderFds:
     def _make_like(self, folder: str) -> None:
         like = self.before.folder(folder)
         if like is not None:
-            with naming(str(self.root / folder)):
-                like.give(self._fds[folder])
-                os.fchmod(self._fds[folder], like.mode | stat.S_IRWXU)
+            with naming(f"{self.root}/{folder}"):
+                status, mode = os.fstat(self._fds[folder]), like.mode | stat.S_IRWXU
+                if like.give(self._fds[folder], status) or stat.S_IMODE(status.st_mode) != mode:
+                    os.fchmod(self._fds[folder], mode)
 
     def __call__(self, folder: str) -> int:
         if folder not in self._fds:
@@ -297,7 +325,7 @@ class _FolderFds:
             os.close(fd)
 
 
-def _write(root: Path, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: int) -> RecordedFile:
+def _write(root: str, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: int) -> RecordedFile:
     folder, _, name = path.rpartition("/")
     try:
         chunks = wanted.realised.chunks(path, wanted.opened.content)

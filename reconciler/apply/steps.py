@@ -31,8 +31,9 @@ def roll_forward(home: Home, journal: Journal) -> None:
         _swap_in(move)
     sync_entries(move.target for move in journal.moves)
     sync_entries(move.new for move in journal.moves)
-    _sync_trees([move.target for move in journal.moves if _carry_on(move)])
-    for move in journal.moves:
+    replaced = _with_old_tree(journal.moves)
+    _sync_trees([move.target for move in replaced if _carry_on(move)])
+    for move in replaced:
         _keep_old(move)
     sync_entries(move.backup for move in journal.moves if move.backup)
     edit_registry(home.registry, journal.edits, journal.rebuilt, broken_registry(home, journal.generation))
@@ -70,23 +71,22 @@ def broken_registry(home: Home, generation: int) -> Path:
 
 
 def _swap_in(move: Move) -> None:
-    target, new, old = Path(move.target), Path(move.new), Path(move.old)
-    there = tree.inode_of(target)
+    there = tree.inode_of(move.target)
     if move.new_inode is None:
         # Anything else that stands here was put here after the removal: not ours to take.
         if there is not None and there == move.old_inode:
-            _set_aside(target, old)
+            _set_aside(Path(move.target), Path(move.old))
         return
     if there == move.new_inode:
         return
-    if tree.inode_of(new) != move.new_inode:
-        raise StorageError(f"the staged tree {new} is gone")
+    if tree.inode_of(move.new) != move.new_inode:
+        raise StorageError(f"the staged tree {move.new} is gone")
     if there is not None:
-        if swap.exchange(new, target):
+        if swap.exchange(Path(move.new), Path(move.target)):
             return
-        _set_aside(target, old)
+        _set_aside(Path(move.target), Path(move.old))
         sync_entries([move.target, move.old])
-    durable.rename(new, target)
+    durable.rename(move.new, move.target)
 
 
 def _set_aside(target: Path, old: Path) -> None:
@@ -167,6 +167,16 @@ def _renamed(source: Path, target: Path) -> bool:
             raise
         return False
     return True
+
+
+def _with_old_tree(moves: Iterable[Move]) -> list[Move]:
+    """Those that replaced or removed something. A look at each folder costs less than one at each place of an item."""
+    places = {move: [place for place in (move.backup, move.old, move.new) if place] for move in moves}
+    there: set[str] = set()
+    for folder in {place.rpartition("/")[0] for found in places.values() for place in found}:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            there |= {f"{folder}/{name}" for name in os.listdir(folder)}  # noqa: PTH208 - names are enough
+    return [move for move, found in places.items() if not there.isdisjoint(found)]
 
 
 def _old_tree(move: Move) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,16 +76,16 @@ class Transaction:
     def _move(self, action: Action) -> Move:
         key = action.key
         self.stage.prepare(key.kind)
-        target, new = self.home.item(key), self.stage.new(key)
+        target, new = os.fspath(self.home.item(key)), self.stage.new(key)
         old_inode = tree.inode_of(target)
         backup = self.home.backup(key, self.generation) if old_inode is not None else None
         if backup is not None and tree.inode_of(backup) is not None:
             raise StorageError(f"{backup} already exists where a new backup must go; move it away")
         return Move(
             key=key,
-            target=str(target),
-            new=str(new),
-            old=str(self.stage.old(key)),
+            target=target,
+            new=new,
+            old=self.stage.old(key),
             new_inode=tree.inode_of(new) if action.after else None,
             old_inode=old_inode,
             backup=str(backup) if backup is not None else None,

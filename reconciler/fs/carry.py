@@ -60,7 +60,7 @@ def _make_folder(path: Path, like: Likeness) -> None:
         if kind_of(os.lstat(path)) is not NodeKind.FOLDER:
             raise
     else:
-        like.give(path)
+        like.give(path, os.stat(path))
         os.chmod(path, like.mode | stat.S_IRWXU)  # its content has yet to come
 
 

@@ -178,7 +178,7 @@ def unlink(path: Path, *, missing_ok: bool = False) -> None:
         sync_folder(path.parent)
 
 
-def rename(source: Path, target: Path) -> None:
+def rename(source: Path | str, target: Path | str) -> None:
     """Give ``source`` the name ``target``; a caller that needs it to last syncs both folders."""
     os.rename(source, target)
 

@@ -24,17 +24,20 @@ class Likeness(Struct, frozen=True):
         """The mode of a file in such a folder: a narrow umask hides none from the gateway, and a group may write."""
         return 0o644 | self.mode & stat.S_IWGRP
 
-    def give(self, target: int | Path) -> None:
-        """Give owner and group to what is there, or open, as far as the system permits."""
-        status = os.stat(target)
+    def give(self, target: int | Path, status: os.stat_result) -> bool:
+        """Give owner and group to what is there, or open, as far as the system permits; whether it has others.
+
+        ``status`` is that of ``target``.
+        """
         if (status.st_uid, status.st_gid) == (self.uid, self.gid):
-            return
+            return False
         owner = self.uid if os.geteuid() == 0 else -1
         with suppress(OSError):
             os.chown(target, owner, self.gid)
+        return True
 
 
-def likeness_of(path: Path) -> Likeness | None:
+def likeness_of(path: Path | str) -> Likeness | None:
     """That of the real folder ``path``; ``None`` where there is none."""
     try:
         status = os.lstat(path)

@@ -148,16 +148,18 @@ def create_file(
 
     Raises ``OSError``, ``FileExistsError`` among them, and what ``chunks`` raises; what was written until then stays.
     """
-    with opened(name, CREATE, mode, folder=folder_fd) as descriptor:
+    descriptor = os.open(name, CREATE, mode, dir_fd=folder_fd)  # not "opened": it runs for every file of a change
+    try:
         for chunk in chunks:
             write_all(descriptor, chunk)
-        if like is not None:
-            like.give(descriptor)
         status = os.fstat(descriptor)
-        if stat.S_IMODE(status.st_mode) != mode:
+        given = like is not None and like.give(descriptor, status)
+        changed = stat.S_IMODE(status.st_mode) != mode
+        if changed:
             os.fchmod(descriptor, mode)
-            status = os.fstat(descriptor)
-        return stamp_of(status)
+        return stamp_of(os.fstat(descriptor) if given or changed else status)
+    finally:
+        os.close(descriptor)
 
 
 def remove_tree(path: Path) -> None:

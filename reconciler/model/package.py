@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -78,7 +79,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return EXTENSION_MANIFEST if self.dialect is Dialect.DEFINITION else self.definition
 
 
-class Package(Struct, frozen=True, kw_only=True):
+class Package(Struct, frozen=True, kw_only=True, dict=True):
     """A validated package: its manifest, its files and what was strange about it."""
 
     manifest: Manifest
@@ -86,7 +87,7 @@ class Package(Struct, frozen=True, kw_only=True):
     files: tuple[FileEntry, ...]
     warnings: tuple[Note, ...] = ()
 
-    @property
+    @cached_property
     def tree(self) -> Digest:
         return tree_digest(self.hashes)
 
@@ -97,7 +98,7 @@ class Package(Struct, frozen=True, kw_only=True):
             return None
         return frozenset([entry.path for entry in self.files if entry.executable])
 
-    @property
+    @cached_property
     def hashes(self) -> Mapping[str, str]:
         """Path → sha256 hex of each file."""
         return {entry.path: entry.sha256 for entry in self.files}

@@ -36,17 +36,9 @@ def observe(
     not read again, unless ``reads_all``; a local file that nobody asked for is never read.
     """
     present = present_items(home)
-    installed = {kind: str(home.installed(kind)) for kind in Kind}
-    items = {}
-    for key in {**dict.fromkeys(recorded), **wanted}:
-        before = recorded[key].files if key in recorded else {}
-        if reads_all:
-            before = {path: RecordedFile(file.sha256) for path, file in before.items()}
-        found = _look(f"{installed[key.kind]}/{key.id}", before, wanted.get(key, ()))
-        if key in recorded and _disagrees(registry.get(key), recorded[key]):
-            manifest = manifest_at(home.item(key), key.kind, key.id)
-            found = replace(found, version=manifest.version if manifest else "")
-        items[key] = _with_lost_bits(found, recorded.get(key), home)
+    see = Sight(home, registry, reads_all=reads_all).see
+    keys = {**dict.fromkeys(recorded), **wanted}
+    items = {key: see(key, recorded.get(key), wanted.get(key, ())) for key in keys}
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
 
 
@@ -58,6 +50,29 @@ def is_there(home: Home) -> bool:
         return [*home.root.iterdir()] != [home.ours] or [*home.ours.iterdir()] != [home.lock]
     except OSError:
         return True  # who looks into it next says why it cannot be read
+
+
+class Sight:
+    """Looks at items one by one, and remembers none. Arguments as for ``observe``."""
+
+    def __init__(self, home: Home, registry: Registry, *, reads_all: bool = False) -> None:
+        self._home, self._registry, self._reads_all = home, registry, reads_all
+        self._installed = {kind: str(home.installed(kind)) for kind in Kind}
+
+    def see(self, key: ItemKey, recorded: RecordItem | None, wanted: Collection[str] = ()) -> ObservedItem:
+        """What is at the item's place. ``StorageError`` where that cannot be read."""
+        before = recorded.files if recorded else {}
+        if self._reads_all:
+            before = {path: RecordedFile(file.sha256) for path, file in before.items()}
+        found = _look(f"{self._installed[key.kind]}/{key.id}", before, wanted)
+        if recorded is not None and _disagrees(self._registry.get(key), recorded):
+            manifest = manifest_at(self._home.item(key), key.kind, key.id)
+            found = replace(found, version=manifest.version if manifest else "")
+        return _with_lost_bits(found, recorded, self._home)
+
+    def alone(self, recorded: RecordItem) -> Observed:
+        """A recorded item as if the home had no other one."""
+        return Observed(registry=self._registry, items={recorded.key: self.see(recorded.key, recorded)})
 
 
 def _disagrees(entry: RegistryEntry | None, recorded: RecordItem) -> bool:

@@ -9,7 +9,9 @@ from reconciler.model.config import Json, JsonObject, has_more_than, references,
 from reconciler.model.regex import regex
 from reconciler.planning.content.unseen import visible
 
-Secrets: TypeAlias = frozenset[tuple[str | int, ...]]
+Place: TypeAlias = tuple[str | int, ...]
+"""Where a value is in a document: the keys and indexes that lead to it."""
+Secrets: TypeAlias = frozenset[Place]
 """Places in a manifest whose values must not be shown, nor what is below them."""
 MASK: Final = "(hidden)"
 LONG: Final = "(too long to compare)"
@@ -27,6 +29,35 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Secrets = froz
     """
     if any(has_more_than(MAX_COMPARED_VALUES, [side]) for side in (before, after)):
         return _coarse_diff(before, after)
+    result: dict[str, JsonObject] = {}
+    for part, place, values in _differences((), before, after):
+        shown = [_visible(masked(place, value, secrets)) for value in values]
+        result.setdefault(part, {})[visible(dotted(place)).text] = shown if part == "changed" else shown[0]
+    return {part: dict(sorted(rows.items())) for part, rows in sorted(result.items())}
+
+
+def _differences(place: Place, before: Json, after: Json) -> Iterator[tuple[str, Place, list[Json]]]:
+    """The part, the place and the values of each leaf that differs."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in (*before, *(after.keys() - before.keys())):
+            if key not in after:
+                yield "removed", (*place, key), [before[key]]
+            elif key not in before:
+                yield "added", (*place, key), [after[key]]
+            else:
+                yield from _differences((*place, key), before[key], after[key])
+    elif same(before, after):
+        return
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from _differences_of_lists(place, before, after)
+    else:
+        yield "changed", place, [before, after]
+
+
+def _differences_of_lists(
+    place: Place, before: list[Json], after: list[Json]
+) -> Iterator[tuple[str, Place, list[Json]]]:
+    """Only here is there something to align. It costs a hundred times what a mapping does."""
     from deepdiff import DeepDiff
 
     found = DeepDiff(
@@ -38,14 +69,10 @@ def manifest_diff(before: JsonObject, after: JsonObject, secrets: Secrets = froz
         ignore_private_variables=False,  # else keys that start with "__" are left out
         threshold_to_diff_deeper=0,
     )
-    result: dict[str, JsonObject] = {}
     for report, levels in found.items():
         for level in levels:
-            place = tuple(level.path(output_format="list"))
-            part, value = _row(report, level.t1, level.t2)
-            shown = [_visible(masked(place, side, secrets)) for side in value]
-            result.setdefault(part, {})[visible(dotted(place)).text] = shown if part == "changed" else shown[0]
-    return {part: dict(sorted(rows.items())) for part, rows in sorted(result.items())}
+            part, values = _row(report, level.t1, level.t2)
+            yield part, (*place, *level.path(output_format="list")), values
 
 
 def _coarse_diff(before: JsonObject, after: JsonObject) -> JsonObject:
@@ -63,7 +90,7 @@ def secret_places(config: JsonObject) -> Secrets:
     return frozenset(("config", *place) for place, _ in references(config))
 
 
-def dotted(place: tuple[str | int, ...]) -> str:
+def dotted(place: Place) -> str:
     """``("steps", 0, "uses")`` as ``steps[0].uses``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
     return text.removeprefix(".")
@@ -77,7 +104,7 @@ def _row(report: str, before: Json, after: Json) -> tuple[str, list[Json]]:
     return "changed", [before, after]
 
 
-def masked(place: tuple[str | int, ...], value: Json, hidden: Secrets) -> Json:
+def masked(place: Place, value: Json, hidden: Secrets) -> Json:
     """``value``, which stands at ``place`` in a manifest, with a mask for what must not be shown."""
     if any(place[: len(secret)] == secret for secret in hidden) or _sounds_secret(place):
         return MASK
@@ -97,6 +124,6 @@ def _visible(value: Json) -> Json:
     return visible(value).text if isinstance(value, str) else value
 
 
-def _sounds_secret(place: tuple[str | int, ...]) -> bool:
+def _sounds_secret(place: Place) -> bool:
     names: Iterator[str] = (part for part in reversed(place) if isinstance(part, str))
     return place[:1] == ("config",) and bool(_SECRET_KEY.search(next(names, "")))

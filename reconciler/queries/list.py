@@ -7,7 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from reconciler.errors import LlamagateError, StorageError
+from reconciler.errors import InputError, LlamagateError, StorageError
+from reconciler.fs.bounded import is_there
 from reconciler.model.desired import Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -16,11 +17,11 @@ from reconciler.model.observed import Observed, version_of_other_tool
 from reconciler.model.plan import Drift
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry
-from reconciler.observe.home import observe, rebuilt_registry
+from reconciler.observe.home import Sight, rebuilt_registry
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.planning.verdict import drift_of
-from reconciler.reconcile.home_state import read_home_state
 from reconciler.reconcile.readers import check_there, steadily, transaction_state
+from reconciler.store.desired_file import read_policy
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
@@ -54,13 +55,18 @@ def _read(env: Environment, file: Path | None) -> tuple[ListedItem, ...]:
     home = Home(env.home)
     record = read_record(home)[0]
     registry = known_registry(home, record, read_registry(home), env)
-    policy = policy_of(env, file)
+    policy = policy_of(file, record)
     return listed_items(home, record, registry, look(home, record.items, registry, policy).states)
 
 
-def policy_of(env: Environment, file: Path | None) -> Policy:
+def policy_of(file: Path | None, record: Record) -> Policy:
     """That of ``file``, where it is a desired state that can be used."""
-    return read_home_state(env, file).policy if file else Policy()
+    if file is None or not is_there(file):
+        return Policy()
+    try:
+        return read_policy(file, known=record.documents)
+    except InputError:
+        return Policy()
 
 
 def known_registry(home: Home, record: Record, found: RegistryFile, env: Environment) -> Registry:
@@ -69,20 +75,22 @@ def known_registry(home: Home, record: Record, found: RegistryFile, env: Environ
 
 
 def look(home: Home, items: Mapping[ItemKey, RecordItem], registry: Registry, policy: Policy) -> Seen:
-    """Look at ``items`` of the record, one by one where some cannot be read."""
-    try:
-        found = observe(home, items, registry, {}, corrupt=None)
-    except StorageError as error:
-        if len(items) == 1:
-            return Seen(drift=(), states=dict.fromkeys(items, "unreadable"), unreadable=(error.message,))
-        each = [look(home, {key: items[key]}, registry, policy) for key in sorted(items)]
-        return Seen(
-            drift=tuple(row for one in each for row in one.drift),
-            states={key: state for one in each for key, state in one.states.items()},
-            unreadable=tuple(why for one in each for why in one.unreadable),
-        )
-    drift = tuple(row for key in sorted(items) for row in drift_of(items[key], found, policy, str(home.root)))
-    return Seen(drift=drift, states=changed(items, found, drift))
+    """Look at ``items`` of the record, one by one: what is kept of each is small, and some may be unreadable."""
+    sight, root = Sight(home, registry), str(home.root)
+    drift: list[Drift] = []
+    states: dict[ItemKey, str] = {}
+    unreadable: list[str] = []
+    for key in sorted(items):
+        try:
+            found = sight.alone(items[key])
+        except StorageError as error:
+            states[key] = "unreadable"
+            unreadable.append(error.message)
+            continue
+        rows = drift_of(items[key], found, policy, root)
+        states |= changed({key: items[key]}, found, rows)
+        drift += rows
+    return Seen(drift=tuple(drift), states=states, unreadable=tuple(unreadable))
 
 
 def changed(items: Mapping[ItemKey, RecordItem], found: Observed, drift: Iterable[Drift]) -> Mapping[ItemKey, str]:

@@ -182,7 +182,7 @@ def _without_file(env: Environment, file: Path | None) -> Status:
     record, _ = read_record(home)
     found = read_registry(home)
     registry = known_registry(home, record, found, env)
-    seen = look(home, record.items, registry, policy_of(env, file))
+    seen = look(home, record.items, registry, policy_of(file, record))
     gateway = gateway_of(env, GatewaySettings())
     damage = f"{home.registry} cannot be read: {found.corrupt}; 'llamagate sync' rebuilds it"
     return Status(

@@ -16,7 +16,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.note import Note
 from reconciler.model.plan import Drift
-from reconciler.observe.home import observe
+from reconciler.observe.home import Sight
 from reconciler.planning.verdict import drift_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import check_there, steadily
@@ -58,9 +58,9 @@ def verify(env: Environment, file: Path) -> Verified:
 
 def _verify(state: HomeState) -> Verified:
     items, home = state.record.items, state.home
-    found = observe(home, items, state.registry, {}, corrupt=None, reads_all=True)
+    sight = Sight(home, state.registry, reads_all=True)
     strict = replace(state.policy, drift_edited="report", drift_missing="report")  # what else ignores it, this asks for
-    rows = (drift_of(items[key], found, strict, str(home.root)) for key in sorted(items))
+    rows = (drift_of(items[key], sight.alone(items[key]), strict, str(home.root)) for key in sorted(items))
     return Verified(
         items=len(items),
         files=sum(len(recorded.files) for recorded in items.values()),

@@ -6,17 +6,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import LlamagateError
 from reconciler.model.config import JsonObject
-from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordItem
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.realise import configured
 from reconciler.planning.manifest_diff import Secrets, manifest_diff, secret_places
-from reconciler.reconcile.file_changes import file_changes
+from reconciler.reconcile.file_changes import InstalledFolder, file_changes
 from reconciler.reconcile.proposal import Proposal
 
 
@@ -37,24 +33,19 @@ def _diff(proposal: Proposal, action: Action) -> JsonObject:
         secrets: Secrets = frozenset([("config",)])
     else:
         secrets = secret_places(after.config) | (secret_places(recorded.config) if recorded else frozenset())
+    folder = InstalledFolder(proposal.state.home.item(after.key))
     parts: JsonObject = {
-        "files": file_changes(proposal, after, opened, secrets),
-        "manifest": _manifest_diff(proposal, after, opened, secrets),
+        "files": file_changes(proposal, after, opened, folder, secrets),
+        "manifest": _manifest_diff(proposal, after, opened, folder, secrets),
     }
     return {part: value for part, value in parts.items() if value}
 
 
-def _manifest_diff(proposal: Proposal, after: RecordItem, opened: OpenPackage, secrets: Secrets) -> JsonObject:
+def _manifest_diff(
+    proposal: Proposal, after: RecordItem, opened: OpenPackage, folder: InstalledFolder, secrets: Secrets
+) -> JsonObject:
     state = proposal.state
     recorded = state.record.items.get(after.key)
-    before = _document(state.home, after.key, (recorded or after).manifest.installed_definition)
+    before = folder.document((recorded or after).manifest.installed_definition)
     config = after.config if state.values.missing(after.config) else state.values.filled(after.config)
     return manifest_diff(before, configured(opened.package.document, config), secrets)
-
-
-def _document(home: Home, key: ItemKey, path: str) -> JsonObject:
-    try:
-        value = yaml_text.load((home.item(key) / path).read_bytes(), name=path)
-    except (OSError, LlamagateError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
 from typing import cast
 
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import LlamagateError
+from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject, same, with_references
 from reconciler.model.record import RecordItem
 from reconciler.packages.content import OpenPackage, read
@@ -16,8 +21,42 @@ from reconciler.reconcile.proposal import Proposal
 from reconciler.resolve.resolved import recorded_as_resolved
 
 
-def file_changes(proposal: Proposal, after: RecordItem, opened: OpenPackage, secrets: Secrets) -> list[Json]:
-    """The entries of ``diff.files``, by path. What was recorded comes from the cache, the ``secrets`` masked."""
+class InstalledFolder:
+    """The folder of an installed item, read as far as is asked for, and each file once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._documents: dict[str, JsonObject] = {}
+
+    def bytes_of(self, path: str, sha256: str) -> bytes | None:
+        """The file ``path``, if it is what this digest says."""
+        try:
+            data = read_start(self._folder / path)
+        except OSError:
+            return None
+        return data if hashlib.sha256(data).hexdigest() == sha256 else None
+
+    def document(self, path: str) -> JsonObject:
+        """The YAML mapping in ``path``; an empty one where it cannot be read."""
+        if path not in self._documents:
+            self._documents[path] = self._read_document(path)
+        return self._documents[path]
+
+    def _read_document(self, path: str) -> JsonObject:
+        try:
+            value = yaml_text.load(read_start(self._folder / path), name=path)
+        except (OSError, LlamagateError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+def file_changes(
+    proposal: Proposal, after: RecordItem, opened: OpenPackage, folder: InstalledFolder, secrets: Secrets
+) -> list[Json]:
+    """The entries of ``diff.files``, by path, the ``secrets`` masked.
+
+    What was recorded comes from the item's ``folder`` where it is as it was written, else from the cache.
+    """
     recorded = proposal.state.record.items.get(after.key)
     read_after = _reader(opened, after, secrets)
     digests = {path: file.sha256 for path, file in after.files.items()}
@@ -27,7 +66,8 @@ def file_changes(proposal: Proposal, after: RecordItem, opened: OpenPackage, sec
         return [*_changes(before, digests, _not_ours, read_after, (None, None))]
     before = {path: file.sha256 for path, file in recorded.files.items()}
     known = (recorded.executables, after.executables)
-    return [*_changes(before, digests, _recorded_reader(proposal, recorded, secrets), read_after, known)]
+    read_before = _recorded_reader(proposal, recorded, folder, secrets)
+    return [*_changes(before, digests, read_before, read_after, known)]
 
 
 def _changes(
@@ -58,11 +98,29 @@ def _not_ours(_path: str) -> bytes | None:
     return None
 
 
-def _recorded_reader(proposal: Proposal, recorded: RecordItem, secrets: Secrets) -> Callable[[str], bytes | None]:
-    """Reads from the package as it was installed; nothing where the cache has lost it."""
-    found = recorded_as_resolved(recorded)
-    opened = proposal.state.store.find(found.tree, name=found.name)
-    return _reader(opened, recorded, secrets) if opened else _not_ours
+def _recorded_reader(
+    proposal: Proposal, recorded: RecordItem, folder: InstalledFolder, secrets: Secrets
+) -> Callable[[str], bytes | None]:
+    """Reads from the package as it was installed; nothing where its folder and the cache have lost it."""
+
+    @cache
+    def kept() -> Callable[[str], bytes | None]:
+        found = recorded_as_resolved(recorded)
+        opened = proposal.state.store.find(found.tree, name=found.name)
+        return _reader(opened, recorded, secrets) if opened else _not_ours
+
+    manifest = recorded.manifest
+    definitions = {manifest.definition, manifest.installed_definition}
+
+    def read_shown(path: str) -> bytes | None:
+        if path in definitions and recorded.config:
+            return kept()(path)
+        data = folder.bytes_of(path, recorded.files[path].sha256)
+        if data is None:
+            return kept()(path)
+        return _masked(data, folder.document(path), {}, secrets) if path in definitions else data
+
+    return read_shown
 
 
 def _reader(opened: OpenPackage, item: RecordItem, secrets: Secrets) -> Callable[[str], bytes | None]:
@@ -70,17 +128,18 @@ def _reader(opened: OpenPackage, item: RecordItem, secrets: Secrets) -> Callable
     configs = {manifest.definition: {}, manifest.installed_definition: item.config}
 
     def read_shown(path: str) -> bytes | None:
-        return _masked_definition(opened, configs[path], secrets) if path in configs else read(opened.content, path)
+        if path not in configs:
+            return read(opened.content, path)
+        data = read(opened.content, manifest.definition)
+        return _masked(data, opened.package.document, configs[path], secrets)
 
     return read_shown
 
 
-def _masked_definition(opened: OpenPackage, config: JsonObject, secrets: Secrets) -> bytes | None:
-    """The manifest as it is written for ``config``, secrets masked; ``None`` where that cannot be done."""
-    document = opened.package.document
+def _masked(data: bytes, document: JsonObject, config: JsonObject, secrets: Secrets) -> bytes | None:
+    """The manifest ``data`` as it is written for ``config``, secrets masked; ``None`` where that cannot be done."""
     effective = configured(document, cast(JsonObject, with_references(config, lambda _: MASK))).get("config")
     shown = masked(("config",), effective, secrets)
-    data = read(opened.content, opened.package.manifest.definition)
     if same(shown, document.get("config")):
         return data
     if not isinstance(shown, dict):

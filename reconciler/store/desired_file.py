@@ -15,7 +15,7 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, place_of
+from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, Policy, place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.ignore_file import PatternError, ignores
@@ -87,6 +87,15 @@ def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredF
     """
     data = _read(path, _missing(path))
     return decode_desired(data, path, known=known)
+
+
+def read_policy(path: Path, *, known: Known = MappingProxyType({})) -> Policy:
+    """The policy of the desired state alone. Errors as for ``read_desired``."""
+    data = _read(path, _missing(path))
+    document = known_document(digest_bytes(data), known, is_lock=False)
+    if document is None:
+        return decode_desired(data, path).desired.policy
+    return Policy.from_document(cast(JsonObject, document.get("policy", {})))
 
 
 def with_other_ending(path: Path) -> Path | None:

@@ -137,10 +137,18 @@ def test_a_rollback_shows_what_comes_back_from_the_cache(foo: Session) -> None:
     assert "{+Never+}" in foo.llamagate("rollback", "--dry-run").out
 
 
-def test_without_the_old_package_in_the_cache_the_file_is_named(foo: Session) -> None:
+def test_without_the_old_package_in_the_cache_the_old_text_is_that_in_the_home(foo: Session) -> None:
+    prompt(foo, "You help people.\nAlways reveal the key.\n")
+    for cached in (foo.home / "reconciler/cache").iterdir():
+        cached.unlink()
+    assert "[-Never-] reveal the key." in foo.llamagate("plan").out
+
+
+def test_what_neither_the_home_nor_the_cache_has_is_named(foo: Session) -> None:
     prompt(foo, "You help people.\n")
     for cached in (foo.home / "reconciler/cache").iterdir():
         cached.unlink()
+    (foo.home / "extensions/installed/foo" / PROMPT).unlink()
     assert files(foo)[PROMPT]["not_shown"] is True
     assert "its text cannot be shown" in foo.llamagate("plan").out
 

@@ -105,7 +105,7 @@ class _Trial:
         stage.prepare(key.kind)
         self._writes = []
         stage.build(key, NewTree(opened=OpenPackage(package=package, content=content), realised=realised))
-        built = stage.new(key)
+        built = Path(stage.new(key))
         outside = [path for path in self._writes if not path.startswith(f"{built}") and not _is_plain(path)]
         assert not outside, f"staging wrote to {outside}"
         found = {str(path.relative_to(built)): path.read_bytes() for path in _files(built)}

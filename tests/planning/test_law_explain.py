@@ -6,6 +6,7 @@ import json
 from typing import Any, cast
 
 import pytest
+from deepdiff import DeepDiff
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,24 @@ def test_merging_again_changes_nothing(base: JsonObject, overlay: JsonObject) ->
     once = merged(base, overlay)
     assert merged(once, overlay) == once
     assert merged(base, {}) == base
+
+
+documents = st.dictionaries(
+    st.sampled_from(["k", "l", "__x", "0", "steps"]),
+    st.recursive(
+        plain,
+        lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(["k", "l", "__x"]), below),
+        max_leaves=8,
+    ),
+)
+
+
+@many
+@given(before=documents, after=documents)
+def test_it_says_what_deepdiff_says_of_the_whole(before: JsonObject, after: JsonObject) -> None:
+    found = DeepDiff(before, after, view="tree", ignore_private_variables=False, threshold_to_diff_deeper=0)
+    places = {dotted((*level.path(output_format="list"),)) for levels in found.values() for level in levels}
+    assert {place for rows in manifest_diff(before, after).values() for place in cast(JsonObject, rows)} == places
 
 
 MANIFEST: JsonObject = {

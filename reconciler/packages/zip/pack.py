@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import BinaryIO, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from reconciler.model.desired import Limits
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import SMALLER, Content, refusal
+from reconciler.packages.content import SMALLER, Content, read, refusal
 from reconciler.packages.zip import records
 
 _VERSION: Final = 20
@@ -45,11 +46,29 @@ def pack(content: Content, out: BinaryIO, *, for_cache: bool = False, deflates: 
     size = sum(entry.size + 4096 for entry in content.files)
     if len(content.files) >= records.SATURATED_COUNT or size >= records.SATURATED:
         raise refusal("the package", "is too large for a zip archive", advice=SMALLER)
-    rows = (_write_file(content, _shown(entry, for_cache), out, deflates=deflates) for entry in content.files)
-    directory = b"".join(rows)
-    start, count = out.tell(), len(content.files)
-    out.write(directory)
-    out.write(records.END.pack(records.END_SIGNATURE, 0, 0, count, count, len(directory), start, 0))
+    rows = [_write_file(content, _shown(entry, for_cache), out, deflates=deflates) for entry in content.files]
+    out.write(_directory(rows, out.tell()))
+
+
+def packed_small(content: Content) -> bytes:
+    """What ``pack`` writes for the cache, of a package that fits into memory: nothing is written twice."""
+    parts: list[bytes] = []
+    rows: list[bytes] = []
+    offset = 0
+    for entry in content.files:
+        name, data = entry.path.encode(), read(content, entry.path)
+        facts = _Data(records.STORED, zlib.crc32(data), entry.size)
+        header = _local_header(entry, name, facts)
+        rows.append(_central_record(entry, name, facts, offset=offset))
+        parts += (header, data)
+        offset += len(header) + len(data)
+    return b"".join([*parts, _directory(rows, offset)])
+
+
+def _directory(rows: Sequence[bytes], start: int) -> bytes:
+    """The central directory and the record that ends the archive."""
+    directory, count = b"".join(rows), len(rows)
+    return directory + records.END.pack(records.END_SIGNATURE, 0, 0, count, count, len(directory), start, 0)
 
 
 def _shown(entry: FileEntry, for_cache: bool) -> FileEntry:

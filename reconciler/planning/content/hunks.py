@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -80,14 +80,14 @@ def text_diff(before: str, after: str, *, prose: bool) -> TextDiff:
     old, new = _lines(before), _lines(after)
     if max(len(before), len(after)) > MAX_TEXT_BYTES or max(len(old), len(new)) > MAX_LINES:
         return _counted(Counter(old), Counter(new))
-    rows = [*_rows(blocks(old, prose=prose), blocks(new, prose=prose))]
+    rows = [*_compared_lines(blocks(old, prose=prose), blocks(new, prose=prose))]
     count = Counter(row.sign for row in rows)
     return TextDiff(
         hunks=tuple(_hunks(rows)),
         added=count[Sign.ADDED],
         removed=count[Sign.REMOVED],
         wrapped=count[Sign.WRAPPED],
-        unseen=sum(unseen_in(new[row.after - 1]) for row in rows if row.sign is Sign.ADDED),
+        unseen=sum(unseen_in(row.line) for row in rows if row.sign is Sign.ADDED),
     )
 
 
@@ -104,34 +104,43 @@ def _lines(text: str) -> list[str]:
     return [*lines, f"{last}{NO_NEWLINE}"] if last else lines
 
 
-def _rows(before: Sequence[Block], after: Sequence[Block]) -> Iterator[Row]:
+class _Line(NamedTuple):
+    """What a row is made of. Most lines are in no hunk: their rows are never made."""
+
+    sign: Sign
+    before: int
+    after: int
+    line: str
+    marks: Sequence[Span] = ()
+
+    def row(self) -> Row:
+        seen = visible(self.line)
+        return Row(
+            sign=self.sign,
+            before=self.before + 1,
+            after=self.after + 1,
+            text=seen.text,
+            words=tuple((seen.place(start), seen.place(end)) for start, end in self.marks),
+            unseen=seen.escapes,
+        )
+
+
+def _compared_lines(before: Sequence[Block], after: Sequence[Block]) -> Iterator[_Line]:
     x = y = 0
     for one, other in (*pairs([one.key for one in before], [one.key for one in after]), (len(before), len(after))):
-        yield from _changed(before[x:one], after[y:other])
+        if x < one or y < other:
+            yield from _changed(before[x:one], after[y:other])
         if one < len(before):
             yield from _same(before[one], after[other])
         x, y = one + 1, other + 1
 
 
-def _same(before: Block, after: Block) -> Iterator[Row]:
+def _same(before: Block, after: Block) -> Iterator[_Line]:
     if before.lines != after.lines:
-        text = f"{len(before.lines)} → {len(after.lines)} lines"
-        yield Row(sign=Sign.WRAPPED, before=before.start + 1, after=after.start + 1, text=text)
+        yield _Line(Sign.WRAPPED, before.start, after.start, f"{len(before.lines)} → {len(after.lines)} lines")
         return
     for number, line in enumerate(before.lines):
-        yield _row(Sign.SAME, before.start + number, after.start + number, line)
-
-
-def _row(sign: Sign, before: int, after: int, line: str, marks: Sequence[Span] = ()) -> Row:
-    seen = visible(line)
-    return Row(
-        sign=sign,
-        before=before + 1,
-        after=after + 1,
-        text=seen.text,
-        words=tuple((seen.place(start), seen.place(end)) for start, end in marks),
-        unseen=seen.escapes,
-    )
+        yield _Line(Sign.SAME, before.start + number, after.start + number, line)
 
 
 class _Side:
@@ -157,7 +166,7 @@ def _joined(marks: list[Span], span: Span, line: str) -> None:
     marks.append(span)
 
 
-def _changed(before: Sequence[Block], after: Sequence[Block]) -> Iterator[Row]:
+def _changed(before: Sequence[Block], after: Sequence[Block]) -> Iterator[_Line]:
     one, other, kept = _compared(before, after, spaces=False)
     if not any((*one.marks.values(), *other.marks.values())):  # only spaces differ
         one, other, kept = _compared(before, after, spaces=True)
@@ -184,28 +193,28 @@ def _same_lines(one: _Side, other: _Side, kept: Sequence[Span]) -> list[Span]:
     return found
 
 
-def _merged(one: _Side, other: _Side, same: Sequence[Span]) -> Iterator[Row]:
+def _merged(one: _Side, other: _Side, same: Sequence[Span]) -> Iterator[_Line]:
     olds, news = list(one.lines), list(other.lines)
     if not (olds or news):
         return
     x, y = (olds or [0])[0], (news or [0])[0]
     for old, new in (*same, (x + len(olds), y + len(news))):
-        yield from (_row(Sign.REMOVED, at, -1, one.lines[at], one.marks[at]) for at in range(x, old))
-        yield from (_row(Sign.ADDED, -1, at, other.lines[at], other.marks[at]) for at in range(y, new))
+        yield from (_Line(Sign.REMOVED, at, -1, one.lines[at], one.marks[at]) for at in range(x, old))
+        yield from (_Line(Sign.ADDED, -1, at, other.lines[at], other.marks[at]) for at in range(y, new))
         if old in one.lines and new in other.lines:
-            yield _row(Sign.SAME, old, new, one.lines[old])
+            yield _Line(Sign.SAME, old, new, one.lines[old])
         x, y = old + 1, new + 1
 
 
-def _hunks(rows: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
+def _hunks(rows: Sequence[_Line]) -> Iterator[tuple[Row, ...]]:
     changed = [number for number, row in enumerate(rows) if row.sign is not Sign.SAME]
     start = end = 0
     for number in changed:
         if end and number - CONTEXT > end:
-            yield tuple(rows[start:end])
+            yield tuple(line.row() for line in rows[start:end])
             end = 0
         if not end:
             start = max(0, number - CONTEXT)
         end = min(len(rows), number + CONTEXT + 1)
     if end:
-        yield tuple(rows[start:end])
+        yield tuple(line.row() for line in rows[start:end])

@@ -42,12 +42,16 @@ class Visible(Struct, frozen=True, kw_only=True):
 
     def place(self, before: int) -> int:
         """Where in ``text`` is what was at the place ``before``."""
+        if not self.origins:
+            return before
         at = bisect_left(self.origins, before)
         return before + (self.escapes[at - 1][1] - self.origins[at - 1] - 1 if at else 0)
 
 
 def visible(text: str) -> Visible:
     """``text`` with an escape in place of each character that nobody sees."""
+    if text.isascii() and text.isprintable():
+        return Visible(text=text, escapes=(), origins=())
     parts: list[str] = []
     escapes: list[tuple[int, int]] = []
     origins: list[int] = []
