@@ -217,9 +217,8 @@ def test_there_are_50_of_them() -> None:
 def test_no_text_of_a_package_gets_out_of_its_fence(session: Session, text: str) -> None:
     name = re.sub('[/\x00-\x1f\x7f-\x9f\u2028\u202e\u200b\\\\:*?"<>|]', "", text).strip(". ") or "x"
     session.package("foo", version="1.0.0", files={PROMPT: f"{text}\nplain\n{text}", f"{name}.md": f"{text}\n\n{text}"})
-    session.edit(
-        "packages/foo/manifest.yaml", "version: 1.0.0", f"version: {json.dumps('1.0.0 ' + re.sub('[\\s]', ' ', text))}"
-    )
+    version = json.dumps(f"1.0.0 {' '.join(text.split())}")
+    session.edit("packages/foo/manifest.yaml", "version: 1.0.0", f"version: {version}")
     session.desired("extensions: {foo: ./packages/foo}\n")
     page = session.llamagate("plan", "--format", "markdown").out
     left = outside(page)
@@ -267,4 +266,4 @@ def test_without_the_program_the_text_is_shown_all_the_same(foo: Session) -> Non
 
 
 def test_a_pager_that_ends_early_is_no_failure(foo: Session) -> None:
-    assert in_terminal(foo, "plan", PAGER="true") == ""
+    assert "Plan:" not in in_terminal(foo, "plan", PAGER="true")
