@@ -117,6 +117,7 @@ class WarningCode(StrEnum):
     SUSPENDED = "suspended"
     TASK_DIALECT = "task-dialect"
     UNLISTED = "unlisted"
+    VALUES_UNKNOWN = "values-unknown"
     YANKED = "yanked"
 
 

@@ -258,11 +258,11 @@ class BusyError(LlamagateError):
 
 
 class PlanStaleError(LlamagateError):
-    """A saved plan is no longer what would be done now."""
+    """A plan that was shown is no longer what would be done now."""
 
     exit_code = ExitCode.PLAN_STALE
     code = ErrorCode.PLAN_STALE
-    advice = "make a new one with 'llamagate plan --out FILE', look at it and apply it"
+    advice = "look at the new one with 'llamagate plan', then apply that"
 
 
 class InputChangedError(LlamagateError):

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from inspect import getdoc
+from itertools import pairwise
 from typing import Annotated, Any, Final, NoReturn, cast, get_args
 
 import typer
@@ -62,7 +63,7 @@ def llamagate(
 def main() -> NoReturn:
     """Run the command line. The process ends with the exit code of ``docs/commands.md``."""
     _prepare_streams()
-    terminal = Terminal(as_json="--json" in sys.argv, colours=colours_wanted(_when(sys.argv), variables()))
+    terminal = Terminal(as_json=_is_json(sys.argv), colours=colours_wanted(_when(sys.argv), variables()))
     code = _run(terminal)
     boot.ignore_ctrl_c()
     try:
@@ -70,6 +71,12 @@ def main() -> NoReturn:
     except StorageError as error:
         code = code or _report(error, terminal)
     sys.exit(code)
+
+
+def _is_json(arguments: Sequence[str]) -> bool:
+    """Whether errors are JSON, too. Asked before the command line is read, as that may fail."""
+    wanted = {"--json", "--format=json"}
+    return not wanted.isdisjoint(arguments) or ("--format", "json") in pairwise(arguments)
 
 
 def _when(arguments: Sequence[str]) -> When:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from msgspec.structs import replace
@@ -11,13 +11,27 @@ from msgspec.structs import replace
 from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.pass_flags import PassFlags
 from reconciler.cli.plan import read, show
+from reconciler.cli.plan_format import PlanFlags
 from reconciler.cli.saved_plan import read_saved_plan
 from reconciler.cli.shared_flags import DEFAULT_FILE
 from reconciler.cli.ui.outcome import show_outcome
+from reconciler.commands.apply import Expected, Shown
 from reconciler.commands.apply import apply as apply_file
-from reconciler.errors import UsageError
+from reconciler.errors import PlanStaleError, UsageError
 from reconciler.fs.bounded import is_there
+from reconciler.model.regex import regex
 from reconciler.reconcile.options import Options
+
+_DIGEST: Final = regex(r"[0-9a-f]{64}")
+
+
+def _digest(text: str | None) -> str | None:
+    if text is None:
+        return None
+    digits = text.strip().removeprefix("sha256:")
+    if not _DIGEST.fullmatch(digits):
+        raise typer.BadParameter("expected the digest of a plan: sha256: and 64 hexadecimal digits")
+    return f"sha256:{digits}"
 
 
 def apply(
@@ -26,12 +40,21 @@ def apply(
     plan: Annotated[
         Path | None, typer.Argument(metavar="[PLAN]", readable=False, help="A plan saved with 'plan --out'.")
     ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            metavar="DIGEST",
+            callback=_digest,
+            help="Do it only if the plan has this digest; else exit with 9.",
+        ),
+    ] = None,
 ) -> int:
     """Make the home match llamagate.yaml: install, update, remove.
 
     It makes all of the changes or none of them. With PLAN it does what that saved plan says, or nothing;
     where its llamagate.yaml was elsewhere, that of this folder or of -f is used if the plan is the same.
-    'apply --dry-run' is 'plan'.
+    'apply --dry-run' is 'plan'. A plan shows its digest; --expect DIGEST applies that plan and no other.
 
     Example: llamagate apply
     Example: llamagate apply plan.json
@@ -41,15 +64,27 @@ def apply(
     if invocation.dry_run:
         if plan is not None:
             raise UsageError("--dry-run makes a new plan; leave out the saved plan")
-        return show(invocation, read(invocation, flags, invocation.detail), invocation.detail)
-    options, shown = flags.options(invocation.file), None
+        return _preview(invocation, flags, expect)
+    options = flags.options(invocation.file)
+    shown: Shown | Expected | None = Expected(expect) if expect else None
     if plan is not None:
         if options != Options(file=invocation.file):
             raise UsageError("a saved plan has its own options; leave them out")
-        options, shown = read_saved_plan(plan)
+        saved = read_saved_plan(plan)
+        if expect not in (None, saved.digest):
+            raise PlanStaleError(f"{plan} is another plan than --expect says: its digest is {saved.digest}")
+        options, shown = saved.options, saved.shown
         if invocation.file != DEFAULT_FILE or (is_there(invocation.file) and not is_there(options.file)):
             options = replace(options, file=invocation.file)
     env = replace(invocation.env, offline=flags.offline)
     detailed = invocation.is_detailed
     done = apply_file(env, options, invocation.listener, saved=shown, detailed=detailed)
     return show_outcome(done, invocation.terminal, detail=invocation.detail)
+
+
+def _preview(invocation: ChangingInvocation, flags: PassFlags, expect: str | None) -> int:
+    found = read(invocation, flags, flags.options(invocation.file), invocation.detail)
+    code = show(invocation, found, PlanFlags(stat=invocation.stat, full=invocation.full, no_diff=invocation.no_diff))
+    if expect:
+        Expected(expect).check(found)
+    return code

@@ -12,7 +12,7 @@ from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, deta
 from reconciler.cli.invocation import WaitingInvocation
 from reconciler.cli.ui.diff import Detail
 from reconciler.cli.ui.outcome import show_outcome
-from reconciler.cli.ui.plan import FOR_A_COMMAND, render_plan
+from reconciler.cli.ui.plan import FOR_A_COMMAND, Page, render_plan
 from reconciler.errors import ExitCode
 from reconciler.model.home import Home
 from reconciler.reconcile.change import change
@@ -58,8 +58,9 @@ class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True
             check_there(Home(self.env.home))
         proposal = steadily(Home(self.env.home), propose)
         plan = proposal.plan if detail is Detail.NONE else explained(proposal).plan
-        text = render_plan(plan, self.terminal.style, wording=FOR_A_COMMAND, detail=detail)
-        return self.answer(plan.to_document(), text, ExitCode.REFUSED if plan.refusals else ExitCode.OK)
+        page = Page(style=self.terminal.style, columns=self.terminal.columns, wording=FOR_A_COMMAND, detail=detail)
+        code = ExitCode.REFUSED if plan.refusals else ExitCode.OK
+        return self.answer(plan.to_document(), render_plan(plan, page), code, is_long=True)
 
     def show(self, done: Outcome) -> int:
         """Show what was done; the exit code."""

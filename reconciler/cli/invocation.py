@@ -46,7 +46,9 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def terminal(self) -> Terminal:
-        terminal = Terminal(as_json=self.as_json, quiet=self.quiet, colours=colours_wanted(self.when, variables()))
+        found = variables()
+        terminal = Terminal(as_json=self.as_json, quiet=self.quiet, colours=colours_wanted(self.when, found))
+        terminal.variables, terminal.is_paged = found, not self.no_pager
         terminal.log = self._log.line if self._log else None
         return terminal
 
@@ -78,10 +80,16 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
             raise InputError.at("no such file", file=self.file, code=ErrorCode.NOT_FOUND)
         return self.file
 
-    def answer(self, document: JsonObject, text: str, code: ExitCode = ExitCode.OK) -> ExitCode:
-        """Print the result: the document where JSON is wanted, else the text. The verb then ends with ``code``."""
+    def answer(
+        self, document: JsonObject, text: str, code: ExitCode = ExitCode.OK, *, is_long: bool = False
+    ) -> ExitCode:
+        """Print the result: the document where JSON is wanted, else the text. The verb then ends with ``code``.
+
+        A text that ``is_long`` goes through a pager, on a terminal.
+        """
         self.terminal.document(document)
-        self.terminal.result(text)
+        show = self.terminal.long_result if is_long else self.terminal.result
+        show(text)
         return code
 
     @property

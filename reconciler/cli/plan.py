@@ -8,64 +8,69 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
 from reconciler.cli.flags import path_option
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.pass_flags import PassFlags
+from reconciler.cli.plan_format import PlanFlags
 from reconciler.cli.ui.diff import Detail
-from reconciler.cli.ui.plan import render_plan
 from reconciler.errors import ExitCode
 from reconciler.model.plan import Plan
+from reconciler.planning.review import review
 from reconciler.queries.plan import read_plan
+from reconciler.reconcile.options import Options
 
 
 def plan(
     invocation: Invocation,
     flags: PassFlags,
+    shown: PlanFlags,
     out: Annotated[Path | None, path_option("--out", help="Save the plan, too; 'apply FILE' does it.")] = None,
     detailed_exitcode: Annotated[
         bool,
         typer.Option("--detailed-exitcode", help="Exit with 2: changes are pending; 3: drift only."),
     ] = False,
-    stat: StatOption = False,
-    full: FullOption = False,
-    no_diff: NoDiffOption = False,
+    no_secrets: Annotated[
+        bool,
+        typer.Option("--no-secrets", help="Read no variable and no file that a config names; say what is unknown."),
+    ] = False,
 ) -> int:
     """Show what 'apply' would change, and why. Nothing is changed.
 
     Example: llamagate plan
     Example: llamagate plan --detailed-exitcode --out plan.json
+    Example: llamagate plan --format markdown --no-secrets
     Exit codes: 0, 1, 2, 3, 4, 5 refused; or the plan has refusals, 7, 8
     """
-    detail = detail_of(stat=stat, full=full, no_diff=no_diff)
-    found = read(invocation, flags, detail) if out is None else _saved(invocation, flags, detail, out)
-    return show(invocation, found, detail, with_code=detailed_exitcode)
+    shown.prepare(invocation)
+    options = flags.options(invocation.file)
+    if no_secrets:
+        options = replace(options, with_values=False)
+    found = _saved(invocation, flags, options, shown, out) if out else read(invocation, flags, options, shown.detail)
+    return show(invocation, found, shown, with_code=detailed_exitcode)
 
 
-def _saved(invocation: Invocation, flags: PassFlags, detail: Detail, out: Path) -> Plan:
+def _saved(invocation: Invocation, flags: PassFlags, options: Options, shown: PlanFlags, out: Path) -> Plan:
     from reconciler.cli.output_file import check_output, write_output  # only a plan that is saved needs them
     from reconciler.cli.saved_plan import saved_plan_bytes
 
     check_output(out, invocation.file, invocation.lock_file)
-    found = read(invocation, flags, detail)
-    write_output(out, saved_plan_bytes(found, flags.options(invocation.file), out=out))
+    found = read(invocation, flags, options, shown.detail)
+    write_output(out, saved_plan_bytes(found, options, out=out))
     return found
 
 
-def read(invocation: Invocation, flags: PassFlags, detail: Detail) -> Plan:
+def read(invocation: Invocation, flags: PassFlags, options: Options, detail: Detail) -> Plan:
     """The plan of an apply."""
     env = replace(invocation.env, offline=flags.offline)
-    options, progress = flags.options(invocation.file), invocation.terminal.progress
-    return read_plan(env, options, progress, detailed=detail is not Detail.NONE)
+    return read_plan(env, options, invocation.terminal.progress, detailed=detail is not Detail.NONE)
 
 
-def show(invocation: Invocation, plan: Plan, detail: Detail, *, with_code: bool = False) -> ExitCode:
+def show(invocation: Invocation, plan: Plan, shown: PlanFlags, *, with_code: bool = False) -> ExitCode:
     """Show the plan of an apply; the exit code, ``with_code`` the one that says what the plan holds."""
     code = ExitCode.REFUSED if plan.refusals else ExitCode.OK
     if with_code:
         code = detailed_code(refused=bool(plan.refusals), pending=plan.pending, drift=bool(plan.drift))
-    text = render_plan(plan, invocation.terminal.style, detail=detail)
-    return invocation.answer(plan.to_document(), text, code)
+    return shown.show(invocation, review(plan), plan.to_document(), code)
 
 
 def detailed_code(*, refused: bool, pending: bool, drift: bool) -> ExitCode:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Final, cast
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
@@ -38,7 +39,7 @@ def saved_plan_bytes(plan: Plan, options: Options, *, out: Path) -> bytes:
             "overwrite": options.allowances.overwrite,
             "take_over": None if take_over is None else [*sorted(take_over)],
         },
-        "fingerprint": plan.fingerprint(),
+        **({"fingerprint": plan.fingerprint()} if options.with_values else {}),
         **plan.to_document(),
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
@@ -50,8 +51,38 @@ def _from(out: Path, file: Path) -> str:
     return Path(os.path.relpath(file, folder)).as_posix() if is_near else str(file)
 
 
-def read_saved_plan(path: Path) -> tuple[Options, Shown]:
+class SavedPlan(Struct, frozen=True, kw_only=True):
+    """How a plan was made, and what it shows."""
+
+    options: Options
+    shown: Shown
+    digest: str
+    """Empty where an older version saved it."""
+
+
+def read_saved_plan(path: Path) -> SavedPlan:
     """How a saved plan was made, and what it shows."""
+    document = plan_document(path)
+    if "fingerprint" not in document:
+        made = (
+            "this plan was made with --no-secrets"
+            if "apiVersion" in document
+            else "this is the output of 'plan --json'"
+        )
+        advice = "apply takes a plan saved with 'plan --out', or the digest of one with --expect"
+        raise InputError.at(f"{made}: it can only be shown", file=path, advice=advice)
+    options = _options(document)
+    if options is None:
+        message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
+        raise InputError.at(message, file=path)
+    options = replace(options, file=path.parent / options.file)
+    actions = tuple(cast(list[JsonObject], document["actions"]))
+    shown = Shown(str(document["fingerprint"]), actions)
+    return SavedPlan(options=options, shown=shown, digest=str(document.get("digest", "")))
+
+
+def plan_document(path: Path) -> JsonObject:
+    """The document of a plan, saved or printed by ``plan --json``."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -63,16 +94,7 @@ def read_saved_plan(path: Path) -> tuple[Options, Shown]:
         raise InputError.at(message, file=path, advice=advice, code=ErrorCode.USAGE)
     value = json_text.load(data, name=str(path))
     schemas.check(value, "plan", data=data, file=str(path), what="saved plan")
-    document = cast(JsonObject, value)
-    if "fingerprint" not in document:
-        message = "this is the output of 'plan --json'; apply takes a plan saved with 'plan --out'"
-        raise InputError.at(message, file=path)
-    options = _options(document)
-    if options is None:
-        message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
-        raise InputError.at(message, file=path)
-    options = replace(options, file=path.parent / options.file)
-    return options, Shown(str(document["fingerprint"]), tuple(cast(list[JsonObject], document["actions"])))
+    return cast(JsonObject, value)
 
 
 def _options(document: JsonObject) -> Options | None:

@@ -46,6 +46,8 @@ class SharedFlags(Struct, frozen=True, kw_only=True, dict=True):
     ] = "auto"
     no_color: Annotated[bool, typer.Option("--no-color", help="The same as --color never.")] = False
 
+    no_pager: Annotated[bool, typer.Option("--no-pager", help="Never start a pager for long output.")] = False
+
     def running(self) -> AbstractContextManager[object]:
         """Around the whole verb."""
         return nullcontext()

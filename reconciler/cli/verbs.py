@@ -39,6 +39,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     },
     "Look": {
         "list": "list.list_",
+        "show": "show.show",
         "verify": "verify.verify",
         "doctor": "doctor.doctor",
         "schema": "schema.schema",
@@ -89,7 +90,6 @@ GUESSES: Final[Mapping[str, str]] = {
     "rm": "'llamagate remove'",
     "rollforward": "'llamagate rollback --to N' with a later generation, or 'llamagate apply'",
     "run": "'llamagate serve', or 'llamagate apply'",
-    "show": _SHOW,
     "start": "'llamagate serve', or 'llamagate enable' for one item",
     "stop": "'llamagate disable' for one item, or 'llamagate suspend' for the watcher",
     "undo": "'llamagate rollback'",

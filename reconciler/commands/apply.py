@@ -23,31 +23,53 @@ class Shown(Struct, frozen=True):
     fingerprint: str
     actions: tuple[JsonObject, ...] | None = None
 
+    def check(self, plan: Plan) -> None:
+        """``PlanStaleError`` where ``plan`` does something else."""
+        if not self.is_same(plan):
+            raise PlanStaleError("the saved plan is not what an apply would do now")
+
     def is_same(self, plan: Plan) -> bool:
         """Whether ``plan`` does what was shown. What changes inside a package is in the fingerprint alone."""
         if plan.fingerprint() != self.fingerprint:
             return False
-        return self.actions is None or [*map(_without_diff, self.actions)] == [
-            _without_diff(action.to_document()) for action in plan.actions
+        return self.actions is None or [*map(_outside, self.actions)] == [
+            _outside(action.to_document()) for action in plan.actions
         ]
 
 
-def _without_diff(action: JsonObject) -> JsonObject:
-    return {key: value for key, value in action.items() if key != "diff"}
+class Expected(Struct, frozen=True):
+    """The digest of a plan that a person agreed to."""
+
+    digest: str
+
+    def check(self, plan: Plan) -> None:
+        """``PlanStaleError`` where ``plan`` has another one."""
+        if (found := plan.digest()) != self.digest:
+            raise PlanStaleError(f"this is another plan than --expect says: its digest is {found}")
+
+
+def _outside(action: JsonObject) -> JsonObject:
+    """``action`` without what is only found where somebody looks inside the package."""
+    return {key: value for key, value in action.items() if key not in ("diff", "marks")}
 
 
 def apply(
-    env: Environment, options: Options, listener: Listener, *, saved: Shown | None = None, detailed: bool = False
+    env: Environment,
+    options: Options,
+    listener: Listener,
+    *,
+    saved: Shown | Expected | None = None,
+    detailed: bool = False,
 ) -> Outcome:
-    """One pass over a desired state. ``saved``: it must do what this plan shows, else ``PlanStaleError``.
+    """One pass over a desired state. ``saved``: it must be this plan, else ``PlanStaleError``.
 
     ``detailed``: its plan says what changes inside each package.
     """
 
     def propose_as_saved() -> Proposal:
         proposal = propose(env, options, listener.progress, keeps=True)
-        if saved is not None and not saved.is_same(proposal.plan):
-            raise PlanStaleError("the saved plan is not what an apply would do now")
+        if saved is not None:
+            saved.check(proposal.plan)
         return explained(proposal) if detailed else proposal
 
     return change(env, options.file, listener, propose_as_saved, creates=True)

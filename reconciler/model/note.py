@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from msgspec import Struct
 
@@ -25,6 +25,12 @@ class Note(Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.message
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Note:
+        """A note as it is shown. Plans that an older version saved have the message alone."""
+        key = ItemKey.from_document(value) if value.get("id") else None
+        return Note(cast(WarningCode, value.get("code", "")), str(value["message"]), key)
 
     def to_document(self) -> JsonObject:
         item = self.key.to_document() if self.key else {"kind": None, "id": None}

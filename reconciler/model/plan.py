@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from typing import Any, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.codes import RefusalCode
-from reconciler.model.config import Json, JsonObject, Reference, with_references
+from reconciler.model.config import Json, JsonObject, Reference, references, with_references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey
 from reconciler.model.note import Note
@@ -64,6 +65,30 @@ class Refusal(Struct, frozen=True, kw_only=True):
         return {**self.key.to_document(), "code": self.code, "message": self.message}
 
 
+class MarkCode(StrEnum):
+    """What a reviewer must not miss, the most telling first; ``docs/review.md`` explains each."""
+
+    REMOVES = "removes"
+    DOWNGRADE = "downgrade"
+    REPLACES = "replaces"
+    UNSEEN = "unseen"
+    PROMPT = "prompt-without-version"
+    OPEN_ENDPOINT = "endpoint-without-auth"
+    ENDPOINT = "new-endpoint"
+    READS_BODIES = "reads-bodies"
+    FILE_WRITE = "file-write"
+
+
+class Mark(Struct, frozen=True):
+    """One thing in a change that a reviewer must not miss: ``message`` says it of the item, without its id."""
+
+    code: MarkCode
+    message: str
+
+    def to_document(self) -> JsonObject:
+        return {"code": str(self.code), "message": self.message}
+
+
 class Action(Struct, frozen=True, kw_only=True):
     """One item's change.
 
@@ -82,6 +107,7 @@ class Action(Struct, frozen=True, kw_only=True):
     keep: frozenset[str] = frozenset()
     brought: frozenset[str] = frozenset()
     diff: JsonObject = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
 
     @property
     def removes(self) -> bool:
@@ -94,8 +120,25 @@ class Action(Struct, frozen=True, kw_only=True):
             "from_version": self.from_version,
             "to_version": self.to_version,
             "reasons": list(self.reasons),
+            "marks": [mark.to_document() for mark in self.marks],
             "diff": self.diff,
         }
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Action:
+        """The action as it is shown. What it would write is not in the document."""
+        texts = {name: None if value[name] is None else str(value[name]) for name in ("from_version", "to_version")}
+        marks = cast(list[dict[str, str]], value.get("marks", []))  # an older version saved none
+        return Action(
+            key=ItemKey.from_document(value),
+            action=ActionKind(str(value["action"])),
+            from_version=texts["from_version"],
+            to_version=texts["to_version"],
+            reasons=tuple(map(str, cast(list[Json], value["reasons"]))),
+            marks=tuple(Mark(MarkCode(mark["code"]), mark["message"]) for mark in marks),
+            diff=cast(JsonObject, value["diff"]),
+            after=None,
+        )
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -127,6 +170,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         return {
             "changes": self.changes,
             "generation": self.generation,
+            "digest": self.digest(),
             "lock": {"stale": [*self.stale]},
             "actions": [action.to_document() for action in self.actions],
             "drift": [drift.to_document() for drift in self.drift],
@@ -134,23 +178,54 @@ class Plan(Struct, frozen=True, kw_only=True):
             "warnings": [note.to_document() for note in self.warnings],
         }
 
+    @staticmethod
+    def from_document(value: JsonObject) -> Plan:
+        """The plan as it is shown. What it would write is not in the document, and so its digest is another one."""
+        found = cast(dict[str, list[Any]], value)
+        warnings = (one if isinstance(one, dict) else {"message": one} for one in found["warnings"])
+        return Plan(
+            generation=cast(int, value["generation"]),
+            stale=tuple(cast(dict[str, list[str]], value["lock"])["stale"]),
+            actions=tuple(map(Action.from_document, found["actions"])),
+            drift=tuple(
+                Drift(key=ItemKey.from_document(one), path=one["path"], change=Change(one["change"]))
+                for one in found["drift"]
+            ),
+            refusals=tuple(
+                Refusal(key=ItemKey.from_document(one), code=RefusalCode(one["code"]), message=one["message"])
+                for one in found["refusals"]
+            ),
+            warnings=tuple(map(Note.from_document, warnings)),
+            rebuilds_registry=bool(value["changes"]) and not found["actions"],
+        )
+
     def fingerprint(self) -> Digest:
         """Equal for two plans exactly when they would do the same: it covers what is written, byte for byte."""
+        return self._digest(with_values=True)
+
+    def digest(self) -> Digest:
+        """The same without the values of variables and files: it may be shown, and they cannot be guessed from it."""
+        return self._digest(with_values=False)
+
+    def _digest(self, *, with_values: bool) -> Digest:
         lines = [f"generation {self.generation} {self.rebuilds_registry}"]
         for action in self.actions:
-            outcome = _without_stamps(action.after) if action.after else "gone" if action.removes else "not ours"
+            outcome = "gone" if action.removes else "not ours"
+            if action.after:
+                outcome = _without_stamps(action.after, with_values=with_values)
             carried = f"{sorted(action.keep)} {sorted(action.brought)}" if action.rewrites else "as it is"
             lines.append(f"{action.action} {action.key} {outcome} {carried} {action.reasons}")
         lines += [f"refused {refusal.key} {refusal.code}" for refusal in self.refusals]
         return digest_bytes("\n".join(lines).encode())
 
 
-def _without_stamps(item: RecordItem) -> str:
+def _without_stamps(item: RecordItem, *, with_values: bool) -> str:
     """All that the record will say, but for what changes when a file is only touched, or its folder moves.
 
     What a local source and the files of a configuration hold is in the digests of tree and files.
     """
-    files = {path: RecordedFile(recorded.sha256) for path, recorded in item.files.items()}
+    filled = None if with_values or not any(references(item.config)) else item.manifest.installed_definition
+    files = {path: RecordedFile("" if path == filled else one.sha256) for path, one in item.files.items()}
     source = item.source if item.source.is_address else replace(item.source, location="")
     document = replace(item, source=source, source_stamp="", files=files).to_document()
     return json.dumps({**document, "config": with_references(item.config, _named)}, sort_keys=True)

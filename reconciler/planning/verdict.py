@@ -12,7 +12,7 @@ from reconciler.model.config import same
 from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey
 from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled, version_of_other_tool
-from reconciler.model.plan import Action, ActionKind, Change, Drift, Refusal
+from reconciler.model.plan import Action, ActionKind, Change, Drift, Mark, MarkCode, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
@@ -51,6 +51,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     action = Action(
         key=key,
         action=kind,
+        marks=_marks(kind, before, diff),
         from_version=_version(before),
         to_version=other if other and not (diff.rewrites or diff.conflicts) else after.version,
         reasons=tuple(reasons),
@@ -60,6 +61,14 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
         brought=_brought(diff, before, intent),
     )
     return replace(verdict, action=action)
+
+
+def _marks(kind: ActionKind, before: ItemBefore, diff: FileDiff) -> tuple[Mark, ...]:
+    is_older = (Mark(MarkCode.DOWNGRADE, "gets an older version"),) if kind is ActionKind.DOWNGRADE else ()
+    is_foreign = before.recorded is None or before.other_version is not None
+    if not is_foreign or not diff.rewrites or before.found.presence is Presence.ABSENT:
+        return is_older
+    return (*is_older, Mark(MarkCode.REPLACES, "replaces what llamagate did not install"))
 
 
 def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed) -> Verdict:
@@ -73,6 +82,7 @@ def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed)
         action=ActionKind.REMOVE,
         from_version=_version(before),
         to_version=None,
+        marks=(Mark(MarkCode.REMOVES, "is removed"),),
         reasons=(reason,),
         after=None,
         rewrites=is_there,

@@ -41,6 +41,8 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     file: DesiredFile | None
     file_error: InputError | None
     gateway: GatewaySettings
+    knows_values: bool = True
+    """Whether the values that configurations refer to are read."""
 
     @cached_property
     def registry_file(self) -> RegistryFile:
@@ -59,7 +61,7 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def values(self) -> ConfigValues:
         """What the configurations refer to."""
-        return ConfigValues(self.env.variables)
+        return ConfigValues(self.env.variables, self.knows_values)
 
     @property
     def registry(self) -> Registry:

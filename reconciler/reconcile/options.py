@@ -10,9 +10,14 @@ from reconciler.planning.intent import Allowances
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """``only`` narrows the pass to these ids and what they depend on; empty is everything."""
+    """``only`` narrows the pass to these ids and what they depend on; empty is everything.
+
+    ``with_values``: what configurations refer to, variables and files, is read. Without it a plan can be shown, and
+    not applied.
+    """
 
     file: Path
     only: frozenset[str] = frozenset()
     locked: bool = False
+    with_values: bool = True
     allowances: Allowances = field(default_factory=Allowances)

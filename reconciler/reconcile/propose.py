@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import LockStaleError
-from reconciler.model.config import JsonObject
+from reconciler.model.config import JsonObject, references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey, id_problem
@@ -42,7 +42,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     ``InputError`` with every fault of the inputs; ``LockStaleError`` where ``options.locked`` forbids to re-pin.
     """
     env.phase("read the file and the home")
-    state = read_home_state(env, options.file, needs_file=True)
+    state = replace(read_home_state(env, options.file, needs_file=True), knows_values=options.with_values)
     file = state.file or read_desired(options.file)  # the error that says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
     lock = read_lock(lock_path(file.path, env.lock_file), known=state.record.documents)
@@ -67,12 +67,13 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     plan = make_plan(intent, state.record, observed)
     resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
     needed = Parts(resolved=resolved, inputs=pins.inputs)
-    empty = [_nothing_listed(file)] if not (file.desired.items or plan.changes or plan.refusals) else []
+    notes = [_nothing_listed(file)] if not (file.desired.items or plan.changes or plan.refusals) else []
+    notes += [] if options.with_values else _values_unknown(intent)
     return Proposal(
         state=state,
         intent=intent,
         observed=observed,
-        plan=replace(plan, stale=pins.stale, warnings=(*empty, *plan.warnings, *needed.warnings)),
+        plan=replace(plan, stale=pins.stale, warnings=(*notes, *plan.warnings, *needed.warnings)),
         parts=needed,
         # A narrowed pass does not know that every item fits.
         documents={} if options.only else _known_documents(file, pins),
@@ -97,6 +98,16 @@ def _looked(state: HomeState, file: DesiredFile, lock: LockFile) -> tuple[Covere
 def _nothing_listed(file: DesiredFile) -> Note:
     message = f"{file.path} lists no items; add one below 'extensions:', or run 'llamagate import PACKAGE --save'"
     return Note(WarningCode.NOTHING_LISTED, message)
+
+
+def _values_unknown(intent: Intent) -> list[Note]:
+    """That values were not looked at, and of which items."""
+    ids = sorted(key.id for key, target in intent.targets.items() if any(references(target.config)))
+    if not ids:
+        return []
+    some = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+    message = f"values of variables and files were not read (--no-secrets); an apply may also change these: {some}"
+    return [Note(WarningCode.VALUES_UNKNOWN, message)]
 
 
 def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None) -> Proposal:

@@ -40,7 +40,7 @@ def needs_reading(state: HomeState, found: Resolved, config: JsonObject) -> bool
     recorded = state.record.items.get(found.key)
     if recorded is None or recorded.tree != found.tree or state.store.is_open(found):
         return True
-    return not same(recorded.config, config) or any(references(config))
+    return not same(recorded.config, config) or (state.knows_values and any(references(config)))
 
 
 def check_filled(state: HomeState, key: ItemKey, config: JsonObject) -> None:

@@ -12,6 +12,7 @@ from reconciler.fs.bounded import read_start
 from reconciler.model.config import JsonObject, Reference, references, with_references
 
 MAX_FILE_BYTES: Final = 2**20
+UNKNOWN: Final = "(not read)"
 
 Place = tuple[str | int, ...]
 
@@ -28,6 +29,8 @@ class ConfigValues(Struct, frozen=True):
     """Reads each once, so that what a plan was made for is what is written."""
 
     variables: Mapping[str, str]
+    is_known: bool = True
+    """Without it none is read: then none is missing, and ``UNKNOWN`` is in the place of each."""
     _files: dict[str, str | Missing] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -36,11 +39,13 @@ class ConfigValues(Struct, frozen=True):
 
     def missing(self, config: JsonObject) -> list[Missing]:
         """Every reference in ``config`` without a value, and those with an empty one that does not permit it."""
-        return list(self._missing(config))
+        return list(self._missing(config)) if self.is_known else []
 
     def filled(self, config: JsonObject) -> JsonObject:
         """``config`` with its values; none of it may be ``missing``."""
-        return cast(JsonObject, with_references(config, lambda one: cast(str, self._found(one))))
+        return cast(
+            JsonObject, with_references(config, lambda one: cast(str, self._found(one)) if self.is_known else UNKNOWN)
+        )
 
     def _missing(self, config: JsonObject) -> Iterator[Missing]:
         for place, reference in references(config):

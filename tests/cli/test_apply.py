@@ -879,8 +879,7 @@ def test_a_plan_shows_what_changes_inside_a_package(foo: Session) -> None:
 
 def test_verbose_apply_shows_what_changed_inside(foo: Session) -> None:
     foo.package("foo", version="1.1.0")
-    assert '~ version: "1.0.0" → "1.1.0"' not in foo.llamagate("plan").err
-    assert '      ~ version: "1.0.0" → "1.1.0"\n' in foo.llamagate("apply", "-v").out
+    assert "      ~ manifest.yaml (+1 -1)\n" in foo.llamagate("apply", "-v").out
 
 
 def test_values_whose_key_sounds_secret_are_hidden_in_a_plan(foo: Session) -> None:

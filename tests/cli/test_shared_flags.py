@@ -29,6 +29,7 @@ SHARED = {
     "--no-color",
     "--gateway",
     "--log-file",
+    "--no-pager",
 }
 LOADED = """
 import sys

@@ -104,7 +104,7 @@ def test_what_differs_is_taken_over_by_name_and_can_be_put_back(folder: Path) ->
     manifest.write_text(manifest.read_text().replace("version: 1.0.0", "version: 1.0.1"))
     (folder / "llamagate.yaml").write_text("apiVersion: llamagate/v1\nextensions:\n  token-budget: ./mine\n")
     (said,) = _run(folder, "take over")
-    assert "Applied as generation 1: 1 updated." in said
+    assert "Applied as generation 1: 1 replaced (1.0.0 → 1.0.1)." in said
     assert said.endswith(f"{folder}/home/reconciler/backups/extension/token-budget/1\n")
 
 

@@ -17,7 +17,8 @@ from tests.docs.pages import command_in, is_printed, page, run_blocks, shell_blo
 from tests.host.model_server import ModelServer
 
 LEAVE: Final = "how-to/leave.md"
-PAGES: Final = ["tutorial/first-extension.md", "tutorial/team-gitops.md", LEAVE]
+REVIEW: Final = "review.md"
+PAGES: Final = ["tutorial/first-extension.md", "tutorial/team-gitops.md", LEAVE, REVIEW]
 
 
 def run(name: str, folder: Path, *blocks: str, replaced: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -62,6 +63,10 @@ def test_a_team_with_gitops(tmp_path: Path) -> None:
     assert "the watcher is paused" in said["hold"]
     assert len(re.findall(r"^ +[1-4]  2", said["resume"], re.MULTILINE)) == 4
     assert [path.name for path in tmp_path.iterdir()] == [".venv"]
+
+
+def test_the_review_of_a_change(tmp_path: Path) -> None:
+    run(REVIEW, tmp_path)
 
 
 @pytest.fixture

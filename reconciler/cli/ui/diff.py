@@ -1,27 +1,36 @@
-"""What changes inside an item, as rows for people: its manifest value by value, its files line by line."""
+"""What changes inside an item, as lines that each format shows: its manifest value by value, its files line by line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, Final, TypeAlias, cast
 
-from reconciler.cli.ui.style import Style
+from msgspec import Struct
+
 from reconciler.cli.ui.words import counted
 from reconciler.model.config import Json, JsonObject
 from reconciler.planning.content.unseen import visible
 from reconciler.planning.manifest_diff import MASK
+from reconciler.planning.marks import is_prompt
 
 _MAX_VALUE_CHARACTERS: Final = 70
 _BEFORE_CHARACTERS: Final = 20
 _MAX_ITEM_LINES: Final = 40
 _MAX_LINES: Final = 400
+_LEAST_LINES: Final = 5
+"""With room for less than that an item's lines are only counted."""
+_FOLDED_FROM: Final = 30
+"""From so many lines on a new definition is shown without its inputs and outputs."""
 _LINE_CHARACTERS: Final = 400
 """A longer line counts as several."""
-Spans: TypeAlias = Sequence[Sequence[int]]
-_COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}
 _SIGNS: Final = {"added": "+", "changed": "~", "removed": "-"}
+_DEFINITIONS: Final = (".yaml", ".yml")
+
+File: TypeAlias = dict[str, Any]
+"""An entry of ``diff.files``."""
+Spans: TypeAlias = Sequence[Sequence[int]]
 
 
 class Detail(Enum):
@@ -35,102 +44,181 @@ class Detail(Enum):
     FULL = "full"
 
 
-class DiffRows:
-    """The rows of one plan. It counts what it has shown."""
+class Level(Enum):
+    """What a line of a diff is about."""
 
-    def __init__(self, detail: Detail, style: Style) -> None:
-        self._detail, self._style = detail, style
+    VALUE = "value"
+    """A value of the manifest."""
+    FILE = "file"
+    """The head of a file."""
+    TEXT = "text"
+    """A line of a file."""
+    GAP = "gap"
+    """Lines of a file that stay as they are, and are left out."""
+    MORE = "more"
+    """How much more there is."""
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line. ``words`` are the stretches that changed, ``unseen`` the escapes of what nobody sees."""
+
+    level: Level
+    sign: str
+    text: str
+    words: Spans = ()
+    unseen: Spans = ()
+
+    def pieces(self) -> Iterator[tuple[int, int, str]]:
+        """The text in pieces, in order: from where to where, and what that is: ``word``, ``unseen`` or nothing."""
+        end = 0
+        outside = (span for span in self.unseen if not any(a <= span[0] and span[1] <= b for a, b in self.words))
+        spans = sorted([*((*span, "word") for span in self.words), *((*span, "unseen") for span in outside)])
+        for start, stop, kind in cast(list[tuple[int, int, str]], spans):
+            if end < start:
+                yield end, start, ""
+            yield start, stop, kind
+            end = stop
+        if end < len(self.text):
+            yield end, len(self.text), ""
+
+
+class DiffLines:
+    """The lines of one plan. It counts what it has given."""
+
+    def __init__(self, detail: Detail) -> None:
+        self._detail = detail
         self._left = _MAX_LINES
 
-    def rows(self, diff: JsonObject) -> Iterator[str]:
-        """The rows of one item."""
+    def of(self, diff: JsonObject) -> Iterator[Line]:
+        """The lines of one item."""
         if self._detail is Detail.NONE:
             return
-        files = [cast(dict[str, Any], one) for one in cast(list[Json], diff.get("files", []))]
+        files = sorted((cast(File, one) for one in cast(list[Json], diff.get("files", []))), key=_weight)
         if self._detail is Detail.STAT:
-            yield from (self._head(one) for one in files)
+            yield from (_head(one) for one in files)
             return
-        found = [(1, row) for row in self._manifest(cast(JsonObject, diff.get("manifest", {})))]
+        has_lines = any(one["hunks"] and str(one["path"]).endswith(_DEFINITIONS) for one in files)
+        values = _values(cast(JsonObject, diff.get("manifest", {})), has_lines=has_lines)
+        yield from self._limited([*values, *self._files(diff, files)])
+
+    def _files(self, diff: JsonObject, files: Iterable[File]) -> Iterator[Line]:
         for one in files:
-            found.append((1, self._head(one)))
-            found += self._content(one)
-        yield from self._limited(found)
+            yield _head(one)
+            if self._detail is Detail.FULL:
+                yield from _content(one)
+            elif not _is_said(one, cast(JsonObject, diff.get("manifest", {}))):
+                yield from _folded(one, [*_content(one)])
 
-    def _limited(self, found: Sequence[tuple[int, str]]) -> Iterator[str]:
-        left = sum(lines for lines, _ in found) if self._detail is Detail.FULL else min(self._left, _MAX_ITEM_LINES)
-        for number, (lines, row) in enumerate(found):
-            left -= lines
-            if left < 0:
+    def _limited(self, found: Sequence[Line]) -> Iterator[Line]:
+        if self._detail is Detail.FULL:
+            yield from found
+            return
+        left = min(self._left, _MAX_ITEM_LINES)
+        if left < min(len(found), _LEAST_LINES):
+            yield Line(level=Level.MORE, sign="…", text=f"{counted(len(found), 'line')}, --full shows them")
+            return
+        for number, line in enumerate(found):
+            cost = 1 + len(line.text) // _LINE_CHARACTERS if line.level is Level.TEXT else 1
+            if left < cost:
                 rest = counted(len(found) - number, "more line")
-                yield self._style.paint(f"… and {rest} (--full shows all, --stat counts)", "dim")
+                yield Line(level=Level.MORE, sign="…", text=f"and {rest} (--full shows all, --stat counts)")
                 return
-            self._left -= lines
-            yield row
-
-    def _manifest(self, manifest: JsonObject) -> Iterator[str]:
-        for path, pair in cast(dict[str, list[Json]], manifest.get("changed", {})).items():
-            yield self._style.paint(f"~ {path}: {_pair(pair)}", "yellow")
-        for path, value in cast(JsonObject, manifest.get("added", {})).items():
-            yield self._style.paint(f"+ {path}: {_value(value)}", "green")
-        for path, value in cast(JsonObject, manifest.get("removed", {})).items():
-            yield self._style.paint(f"- {path}: {_value(value)}", "red")
-
-    def _head(self, file: dict[str, Any]) -> str:
-        sign = _SIGNS[file["change"]]
-        return self._style.paint(f"{sign} {visible(file['path']).text} ({', '.join(_facts(file))})", _COLOURS[sign])
-
-    def _content(self, file: dict[str, Any]) -> Iterator[tuple[int, str]]:
-        for number, hunk in enumerate(file["hunks"]):
-            if number:
-                yield 1, self._style.paint("    ⋮", "dim")
-            for row in hunk["rows"]:
-                yield 1 + len(row["text"]) // _LINE_CHARACTERS, f"    {self._row(row)}"
-
-    def _row(self, row: dict[str, Any]) -> str:
-        sign, text = row["sign"], row["text"]
-        if sign == "~":
-            return self._style.paint(f"~ a paragraph only wrapped otherwise: {text}", "yellow")
-        colour = _COLOURS.get(sign, "dim")
-        words = row.get("words", [])
-        if [[0, len(text)]] == words:
-            words = []  # the line is new as a whole
-        marks = _marks(words, row.get("unseen", []), len(text))
-        parts = [self._part(text[start:end], sign, colour, kind) for start, end, kind in marks]
-        return self._style.paint(f"{sign} ", colour) + "".join(parts)
-
-    def _part(self, text: str, sign: str, colour: str, kind: str) -> str:
-        if self._style.colours:
-            return self._style.paint(self._style.paint(text, "reverse") if kind else text, _KINDS.get(kind, colour))
-        return {"-": f"[-{text}-]", "+": f"{{+{text}+}}"}[sign] if kind == "word" else text
+            left -= cost
+            self._left -= cost
+            yield line
 
 
-_KINDS: Final = {"unseen": "cyan"}
+def _weight(file: File) -> tuple[int, str]:
+    """In which order files are shown: prompts first, then what defines the item, then the rest."""
+    path = str(file["path"])
+    return (0 if is_prompt(path) else 1 if path.endswith(_DEFINITIONS) else 2), path
 
 
-def _marks(words: Spans, unseen: Spans, length: int) -> Iterator[tuple[int, int, str]]:
-    """A line in pieces, in order, each with what it is: a changed word, an escape, or neither."""
-    end = 0
-    spans = sorted([*((*span, "word") for span in words), *((*span, "unseen") for span in _outside(unseen, words))])
-    for start, stop, kind in cast(list[tuple[int, int, str]], spans):
-        if end < start:
-            yield end, start, ""
-        yield start, stop, kind
-        end = stop
-    if end < length:
-        yield end, length, ""
+def _values(manifest: JsonObject, *, has_lines: bool) -> Iterator[Line]:
+    """Each value that changes; of a text that is long only that it does, where its lines are shown, too."""
+    for path, pair in cast(dict[str, list[Json]], manifest.get("changed", {})).items():
+        is_long = has_lines and all(isinstance(value, str) and len(value) > _MAX_VALUE_CHARACTERS for value in pair)
+        if path != "version":  # the line of the item says it
+            yield Line(level=Level.VALUE, sign="~", text=f"{path}: {'its text changes' if is_long else _pair(pair)}")
+    for sign, part in (("+", "added"), ("-", "removed")):
+        for path, value in cast(JsonObject, manifest.get(part, {})).items():
+            yield Line(level=Level.VALUE, sign=sign, text=f"{path}: {_cut(_written(value), 0)}")
 
 
-def _outside(unseen: Spans, words: Spans) -> Iterator[Sequence[int]]:
-    """The escapes outside changed words, which are marked as a whole."""
-    return (span for span in unseen if not any(start <= span[0] and span[1] <= end for start, end in words))
+def _is_said(file: File, manifest: JsonObject) -> bool:
+    """Whether the values of the manifest, which are shown, say all that changes in the lines of this file."""
+    if not str(file["path"]).endswith(_DEFINITIONS) or file["change"] != "changed" or not manifest:
+        return False
+    changed = cast(dict[str, list[Json]], manifest.get("changed", {}))
+    alone = [value for part in ("added", "removed") for value in cast(JsonObject, manifest.get(part, {})).values()]
+    values = [*alone, *(value for pair in changed.values() for value in pair)]
+    if any(isinstance(value, dict | list) or " " in _written(value) for value in values):
+        return False  # changed words are marked
+    added, removed = (len(cast(JsonObject, manifest.get(part, {}))) for part in ("added", "removed"))
+    return (file.get("added", 0), file.get("removed", 0)) == (len(changed) + added, len(changed) + removed)
 
 
-def _facts(file: dict[str, Any]) -> Iterator[str]:
-    yield f"{file['change']} file"
+def _head(file: File) -> Line:
+    facts = ", ".join(_facts(file))
+    text = f"{visible(file['path']).text} ({facts})"
+    return Line(level=Level.FILE, sign=_SIGNS[file["change"]], text=text)
+
+
+def _content(file: File) -> Iterator[Line]:
+    for number, hunk in enumerate(file["hunks"]):
+        if number:
+            yield Line(level=Level.GAP, sign=" ", text="⋮")
+        for row in hunk["rows"]:
+            if row["sign"] == "~":
+                yield Line(level=Level.TEXT, sign="~", text=f"a paragraph only wrapped otherwise: {row['text']}")
+                continue
+            words = row.get("words", [])
+            is_whole = words == [[0, len(row["text"])]]  # the line is new as a whole
+            yield Line(
+                level=Level.TEXT,
+                sign=row["sign"],
+                text=row["text"],
+                words=() if is_whole else words,
+                unseen=row.get("unseen", ()),
+            )
+
+
+def _folded(file: File, lines: list[Line]) -> Iterator[Line]:
+    """The lines of a new definition that is long, without what it takes and gives: so its prompts have room."""
+    if file["change"] != "added" or not str(file["path"]).endswith(_DEFINITIONS) or len(lines) < _FOLDED_FROM:
+        yield from lines
+        return
+    left_out = 0
+    for line in lines:
+        is_below = line.text[:1] in ("", " ", "#", "-")
+        if line.text.startswith(_FOLDED):
+            left_out = 1
+        elif left_out and is_below:
+            left_out += 1
+        else:
+            if left_out:
+                yield Line(level=Level.GAP, sign=" ", text=f"⋮ {counted(left_out, 'line')} of inputs or outputs")
+            left_out = 0
+            yield line
+    if left_out:
+        yield Line(level=Level.GAP, sign=" ", text=f"⋮ {counted(left_out, 'line')} of inputs or outputs")
+
+
+_FOLDED: Final = ("inputs:", "outputs:")
+
+
+def _facts(file: File) -> Iterator[str]:
+    added, removed = file.get("added", 0), file.get("removed", 0)
+    if file["change"] == "changed":
+        if added or removed:
+            yield f"+{added} -{removed}"
+    else:
+        lines = added or removed
+        yield ("new file" if file["change"] == "added" else "removed") + (
+            f", {counted(lines, 'line')}" if lines else ""
+        )
     if "mode" in file:
         yield "mode {} → {}".format(*file["mode"])
-    if file.get("added") or file.get("removed"):
-        yield f"+{file['added']} -{file['removed']}"
     if wrapped := file.get("wrapped"):
         yield f"{counted(wrapped, 'paragraph')} only wrapped otherwise"
     if unseen := file.get("unseen"):
@@ -149,19 +237,19 @@ _NOTES: Final = {
 }
 
 
-def _binary(side: dict[str, Any]) -> str:
+def _binary(side: File) -> str:
     return f"{side['size']} bytes {side['digest'][:19]}"
 
 
-def _value(value: Json) -> str:
-    return _cut(json.dumps(value, ensure_ascii=False), 0)
+def _written(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _pair(values: list[Json]) -> str:
     """Both values; where they are cut, from a little before what differs."""
     if values == [MASK, MASK]:
         return "changed (hidden)"
-    texts = [json.dumps(value, ensure_ascii=False) for value in values]
+    texts = [_written(value) for value in values]
     start = 0
     if max(map(len, texts)) > _MAX_VALUE_CHARACTERS:
         same = (at for at, (one, other) in enumerate(zip(*texts, strict=False)) if one != other)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from reconciler.cli.gateway_hint import gateway_hints
 from reconciler.cli.ui.diff import Detail
 from reconciler.cli.ui.error import error_document, render_error
-from reconciler.cli.ui.plan import FOR_A_FILE, Wording, render_plan, render_refusals
+from reconciler.cli.ui.plan import FOR_A_FILE, Page, Wording, render_plan, render_refusals
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.errors import ExitCode
 from reconciler.model.environment import Environment
@@ -28,13 +30,14 @@ def show_outcome(
             terminal.notice(line)
     missed = done.reload_error
     terminal.document(done.document() | (error_document(missed) if missed else {}))
-    said = render_plan(done.plan, terminal.style, done=True, wording=wording, detail=detail)
+    page = Page(style=terminal.style, columns=terminal.columns, done=True, wording=wording, detail=detail)
+    said = render_plan(done.plan, page)
     if back := done.gone_back:
         said += f"\nUndone: the items of generation {back.to} are back as generation {back.generation}."
     terminal.result(said)
     if done.plan.refusals:
         if terminal.quiet:
-            terminal.error(render_refusals(done.plan, terminal.error_style))
+            terminal.error(render_refusals(done.plan, replace(page, style=terminal.error_style)))
         return ExitCode.REFUSED
     if missed is not None:
         terminal.error(render_error(missed, terminal.error_style))

@@ -1,20 +1,32 @@
-"""A plan as a page for people: what, why, and what changes inside."""
+"""A plan as a page for people: what counts most first, then what changes inside, and at the end what to do."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from reconciler.cli.ui.diff import Detail, DiffRows
+from reconciler.cli.ui.diff import Detail, DiffLines, Level
+from reconciler.cli.ui.diff_rows import diff_rows
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
+from reconciler.planning.content.unseen import visible
+from reconciler.planning.review import REPLACE, Changed, Marked, Part, Review, review
 
+WIDTH: Final = 80
+"""Of a page in columns, where nothing says how wide it is."""
+MOST_CHANGES: Final = 20
+"""Of one kind that are named one by one, without ``--full``."""
+MOST_ROWS: Final = 40
+"""Of drift, refusals, marks and warnings, each."""
 _INDENT: Final = " " * 6
+_COMPACT: Final = 2
+_MOST_IDS: Final = 60
+_VERSION_PAIRS: Final = 2
 
 _LOOKS: Final = {
     ActionKind.INSTALL: ("+", "green"),
@@ -26,6 +38,7 @@ _LOOKS: Final = {
     ActionKind.CONFIGURE: ("~", "yellow"),
     ActionKind.ENABLE: ("~", "green"),
     ActionKind.DISABLE: ("~", "yellow"),
+    REPLACE: ("±", "red"),
 }
 
 _COUNTED: Final = {
@@ -38,6 +51,7 @@ _COUNTED: Final = {
     ActionKind.CONFIGURE: ("to reconfigure", "reconfigured"),
     ActionKind.ENABLE: ("to enable", "enabled"),
     ActionKind.DISABLE: ("to disable", "disabled"),
+    REPLACE: ("to replace", "replaced"),
 }
 """What follows the number of such actions, before and after."""
 
@@ -47,101 +61,233 @@ class Wording(Struct, frozen=True, kw_only=True):
 
     nothing: str = "No changes: everything is as the file says"
     would: str = ""
-    summary: str = "Plan: {}. Run 'llamagate apply' to do it."
+    head: str = "Plan"
+    next: str = "Run 'llamagate apply' to do it."
+    has_digest: bool = True
 
 
 FOR_A_FILE: Final = Wording()
 FOR_A_COMMAND: Final = Wording(
-    nothing="Nothing to do", would="would ", summary="Dry run: {}. Run it without --dry-run to do it."
+    nothing="Nothing to do",
+    would="would ",
+    head="Dry run",
+    next="Run it without --dry-run to do it.",
+    has_digest=False,
 )
 
 
-def render_plan(
-    plan: Plan,
-    style: Style = PLAIN,
-    *,
-    done: bool = False,
-    wording: Wording = FOR_A_FILE,
-    detail: Detail = Detail.SHORT,
-) -> str:
-    """The whole plan. ``done``: it has been carried out, and the last line says so."""
+class Page(Struct, frozen=True, kw_only=True):
+    """How a plan is shown. ``done``: it has been carried out, and the last line says so.
+
+    ``columns`` is how wide it is, where that is known: then lines of files are folded.
+    """
+
+    style: Style = PLAIN
+    detail: Detail = Detail.SHORT
+    columns: int | None = None
+    done: bool = False
+    wording: Wording = FOR_A_FILE
+
+    @property
+    def width(self) -> int:
+        """In columns."""
+        return self.columns or WIDTH
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether what is long is counted from some line on."""
+        return self.detail in (Detail.SHORT, Detail.NONE)
+
+
+PAGE: Final = Page()
+
+
+def render_plan(plan: Plan, page: Page = PAGE) -> str:
+    """The whole plan."""
+    return render_review(review(plan), page)
+
+
+def render_review(found: Review, page: Page = PAGE) -> str:
+    """The whole plan, as it is reviewed."""
+    plan, style = found.plan, page.style
     parts = [
-        "\n".join(_actions(plan.actions, style, "" if done else wording.would, detail)),
-        _section("Drift that was found" if done else "Drift", [drift_row(row) for row in plan.drift], "yellow", style),
-        "" if done else _section("Lock", _stale_beside_the_actions(plan), "yellow", style),
-        render_refusals(plan, style),
-        _section("Warnings", notes_once(plan.warnings), "yellow", style),
-        style.paint(_summary(plan, wording, done=done), "bold"),
+        "" if page.done or not plan.changes else style.paint(f"{page.wording.head}: {tallies(found)}", "bold"),
+        _section("Look at this first", [_marked(row) for row in found.marked], "red", page),
+        render_refusals(plan, page),
+        _spaced(_changes(found, page)),
+        _section("Drift that was found" if page.done else "Drift", drift_rows(plan.drift), "yellow", page),
+        "" if page.done else _section("Lock", [*found.stale], "yellow", page),
+        _section("Warnings", notes_once(plan.warnings), "yellow", page),
+        "\n".join(_end(found, page)),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def render_refusals(plan: Plan, style: Style = PLAIN) -> str:
+def render_refusals(plan: Plan, page: Page = PAGE) -> str:
     """Why the plan is not applied."""
-    return _section(
-        "Refused", [f"{refusal.key.id}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals], "red", style
+    return _section("Refused", refusal_rows(plan), "red", page)
+
+
+def refusal_rows(plan: Plan) -> list[str]:
+    """Each refusal with its code."""
+    return [f"{refusal.key.id}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals]
+
+
+def _marked(row: Marked) -> str:
+    return f"! {named(row)}: {row.message}"
+
+
+def named(row: Marked) -> str:
+    """The items of a row: a few by their ids, many by their number."""
+    ids = [key.id for key in row.keys]
+    return ", ".join(ids) if len(ids) <= 3 else f"{len(ids)} items ({', '.join(ids[:3])} …)"
+
+
+def tallies(found: Review, *, done: bool = False) -> str:
+    """How many of what: ``2 to remove, 500 to update (all 1.0.0 → 1.1.0)``."""
+    said = [f"{said} ({pairs})" if pairs else said for said, pairs in (tally(part, done=done) for part in found.parts)]
+    return ", ".join(said) or ("registry rebuilt" if done else "registry to rebuild")
+
+
+def tally(part: Part, *, done: bool = False) -> tuple[str, str]:
+    """How many of what, and from which version to which if that is short: ``2 to update``, ``all 1.0.0 → 1.1.0``."""
+    said = f"{part.count} {_COUNTED[part.what][done]}"
+    pairs = [(_pair(before, after), count) for (before, after), count in part.versions]
+    if len(pairs) > _VERSION_PAIRS or not any(pair for pair, _ in pairs):
+        return said, ""
+    if len(pairs) == 1:
+        return said, ("all " if part.count > 1 else "") + pairs[0][0]
+    return said, ", ".join(
+        f"{count} of them {pair}" if pair else f"{count} without a new version" for pair, count in pairs
     )
 
 
-def _stale_beside_the_actions(plan: Plan) -> list[str]:
-    """What of the lock is out of date, but for the items that change anyhow: each row begins with an id."""
-    changing = {action.key.id for action in plan.actions}
-    return [row for row in plan.stale if row.partition(":")[0] not in changing]
+def _pair(before: str | None, after: str | None) -> str:
+    return visible(f"{before} → {after}").text if before and after and before != after else ""
 
 
-def _actions(actions: Sequence[Action], style: Style, would: str, detail: Detail) -> Iterator[str]:
-    width = max((len(action.key.id) for action in actions), default=0)
-    diffs = DiffRows(detail, style)
-    for action in actions:
-        head = f"{would}{action.action:<9}  {action.key.id:<{width}}  {_versions(action):<16} {action.key.kind}"
-        yield from _action(action, style, diffs, head)
+def _changes(found: Review, page: Page) -> Iterator[list[str]]:
+    shown = [change for part in found.parts for change in part.changes[: MOST_CHANGES if page.is_cut else None]]
+    widths = (
+        max((len(_named(change)) for change in shown), default=0),
+        max((len(versions(change.first)) for change in shown), default=0),
+    )
+    diffs = DiffLines(page.detail)
+    for part in found.parts:
+        some = part.changes[: MOST_CHANGES if page.is_cut else None]
+        for change in some:
+            yield [*_change(change, page, diffs, widths)]
+        if rest := sum(len(change.actions) for change in part.changes[len(some) :]):
+            said = f"… and {rest} more {_COUNTED[part.what][page.done]} (--full shows all)"
+            yield [f"  {page.style.paint(said, 'dim')}"]
 
 
-def _action(action: Action, style: Style, diffs: DiffRows, head: str) -> Iterator[str]:
-    sign, colour = _LOOKS[action.action]
-    yield f"  {style.paint(f'{sign} {head}', colour)}"
-    for reason in action.reasons:
-        yield f"{_INDENT}{style.paint(reason, 'dim')}"
-    yield from (f"{_INDENT}{line}".rstrip(" ") for line in diffs.rows(action.diff))
+def _spaced(blocks: Iterable[list[str]]) -> str:
+    """The blocks, with an empty line around each that is long."""
+    rows: list[str] = []
+    was_long = False
+    for block in blocks:
+        is_long = len(block) > _COMPACT
+        rows += ["", *block] if rows and (is_long or was_long) else block
+        was_long = is_long
+    return "\n".join(rows)
 
 
-def _versions(action: Action) -> str:
-    versions = [version for version in (action.from_version, action.to_version) if version]
-    return " → ".join(dict.fromkeys(versions))
+def _change(change: Changed, page: Page, diffs: DiffLines, widths: tuple[int, int]) -> Iterator[str]:
+    sign, colour = _LOOKS[change.what]
+    first = change.first
+    would = "" if page.done else page.wording.would
+    columns = f"{_named(change):<{widths[0]}}  {versions(first):<{widths[1]}}  {first.key.kind}"
+    head = f"{sign} {would}{change.what:<9}  {columns}"
+    lines = [*diffs.of(first.diff)]
+    reasons = told_reasons(first)
+    if not reasons and [line.level for line in lines] == [Level.MORE]:
+        reasons = [f"{line.sign} {line.text}" for line in lines]
+        lines = []
+    if len(reasons) == 1 and len(head) + len(reasons[0]) + 4 <= page.width:
+        yield f"  {page.style.paint(head, colour)}  {page.style.paint(reasons[0], 'dim')}"
+    else:
+        yield f"  {page.style.paint(head, colour)}"
+        yield from (f"{_INDENT}{page.style.paint(reason, 'dim')}" for reason in reasons)
+    if len(change.actions) > 1:
+        yield from (f"{_INDENT}{line}" for line in _ids(change, page))
+    room = None if page.columns is None else page.columns - len(_INDENT)
+    yield from (f"{_INDENT}{row}".rstrip(" ") for row in diff_rows(lines, page.style, room))
+
+
+def _named(change: Changed) -> str:
+    return change.first.key.id if len(change.actions) == 1 else f"{len(change.actions)} items"
+
+
+def told_reasons(action: Action) -> list[str]:
+    """The reasons, but for what the line of the item says already."""
+    known = ("new in the home", f"version {action.from_version} → {action.to_version}")
+    return [visible(reason).text for reason in action.reasons if reason not in known]
+
+
+def _ids(change: Changed, page: Page) -> list[str]:
+    most = _MOST_IDS if page.is_cut else len(change.ids)
+    more = [f"and {len(change.ids) - most} more"] if len(change.ids) > most else []
+    text = ", ".join([*change.ids[:most], *more])
+    return textwrap.wrap(text, page.width - len(_INDENT), break_long_words=False, break_on_hyphens=False)
+
+
+def versions(action: Action) -> str:
+    """From which version to which."""
+    found = [visible(version).text for version in (action.from_version, action.to_version) if version]
+    return " → ".join(dict.fromkeys(found))
+
+
+def drift_rows(drift: Sequence[Drift]) -> list[str]:
+    """Each departure in words."""
+    return [drift_row(row) for row in drift]
 
 
 def drift_row(row: Drift) -> str:
     """One departure in words: ``foo: manifest.yaml was changed by hand``."""
+    path = visible(row.path).text
     if row.change is Change.REGISTRY:
-        return f"{row.key.id}: its entry in {row.path} is missing or wrong"
+        return f"{row.key.id}: its entry in {path} is missing or wrong"
     words = {
         Change.EDITED: "was changed by hand",
         Change.MISSING: "is missing",
         Change.REPLACED: "was replaced by a link or another kind of file",
         Change.OTHER_VERSION: "has another version, which another tool installed",
     }
-    return f"{row.key.id}: {'its folder' if row.path == '.' else row.path} {words[row.change]}"
+    return f"{row.key.id}: {'its folder' if row.path == '.' else path} {words[row.change]}"
 
 
-def _section(title: str, rows: list[str], colour: str, style: Style) -> str:
+def _section(title: str, rows: Sequence[str], colour: str, page: Page) -> str:
     if not rows:
         return ""
-    return "\n".join([style.paint(title, colour), *(f"  {row}" for row in rows)])
+    most = MOST_ROWS if page.is_cut else len(rows)
+    more = [page.style.paint(f"… and {len(rows) - most} more (--full shows all)", "dim")] if len(rows) > most else []
+    return "\n".join([page.style.paint(title, colour), *(f"  {row}" for row in [*rows[:most], *more])])
 
 
-def _summary(plan: Plan, wording: Wording, *, done: bool) -> str:
+def _end(found: Review, page: Page) -> Iterator[str]:
+    said, what_next = _summary(found, page)
+    is_short = len(said) + 1 + len(what_next) <= page.width
+    yield page.style.paint(f"{said} {what_next}".rstrip() if is_short else said, "bold")
+    if what_next and not is_short:
+        yield page.style.paint(what_next, "bold")
+    if not page.done and page.wording.has_digest and found.plan.pending and not found.plan.refusals:
+        yield page.style.paint(f"Digest: {found.digest}", "dim")
+
+
+def _summary(found: Review, page: Page) -> tuple[str, str]:
+    """The last line, and what to do next."""
+    plan, wording = found.plan, page.wording
     if plan.refusals:
-        return f"Nothing was changed: {counted(len(plan.refusals), 'refusal')} in the plan."
+        return f"Nothing was changed: {counted(len(plan.refusals), 'refusal')} in the plan.", ""
     if not plan.changes:
-        if plan.stale and not done:
-            return f"No changes but to the lock (generation {plan.generation}). Run 'llamagate apply' to update it."
+        if plan.stale and not page.done:
+            return f"No changes but to the lock (generation {plan.generation}).", "Run 'llamagate apply' to update it."
         if plan.drift:
             is_other = all(row.change is Change.OTHER_VERSION for row in plan.drift)
             kept = "what another tool installed was kept" if is_other else "files changed by hand were kept"
-            return f"No changes: {kept} (generation {plan.generation})."
-        return f"{wording.nothing} (generation {plan.generation})."
-    counts = Counter(action.action for action in plan.actions)
-    words = ", ".join(f"{counts[kind]} {_COUNTED[kind][done]}" for kind in ActionKind if counts[kind])
-    if done:
-        return f"Applied as generation {plan.generation + 1}: {words or 'registry rebuilt'}."
-    return wording.summary.format(words or "registry to rebuild")
+            return f"No changes: {kept} (generation {plan.generation}).", ""
+        return f"{wording.nothing} (generation {plan.generation}).", ""
+    if page.done:
+        return f"Applied as generation {plan.generation + 1}: {tallies(found, done=True)}.", ""
+    return f"{wording.head}: {tallies(found)}.", wording.next

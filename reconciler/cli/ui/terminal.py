@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, TextIO
 
@@ -32,6 +32,9 @@ class Terminal(Struct):
     colours: bool | None = None
     log: Callable[[str], None] | None = None
     """Takes all that is said in passing, too."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    is_paged: bool = True
+    """Whether a long result goes through a pager, on a terminal."""
     _started: float = field(default_factory=time.monotonic)
     _shown_at: float = 0.0
 
@@ -44,11 +47,34 @@ class Terminal(Struct):
     def error_style(self) -> Style:
         return _style(sys.stderr, self.colours)
 
+    @property
+    def columns(self) -> int | None:
+        """How many columns standard output has, as COLUMNS or the terminal says; ``None`` where it is no terminal."""
+        said = self.variables.get("COLUMNS", "")
+        if said.isdecimal() and int(said):
+            return int(said)
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns or None
+        except (OSError, ValueError):  # it is no terminal
+            return None
+
     def result(self, text: str) -> None:
         """Show a result to a person."""
         if text and not self.as_json and not self.quiet:
             self._clear()
             _to_stdout(shown(text) + "\n")
+
+    def long_result(self, text: str) -> None:
+        """Show a result that may be long: on a terminal, page by page."""
+        if not (self.is_paged and text and sys.stdout.isatty()) or self.as_json or self.quiet:
+            self.result(text)
+            return
+        from reconciler.cli.ui.pager import page, pager_of  # only a terminal needs them
+
+        self._clear()
+        command = pager_of(self.variables)
+        if not command or not page(f"{shown(text)}\n", command, self.variables):
+            self.result(text)
 
     def document(self, document: JsonObject) -> None:
         """Print the one JSON document, where it is wanted."""

@@ -1,0 +1,52 @@
+"""In which form a plan is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+from msgspec import Struct
+
+from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.diff import Detail
+from reconciler.cli.ui.plan import Page, render_review
+from reconciler.errors import ExitCode, UsageError
+from reconciler.model.config import JsonObject
+from reconciler.planning.review import Review
+
+Format = Literal["text", "json", "markdown"]
+_HELP = "How to show it: text; json, the same as --json; markdown, for a pull request."
+
+
+class PlanFlags(Struct, frozen=True, kw_only=True):
+    """How a plan is shown."""
+
+    format: Annotated[Format, typer.Option("--format", metavar="text|json|markdown", help=_HELP)] = "text"
+    stat: StatOption = False
+    full: FullOption = False
+    no_diff: NoDiffOption = False
+
+    @property
+    def detail(self) -> Detail:
+        """How much is shown of what changes inside an item."""
+        return detail_of(stat=self.stat, full=self.full, no_diff=self.no_diff)
+
+    def prepare(self, invocation: Invocation) -> None:
+        """Check the flags; errors are JSON from now on where the plan is to be."""
+        if invocation.as_json and self.format == "markdown":
+            raise UsageError("use only one of --json and --format markdown")
+        _ = self.detail
+        if self.format == "json":
+            invocation.terminal.as_json = True
+
+    def show(self, invocation: Invocation, found: Review, document: JsonObject, code: ExitCode) -> ExitCode:
+        """Show it; ``document`` is its JSON."""
+        terminal = invocation.terminal
+        if self.format != "markdown":
+            page = Page(style=terminal.style, columns=terminal.columns, detail=self.detail)
+            return invocation.answer(document, render_review(found, page), code, is_long=True)
+        from reconciler.cli.ui.markdown import render_markdown  # most plans are shown as text
+
+        terminal.result(render_markdown(found, self.detail))
+        return code

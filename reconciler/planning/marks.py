@@ -1,0 +1,116 @@
+"""What a reviewer must not miss in a change: pure, from the manifest before and after and what changes in the files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any, Final, cast
+
+from msgspec import Struct
+
+from reconciler.model.config import Json, JsonObject
+from reconciler.model.plan import Mark, MarkCode
+from reconciler.planning.content.blocks import is_prose
+from reconciler.planning.content.unseen import unseen_in, visible
+
+_WRITES: Final = "file.write"
+_READS_NO_BODY: Final = frozenset(["audit.log", "usage.track"])
+"""Actions of hooks that look at no body, unless ``config.redact`` says what of it to write."""
+_ABOUT: Final = ("readme", "changelog", "license", "licence", "notice", "contributing")
+"""Files for people: no model reads them."""
+_PROMPT_KEYS: Final = ("steps", "prompt", "workflow", "model")
+"""The keys of a manifest below which there are prompts."""
+
+
+_NAME_CHARACTERS: Final = 60
+
+
+class Contents(Struct, frozen=True, kw_only=True):
+    """An item's manifests before and after, by path; ``files`` and ``manifest`` are those of the action's ``diff``."""
+
+    before: Mapping[str, JsonObject]
+    after: Mapping[str, JsonObject]
+    files: Iterable[JsonObject] = ()
+    manifest: Mapping[str, JsonObject] = {}
+
+
+def is_prompt(path: str) -> bool:
+    """Whether a file is prose that a model may be given."""
+    return is_prose(path) and not PurePosixPath(path).name.lower().startswith(_ABOUT)
+
+
+def content_marks(found: Contents, *, version: str | None) -> Iterator[Mark]:
+    """The marks of what changes inside. ``version`` is that of an item that keeps it, else ``None``."""
+    if unseen := _unseen(found.files):
+        characters = "1 character" if unseen == 1 else f"{unseen} characters"
+        yield Mark(MarkCode.UNSEEN, f"brings {characters} that nobody sees")
+    if version is not None and _changes_a_prompt(found):
+        yield Mark(MarkCode.PROMPT, f"its prompt changes, but its version is still {visible(version).text}")
+    yield from _endpoints(found)
+    if hooks := _new(map(_hooks_with_bodies, found.before.values()), map(_hooks_with_bodies, found.after.values())):
+        yield Mark(MarkCode.READS_BODIES, f"reads what callers send: {_listed(hooks)}")
+    if writes := _new(map(_writes, found.before.values()), map(_writes, found.after.values())):
+        yield Mark(MarkCode.FILE_WRITE, f"writes files: {_listed(writes)}")
+
+
+def _unseen(files: Iterable[JsonObject]) -> int:
+    return sum(
+        cast(int, file.get("unseen", 0)) + (file["change"] != "removed" and unseen_in(str(file["path"])))
+        for file in files
+    )
+
+
+def _changes_a_prompt(found: Contents) -> bool:
+    paths = (str(file["path"]) for file in found.files if not file.get("mode") or file.get("hunks"))
+    if any(map(is_prompt, paths)):
+        return True
+    places = (place for part in found.manifest.values() for place in part)
+    return any(place.partition(".")[0].partition("[")[0] in _PROMPT_KEYS for place in places)
+
+
+def _endpoints(found: Contents) -> Iterator[Mark]:
+    before = {name: is_open for one in found.before.values() for name, is_open in _routes(one)}
+    after = {name: is_open for one in found.after.values() for name, is_open in _routes(one)}
+    opened = [name for name, is_open in after.items() if is_open and not before.get(name)]
+    if opened:
+        yield Mark(MarkCode.OPEN_ENDPOINT, f"answers without a key: {_listed(opened)}")
+    if closed := [name for name in after if name not in before and name not in opened]:
+        yield Mark(MarkCode.ENDPOINT, f"new endpoint: {_listed(closed)}")
+
+
+def _routes(document: JsonObject) -> Iterator[tuple[str, bool]]:
+    """Each endpoint, and whether everybody may call it."""
+    for one in _mappings(document.get("endpoints")):
+        yield f"{str(one.get('method', '')).upper()} {one.get('path', '')}", one.get("requires_auth") is not True
+
+
+def _hooks_with_bodies(document: JsonObject) -> Iterator[str]:
+    config = document.get("config")
+    redacts = isinstance(config, dict) and bool(config.get("redact"))
+    for hook in _mappings(document.get("hooks")):
+        if redacts or hook.get("action") not in _READS_NO_BODY:
+            yield f"{hook.get('on')} → {hook.get('action', 'no action')}"
+
+
+def _writes(document: JsonObject) -> Iterator[str]:
+    for step in _mappings(document.get("steps")):
+        if step.get("uses") == _WRITES:
+            given = step.get("with")
+            path = given.get("path") if isinstance(given, dict) else None
+            yield str(path or "its output")
+
+
+def _mappings(value: Json) -> Iterator[dict[str, Any]]:
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+
+
+def _new(before: Iterable[Iterable[str]], after: Iterable[Iterable[str]]) -> list[str]:
+    """What ``after`` has, and ``before`` not as often."""
+    had = Counter(name for names in before for name in names)
+    return [*(Counter(name for names in after for name in names) - had)]
+
+
+def _listed(names: Iterable[str]) -> str:
+    texts = (visible(name).text for name in names)
+    return ", ".join(text if len(text) <= _NAME_CHARACTERS else text[: _NAME_CHARACTERS - 1] + "…" for text in texts)

@@ -1,0 +1,269 @@
+"""A plan in its forms, and the digest that each of them carries."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from reconciler.cli.ui.markdown import MAX_BYTES
+from tests.cli.shell import Session
+from tests.cli.test_exit_codes_and_messages import in_terminal
+
+PROMPT = "templates/prompt.txt"
+
+
+@pytest.fixture
+def foo(session: Session) -> Session:
+    """An extension that is listed and not installed."""
+    session.extensions("foo")
+    return session
+
+
+def digest(session: Session) -> str:
+    return str(session.plan()["digest"])
+
+
+# The digest
+
+
+@pytest.mark.parametrize("arguments", [(), ("--format", "markdown"), ("--json",), ("--format", "json"), ("--no-diff",)])
+def test_every_form_has_the_digest(foo: Session, arguments: tuple[str, ...]) -> None:
+    assert digest(foo) in foo.llamagate("plan", *arguments).out
+
+
+def test_apply_does_the_plan_that_is_expected(foo: Session) -> None:
+    foo.llamagate("apply", "--expect", digest(foo))
+    assert foo.installed("foo").is_dir()
+
+
+def test_it_refuses_another_one(foo: Session) -> None:
+    before = digest(foo)
+    foo.edit("packages/foo/manifest.yaml", "llm.chat", "file.write")
+    failed = foo.llamagate("apply", "--expect", before, "--json", exits=9)
+    assert failed.error["code"] == "plan-stale"
+    assert digest(foo) in failed.error["message"]
+    assert not foo.installed("foo").exists()
+    foo.llamagate("apply", "--dry-run", "--expect", before, exits=9)
+    foo.llamagate("apply", "--dry-run", "--expect", digest(foo))
+
+
+@pytest.mark.parametrize("text", ["", "sha256:1", "x" * 64, "md5:" + "0" * 64])
+def test_a_text_that_is_no_digest_is_a_mistake(foo: Session, text: str) -> None:
+    foo.llamagate("apply", "--expect", text, exits=64)
+
+
+def test_a_saved_plan_must_be_the_expected_one_too(foo: Session) -> None:
+    foo.llamagate("plan", "--out", "plan.json")
+    foo.llamagate("apply", "plan.json", "--expect", "0" * 64, exits=9)
+    foo.llamagate("apply", "plan.json", "--expect", digest(foo))
+
+
+def test_nobody_can_guess_a_value_from_it(session: Session) -> None:
+    """It is shown to everybody who reads a pull request."""
+    session.package("foo")
+    session.desired("extensions: {foo: {source: ./packages/foo, config: {token: {env: VALUE}}}}\n")
+    session.variables["VALUE"] = "one"
+    first = digest(session)
+    session.variables["VALUE"] = "two"
+    assert digest(session) == first
+    session.desired("extensions: {foo: {source: ./packages/foo, config: {token: {env: OTHER}}}}\n")
+    session.variables["OTHER"] = "one"
+    assert digest(session) != first
+
+
+# Without secrets
+
+
+@pytest.fixture
+def secret(session: Session) -> Session:
+    """Two extensions whose values are not here."""
+    session.package("foo")
+    session.package("bar")
+    session.desired(
+        "extensions:\n"
+        "  foo: {source: ./packages/foo, config: {token: {env: VALUE}}}\n"
+        "  bar: {source: ./packages/bar, config: {token: {file: ./key}}}\n"
+    )
+    return session
+
+
+def test_a_plan_without_secrets_needs_none_and_says_so(secret: Session) -> None:
+    secret.llamagate("plan", exits=1)
+    plan = secret.plan("--no-secrets")
+    assert [action["id"] for action in plan["actions"]] == ["bar", "foo"]
+    [warning] = plan["warnings"]
+    assert warning["code"] == "values-unknown"
+    assert "bar, foo" in warning["message"]
+
+
+def test_its_digest_is_that_of_the_plan_with_them(secret: Session) -> None:
+    expected = secret.plan("--no-secrets")["digest"]
+    secret.variables["VALUE"] = "t0ken"
+    secret.write("key", "k3y")
+    secret.llamagate("apply", "--expect", expected)
+
+
+def test_nothing_changes_where_only_values_could(secret: Session) -> None:
+    secret.variables["VALUE"] = "t0ken"
+    secret.write("key", "k3y")
+    secret.llamagate("apply")
+    del secret.variables["VALUE"]
+    (secret.project / "key").unlink()
+    assert secret.plan("--no-secrets")["actions"] == []
+    secret.package("foo", version="1.1.0")
+    assert [action["id"] for action in secret.plan("--no-secrets")["actions"]] == ["foo"]
+
+
+def test_one_that_is_saved_is_for_looking_at(secret: Session) -> None:
+    secret.llamagate("plan", "--no-secrets", "--out", "plan.json")
+    assert "1.0.0" in secret.llamagate("show", "plan.json").out
+    assert "--no-secrets" in secret.llamagate("apply", "plan.json", exits=1).err
+
+
+# A saved plan
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--stat",), ("--full",), ("--no-diff",), ("--format", "markdown"), ("--json",)]
+)
+def test_a_saved_plan_is_shown_as_it_was(foo: Session, arguments: tuple[str, ...]) -> None:
+    foo.llamagate("plan", "--out", "plan.json")
+    foo.package("gone")
+    shown, planned = (foo.llamagate(*verb, *arguments).out for verb in (("show", "plan.json"), ("plan",)))
+    if arguments == ("--json",):
+        document = json.loads(shown)
+        assert {key: document[key] for key in json.loads(planned) if key != "diff"} == foo.plan()
+    else:
+        assert shown == planned
+
+
+def test_one_of_an_older_version_is_shown(foo: Session) -> None:
+    foo.llamagate("plan", "--out", "plan.json")
+    document = json.loads((foo.project / "plan.json").read_text())
+    del document["digest"], document["actions"][0]["marks"]
+    document["warnings"] = ["something is strange"]
+    foo.write("plan.json", json.dumps(document))
+    said = foo.llamagate("show", "plan.json").out
+    assert "something is strange" in said
+    assert document["fingerprint"] in said
+
+
+@pytest.mark.parametrize("arguments", [("--json", "--format", "markdown"), ("--format", "html")])
+def test_forms_that_do_not_go_together(foo: Session, arguments: tuple[str, ...]) -> None:
+    foo.llamagate("plan", *arguments, exits=64)
+
+
+def test_errors_are_json_with_format_json(session: Session) -> None:
+    assert session.llamagate("plan", "--format", "json", exits=1).error["code"] == "not-found"
+
+
+# Markdown
+
+
+def hostile_texts() -> list[str]:
+    """What a package may write to get out of its fence, close its fold, link, or call somebody."""
+    fences = ["```", "````", "`" * 9, "~~~", "   ```", "\t```", "```diff", "`` `", "`", "```\r"]
+    folds = [
+        "</details>",
+        "</summary>",
+        "<details open>",
+        "<!-- x",
+        "-->",
+        "<script>x</script>",
+        "<img src=x onerror=y>",
+    ]
+    folds += ["</code>", "</pre>", "<a href='http://evil'>", "<h1>x", "</DETAILS >", "&lt;/details&gt;", "<![CDATA["]
+    calls = ["@everybody", "@org/team", "#123", "GH-1", "user@example.org", "http://evil.example/x", "www.evil.example"]
+    marks = [
+        "# head",
+        "> quote",
+        "- [ ] task",
+        "| a | b |",
+        "[x](http://evil)",
+        "![x](http://evil)",
+        "[x]: http://evil",
+    ]
+    marks += ["---", "===", "* * *", "**bold**", "$$x$$", "\\`", "a\\", ":tada:", "@@ -1 +1 @@", "{% raw %}", "--- a"]
+    hidden = ["\u202e</details>", "\u2028```\u2028", "\x0b```", "\x0c```", "\x85```", "\u200b@x"]
+    return fences + folds + calls + marks + hidden
+
+
+HOSTILE = hostile_texts()
+
+
+def outside(page: str) -> str:
+    """The page without its fences, each of which must end where it was meant to."""
+    kept, fence = [], ""
+    for line in page.split("\n"):
+        run = re.match("`{3,}", line)
+        if fence:
+            fence = "" if line == fence else fence
+        elif run:
+            fence = run[0]
+        else:
+            kept.append(line)
+    assert not fence
+    return "\n".join(kept)
+
+
+def test_there_are_50_of_them() -> None:
+    assert len(set(HOSTILE)) >= 50
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_text_of_a_package_gets_out_of_its_fence(session: Session, text: str) -> None:
+    name = re.sub('[/\x00-\x1f\x7f-\x9f\u2028\u202e\u200b\\\\:*?"<>|]', "", text).strip(". ") or "x"
+    session.package("foo", version="1.0.0", files={PROMPT: f"{text}\nplain\n{text}", f"{name}.md": f"{text}\n\n{text}"})
+    version = json.dumps(f"1.0.0 {' '.join(text.split())}")
+    session.edit("packages/foo/manifest.yaml", "version: 1.0.0", f"version: {version}")
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    page = session.llamagate("plan", "--format", "markdown").out
+    left = outside(page)
+    left = re.sub(r"(`+).*?\1", "", re.sub(r"<code>[^<>]*</code>", "", left))
+    assert re.sub(r"</?(details|summary|b)>", "", left).count("<") == 0
+    assert left.count("<details>") == left.count("</details>") == 1
+    assert "evil" not in left
+    assert "@" not in left
+
+
+def test_a_page_has_room_for_a_comment_and_counts_the_rest(session: Session) -> None:
+    for item in (names := [f"e{number:03}" for number in range(150)]):
+        session.package(item, files={PROMPT: f"{item} é\n" * 400})
+    session.extensions(*names)
+    for arguments in ((), ("--full",), ("--no-diff",)):
+        page = session.llamagate("plan", "--format", "markdown", *arguments).out
+        assert len(page.encode()) < MAX_BYTES
+        assert page.rstrip().endswith("```")
+    assert re.search(r"… and \d+ more items", session.llamagate("plan", "--format", "markdown", "--full").out)
+
+
+# The pager
+
+
+def test_a_terminal_has_a_pager(foo: Session) -> None:
+    assert "<Plan: 1 to install>" in in_terminal(foo, "plan", PAGER="sed 's/.*/<&>/'", NO_COLOR="1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("--no-pager",), {}),
+        (("--json",), {}),
+        ((), {"LLAMAGATE_PAGER": ""}),
+        ((), {"LLAMAGATE_PAGER": "cat"}),
+        ((), {"TERM": "dumb"}),
+    ],
+)
+def test_it_is_not_started(foo: Session, arguments: tuple[str, ...], variables: dict[str, Any]) -> None:
+    assert "<" not in in_terminal(foo, "plan", *arguments, NO_COLOR="1", **{"PAGER": "sed 's/.*/<&>/'", **variables})
+
+
+def test_without_the_program_the_text_is_shown_all_the_same(foo: Session) -> None:
+    assert "Plan: 1 to install" in in_terminal(foo, "plan", PAGER="no-such-program-x", NO_COLOR="1")
+
+
+def test_a_pager_that_ends_early_is_no_failure(foo: Session) -> None:
+    assert "Plan:" not in in_terminal(foo, "plan", PAGER="true")
