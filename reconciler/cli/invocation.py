@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from reconciler.cli.environment import asked_verb, environment, variables
 from reconciler.cli.shared_flags import DEFAULT_FILE, SharedFlags
 from reconciler.cli.ui.log import Log, logging
-from reconciler.cli.ui.style import colours_wanted
+from reconciler.cli.ui.style import colours_wanted, columns_wanted
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, InputError
@@ -46,6 +46,7 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
     @cached_property
     def terminal(self) -> Terminal:
         terminal = Terminal(as_json=self.as_json, quiet=self.quiet, colours=colours_wanted(self.when, variables()))
+        terminal.columns = columns_wanted(variables())
         terminal.log = self._log.line if self._log else None
         return terminal
 

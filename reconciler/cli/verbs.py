@@ -14,6 +14,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "validate": "validate.validate",
         "lock": "lock.lock",
         "plan": "plan.plan",
+        "diff": "diff.diff",
         "apply": "apply.apply",
         "status": "status.status",
         "watch": "watch.watch",
@@ -38,9 +39,14 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     },
     "Look": {
         "list": "list.list_",
+        "show": "show.show",
+        "why": "why.why",
+        "graph": "graph.graph",
+        "search": "search.search",
         "verify": "verify.verify",
         "doctor": "doctor.doctor",
         "schema": "schema.schema",
+        "explain": "explain.explain",
     },
     "Make": {
         "catalog": {"build": "catalog.build"},
@@ -58,7 +64,6 @@ GROUPS: Final[Mapping[str, str]] = {
 }
 
 _UPDATE: Final = "'llamagate lock --upgrade' for newer versions, then 'llamagate apply'"
-_SHOW: Final = "'llamagate status' or 'llamagate list'"
 
 GUESSES: Final[Mapping[str, str]] = {
     "add": "'llamagate import' for one package, or list it in llamagate.yaml and run 'llamagate apply'",
@@ -68,11 +73,10 @@ GUESSES: Final[Mapping[str, str]] = {
     "clean": "'llamagate cache gc'",
     "delete": "'llamagate remove'",
     "deploy": "'llamagate apply'",
-    "diff": "'llamagate plan', or 'llamagate status --diff ID' for files changed by hand",
     "downgrade": "'llamagate rollback'",
     "fix": "'llamagate doctor', or 'llamagate recover' after an interrupted change",
     "gc": "'llamagate cache gc'",
-    "info": _SHOW,
+    "info": "'llamagate show ID', or 'llamagate status'",
     "install": "'llamagate import' for one package, or 'llamagate apply' for all of llamagate.yaml",
     "log": "'llamagate history'",
     "logs": "'llamagate history'",
@@ -88,7 +92,6 @@ GUESSES: Final[Mapping[str, str]] = {
     "rm": "'llamagate remove'",
     "rollforward": "'llamagate rollback --to N' with a later generation, or 'llamagate apply'",
     "run": "'llamagate serve', or 'llamagate apply'",
-    "show": _SHOW,
     "start": "'llamagate serve', or 'llamagate enable' for one item",
     "stop": "'llamagate disable' for one item, or 'llamagate suspend' for the watcher",
     "undo": "'llamagate rollback'",

@@ -70,12 +70,12 @@ def _reader(opened: OpenPackage, item: RecordItem, secrets: Secrets) -> Callable
     configs = {manifest.definition: {}, manifest.installed_definition: item.config}
 
     def read_shown(path: str) -> bytes | None:
-        return _masked_definition(opened, configs[path], secrets) if path in configs else read(opened.content, path)
+        return shown_definition(opened, configs[path], secrets) if path in configs else read(opened.content, path)
 
     return read_shown
 
 
-def _masked_definition(opened: OpenPackage, config: JsonObject, secrets: Secrets) -> bytes | None:
+def shown_definition(opened: OpenPackage, config: JsonObject, secrets: Secrets) -> bytes | None:
     """The manifest as it is written for ``config``, secrets masked; ``None`` where that cannot be done."""
     document = opened.package.document
     effective = configured(document, cast(JsonObject, with_references(config, lambda _: MASK))).get("config")

@@ -168,7 +168,7 @@ class Session:
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             patch.setattr("typer.main.get_command", _COMMAND)  # building it anew takes longer than most commands
-            for name in [name for name in os.environ if name.startswith("LLAMAGATE_")]:
+            for name in [name for name in os.environ if name.startswith("LLAMAGATE_") or name == "COLUMNS"]:
                 patch.delenv(name)
             for name, value in self.environment.items():
                 patch.setenv(name, value)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.cli import boot
 from reconciler.cli.ui.style import Style, json_shown, shown
@@ -32,13 +33,17 @@ class Terminal(Struct):
     colours: bool | None = None
     log: Callable[[str], None] | None = None
     """Takes all that is said in passing, too."""
+    columns: int = 0
+    """The width that a variable gives for a terminal; 0 where it is asked."""
     _started: float = field(default_factory=time.monotonic)
     _shown_at: float = 0.0
 
     @property
     def style(self) -> Style:
-        """Colours for standard output, if it is a terminal."""
-        return _style(sys.stdout, self.colours)
+        """Colours and width for standard output, if it is a terminal, or is to be written as for one."""
+        is_for_terminal = self.colours is True or sys.stdout.isatty()
+        width = (self.columns or _width(sys.stdout)) if is_for_terminal else 0
+        return replace(_style(sys.stdout, self.colours), width=width)
 
     @property
     def error_style(self) -> Style:
@@ -126,6 +131,14 @@ def _to_stderr(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         silence(sys.stderr)  # nobody listens: no reason to leave what is being done
+
+
+def _width(stream: TextIO) -> int:
+    """The columns of the terminal; 0 where it is none, or does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
 
 
 def _style(stream: TextIO, colours: bool | None) -> Style:
