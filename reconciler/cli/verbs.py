@@ -11,6 +11,8 @@ Verb = str | Mapping[str, str]
 SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     "Declare": {
         "init": "init.init",
+        "add": "edit.add",
+        "set": "edit.set_",
         "validate": "validate.validate",
         "lock": "lock.lock",
         "plan": "plan.plan",
@@ -19,6 +21,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "status": "status.status",
         "watch": "watch.watch",
         "outdated": "outdated.outdated",
+        "upgrade": "upgrade.upgrade",
     },
     "Undo": {
         "history": "history.history",
@@ -63,10 +66,8 @@ GROUPS: Final[Mapping[str, str]] = {
     "cache": "Free the disk space of packages that nothing needs.",
 }
 
-_UPDATE: Final = "'llamagate lock --upgrade' for newer versions, then 'llamagate apply'"
 
 GUESSES: Final[Mapping[str, str]] = {
-    "add": "'llamagate import' for one package, or list it in llamagate.yaml and run 'llamagate apply'",
     "backup": "'llamagate export'",
     "build": "'llamagate catalog build'",
     "check": "'llamagate validate' for files, or 'llamagate verify' for what is installed",
@@ -97,8 +98,7 @@ GUESSES: Final[Mapping[str, str]] = {
     "undo": "'llamagate rollback'",
     "uninstall": "'llamagate remove'",
     "unlock": "'llamagate lock --upgrade'",
-    "update": _UPDATE,
-    "upgrade": _UPDATE,
+    "update": "'llamagate upgrade', or 'llamagate lock --upgrade' for the lock alone",
     "version": "'llamagate --version'",
 }
 """What to use instead of a name that is not a verb."""

@@ -10,9 +10,15 @@ from reconciler.planning.intent import Allowances
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """``only`` narrows the pass to these ids and what they depend on; empty is everything."""
+    """``only`` narrows the pass to these ids and what they depend on; empty is everything.
+
+    The pins of the ids in ``upgrade`` move to what their sources have now, ``None`` is all; ``downgrade``: also to an
+    older version that nothing asks for.
+    """
 
     file: Path
     only: frozenset[str] = frozenset()
     locked: bool = False
     allowances: Allowances = field(default_factory=Allowances)
+    upgrade: frozenset[str] | None = frozenset()
+    downgrade: bool = False

@@ -105,6 +105,12 @@ def test_that_of_catalogs(session: Session) -> None:
     assert _keys(found) == parts
 
 
+def test_that_of_an_edit(session: Session) -> None:
+    session.package("a")
+    assert _keys(session.llamagate("add", "a", "packages/a", "--json").json) == _documented("add")
+    assert _keys(session.llamagate("set", "a", "x=1", "--json").json) == _documented("set")
+
+
 def test_that_of_verify(drifted: Session) -> None:
     assert _keys(drifted.llamagate("verify", "--json", exits=3).json) == _documented("verify")
 
