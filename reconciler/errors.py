@@ -119,6 +119,12 @@ class InputError(LlamagateError):
         return InputError(str(faults[0]) if len(faults) == 1 else summary, faults=faults)
 
 
+class WrongKindError(InputError):
+    """A package is of the other kind than it was taken for."""
+
+    code = ErrorCode.WRONG_PACKAGE
+
+
 def together(errors: Sequence[LlamagateError], summary: str) -> LlamagateError:
     """One error for what is wrong with several inputs, of the kind of the first; a lone one is as it was."""
     if len(errors) == 1:

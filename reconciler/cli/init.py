@@ -13,6 +13,7 @@ from reconciler.cli.output_file import write_output
 from reconciler.codes import ErrorCode
 from reconciler.commands.example import FIRST, copy_example
 from reconciler.commands.init import describe_installed
+from reconciler.commands.schema_install import schema_line
 from reconciler.errors import InputError, LlamagateError, NotDesiredError, UsageError
 from reconciler.fs.bounded import is_there
 from reconciler.store.desired_file import read_desired
@@ -35,6 +36,7 @@ def init(
     """Write a first llamagate.yaml, with comments, to start from.
 
     With --from-installed it lists what is installed already, so that 'apply' changes nothing.
+    Where 'schema --install' was run, its first line tells editors the schema.
 
     Example: llamagate init
     Example: llamagate init --from-installed
@@ -59,7 +61,8 @@ def init(
         text = copy_example(name or FIRST, file.absolute().parent)
     else:
         text = resources.files("reconciler.cli").joinpath("starter.yaml").read_text("utf-8")
-    write_output(file, text.encode())
+    line = schema_line(file.absolute().parent)
+    write_output(file, f"{line}\n{text}".encode() if line else text.encode())
     return invocation.answer({"file": str(file)}, f"Wrote {file}. Next: 'llamagate plan' shows what an apply would do.")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.invocation import Invocation
+from reconciler.commands.schema_install import Installed, install_schemas
 from reconciler.documents.schemas import SCHEMA_NAMES, schema_text
 from reconciler.errors import UsageError
 from reconciler.model.config import JsonObject
@@ -16,6 +17,9 @@ from reconciler.model.config import JsonObject
 def schema(
     invocation: Invocation,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of the names that 'schema' lists.")] = None,
+    install: Annotated[
+        bool, typer.Option("--install", help="Write them beside llamagate.yaml, and name its schema in it.")
+    ] = False,
 ) -> int:
     """Print a JSON Schema, or the names of all schemas.
 
@@ -23,9 +27,15 @@ def schema(
 
     Example: llamagate schema
     Example: llamagate schema desired-state
-    Exit codes: 0, 1
+    Example: llamagate schema --install
+    Exit codes: 0, 1, 9
     """
     document: JsonObject
+    if install:
+        if name is not None:
+            raise UsageError("--install writes all schemas; leave out the name")
+        done = install_schemas(invocation.file)
+        return invocation.answer(done.to_document(), _installed(done))
     if name is None:
         document, text = {"schemas": [*SCHEMA_NAMES]}, "\n".join(SCHEMA_NAMES)
     elif name in SCHEMA_NAMES:
@@ -34,3 +44,14 @@ def schema(
     else:
         raise UsageError(f"unknown schema '{name}'; use one of {', '.join(SCHEMA_NAMES)}")
     return invocation.answer(document, text)
+
+
+def _installed(done: Installed) -> str:
+    if done.wrote:
+        said = f"{done.file} names its own in its first line."
+    elif done.is_named:
+        said = f"{done.file} names a schema already; its line was not changed."
+    else:
+        said = "'llamagate init' writes a file that names its own."
+    manifests = "A manifest names one in its first line: # yaml-language-server: $schema=PATH"
+    return f"Wrote {len(SCHEMA_NAMES)} schemas into {done.folder}. {said}\n{manifests}"

@@ -11,14 +11,18 @@ Verb = str | Mapping[str, str]
 SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     "Declare": {
         "init": "init.init",
+        "add": "edit.add",
+        "set": "edit.set_",
         "validate": "validate.validate",
         "lock": "lock.lock",
         "plan": "plan.plan",
+        "diff": "diff.diff",
         "apply": "apply.apply",
         "status": "status.status",
         "wait": "wait.wait",
         "watch": "watch.watch",
         "outdated": "outdated.outdated",
+        "upgrade": "upgrade.upgrade",
     },
     "Undo": {
         "history": "history.history",
@@ -40,9 +44,13 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     "Look": {
         "list": "list.list_",
         "show": "show.show",
+        "why": "why.why",
+        "graph": "graph.graph",
+        "search": "search.search",
         "verify": "verify.verify",
         "doctor": "doctor.doctor",
         "schema": "schema.schema",
+        "explain": "explain.explain",
     },
     "Make": {
         "catalog": {"build": "catalog.build"},
@@ -59,22 +67,18 @@ GROUPS: Final[Mapping[str, str]] = {
     "cache": "Free the disk space of packages that nothing needs.",
 }
 
-_UPDATE: Final = "'llamagate lock --upgrade' for newer versions, then 'llamagate apply'"
-_SHOW: Final = "'llamagate status' or 'llamagate list'"
 
 GUESSES: Final[Mapping[str, str]] = {
-    "add": "'llamagate import' for one package, or list it in llamagate.yaml and run 'llamagate apply'",
     "backup": "'llamagate export'",
     "build": "'llamagate catalog build'",
     "check": "'llamagate validate' for files, or 'llamagate verify' for what is installed",
     "clean": "'llamagate cache gc'",
     "delete": "'llamagate remove'",
     "deploy": "'llamagate apply'",
-    "diff": "'llamagate plan', or 'llamagate status --diff ID' for files changed by hand",
     "downgrade": "'llamagate rollback'",
     "fix": "'llamagate doctor', or 'llamagate recover' after an interrupted change",
     "gc": "'llamagate cache gc'",
-    "info": _SHOW,
+    "info": "'llamagate show ID', or 'llamagate status'",
     "install": "'llamagate import' for one package, or 'llamagate apply' for all of llamagate.yaml",
     "log": "'llamagate history'",
     "logs": "'llamagate history'",
@@ -95,8 +99,7 @@ GUESSES: Final[Mapping[str, str]] = {
     "undo": "'llamagate rollback'",
     "uninstall": "'llamagate remove'",
     "unlock": "'llamagate lock --upgrade'",
-    "update": _UPDATE,
-    "upgrade": _UPDATE,
+    "update": "'llamagate upgrade', or 'llamagate lock --upgrade' for the lock alone",
     "version": "'llamagate --version'",
 }
 """What to use instead of a name that is not a verb."""

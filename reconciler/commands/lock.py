@@ -53,7 +53,7 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     home = Home(env.home)
     record, _ = read_record(home)
     file = read_desired(asked.file, known=record.documents)
-    _check_named(file, asked.upgrade or frozenset())
+    check_upgrades(file, asked.upgrade or frozenset(), advice="run 'llamagate lock' to pin what is there now")
     old = read_lock(lock_path(asked.file, env.lock_file), known=record.documents)
     entries = lock_of(file, old) if asked.upgrade is not None else {}
     parts = partition(
@@ -72,9 +72,10 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     return pins
 
 
-def _check_named(file: DesiredFile, named: frozenset[str]) -> None:
+def check_upgrades(file: DesiredFile, named: frozenset[str], *, advice: str) -> None:
+    """``InputError`` where an id is not listed, or its source has no versions to move to."""
     check_listed(file, named)
     for item in file.desired.items:
         if item.key.id in named and not item.source.is_pinned:
             message = f"{item.key.id} comes from {item.source}, which has no versions, so there is no pin to move"
-            raise InputError(message, advice="run 'llamagate lock' to pin what is there now", code=ErrorCode.NOT_FOUND)
+            raise InputError(message, advice=advice, code=ErrorCode.NOT_FOUND)

@@ -24,7 +24,7 @@ from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import decode_desired, read_desired, with_other_ending
 from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
 
-_NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
+NEW_FILE: Final = f"apiVersion: {API_VERSION}\n".encode()
 
 
 def saving_owner(state: HomeState) -> str:
@@ -62,11 +62,11 @@ def check_can_be_kept(state: HomeState, package: Resolved) -> None:
 
 def saved_packages(state: HomeState, packages: Iterable[Resolved]) -> tuple[Input, ...]:
     """Desired state and lock with each of ``packages`` in them, from where it was taken."""
-    data = state.file.data if state.file else _NEW_FILE
+    data = state.file.data if state.file else NEW_FILE
     old = _lock(state)
     lock = dict(old.lock.by_key)
     for package in packages:
-        source = _relative(package.source, state.path.absolute().parent)
+        source = relative_source(package.source, state.path.absolute().parent)
         data = _with_package(state, data, package, source)
         lock[package.key] = package.locked_as(source)
     return _inputs(state, data, old, lock)
@@ -141,7 +141,7 @@ def _lock(state: HomeState) -> LockFile:
     return read_lock(lock_path(state.path, state.env.lock_file), known=state.record.documents)
 
 
-def _relative(source: Source, folder: Path) -> Source:
+def relative_source(source: Source, folder: Path) -> Source:
     """``source`` as a file in ``folder`` writes it: relative where it is below that folder."""
     location = Path(source.location)
     if location.is_relative_to(folder):

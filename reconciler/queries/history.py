@@ -70,13 +70,22 @@ def _change(old: GenerationItem | None, new: GenerationItem | None) -> str:
     if old is None or new is None:
         item = new or old
         return f"{'-' if new is None else '+'} {item.key.id} {item.version}" if item else ""
+    words = difference(old, new)
+    sign = " " if old.version != new.version else f" {new.version}: " if old.tree != new.tree else ": "
+    return f"~ {new.key.id}{sign}{', '.join(words)}" if words else ""
+
+
+def difference(old: GenerationItem | None, new: GenerationItem | None) -> tuple[str, ...]:
+    """How an item differs between two generations, in words; nothing where it does not."""
+    if old is None or new is None:
+        return ("installed",) if new else ("removed",) if old else ()
     if old.version != new.version:
-        return f"~ {new.key.id} {old.version} → {new.version}"
+        return (f"{old.version} → {new.version}",)
     if old.tree != new.tree:
-        return f"~ {new.key.id} {new.version}: the package changed"
+        return ("the package changed",)
     words = [
         *(["configured"] if old.config != new.config else []),
         *([f"enabled: {str(new.enabled).lower()}"] if old.enabled != new.enabled else []),
         *([f"owner {old.owner or 'nobody'} → {new.owner or 'nobody'}"] if old.owner != new.owner else []),
     ]
-    return f"~ {new.key.id}: {', '.join(words)}" if words else ""
+    return tuple(words)

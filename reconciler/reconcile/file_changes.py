@@ -128,16 +128,18 @@ def _reader(opened: OpenPackage, item: RecordItem, secrets: Secrets) -> Callable
     configs = {manifest.definition: {}, manifest.installed_definition: item.config}
 
     def read_shown(path: str) -> bytes | None:
-        if path not in configs:
-            return read(opened.content, path)
-        data = read(opened.content, manifest.definition)
-        return _masked(data, opened.package.document, configs[path], secrets)
+        return shown_definition(opened, configs[path], secrets) if path in configs else read(opened.content, path)
 
     return read_shown
 
 
+def shown_definition(opened: OpenPackage, config: JsonObject, secrets: Secrets) -> bytes | None:
+    """The manifest as it is written for ``config``, secrets masked; ``None`` where that cannot be done."""
+    data = read(opened.content, opened.package.manifest.definition)
+    return _masked(data, opened.package.document, config, secrets)
+
+
 def _masked(data: bytes, document: JsonObject, config: JsonObject, secrets: Secrets) -> bytes | None:
-    """The manifest ``data`` as it is written for ``config``, secrets masked; ``None`` where that cannot be done."""
     effective = configured(document, cast(JsonObject, with_references(config, lambda _: MASK))).get("config")
     shown = masked(("config",), effective, secrets)
     if same(shown, document.get("config")):

@@ -14,6 +14,8 @@ class Options(Struct, frozen=True, kw_only=True):
 
     ``with_values``: what configurations refer to, variables and files, is read. Without it a plan can be shown, and
     not applied.
+    The pins of the ids in ``upgrade`` move to what their sources have now, ``None`` is all; ``downgrade``: also to an
+    older version that nothing asks for.
     """
 
     file: Path
@@ -21,3 +23,5 @@ class Options(Struct, frozen=True, kw_only=True):
     locked: bool = False
     with_values: bool = True
     allowances: Allowances = field(default_factory=Allowances)
+    upgrade: frozenset[str] | None = frozenset()
+    downgrade: bool = False

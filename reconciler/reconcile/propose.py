@@ -13,6 +13,7 @@ from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.listener import Progress, no_progress
+from reconciler.model.lock import LockItem
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
 from reconciler.model.unchanged import Covered
@@ -50,10 +51,11 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     context = context_of(env, file, progress)
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")
-    parts = partition(file.desired.items, lock_of(file, lock))
+    parts = partition(file.desired.items, _deciding(file, lock, options))
     resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
     entries = entries_of(file, resolved, locked=options.locked)
-    if parts.undecided and (errors := gone_down((item for item, _ in parts.undecided), lock.lock, entries)):
+    undecided = [] if options.downgrade else [item for item, _ in parts.undecided]
+    if undecided and (errors := gone_down(undecided, lock.lock, entries)):
         raise together(file, errors)
     pins = pins_of(file, lock, entries)
     if options.locked:
@@ -79,6 +81,13 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
         documents={} if options.only else _known_documents(file, pins),
         looked=looked,
     )
+
+
+def _deciding(file: DesiredFile, lock: LockFile, options: Options) -> Mapping[ItemKey, LockItem]:
+    """The entries of the lock that say which package an item is."""
+    if options.upgrade is None:
+        return {}
+    return {key: entry for key, entry in lock_of(file, lock).items() if key.id not in options.upgrade}
 
 
 def _looked(state: HomeState, file: DesiredFile, lock: LockFile) -> tuple[Covered, Look] | None:

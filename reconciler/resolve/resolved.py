@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from reconciler.codes import ErrorCode
-from reconciler.errors import InputError
+from reconciler.errors import InputError, WrongKindError
 from reconciler.model.desired import DesiredItem, section_of
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
@@ -83,10 +83,9 @@ def recorded_as_resolved(recorded: RecordItem, *, name: str = "") -> Resolved:
 def check(item: DesiredItem, manifest: Manifest) -> None:
     """``InputError`` where a package is not what the item says."""
     if manifest.kind is not item.key.kind:
-        raise InputError(
+        raise WrongKindError(
             f"{item.source} holds the {manifest.kind} '{manifest.id}', but is listed under "
-            f"'{section_of(item.key.kind)}'; move it to '{section_of(manifest.kind)}'",
-            code=ErrorCode.WRONG_PACKAGE,
+            f"'{section_of(item.key.kind)}'; move it to '{section_of(manifest.kind)}'"
         )
     if manifest.id != item.key.id:
         raise InputError(

@@ -168,7 +168,7 @@ class Session:
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             patch.setattr(app, "application", _APPLICATION)  # to build it again takes a quarter of a command's time
-            for name in [name for name in os.environ if name.startswith("LLAMAGATE_")]:
+            for name in [name for name in os.environ if name.startswith("LLAMAGATE_") or name == "COLUMNS"]:
                 patch.delenv(name)
             for name, value in self.environment.items():
                 patch.setenv(name, value)

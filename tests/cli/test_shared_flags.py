@@ -41,7 +41,7 @@ finally:
 """
 ALWAYS = {
     *("app", "boot", "environment", "flags", "help", "shared_flags", "verb", "verbs"),
-    *("ui", "ui.error", "ui.style", "ui.terminal"),
+    *("ui", "ui.error", "ui.style", "ui.terminal", "ui.width"),
 }
 
 

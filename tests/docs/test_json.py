@@ -9,11 +9,14 @@ import pytest
 
 from tests.cli.shell import Session
 from tests.docs.pages import chapter, page, rows
+from tests.support.packages import MANIFEST
+
+ENDPOINTS = MANIFEST.format(id="a", version="1.0.0") + "endpoints: [{path: /x, method: post}]\n"
 
 
 def _documented(command: str) -> set[str]:
-    table = rows(chapter(page("commands.md"), "JSON"))
-    cell = next(cells[1] for cells in table if command in cells[0].replace("`", "").split(", "))
+    table = [(cells[0].replace("`", ""), cells[1]) for cells in rows(chapter(page("commands.md"), "JSON"))]
+    cell = next(cell for name, cell in table if command == name or command in name.split(", "))
     return set(re.findall(r'"([a-z_]+)"', cell))
 
 
@@ -61,6 +64,51 @@ def test_a_document_is_as_the_table_says(drifted: Session, command: str) -> None
     }
     document = drifted.llamagate(*arguments.get(command, (command,)), "--json").json
     assert _keys(document) == _documented(command)
+
+
+def test_that_of_explain(session: Session) -> None:
+    code, key = (session.llamagate("explain", word, "--json").json for word in ("conflict", "policy"))
+    for one in key["keys"]:
+        one["examples"] = []  # they hold whatever a file does
+    assert _keys(code) | _keys(key) == _documented("explain")
+
+
+def test_that_of_a_diff(drifted: Session) -> None:
+    drifted.installed("a", "manifest.yaml").write_text("x: 1\n")
+    assert _keys(drifted.llamagate("diff", "--json").json) == _documented("diff")
+    assert _keys(drifted.llamagate("diff", "@1", "--json").json) == _documented("diff")
+
+
+def test_that_of_show_and_why(session: Session) -> None:
+    config = "config: {x: 1}, version: ^1"
+    session.package("a", files={"manifest.yaml": ENDPOINTS})
+    session.module("m", "a")
+    session.desired(f"extensions: {{a: {{source: ./packages/a, {config}}}}}\nmodules: {{m: ./packages/m}}\n")
+    session.llamagate("apply")
+    session.installed("a", "manifest.yaml").unlink()
+    shown, of_module = (session.llamagate("show", item, "--json").json for item in ("a", "m"))
+    assert _keys(shown) - {"dir"} == _documented("show")
+    assert set(of_module) == set(shown)
+    assert _keys(session.llamagate("graph", "--json").json) == _documented("graph")
+    why = session.llamagate("why", "a", "--json").json
+    assert _keys(why) - {"how"} == _documented("why")
+
+
+def test_that_of_catalogs(session: Session) -> None:
+    session.package("a", files={"manifest.yaml": ENDPOINTS})
+    session.llamagate("catalog", "build", "packages")
+    assert _keys(session.llamagate("search", "--catalog", "packages", "--json").json) == _documented("search")
+    session.package("b")
+    session.llamagate("import", "packages/b")
+    found = session.llamagate("show", "a", "--catalog", "packages", "--json").json
+    parts = {*_documented("show, of a catalog"), "key", "value", "from", "line", "method", "requires_auth"}
+    assert _keys(found) == parts
+
+
+def test_that_of_an_edit(session: Session) -> None:
+    session.package("a")
+    assert _keys(session.llamagate("add", "a", "packages/a", "--json").json) == _documented("add")
+    assert _keys(session.llamagate("set", "a", "x=1", "--json").json) == _documented("set")
 
 
 def test_that_of_verify(drifted: Session) -> None:

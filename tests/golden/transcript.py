@@ -53,6 +53,7 @@ _ERR: Final = " 2| "
 
 _VARIES: Final = (
     (r"\b\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?", r"2026-01-02\g<1>03:04:05"),
+    (r"\b20\d\d-\d\d-\d\d\b", "2026-01-02"),
     (r"\b[0-9a-f]{64}\b", "<digest>"),
     (r"\bpid \d+", "pid <number>"),
     (r'"(size|freed)": \d+', r'"\1": <number>'),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
 
 from reconciler.cli.ui.style import PLAIN, Style
+from reconciler.cli.ui.width import width_of
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, Fault, LlamagateError
 from reconciler.model.config import JsonObject
@@ -41,19 +41,13 @@ def _source_lines(fault: Fault, style: Style) -> list[str]:
     number = f"{fault.line} | "
     return [
         f"    {style.paint(number, 'dim')}{before}{behind}",
-        " " * (4 + len(number) + _width(before)) + style.paint("^", "red"),
+        " " * (4 + len(number) + width_of(before)) + style.paint("^", "red"),
     ]
 
 
 def _printable(text: str) -> str:
     """``text`` with each tab as an arrow, so that one can be seen, and what cannot be printed as a question mark."""
     return "".join("→" if c == "\t" else c if c.isprintable() else "?" for c in text)
-
-
-def _width(text: str) -> int:
-    """How many columns a terminal takes for ``text``."""
-    widths = (0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-    return sum(widths)
 
 
 def error_document(error: LlamagateError) -> JsonObject:

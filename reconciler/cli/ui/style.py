@@ -23,9 +23,13 @@ _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "bold": 1, "d
 
 
 class Style(Struct, frozen=True):
-    """Paints text, or leaves it as it is where there are no ``colours``."""
+    """Paints text, or leaves it as it is where there are no ``colours``.
+
+    ``width`` is that of the terminal in columns; 0 where there is none, and lines may be as long as they are.
+    """
 
     colours: bool = False
+    width: int = 0
 
     def paint(self, text: str, colour: str) -> str:
         return f"{_MARK}{_CODES[colour]:02}{text}{_MARK}00" if self.colours else text

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.cli import boot
 from reconciler.cli.ui.style import Style, json_shown, shown
@@ -19,6 +20,8 @@ from reconciler.model.config import JsonObject
 
 _PROGRESS_AFTER_SECONDS: Final = 0.5
 _PROGRESS_EVERY_SECONDS: Final = 0.1
+_DIGITS: Final = 5
+"""As many digits no width has."""
 
 
 class Terminal(Struct):
@@ -40,8 +43,10 @@ class Terminal(Struct):
 
     @property
     def style(self) -> Style:
-        """Colours for standard output, if it is a terminal."""
-        return _style(sys.stdout, self.colours)
+        """Colours and width for standard output, if it is a terminal, or is to be written as for one."""
+        is_for_terminal = self.colours is True or sys.stdout.isatty()
+        width = (self.columns or 0) if is_for_terminal else 0
+        return replace(_style(sys.stdout, self.colours), width=width)
 
     @property
     def error_style(self) -> Style:
@@ -51,7 +56,7 @@ class Terminal(Struct):
     def columns(self) -> int | None:
         """How many columns standard output has, as COLUMNS or the terminal says; ``None`` where it is no terminal."""
         said = self.variables.get("COLUMNS", "")
-        if said.isdecimal() and int(said):
+        if said.isdecimal() and len(said) < _DIGITS and int(said):
             return int(said)
         try:
             return os.get_terminal_size(sys.stdout.fileno()).columns or None

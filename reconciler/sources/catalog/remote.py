@@ -50,6 +50,10 @@ class CatalogFolder(Struct):
             for version, release in self._index().releases(item.key.id).items()
         )
 
+    def everything(self) -> Catalog:
+        """All that the catalog lists. Errors as for ``offers``."""
+        return self._index()
+
     def holds(self, _offer: Offer) -> bool:
         return False
 

@@ -1,0 +1,105 @@
+"""``llamagate graph``: which item needs which."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal, get_args
+
+import typer
+
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.item_page import HOW
+from reconciler.cli.ui.style import Style
+from reconciler.errors import UsageError
+from reconciler.model.ids import ItemKey
+from reconciler.queries.graph import Graph, Node, read_graph
+
+Format = Literal["text", "mermaid", "dot"]
+_NOTES: Final = {"installed": "", "listed": "not installed", "missing": "missing"}
+
+
+def _format(value: str) -> str:
+    if value not in get_args(Format):
+        raise UsageError(f"'{value}' is not a format; use text, mermaid or dot")
+    return value
+
+
+def graph(
+    invocation: Invocation,
+    form: Annotated[
+        str, typer.Option("--format", metavar="text|mermaid|dot", callback=_format, help="How to write it.")
+    ] = "text",
+) -> int:
+    """Show which item needs which, installed or listed in llamagate.yaml.
+
+    mermaid is for Markdown pages, dot for Graphviz.
+
+    Example: llamagate graph
+    Example: llamagate graph --format mermaid
+    Exit codes: 0, 1, 7, 8
+    """
+    found = read_graph(invocation.env, invocation.named_file)
+    style = invocation.terminal.style
+    text = {"text": lambda: _text(found, style), "mermaid": lambda: _mermaid(found), "dot": lambda: _dot(found)}
+    return invocation.answer(found.to_document(), text[form]())
+
+
+def _text(found: Graph, style: Style) -> str:
+    """Each item that nothing needs, and below it what it needs; what stands further up is not shown again."""
+    if not found.nodes:
+        return "Nothing is installed."
+    tops = [node.key for node in found.nodes if not found.needed_by(node.key)]
+    shown: set[ItemKey] = set()
+    lines = [line for key in tops for line in _tree(found, key, style, "", "", shown)]
+    rest = [node.key for node in found.nodes if node.key not in shown]  # a circle has no top
+    while rest:
+        lines += _tree(found, rest[0], style, "", "", shown)
+        rest = [key for key in rest if key not in shown]
+    return "\n".join(lines)
+
+
+def _tree(found: Graph, key: ItemKey, style: Style, indent: str, how: str, shown: set[ItemKey]) -> Iterator[str]:
+    node, needs = next(node for node in found.nodes if node.key == key), found.needs_of(key)
+    again = "  (see above)" if key in shown and needs else ""
+    yield f"{indent}{_label(node, style)}{style.paint(how, 'dim')}{again}"
+    if key in shown:
+        return
+    shown.add(key)
+    for edge in needs:
+        yield from _tree(found, edge.needs, style, f"{indent}    ", f"  ({HOW[edge.how]})", shown)
+
+
+def _label(node: Node, style: Style) -> str:
+    note = style.paint(f"  {_NOTES[node.state]}", "yellow") if _NOTES[node.state] else ""
+    version = f" {node.version}" if node.version else ""
+    return f"{node.key.id}{version}{note}"
+
+
+def _mermaid(found: Graph) -> str:
+    """Names are ours and not the ids: some ids are words of the language."""
+    names = {node.key: f"n{number}" for number, node in enumerate(found.nodes)}
+    lines = ["graph LR"]
+    for node in found.nodes:
+        lines.append(f"    {names[node.key]}[{_quoted(_plain(node))}]")
+    lines += [f"    {names[edge.item]} -->|{HOW[edge.how]}| {names[edge.needs]}" for edge in found.edges]
+    return "\n".join(lines)
+
+
+def _dot(found: Graph) -> str:
+    lines = ["digraph llamagate {", "    rankdir=LR;", "    node [shape=box];"]
+    lines += [f"    {_quoted(str(node.key))} [label={_quoted(_plain(node))}];" for node in found.nodes]
+    lines += [
+        f"    {_quoted(str(edge.item))} -> {_quoted(str(edge.needs))} [label={_quoted(HOW[edge.how])}];"
+        for edge in found.edges
+    ]
+    return "\n".join([*lines, "}"])
+
+
+def _plain(node: Node) -> str:
+    note = f" ({_NOTES[node.state]})" if _NOTES[node.state] else ""
+    return f"{node.key.id} {node.version}".rstrip() + note
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text.replace('"', "'").replace("\\", "/"), ensure_ascii=False)

@@ -1,0 +1,37 @@
+"""A page about one thing: names and what they stand for, in parts with a title."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from reconciler.cli.ui.style import Style
+
+_NARROWEST: Final = 20
+
+
+def facts(rows: Sequence[tuple[str, str]], style: Style) -> list[str]:
+    """Each name with what it stands for, beside each other; what is empty is left out."""
+    kept = [(name, text) for name, text in rows if text]
+    width = max((len(name) for name, _ in kept), default=0)
+    indent = " " * (width + 4)
+    lines = []
+    for name, text in kept:
+        first, *more = wrapped(text, style, indent=len(indent))
+        lines += [f"  {style.paint(name.ljust(width), 'dim')}  {first}", *(f"{indent}{line}" for line in more)]
+    return lines
+
+
+def part(title: str, rows: Iterable[str], style: Style) -> list[str]:
+    """Rows below a title, with an empty line above; nothing where there are no rows."""
+    lines = [f"  {row}" for row in rows]
+    return ["", style.paint(title, "bold"), *lines] if lines else []
+
+
+def wrapped(text: str, style: Style, *, indent: int) -> list[str]:
+    """``text`` in lines of the terminal, where it is one, without the ``indent`` that they get."""
+    width = style.width - indent
+    if not style.width or width < _NARROWEST:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]

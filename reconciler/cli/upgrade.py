@@ -1,0 +1,35 @@
+"""``llamagate upgrade``: newer versions, locked and applied as one change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.changing import ChangingInvocation
+from reconciler.commands.upgrade import propose_upgrade
+
+
+def upgrade(
+    invocation: ChangingInvocation,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", show_default=False, help="Only these, and what they need.")
+    ] = None,
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Permit an older version than the lock pins.")
+    ] = False,
+) -> int:
+    """Move pins to the newest versions that fit llamagate.yaml, and apply that, as one change.
+
+    It is 'lock --upgrade' and 'apply' in one: if the change fails, the lock is as before.
+    Without ID, all of llamagate.yaml is applied.
+
+    Example: llamagate upgrade --dry-run
+    Example: llamagate upgrade greeter
+    Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
+    """
+    progress = invocation.terminal.progress
+    return invocation.run(
+        lambda: propose_upgrade(invocation.env, invocation.file, ids or (), progress, downgrade=allow_downgrade),
+        creates=True,
+    )

@@ -1,0 +1,315 @@
+"""Add and set: one entry of the desired state is changed in place, and every other byte of it stays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, cast
+
+from msgspec import Struct
+
+from reconciler.codes import ErrorCode
+from reconciler.commands.save import NEW_FILE, relative_source
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.errors import InputError, LlamagateError, UsageError, WrongKindError
+from reconciler.fs.bounded import is_there
+from reconciler.model.config import Json, JsonObject, reference_of
+from reconciler.model.desired import DesiredItem, Limits, place_of
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind, did_you_mean
+from reconciler.model.inputs import Input
+from reconciler.model.listener import Notice, Progress, no_progress
+from reconciler.model.record import Record
+from reconciler.model.source import Source
+from reconciler.planning.manifest_diff import MASK, dotted, masked
+from reconciler.reconcile.inputs import made_again, writing_inputs
+from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of
+from reconciler.resolve.resolve import Resolver, context_of
+from reconciler.resolve.store import PackageStore, store_for
+from reconciler.store.desired_file import DesiredFile, decode_desired, read_desired, with_other_ending
+from reconciler.store.lock_file import lock_path, read_lock
+from reconciler.store.state_files import read_record
+
+Values = Sequence[tuple[str, str | None]]
+"""Keys with their values as YAML writes them; ``None`` takes the key out."""
+
+_SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog")
+
+
+class Added(Struct, frozen=True, kw_only=True):
+    """What is asked for. ``kind`` is ``None`` where the package says it; ``ref`` and ``path`` belong to the source."""
+
+    item_id: str
+    source: str
+    version: str | None = None
+    kind: Kind | None = None
+    ref: str = ""
+    path: str = ""
+    enabled: bool | None = None
+
+
+class Edit(Struct, frozen=True):
+    """One value of the file, before and after; ``None`` is none. What may be secret is masked."""
+
+    key: str
+    before: Json
+    after: Json
+
+    def to_document(self) -> JsonObject:
+        return {"key": self.key, "before": self.before, "after": self.after}
+
+
+class Edited(Struct, frozen=True, kw_only=True):
+    """What changes in the file and in the lock. ``notes`` are for people."""
+
+    file: Path
+    edits: tuple[Edit, ...]
+    inputs: tuple[Input, ...]
+    stale: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is written."""
+        return any(one.is_written for one in self.inputs)
+
+    def to_document(self) -> JsonObject:
+        return {
+            "file": str(self.file),
+            "changed": self.changed,
+            "edits": [edit.to_document() for edit in self.edits],
+            "lock": {"stale": [*self.stale]},
+        }
+
+
+def written(edited: Edited, *, dry_run: bool) -> Edited:
+    """Write it, but for a ``dry_run``."""
+    with writing_inputs(() if dry_run else edited.inputs):
+        return edited
+
+
+def add(
+    env: Environment, path: Path, asked: Added, notice: Notice, progress: Progress = no_progress, *, dry_run: bool
+) -> Edited:
+    """List an item that the file does not list, and pin it. ``InputError`` where it cannot be used as it is asked."""
+
+    def make() -> Edited:
+        return written(_added(env, path, asked, progress), dry_run=dry_run)
+
+    return made_again(make, notice)
+
+
+def set_values(
+    env: Environment,
+    path: Path,
+    item_id: str,
+    values: Values,
+    notice: Notice,
+    *,
+    dry_run: bool,
+) -> Edited:
+    """Set these keys of an item's configuration. ``InputError`` where the file would not be valid with them."""
+
+    def make() -> Edited:
+        return written(_set(env, path, item_id, values), dry_run=dry_run)
+
+    return made_again(make, notice)
+
+
+def _added(env: Environment, path: Path, asked: Added, progress: Progress) -> Edited:
+    if not is_there(path) and with_other_ending(path) is not None:
+        read_desired(path)  # the error that says so
+    before = read_desired(path) if is_there(path) else None
+    if before and any(item.key.id.casefold() == asked.item_id.casefold() for item in before.desired.items):
+        raise InputError(
+            f"{path} lists {asked.item_id} already",
+            advice=f"'llamagate set {asked.item_id} KEY=VALUE' changes its configuration; edit its source there",
+            code=ErrorCode.EXISTS,
+        )
+    kinds = (asked.kind,) if asked.kind else (Kind.EXTENSION, Kind.MODULE)
+    for kind in kinds[:-1]:
+        try:
+            return _added_as(env, path, asked, before, kind, progress)
+        except WrongKindError:
+            continue  # it is of the other kind
+    return _added_as(env, path, asked, before, kinds[-1], progress)
+
+
+def _added_as(
+    env: Environment, path: Path, asked: Added, before: DesiredFile | None, kind: Kind, progress: Progress
+) -> Edited:
+    key = ItemKey(kind, asked.item_id)
+    entry = _entry(asked, path.absolute().parent)
+    old = before.data if before else NEW_FILE
+    file = decode_desired(yaml_text.set_entry(old, place_of(key), entry, name=str(path)), path)
+    try:
+        pins = _pins_with(env, file, asked.item_id, progress)
+    except LlamagateError as error:  # a place in the file is one that is not there
+        said = error.faults[0].message if error.faults else error.message
+        raise type(error)(said, advice=error.advice, code=error.code) from error
+    inputs = (
+        Input(path=path, before=before.data if before else None, data=file.data, said=f"wrote {path}"),
+        Input(path=pins.old.path, before=pins.old.data, data=pins.data, said=f"wrote {pins.old.path}"),
+    )
+    edit = Edit(dotted(place_of(key)), None, entry)
+    return Edited(file=path, edits=(edit,), inputs=inputs, stale=pins.stale)
+
+
+def _entry(asked: Added, folder: Path) -> Json:
+    """The item as the file writes it: in the shortest way."""
+    source = _source(asked, folder)
+    if asked.version is None and asked.enabled is None and isinstance(source, str):
+        return source
+    entry: JsonObject = {"source": source}
+    if asked.version is not None:
+        entry["version"] = asked.version
+    if asked.enabled is not None:
+        entry["enabled"] = asked.enabled
+    return entry
+
+
+def _source(asked: Added, folder: Path) -> Json:
+    """The source as the file writes it; a path that is given means one of the current folder."""
+    text = asked.source
+    kind, mark, place = text.partition("=")
+    value: Json = text
+    if text.startswith("{"):
+        value = _loaded(text, "SOURCE", advice="write it as in '{catalog: ./catalog}'")
+    elif mark and kind in _SOURCE_KINDS:
+        value = {kind: place}
+    if isinstance(value, dict) and not any(isinstance(value.get(kind), str) for kind in _SOURCE_KINDS):
+        advice = "write a path, a URL, or KIND=PLACE such as catalog=./catalog"
+        raise UsageError(f"'{text}' is not a source", advice=advice)
+    extra: JsonObject = {name: part for name, part in (("ref", asked.ref), ("path", asked.path)) if part}
+    if extra:
+        value = {**(value if isinstance(value, dict) else Source.from_document(value).to_full_document()), **extra}
+    source = Source.from_document(value)
+    if source.is_address or source.location.startswith("~/"):
+        return value
+    place = relative_source(_absolute(source), folder).location
+    if not isinstance(value, dict):
+        return Source(source.kind, place).to_document()
+    return {**value, str(source.kind): place}
+
+
+def _absolute(source: Source) -> Source:
+    return Source(source.kind, os.path.abspath(source.location), source.ref, source.path)  # noqa: PTH100 - links stay
+
+
+def _pins_with(env: Environment, file: DesiredFile, item_id: str, progress: Progress) -> Pins:
+    """The lock with this item's entry; every other one stays as it is."""
+    home = Home(env.home)
+    record = read_record(home)[0] if home.root.is_dir() else Record()
+    old = read_lock(lock_path(file.path, env.lock_file), known=record.documents)
+    store, context = store_for(home, file.desired.policy), context_of(env, file, progress)
+    resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
+    items = [item for item in file.desired.items if item.key.id == item_id]
+    found = resolver.resolve(partition(items, lock_of(file, old)))
+    return pins_of(file, old, entries_of(file, found))
+
+
+def _set(env: Environment, path: Path, item_id: str, values: Values) -> Edited:
+    before = read_desired(path)
+    item = next((one for one in before.desired.items if one.key.id == item_id), None)
+    if item is None:
+        known = {one.key.id for one in before.desired.items}
+        raise InputError(
+            f"{path} lists no item '{item_id}'{did_you_mean(item_id, known)}",
+            advice="'llamagate add ID SOURCE' lists one",
+            code=ErrorCode.NOT_FOUND,
+        )
+    data = before.data
+    if not isinstance(before.entry(item.key), dict) and any(text is not None for _, text in values):
+        entry: Json = {"source": item.source.to_document()}
+        data = yaml_text.set_entry(data, place_of(item.key), entry, name=str(path))
+    edits = []
+    for key, text in values:
+        old = decode_desired(data, path)
+        data = _with_value(old, item.key, key, text)
+        before_and_after = (_at(file, item.key, _place(key)) for file in (old, decode_desired(data, path)))
+        edits.append(_edit(_place(key), *before_and_after))
+    told = [_place(key) for key, text in values if text is not None]
+    return Edited(
+        file=path,
+        edits=tuple(edits),
+        inputs=(Input(path=path, before=before.data, data=data, said=f"wrote {path}"),),
+        notes=tuple(_notes(env, item, decode_desired(data, path), told)),
+    )
+
+
+def _with_value(file: DesiredFile, key: ItemKey, name: str, text: str | None) -> bytes:
+    """The file with the value set. A mapping that would lose its last key goes as a whole: an empty one is null."""
+    place, start = _place(name), (*place_of(key), "config")
+    if text is not None:
+        return yaml_text.set_entry(file.data, (*start, *place), _value(name, text), name=str(file.path))
+    if _at(file, key, place) is None:
+        return file.data
+    while place and len(cast(JsonObject, _at(file, key, place[:-1]))) <= 1:
+        place = place[:-1]
+    return yaml_text.remove_entry(file.data, (*start, *place), name=str(file.path))
+
+
+def _place(key: str) -> tuple[str, ...]:
+    place = tuple(key.split("."))
+    if not all(place):
+        raise UsageError(f"'{key}' is not a key; write one as in greeting, or model.name")
+    return place
+
+
+def _value(key: str, text: str) -> Json:
+    """A value as YAML writes it; a text that is none needs quotes."""
+    if not text.strip():
+        return text
+    return _loaded(text, key, advice=f"""to set a text, put it in quotes: '{key}="…"'""")
+
+
+def _loaded(text: str, name: str, *, advice: str) -> Json:
+    try:
+        return yaml_text.load(text.encode(), name=name)
+    except InputError as error:
+        what = error.faults[0].message if error.faults else error.message
+        raise UsageError(f"{name} is not YAML: {what}", advice=advice) from error
+
+
+def _at(file: DesiredFile, key: ItemKey, place: Sequence[str]) -> Json:
+    entry = file.entry(key)
+    value: Json = entry.get("config") if isinstance(entry, dict) else None
+    for part in place:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _edit(place: tuple[str, ...], before: Json, after: Json) -> Edit:
+    shown = (None if value is None else _shown(place, value) for value in (before, after))
+    return Edit(dotted(("config", *place)), *shown)
+
+
+def _shown(place: tuple[str, ...], value: Json) -> Json:
+    """The value, masked where it may be secret; where a secret is may be shown."""
+    return value if reference_of(value) is not None else masked(("config", *place), value, frozenset())
+
+
+def _notes(env: Environment, item: DesiredItem, file: DesiredFile, places: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    own = _own_config(env, item)
+    for place in places:
+        key, value = dotted(place), _at(file, item.key, place)
+        if reference_of(value) is None and _shown(place, value) == MASK:
+            yield f"{key} sounds like a secret, and is in the file now; '{key}={{env: NAME}}' takes it from a variable"
+        if own and place[0] not in own:
+            yield f"the package of {item.key.id} has no key '{place[0]}' in its config{did_you_mean(place[0], own)}"
+
+
+def _own_config(env: Environment, item: DesiredItem) -> Mapping[str, Json]:
+    """The package's own configuration, where the item is installed and its package is at hand."""
+    home = Home(env.home)
+    try:
+        recorded = read_record(home)[0].items.get(item.key) if home.root.is_dir() else None
+        if recorded is None:
+            return {}
+        document = PackageStore(home=home, limits=Limits()).open_recorded(recorded).package.document
+    except LlamagateError:
+        return {}
+    config = document.get("config")
+    return config if isinstance(config, dict) else {}

@@ -1,0 +1,25 @@
+"""Upgrade: move pins to the newest versions that fit, and apply that, as one change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from reconciler.commands.lock import check_upgrades
+from reconciler.model.environment import Environment
+from reconciler.model.listener import Progress, no_progress
+from reconciler.reconcile.options import Options
+from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.propose import propose
+from reconciler.store.desired_file import read_desired
+
+
+def propose_upgrade(
+    env: Environment, file: Path, ids: Collection[str], progress: Progress = no_progress, *, downgrade: bool = False
+) -> Proposal:
+    """Plan to upgrade these items and what they depend on; without ``ids`` everything that the file lists."""
+    named = frozenset(ids)
+    if named:
+        check_upgrades(read_desired(file), named, advice="'llamagate apply' installs what is there now")
+    options = Options(file=file, only=named, upgrade=named or None, downgrade=downgrade)
+    return propose(env, options, progress)

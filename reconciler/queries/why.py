@@ -1,0 +1,138 @@
+"""Why: who lists an item, who needs it, and what brought it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from reconciler.codes import ErrorCode
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.errors import InputError
+from reconciler.model.config import JsonObject
+from reconciler.model.desired import place_of
+from reconciler.model.environment import Environment
+from reconciler.model.generation import Generation
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind, did_you_mean
+from reconciler.queries.graph import Graph, How, graph_of
+from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.reconcile.naming import find
+from reconciler.reconcile.readers import check_there, steadily
+from reconciler.store.state_files import read_generations
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """The file that lists an item; ``line`` is 0 where it is another one than the file at hand."""
+
+    file: str
+    line: int
+    owner: str
+
+    def to_document(self) -> JsonObject:
+        return {"file": self.file, "line": self.line or None, "owner": self.owner}
+
+
+class Brought(Struct, frozen=True, kw_only=True):
+    """The oldest generation that is kept of those that have the item without a gap until now."""
+
+    generation: int
+    applied_at: str
+    command: str
+
+    def to_document(self) -> JsonObject:
+        return {"generation": self.generation, "applied_at": self.applied_at, "command": self.command}
+
+
+class Needing(Struct, frozen=True, kw_only=True):
+    """One item that needs the one before it, with why that one is there."""
+
+    how: How
+    why: Why
+
+    def to_document(self) -> JsonObject:
+        return {"how": self.how, **self.why.to_document()}
+
+
+class Why(Struct, frozen=True, kw_only=True):
+    """Why an item is there. ``repeated``: it stands further up, and is not explained again."""
+
+    key: ItemKey
+    installed: bool
+    listing: Listing | None
+    brought: Brought | None
+    needed_by: tuple[Needing, ...] = ()
+    repeated: bool = False
+
+    @property
+    def has_reason(self) -> bool:
+        """Whether anything would bring it back, or keep it."""
+        return self.listing is not None or bool(self.needed_by)
+
+    def to_document(self) -> JsonObject:
+        return {
+            **self.key.to_document(),
+            "installed": self.installed,
+            "listed": self.listing.to_document() if self.listing else None,
+            "brought": self.brought.to_document() if self.brought else None,
+            "needed_by": [one.to_document() for one in self.needed_by],
+        }
+
+
+def read_why(env: Environment, file: Path, text: str, kind: Kind | None = None) -> Why:
+    """Why the item that ``text`` names is there. ``InputError`` where nobody knows of it."""
+
+    def read() -> Why:
+        state = read_home_state(env, file)
+        if state.file is None:
+            check_there(Home(env.home))
+        graph = graph_of(state)
+        return _why(state, graph, known_key(state, graph, text, kind), ())
+
+    return steadily(Home(env.home), read)
+
+
+def known_key(state: HomeState, graph: Graph, text: str, kind: Kind | None) -> ItemKey:
+    """The item that ``text`` names: it is installed, listed, or needed. ``InputError`` where it is none of these."""
+    found = find(state, text, kind)
+    named = [node.key for node in graph.nodes if node.key.id == text and kind in (None, node.key.kind)]
+    if found is None and not named:
+        known = {node.key.id for node in graph.nodes}
+        raise InputError(
+            f"no item '{text}' is installed, listed or needed{did_you_mean(text, known)}", code=ErrorCode.NOT_FOUND
+        )
+    return found or named[0]
+
+
+def _why(state: HomeState, graph: Graph, key: ItemKey, above: tuple[ItemKey, ...]) -> Why:
+    why = Why(key=key, installed=key in state.known, listing=listing_of(state, key), brought=_brought(state, key))
+    if key in above:
+        return Why(key=key, installed=why.installed, listing=why.listing, brought=why.brought, repeated=True)
+    needed_by = tuple(
+        Needing(how=edge.how, why=_why(state, graph, edge.item, (*above, key))) for edge in graph.needed_by(key)
+    )
+    return Why(key=key, installed=why.installed, listing=why.listing, brought=why.brought, needed_by=needed_by)
+
+
+def listing_of(state: HomeState, key: ItemKey) -> Listing | None:
+    """The file at hand, where it lists the item, else that of its owner."""
+    if state.file is not None and state.listed_item(key) is not None:
+        line, _ = yaml_text.locate(state.file.data, place_of(key))
+        return Listing(file=str(state.path), line=line, owner=state.file.desired.owner)
+    recorded = state.record.items.get(key)
+    owner = recorded.owner if recorded else None
+    path = state.record.owners.get(owner) if owner else None
+    if path is None or owner is None or path == str(state.path.absolute()):
+        return None
+    return Listing(file=path, line=0, owner=owner)
+
+
+def _brought(state: HomeState, key: ItemKey) -> Brought | None:
+    if key not in state.record.items:
+        return None
+    found = None
+    for one in reversed(read_generations(state.home).values()):
+        if not isinstance(one, Generation) or key not in one.items:
+            break
+        found = one
+    return Brought(generation=found.number, applied_at=found.applied_at, command=found.command) if found else None
