@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
+from reconciler.documents.unseen import visible
 from reconciler.model.config import Json, JsonObject, has_more_than, references, same
 from reconciler.model.regex import regex
-from reconciler.planning.content.unseen import visible
 
 Secrets: TypeAlias = frozenset[tuple[str | int, ...]]
 """Places in a manifest whose values must not be shown, nor what is below them."""

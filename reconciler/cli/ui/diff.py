@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias, cast
 
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted
+from reconciler.documents.unseen import visible
 from reconciler.model.config import Json, JsonObject
-from reconciler.planning.content.unseen import visible
 from reconciler.planning.manifest_diff import MASK
 
 _MAX_VALUE_CHARACTERS: Final = 70
