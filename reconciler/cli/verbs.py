@@ -43,6 +43,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "schema": "schema.schema",
     },
     "Make": {
+        "check": "check.check",
         "catalog": {"build": "catalog.build"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",
@@ -64,7 +65,6 @@ GUESSES: Final[Mapping[str, str]] = {
     "add": "'llamagate import' for one package, or list it in llamagate.yaml and run 'llamagate apply'",
     "backup": "'llamagate export'",
     "build": "'llamagate catalog build'",
-    "check": "'llamagate validate' for files, or 'llamagate verify' for what is installed",
     "clean": "'llamagate cache gc'",
     "delete": "'llamagate remove'",
     "deploy": "'llamagate apply'",
@@ -74,6 +74,7 @@ GUESSES: Final[Mapping[str, str]] = {
     "gc": "'llamagate cache gc'",
     "info": _SHOW,
     "install": "'llamagate import' for one package, or 'llamagate apply' for all of llamagate.yaml",
+    "lint": "'llamagate check'",
     "log": "'llamagate history'",
     "logs": "'llamagate history'",
     "ls": "'llamagate list'",

@@ -10,7 +10,6 @@ from msgspec import Struct
 from reconciler.packages.steps import MODEL_SETTINGS
 
 
-
 class Shape(Struct, frozen=True, kw_only=True):
     """What may be at a place. ``keys`` are those of a mapping there, ``rows`` is the shape of the entries of a list.
 

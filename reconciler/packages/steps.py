@@ -53,9 +53,7 @@ STEP_KINDS: Final[Mapping[str, StepKind]] = {
         shows=("path",),
     ),
     "extension.call": StepKind(takes=("extension", "input"), needs=(("extension",),), gives_more=True),
-    "summary.parse": StepKind(
-        takes=("llm_response",), needs=(("llm_response",),), gives=("summary",), shows_more=True
-    ),
+    "summary.parse": StepKind(takes=("llm_response",), needs=(("llm_response",),), gives=("summary",), shows_more=True),
     "rules.evaluate": StepKind(takes=("rules",), needs=(("rules",),)),
     "module.load": StepKind(takes=_MODULE, needs=(_MODULE,), gives=("module_name", "module_version")),
     "module.validate": StepKind(takes=_MODULE, needs=(_MODULE,), gives=("module_validated",)),

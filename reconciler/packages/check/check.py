@@ -161,9 +161,7 @@ def _files(of: Subject, texts: Mapping[str, Text]) -> flow.Files:
     return flow.Files(paths=frozenset(entry.path for entry in of.content.files), templates=templates)
 
 
-def _faults(
-    faults: Sequence[Fault], texts: Mapping[str, Text], found: Sequence[Found], name: str
-) -> Iterator[Found]:
+def _faults(faults: Sequence[Fault], texts: Mapping[str, Text], found: Sequence[Found], name: str) -> Iterator[Found]:
     """The faults that nothing found explains better: a key that is missing because it is misspelt, for one."""
     said = {(one.text.file, dotted(one.path)) for one in found}
     slips = {(one.text.file, dotted(one.path[:-1])) for one in found if one.code is CheckCode.MISSPELT_KEY}

@@ -117,5 +117,3 @@ def _is_used(document: Document, name: str) -> bool:
     """Whether something else in the document means this name."""
     word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
     return any(word.search(text) for _, text in texts(document.value, ()))
-
-

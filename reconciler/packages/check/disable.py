@@ -63,7 +63,7 @@ def _read(document: Document, scalars: Sequence[Span], match: re.Match[str]) -> 
 
 
 def _is_inside(document: Document, scalars: Sequence[Span], index: int) -> bool:
-    """Whether a text goes on there: what looks like a comment in it is none. The line that a block begins on has some."""
+    """Whether a text goes on there: what looks like a comment is none. The line where a block begins has some."""
     at = bisect.bisect_right(scalars, index, key=lambda span: span.start) - 1
     if at < 0 or index >= scalars[at].end:
         return False

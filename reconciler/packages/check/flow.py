@@ -154,7 +154,7 @@ def _missing_file(step: _Step) -> Iterator[Found]:
         if not any(one.startswith("templates/") for one in step.files.paths):
             message = "there is no template to load: the package has no folder templates"
             yield at_value(step.document, CheckCode.MISSING_FILE, path, message)
-    elif isinstance(value, str) and "{{" not in value and not _is_written(step, value):
+    elif isinstance(value, str) and "{{" not in value and not _is_written(value):
         wanted = f"templates/{value}.txt" if name == "template_id" else value.removeprefix("./")
         if wanted not in step.files.paths and path_problem(wanted) is None:
             known = step.files.templates if name == "template_id" else step.files.paths
@@ -164,7 +164,7 @@ def _missing_file(step: _Step) -> Iterator[Found]:
             yield at_value(step.document, CheckCode.MISSING_FILE, path, message, fix=fix)
 
 
-def _is_written(step: _Step, path: str) -> bool:
+def _is_written(path: str) -> bool:
     """Whether programs write it, at run time."""
     return path.removeprefix("./").startswith(("var/", "output/"))
 
@@ -204,5 +204,3 @@ def _unproduced(document: Document, scope: Scope, used: frozenset[str]) -> Itera
             continue
         message = f"no step gives the output '{name}'{meant(near(name, scope.names))}"
         yield at_value(document, CheckCode.UNPRODUCED_OUTPUT, ("outputs", index, "id"), message)
-
-

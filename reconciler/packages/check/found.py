@@ -16,8 +16,8 @@ from reconciler.packages.check.finding import CHECKS, Finding, Fix, Severity
 class Found(Struct, frozen=True, kw_only=True):
     """``path`` is the place in a document; ``span`` is where in ``text``, ``None`` where the whole file is meant.
 
-    ``fix`` is what to write there instead, where that is sure; ``meant`` what it most likely is. ``hidden``: the line may
-    hold a secret.
+    ``fix`` is what to write there instead, where that is sure; ``meant`` what it most likely is. ``hidden``: the line
+    may hold a secret.
     """
 
     code: CheckCode

@@ -162,5 +162,3 @@ def doubled(document: Document) -> Iterator[Found]:
                 yield at_value(document, CheckCode.DOUBLED_NAME, (section, index, key), message)
             elif name:
                 seen[name] = index
-
-

@@ -20,12 +20,17 @@ _INPUTS: Final = ("input", "inputs")
 
 
 class Signature(Struct, frozen=True, kw_only=True):
-    """What an extension takes and gives, as far as its manifest says. ``takes_more``: it does not say at all."""
+    """What an extension takes and gives, as its manifest says. ``takes_more``, ``gives_more``: it may be more."""
 
     takes: frozenset[str]
     needs: frozenset[str]
     gives: frozenset[str]
     takes_more: bool = False
+    gives_more: bool = False
+
+
+UNKNOWN: Final = Signature(takes=frozenset(), needs=frozenset(), gives=frozenset(), takes_more=True, gives_more=True)
+"""That of an extension whose manifest is not at hand."""
 
 
 def signature_of(document: JsonObject) -> Signature:
@@ -34,34 +39,33 @@ def signature_of(document: JsonObject) -> Signature:
     if isinstance(inputs, dict):
         takes = frozenset(mapping(inputs, "properties"))
         required = at(inputs, "required")
-        needs = frozenset(one for one in required if isinstance(one, str)) if isinstance(required, list) else frozenset()
+        needs = (
+            frozenset(one for one in required if isinstance(one, str)) if isinstance(required, list) else frozenset()
+        )
     else:
         takes = frozenset(text_at(row, "id") for _, row in rows(document, "inputs"))
         needs = frozenset(text_at(row, "id") for _, row in rows(document, "inputs") if row.get("required") is True)
     gives = mapping(outputs, "properties") if isinstance(outputs, dict) else {}
     given = frozenset(gives) | frozenset(text_at(row, "id") for _, row in rows(document, "outputs"))
-    return Signature(takes=takes, needs=needs, gives=given, takes_more=not takes)
+    return Signature(takes=takes, needs=needs, gives=given, takes_more=not takes, gives_more=not given)
 
 
 def in_module(document: Document, known: Mapping[str, Signature], *, names_all: bool) -> Iterator[Found]:
-    """What is wrong with the steps. ``known`` are the extensions by name and path; ``names_all``: there are no others."""
+    """What is wrong with the steps. ``known`` are the extensions by name and path, ``names_all`` of them."""
     prefix: Path = ("steps",) if "steps" in document.value else ("workflow", "steps")
     declared = frozenset(mapping(document.value, "inputs", "properties"))
     scope = Scope(inputs=declared, names=declared, more=not declared)
     unsure = False
     for index, row in rows(document.value, *prefix):
         path, called = (*prefix, index), text_at(row, "extension")
-        if called and called not in known:
-            unsure = True
-            if names_all or near(called, known):
-                yield _missing(document, (*path, "extension"), called, known)
+        unsure = unsure or called not in known or known[called].gives_more
+        if called and called not in known and (names_all or near(called, known)):
+            yield _missing(document, (*path, "extension"), called, known)
         signature = known.get(called)
         for key in _INPUTS:
             if isinstance(row.get(key), dict):
                 yield from _in_input(document, mapping(row, key), (*path, key), scope, signature)
         scope = _after(scope, row, signature)
-    if not unsure and not any(rows(document.value, *prefix)):
-        return
     yield from _unproduced(document, scope, unsure=unsure)
 
 
@@ -89,12 +93,12 @@ def _in_input(
 def _after(scope: Scope, row: JsonObject, signature: Signature | None) -> Scope:
     gives = signature.gives if signature else frozenset()
     name = text_at(row, "name") or text_at(row, "id") or text_at(row, "extension")
-    more = scope.more or signature is None
+    more = signature is None or signature.gives_more
     return Scope(
         inputs=scope.inputs,
         names=scope.names | gives,
-        more=more,
-        steps={**scope.steps, name: Shown(gives, signature is None)},
+        more=scope.more or more,
+        steps={**scope.steps, name: Shown(gives, more)},
     )
 
 

@@ -1,4 +1,4 @@
-"""Which of the known names somebody meant who wrote another: one or two letters dropped, doubled, changed or swapped."""
+"""Which of the known names is meant by another: one or two letters are dropped, doubled, changed or swapped."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -44,42 +44,36 @@ class Scope(Struct, frozen=True, kw_only=True):
     steps: Mapping[str, Shown] = {}
     later: frozenset[str] = frozenset()
 
-    def unknown(self, path: str, hints: Iterable[str] = ()) -> tuple[str, str | None] | None:
+    def unknown(self, path: str, hints: Collection[str] = ()) -> tuple[str, str | None] | None:
         """What is wrong with a placeholder for ``path``, and the path that it must be, where that is sure."""
         first, *rest = path.split(".")
         if first in OWN_WORDS or (first in OWN_NAMES and first not in ("inputs", "steps")):
             return None
         if first == "inputs" and rest:
-            return self._unknown_input(path, rest)
+            return self._unknown_input(rest)
         if first == "steps" and rest:
-            return self._unknown_result(path, rest)
+            return self._unknown_result(rest)
         if first in self.names or first in OWN_NAMES:
             return None
         return self._unknown_name(path, first, hints)
 
-    def _unknown_name(self, path: str, first: str, hints: Iterable[str]) -> tuple[str, str | None] | None:
-        known = self.names | {*hints} | {*OWN_NAMES}
+    def _unknown_name(self, path: str, first: str, hints: Collection[str]) -> tuple[str, str | None] | None:
+        known = self.names | {*hints, *OWN_NAMES}
         found = near(first, known)
-        if self.more and not found:
-            return None
-        if first in self.more_names(hints):
+        if self.more and (first in hints or not found):
             return None
         only = nearest(first, known)
         fixed = None if only is None else only + path[len(first) :]
         return f"no input and no earlier step gives '{first}'{meant(found)}", fixed
 
-    def more_names(self, hints: Iterable[str]) -> frozenset[str]:
-        """Names that are as good as known where others may come."""
-        return frozenset(hints) if self.more else frozenset()
-
-    def _unknown_input(self, path: str, rest: list[str]) -> tuple[str, str | None] | None:
+    def _unknown_input(self, rest: list[str]) -> tuple[str, str | None] | None:
         if rest[0] in self.inputs or (self.more and not near(rest[0], self.inputs)):
             return None
         only = nearest(rest[0], self.inputs)
         fixed = None if only is None else ".".join(["inputs", only, *rest[1:]])
         return f"there is no input '{rest[0]}'{meant(near(rest[0], self.inputs))}", fixed
 
-    def _unknown_result(self, path: str, rest: list[str]) -> tuple[str, str | None] | None:
+    def _unknown_result(self, rest: list[str]) -> tuple[str, str | None] | None:
         name, *below = rest
         if name in self.later:
             return f"the step '{name}' has not run yet", None
@@ -100,7 +94,7 @@ class Scope(Struct, frozen=True, kw_only=True):
 
 
 def in_value(
-    document: Document, value: Json, path: Path, scope: Scope, *, references: bool = False, hints: Iterable[str] = ()
+    document: Document, value: Json, path: Path, scope: Scope, *, references: bool = False, hints: Collection[str] = ()
 ) -> Iterator[Found]:
     """The placeholders in ``value`` that stand for nothing. ``references``: ``${path}`` is one, too."""
     pattern = _REFERENCE if references else _PLACEHOLDER
@@ -133,7 +127,7 @@ def _template_names(text: str) -> Iterator[re.Match[str]]:
 
 
 def _matches(
-    document: Document, pattern: re.Pattern[str], place: Path, text: str, scope: Scope, hints: Iterable[str]
+    document: Document, pattern: re.Pattern[str], place: Path, text: str, scope: Scope, hints: Collection[str]
 ) -> Iterator[Found]:
     counts: dict[str, int] = {}
     for match in pattern.finditer(text):
