@@ -77,7 +77,7 @@ def check_packages(
         found = look(one)
         if fixes:
             done = _fixed(one, found, look)
-            count += len(found) - len(done.left)
+            count += done.count
             found = done.left
             changes |= {target.place / path: pair for path, pair in done.written.items()}
         findings += found
@@ -92,25 +92,27 @@ def _id_of(one: Subject) -> str:
 
 
 class _Fixed(Struct, frozen=True):
-    """What is left after all fixes, and the files with their old and new bytes."""
+    """What is left after ``count`` fixes, and the files with their old and new bytes."""
 
     left: list[Finding]
+    count: int
     written: dict[str, tuple[bytes, bytes]]
 
 
 def _fixed(one: Subject, found: list[Finding], look: Callable[[Subject], list[Finding]]) -> _Fixed:
-    left, now = found, one
+    left, now, count = found, one, 0
     changed: dict[str, bytes] = {}
     for _ in range(MOST_ROUNDS):
         some = by_file(left)
+        if not some:
+            break
         data = {**changed, **{path: fixed(read(now.content, path), there) for path, there in some.items()}}
         new = subject(Overlaid(one.content, data), name=one.name)
-        better = look(new) if some else left
-        is_worse = now.reading.package is not None and new.reading.package is None
-        if len(better) >= len(left) or is_worse:
+        if now.reading.package is not None and new.reading.package is None:
             break
-        changed, left, now = data, better, new
-    return _Fixed(left, {path: (read(one.content, path), data) for path, data in changed.items()})
+        count += sum(map(len, some.values()))
+        changed, left, now = data, look(new), new
+    return _Fixed(left, count, {path: (read(one.content, path), data) for path, data in changed.items()})
 
 
 def _same_version(env: Environment, desired: DesiredFile | None, one: Subject, target: Target) -> list[Finding]:
