@@ -54,7 +54,7 @@ def check(
     Example: llamagate check ./packages/greeter --fix
     Example: llamagate check --format github --fail-on warning
     Example: llamagate check - --stdin-name packages/greeter/manifest.yaml < text
-    Exit codes: 0 no error was found, 1 an error was found; or the check failed
+    Exit codes: 0 no error was found, 1 an error was found; or the check failed, 9
     """
     wanted = targets or []
     held = _held(wanted, held_name)
