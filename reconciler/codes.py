@@ -91,6 +91,7 @@ class WarningCode(StrEnum):
 
     BOOLEAN_WORD = "boolean-word"
     BUILTIN_RUNS = "builtin-runs"
+    CHECK = "check"
     FILE_DISAGREES = "file-disagrees"
     FILE_UNUSABLE = "file-unusable"
     HOLD_ENDS = "hold-ends"

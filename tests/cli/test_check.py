@@ -155,3 +155,29 @@ def test_an_extension_that_is_installed_is_known(session: Session) -> None:
 def test_a_folder_without_packages_is_an_error(session: Session) -> None:
     (session.project / "empty").mkdir()
     assert session.run("check", "empty").code == 1
+
+
+@pytest.mark.parametrize("verb", [("plan",), ("import", "packages/desk"), ("validate",), ("validate", "packages/desk")])
+def test_an_error_is_a_warning_of_what_brings_the_package(session: Session, desk: Path, verb: tuple[str, ...]) -> None:
+    change(desk, "uses: summary.parse", "uses: summary.prse")
+    session.desired("extensions: {desk: ./packages/desk}\n")
+    document = json.loads(session.run(*verb, "--json").out)
+    found = [(one["code"], one["id"], one["message"].split(" ")[1]) for one in document["warnings"] if one["id"]]
+    assert ("check", "desk", "LG102") in found
+
+
+def test_what_does_not_change_is_not_checked(session: Session, desk: Path) -> None:
+    change(desk, "uses: summary.parse", "uses: summary.prse")
+    session.desired("extensions: {desk: ./packages/desk}\n")
+    session.run("apply")
+    assert json.loads(session.run("plan", "--json").out)["warnings"] == []
+    session.package("other")
+    session.desired("extensions: {desk: ./packages/desk, other: ./packages/other}\n")
+    assert json.loads(session.run("plan", "--json").out)["warnings"] == []
+
+
+def test_the_policy_counts_in_a_plan_too(session: Session, desk: Path) -> None:
+    change(desk, "    requires_auth: true", "    requires_auth: false")
+    rule = "{code: LG112, item: desk, severity: off, reason: inside only}"
+    session.desired(f"extensions: {{desk: ./packages/desk}}\npolicy: {{check: [{rule}]}}\n")
+    assert json.loads(session.run("plan", "--json").out)["warnings"] == []

@@ -59,7 +59,7 @@ CHECKS: Final[Mapping[CheckCode, Check]] = {
     CheckCode.NO_REASON: Check("no-reason", _W, "a 'disable' gives no reason"),
     CheckCode.UNKNOWN_INPUT: Check("unknown-input", _E, "a step does not fit the inputs of its extension"),
     CheckCode.BAD_CONDITION: Check("bad-condition", _E, "the condition of a rule cannot be read"),
-    CheckCode.MISSING_ARGUMENT: Check("missing-argument", _E, "a step lacks what it works on"),
+    CheckCode.MISSING_ARGUMENT: Check("missing-argument", _W, "a step lacks what it works on"),
     CheckCode.DOUBLED_NAME: Check("doubled-name", _E, "two inputs, outputs or steps have one name"),
 }
 
