@@ -92,6 +92,7 @@ class WarningCode(StrEnum):
 
     BOOLEAN_WORD = "boolean-word"
     BUILTIN_RUNS = "builtin-runs"
+    CHECK = "check"
     FILE_DISAGREES = "file-disagrees"
     FILE_UNUSABLE = "file-unusable"
     HOLD_ENDS = "hold-ends"
@@ -157,3 +158,34 @@ class FindingCode(StrEnum):
     UNREADABLE = "unreadable"
     WATCH_LIMIT = "watch-limit"
     WORLD_WRITABLE = "world-writable"
+
+
+class CheckCode(StrEnum):
+    """What ``check`` finds in a package. ``CHECKS`` in ``packages/check/finding.py`` has the name of each."""
+
+    INVALID = "LG100"
+    MISSPELT_KEY = "LG101"
+    UNKNOWN_STEP = "LG102"
+    UNKNOWN_ACTION = "LG103"
+    UNKNOWN_GUARDRAIL = "LG104"
+    UNKNOWN_TYPE = "LG105"
+    UNKNOWN_NAME = "LG106"
+    MISSING_FILE = "LG107"
+    UNPRODUCED_OUTPUT = "LG108"
+    UNREACHABLE_RULE = "LG109"
+    UNQUOTED_BRACES = "LG110"
+    SAME_VERSION = "LG111"
+    OPEN_ENDPOINT = "LG112"
+    LOGGED_BODIES = "LG113"
+    UNPINNED_MODEL = "LG114"
+    MISSING_EXTENSION = "LG115"
+    NOT_UTF8 = "LG116"
+    LARGE_FILE = "LG117"
+    SECRET = "LG118"  # noqa: S105 - a code
+    UNSEEN_CHARACTER = "LG119"
+    USELESS_DISABLE = "LG120"
+    NO_REASON = "LG121"
+    UNKNOWN_INPUT = "LG122"
+    BAD_CONDITION = "LG123"
+    MISSING_ARGUMENT = "LG124"
+    DOUBLED_NAME = "LG125"

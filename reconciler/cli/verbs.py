@@ -53,6 +53,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "explain": "explain.explain",
     },
     "Make": {
+        "check": "check.check",
         "catalog": {"build": "catalog.build"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",
@@ -71,7 +72,6 @@ GROUPS: Final[Mapping[str, str]] = {
 GUESSES: Final[Mapping[str, str]] = {
     "backup": "'llamagate export'",
     "build": "'llamagate catalog build'",
-    "check": "'llamagate validate' for files, or 'llamagate verify' for what is installed",
     "clean": "'llamagate cache gc'",
     "delete": "'llamagate remove'",
     "deploy": "'llamagate apply'",
@@ -80,6 +80,7 @@ GUESSES: Final[Mapping[str, str]] = {
     "gc": "'llamagate cache gc'",
     "info": "'llamagate show ID', or 'llamagate status'",
     "install": "'llamagate import' for one package, or 'llamagate apply' for all of llamagate.yaml",
+    "lint": "'llamagate check'",
     "log": "'llamagate history'",
     "logs": "'llamagate history'",
     "ls": "'llamagate list'",

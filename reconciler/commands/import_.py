@@ -22,6 +22,7 @@ from reconciler.model.source import Source
 from reconciler.observe.below import is_package, packages_below
 from reconciler.planning.intent import Target
 from reconciler.planning.intents import to_import
+from reconciler.reconcile.checks import with_checks
 from reconciler.reconcile.home_state import HomeState, ListedBy, listed_by, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Parts, Proposal
@@ -64,7 +65,7 @@ def propose_import(env: Environment, file: Path, asked: Import) -> Proposal:
             errors.append(error)
     if errors:
         raise together(errors, f"{len(errors)} of {len(asked.packages)} packages cannot be imported")
-    return propose_packages(state, [*found.values()], asked)
+    return with_checks(propose_packages(state, [*found.values()], asked))
 
 
 def propose_packages(state: HomeState, found: Sequence[Resolved], asked: Import) -> Proposal:

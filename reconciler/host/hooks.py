@@ -28,6 +28,7 @@ from reconciler.host.errors import RunError
 from reconciler.host.items import Extension, Hook, Item
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import Json, JsonObject
+from reconciler.packages.steps import HOOK_ACTIONS
 
 MAX_USAGE_ROWS: Final = 10_000
 """Kept in a usage report, the newest: it is one JSON list, which is written whole for each row."""
@@ -74,14 +75,14 @@ class Hooks:
         """Tell every middleware whose ``match`` fits; ``look`` is asked only where there is one."""
         for extension, hook in _hooks(snapshot, "http.request"):
             if path.startswith(hook.path_prefix):
-                await self._act(extension, hook, "audit.log", partial(self._audit, extension, look))
+                await self._act(extension, hook, HOOK_ACTIONS[hook.on], partial(self._audit, extension, look))
 
     async def answered(self, snapshot: Snapshot, reply: Reply, request_id: str) -> None:
         """Tell every observer."""
         for extension, hook in _hooks(snapshot, "llm.response"):
             track = partial(self._track, extension, reply, request_id)
             # Shielded: it goes on to its end where the run is cancelled meanwhile, and no other writes the report then.
-            await self._act(extension, hook, "usage.track", partial(_shielded, track))
+            await self._act(extension, hook, HOOK_ACTIONS[hook.on], partial(_shielded, track))
 
     async def _act(self, extension: Extension, hook: Hook, known: str, work: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from msgspec import Struct, field
 
@@ -33,6 +33,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Unpacked bytes of an entry below which ``ratio`` does not matter."""
 
 
+class CheckRule(Struct, frozen=True, kw_only=True):
+    """How the finding ``code`` of ``check`` counts: for ``item`` only, where there is one."""
+
+    code: str
+    severity: Literal["error", "warning", "note", "off"]
+    item: str | None = None
+    reason: str = ""
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """What the reconciler may do without being asked again. Defaults as in DESIGN of ``docs/architecture.md``."""
 
@@ -49,6 +58,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     sources: SourceRules = field(default_factory=SourceRules)
     ignore: tuple[str, ...] = ()
     """Patterns of what is left out of local folders."""
+    check: tuple[CheckRule, ...] = ()
 
     @staticmethod
     def from_document(value: JsonObject) -> Policy:
@@ -66,6 +76,7 @@ class Policy(Struct, frozen=True, kw_only=True):
             limits=Limits(**limits),
             sources=SourceRules.from_document(cast(JsonObject, value.get("sources", {}))),
             ignore=tuple(cast(list[str], value.get("ignore", []))),
+            check=tuple(CheckRule(**rule) for rule in cast("list[dict[str, Any]]", value.get("check", []))),
         )
 
 

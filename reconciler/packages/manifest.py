@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.codes import ErrorCode, FaultCode, WarningCode
 from reconciler.documents import schemas
@@ -42,6 +44,7 @@ class _ManifestReader:
         self.name = name
         self.sizes = {entry.path: entry.size for entry in content.files}
         self.faults: list[Fault] = []
+        self.documents: dict[str, JsonObject] = {}
         self.warnings = [Note(WarningCode.IGNORED_FILES, f"{name}: {note}") for note in content.notes]
         self._bytes = 0
 
@@ -61,6 +64,7 @@ class _ManifestReader:
             self.faults += yaml_text.faults_at(data, file, [((), message, ErrorCode.WRONG_PACKAGE)])
             return {}
         if isinstance(value, dict):
+            self.documents[path] = value
             self._accept_gateway_booleans(value, file)
         chosen = schema if isinstance(schema, str) else schema(value if isinstance(value, dict) else {})
         self.faults += schemas.faults_of(value, chosen, data=data, file=file)
@@ -118,13 +122,36 @@ def _endpoint_schemas(document: JsonObject) -> Iterator[tuple[yaml_text.Path, Js
                 yield ("endpoints", index, key), endpoint[key]
 
 
+class Reading(Struct, frozen=True, kw_only=True):
+    """What reading a package came to: its YAML ``documents`` by path, as far as they are mappings, and all faults.
+
+    ``package`` is ``None`` where there are faults.
+    """
+
+    package: Package | None
+    documents: Mapping[str, JsonObject]
+    faults: tuple[Fault, ...] = ()
+
+
 def read_package(content: Content, *, name: str) -> Package:
     """Validate ``content`` as a package; ``InputError`` with every fault, each with file, line, column and rule."""
-    reader = _ManifestReader(content, name)
     checksums.verify(content, name=name)
+    reading = read_all(content, name=name)
+    if reading.package is None:
+        raise InputError.of(reading.faults, f"{name} is not a valid package: {len(reading.faults)} faults")
+    return reading.package
+
+
+def read_all(content: Content, *, name: str) -> Reading:
+    """``read_package`` that hands over what it could read, too. ``InputError`` where it is no package at all."""
+    reader = _ManifestReader(content, name)
     manifest, document = _read_module(reader) if MODULE_MANIFEST in reader.sizes else _read_extension(reader)
-    if reader.faults:
-        raise InputError.of(reader.faults, f"{name} is not a valid package: {len(reader.faults)} faults")
+    package = None if reader.faults else _package(reader, manifest, document)
+    return Reading(package=package, documents=reader.documents, faults=tuple(reader.faults))
+
+
+def _package(reader: _ManifestReader, manifest: Manifest, document: JsonObject) -> Package:
+    content = reader.content
     return Package(
         manifest=manifest,
         document=document,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
+from reconciler.documents.unseen import visible
 from reconciler.model.config import Json, JsonObject, has_more_than, references, same
 from reconciler.model.regex import regex
-from reconciler.planning.content.unseen import visible
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where a value is in a document: the keys and indexes that lead to it."""

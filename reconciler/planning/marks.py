@@ -9,10 +9,10 @@ from typing import Any, Final, cast
 
 from msgspec import Struct
 
+from reconciler.documents.unseen import unseen_in, visible
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.plan import Mark, MarkCode
 from reconciler.planning.content.blocks import is_prose
-from reconciler.planning.content.unseen import unseen_in, visible
 
 _WRITES: Final = "file.write"
 _READS_NO_BODY: Final = frozenset(["audit.log", "usage.track"])

@@ -20,8 +20,9 @@ def read_plan(env: Environment, options: Options, progress: Progress = no_progre
 
 
 def _made(env: Environment, options: Options, progress: Progress, *, detailed: bool) -> Plan:
-    from reconciler.reconcile.explain import explained  # most looks find nothing changed, and need none of this
+    from reconciler.reconcile.checks import with_checks  # most looks find nothing changed, and need none of this
+    from reconciler.reconcile.explain import explained
     from reconciler.reconcile.propose import propose
 
     proposal = propose(env, options, progress)
-    return explained(proposal).plan if detailed else proposal.plan
+    return with_checks(explained(proposal) if detailed else proposal).plan

@@ -22,6 +22,7 @@ from reconciler.model.record import Record
 from reconciler.model.regex import regex
 from reconciler.model.source import TAR_SUFFIXES, Source
 from reconciler.observe.below import is_package, packages_below
+from reconciler.packages.check.notes import check_notes
 from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
 from reconciler.resolve.store import PackageStore, store_for
@@ -95,8 +96,10 @@ def _is_archive(path: Path) -> bool:
 def validate_package(env: Environment, path: Path) -> Checked:
     """Read the package at ``path`` as an apply would."""
     store = PackageStore(home=Home(env.home), limits=Limits())
-    package = store.read(Source(kind_at(path), str(path.absolute())), name=str(path)).package
-    return Checked(lines=(f"{path} is valid: {_summary(package)}",), warnings=package.warnings)
+    opened = store.read(Source(kind_at(path), str(path.absolute())), name=str(path))
+    package = opened.package
+    warnings = (*package.warnings, *check_notes(opened, name=str(path)))
+    return Checked(lines=(f"{path} is valid: {_summary(package)}",), warnings=warnings)
 
 
 def validate_desired(env: Environment, path: Path) -> Checked:
@@ -109,8 +112,12 @@ def validate_desired(env: Environment, path: Path) -> Checked:
     found = resolver.resolve(partition(file.desired.items, lock_of(file, lock)))
     count = len(found)
     lines = [f"{path} is valid: {count} {'item' if count == 1 else 'items'}"]
-    lines += [f"{one.name} is valid: {_summary(store.open(one).package)}" for one in found.values()]
-    return Checked(lines=tuple(lines), warnings=tuple(note for one in found.values() for note in one.notes))
+    notes: list[Note] = []
+    for one in found.values():
+        opened = store.open(one)
+        lines.append(f"{one.name} is valid: {_summary(opened.package)}")
+        notes += (*one.notes, *check_notes(opened, name=one.name, rules=file.desired.policy.check))
+    return Checked(lines=tuple(lines), warnings=tuple(notes))
 
 
 def _summary(package: Package) -> str:

@@ -19,6 +19,7 @@ CHAPTERS: Final[dict[str, type[StrEnum]]] = {
     "Refusals": codes.RefusalCode,
     "Warnings": codes.WarningCode,
     "Findings": codes.FindingCode,
+    "Checks": codes.CheckCode,
 }
 
 

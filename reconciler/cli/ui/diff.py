@@ -10,8 +10,8 @@ from typing import Any, Final, TypeAlias, cast
 from msgspec import Struct
 
 from reconciler.cli.ui.words import counted
+from reconciler.documents.unseen import visible
 from reconciler.model.config import Json, JsonObject
-from reconciler.planning.content.unseen import visible
 from reconciler.planning.manifest_diff import MASK
 from reconciler.planning.marks import is_prompt
 

@@ -24,13 +24,13 @@ def render_error(error: LlamagateError, style: Style = PLAIN, *, with_source: bo
         if str(fault) not in error.message and not lines[-1].endswith((f" {fault}", f" ./{fault}")):
             lines.append(f"  {fault}")
         if with_source:
-            lines += _source_lines(fault, style)
+            lines += source_lines(fault, style)
     if error.advice:
         lines.append(f"  → {error.advice}")
     return "\n".join(lines)
 
 
-def _source_lines(fault: Fault, style: Style) -> list[str]:
+def source_lines(fault: Fault, style: Style) -> list[str]:
     """The line of a fault, and a caret below the column. Nothing of it can steer a terminal."""
     if fault.source is None or fault.line is None or fault.column is None or not fault.source.strip():
         return []

@@ -9,8 +9,8 @@ from typing import Final
 from reconciler.cli.ui.facts import facts, part
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
+from reconciler.documents.unseen import visible
 from reconciler.model.catalog import Release
-from reconciler.planning.content.unseen import visible
 from reconciler.queries.contents import Contents, Value
 from reconciler.queries.graph import Edge
 from reconciler.queries.show import FileShown, Shown, ShownOffer, Step

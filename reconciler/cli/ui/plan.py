@@ -12,9 +12,9 @@ from reconciler.cli.ui.diff import Detail, DiffLines, Level
 from reconciler.cli.ui.diff_rows import diff_rows
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
+from reconciler.documents.unseen import visible
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
-from reconciler.planning.content.unseen import visible
 from reconciler.planning.review import REPLACE, Changed, Marked, Part, Review, review
 
 WIDTH: Final = 80

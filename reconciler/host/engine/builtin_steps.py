@@ -1,4 +1,4 @@
-"""What the steps of a workflow can use, by the name that ``uses`` has: the one table of them."""
+"""What the steps of a workflow can use: a function for each row of the table in ``packages/steps.py``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ from reconciler.host.engine.weight import to_render
 from reconciler.host.errors import RunError, RunInputError, StepValueError
 from reconciler.host.items import Extension, Module, Rule, Step
 from reconciler.model.config import Json, JsonObject
+from reconciler.packages.steps import MODEL_SETTINGS, STEP_KINDS
 
 _Item = TypeVar("_Item", Extension, Module)
-
-_SETTINGS: Final = ("temperature", "max_tokens", "top_p", "stop", "seed")
-"""What a step may say about how a model answers; passed on as it is."""
 
 
 async def _template_load(call: StepCall) -> StepResult:
@@ -58,7 +56,7 @@ async def _llm_chat(call: StepCall) -> StepResult:
 def _question(view: StepView, *, default_model: str, trace_id: str) -> Question:
     model = view.given("model") or view.config.get("model") or default_model
     settings: JsonObject = {}
-    for name in _SETTINGS:
+    for name in MODEL_SETTINGS:
         value = view.argument(name)
         value = view.config.get(name) if value is None else value
         if value is not None:
@@ -201,7 +199,7 @@ def _number(view: StepView, name: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-STEPS: Final[Mapping[str, StepFunction]] = {
+_FUNCTIONS: Final[Mapping[str, StepFunction]] = {
     "template.load": _template_load,
     "template.render": _template_render,
     "llm.chat": _llm_chat,
@@ -215,3 +213,6 @@ STEPS: Final[Mapping[str, StepFunction]] = {
     "module.execute": _module_execute,
     "module.record": _module_record,
 }
+
+STEPS: Final[Mapping[str, StepFunction]] = {name: _FUNCTIONS[name] for name in STEP_KINDS}
+"""By the name that ``uses`` has."""

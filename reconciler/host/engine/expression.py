@@ -20,8 +20,9 @@ from reconciler.host.engine.weight import to_fill, to_judge
 from reconciler.host.errors import StepValueError
 from reconciler.host.items import Rule
 from reconciler.model.config import Json, JsonObject
+from reconciler.packages.steps import CONDITION_PLACEHOLDER
 
-_PLACEHOLDER: Final = re.compile(r"(?P<quote>['\"]?)\{\{\s*(?P<path>[\w.-]+)\s*\}\}(?P=quote)")
+_PLACEHOLDER: Final = re.compile(CONDITION_PLACEHOLDER)
 _ARITHMETIC: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UAdd, ast.USub)
 _COMPARING: Final = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Not)
 _NODES: Final = (ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.Subscript)

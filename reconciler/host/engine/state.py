@@ -12,6 +12,7 @@ from typing import Final
 
 from reconciler.host.errors import StepValueError
 from reconciler.model.config import Json, JsonObject
+from reconciler.packages import steps
 
 MAX_TEXT_CHARACTERS: Final = 2**22
 """In one text after everything is filled in: values of values would else grow without end."""
@@ -20,13 +21,10 @@ MAX_PLACEHOLDER_CHARACTERS: Final = 200
 
 _WORDS: Final[JsonObject] = {"true": True, "false": False, "null": None}
 _UNSET: Final[JsonObject] = {"trace_id": None, "timestamp": None}
-RESERVED: Final = frozenset([*_WORDS, *_UNSET, "inputs", "steps"])
-"""Names that are the host's own wherever a value is named. An input of such a name is ``inputs.NAME``."""
+RESERVED: Final = frozenset(steps.OWN_NAMES)
 
-_PATH: Final = r"[A-Za-z_][\w-]*(?:\.[\w-]+)*"
-PLACEHOLDER: Final = re.compile(rf"\{{\{{\s*({_PATH})\s*\}}\}}")
-REFERENCE: Final = re.compile(rf"\{{\{{\s*({_PATH})\s*\}}\}}|\$\{{\s*({_PATH})\s*\}}")
-"""A placeholder, or the ``${path}`` that ``outputs`` are written with."""
+PLACEHOLDER: Final = re.compile(steps.PLACEHOLDER)
+REFERENCE: Final = re.compile(steps.REFERENCE)
 
 
 class Missing(Enum):

@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from reconciler.documents.unseen import NO_NEWLINE
 from reconciler.model.regex import regex
-from reconciler.planning.content.unseen import NO_NEWLINE
 
 _PROSE: Final = frozenset(["", ".md", ".markdown", ".mdx", ".txt", ".rst", ".adoc", ".prompt", ".tmpl", ".j2"])
 """The endings of files in which a line may be wrapped anywhere. In all others each line counts by itself."""

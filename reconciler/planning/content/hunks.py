@@ -9,10 +9,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from reconciler.documents.unseen import NO_NEWLINE, unseen_in, visible
 from reconciler.model.config import JsonObject
 from reconciler.planning.content.alignment import pairs
 from reconciler.planning.content.blocks import Block, blocks, words
-from reconciler.planning.content.unseen import NO_NEWLINE, unseen_in, visible
 
 MAX_TEXT_BYTES: Final = 16 << 20
 MAX_LINES: Final = 4_000

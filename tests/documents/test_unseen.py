@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from reconciler.planning.content.unseen import unseen_in, visible
+from reconciler.documents.unseen import unseen_in, visible
 
 _TAGS = range(0xE0000, 0xE1000)
 _NEW = range(0x13439, 0x13440)  # of Unicode 15, which Python 3.11 does not know
