@@ -300,7 +300,7 @@ class NotReadyError(LlamagateError):
 
     code = ErrorCode.NOT_READY
     may_pass = True
-    advice = "'llamagate status' shows how things stand; 'llamagate apply' or 'watch' brings it about"
+    advice = "'llamagate status' shows what differs, 'llamagate apply' or a watcher brings it about"
 
 
 class MissingProgramError(LlamagateError):

@@ -39,7 +39,8 @@ def wait_for(goal: Goal, env: Environment, file: Path | None, *, seconds: float,
             return status
         left = end - time.monotonic()
         if left <= 0:
-            raise NotReadyError(f"not {goal} after {seconds:g} s: {why}")
+            after = f" after {seconds:g} s" if seconds else ""
+            raise NotReadyError(f"not {goal}{after}: {why}")
         if why != told:
             tell(f"waiting: {why}")
             told = why
@@ -67,7 +68,7 @@ def _unready(status: Status) -> Iterator[str]:
     elif status.unreachable:
         yield status.unreachable
     elif not status.in_sync:
-        yield "the home is not as the file says; 'llamagate status' shows what differs"
+        yield "the home is not as the file says"
     ready = status.watcher.conditions.get(Aspect.READY) if status.watcher and status.is_watched else None
     if ready is not None and ready.status == "False":
         yield f"the watcher failed: {ready.message}"
