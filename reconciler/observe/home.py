@@ -28,15 +28,14 @@ def observe(
     wanted: Mapping[ItemKey, Collection[str]],
     *,
     corrupt: str | None,
-    reads_all: bool = False,
 ) -> Observed:
     """Look at the ``recorded`` and the ``wanted`` items.
 
     ``wanted`` names the paths whose content matters beyond the recorded ones. A file with its recorded stat stamp is
-    not read again, unless ``reads_all``; a local file that nobody asked for is never read.
+    not read again; a local file that nobody asked for is never read.
     """
     present = present_items(home)
-    see = Sight(home, registry, reads_all=reads_all).see
+    see = Sight(home, registry).see
     keys = {**dict.fromkeys(recorded), **wanted}
     items = {key: see(key, recorded.get(key), wanted.get(key, ())) for key in keys}
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
@@ -53,7 +52,7 @@ def is_there(home: Home) -> bool:
 
 
 class Sight:
-    """Looks at items one by one, and remembers none. Arguments as for ``observe``."""
+    """Looks at items one by one, and remembers none. ``reads_all``: also what has its recorded stat stamp."""
 
     def __init__(self, home: Home, registry: Registry, *, reads_all: bool = False) -> None:
         self._home, self._registry, self._reads_all = home, registry, reads_all
