@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from reconciler.cli.hosting import key_in
 from reconciler.cli.invocation import Invocation
 from reconciler.errors import UsageError
+from reconciler.host.page.look import Looker
 from reconciler.host.server import Address, listen, serve
 from reconciler.host.web.access import Access, Sites
 from reconciler.host.web.machines import Machines
+from reconciler.host.web.pages import Pages
 from reconciler.host.web.watch_app import WatchHost, make_watch_app
 from reconciler.loop.loop import Loop
 from reconciler.model.environment import Environment
@@ -36,10 +38,12 @@ def listening(text: str, invocation: Invocation) -> Iterator[Callable[[Loop], bo
             tell(f"everyone who can reach {address.host} can read how this home is; set API_KEY")
 
         def serving(loop: Loop) -> bool:
-            machines = Machines(env, loop.options.options.file, is_watcher=True)
+            hosted, file = WatchHost(tell=tell), loop.options.options.file
+            machines = Machines(env, file, is_watcher=True)
             sites = Sites(checked=address.is_loopback)
-            app = make_watch_app(machines, Access(api_key, tell), sites, tell)
-            return serve(app, WatchHost(tell=tell), listener, beside=loop)
+            pages = Pages(Looker(env, file, hosted.ending))
+            app = make_watch_app(machines, pages, Access(api_key, tell), sites, tell)
+            return serve(app, hosted, listener, beside=loop)
 
         yield serving
 

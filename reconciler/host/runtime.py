@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Runtime:
         self.workers = Workers(seconds=settings.limits.piece)
         self.client = ModelClient(settings.model, self.workers)
         self.tell = tell
+        self.ending = asyncio.Event()
         self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
         self.hooks = Hooks(
             files_of=self._files_of, workers=self.workers, seconds=settings.limits.hook, now=_now, tell=tell

@@ -127,10 +127,15 @@ class Beside(Protocol):
 
 
 class Hosted(Protocol):
-    """What stands behind an application: ``tell`` takes lines for people."""
+    """What stands behind an application."""
 
     @property
-    def tell(self) -> Callable[[str], None]: ...
+    def tell(self) -> Callable[[str], None]:
+        """Takes lines for people."""
+
+    @property
+    def ending(self) -> asyncio.Event:
+        """Set when the server is told to end: answers that would never end by themselves do so."""
 
     async def close(self) -> None:
         """End it, once no request is under way any more."""
@@ -209,6 +214,7 @@ async def _until_a_signal(server: Server, hosted: Hosted, listener: socket.socke
             hosted.abandon()
             os._exit(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.OK)
         server.stop(number)
+        hosted.ending.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

@@ -13,7 +13,7 @@ from reconciler.model.config import Json, JsonObject, reference_of, references, 
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import did_you_mean
+from reconciler.model.ids import ItemKey, did_you_mean
 from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
 from reconciler.packages.content import read
@@ -36,6 +36,13 @@ def drift_text(env: Environment, item_id: str) -> str:
     paths = _edited(home, recorded)
     expected = _expected(home, recorded) if paths else {}
     return "".join(_unified(home, recorded, path, expected.get(path)) for path in paths)
+
+
+def drift_of_item(env: Environment, key: ItemKey) -> list[Json]:
+    """What was changed by hand in the files of an item, as ``drift_files``; nothing of one that we did not install."""
+    home = Home(env.home)
+    recorded = read_record(home)[0].items.get(key)
+    return drift_files(home, recorded) if recorded else []
 
 
 def drift_files(home: Home, recorded: RecordItem) -> list[Json]:

@@ -8,26 +8,27 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match as RouteMatch
 from starlette.routing import Route
 
-from reconciler.errors import LlamagateError
 from reconciler.host.hooks import HookEvent
+from reconciler.host.page.look import Looker
 from reconciler.host.routes import Route as RouteOfExtension
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.web.access import Access, Sites
 from reconciler.host.web.api import Api
-from reconciler.host.web.front import Front, request_id_of, tell_bug
+from reconciler.host.web.front import Front, request_id_of
 from reconciler.host.web.machines import Machines
+from reconciler.host.web.pages import Pages
+from reconciler.host.web.plain import answered, marked, plain_routes
 from reconciler.host.web.request import Body, Call, body_of, path_below
-from reconciler.host.web.response import Problem, not_found, problem_of
+from reconciler.host.web.response import not_found
+from reconciler.model.config import JsonObject
 
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
-_GONE: Final = 499
-"""For a caller who left; nobody reads it."""
 _MOVED: Final = 301
 _MOVED_AS_IT_IS: Final = 307
 """A redirect that keeps method and body."""
@@ -61,17 +62,16 @@ class _Gate:
         self._runtime = runtime
         self._access = access
         self._api = Api(runtime)
-        self._machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher)
+        machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher)
+        looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
+        self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell)
         self._pages: list[Route] = []
 
     def app(self, sites: Sites) -> Starlette:
-        api, machines = self._api, self._machines
+        api = self._api
         extension, module = "/v1/extensions/{name}", "/v1/agentic-modules/{name}"
         routes = [
             Route("/health", self._open(api.health)),
-            Route("/livez", self._open(machines.live)),
-            Route("/readyz", self._open(machines.ready)),
-            Route("/metrics", self._plain(lambda _call: machines.metrics())),
             Route("/openapi.json", self._plain(api.openapi)),
             Route("/v1/extensions", self._plain(api.list_extensions)),
             Route("/v1/extensions/refresh", self._plain(api.refresh), methods=["POST"]),
@@ -84,6 +84,7 @@ class _Gate:
             Route(module, self._plain(api.get_module)),
             Route(f"{module}/execute", self._plain(api.execute_module), methods=["POST"]),
         ]
+        routes += self._plain_routes
         front = Middleware(Front, sites=sites, tell=self._runtime.tell)
         app = Starlette(
             routes=routes,
@@ -149,18 +150,7 @@ class _Gate:
         return Body(data, self._runtime.workers)
 
     async def _answered(self, request_id: str, work: Awaitable[Response]) -> Response:
-        try:
-            response = await work
-        except Problem as problem:
-            response = problem.response(request_id)
-        except LlamagateError as error:
-            response = problem_of(error).response(request_id)
-        except ClientDisconnect:
-            return Response(status_code=_GONE)
-        except Exception as error:
-            tell_bug(self._runtime.tell, request_id, error)
-            response = Problem(500, "internal_error", "Internal error").response(request_id)
-        return _marked(response, request_id)
+        return await answered(request_id, work, self._runtime.tell)
 
     def _seen(self, request: Request, request_id: str, body: Body) -> HookEvent:
         return HookEvent(
@@ -170,6 +160,15 @@ class _Gate:
             address=self._access.address_of(request),
             body=body.value_or_none,
         )
+
+    def _serves(self) -> JsonObject:
+        """What is served by this process, for its page."""
+        snapshot = self._runtime.snapshot
+        items = [*snapshot.extensions.values(), *snapshot.modules.values()]
+        return {
+            "items": [{"name": one.name, "version": one.version, "enabled": one.enabled} for one in items],
+            "faults": [str(fault) for fault in snapshot.faults],
+        }
 
     def _is_page(self, request: Request) -> bool:
         """Whether a request would be for a page of the host's own, but for a slash at its end."""
@@ -184,7 +183,7 @@ class _Gate:
         if self._is_page(request):
             return _without_slash(request)
         request_id = request_id_of(request.scope)
-        return _marked(not_found("Page").response(request_id), request_id)
+        return marked(not_found("Page").response(request_id), request_id)
 
 
 def _without_slash(request: Request) -> Response:
@@ -193,9 +192,4 @@ def _without_slash(request: Request) -> Response:
     query = f"?{request.url.query}" if request.url.query else ""
     status = _MOVED if request.method == "GET" else _MOVED_AS_IT_IS
     response = Response(status_code=status, headers={"Location": f"{path}{query}"})
-    return _marked(response, request_id_of(request.scope))
-
-
-def _marked(response: Response, request_id: str) -> Response:
-    response.headers["X-Request-ID"] = request_id
-    return response
+    return marked(response, request_id_of(request.scope))

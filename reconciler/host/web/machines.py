@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.fs import file_lock
@@ -37,16 +38,16 @@ class Machines:
         self._looked_at = -_FRESH_SECONDS
         self._text = ""
 
-    async def live(self) -> Response:
+    async def live(self, _request: Request) -> Response:
         """That it answers is all that there is to say."""
         return answer({"status": "alive"})
 
-    async def ready(self) -> Response:
+    async def ready(self, _request: Request) -> Response:
         """The condition Ready, of the watcher that keeps this home; where there is none, what is served is ready."""
         ready, reason, message = await asyncio.to_thread(self._ready)
         return answer({"ready": ready, "reason": reason, "message": message}, 200 if ready else _UNAVAILABLE)
 
-    async def metrics(self) -> Response:
+    async def metrics(self, _request: Request) -> Response:
         async with self._one_look:
             if time.monotonic() - self._looked_at >= _FRESH_SECONDS:
                 self._text = await asyncio.to_thread(self._figures)

@@ -1,0 +1,136 @@
+"""What is new: one look for all pages that are open, taken where something changed.
+
+It looks by itself only while someone listens. A look that finds everything as it was costs a ``stat`` of each installed
+file, and is taken so seldom that it needs a fiftieth of one processor at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import LlamagateError
+from reconciler.host.page.documents import overview_document
+from reconciler.loop.fingerprint import Fingerprint, Lookout
+from reconciler.model.config import JsonObject
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.registry import registry_time
+from reconciler.packages.stamps import archive_stamp
+from reconciler.queries.status import read_status
+
+LOOK_SECONDS: Final = 1.0
+GATEWAY_SECONDS: Final = 30.0
+"""After which the gateway is asked again what it serves, though nothing changed here."""
+PING_SECONDS: Final = 15.0
+_SHARE: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How the home was, found at ``at``. ``revision`` is another one whenever ``document`` is."""
+
+    revision: str
+    at: str
+    document: JsonObject
+
+
+class Looker:
+    """Looks at one home, for any number of pages. It belongs to one event loop."""
+
+    def __init__(self, env: Callable[[], Environment], file: Path, ending: asyncio.Event) -> None:
+        """``ending`` is set when the server is told to end: then nobody is kept waiting for changes."""
+        self.env, self.file = env, file
+        self._ending = ending
+        self._begun = uuid.uuid4().hex[:8]
+        self._lookout = Lookout(file, Home(env().home))
+        self._seen: tuple[Fingerprint, str] | None = None
+        self._view: View | None = None
+        self._made_at = self._looked_at = -GATEWAY_SECONDS
+        self._count = 0
+        self._one_look = asyncio.Lock()
+        self._listeners = 0
+        self._news = asyncio.Condition()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def view(self) -> View:
+        """The view, at most a second old."""
+        view = self._view
+        if view is None or time.monotonic() - self._looked_at > LOOK_SECONDS:
+            view = await self._look()
+        return view
+
+    async def changes(self) -> AsyncIterator[View | None]:
+        """The view now, and again whenever there is another one; ``None`` where nothing came for a while."""
+        self._listeners += 1
+        try:
+            if self._looking is None:
+                self._looking = asyncio.create_task(self._go_on_looking())
+            known = ""
+            while not self._ending.is_set():
+                view = await self.view()
+                yield None if view.revision == known else view
+                known = view.revision
+                await self._other_than(known)
+        finally:
+            self._listeners -= 1
+
+    async def _other_than(self, revision: str) -> None:
+        """Wait for another view, for as long as a connection may be silent."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PING_SECONDS), self._news:
+                await self._news.wait_for(lambda: self._revision != revision or self._ending.is_set())
+
+    @property
+    def _revision(self) -> str:
+        return self._view.revision if self._view else ""
+
+    async def _go_on_looking(self) -> None:
+        try:
+            while self._listeners and not self._ending.is_set():
+                started = time.monotonic()
+                await self._look()
+                took = time.monotonic() - started
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), max(LOOK_SECONDS, took * _SHARE))
+        finally:
+            self._looking = None
+            await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    async def _look(self) -> View:
+        async with self._one_look:
+            before = self._view
+            if before is not None and time.monotonic() - self._looked_at <= LOOK_SECONDS / 2:
+                return before  # somebody else just looked
+            view = await asyncio.to_thread(self._look_now)
+        if before is None or view.revision != before.revision:
+            await self._tell()
+        return view
+
+    def _look_now(self) -> View:
+        now = time.monotonic()
+        seen = self._lookout.look(), archive_stamp(self._lookout.home.status)
+        if self._view is None or seen != self._seen or now - self._made_at >= GATEWAY_SECONDS:
+            self._view, self._seen, self._made_at = self._made(), seen, now
+        self._looked_at = now
+        return self._view
+
+    def _made(self) -> View:
+        env = self.env()
+        try:
+            document = overview_document(read_status(env, self.file))
+        except (LlamagateError, OSError) as error:
+            document = {"error": str(error)}
+        if self._view is None or document != self._view.document:
+            self._count += 1
+        return View(revision=f"{self._begun}-{self._count}", at=registry_time(env.now), document=document)

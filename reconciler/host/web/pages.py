@@ -1,0 +1,159 @@
+"""The addresses of the page: its files, which everyone may have, and what they ask for, which needs the key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from reconciler import __version__
+from reconciler.host.page.documents import comparison_document, diff_of, plan_document
+from reconciler.host.page.look import Looker, View
+from reconciler.host.web.response import answer_of, not_found
+from reconciler.model.config import JsonObject
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.plan import Plan
+from reconciler.queries.diff import Diff, read_diff
+from reconciler.queries.drift_text import drift_of_item
+from reconciler.queries.graph import read_graph
+from reconciler.queries.history import read_history
+from reconciler.queries.plan import read_plan
+from reconciler.queries.show import read_show
+from reconciler.reconcile.options import Options
+
+TYPES: Final[Mapping[str, str]] = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-cache",
+}
+_NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_KEPT_COMPARISONS: Final = 4
+
+
+@lru_cache(maxsize=64)
+def static_file(name: str) -> Response:
+    """A file of the page. ``Problem`` where there is none of that name."""
+    ending = name.rpartition(".")[2]
+    found = files("reconciler.host.page") / "static" / name
+    if "/" in name or ending not in TYPES or not found.is_file():
+        raise not_found("Page")
+    return Response(found.read_bytes(), media_type=TYPES[ending], headers=dict(HEADERS))
+
+
+class Pages:
+    """Answers what the page asks. ``tells`` says what this process itself serves; ``None``: it serves nothing."""
+
+    def __init__(self, looker: Looker, serves: Callable[[], JsonObject] | None = None) -> None:
+        self._looker = looker
+        self._serves = serves
+        self._one_plan = asyncio.Lock()
+        self._plan: tuple[str, Plan] | None = None
+        self._compared: dict[tuple[str, str, str], Diff] = {}
+
+    async def overview(self, _request: Request) -> Response:
+        view = await self._looker.view()
+        more: JsonObject = {
+            "revision": view.revision,
+            "at": view.at,
+            "program": __version__,
+            "home": str(self._looker.env().home),
+            "file": str(self._looker.file),
+            "serves": self._serves() if self._serves else None,
+        }
+        return _answer({**view.document, **more})
+
+    async def plan(self, _request: Request) -> Response:
+        return _answer(plan_document(await self._current_plan()))
+
+    async def plan_item(self, request: Request) -> Response:
+        return _answer(diff_of((await self._current_plan()).actions, _key(request)))
+
+    async def item(self, request: Request) -> Response:
+        key = _key(request)
+        env, file = self._looker.env(), self._looker.file
+        shown = await asyncio.to_thread(read_show, env, file, key.id, key.kind)
+        return _answer(shown.to_document())
+
+    async def history(self, _request: Request) -> Response:
+        found = await asyncio.to_thread(read_history, self._looker.env())
+        return _answer(found.to_document())
+
+    async def compare(self, request: Request) -> Response:
+        return _answer(comparison_document(await self._comparison(request)))
+
+    async def compare_item(self, request: Request) -> Response:
+        return _answer(diff_of((await self._comparison(request)).items, _key(request)))
+
+    async def drift_item(self, request: Request) -> Response:
+        """What was changed by hand in one item, whether a plan would put it back or not."""
+        key = _key(request)
+        found = await asyncio.to_thread(drift_of_item, self._looker.env(), key)
+        return _answer({"files": [*found]})
+
+    async def graph(self, _request: Request) -> Response:
+        found = await asyncio.to_thread(read_graph, self._looker.env(), self._looker.file)
+        return _answer(found.to_document())
+
+    async def events(self, _request: Request) -> Response:
+        headers = {**_NO_STORE, "X-Accel-Buffering": "no"}
+        return StreamingResponse(_events(self._looker), media_type="text/event-stream", headers=headers)
+
+    async def _current_plan(self) -> Plan:
+        """The plan that goes with the view of now, made once for each."""
+        async with self._one_plan:
+            revision = (await self._looker.view()).revision
+            if self._plan is None or self._plan[0] != revision:
+                options = Options(file=self._looker.file)
+                self._plan = revision, await asyncio.to_thread(read_plan, self._looker.env(), options)
+            return self._plan[1]
+
+    async def _comparison(self, request: Request) -> Diff:
+        query = request.query_params
+        names = [f"@{name}" for name in (query.get("from", ""), query.get("to", "")) if name]
+        revision = (await self._looker.view()).revision
+        known = (revision, query.get("from", ""), query.get("to", ""))
+        if known not in self._compared:
+            found = await asyncio.to_thread(read_diff, self._looker.env(), self._looker.file, names)
+            while len(self._compared) >= _KEPT_COMPARISONS:
+                del self._compared[next(iter(self._compared))]
+            self._compared[known] = found
+        return self._compared[known]
+
+
+def _key(request: Request) -> ItemKey:
+    kind, item_id = request.path_params["kind"], request.path_params["id"]
+    if kind not in [*Kind]:
+        raise not_found("Item")
+    return ItemKey(Kind(kind), item_id)
+
+
+def _answer(document: JsonObject) -> Response:
+    return answer_of(json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace"), headers=_NO_STORE)
+
+
+async def _events(looker: Looker) -> AsyncIterator[bytes]:
+    async for view in looker.changes():
+        yield b": still here\n\n" if view is None else _event(view)
+
+
+def _event(view: View) -> bytes:
+    return f"event: view\ndata: {json.dumps({'revision': view.revision, 'at': view.at})}\n\n".encode()
