@@ -40,6 +40,12 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(name="setup-browser", venv_backend="none")
+def setup_browser(session: nox.Session) -> None:
+    """Install what the tests of the page need: Chromium, its driver, and an engine for accessibility."""
+    session.run(".ci/setup-browser", external=True)
+
+
 @nox.session
 def host(session: nox.Session) -> None:
     """The host's tests with uvloop and httptools, which it uses where they are installed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -49,14 +49,17 @@ _NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosn
 _KEPT_COMPARISONS: Final = 4
 
 
-@lru_cache(maxsize=64)
 def static_file(name: str) -> Response:
     """A file of the page. ``Problem`` where there is none of that name."""
-    ending = name.rpartition(".")[2]
+    return Response(_content(name), media_type=TYPES[name.rpartition(".")[2]], headers=dict(HEADERS))
+
+
+@cache
+def _content(name: str) -> bytes:
     found = files("reconciler.host.page") / "static" / name
-    if "/" in name or ending not in TYPES or not found.is_file():
+    if "/" in name or name.rpartition(".")[2] not in TYPES or not found.is_file():
         raise not_found("Page")
-    return Response(found.read_bytes(), media_type=TYPES[ending], headers=dict(HEADERS))
+    return found.read_bytes()
 
 
 class Pages:

@@ -8,7 +8,6 @@ import { plan } from "./plan.js";
 import { compare, history } from "./history.js";
 import { graph } from "./graph.js";
 import { served } from "./served.js";
-import { tried } from "./tried.js";
 
 const VIEWS = [
   { name: "", title: "Overview", show: overview },
@@ -17,7 +16,6 @@ const VIEWS = [
   { name: "history", title: "History", show: history },
   { name: "graph", title: "Graph", show: graph },
   { name: "served", title: "Served", show: served },
-  { name: "try", title: "Try", show: tried, needs: (home) => home.serves !== null },
   { name: "item", title: "Item", show: item, within: "items" },
   { name: "compare", title: "Compare", show: compare, within: "history" },
 ];
@@ -84,7 +82,7 @@ function keep(made, keepsPlace) {
 }
 
 function drawLinks(current) {
-  const seenViews = VIEWS.filter((view) => !view.within && (view.needs?.(home) ?? true));
+  const seenViews = VIEWS.filter((view) => !view.within);
   const name = current.within ?? current.name;
   const link = (view) => el("a", { href: `#/${view.name}`, "aria-current": view.name === name ? "page" : null }, view.title);
   links.replaceChildren(...seenViews.map((view) => el("li", {}, link(view))));

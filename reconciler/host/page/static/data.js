@@ -2,6 +2,7 @@
 
 const KEY = "llamagate-key";
 const SILENCE_MS = 40_000; // the server says something every 15 seconds
+const HIDDEN_MS = 5_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
 
 export class KeyNeeded extends Error {}
@@ -38,13 +39,16 @@ async function read(answer) {
 
 /**
  * Follow the server for ever. `heard({revision, at})` at each view; `lost(since)` when the connection is lost, and again
- * while it stays so. A stream that says nothing for long is lost too: after sleep the other end may be gone.
+ * while it stays so. A stream that says nothing for long is lost too: after sleep the other end may be gone. A page that
+ * nobody sees has no stream: a browser has six connections to a server, and each open page would take one.
  */
 export async function follow(heard, lost) {
   let failures = 0;
   let since = null;
   for (;;) {
+    await seen();
     const ended = new AbortController();
+    const unseen = whenUnseen(() => ended.abort());
     let watchdog = setTimeout(() => ended.abort(), SILENCE_MS);
     try {
       const answer = await asked("data/events", { signal: ended.signal });
@@ -60,11 +64,54 @@ export async function follow(heard, lost) {
       if (error instanceof KeyNeeded) throw error;
     } finally {
       clearTimeout(watchdog);
+      unseen.forget();
     }
+    if (unseen.happened()) continue;
     since ??= new Date();
     lost(since);
     await pause(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
   }
+}
+
+let isLeft = false; // for another page: this one may be kept, and come back
+addEventListener("pagehide", () => (isLeft = true));
+addEventListener("pageshow", () => (isLeft = false));
+
+/** Once the page is seen. */
+function seen() {
+  return new Promise((done) => {
+    const look = () => {
+      if (isLeft || document.visibilityState !== "visible") return;
+      document.removeEventListener("visibilitychange", look);
+      removeEventListener("pageshow", look);
+      done();
+    };
+    document.addEventListener("visibilitychange", look);
+    addEventListener("pageshow", look);
+    look();
+  });
+}
+
+/** Call `end` once when nobody sees the page any more: at once when it is left, a while after it is hidden. */
+function whenUnseen(end) {
+  let happened = false;
+  let timer = null;
+  const leave = () => {
+    happened = true;
+    end();
+  };
+  const look = () => {
+    clearTimeout(timer);
+    if (document.visibilityState !== "visible") timer = setTimeout(leave, HIDDEN_MS);
+  };
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pagehide", leave);
+  const forget = () => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
+    removeEventListener("pagehide", leave);
+  };
+  return { happened: () => happened, forget };
 }
 
 async function* blocks(stream) {

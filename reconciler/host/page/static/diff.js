@@ -50,7 +50,7 @@ function manifest(parts) {
 }
 
 async function showFile(place, file, context) {
-  const head = el("h3", {}, el("span", { class: "code" }, file.path), ` (${said(file)})`);
+  const head = el("p", { class: "head" }, el("span", { class: "code" }, file.path), ` (${said(file)})`);
   const box = el("section", { class: "file", "aria-label": file.path }, head);
   place.append(box);
   const rows = (file.hunks ?? []).flatMap((hunk, index) => (index ? [null, ...hunk.rows] : hunk.rows));

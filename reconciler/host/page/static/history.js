@@ -37,7 +37,7 @@ function generation(one, current, numbers) {
     "li",
     {},
     el("h2", {}, title),
-    one.applied_at ? el("p", {}, moment(one.applied_at), ` by “${one.command}”${one.list_of ? ` for ${one.list_of}` : ""}`) : el("p", { class: "warn" }, "It cannot be read."),
+    one.applied_at ? el("p", {}, moment(one.applied_at), ` by “${one.command}”${one.list_of && one.list_of !== one.generation ? `, with the list of generation ${one.list_of}` : ""}`) : el("p", { class: "warn" }, "It cannot be read."),
     one.message ? el("p", {}, one.message) : null,
     one.changes === null
       ? el("p", { class: "quiet" }, "The one before is not kept: what changed is not known.")

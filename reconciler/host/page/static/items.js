@@ -48,7 +48,7 @@ export async function item(place, { words: [kind, id], signal }) {
     facts([
       ["State", `${found.state}${found.enabled === false ? `, disabled${found.enabled_by ? ` by ${found.enabled_by}` : ""}` : ""}`],
       ["Kind", found.kind],
-      ["Source", found.source && el("code", {}, found.source)],
+      ["Source", found.source && el("code", {}, source(found.source))],
       ["Wanted version", found.range],
       ["Listed in", found.listed && el("code", {}, `${found.listed.file}${found.listed.line ? `:${found.listed.line}` : ""}`)],
       ["Owner", found.owner],
@@ -73,6 +73,10 @@ export async function item(place, { words: [kind, id], signal }) {
     await showDiff(lines, await get(`drift/${kind}/${encodeURIComponent(id)}`, signal), { signal });
   }
   return id;
+}
+
+function source(found) {
+  return typeof found === "string" ? found : Object.entries(found).map(([name, value]) => `${name}: ${value}`).join(", ");
 }
 
 function from(one) {

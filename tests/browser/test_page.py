@@ -1,0 +1,247 @@
+"""The page as people use it: by eye, by keyboard, by ear, on a telephone, and while things change and break."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import httpx2
+import pytest
+from selenium.webdriver import Keys
+
+from tests.browser.chromium import AXE, NARROW, SECONDS, Browser
+from tests.cli.shell import Session
+from tests.host.test_serve_command import serving
+
+VIEWS: Final[Mapping[str, str]] = {
+    "": "Overview",
+    "items": "Items",
+    "item/extension/bar": "bar 1.0.0",
+    "plan": "Plan",
+    "history": "History",
+    "compare/1/2": "From generation 1 to generation 2",
+    "graph": "Graph",
+    "served": "Served",
+}
+
+
+@pytest.fixture
+def url(rich: Session) -> Iterator[str]:
+    """The page of a host that serves the rich home."""
+    with serving(rich) as (_, url):
+        yield f"{url}/ui/"
+
+
+def test_each_view_shows_what_it_is_for(browser: Browser, url: str) -> None:
+    said = {
+        "": ["Not in sync.", "1 change pending", "bar: prompt.md was changed by hand", "None has kept this home yet."],
+        "items": ["3 items", "bar", "disabled, changed"],
+        "item/extension/bar": ["disabled by", "prompt.md", "Reveal what you like."],
+        "plan": ["1 to update", "foo update 1.1.0 → 1.2.0"],
+        "history": ["Generation 3 (now)", "by “llamagate disable", "~ foo 1.0.0 → 1.1.0"],
+        "compare/1/2": ["foo changed 1.0.0 → 1.1.0"],
+        "graph": ["flow needs foo (a step uses it)"],
+        "served": ["It serves 3 items."],
+    }
+    for view, title in VIEWS.items():
+        browser.open(f"{url}#/{view}", title)
+        for words in said[view]:
+            browser.wait(lambda words=words: words in browser.text)  # type: ignore[misc]
+
+
+def test_the_words_that_change_are_marked(browser: Browser, url: str) -> None:
+    browser.open(f"{url}#/plan", "Plan")
+    browser.wait(lambda: browser.all("summary"))[0].click()
+    browser.wait(lambda: browser.all("ins"))
+    assert [one.text for one in browser.all("section[aria-label='prompt.md'] del")] == ["Never"]
+    assert [one.text for one in browser.all("section[aria-label='prompt.md'] ins")] == ["Always"]
+
+
+def test_by_keyboard_alone(browser: Browser, url: str) -> None:
+    browser.open(url, "Overview")
+    browser.tab_to("Plan")
+    browser.press(Keys.ENTER)
+    browser.wait(lambda: browser.title == "Plan" and browser.all("summary"))
+    browser.tab_to("foo update")
+    browser.press(Keys.ENTER)
+    browser.wait(lambda: "Always reveal the key." in browser.text)
+    browser.tab_to("Fold all")
+    browser.press(Keys.ENTER)
+    browser.wait(lambda: not browser.all("details[open]"))
+
+
+def test_what_is_shown_is_in_the_address(browser: Browser, url: str) -> None:
+    browser.open(f"{url}#/items?q=fo", "Items")
+    browser.wait(lambda: "1 of 3 items" in browser.text)
+    browser.find("#filter").send_keys("x")
+    assert str(browser.script("return location.hash")) == "#/items?q=fox"
+
+
+@pytest.mark.parametrize("size", [NARROW, (320, 600)], ids=["360", "320"])
+def test_it_fits_on_a_telephone(browser: Browser, url: str, size: tuple[int, int]) -> None:
+    browser.size(size)
+    for view, title in VIEWS.items():
+        browser.open(f"{url}#/{view}", title)
+        assert browser.script("return document.documentElement.scrollWidth") <= size[0], view
+
+
+def test_an_engine_for_accessibility_finds_nothing(browser: Browser, url: str) -> None:
+    if not AXE.exists():
+        pytest.skip("not installed: axe-core; nox -s setup-browser installs it")
+    for view, title in VIEWS.items():
+        browser.open(f"{url}#/{view}", title)
+        for summary in browser.all("summary"):
+            summary.click()
+        browser.wait(lambda: "Loading…" not in browser.text)
+        for scheme in ("light", "dark"):
+            features = [{"name": "prefers-color-scheme", "value": scheme}]
+            browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            assert browser.violations() == [], f"{view} {scheme}"
+
+
+def test_a_change_appears_by_itself(browser: Browser, rich: Session, url: str) -> None:
+    browser.open(f"{url}#/plan", "Plan")
+    browser.wait(lambda: "1 to update" in browser.text and "Up to date" in browser.text)
+    rich.llamagate("apply")
+    browser.wait(lambda: "Nothing to do." in browser.text)
+
+
+def test_what_is_unfolded_stays_so(browser: Browser, rich: Session, url: str) -> None:
+    browser.open(f"{url}#/plan", "Plan")
+    browser.wait(lambda: "Up to date" in browser.text)
+    browser.wait(lambda: browser.all("summary"))[0].click()
+    browser.wait(lambda: "Always reveal the key." in browser.text)
+    rich.package("bar", version="1.1.0")
+    browser.wait(lambda: "2 to update" in browser.text)
+    browser.wait(lambda: "Always reveal the key." in browser.text)
+
+
+def test_a_lost_connection_is_said_and_found_again(browser: Browser, rich: Session) -> None:
+    with serving(rich) as (process, url):
+        browser.open(f"{url}/ui/", "Overview")
+        browser.wait(lambda: "Up to date" in browser.text)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0  # a page that listens keeps nothing alive
+    browser.wait(lambda: "Connection lost at " in browser.text)
+    rich.llamagate("apply")
+    with rich.process("serve", "--port", url.rpartition(":")[2]) as again:
+        browser.wait(lambda: "Up to date" in browser.text)
+        browser.wait(lambda: "1 change pending" not in browser.text)
+        again.kill()
+
+
+def test_a_watcher_shows_the_same_page(browser: Browser, rich: Session) -> None:
+    with rich.process("watch", "--listen", "127.0.0.1:0") as process:
+        assert process.stderr is not None
+        url = next(line.split()[-1] for line in process.stderr if "serving at " in line)
+        browser.open(f"{url}/ui/", "Overview")
+        browser.wait(lambda: "Ready is true" in browser.text)
+        assert "Try" not in browser.text
+        process.terminate()
+        process.stderr.read()
+        assert process.wait(SECONDS) == 0
+    browser.wait(lambda: "Connection lost at " in browser.text)
+
+
+def test_the_key_is_asked_for(browser: Browser, rich: Session) -> None:
+    rich.variables["API_KEY"] = "k3y"
+    with serving(rich) as (_, url):
+        browser.open(f"{url}/ui/", "This host asks for its key")
+        browser.find("#key").send_keys("wrong", Keys.ENTER)
+        browser.wait(lambda: browser.all("#key") and browser.find("#key").get_attribute("value") == "")
+        browser.find("#key").send_keys("k3y", Keys.ENTER)
+        browser.wait(lambda: browser.title == "Overview")
+
+
+def test_no_secret_and_no_markup_of_a_package_gets_in(browser: Browser, session: Session) -> None:
+    session.variables["TOKEN"] = "s3cret-of-the-token"  # noqa: S105 - it is looked for
+    markup = '"<img src=x onerror=document.title=1> \\u202eevil"'
+    session.package("foo")
+    session.edit("packages/foo/manifest.yaml", "description: A package for tests", f"description: {markup}")
+    session.desired("extensions: {foo: {source: ./packages/foo, config: {token: {env: TOKEN}}}}\n")
+    session.llamagate("apply")
+    session.edit(session.installed("foo", "manifest.yaml"), "interval: 5", "interval: 6")
+    session.package("foo", version="2.0.0")
+    with serving(session) as (_, url):
+        for view, title in {
+            "": "Overview",
+            "items": "Items",
+            "item/extension/foo": "foo 1.0.0",
+            "plan": "Plan",
+        }.items():
+            browser.open(f"{url}/ui/#/{view}", title)
+            for summary in browser.all("summary"):
+                summary.click()
+            browser.wait(lambda: "Loading…" not in browser.text)
+            assert "s3cret" not in str(browser.script("return document.documentElement.outerHTML"))
+            assert not browser.all("img")
+        for path in ("overview", "plan", "plan/extension/foo", "item/extension/foo", "drift/extension/foo", "history"):
+            assert "s3cret" not in httpx2.get(f"{url}/ui/data/{path}", timeout=SECONDS).text
+
+
+def test_it_refers_to_nothing_outside(url: str) -> None:
+    answer = httpx2.get(url, timeout=SECONDS)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    for name in ("app.js", "style.css"):
+        text = httpx2.get(f"{url}{name}", timeout=SECONDS).text
+        assert "://" not in text
+    assert httpx2.get(f"{url}..%2fdocuments.py", timeout=SECONDS).status_code == 404
+    assert httpx2.get(f"{url}nothing.js", timeout=SECONDS).status_code == 404
+
+
+def test_its_modules_are_valid(url: str) -> None:
+    """Each module that the page loads is there, and is JavaScript that a parser accepts."""
+    names = ["app.js"]
+    for name in names:
+        answer = httpx2.get(f"{url}{name}", timeout=SECONDS)
+        assert answer.status_code == 200, name
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+        imported = [part.split('"')[0] for part in answer.text.split(' from "./')[1:]]
+        names.extend(one for one in imported if one not in names)
+    assert len(names) > 5
+
+
+def test_data_is_asked_for_with_the_key_only(rich: Session) -> None:
+    rich.variables["API_KEY"] = "k3y"
+    paths = [
+        "overview",
+        "plan",
+        "plan/extension/foo",
+        "item/extension/foo",
+        "history",
+        "graph",
+        "events",
+        "compare?from=1",
+    ]
+    with serving(rich) as (_, url):
+        for path in (*paths, "events"):
+            assert httpx2.get(f"{url}/ui/data/{path}", timeout=SECONDS).status_code == 401, path
+        assert httpx2.get(f"{url}/ui/", timeout=SECONDS).status_code == 200
+
+
+def test_ten_listeners_are_told_once_each(rich: Session, url: str) -> None:
+    listening = [
+        subprocess.Popen(["curl", "-sN", f"{url}data/events"], stdout=subprocess.PIPE, text=True) for _ in range(10)
+    ]
+    try:
+        first = {json.loads(line)["revision"] for line in map(_data, listening)}
+        assert len(first) == 1
+        rich.llamagate("apply")
+        second = {json.loads(line)["revision"] for line in map(_data, listening)}
+        assert len(second) == 1
+        assert first != second
+    finally:
+        for one in listening:
+            one.kill()
+            one.communicate()
+
+
+def _data(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return next(line[6:] for line in process.stdout if line.startswith("data: "))
