@@ -124,7 +124,7 @@ def watch(
     locked: LockedOption = False,
     listen: Annotated[
         str | None,
-        typer.Option("--listen", metavar="ADDRESS:PORT", help="Answer /livez, /readyz and /metrics there."),
+        typer.Option("--listen", metavar="ADDRESS:PORT", help="Show a page at /ui/ there; answer /readyz and /metrics."),
     ] = None,
 ) -> int:
     """Run all the time, and apply every change of llamagate.yaml.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
 
 from tests.browser.chromium import NARROW, WIDE, Browser, chromium
@@ -18,7 +19,6 @@ FOLDER: Final = PROJECT / "docs" / "images"
 PICTURES: Final = {
     "overview": ("", "Overview", WIDE),
     "plan": ("plan", "Plan", WIDE),
-    "history": ("history", "History", WIDE),
     "narrow": ("item/extension/bar", "bar 1.0.0", NARROW),
 }
 
@@ -39,8 +39,11 @@ def picture(browser: Browser, url: str, name: str) -> bytes:
 def main() -> None:
     """Write each picture."""
     FOLDER.mkdir(exist_ok=True)
-    with TemporaryDirectory() as folder, chromium(Path(folder, "chromium")) as browser:
-        session = Session(Path(folder))
+    with TemporaryDirectory() as files, chromium(Path(files)) as browser:
+        folder = Path(gettempdir(), "example")  # a name that stays: it is seen in the pictures
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        session = Session(folder)
         make_rich(session)
         with serving(session) as (_, url):
             for name in PICTURES:
