@@ -64,11 +64,11 @@ class Browser:
         metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def open(self, url: str, title: str) -> None:
+    def open(self, url: str, title: str, seconds: float = SECONDS) -> None:
         """Open a view afresh, and wait until it is shown."""
         self.driver.get("about:blank")
         self.driver.get(url)
-        self.wait(lambda: self.title == title)
+        self.wait(lambda: self.title == title, seconds)
 
     @property
     def title(self) -> str:
@@ -103,9 +103,9 @@ class Browser:
         """What the code returns; it is no part of the page, whose policy does not count for it."""
         return self.driver.execute_script(code, *arguments)
 
-    def wait(self, seen: Callable[[], _T]) -> _T:
+    def wait(self, seen: Callable[[], _T], seconds: float = SECONDS) -> _T:
         """What ``seen`` gives, once it gives anything."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while not (found := seen()):
             assert time.monotonic() < end, self.text
             time.sleep(0.05)

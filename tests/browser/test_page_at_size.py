@@ -47,7 +47,7 @@ def test_no_task_of_the_page_is_long(browser: Browser, large: Session) -> None:
     """While 3,000 changes are shown, one is unfolded, the list is filtered and all is folded."""
     with serving(large) as (_, url):
         browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _OBSERVE})
-        browser.open(f"{url}/ui/#/plan", "Plan")
+        browser.open(f"{url}/ui/#/plan", "Plan", 600)
         browser.wait(lambda: len(browser.all("summary")) == ITEMS)
         for summary in browser.all("summary")[:5]:
             summary.click()
