@@ -120,6 +120,8 @@ QUICK: Final = (
     "cli/test_remove.py",
 )
 """The folders and files whose tests are ``quick``: what is pure, and a slice of the command line."""
+LONGEST: Final = ("crash", "loop", "host", "cli", "sources", "golden")
+"""The folders whose files take longest: they come first, so that no worker is alone with one of them at the end."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -136,6 +138,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
     if getattr(config.option, "numprocesses", None):
         compileall.compile_dir(PROJECT / "reconciler", quiet=2)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The workers of ``-n auto``: one more than processors, because many tests wait for other processes."""
+    return (os.cpu_count() or 1) + int(config.option.markexpr != "quick")
 
 
 def _has_room(folder: str) -> bool:
@@ -161,6 +168,7 @@ def _is_campaign(config: pytest.Config) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Set the marker ``quick`` by the table; what is ``long`` is not quick anywhere. Laws are a campaign too."""
+    items.sort(key=lambda item: _rank(item.path))
     for item in items:
         if _is_campaign(config) and item.get_closest_marker("hypothesis"):
             item.add_marker("long")
@@ -182,6 +190,11 @@ def _place(path: Path) -> str:
 @functools.cache
 def _is_quick(path: Path) -> bool:
     return any(_is_in(_place(path), one) for one in QUICK)
+
+
+@functools.cache
+def _rank(path: Path) -> int:
+    return next((at for at, folder in enumerate(LONGEST) if _is_in(_place(path), folder)), len(LONGEST))
 
 
 def _is_in(place: str, folder: str) -> bool:

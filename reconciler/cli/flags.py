@@ -12,6 +12,11 @@ def path_option(*names: str, metavar: str = "FILE", help: str) -> Any:
     return typer.Option(*names, metavar=metavar, readable=False, help=help)
 
 
+def paths_argument(*, metavar: str, help: str) -> Any:
+    """Any number of paths, checked as those of an option are."""
+    return typer.Argument(metavar=metavar, readable=False, show_default=False, help=help)
+
+
 LockedOption = Annotated[bool, typer.Option("--locked", help="Exit with 4 if the lock is out of date.")]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Use only packages that are on this machine already.")]
 OverwriteOption = Annotated[

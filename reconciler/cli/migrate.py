@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.changing import ChangingInvocation
-from reconciler.cli.flags import SaveOption
+from reconciler.cli.flags import SaveOption, paths_argument
 from reconciler.commands.migrate import Migration, propose_migration
 from reconciler.commands.migrate import migrate as migrate_folders
 from reconciler.observe.legacy import LEGACY_FOLDERS
@@ -18,12 +18,7 @@ def migrate(
     invocation: ChangingInvocation,
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[DIR]...",
-            readable=False,
-            show_default=False,
-            help="The old folders.  [default: ./extensions, ./agenticmodules]",
-        ),
+        paths_argument(metavar="[DIR]...", help="The old folders.  [default: ./extensions, ./agenticmodules]"),
     ] = None,
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Leave out folders that are not valid packages.")

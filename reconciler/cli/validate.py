@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from msgspec.structs import replace
 
-from reconciler.cli.flags import OfflineOption
+from reconciler.cli.flags import OfflineOption, paths_argument
 from reconciler.cli.invocation import Invocation
 from reconciler.model.config import JsonObject
 from reconciler.model.note import notes_once
@@ -19,10 +18,8 @@ def validate(
     invocation: Invocation,
     targets: Annotated[
         list[Path] | None,
-        typer.Argument(
+        paths_argument(
             metavar="[FILE|PACKAGE|FOLDER]...",
-            readable=False,
-            show_default=False,
             help="Each a llamagate.yaml; or a package: a folder or an archive; or a folder of packages.",
         ),
     ] = None,

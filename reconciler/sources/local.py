@@ -51,21 +51,24 @@ def _open_folder(location: Path, *, limits: Limits, name: str, path: str, ignore
 def _open_zip(location: Path, *, limits: Limits, name: str, path: str, ignore: Ignores) -> Content:  # noqa: ARG001
     from reconciler.packages.zip.archive import open_archive  # as above
 
-    try:
-        content = open_archive(location, limits=limits, name=name, path=path)
-        return all_private(content) if _is_private(location) else content
-    except InputError as error:
-        raise _explained(error, location, name, _no_zip) from error
+    return _opened(lambda: open_archive(location, limits=limits, name=name, path=path), location, name, _no_zip)
 
 
 def _open_tar(location: Path, *, limits: Limits, name: str, path: str, ignore: Ignores) -> Content:  # noqa: ARG001
     from reconciler.packages.tar.archive import open_tar  # only what differs from the record is opened
 
+    return _opened(lambda: open_tar(location, limits=limits, name=name, path=path), location, name, _no_archive)
+
+
+def _opened(
+    read: Callable[[], Content], location: Path, name: str, wrong: Callable[[Path, str], InputError | None]
+) -> Content:
+    """What is in an archive: for its owner alone, if the archive is."""
     try:
-        content = open_tar(location, limits=limits, name=name, path=path)
-        return all_private(content) if _is_private(location) else content
+        content = read()
     except InputError as error:
-        raise _explained(error, location, name, _no_archive) from error
+        raise _explained(error, location, name, wrong) from error
+    return all_private(content) if _is_private(location) else content
 
 
 def _is_private(location: Path) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reconciler.documents.yaml.places import Problem
 
 _DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
+_LOOKED_THROUGH: Final = 1 << 20
+"""So many bytes of a file that is not YAML are looked through for keys."""
 _TOP_LEVEL_KEY: Final = regex(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
 
 GATEWAY_KEYS: Final = frozenset(
@@ -151,7 +153,7 @@ def _top_level_keys(data: bytes) -> Collection[str]:
     try:
         value = yaml_text.load(data, name="")
     except InputError:
-        return _TOP_LEVEL_KEY.findall(data.decode("utf-8", "replace"))
+        return _TOP_LEVEL_KEY.findall(data[:_LOOKED_THROUGH].decode("utf-8", "replace"))
     return value.keys() if isinstance(value, dict) else ()
 
 

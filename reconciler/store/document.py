@@ -16,6 +16,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.regex import regex
 
+_MARKER: Final = b"<<<<<<< "
 _CONFLICT: Final = regex(rb"^<{7} ", re.MULTILINE)
 
 MAX_BYTES: Final = 64 * 2**20
@@ -44,7 +45,7 @@ def validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozen
 
 def _conflict(data: bytes, path: Path) -> InputError | None:
     """The error for text in which a merge left both sides; ``None`` where it did not."""
-    if (match := _CONFLICT.search(data)) is None:
+    if _MARKER not in data or (match := _CONFLICT.search(data)) is None:  # the first is quick also in a huge file
         return None
     line = data.count(b"\n", 0, match.start()) + 1
     advice = "keep one side of each conflict; for the lock, then run 'llamagate lock'"

@@ -12,9 +12,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from reconciler.apply import transaction
 from reconciler.cli import app
 from tests.conftest import PROJECT
 from tests.support.packages import MANIFEST, MODULE
@@ -290,6 +293,22 @@ def finished(running: subprocess.Popen[str]) -> Result:
     return Result(code=running.returncode, out=out or "", err=err or "")
 
 
+@contextmanager
+def ending_in(seconds: int) -> Iterator[None]:
+    """``TimeoutError`` where the block waits for ever, also in the middle of a system call."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"after {seconds} s it still waits")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 HELD: Final = """\
 import sys
 from reconciler.apply import transaction
@@ -322,10 +341,18 @@ def held_apply(session: Session, *arguments: object) -> AbstractContextManager[s
 
 
 def interrupt(session: Session, *command: object) -> None:
-    """A command that dies just behind its commit point."""
-    with held(session, *command) as running:
-        running.kill()
-        running.communicate()
+    """A command that dies just behind its commit point, in a fork, which costs less than a process of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the threads that a fork lacks are of other tests
+        child = os.fork()
+    if not child:
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(transaction, "roll_forward", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+                os.write(2, session.run(*command).err.encode())  # only a failure is ever seen
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert session.journal.exists()
 
 

@@ -95,7 +95,7 @@ NO_DESCRIPTOR: Final = {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("step", [37, pytest.param(1, marks=pytest.mark.long)], ids=["sample", "every"])
+@pytest.mark.parametrize("step", [73, pytest.param(1, marks=pytest.mark.long)], ids=["sample", "every"])
 def test_no_free_descriptor(applied: Session, command: list[str], step: int) -> None:
     moments, wrong = faults(swept(applied, "descriptors", step, *command, "--json"), NO_DESCRIPTOR)
     assert wrong == []

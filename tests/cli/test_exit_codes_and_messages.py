@@ -20,7 +20,7 @@ from reconciler.documents import json_text, schemas
 from reconciler.errors import ExitCode
 from reconciler.fs import file_lock
 from tests.cli.failures import failure
-from tests.cli.shell import Session, finished, interrupt_apply
+from tests.cli.shell import TIMEOUT_SECONDS, Session, ending_in, finished, interrupt_apply
 
 VERBS_WITH_JSON = ("validate", "lock", "plan", "apply", "status", "list", "recover")
 ERROR_KEYS = ["code", "message", "faults"]
@@ -657,7 +657,8 @@ def test_a_pipe_in_the_place_of_a_document_is_not_waited_for(
     place = session.base / name
     place.unlink(missing_ok=True)
     os.mkfifo(place)
-    assert message in session.in_process(*command, exits=code).err
+    with ending_in(TIMEOUT_SECONDS):
+        assert message in session.llamagate(*command, exits=code).err
 
 
 def test_a_file_that_no_memory_holds_is_refused_like_any_other(session: Session) -> None:

@@ -54,9 +54,9 @@ def test_the_page_of_the_package_has_no_link_that_is_dead_there() -> None:
     assert [match["target"] for match in _LINK.finditer((PROJECT / "docs" / "package.md").read_text("utf-8"))] == []
 
 
-@pytest.mark.parametrize("fragment", [path for path in PROJECT.glob("docs/changes/*.md") if path.name != "README.md"])
-def test_a_fragment_of_the_changelog_has_a_kind(fragment: Path) -> None:
+def test_each_fragment_of_the_changelog_has_a_kind_and_a_text() -> None:
     settings = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
     kinds = {kind["directory"] for kind in settings["tool"]["towncrier"]["type"]}
-    assert fragment.name.split(".")[-2] in kinds
-    assert fragment.read_text("utf-8").strip()
+    fragments = {path.name: path for path in (PROJECT / "docs" / "changes").glob("*.md") if path.name != "README.md"}
+    assert [name for name in fragments if name.split(".")[-2] not in kinds] == []
+    assert [name for name, path in fragments.items() if not path.read_text("utf-8").strip()] == []

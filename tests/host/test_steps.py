@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -494,44 +494,38 @@ def test_the_trace_id_and_the_time_are_in_the_state(host_of: Callable[..., Host]
 # What a caller, or a model, could make take for ever
 
 
-@pytest.mark.parametrize(
-    ("content", "given", "status"),
-    [
-        ("{{" + " " * 200_000, {}, 200),
-        ("{{" * 100_000, {}, 200),
-        ("{{range $v := .l}}" * 10_000, {"l": [1]}, 400),
-        ("{{range $v := .l}}{{.x}}{{end}}", {"l": [0] * 200_000}, 400),
-        ("{{range $v := .l}}" + "{{end}}" * 20_000, {"l": [1]}, 400),
-        ("{{range $v := .l}}{{end}}" * 1_000, {"l": [0] * 10_000}, 400),
-        ("{{range $v := .l}}" + "{{$v}}" * 300 + "{{end}}", {"l": [""] * 10_000}, 400),
-        ("{{range $v := .l}}{{$v}}{{end}}", {"l": [""] * 40_000}, 200),
-    ],
-    ids=[
-        "spaces",
-        "braces",
-        "ranges without an end",
-        "a long list",
-        "ends without a range",
-        "many ranges over a list",
-        "a long body of a range",
-        "as much as may be",
-    ],
-)
-def test_no_template_takes_long(host_of: Callable[..., Host], content: str, given: dict[str, Any], status: int) -> None:
-    host = host_of("steps: [{uses: template.render}]\noutputs: [{id: nothing}]\n")
-    host.run("foo", {"template_content": content, **given}, status)
+LONG_TEMPLATES: Final[dict[str, tuple[str, dict[str, Any], int]]] = {
+    "spaces": ("{{" + " " * 200_000, {}, 200),
+    "braces": ("{{" * 100_000, {}, 200),
+    "ranges without an end": ("{{range $v := .l}}" * 10_000, {"l": [1]}, 400),
+    "a long list": ("{{range $v := .l}}{{.x}}{{end}}", {"l": [0] * 200_000}, 400),
+    "ends without a range": ("{{range $v := .l}}" + "{{end}}" * 20_000, {"l": [1]}, 400),
+    "many ranges over a list": ("{{range $v := .l}}{{end}}" * 1_000, {"l": [0] * 10_000}, 400),
+    "a long body of a range": ("{{range $v := .l}}" + "{{$v}}" * 300 + "{{end}}", {"l": [""] * 10_000}, 400),
+    "as much as may be": ("{{range $v := .l}}{{$v}}{{end}}", {"l": [""] * 40_000}, 200),
+}
 
 
-@pytest.mark.parametrize("actions", [MAX_ACTIONS, MAX_ACTIONS + 1])
-def test_a_template_takes_so_many_actions_and_no_more(host_of: Callable[..., Host], actions: int) -> None:
-    host = host_of("steps: [{uses: template.render}]\noutputs: [{id: nothing}]\n")
-    given = {"template_content": "{{range $v := .l}}{{end}}", "l": [0] * (actions - 1)}
-    if actions <= MAX_ACTIONS:
-        assert host.run("foo", given) == {"prompt": "", "rendered_prompt": ""}
-    else:
-        assert host.run("foo", given, 400) == (
-            "step 1 (template.render): the template takes more than 100000 actions, repeats of its ranges included"
-        )
+@pytest.fixture
+def rendering(host_of: Callable[..., Host]) -> Host:
+    """A host whose extension renders the template that a caller gives."""
+    return host_of("steps: [{uses: template.render}]\noutputs: [{id: nothing}]\n")
+
+
+def test_no_template_takes_long(rendering: Host) -> None:
+    for name, (content, given, status) in LONG_TEMPLATES.items():
+        answer = rendering.post("/v1/extensions/foo/execute", {"template_content": content, **given})
+        assert (name, answer.status_code) == (name, status)
+
+
+def test_a_template_takes_so_many_actions_and_no_more(rendering: Host) -> None:
+    def given(actions: int) -> dict[str, Any]:
+        return {"template_content": "{{range $v := .l}}{{end}}", "l": [0] * (actions - 1)}
+
+    assert rendering.run("foo", given(MAX_ACTIONS)) == {"prompt": "", "rendered_prompt": ""}
+    assert rendering.run("foo", given(MAX_ACTIONS + 1), 400) == (
+        "step 1 (template.render): the template takes more than 100000 actions, repeats of its ranges included"
+    )
 
 
 def test_no_answer_holds_a_number_that_is_not_finite(host_of: Callable[..., Host], model: ModelServer) -> None:
@@ -565,8 +559,8 @@ steps:
     assert model.prompts == ["p", "a\\ud800b"]
 
 
-@pytest.mark.parametrize("said", ["```" + "\n" * 500_000, "```\n" * 300_000, "{" * 1_000_000, '{"a":' * 200_000])
-def test_no_reply_takes_long(host_of: Callable[..., Host], model: ModelServer, said: str) -> None:
-    model.say = lambda _: said
+def test_no_reply_takes_long(host_of: Callable[..., Host], model: ModelServer) -> None:
     host = host_of("steps: [{uses: llm.chat, with: {prompt: p}}, {uses: summary.parse}]\n")
-    host.run("foo", {}, 500)
+    for said in ("```" + "\n" * 500_000, "```\n" * 300_000, "{" * 1_000_000, '{"a":' * 200_000):
+        model.say = lambda _, said=said: said  # type: ignore[misc]
+        host.run("foo", {}, 500)

@@ -99,7 +99,7 @@ PACKAGES: dict[str, tuple[Callable[[], bytes], str]] = {
     "bytes": (many_bytes, "read"),
     "empty-blocks": (empty_blocks, "refused"),
 }
-QUICK = ("values", "endpoints", "names")
+QUICK = ("endpoints", "names")
 
 
 @pytest.mark.parametrize(

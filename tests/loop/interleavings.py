@@ -62,7 +62,7 @@ class Story:
             self.finds_it_busy,
             self.rolls_back,
             self.resumes,
-            self.starts_anew,
+            self.starts_over,
         ]
         for _ in range(STEPS):
             deed = self.chance.choice(deeds)
@@ -166,7 +166,7 @@ class Story:
         with file_lock.exclusive(self.session.ours / "lock", command="another", wait=0, notice=self.told.append):
             self._pass()
 
-    def starts_anew(self) -> None:
+    def starts_over(self) -> None:
         self._begin()
 
     # How it is done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -10,7 +9,6 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.ignore_file import IGNORE_FILE, MAX_IGNORE_BYTES, Ignores
 from reconciler.model.ignored import is_ignored, notes_on
@@ -28,7 +26,7 @@ from reconciler.packages.inside import (
 from reconciler.packages.tar.layout import Entry, read_entries
 from reconciler.packages.tar.stream import GZIP_START, States, pieces
 from reconciler.packages.zip.archive import SMALL_BYTES
-from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
+from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive, read_again
 
 _HEADER_BYTES: Final = 4096
 """More than what an archive holds for each entry besides its content, in most cases."""
@@ -61,18 +59,9 @@ class TarContent(Struct, frozen=True):
 
     def _read(self, path: str) -> Iterator[bytes]:
         entry = self._entries[path]
-        digest = hashlib.sha256()
-        with opened_archive(self.place, self.name) as archive:
-            if _identity(archive) != self._identity:
-                raise self._changed()
-            for chunk in _data(archive, self._states, entry):
-                digest.update(chunk)
-                yield chunk
-        if digest.hexdigest() != entry.sha256:
-            raise self._changed()
-
-    def _changed(self) -> InputError:
-        return refusal(self.name, "changed since it was checked", advice="run the command again")
+        return read_again(
+            self.place, self.name, self._identity, entry.sha256, lambda archive: _data(archive, self._states, entry)
+        )
 
 
 def is_tar(start: bytes) -> bool:
@@ -97,7 +86,7 @@ def open_tar(place: Path | int, *, limits: Limits, name: str, path: str = "") ->
             chosen = chosen.without(_own_patterns(archive, states, chosen.kept[IGNORE_FILE], name))
         small = sum(entry.size for entry in chosen.kept.values()) <= SMALL_BYTES
         kept = {inner: b"".join(_data(archive, states, one)) for inner, one in chosen.kept.items()} if small else {}
-        return TarContent(place, name, chosen.files, chosen.notes, chosen.kept, _identity(archive), kept, states)
+        return TarContent(place, name, chosen.files, chosen.notes, chosen.kept, archive.identity, kept, states)
 
 
 def _own_patterns(archive: ArchiveFile, states: States, entry: Entry, name: str) -> Ignores:
@@ -176,7 +165,3 @@ def _data(archive: ArchiveFile, states: States, entry: Entry) -> Iterator[bytes]
         left -= min(left, len(chunk))
         if not left:
             return
-
-
-def _identity(archive: ArchiveFile) -> tuple[int, ...]:
-    return archive.stamp.size, archive.stamp.mtime_ns, archive.stamp.inode

@@ -15,12 +15,11 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.ignore_file import IGNORE_FILE, MAX_IGNORE_BYTES, NO_PATTERNS, Ignores
 from reconciler.model.ignored import is_ignored, notes_on, was_ignored
 from reconciler.model.package import FileEntry
-from reconciler.packages.content import CHUNK_BYTES, SMALLER, refusal
+from reconciler.packages.content import CHUNK_BYTES, SMALLER
 from reconciler.packages.ignore_file import decode
 from reconciler.packages.inside import (
     MAX_ENTRIES_AROUND,
@@ -30,7 +29,7 @@ from reconciler.packages.inside import (
     instead_of_a_link,
     prefix_of,
 )
-from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive
+from reconciler.packages.zip.archive_file import ArchiveFile, opened_archive, read_again
 from reconciler.packages.zip.layout import Header, Member, read_layout
 from reconciler.packages.zip.records import DEFLATED
 
@@ -64,19 +63,8 @@ class ArchiveContent(Struct, frozen=True):
         return iter([self._kept[path]]) if path in self._kept else self._read(path)
 
     def _read(self, path: str) -> Iterator[bytes]:
-        member, expected = self._members[path]
-        digest = hashlib.sha256()
-        with opened_archive(self.place, self.name) as archive:
-            if _identity(archive) != self._identity:
-                raise self._changed()
-            for chunk in _contents(archive, member):
-                digest.update(chunk)
-                yield chunk
-        if digest.hexdigest() != expected:
-            raise self._changed()
-
-    def _changed(self) -> InputError:
-        return refusal(self.name, "changed since it was checked", advice="run the command again")
+        member, sha256 = self._members[path]
+        return read_again(self.place, self.name, self._identity, sha256, lambda archive: _contents(archive, member))
 
 
 def open_archive(
@@ -100,7 +88,7 @@ def open_archive(
         for member in chosen.kept:
             inner = member.header.name[len(prefix) :]
             found[inner] = (member, _hash(archive, member, small, inner))
-        identity = _identity(archive)
+        identity = archive.identity
         own = NO_PATTERNS if packed_by_us else _own_patterns(archive, found, name)
     by_package = tuple(_entry(path, *found.pop(path)) for path in [path for path in found if own.names(path)])
     files = tuple(_entry(path, *found[path]) for path in sorted(found))  # by code point is by UTF-8 bytes
@@ -190,10 +178,6 @@ def _entry(path: str, member: Member, sha256: str) -> FileEntry:
     header = member.header
     modes = {"executable": header.executable, "has_mode": header.has_mode}
     return FileEntry(path=path, sha256=sha256, size=header.size, **modes)
-
-
-def _identity(archive: ArchiveFile) -> tuple[int, ...]:
-    return archive.stamp.size, archive.stamp.mtime_ns, archive.stamp.inode
 
 
 def _hash(archive: ArchiveFile, member: Member, keep: dict[str, bytes] | None = None, path: str = "") -> str:

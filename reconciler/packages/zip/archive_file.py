@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,11 @@ class ArchiveFile(Struct, frozen=True):
     def size(self) -> int:
         """In bytes."""
         return self.stamp.size
+
+    @property
+    def identity(self) -> tuple[int, ...]:
+        """What is another one for another file, or for the same one with another content."""
+        return self.stamp.size, self.stamp.mtime_ns, self.stamp.inode
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly the ``length`` bytes at ``offset``. ``InputError`` where they are not there."""
@@ -72,6 +78,25 @@ def opened_archive(place: Path | int, name: str) -> Iterator[ArchiveFile]:
         yield ArchiveFile(name, stamp_of(status), head, descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_again(
+    place: Path | int, name: str, identity: tuple[int, ...], sha256: str, data: Callable[[ArchiveFile], Iterable[bytes]]
+) -> Iterator[bytes]:
+    """The pieces of an entry that was checked before. ``InputError`` where the archive or this data changed since."""
+    digest = hashlib.sha256()
+    with opened_archive(place, name) as archive:
+        if archive.identity != identity:
+            raise _changed(name)
+        for chunk in data(archive):
+            digest.update(chunk)
+            yield chunk
+    if digest.hexdigest() != sha256:
+        raise _changed(name)
+
+
+def _changed(name: str) -> InputError:
+    return refusal(name, "changed since it was checked", advice="run the command again")
 
 
 def _read(descriptor: int, offset: int, length: int, name: str) -> bytes:
