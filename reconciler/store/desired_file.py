@@ -49,6 +49,10 @@ GATEWAY_KEYS: Final = frozenset(
 """What the gateway reads from its configuration file ``llamagate.yaml``, in lower case: it ignores the case."""
 
 
+_decoded: Final[dict[Digest, JsonObject]] = {}
+"""The last text that was valid: a watcher looks at what its pass reads again a moment later."""
+
+
 class DesiredFile(Struct, frozen=True, kw_only=True):
     """The desired state with the text that it came from, which tells where a fault stands."""
 
@@ -120,7 +124,9 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     document = known_document(digest, known, is_lock=False)
     is_known = document is not None
     if document is None:
-        document = _validated_desired(data, path)
+        document = _decoded.get(digest) or _validated_desired(data, path)
+        _decoded.clear()
+        _decoded[digest] = document
     desired = Desired.from_document(document, file=str(path.absolute()))
     file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
     if not is_known:

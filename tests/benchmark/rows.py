@@ -145,7 +145,8 @@ class Running:
         return _cells(self.name, (self.text.format(one), self.text.format(other)), one / other, self.bound)
 
 
-def _looking(world: World, verb: str, *more: str) -> Program:
+def looking(world: World, verb: str, *more: str) -> Program:
+    """A verb that changes nothing."""
     return Program(command=(*world.command(verb), *more), cwd=world.root)
 
 
@@ -153,10 +154,11 @@ def _applying(world: World) -> Program:
     return Program(command=world.command("apply"), cwd=world.root, prepare=world.empty_home)
 
 
-def _importing(worlds: Worlds, world: World) -> Program:
-    home, package = worlds.folder / "imported", new_package(worlds.folder)
+def importing(folder: Path, world: World) -> Program:
+    """Into a copy of the world's home, below ``folder``."""
+    home, package = folder / "imported", new_package(folder)
     command = llamagate("import", str(package), "--home", str(home))
-    return Program(command=command, cwd=worlds.folder, prepare=partial(copied, world.home, home))
+    return Program(command=command, cwd=folder, prepare=partial(copied, world.home, home))
 
 
 def _version(worlds: Worlds) -> Program:
@@ -167,7 +169,8 @@ def _typer(worlds: Worlds) -> Program:
     return _floor("start", cwd=worlds.folder)
 
 
-def _plan_floor(world: World) -> Program:
+def plan_floor(world: World) -> Program:
+    """What any program would load and look at for a plan."""
     return _floor("plan", world.desired, world.lock, world.home, world.packages, cwd=world.root)
 
 
@@ -215,7 +218,7 @@ ROWS: Final[tuple[Row, ...]] = (
             f"start of {verb}, 9 items / a bare typer app",
             SECONDS,
             bound,
-            partial(lambda verb, on: _looking(on.nine, verb), verb),
+            partial(lambda verb, on: looking(on.nine, verb), verb),
             _typer,
         )
         for verb, bound in {"list": 1.4, "plan": 1.6, "status": 2.1, "apply": 2.1}.items()
@@ -224,32 +227,34 @@ ROWS: Final[tuple[Row, ...]] = (
         "plan, no-op, 1,000 items / load and stat",
         SECONDS,
         0.8,
-        lambda on: _looking(on.thousand, "plan"),
-        lambda on: _plan_floor(on.thousand),
+        lambda on: looking(on.thousand, "plan"),
+        lambda on: plan_floor(on.thousand),
     ),
     Ratio(
         "plan, no-op, 10,000 items / load and stat",
         SECONDS,
         0.6,
-        lambda on: _looking(on.ten_thousand, "plan"),
-        lambda on: _plan_floor(on.ten_thousand),
+        lambda on: looking(on.ten_thousand, "plan"),
+        lambda on: plan_floor(on.ten_thousand),
     ),
     Ratio(
         "plan, 3,000 updates, shown / not shown",
         SECONDS,
         1.3,
-        lambda on: _looking(on.changed, "plan"),
-        lambda on: _looking(on.changed, "plan", "--no-diff"),
+        lambda on: looking(on.changed, "plan"),
+        lambda on: looking(on.changed, "plan", "--no-diff"),
     ),
-    Ratio("import of one zip, 9 items / a bare typer app", SECONDS, 2.1, lambda on: _importing(on, on.nine), _typer),
+    Ratio(
+        "import of one zip, 9 items / a bare typer app", SECONDS, 2.1, lambda on: importing(on.folder, on.nine), _typer
+    ),
     Ratio(
         "import of one zip, 1,000 items / 9",
         SECONDS,
         1.1,
-        lambda on: _importing(on, on.thousand),
-        lambda on: _importing(on, on.nine),
+        lambda on: importing(on.folder, on.thousand),
+        lambda on: importing(on.folder, on.nine),
     ),
-    Written("written by that import, 1,000 items", 2.2, lambda on: _importing(on, on.thousand)),
+    Written("written by that import, 1,000 items", 2.2, lambda on: importing(on.folder, on.thousand)),
     Ratio("apply, 1,000 zips / hash, unzip, sync", SECONDS, 1.3, lambda on: _applying(on.fresh), _unzip_floor),
     Ratio("peak memory of that apply / a bare typer app", PEAK, 3, lambda on: _applying(on.fresh), _typer),
     Ratio(
@@ -263,7 +268,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "verify, 1,000 items / sha256sum of the same files",
         SECONDS,
         5,
-        lambda on: _looking(on.thousand, "verify"),
+        lambda on: looking(on.thousand, "verify"),
         lambda on: _sha256sum(on.thousand),
     ),
     *(
@@ -271,8 +276,8 @@ ROWS: Final[tuple[Row, ...]] = (
             f"peak memory of {verb}, 10,000 items / load and stat",
             PEAK,
             2,
-            partial(lambda verb, on: _looking(on.ten_thousand, verb), verb),
-            lambda on: _plan_floor(on.ten_thousand),
+            partial(lambda verb, on: looking(on.ten_thousand, verb), verb),
+            lambda on: plan_floor(on.ten_thousand),
         )
         for verb in ("plan", "status", "list")
     ),
@@ -281,8 +286,8 @@ ROWS: Final[tuple[Row, ...]] = (
             f"{verb}, 5,000 items / 1,000",
             SECONDS,
             6,
-            partial(lambda verb, on: _looking(on.five_thousand, verb), verb),
-            partial(lambda verb, on: _looking(on.thousand, verb), verb),
+            partial(lambda verb, on: looking(on.five_thousand, verb), verb),
+            partial(lambda verb, on: looking(on.thousand, verb), verb),
         )
         for verb in ("status", "sync", "verify")
     ),
