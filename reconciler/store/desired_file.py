@@ -18,7 +18,6 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, Policy, place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
-from reconciler.model.ignore_file import PatternError, ignores
 from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
 from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
@@ -174,6 +173,8 @@ def _read(path: Path, missing: str) -> bytes:
 
 def _check_items(file: DesiredFile) -> None:
     """What a schema cannot say: ids are usable as folder names and unique ignoring case, versions are ranges."""
+    from reconciler.model.ignore_file import PatternError, ignores  # most texts are known, and not checked again
+
     seen: dict[str, ItemKey] = {}
     found: list[Problem] = []
     for item in file.desired.items:
