@@ -24,7 +24,7 @@ from reconciler.observe.items import ListedItem, listed_items
 from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
-from reconciler.planning.verdict import drift_of
+from reconciler.planning.drift import drift_of
 from reconciler.reconcile.readers import check_there
 from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry

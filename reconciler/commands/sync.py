@@ -18,9 +18,9 @@ from reconciler.model.note import Note
 from reconciler.model.observed import Observed, Presence
 from reconciler.model.record import RecordItem, Routes
 from reconciler.observe.kept import lost_copies
+from reconciler.planning.drift import registry_drift
 from reconciler.planning.intent import Target
 from reconciler.planning.intents import as_recorded, to_sync
-from reconciler.planning.verdict import registry_drift
 from reconciler.reconcile.exclusive import exclusive, settle
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command

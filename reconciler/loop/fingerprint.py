@@ -20,21 +20,11 @@ from reconciler.reconcile.input_digest import Inputs
 from reconciler.store.state_files import read_record
 
 
-class Fingerprint(Struct, frozen=True, kw_only=True, eq=False):
-    """``input`` is the digest of file, lock and local sources; ``home`` changes with everything that we installed.
-
-    ``record`` is ``None`` where it cannot be read; it does not count when two are compared.
-    """
+class Fingerprint(Struct, frozen=True, kw_only=True):
+    """``input`` is the digest of file, lock and local sources; ``home`` changes with everything that we installed."""
 
     input: Digest
     home: str
-    record: Record | None = None
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Fingerprint) and (self.input, self.home) == (other.input, other.home)
-
-    def __hash__(self) -> int:
-        return hash((self.input, self.home))
 
 
 class Lookout(Struct):
@@ -48,13 +38,17 @@ class Lookout(Struct):
 
     def look(self) -> Fingerprint:
         """What an attempt would start from now. What cannot be read gives a fingerprint of its own."""
+        record = self.record()
+        lines = "".join(_lines(self.home, record, self._record_stamp))
+        mark = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+        return Fingerprint(input=self.inputs.digest(self.file), home=mark)
+
+    def record(self) -> Record | None:
+        """The record as it is now; ``None`` where it cannot be read."""
         stamp = archive_stamp(self.home.record)
         if stamp != self._record_stamp:
             self._record, self._record_stamp = _record(self.home), stamp
-        record = self._record
-        lines = "".join(_lines(self.home, record, stamp))
-        mark = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-        return Fingerprint(input=self.inputs.digest(self.file), home=mark, record=record)
+        return self._record
 
 
 def _record(home: Home) -> Record | None:
@@ -76,9 +70,10 @@ def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
         yield f"a record that cannot be read {stamp}\n"
         return
     yield f"{record.generation} {record.hold} {record.suspensions}\n"
-    for key, item in sorted(record.items.items()):
-        folder = home.item(key)
-        for path in item.files:
+    installed = {kind: str(home.installed(kind)) for kind in Kind}
+    for key in sorted(record.items):
+        folder = f"{installed[key.kind]}/{key.id}"
+        for path in record.items[key].files:
             yield f"{key} {path} {_file_stamp(f'{folder}/{path}')}\n"
 
 

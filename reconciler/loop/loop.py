@@ -106,17 +106,18 @@ class Loop:
         if why is None:
             return
         self._watch_folders(now)  # before the look: what changes after it is a trigger
-        if why in (Due.TRIGGER, Due.POLL) and self.lookout.look() == self.memory.seen:
+        found = self.lookout.look() if why in (Due.TRIGGER, Due.POLL) else None
+        if found is not None and found == self.memory.seen:
             self.schedule = self.schedule.looked(now)
         else:
-            self.attempt()
+            self.attempt(found)
         self.looked()
 
-    def attempt(self) -> Tried:
-        """One attempt, whatever the time."""
+    def attempt(self, looked: Fingerprint | None = None) -> Tried:
+        """One attempt, whatever the time. ``looked``: what was found just now."""
         started = self.clock.monotonic()
         commit, missed = self._fetch()
-        fingerprint = self.lookout.look()
+        fingerprint = self.lookout.look() if looked is None or self.watched.repository else looked
         if missed is not None and not (commit and kind_at(self.lookout.file)):
             tried = Tried(error=missed)
         else:
@@ -154,7 +155,7 @@ class Loop:
     def _ended(self, tried: Tried, fingerprint: Fingerprint, commit: str, started: float) -> None:
         now, moment = self.clock.monotonic(), self.clock.now()
         self.schedule = self.schedule.attempted(now, tried.end, self.clock.chance())
-        record = self.lookout.look().record
+        record = self.lookout.record()
         attempt = Attempt(
             at=registry_time(moment),
             result=tried.result,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, cast
 
 from msgspec import Struct, field
@@ -141,7 +142,7 @@ class Action(Struct, frozen=True, kw_only=True):
         )
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class Plan(Struct, frozen=True, kw_only=True, dict=True):
     """Everything that one pass found and would do, in the order in which it would do it.
 
     ``stale`` says in words what of the lock does not fit the file: an apply writes the lock again.
@@ -205,6 +206,10 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     def digest(self) -> Digest:
         """The same without the values of variables and files: it may be shown, and they cannot be guessed from it."""
+        return self._shown_digest
+
+    @cached_property
+    def _shown_digest(self) -> Digest:
         return self._digest(with_values=False)
 
     def _digest(self, *, with_values: bool) -> Digest:

@@ -10,9 +10,10 @@ from reconciler.model.package import Manifest
 from reconciler.model.plan import Action, Plan
 from reconciler.model.record import Record
 from reconciler.planning import policy
+from reconciler.planning.drift import drift_of
 from reconciler.planning.intent import Intent
 from reconciler.planning.order import dependency_cycle, in_order
-from reconciler.planning.verdict import Verdict, drift_of, judge_removal, judge_switch, judge_target
+from reconciler.planning.verdict import Verdict, judge_removal, judge_switch, judge_target
 from reconciler.planning.warnings import warnings
 
 

@@ -65,12 +65,17 @@ class Marked(Struct, frozen=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """``digest`` is that of the plan. ``marked`` leaves out what ``parts`` begin with: removals and the like."""
+    """``marked`` leaves out what ``parts`` begin with: removals and the like. ``saved_as``: see ``review``."""
 
     plan: Plan
-    digest: Digest
+    saved_as: Digest | None = None
     parts: tuple[Part, ...]
     marked: tuple[Marked, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """That of the plan. It covers all that is written, and is made only where it is shown."""
+        return self.saved_as or self.plan.digest()
 
     @property
     def stale(self) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ def review(plan: Plan, *, digest: Digest | None = None) -> Review:
         by_what[what_happens(action)].append(action)
     return Review(
         plan=plan,
-        digest=digest or plan.digest(),
+        saved_as=digest,
         parts=tuple(_part(what, actions) for what, actions in by_what.items() if actions),
         marked=tuple(_marked(plan.actions)),
     )

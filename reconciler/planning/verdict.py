@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.model.config import same
-from reconciler.model.desired import Policy
 from reconciler.model.ids import ItemKey
-from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled, version_of_other_tool
-from reconciler.model.plan import Action, ActionKind, Change, Drift, Mark, MarkCode, Refusal
+from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled
+from reconciler.model.plan import Action, ActionKind, Drift, Mark, MarkCode, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
-from reconciler.model.registry import RegistryEntry
 from reconciler.planning import policy
 from reconciler.planning.diff import FileDiff, compare, displaced, mutable_matcher
+from reconciler.planning.drift import other_version_drift, registry_drift
 from reconciler.planning.intent import Intent, Target
 from reconciler.planning.modes import with_modes
 from reconciler.planning.reasons import ItemBefore, what_changes
-
-REGISTRY_PATH: Final = "registry/installed.json"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -113,18 +109,6 @@ def _version(before: ItemBefore) -> str | None:
     return before.other_version or (known.version if known else None)
 
 
-def drift_of(recorded: RecordItem, observed: Observed, rules: Policy, home: str) -> tuple[Drift, ...]:
-    """How an installed item differs from the record, whether or not anything would be done about it."""
-    files = {path: file.sha256 for path, file in recorded.files.items()}
-    found = observed.item(recorded.key)
-    entry = observed.registry.get(recorded.key)
-    if version_of_other_tool(recorded, found, entry):
-        return _other_version(recorded.key, rules)
-    diff = compare(recorded.key, recorded, files, found, rules, overwrite=False)
-    diff = with_modes(diff, recorded, recorded.executables, found, rules)
-    return (*diff.drift, *registry_drift(recorded, entry, home))
-
-
 def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
     found = before.found
     if target.backup is not None:
@@ -146,7 +130,7 @@ def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> File
     Which of its files are local ones nobody can tell; only what the policy calls the program's own is carried over.
     """
     rules, recorded = intent.rules, before.recorded
-    drift = _other_version(target.key, rules.policy)
+    drift = other_version_drift(target.key, rules.policy)
     takes_over = rules.allowances.takes_over(target.key.id) and recorded is not None and recorded.owner != target.owner
     if takes_over or rules.allowances.overwrite or rules.policy.drift_edited == "heal":
         is_mutable = mutable_matcher(rules.policy.mutable)
@@ -165,12 +149,6 @@ def _is_another(target: Target, recorded: RecordItem | None) -> bool:
     if recorded is None or recorded.tree != target.tree or not same(recorded.config, target.config):
         return True
     return None not in (target.executables, recorded.executables) and target.executables != recorded.executables
-
-
-def _other_version(key: ItemKey, rules: Policy) -> tuple[Drift, ...]:
-    if rules.drift_edited == "ignore":
-        return ()
-    return (Drift(key=key, path=".", change=Change.OTHER_VERSION),)
 
 
 def _refusals(target: Target, before: ItemBefore, diff: FileDiff, intent: Intent) -> list[Refusal]:
@@ -237,15 +215,3 @@ def _stamped(target: Target, recorded: RecordItem | None, found: ObservedItem) -
         disk = found.files.get(path) or before.get(path)
         files[path] = disk if disk and disk.sha256 == sha else RecordedFile(sha)
     return files
-
-
-def registry_drift(recorded: RecordItem | None, entry: RegistryEntry | None, home: str) -> tuple[Drift, ...]:
-    """Whether the registry lacks the item, or says something else of it than the record."""
-    if recorded is None:
-        return ()
-    key = recorded.key
-    path = f"{home}/{key.kind.folder}/installed/{key.id}"
-    right = (recorded.manifest.name, recorded.version, path)
-    if entry is not None and (entry.name, entry.version, entry.source_path) == right:
-        return ()
-    return (Drift(key=key, path=REGISTRY_PATH, change=Change.REGISTRY),)

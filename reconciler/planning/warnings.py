@@ -13,8 +13,8 @@ from reconciler.model.observed import Observed
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.regex import regex
 from reconciler.model.source import Source, SourceKind
+from reconciler.planning.drift import REGISTRY_PATH
 from reconciler.planning.intent import Intent, Target
-from reconciler.planning.verdict import REGISTRY_PATH
 
 _VARIABLE: Final = regex(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 

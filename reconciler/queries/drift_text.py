@@ -19,8 +19,8 @@ from reconciler.observe.home import observe
 from reconciler.packages.content import read
 from reconciler.packages.realise import realise, with_config
 from reconciler.planning.content.file_change import FileSide, file_change
+from reconciler.planning.drift import drift_of
 from reconciler.planning.manifest_diff import MASK, masked
-from reconciler.planning.verdict import drift_of
 from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry
 

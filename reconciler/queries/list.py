@@ -19,7 +19,7 @@ from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry
 from reconciler.observe.home import Sight, rebuilt_registry
 from reconciler.observe.items import ListedItem, listed_items
-from reconciler.planning.verdict import drift_of
+from reconciler.planning.drift import drift_of
 from reconciler.reconcile.readers import check_there, steadily, transaction_state
 from reconciler.store.desired_file import read_policy
 from reconciler.store.state_files import RegistryFile, read_record, read_registry

@@ -26,7 +26,7 @@ from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.observe.kept import backups_of
-from reconciler.planning.verdict import drift_of
+from reconciler.planning.drift import drift_of
 from reconciler.queries.catalogs import Offered, context_for, offered
 from reconciler.queries.contents import Contents, Place, Value, contents_of, values_of
 from reconciler.queries.graph import Edge, Graph, graph_of

@@ -17,7 +17,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.note import Note
 from reconciler.model.plan import Drift
 from reconciler.observe.home import Sight
-from reconciler.planning.verdict import drift_of
+from reconciler.planning.drift import drift_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generations

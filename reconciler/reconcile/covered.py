@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from reconciler.fs.places import located
 from reconciler.model.config import Reference, references
@@ -59,8 +59,9 @@ def _place(key: ItemKey) -> str:
 
 def _folders(record: Record, key: ItemKey) -> Iterator[str]:
     """Its folder, and those below it in which we put something."""
-    yield _place(key)
+    place = _place(key)
+    yield place
     for path in record.items[key].files:
-        for folder in PurePosixPath(path).parents if "/" in path else ():
-            if folder.name:
-                yield f"{_place(key)}/{folder}"
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            yield f"{place}/{path}"

@@ -47,7 +47,8 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     file = state.file or read_desired(options.file)  # the error that says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
     lock = read_lock(lock_path(file.path, env.lock_file), known=state.record.documents)
-    looked = _looked(state, file, lock) if keeps and covers(options) else None
+    # A text that is new to the record is written into it, and then nothing is kept.
+    looked = _looked(state, file, lock) if keeps and file.is_known and covers(options) else None
     context = context_of(env, file, progress)
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")

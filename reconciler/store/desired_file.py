@@ -18,7 +18,6 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, Policy, place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
-from reconciler.model.ignore_file import PatternError, ignores
 from reconciler.model.regex import regex
 from reconciler.model.version import range_problem
 from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
@@ -49,6 +48,10 @@ GATEWAY_KEYS: Final = frozenset(
     ]
 )
 """What the gateway reads from its configuration file ``llamagate.yaml``, in lower case: it ignores the case."""
+
+
+_decoded: Final[dict[Digest, JsonObject]] = {}
+"""The last text that was valid: a watcher looks at what its pass reads again a moment later."""
 
 
 class DesiredFile(Struct, frozen=True, kw_only=True):
@@ -122,7 +125,9 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     document = known_document(digest, known, is_lock=False)
     is_known = document is not None
     if document is None:
-        document = _validated_desired(data, path)
+        document = _decoded.get(digest) or _validated_desired(data, path)
+        _decoded.clear()
+        _decoded[digest] = document
     desired = Desired.from_document(document, file=str(path.absolute()))
     file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
     if not is_known:
@@ -170,6 +175,8 @@ def _read(path: Path, missing: str) -> bytes:
 
 def _check_items(file: DesiredFile) -> None:
     """What a schema cannot say: ids are usable as folder names and unique ignoring case, versions are ranges."""
+    from reconciler.model.ignore_file import PatternError, ignores  # most texts are known, and not checked again
+
     seen: dict[str, ItemKey] = {}
     found: list[Problem] = []
     for item in file.desired.items:

@@ -131,6 +131,22 @@ def installed(root: Path, count: int) -> World:
     return world
 
 
+def changed(root: Path, count: int) -> World:
+    """Installed packages, of which each has a newer version now: another model, and two lines of a template."""
+    world = small_packages(root, count)
+    complete(world.command("apply"), root)
+    for number in range(count):
+        name = f"item-{number:05}"
+        files = _small_files(name, number)
+        files["manifest.yaml"] = files["manifest.yaml"].replace(b".0\n", b".1\n", 1).replace(b"mistral", b"llama3", 1)
+        lines = files["templates/part-1.txt"].split(b"\n")
+        lines[4:5] = [lines[4][:20] + b" changed " + lines[4][20:], b"A new line of text"]
+        files["templates/part-1.txt"] = b"\n".join(lines)
+        _write_zip(world.packages / f"{name}.zip", files)
+    time.sleep(_FRESH_SECONDS)
+    return world
+
+
 def large_package(root: Path, size: int) -> World:
     """One zip that holds ``size`` bytes, a multiple of 1 MiB, which do not compress."""
     world = World(root)

@@ -33,8 +33,8 @@ def plan(file: str, lock: str, home: str, packages: str) -> None:
             yaml.load(stream, Loader=yaml.CSafeLoader)
     with open(os.path.join(home, "reconciler", "record.json"), "rb") as stream:
         json.load(stream)
-    _stat_all(os.path.join(home, "extensions", "installed"))
-    _stat_all(packages)
+    stat_all(os.path.join(home, "extensions", "installed"))
+    stat_all(packages)
 
 
 def unzip(packages: str, target: str) -> None:
@@ -51,11 +51,38 @@ def unzip(packages: str, target: str) -> None:
     os.sync()
 
 
-def _stat_all(folder: str) -> None:
+def serve(method: str, path: str, answer: str) -> None:
+    """A Starlette app that answers one kind of request with the document in the file ``answer``, on uvicorn."""
+    import json
+    import socket
+
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    with open(answer, "rb") as stream:
+        document = json.load(stream)
+
+    async def answers(request: Request) -> JSONResponse:
+        if method == "POST":
+            await request.json()
+        return JSONResponse(document)
+
+    app = Starlette(routes=[Route(path, answers, methods=[method])])
+    listener = socket.create_server(("127.0.0.1", 0))
+    sys.stdout.write(json.dumps({"url": "http://{}:{}".format(*listener.getsockname())}) + "\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def stat_all(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                _stat_all(entry.path)
+                stat_all(entry.path)
             else:
                 entry.stat(follow_symlinks=False)
 
@@ -65,5 +92,7 @@ if __name__ == "__main__":
         start()
     elif sys.argv[1] == "plan":
         plan(*sys.argv[2:])
+    elif sys.argv[1] == "serve":
+        serve(*sys.argv[2:])
     else:
         unzip(*sys.argv[2:])

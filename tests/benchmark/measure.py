@@ -16,14 +16,17 @@ from tests.benchmark import runner
 _REPOSITORY: Final = Path(__file__).parents[2]
 _PEAK_UNITS_PER_MIB: Final = 2**20 if sys.platform == "darwin" else 2**10
 """``ru_maxrss`` counts KiB, but bytes on macOS."""
+_BLOCK_BYTES: Final = 512
+"""What ``ru_oublock`` counts, on Linux."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one process took: processor time (user and system) and peak resident memory."""
+    """What one process took: processor time (user and system), resident memory at most, and bytes written (MB)."""
 
     seconds: float
     mib: float
+    written: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +71,25 @@ def complete(command: Sequence[str], cwd: Path) -> None:
     _run(Program(command=tuple(command), cwd=cwd))
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, all of its threads."""
+    tasks = Path(f"/proc/{pid}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+
+
 def _run(program: Program) -> Cost:
     program.prepare()
     command = [sys.executable, "-IS", str(runner.__file__), *program.command]
     ran = subprocess.run(
-        command, cwd=program.cwd, env=_environment(program.cwd), capture_output=True, text=True, check=True
+        command, cwd=program.cwd, env=environment(program.cwd), capture_output=True, text=True, check=True
     )
-    code, seconds, peak = ran.stdout.split()
+    code, seconds, peak, blocks = ran.stdout.split()
     if code != "0":
         raise RuntimeError(f"{' '.join(program.command)}: exit {code}\n{ran.stderr}")
-    return Cost(seconds=float(seconds), mib=int(peak) / _PEAK_UNITS_PER_MIB)
+    written = int(blocks) * _BLOCK_BYTES / 1e6
+    return Cost(seconds=float(seconds), mib=int(peak) / _PEAK_UNITS_PER_MIB, written=written)
 
 
-def _environment(home: Path) -> Mapping[str, str]:
+def environment(home: Path) -> Mapping[str, str]:
     """Nothing of the machine's own but the path to programs."""
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(_REPOSITORY)}

@@ -205,3 +205,11 @@ def test_the_file_is_read_once_for_all_that_is_wrong_with_it(tmp_path: Path) -> 
         return lambda: faults(tmp_path, f"{HEAD}extensions:\n{items}")
 
     assert growth(of, 50) <= LINEAR
+
+
+def test_the_same_text_is_decoded_once_in_a_row(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{HEAD}extensions: {{a: ./a}}\n")
+    before = read_desired(path)
+    assert read_desired(path).document is before.document
+    other = read_desired(written(tmp_path, f"{HEAD}extensions: {{b: ./b}}\n"))
+    assert [item.key.id for item in other.desired.items] == ["b"]

@@ -29,7 +29,8 @@ def show_outcome(
         for line in _about(reload, done.proposal.state.env) if reload else ():
             terminal.notice(line)
     missed = done.reload_error
-    terminal.document(done.document() | (error_document(missed) if missed else {}))
+    if terminal.as_json:
+        terminal.document(done.document() | (error_document(missed) if missed else {}))
     page = Page(style=terminal.style, columns=terminal.columns, done=True, wording=wording, detail=detail)
     said = render_plan(done.plan, page)
     if back := done.gone_back:
