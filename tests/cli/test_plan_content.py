@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from typing import Any
 
 import pytest
 
+from reconciler.model.unseen import UNSEEN, is_needed
 from tests.cli.shell import Session
 
 PROMPT = "templates/prompt.md"
@@ -190,3 +193,45 @@ class TestSecrets:
         del secret.variables["TOKEN"]
         for flag in ("--json", "--full"):
             assert "s3cr3t" not in secret.llamagate("restore", "foo", "--dry-run", flag).out
+
+
+# Every character that nobody sees
+
+HIDDEN = [
+    chr(code)
+    for code in range(sys.maxunicode + 1)
+    if not 0xD800 <= code < 0xE000 and UNSEEN.match(chr(code)) and chr(code) not in "\x00\n"
+]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "--full"),
+        ("plan", "--full", "--color", "always"),
+        ("plan", "--full", "--format", "markdown"),
+        ("plan", "--json"),
+        ("apply", "--dry-run", "--full"),
+        ("import", "packages/foo", "--dry-run", "--full"),
+        ("plan", "--out", "plan.json"),
+        ("apply", "--full"),
+    ],
+    ids=" ".join,
+)
+def test_no_character_that_nobody_sees_is_in_any_format(foo: Session, arguments: tuple[str, ...]) -> None:
+    """In a prompt, in a value and in a key of the manifest, in the version, and in what is taken out again."""
+    foo.desired("extensions: {foo: {source: ./packages/foo, config: {}}}\n")
+    words = [f"a{character}b" for character in HIDDEN]
+    prompt(foo, "".join(f"{' '.join(words[at : at + 10])}\n" for at in range(0, len(words), 10)))
+    every = [f"a\\U{ord(character):08x}b" for character in HIDDEN]
+    value, key = (f'"{"".join(some)}"' for some in (every, every[-20:]))
+    foo.edit("packages/foo/manifest.yaml", "  interval: 5", f"  interval: 5\n  x: {value}\n  {key}: 1")
+    foo.edit("packages/foo/manifest.yaml", "version: 1.0.0", 'version: "1.0.0 \\u202e\\u200b"')
+    said = foo.llamagate(*arguments)
+    shown = said.out + said.err
+    if "plan.json" in arguments:
+        shown += (foo.project / "plan.json").read_text() + foo.llamagate("show", "plan.json", "--full").out
+    shown = re.sub("\x1b\\[[0-9]+m", "", shown)
+    assert not [found[0] for found in UNSEEN.finditer(shown) if not is_needed(found)]
+    if "--json" not in arguments:
+        assert "<U+202E>" in shown
