@@ -15,12 +15,10 @@ from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
-from reconciler.planning.review import REPLACE, Changed, Marked, Part, Review, review
+from reconciler.planning.review import MOST_CHANGES, REPLACE, Changed, Marked, Part, Review, review
 
 WIDTH: Final = 80
 """Of a page in columns, where nothing says how wide it is."""
-MOST_CHANGES: Final = 20
-"""Of one kind that are named one by one, without ``--full``."""
 MOST_ROWS: Final = 40
 """Of drift, refusals, marks and warnings, each."""
 _INDENT: Final = " " * 6
