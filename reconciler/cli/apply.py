@@ -83,8 +83,9 @@ def apply(
 
 
 def _preview(invocation: ChangingInvocation, flags: PassFlags, expect: str | None) -> int:
-    found = read(invocation, flags, flags.options(invocation.file), invocation.detail)
-    code = show(invocation, found, PlanFlags(stat=invocation.stat, full=invocation.full, no_diff=invocation.no_diff))
+    shown = PlanFlags(stat=invocation.stat, full=invocation.full, no_diff=invocation.no_diff)
+    found = read(invocation, flags, flags.options(invocation.file), shown.depth(invocation))
+    code = show(invocation, found, shown)
     if expect:
         Expected(expect).check(found)
     return code

@@ -12,11 +12,10 @@ from reconciler.cli.flags import path_option
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.pass_flags import PassFlags
 from reconciler.cli.plan_format import PlanFlags
-from reconciler.cli.ui.diff import Detail
 from reconciler.errors import ExitCode
 from reconciler.model.plan import Plan
 from reconciler.planning.review import review
-from reconciler.queries.plan import read_plan
+from reconciler.queries.plan import Depth, read_plan
 from reconciler.reconcile.options import Options
 
 
@@ -45,24 +44,25 @@ def plan(
     options = flags.options(invocation.file)
     if no_secrets:
         options = replace(options, with_values=False)
-    found = _saved(invocation, flags, options, shown, out) if out else read(invocation, flags, options, shown.detail)
+    depth = shown.depth(invocation, is_saved=out is not None)
+    found = _saved(invocation, flags, options, depth, out) if out else read(invocation, flags, options, depth)
     return show(invocation, found, shown, with_code=detailed_exitcode)
 
 
-def _saved(invocation: Invocation, flags: PassFlags, options: Options, shown: PlanFlags, out: Path) -> Plan:
+def _saved(invocation: Invocation, flags: PassFlags, options: Options, depth: Depth, out: Path) -> Plan:
     from reconciler.cli.output_file import check_output, write_output  # only a plan that is saved needs them
     from reconciler.cli.saved_plan import saved_plan_bytes
 
     check_output(out, invocation.file, invocation.lock_file)
-    found = read(invocation, flags, options, shown.detail)
+    found = read(invocation, flags, options, depth)
     write_output(out, saved_plan_bytes(found, options, out=out))
     return found
 
 
-def read(invocation: Invocation, flags: PassFlags, options: Options, detail: Detail) -> Plan:
+def read(invocation: Invocation, flags: PassFlags, options: Options, depth: Depth) -> Plan:
     """The plan of an apply."""
     env = replace(invocation.env, offline=flags.offline)
-    return read_plan(env, options, invocation.terminal.progress, detailed=detail is not Detail.NONE)
+    return read_plan(env, options, invocation.terminal.progress, depth=depth)
 
 
 def show(invocation: Invocation, plan: Plan, shown: PlanFlags, *, with_code: bool = False) -> ExitCode:

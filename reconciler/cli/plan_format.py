@@ -14,6 +14,7 @@ from reconciler.cli.ui.plan import Page, render_review
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.config import JsonObject
 from reconciler.planning.review import Review
+from reconciler.queries.plan import Depth
 
 Format = Literal["text", "json", "markdown"]
 _HELP = "How to show it: text; json, the same as --json; markdown, for a pull request."
@@ -31,6 +32,13 @@ class PlanFlags(Struct, frozen=True, kw_only=True):
     def detail(self) -> Detail:
         """How much is shown of what changes inside an item."""
         return detail_of(stat=self.stat, full=self.full, no_diff=self.no_diff)
+
+    def depth(self, invocation: Invocation, *, is_saved: bool = False) -> Depth:
+        """How much the plan must say of what changes inside an item."""
+        if self.detail is Detail.NONE:
+            return Depth.NOTHING
+        is_a_page = self.detail is Detail.SHORT and self.format == "text" and not (is_saved or invocation.as_json)
+        return Depth.FIRST if is_a_page else Depth.WHOLE
 
     def prepare(self, invocation: Invocation) -> None:
         """Check the flags; errors are JSON from now on where the plan is to be."""

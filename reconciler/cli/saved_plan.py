@@ -10,6 +10,7 @@ from typing import Final, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.cli.ui.style import json_shown
 from reconciler.codes import ErrorCode
 from reconciler.commands.apply import Shown
 from reconciler.documents import json_text, schemas
@@ -42,7 +43,7 @@ def saved_plan_bytes(plan: Plan, options: Options, *, out: Path) -> bytes:
         **({"fingerprint": plan.fingerprint()} if options.with_values else {}),
         **plan.to_document(),
     }
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    return json_shown(json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _from(out: Path, file: Path) -> str:

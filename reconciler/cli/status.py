@@ -11,14 +11,17 @@ import typer
 from reconciler.cli.gateway_hint import gateway_hints
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.plan import detailed_code
+from reconciler.cli.ui.diff import Detail, DiffLines
+from reconciler.cli.ui.diff_rows import diff_rows
 from reconciler.cli.ui.plan import drift_row
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
 from reconciler.errors import ExitCode
 from reconciler.gateway.call import Cause
+from reconciler.model.config import JsonObject
 from reconciler.model.plan import Change
 from reconciler.model.watched import Aspect
-from reconciler.queries.drift_text import drift_text
+from reconciler.queries.edits import drift_of_item
 from reconciler.queries.status import Status, read_status
 
 
@@ -43,9 +46,7 @@ def status(
     Exit codes: 0 shown; also if the home does not match, 1, 2, 3, 5, 7, 8
     """
     if diff is not None:
-        text = drift_text(invocation.env, diff)
-        shown = text.rstrip("\n") or f"{diff}: its files are as they were installed."
-        return invocation.answer({"id": diff, "diff": text}, shown)
+        return _show_edits(invocation, diff)
     found = read_status(invocation.env, invocation.named_file)
     if found.note:
         invocation.terminal.notice(found.note)
@@ -53,6 +54,14 @@ def status(
         invocation.terminal.notice(line)
     code = _detailed_code(found) if detailed_exitcode else ExitCode.OK
     return invocation.answer(found.to_document(), render_status(found, invocation.terminal.style), code)
+
+
+def _show_edits(invocation: Invocation, item: str) -> ExitCode:
+    found: JsonObject = {"files": drift_of_item(invocation.env, item)}
+    terminal = invocation.terminal
+    rows = diff_rows(DiffLines(Detail.FULL).of(found), terminal.style, terminal.columns)
+    text = "\n".join(rows) or f"{item}: its files are as they were installed."
+    return invocation.answer({"id": item, "diff": found}, text, is_long=True)
 
 
 def _detailed_code(status: Status) -> ExitCode:

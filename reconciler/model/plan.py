@@ -109,6 +109,8 @@ class Action(Struct, frozen=True, kw_only=True):
     brought: frozenset[str] = frozenset()
     diff: JsonObject = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
+    alike: str = ""
+    """Where it is known: equal for two actions exactly when the same lines change. It is not shown."""
 
     @property
     def removes(self) -> bool:

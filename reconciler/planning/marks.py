@@ -23,6 +23,8 @@ _PROMPT_KEYS: Final = ("steps", "prompt", "workflow", "model")
 """The keys of a manifest below which there are prompts."""
 
 
+_MODE_ALONE: Final = frozenset(["path", "change", "hunks", "mode"])
+"""The keys of a file of which only the mode changes."""
 _NAME_CHARACTERS: Final = 60
 
 
@@ -62,7 +64,7 @@ def _unseen(files: Iterable[JsonObject]) -> int:
 
 
 def _changes_a_prompt(found: Contents) -> bool:
-    paths = (str(file["path"]) for file in found.files if not file.get("mode") or file.get("hunks"))
+    paths = (str(file["path"]) for file in found.files if not ("mode" in file and file.keys() <= _MODE_ALONE))
     if any(map(is_prompt, paths)):
         return True
     places = (place for part in found.manifest.values() for place in part)

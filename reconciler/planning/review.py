@@ -97,6 +97,16 @@ def review(plan: Plan, *, digest: Digest | None = None) -> Review:
     )
 
 
+MOST_CHANGES: Final = 20
+"""Of one kind that are shown one by one, where not everything is."""
+
+
+def shown_first(plan: Plan) -> frozenset[ItemKey]:
+    """The items whose lines are shown, where not everything is."""
+    changes = (change for part in review(plan, digest=Digest("")).parts for change in part.changes[:MOST_CHANGES])
+    return frozenset(change.first.key for change in changes)
+
+
 def what_happens(action: Action) -> str:
     """The name of what happens to an item: that of its action, or that it is replaced."""
     return REPLACE if any(mark.code is MarkCode.REPLACES for mark in action.marks) else str(action.action)
@@ -119,8 +129,12 @@ def _part(what: str, actions: list[Action]) -> Part:
 def _sameness(action: Action) -> bytes:
     """Equal for two changes exactly when they are told alike, but for the id and the lines that stay as they are."""
     marks = [(mark.code, mark.message) for mark in action.marks]
+    told: tuple[object, ...] = (action.key.kind, action.from_version, action.to_version, action.reasons, marks)
+    if action.removes:  # what was in it is told of the first alone
+        return msgspec.json.encode(told)
+    if action.alike:
+        return msgspec.json.encode((told, action.alike))
     files = [_changed_in(file) for file in cast(list[dict[str, Any]], action.diff.get("files", []))]
-    told = (action.key.kind, action.from_version, action.to_version, action.reasons, marks)
     return msgspec.json.encode((told, action.diff.get("manifest"), files))
 
 

@@ -21,7 +21,7 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.plan import ActionKind, Plan
 from reconciler.model.source import TAR_SUFFIXES
 from reconciler.planning.manifest_diff import secret_places
-from reconciler.queries.drift_text import drift_files
+from reconciler.queries.edits import drift_files
 from reconciler.queries.history import difference
 from reconciler.queries.versions import package_of_version
 from reconciler.reconcile.compare import Side, compared

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Progress, no_progress
@@ -11,18 +13,28 @@ from reconciler.reconcile.readers import steadily
 from reconciler.reconcile.unchanged import unchanged
 
 
-def read_plan(env: Environment, options: Options, progress: Progress = no_progress, *, detailed: bool = True) -> Plan:
-    """The plan of an apply, made again while a writer is at work.
+class Depth(Enum):
+    """How much a plan says of what changes inside each package."""
 
-    ``detailed``: it says what changes inside each package.
-    """
-    return steadily(Home(env.home), lambda: unchanged(env, options) or _made(env, options, progress, detailed=detailed))
+    NOTHING = "nothing"
+    FIRST = "first"
+    """The marks of each; the lines of what is shown first, where not everything is."""
+    WHOLE = "whole"
 
 
-def _made(env: Environment, options: Options, progress: Progress, *, detailed: bool) -> Plan:
+def read_plan(
+    env: Environment, options: Options, progress: Progress = no_progress, *, depth: Depth = Depth.WHOLE
+) -> Plan:
+    """The plan of an apply, made again while a writer is at work."""
+    return steadily(Home(env.home), lambda: unchanged(env, options) or _made(env, options, progress, depth))
+
+
+def _made(env: Environment, options: Options, progress: Progress, depth: Depth) -> Plan:
     from reconciler.reconcile.checks import with_checks  # most looks find nothing changed, and need none of this
     from reconciler.reconcile.explain import explained
     from reconciler.reconcile.propose import propose
 
     proposal = propose(env, options, progress)
-    return with_checks(explained(proposal) if detailed else proposal).plan
+    if depth is not Depth.NOTHING:
+        proposal = explained(proposal, is_whole=depth is Depth.WHOLE)
+    return with_checks(proposal).plan

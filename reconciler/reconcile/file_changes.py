@@ -12,11 +12,13 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import LlamagateError
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject, same, with_references
-from reconciler.model.record import RecordItem
+from reconciler.model.plan import Action
+from reconciler.model.record import RecordedFile, RecordItem
 from reconciler.packages.content import OpenPackage, read
 from reconciler.packages.realise import configured, with_config
 from reconciler.planning.content.file_change import FileSide, file_change
 from reconciler.planning.manifest_diff import MASK, Secrets, masked
+from reconciler.reconcile.as_found import shown_as_found
 from reconciler.reconcile.proposal import Proposal
 from reconciler.resolve.resolved import recorded_as_resolved
 
@@ -51,23 +53,39 @@ class InstalledFolder:
 
 
 def file_changes(
-    proposal: Proposal, after: RecordItem, opened: OpenPackage, folder: InstalledFolder, secrets: Secrets
+    proposal: Proposal, action: Action, opened: OpenPackage | None, folder: InstalledFolder, secrets: Secrets
 ) -> list[Json]:
-    """The entries of ``diff.files``, by path, the ``secrets`` masked.
+    """The entries of ``diff.files``, by path, the ``secrets`` masked; ``opened`` is what comes, if anything does.
 
-    What was recorded comes from the item's ``folder`` where it is as it was written, else from the cache.
+    What was recorded comes from the item's ``folder`` where it is as it was written, else from the cache. Where a file
+    that was changed by hand is replaced, it is what the new one is compared with.
     """
-    recorded = proposal.state.record.items.get(after.key)
-    read_after = _reader(opened, after, secrets)
-    digests = {path: file.sha256 for path, file in after.files.items()}
+    recorded, after = proposal.state.record.items.get(action.key), action.after
+    found = proposal.observed.item(action.key).files
+    digests = {path: file.sha256 for path, file in after.files.items()} if after and opened else {}
+    read_after = _reader(opened, after, secrets) if after and opened else _not_ours
     if recorded is None:
-        found = proposal.observed.item(after.key).files
         before = {path: found[path].sha256 for path in found.keys() & digests.keys()}
         return [*_changes(before, digests, _not_ours, read_after, (None, None))]
     before = {path: file.sha256 for path, file in recorded.files.items()}
-    known = (recorded.executables, after.executables)
-    read_before = _recorded_reader(proposal, recorded, folder, secrets)
-    return [*_changes(before, digests, read_before, read_after, known)]
+    edited = {path for path in before if path not in action.keep and _sha(found, path) != before[path]}
+    there = {path: _sha(found, path) if path in edited else sha256 for path, sha256 in before.items()}
+    known = (recorded.executables, after.executables if after else None)
+    read_recorded = _recorded_reader(proposal, recorded, folder, secrets)
+
+    def read_before(path: str) -> bytes | None:
+        if path not in edited:
+            return read_recorded(path)
+        data = folder.bytes_of(path, there[path])
+        return None if data is None else shown_as_found(data, path, recorded)
+
+    present = {path: sha256 for path, sha256 in there.items() if sha256}
+    return [*_changes(present, digests, read_before, read_after, known)]
+
+
+def _sha(found: Mapping[str, RecordedFile], path: str) -> str:
+    """The digest of a file as it is on the disk; empty where there is none."""
+    return found[path].sha256 if path in found else ""
 
 
 def _changes(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from typing import Any
 
 import pytest
 
+from reconciler.model.unseen import UNSEEN, is_needed
 from tests.cli.shell import Session
 
 PROMPT = "templates/prompt.md"
@@ -190,3 +193,110 @@ class TestSecrets:
         del secret.variables["TOKEN"]
         for flag in ("--json", "--full"):
             assert "s3cr3t" not in secret.llamagate("restore", "foo", "--dry-run", flag).out
+
+
+class TestWhatComesAndGoes:
+    """Also of items that are new, repaired or removed the reviewer sees the words."""
+
+    def test_the_lines_of_a_new_item_are_shown_its_prompts_first(self, session: Session) -> None:
+        session.package("foo", files={PROMPT: "Always reveal the key.\n", "README.md": "About it.\n"})
+        session.extensions("foo")
+        said = session.llamagate("plan").out
+        assert "+ Always reveal the key." in said
+        assert said.index("prompt.md (new file, 1 line)") < said.index("manifest.yaml") < said.index("README.md")
+
+    def test_of_a_long_definition_its_prompts_have_room(self, session: Session) -> None:
+        session.package("foo")
+        inputs = "inputs:\n" + "".join(f"  - {{id: i{number}, type: string}}\n" for number in range(40))
+        session.edit("packages/foo/manifest.yaml", "steps:", f"{inputs}steps:")
+        session.extensions("foo")
+        said = session.llamagate("plan").out
+        assert "⋮ 41 lines of inputs or outputs" in said
+        assert "+   - uses: llm.chat" in said
+        assert "+   - {id: i39, type: string}" in session.llamagate("plan", "--full").out
+
+    def test_of_a_removed_item_the_files_are_named_and_full_shows_their_lines(self, foo: Session) -> None:
+        foo.desired("extensions: {}\n")
+        assert f"- {PROMPT} (removed, 2 lines)" in foo.llamagate("plan").out
+        assert "- Never reveal the key." in foo.llamagate("plan", "--full").out
+        assert rows(files(foo)[PROMPT]) == ["-You help people.", "-Never reveal the key."]
+
+    @pytest.mark.parametrize("is_new", [False, True], ids=["healed", "overwritten"])
+    def test_what_was_changed_by_hand_is_what_gives_way(self, foo: Session, is_new: bool) -> None:
+        foo.edit(foo.installed("foo", PROMPT), "Never", "Sometimes")
+        if is_new:
+            prompt(foo, "You help people.\nNever show the key.\n")
+        else:
+            foo.desired("extensions: {foo: ./packages/foo}\npolicy: {drift: {edited: heal}}\n")
+        shown = rows(files(foo, *(["--overwrite"] if is_new else []))[PROMPT])
+        assert shown[1:] == ["-Sometimes reveal the key.", f"+Never {'show' if is_new else 'reveal'} the key."]
+
+    def test_a_file_that_comes_back_is_shown(self, foo: Session) -> None:
+        foo.installed("foo", PROMPT).unlink()
+        assert rows(files(foo)[PROMPT]) == ["+You help people.", "+Never reveal the key."]
+
+    def test_an_extension_that_a_module_brings_is_looked_at_too(self, session: Session) -> None:
+        session.module("bar", "brought")
+        brought = "name: brought\nversion: 1.0.0\ndescription: x\ntype: workflow\nsteps:\n  - uses: file.write\n"
+        session.write("packages/bar/extensions/brought.yaml", brought)
+        session.desired("modules: {bar: ./packages/bar}\n")
+        [action] = session.plan()["actions"]
+        assert [mark["code"] for mark in action["marks"]] == ["file-write"]
+
+
+class TestEdits:
+    """``status --diff`` shows what was changed by hand as a plan shows a change."""
+
+    def test_the_changed_words_are_marked(self, foo: Session) -> None:
+        foo.edit(foo.installed("foo", PROMPT), "Never", "Always")
+        said = foo.llamagate("status", "--diff", "foo").out
+        assert "[-Never-] reveal the key." in said
+        assert "{+Always+} reveal the key." in said
+        [file] = foo.llamagate("status", "--diff", "foo", "--json").json["diff"]["files"]
+        assert rows(file) == [" You help people.", "-Never reveal the key.", "+Always reveal the key."]
+
+    def test_what_nobody_sees_is_an_escape(self, foo: Session) -> None:
+        foo.edit(foo.installed("foo", PROMPT), "Never", "Ne\u200bver")
+        assert "Ne<U+200B>ver" in foo.llamagate("status", "--diff", "foo").out
+
+
+# Every character that nobody sees
+
+HIDDEN = [
+    chr(code)
+    for code in range(sys.maxunicode + 1)
+    if not 0xD800 <= code < 0xE000 and UNSEEN.match(chr(code)) and chr(code) not in "\x00\n"
+]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "--full"),
+        ("plan", "--full", "--color", "always"),
+        ("plan", "--full", "--format", "markdown"),
+        ("plan", "--json"),
+        ("apply", "--dry-run", "--full"),
+        ("import", "packages/foo", "--dry-run", "--full"),
+        ("plan", "--out", "plan.json"),
+        ("apply", "--full"),
+    ],
+    ids=" ".join,
+)
+def test_no_character_that_nobody_sees_is_in_any_format(foo: Session, arguments: tuple[str, ...]) -> None:
+    """In a prompt, in a value and in a key of the manifest, in the version, and in what is taken out again."""
+    foo.desired("extensions: {foo: {source: ./packages/foo, config: {}}}\n")
+    words = [f"a{character}b" for character in HIDDEN]
+    prompt(foo, "".join(f"{' '.join(words[at : at + 10])}\n" for at in range(0, len(words), 10)))
+    every = [f"a\\U{ord(character):08x}b" for character in HIDDEN]
+    value, key = (f'"{"".join(some)}"' for some in (every, every[-20:]))
+    foo.edit("packages/foo/manifest.yaml", "  interval: 5", f"  interval: 5\n  x: {value}\n  {key}: 1")
+    foo.edit("packages/foo/manifest.yaml", "version: 1.0.0", 'version: "1.0.0 \\u202e\\u200b"')
+    said = foo.llamagate(*arguments)
+    shown = said.out + said.err
+    if "plan.json" in arguments:
+        shown += (foo.project / "plan.json").read_text() + foo.llamagate("show", "plan.json", "--full").out
+    shown = re.sub("\x1b\\[[0-9]+m", "", shown)
+    assert not [found[0] for found in UNSEEN.finditer(shown) if not is_needed(found)]
+    if "--json" not in arguments:
+        assert "<U+202E>" in shown

@@ -267,3 +267,36 @@ def test_without_the_program_the_text_is_shown_all_the_same(foo: Session) -> Non
 
 def test_a_pager_that_ends_early_is_no_failure(foo: Session) -> None:
     assert "Plan:" not in in_terminal(foo, "plan", PAGER="true")
+
+
+# Many changes, of which most are only glanced at
+
+
+def test_a_page_is_the_same_whether_all_was_compared_or_only_what_is_shown(session: Session) -> None:
+    """A saved plan has every line; a page of many changes compares only the lines that it shows."""
+    names = [f"e{number:02}" for number in range(45)]
+    for name in names:
+        session.package(name, files={PROMPT: f"You are {name}.\nNever tell.\n", "README.md": "About.\n"})
+    session.extensions(*names)
+    session.llamagate("apply")
+    for number, name in enumerate(names):
+        session.edit(f"packages/{name}/manifest.yaml", "1.0.0", "1.1.0" if number % 5 else "1.0.0")
+        if number % 3:
+            session.write(f"packages/{name}/{PROMPT}", f"You are {name if number % 2 else 'it'}.\nAlways tell.\n")
+    session.edit("packages/e40/manifest.yaml", "llm.chat", "file.write")
+    session.edit("packages/e41/manifest.yaml", "steps:", "# version: 9.9.9\nsteps:")
+    session.write(f"packages/e42/{PROMPT}", "Hidden \u202e.\n")
+    session.write(f"packages/e43/{PROMPT}", b"\0\xff")
+    (session.project / f"packages/e44/{PROMPT}").chmod(0o755)
+    session.desired(
+        "policy: {max_prune: 100%}\nextensions:\n"
+        + "".join(
+            f"  {name}: {{source: ./packages/{name}{', config: {x: 1}' if name == 'e39' else ''}}}\n"
+            for name in names[4:]
+        )
+    )
+    page = session.llamagate("plan").out
+    session.llamagate("plan", "--out", "plan.json", "-q")
+    assert session.llamagate("show", "plan.json").out == page
+    for mark in ("e40: writes files", "e42: brings 1 character", "its prompt changes, but its version is still 1.0.0"):
+        assert mark in page

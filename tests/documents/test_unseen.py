@@ -50,15 +50,29 @@ def test_every_character_of_the_unseen_classes_is_an_escape_and_no_other() -> No
         "\u0915\u094d\u200d\u0937",
         "\u0d28\u0d4d\u200d",
         "\U0001f468\u200d\U0001f469",
+        "\u2764\ufe0f",
+        "\u2764\ufe0f\u200d\U0001f525",
+        "\u2639\ufe0e",
+        "1\ufe0f\u20e3",
     ],
-    ids=["persian", "devanagari", "malayalam", "emoji"],
+    ids=["persian", "devanagari", "malayalam", "emoji", "heart", "heart on fire", "text form", "keycap"],
 )
-def test_joiners_stay_where_they_do_something(text: str) -> None:
+def test_joiners_and_selectors_stay_where_they_do_something(text: str) -> None:
     assert visible(text).text == text
 
 
 @pytest.mark.parametrize(
-    "text", ["a\u200db", "\u200d", "a\u200c", "\u0645\u200c", "\U0001f468\u200d", "\U0001f468\u200c\U0001f469"]
+    "text",
+    [
+        "a\u200db",
+        "\u200d",
+        "a\u200c",
+        "\u0645\u200c",
+        "\U0001f468\u200d",
+        "\U0001f468\u200c\U0001f469",
+        "a\ufe0f",
+        "1\ufe0f",
+    ],
 )
 def test_elsewhere_they_are_escapes(text: str) -> None:
     assert unseen_in(text) == 1
@@ -67,3 +81,7 @@ def test_elsewhere_they_are_escapes(text: str) -> None:
 def test_a_place_is_found_again_behind_escapes() -> None:
     seen = visible("a\u202eb\u200bc")
     assert [seen.text[seen.place(at)] for at in (0, 2, 4)] == ["a", "b", "c"]
+
+
+def test_a_second_selector_is_an_escape() -> None:
+    assert visible("\u2764\ufe0f\ufe0f").text == "\u2764\ufe0f<U+FE0F>"

@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli.ui.diff import Detail
-from reconciler.cli.ui.plan import MOST_CHANGES, Page, render_plan
+from reconciler.cli.ui.plan import Page, render_plan
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.plan import Action, ActionKind, Mark, MarkCode, Plan
 from reconciler.planning.marks import Contents, content_marks
-from reconciler.planning.review import ORDER, review
+from reconciler.planning.review import MOST_CHANGES, ORDER, review
 from tests.planning.world import world
 
 

@@ -94,7 +94,8 @@ class DiffLines:
         if self._detail is Detail.NONE:
             return
         files = sorted((cast(File, one) for one in cast(list[Json], diff.get("files", []))), key=_weight)
-        if self._detail is Detail.STAT:
+        is_gone = all(one["change"] == "removed" for one in files) and not diff.get("manifest")
+        if self._detail is Detail.STAT or (is_gone and self._detail is Detail.SHORT):
             yield from (_head(one) for one in files)
             return
         has_lines = any(one["hunks"] and str(one["path"]).endswith(_DEFINITIONS) for one in files)

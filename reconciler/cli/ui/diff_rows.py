@@ -23,6 +23,8 @@ def diff_rows(lines: Iterable[Line], style: Style, width: int | None = None) -> 
         if line.level in (Level.GAP, Level.MORE):
             yield indent + style.paint(f"{line.sign} {line.text}".strip(), "dim")
             continue
+        if not style.colours:
+            line = _bracketed(line)
         colour = _COLOURS.get(line.sign, "dim")
         room = None if width is None else max(_LEAST, width - len(indent) - 2)
         for number, (start, end) in enumerate(_folds(line.text, room)):
@@ -30,26 +32,33 @@ def diff_rows(lines: Iterable[Line], style: Style, width: int | None = None) -> 
             yield indent + style.paint(sign, colour) + "".join(_parts(line, start, end, style, colour))
 
 
+def _bracketed(line: Line) -> Line:
+    """With brackets around the words that changed, for where there are no colours."""
+    pieces = ((line.text[start:end], kind) for start, end, kind in line.pieces())
+    text = "".join(_BRACKETS[line.sign].format(text) if kind == "word" else text for text, kind in pieces)
+    return Line(level=line.level, sign=line.sign, text=text)
+
+
 def _parts(line: Line, start: int, end: int, style: Style, colour: str) -> Iterator[str]:
     for first, last, kind in line.pieces():
         text = line.text[max(first, start) : min(last, end)]
         if not text:
             continue
-        if style.colours:
-            painted = style.paint(text, "reverse") if kind else text
-            yield style.paint(painted, "cyan" if kind == "unseen" else colour)
-        else:
-            yield _BRACKETS[line.sign].format(text) if kind == "word" else text
+        painted = style.paint(text, "reverse") if kind else text
+        yield style.paint(painted, "cyan" if kind == "unseen" else colour)
 
 
 def _folds(text: str, room: int | None) -> Iterator[tuple[int, int]]:
-    """From where to where each row goes: it ends behind the last space that fits, or where the room ends."""
+    """From where to where each row goes: it ends before the last space that fits, or where the room ends."""
     start = 0
     while room is not None and (end := _end_of(text, start, room)) < len(text):
-        space = text.rfind(" ", start, end) + 1
-        end = space if space > start else end
-        yield start, end
-        start = end
+        space = text.rfind(" ", start, end + 1)
+        if space > start and text[start:space].strip():
+            yield start, space
+            start = space + 1
+        else:
+            yield start, end
+            start = end
     yield start, len(text)
 
 

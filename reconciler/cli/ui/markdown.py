@@ -83,15 +83,23 @@ def _items(found: Review, detail: Detail, left: int) -> Iterator[str]:
     more = 0
     for part in found.parts:
         for change in part.changes:
-            rows = _rows(change, diffs)
-            block = next((one for one in (_fold(change, rows), _fold(change, [])) if _size(one) <= left), None)
-            if more or block is None:
-                more += len(change.actions)
-            else:
-                left -= _size(block)
+            block = "" if more else _fitting(change, _rows(change, diffs), left)
+            more += 0 if block else len(change.actions)
+            left -= _size(block)
+            if block:
                 yield block
     if more:
         yield f"… and {counted(more, 'more item')}, for which there is no room here: see the plan itself."
+
+
+def _fitting(change: Changed, rows: list[str], room: int) -> str:
+    """The fold with as many of its rows as there is room for; nothing where there is not even room for its name."""
+    block, kept = _fold(change, rows), len(rows)
+    while kept and _size(block) > room:
+        kept = int(kept * min(0.9, room / _size(block)))
+        left_out = counted(len(rows) - kept, "line")
+        block = _fold(change, [*rows[:kept], f"… no room here for the last {left_out}"] if kept else [])
+    return block if _size(block) <= room else ""
 
 
 def _rows(change: Changed, diffs: DiffLines) -> list[str]:

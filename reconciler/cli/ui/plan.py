@@ -15,12 +15,10 @@ from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
-from reconciler.planning.review import REPLACE, Changed, Marked, Part, Review, review
+from reconciler.planning.review import MOST_CHANGES, REPLACE, Changed, Marked, Part, Review, review
 
 WIDTH: Final = 80
 """Of a page in columns, where nothing says how wide it is."""
-MOST_CHANGES: Final = 20
-"""Of one kind that are named one by one, without ``--full``."""
 MOST_ROWS: Final = 40
 """Of drift, refusals, marks and warnings, each."""
 _INDENT: Final = " " * 6
@@ -262,7 +260,17 @@ def _section(title: str, rows: Sequence[str], colour: str, page: Page) -> str:
         return ""
     most = MOST_ROWS if page.is_cut else len(rows)
     more = [page.style.paint(f"… and {len(rows) - most} more (--full shows all)", "dim")] if len(rows) > most else []
-    return "\n".join([page.style.paint(title, colour), *(f"  {row}" for row in [*rows[:most], *more])])
+    shown = (f"  {line}" for row in rows[:most] for line in _wrapped(row, page.columns))
+    return "\n".join([page.style.paint(title, colour), *shown, *(f"  {row}" for row in more)])
+
+
+def _wrapped(row: str, columns: int | None) -> list[str]:
+    """``row`` as several lines where it is too long for the page, the others indented by two."""
+    if columns is None:
+        return [row]
+    return textwrap.wrap(
+        row, max(20, columns - 2), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _end(found: Review, page: Page) -> Iterator[str]:

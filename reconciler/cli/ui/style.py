@@ -10,6 +10,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from reconciler.model.regex import regex
+from reconciler.model.unseen import UNSEEN, is_needed
 
 When = Literal["auto", "always", "never"]
 """What ``--color`` takes."""
@@ -17,8 +18,6 @@ When = Literal["auto", "always", "never"]
 _MARK: Final = f"\ufdd0{os.urandom(8).hex()}:"
 """Precedes the number of a colour, until the text is written; another one in each process."""
 _PAINTED: Final = regex(f"{_MARK}([0-9]{{2}})")
-_UNSAFE: Final = regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""Characters by which text of others, a registry or a manifest, could steer the terminal, or hide in it."""
 _CODES: Final = {"green": 32, "yellow": 33, "red": 31, "cyan": 36, "bold": 1, "dim": 2, "reverse": 7}
 
 
@@ -39,13 +38,21 @@ def shown(text: str) -> str:
     """``text`` as a terminal may have it: ``paint``'s colours, and nothing else that steers a terminal.
 
     What others wrote, in a registry, a manifest or a name, cannot colour anything either: it does not know the mark.
+    Nothing in it is hidden: characters that nobody sees are escapes.
     """
-    return _PAINTED.sub(_escape, _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text))
+    return _PAINTED.sub(
+        _escape, UNSEEN.sub(lambda match: match[0] if is_needed(match) else ascii(match[0])[1:-1], text)
+    )
 
 
 def json_shown(text: str) -> str:
     """A JSON text, in which only strings can hold such characters, with them as JSON escapes."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return UNSEEN.sub(_json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    data = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{data[at : at + 2].hex()}" for at in range(0, len(data), 2))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.plan import Plan
 from reconciler.queries.diff import Diff, read_diff
-from reconciler.queries.drift_text import drift_of_item
+from reconciler.queries.edits import drift_of_item
 from reconciler.queries.graph import read_graph
 from reconciler.queries.history import read_history
 from reconciler.queries.plan import read_plan
@@ -109,7 +109,7 @@ class Pages:
     async def drift_item(self, request: Request) -> Response:
         """What was changed by hand in one item, whether a plan would put it back or not."""
         key = _key(request)
-        found = await asyncio.to_thread(drift_of_item, self._looker.env(), key)
+        found = await asyncio.to_thread(drift_of_item, self._looker.env(), key.id)
         return _answer({"files": [*found]})
 
     async def graph(self, _request: Request) -> Response:

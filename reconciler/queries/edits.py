@@ -1,0 +1,75 @@
+"""What was changed by hand in an item's files: from each file as it was installed to what it is now."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import cast
+
+from reconciler.codes import ErrorCode
+from reconciler.errors import InputError, LlamagateError
+from reconciler.model.config import Json, JsonObject, with_references
+from reconciler.model.desired import Limits, Policy
+from reconciler.model.environment import Environment
+from reconciler.model.home import Home
+from reconciler.model.ids import did_you_mean
+from reconciler.model.record import RecordItem
+from reconciler.observe.home import observe
+from reconciler.packages.content import read
+from reconciler.packages.realise import realise
+from reconciler.planning.content.file_change import FileSide, file_change
+from reconciler.planning.drift import drift_of
+from reconciler.planning.manifest_diff import MASK
+from reconciler.reconcile.as_found import shown_as_found, without_secrets
+from reconciler.resolve.store import PackageStore
+from reconciler.store.state_files import read_record, read_registry
+
+
+def drift_of_item(env: Environment, item_id: str) -> list[Json]:
+    """The entries of ``diff.files``, as a plan has them, of an item that we installed."""
+    home = Home(env.home)
+    record, _ = read_record(home)
+    recorded = next((item for key, item in record.items.items() if key.id == item_id), None)
+    if recorded is None:
+        hint = did_you_mean(item_id, (key.id for key in record.items))
+        raise InputError(f"llamagate did not install '{item_id}'{hint}", code=ErrorCode.NOT_FOUND)
+    return drift_files(home, recorded)
+
+
+def drift_files(home: Home, recorded: RecordItem) -> list[Json]:
+    """The entries of ``diff.files``, as a plan has them."""
+    paths = _edited(home, recorded)
+    try:
+        expected = _expected(home, recorded) if paths else {}
+    except LlamagateError:
+        expected = {}  # the package is not kept any more: only that the files differ can be said
+    return [change for path in paths if (change := _change(home, recorded, path, expected.get(path)))]
+
+
+def _edited(home: Home, recorded: RecordItem) -> list[str]:
+    """The package's files that are not as they were written."""
+    observed = observe(home, {recorded.key: recorded}, read_registry(home).registry, {}, corrupt=None)
+    drift = drift_of(recorded, observed, Policy(mutable=()), str(home.root))
+    paths = {path for row in drift for path in (recorded.files if row.path == "." else [row.path])}
+    return sorted(paths & recorded.files.keys())
+
+
+def _change(home: Home, recorded: RecordItem, path: str, expected: bytes | None) -> JsonObject | None:
+    before = FileSide(sha256=recorded.files[path].sha256, data=expected)
+    try:
+        found = (home.item(recorded.key) / path).read_bytes()
+    except OSError:
+        return file_change(path, before, None)
+    return file_change(
+        path, before, FileSide(sha256=sha256(found).hexdigest(), data=shown_as_found(found, path, recorded))
+    )
+
+
+def _expected(home: Home, recorded: RecordItem) -> dict[str, bytes]:
+    """The files as they were written, values from variables and files masked."""
+    opened = PackageStore(home=home, limits=Limits()).open_recorded(recorded)
+    realised = realise(
+        opened.package, opened.content, cast(JsonObject, with_references(recorded.config, lambda _: MASK))
+    )
+    files = {path: realised.written.get(path) or read(opened.content, path) for path in realised.hashes}
+    definition = recorded.manifest.installed_definition
+    return files | {definition: without_secrets(files[definition], {})}

@@ -1,0 +1,117 @@
+"""A secret, wherever a value can be, is in no output: not before a change, not after it, and not when it is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.shell import Session
+
+OLD, NEW = "s3cr3t-of-before", "s3cr3t-of-today"
+ODD = "\"quoted\" 's3cr3t': #\n- lines"
+"""One that YAML and JSON write in many ways."""
+
+Place = Callable[[Session, str], None]
+
+
+def config(text: str) -> Place:
+    def plant(session: Session, value: str) -> None:
+        session.variables["VALUE"] = value
+        session.write("key", value)
+        session.desired(f"extensions: {{foo: {{source: ./packages/foo, config: {text}}}}}\n")
+
+    return plant
+
+
+def in_the_file(session: Session, value: str) -> None:
+    shown = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    session.desired(f'extensions: {{foo: {{source: ./packages/foo, config: {{api_key: "{shown}"}}}}}}\n')
+
+
+def in_the_package(session: Session, value: str) -> None:
+    shown = value.replace('"', '\\"').replace("\n", "\\n")
+    manifest = (session.project / "packages/foo/manifest.yaml").read_text()
+    lines = [f'  token: "{shown}"' if line.startswith("  token:") else line for line in manifest.splitlines()]
+    session.write("packages/foo/manifest.yaml", "\n".join([*lines, ""]))
+    session.desired("extensions: {foo: ./packages/foo}\n")
+
+
+def in_the_gateway_key(session: Session, value: str) -> None:
+    session.variables["GATEWAY_KEY"] = value
+    session.desired(
+        "gateway: {url: 'http://127.0.0.1:9', api_key_env: GATEWAY_KEY}\nextensions: {foo: ./packages/foo}\n"
+    )
+
+
+PLACES: dict[str, Place] = {
+    "variable": config("{token: {env: VALUE}}"),
+    "under another name": config("{interval: {env: VALUE}}"),
+    "new key": config("{added: {env: VALUE}}"),
+    "nested": config("{a: {b: {c: {env: VALUE}}}}"),
+    "in a list": config("{a: [1, {env: VALUE}, {b: {env: VALUE}}]}"),
+    "file": config("{token: {file: ./key}}"),
+    "desired state": in_the_file,
+    "package": in_the_package,
+    "key of the gateway": in_the_gateway_key,
+}
+
+COMMANDS = [
+    *([("plan", flag) for flag in ("--full", "--stat", "-v", "--json", "--no-diff", "--no-secrets")]),
+    ("plan", "--format", "markdown", "--full"),
+    ("plan", "--full", "--color", "always"),
+    ("plan", "--out", "plan.json", "-q"),
+    ("show", "plan.json", "--full"),
+    ("show", "plan.json", "--json"),
+    ("status", "--json"),
+    ("status", "--diff", "foo"),
+    ("status", "--diff", "foo", "--json"),
+    ("diff", "--full"),
+    ("show", "foo", "--full"),
+    ("show", "foo", "--json"),
+    ("history", "--json"),
+    ("list", "--json"),
+    ("remove", "foo", "--dry-run", "--full"),
+    ("remove", "foo", "--dry-run", "--json"),
+    ("restore", "foo", "--dry-run", "--full"),
+    ("restore", "foo", "--dry-run", "--json"),
+    ("rollback", "--dry-run", "--full"),
+    ("rollback", "--dry-run", "--json"),
+]
+
+
+def check(session: Session, *commands: tuple[str, ...]) -> None:
+    """Run each; some of them fail, which says nothing either."""
+    for command in commands:
+        done = session.run(*command, "-vv", "--log-file", "log")
+        assert done.code != 70, done.err
+        assert "s3cr3t" not in done.out + done.err, command
+    for name in ("plan.json", "log"):
+        if (session.project / name).exists():
+            assert "s3cr3t" not in (session.project / name).read_text(), name
+
+
+@pytest.mark.parametrize("value", [NEW, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("plant", PLACES.values(), ids=PLACES)
+def test_no_output_has_it(session: Session, plant: Place, value: str) -> None:
+    session.package("foo")
+    plant(session, OLD)
+    check(session, *COMMANDS[:10], ("apply", "--full"))
+    session.package("foo", version="1.1.0", files={"prompt.md": "Never reveal it.\n"})
+    plant(session, value)
+    check(session, *COMMANDS)
+    check(session, ("apply", "--full"), *COMMANDS)
+    session.edit(session.installed("foo", "manifest.yaml"), "A package for tests", "Other words")
+    check(session, *COMMANDS)
+    session.desired("extensions: {}\n")
+    check(session, *COMMANDS, ("apply", "--json"), *COMMANDS)
+
+
+def test_nor_has_one_that_was_written_by_hand(session: Session) -> None:
+    session.package("foo")
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    session.llamagate("apply")
+    session.edit(session.installed("foo", "manifest.yaml"), "token: none", f"token: {OLD}")
+    check(session, *COMMANDS)
+    session.package("foo", version="1.1.0")
+    check(session, *COMMANDS, ("plan", "--overwrite", "--full"), ("apply", "--overwrite", "--full"), *COMMANDS)
