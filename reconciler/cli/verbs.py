@@ -57,6 +57,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "catalog": {"build": "catalog.build"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",
+        "completion": "completion.completion",
     },
 }
 
