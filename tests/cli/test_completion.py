@@ -45,9 +45,9 @@ def test_the_table_is_up_to_date() -> None:
     ("words", "expected"),
     [
         (["hist"], ["history"]),
-        (["show", "gr"], ["greeter", "grown"]),
-        (["show", ""], ["extension", "agentic-module", "greeter", "grown", "intake", "notes"]),
-        (["show", "extension", "n"], ["notes"]),
+        (["why", "gr"], ["greeter", "grown"]),
+        (["why", ""], ["extension", "agentic-module", "greeter", "grown", "intake", "notes"]),
+        (["show", "extension", "n"], ["notes", ":files"]),
         (["plan", "--only", "gre"], ["greeter"]),
         (["plan", "--only=gre"], ["--only=greeter"]),
         (["rollback", "--to", ""], ["2", "1"]),
@@ -72,14 +72,14 @@ def test_what_may_follow_is_offered(home: Session, words: Sequence[str], expecte
 
 def test_flags_before_the_verb_say_which_home_and_file(home: Session) -> None:
     home.write("other.yaml", "extensions:\n  third: ./x\n")
-    assert offered(home, "--home", "nowhere", "-f", "other.yaml", "show", "extension", "") == ["third"]
-    assert offered(home, "--home=nowhere", "show", "--file", "other.yaml", "extension", "t") == ["third"]
+    assert offered(home, "--home", "nowhere", "-f", "other.yaml", "why", "extension", "") == ["third"]
+    assert offered(home, "--home=nowhere", "why", "--file", "other.yaml", "extension", "t") == ["third"]
 
 
 def test_broken_files_have_no_candidates(home: Session) -> None:
     home.write("llamagate.yaml", b"\xff\xfe: [\n")
     (home.ours / "record.json").write_bytes(b"{")
-    assert offered(home, "show", "gr") == ["greeter"]
+    assert offered(home, "why", "gr") == ["greeter"]
 
 
 def test_bash_completes_behind_its_own_word_breaks(home: Session) -> None:
@@ -99,7 +99,7 @@ def test_bash_completes_behind_its_own_word_breaks(home: Session) -> None:
         return done.stdout.split()
 
     assert completed("llamagate hist") == ["history"]
-    assert completed("llamagate show g") == ["greeter", "grown"]
+    assert completed("llamagate why g") == ["greeter", "grown"]
     assert completed("llamagate diff @2") == ["2"]
     assert completed("llamagate plan --only=gre") == ["greeter"]
     assert completed("llamagate validate pack") == ["packages"]
@@ -110,6 +110,6 @@ def test_it_takes_less_than_a_tenth_of_a_second_of_processor_time(home: Session)
         home.installed(f"item-{number}").mkdir()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for _ in range(3):
-        assert len(offered(home, "show", "item-")) == 1000
+        assert len(offered(home, "why", "item-")) == 1000
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3 < 0.1

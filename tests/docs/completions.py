@@ -35,6 +35,12 @@ _WORDS: Final = {
     "[TYPE] ARCHIVE|DIR...": "types files",
     "[TYPE] ID SOURCE [RANGE]": "types files",
     "[TYPE] ID": "types ids",
+    "[TYPE] ID|PLAN": "types ids files",
+    "[PACKAGE|FOLDER|FILE|-]...": "files",
+    "KEY=VALUE...": "",
+    "KEY|CODE": "",
+    "[TEXT]": "",
+    "[NAME]": "",
     "bash|zsh|fish": "bash|zsh|fish",
 }
 _OF_VERBS: Final = {"schema": "|".join(SCHEMA_NAMES)}
@@ -58,7 +64,7 @@ def _verb(name: str, verb: Any) -> dict[str, Any]:
             "flags": {},
             "verbs": {second: _verb(second, one) for second, one in inside.items()},
         }
-    words = [_WORDS.get(str(one.metavar), "") for one in verb.params if one.param_type_name == "argument"]
+    words = [_WORDS[str(one.metavar)] for one in verb.params if one.param_type_name == "argument"]
     return {
         "help": _first(VerbHelp.of(verb.epilog).text),
         "flags": _flags(verb),
