@@ -89,6 +89,7 @@ def _journal(proposal: Proposal, record: Record) -> Journal:
     edits, before = registry_edits(proposal.plan, proposal.intent, observed, env.now)
     applied_at = registry_time(env.now)
     generation = generation_of(record, applied_at=applied_at, command=env.command, list_of=proposal.parts.list_of)
+    generation = replace(generation, user=env.user, message=env.message)
     return Journal(
         txn=f"{record.generation}",
         generation=record.generation,

@@ -41,6 +41,7 @@ _WORDS: Final = {
     "KEY|CODE": "",
     "[TEXT]": "",
     "[NAME]": "",
+    "[N]": "generations",
     "bash|zsh|fish": "bash|zsh|fish",
 }
 _OF_VERBS: Final = {"schema": "|".join(SCHEMA_NAMES)}
