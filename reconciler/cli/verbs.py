@@ -18,6 +18,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "plan": "plan.plan",
         "diff": "diff.diff",
         "apply": "apply.apply",
+        "confirm": "confirm.confirm",
         "status": "status.status",
         "wait": "wait.wait",
         "watch": "watch.watch",

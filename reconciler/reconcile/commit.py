@@ -58,6 +58,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
                 change.keep_package(action.key, state.store.open(proposal.parts.resolved[action.key]))
         before = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
         record = replace(next_record(before, proposal.plan, proposal.intent, staged), documents=proposal.documents)
+        record = replace(record, confirm_by=proposal.parts.confirm_by)
         policy = proposal.intent.rules.policy
         state.env.phase("change the home")
         return change.commit(proposal.plan.actions, _journal(proposal, record), inputs, policy)

@@ -132,6 +132,12 @@ class Terminal(Struct):
             self._report.clear()
 
 
+def flush_output() -> None:
+    """Show what was said so far: now comes a long wait."""
+    with suppress(StorageError):
+        _to_stdout("", flush=True)
+
+
 def finish_output() -> None:
     """Write what is still buffered. ``StorageError`` where that cannot be done."""
     _to_stdout("", flush=True)
