@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from reconciler.cli.invocation import Invocation
-from reconciler.cli.ui.facts import facts, part
+from reconciler.cli.ui.facts import facts, part, wrapped
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import moment
 from reconciler.documents.unseen import visible
@@ -61,7 +61,8 @@ def render_history(history: History, style: Style) -> str:
     for entry in history.entries:
         lines.append(style.paint(_generation(entry, history.generation), "bold"))
         if not isinstance(entry.generation, Unreadable) and entry.generation.message:
-            lines.append(f"      {visible(entry.generation.message.splitlines()[0]).text}")
+            why = wrapped(visible(entry.generation.message.splitlines()[0]).text, style, indent=6)
+            lines += [f"      {line}" for line in why]
         changes = ("what it changed is no longer known",) if entry.changes is None else entry.changes
         lines += [f"      {line}" for line in changes[:_MAX_CHANGES]]
         if len(changes) > _MAX_CHANGES:
