@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from reconciler.cli import boot
@@ -22,6 +23,11 @@ def main() -> NoReturn:
     try:
         boot.end_on_ctrl_c()
         boot.use_utf_8()
+        if sys.argv[1:2] == ["__complete"]:
+            from reconciler.cli import completing  # a shell waits for it at every key, and it needs nothing else
+
+            completing.main(sys.argv[2:], os.environ)
+            sys.exit()
         gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
         from reconciler.cli import app  # after that: loading builds more objects than a small command
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from msgspec.structs import replace
 
 from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
 from reconciler.cli.invocation import WaitingInvocation
@@ -14,12 +15,21 @@ from reconciler.cli.ui.diff import Detail
 from reconciler.cli.ui.outcome import show_outcome
 from reconciler.cli.ui.plan import FOR_A_COMMAND, Page, render_plan
 from reconciler.errors import ExitCode
+from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.reconcile.change import change
 from reconciler.reconcile.explain import explained
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.readers import check_there, steadily
+
+_MAX_MESSAGE_CHARACTERS: Final = 1000
+
+
+def _message(value: str) -> str:
+    if len(value) > _MAX_MESSAGE_CHARACTERS:
+        raise typer.BadParameter(f"it has more than {_MAX_MESSAGE_CHARACTERS} characters")
+    return value
 
 
 class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True):
@@ -29,6 +39,17 @@ class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True
     stat: StatOption = False
     full: FullOption = False
     no_diff: NoDiffOption = False
+    message: Annotated[
+        str,
+        typer.Option(
+            "--message", "-m", metavar="TEXT", callback=_message, show_default=False, help="Why, for 'history'."
+        ),
+    ] = ""
+
+    @cached_property
+    def env(self) -> Environment:
+        made: Environment = super().env
+        return replace(made, message=self.message.strip())
 
     @cached_property
     def detail(self) -> Detail:

@@ -46,7 +46,7 @@ def add(
 
     Example: llamagate add greeter ./packages/greeter
     Example: llamagate add greeter catalog=https://example.org/catalog "^1.2"
-    Example: llamagate add module intake https://example.org/x.git --ref v1.4.0 --path modules/intake
+    Example: llamagate add intake https://example.org/x.git --ref v1.4.0 --path intake
     Exit codes: 0, 1, 5, 8, 9
     """
     kind = TYPES[words[0]] if len(words) > 2 and words[0] in TYPES else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -50,7 +51,19 @@ def environment(home: Path | None, *, lock_file: Path | None = None, gateway: st
         lock_file=lock_file,
         command=f"llamagate {asked_verb(sys.argv[1:])}".rstrip(),
         gateway=_gateway(gateway),
+        user=_user(),
     )
+
+
+def _user() -> str:
+    """The name of who runs this, behind ``sudo`` too; the number of one who has no name."""
+    number = os.geteuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except (KeyError, OSError):
+        name = str(number)
+    behind = os.environ.get("SUDO_USER", "")
+    return f"{behind} (as {name})" if number == 0 and behind and behind != name else name
 
 
 def _gateway(asked: str | None) -> str | None:

@@ -105,6 +105,9 @@ def _lines(status: Status) -> Iterator[str]:
     if status.stale:
         yield "the lock is out of date; 'llamagate lock' or 'llamagate apply' updates it:"
         yield from (f"  {line}" for line in status.stale)
+    if status.confirm_by:
+        one = status.confirm_by
+        yield f"generation {one.generation} waits for 'llamagate confirm' until {moment(one.until)}, else it is undone"
     if status.hold:
         yield f"the watcher is paused since generation {status.hold.generation}: {status.hold.reason}"
     yield from (f"the watcher is paused for {one.item or 'everything'}: {one.reason}" for one in status.suspensions)

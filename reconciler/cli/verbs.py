@@ -18,6 +18,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "plan": "plan.plan",
         "diff": "diff.diff",
         "apply": "apply.apply",
+        "confirm": "confirm.confirm",
         "status": "status.status",
         "wait": "wait.wait",
         "watch": "watch.watch",
@@ -57,6 +58,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "catalog": {"build": "catalog.build"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",
+        "completion": "completion.completion",
     },
 }
 

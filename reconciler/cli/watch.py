@@ -124,7 +124,7 @@ def watch(
     locked: LockedOption = False,
     listen: Annotated[
         str | None,
-        typer.Option("--listen", metavar="ADDRESS:PORT", help="Show a page at /ui/ there; answer /readyz and /metrics."),
+        typer.Option("--listen", metavar="ADDRESS:PORT", help="Serve a page at /ui/, /readyz and /metrics there."),
     ] = None,
 ) -> int:
     """Run all the time, and apply every change of llamagate.yaml.

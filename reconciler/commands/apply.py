@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from reconciler.commands.confirm import Pending
 from reconciler.errors import PlanStaleError
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
@@ -60,16 +61,18 @@ def apply(
     *,
     saved: Shown | Expected | None = None,
     detailed: bool = False,
+    pending: Pending | None = None,
 ) -> Outcome:
     """One pass over a desired state. ``saved``: it must be this plan, else ``PlanStaleError``.
 
-    ``detailed``: its plan says what changes inside each package.
+    ``detailed``: its plan says what changes inside each package. ``pending``: the change is to be confirmed.
     """
 
     def propose_as_saved() -> Proposal:
         proposal = propose(env, options, listener.progress, keeps=True)
         if saved is not None:
             saved.check(proposal.plan)
-        return explained(proposal) if detailed else proposal
+        proposal = explained(proposal) if detailed else proposal
+        return pending.proposed(proposal) if pending else proposal
 
     return change(env, options.file, listener, propose_as_saved, creates=True)

@@ -42,6 +42,10 @@ class Environment(Struct, frozen=True, kw_only=True):
     gateway: str | None = None
     """The gateway's address, where one is asked for beside the file: it wins over ``gateway.url``."""
     phase: Phase = unheard
+    user: str = ""
+    """Who runs it, for the history."""
+    message: str = ""
+    """Why, for the history; empty where nobody said."""
 
 
 def gateway_url_problem(url: str) -> str:

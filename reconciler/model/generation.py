@@ -71,7 +71,8 @@ class GenerationItem(Struct, frozen=True, kw_only=True):
 class Generation(Struct, frozen=True, kw_only=True):
     """One applied change. ``list_of`` is the generation whose list this one brought back; else its own number.
 
-    ``applied_at`` is a time as the registry writes it, ``command`` what was run. Neither decides anything.
+    ``applied_at`` is a time as the registry writes it, ``command`` what was run, ``user`` by whom and ``message`` why,
+    as far as that is known. None of it decides anything.
     """
 
     number: int
@@ -79,6 +80,8 @@ class Generation(Struct, frozen=True, kw_only=True):
     applied_at: str
     command: str
     items: Mapping[ItemKey, GenerationItem]
+    user: str = ""
+    message: str = ""
 
     @property
     def list(self) -> Mapping[ItemKey, GenerationItem]:
@@ -98,6 +101,8 @@ class Generation(Struct, frozen=True, kw_only=True):
             applied_at=str(value["applied_at"]),
             command=str(value["command"]),
             items={item.key: item for item in items},
+            user=str(value.get("user", "")),
+            message=str(value.get("message", "")),
         )
 
     def to_document(self) -> JsonObject:
@@ -107,6 +112,7 @@ class Generation(Struct, frozen=True, kw_only=True):
             "list_of": self.list_of,
             "applied_at": self.applied_at,
             "command": self.command,
+            **{name: text for name, text in (("user", self.user), ("message", self.message)) if text},
             "items": [self.items[key].to_document() for key in sorted(self.items)],
         }
 

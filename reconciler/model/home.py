@@ -83,6 +83,11 @@ class Home(Struct, frozen=True):
         return self.ours / "lock"
 
     @property
+    def confirm_lock(self) -> Path:
+        """Held by the command whose change waits to be confirmed, for as long as it waits."""
+        return self.ours / "confirm.lock"
+
+    @property
     def watch_lock(self) -> Path:
         """Held by the one watcher of the home for as long as it runs."""
         return self.ours / "watch.lock"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done and how many there are."""
+"""Called with what is being done, how many are done and how many there are; bytes, where it ends with ``IN_BYTES``.
+Downloads call it from threads of their own."""
+
+IN_BYTES: Final = ", in bytes"
 
 Notice = Callable[[str], None]
 """Called with one line for the person who waits."""

@@ -125,6 +125,37 @@ class Hold(Struct, frozen=True, kw_only=True):
         return {"reason": self.reason, "generation": self.generation, "inputs": dict(self.inputs)}
 
 
+class ConfirmBy(Struct, frozen=True, kw_only=True):
+    """The change to ``generation`` stays only if a person confirms it ``until`` then, a time as the registry writes it.
+
+    Else the list of generation ``back_to`` comes back, 0 where there was none; ``inputs`` are those of the hold that is
+    set then. The command that made the change waits in front, and holds ``Home.confirm_lock``.
+    """
+
+    generation: int
+    back_to: int
+    until: str
+    inputs: Mapping[str, Digest] = field(default_factory=dict)
+
+    @staticmethod
+    def from_document(value: JsonObject) -> ConfirmBy:
+        inputs = cast("dict[str, str]", value.get("inputs", {}))
+        return ConfirmBy(
+            generation=cast(int, value["generation"]),
+            back_to=cast(int, value["back_to"]),
+            until=str(value["until"]),
+            inputs={path: Digest(digest) for path, digest in inputs.items()},
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "generation": self.generation,
+            "back_to": self.back_to,
+            "until": self.until,
+            "inputs": dict(self.inputs),
+        }
+
+
 class Suspension(Struct, frozen=True, kw_only=True):
     """Someone's order to the watcher to leave one item alone, or everything where ``item`` is empty, until resumed.
 
@@ -185,11 +216,13 @@ class Record(Struct, frozen=True, kw_only=True):
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
     items: Mapping[ItemKey, RecordItem] = field(default_factory=dict)
     routes: Routes = field(default_factory=Routes)
+    confirm_by: ConfirmBy | None = None
 
     @staticmethod
     def from_document(value: JsonObject) -> Record:
         items = (RecordItem.from_document(item) for item in cast(list[JsonObject], value["items"]))
         hold = cast(JsonObject | None, value["hold"])
+        confirm_by = cast(JsonObject | None, value.get("confirm_by"))
         return Record(
             generation=cast(int, value["generation"]),
             told_generation=cast(int, value["told_generation"]),
@@ -201,6 +234,7 @@ class Record(Struct, frozen=True, kw_only=True):
             documents=_known_documents(value),
             items={item.key: item for item in items},
             routes=Routes.from_document(cast(JsonObject, value.get("routes", {}))),
+            confirm_by=ConfirmBy.from_document(confirm_by) if confirm_by else None,
         )
 
     def to_document(self) -> JsonObject:
@@ -212,6 +246,7 @@ class Record(Struct, frozen=True, kw_only=True):
             "suspensions": [one.to_document() for one in self.suspensions],
             "owners": dict(self.owners),
             "routes": self.routes.to_document(),
+            **({"confirm_by": self.confirm_by.to_document()} if self.confirm_by else {}),
             "documents_by": __version__,
             "documents": {str(digest): self.documents[digest] for digest in sorted(self.documents)},
             "items": [self.items[key].to_document() for key in sorted(self.items)],

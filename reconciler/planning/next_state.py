@@ -38,6 +38,7 @@ def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> R
         hold=hold,
         owners=record.owners if owner is None else {**record.owners, owner: intent.speaker.file},
         items=items,
+        confirm_by=None,
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem, Unreadable
 from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
 from reconciler.reconcile.readers import check_there, steadily
-from reconciler.store.state_files import read_generations, read_record
+from reconciler.store.state_files import read_generation, read_generations, read_record
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):
@@ -26,6 +29,8 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
             "list_of": one.list_of if one else None,
             "applied_at": one.applied_at if one else None,
             "command": one.command if one else None,
+            "by": (one.user or None) if one else None,
+            "message": (one.message or None) if one else None,
             "items": None if one is None else len(one.items),
             "changes": None if self.changes is None else [*self.changes],
         }
@@ -39,6 +44,62 @@ class History(Struct, frozen=True, kw_only=True):
 
     def to_document(self) -> JsonObject:
         return {"generation": self.generation, "generations": [entry.to_document() for entry in self.entries]}
+
+
+class SinceItem(Struct, frozen=True, kw_only=True):
+    """An item as a generation has it, and the oldest generation that is kept since which it is the same."""
+
+    item: GenerationItem
+    since: int
+
+    def to_document(self) -> JsonObject:
+        item = self.item
+        return {
+            **item.key.to_document(),
+            "version": item.version,
+            "enabled": item.enabled,
+            "owner": item.owner,
+            "since": self.since,
+        }
+
+
+class GenerationShown(Struct, frozen=True, kw_only=True):
+    """One generation with all of its items. ``before`` is the one before it, 0 where that is not kept."""
+
+    entry: HistoryEntry
+    generation: Generation
+    items: tuple[SinceItem, ...]
+    current: int
+    before: int
+
+    def to_document(self) -> JsonObject:
+        return {**self.entry.to_document(), "items": [one.to_document() for one in self.items]}
+
+
+def read_generation_shown(env: Environment, number: int) -> GenerationShown:
+    """Generation ``number``. ``InputError`` where it is not kept, or cannot be read."""
+    home = Home(env.home)
+    check_there(home)
+    return steadily(home, lambda: _generation_shown(home, number))
+
+
+def _generation_shown(home: Home, number: int) -> GenerationShown:
+    one = read_generation(home, number)
+    history = _history(home)
+    entry = next(entry for entry in history.entries if entry.number == number)
+    older = [found.generation for found in history.entries if found.number < number]
+    items = tuple(SinceItem(item=one.items[key], since=_since(one, older, key)) for key in sorted(one.items))
+    before = older[0].number if older and isinstance(older[0], Generation) else 0
+    return GenerationShown(entry=entry, generation=one, items=items, current=history.generation, before=before)
+
+
+def _since(one: Generation, older: Sequence[Generation | Unreadable], key: ItemKey) -> int:
+    since = one.number
+    for before in older:
+        if not isinstance(before, Generation) or difference(before.items.get(key), one.items[key]):
+            break
+        since = before.number
+    return since
 
 
 def read_history(env: Environment) -> History:

@@ -16,7 +16,7 @@ from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.plan import Drift
-from reconciler.model.record import Hold, Suspension
+from reconciler.model.record import ConfirmBy, Hold, Suspension
 from reconciler.model.watched import Watched
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.queries.list import changed, known_registry, look, policy_of
@@ -50,6 +50,7 @@ class Status(Struct, frozen=True, kw_only=True):
     items: tuple[ListedItem, ...]
     stale: tuple[str, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
+    confirm_by: ConfirmBy | None = None
     watcher: Watched | None = None
     is_watched: bool = False
     """Whether a watcher is at work now."""
@@ -77,6 +78,7 @@ class Status(Struct, frozen=True, kw_only=True):
             "gateway": self._gateway(),
             "items": [item.to_document() for item in self.items],
             "suspensions": [one.to_document() for one in self.suspensions],
+            "confirm_by": _confirm_document(self.confirm_by),
             "watcher": watcher,
             "unreachable": self.unreachable or None,
         }
@@ -87,6 +89,10 @@ class Status(Struct, frozen=True, kw_only=True):
         notes: list[Json] = [*self.serving.notes]
         reachable = self.serving.answers
         return {"url": self.gateway_url, "reachable": reachable, "state": self.serving.state, "notes": notes}
+
+
+def _confirm_document(one: ConfirmBy | None) -> Json:
+    return {"generation": one.generation, "back_to": one.back_to, "until": one.until} if one else None
 
 
 def read_status(env: Environment, file: Path | None) -> Status:
@@ -143,6 +149,7 @@ def _status(env: Environment, file: Path | None) -> Status:
         drift=plan.drift,
         hold=state.record.hold,
         suspensions=state.record.suspensions,
+        confirm_by=state.record.confirm_by,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, state.record, state.registry) if gateway else None,
         items=_listed(proposal),
@@ -164,6 +171,7 @@ def _in_sync(env: Environment, file: Path) -> Status | None:
         drift=(),
         hold=record.hold,
         suspensions=record.suspensions,
+        confirm_by=record.confirm_by,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, record, registry) if gateway else None,
         items=listed_items(state.home, record, registry),
@@ -192,6 +200,7 @@ def _without_file(env: Environment, file: Path | None) -> Status:
         drift=seen.drift,
         hold=record.hold,
         suspensions=record.suspensions,
+        confirm_by=record.confirm_by,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, record, registry) if gateway else None,
         items=listed_items(home, record, registry, seen.states),

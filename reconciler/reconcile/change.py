@@ -8,21 +8,27 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from reconciler.apply.recovery import Recovered
+from reconciler.errors import BusyError
+from reconciler.fs import file_lock
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
+from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.plan import Action, ActionKind
-from reconciler.model.record import Record
+from reconciler.model.record import ConfirmBy, Hold, Record
 from reconciler.reconcile.changed import Changed
 from reconciler.reconcile.commit import commit
 from reconciler.reconcile.exclusive import exclusive, narrow, settle
 from reconciler.reconcile.gateway import Reload, reload_gateway, reload_if_missed
+from reconciler.reconcile.holds import is_awaited
 from reconciler.reconcile.input_digest import input_digests
 from reconciler.reconcile.inputs import made_again
 from reconciler.reconcile.outcome import GoneBack, Outcome
 from reconciler.reconcile.proposal import Proposal
-from reconciler.reconcile.rollback import propose_return
+from reconciler.reconcile.rollback import Return, propose_return
+from reconciler.store.state_files import read_record
+from reconciler.store.write import write_record
 
 
 def change(
@@ -39,6 +45,7 @@ def change(
         recovered = settle(env, file)
         if recovered is not Recovered.NONE:
             listener.notice(f"an interrupted change was {recovered} first")
+        _undo_if_left(env, file, listener)
 
         def make() -> Outcome:
             proposal = propose()
@@ -84,14 +91,54 @@ def _inputs_if_it_may_go_back(proposal: Proposal) -> Mapping[str, Digest]:
 def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Digest]) -> GoneBack | None:
     """Bring back the list before the change, which is the last one: the mutex was held all the time."""
     state = proposal.state
-    number = state.record.generation
-    back = propose_return(state.env, state.path, number, inputs)
+    why = f"the gateway did not serve generation {state.record.generation + 1}"
+    return _back(state.env, state.path, listener, Return(number=state.record.generation, why=why, inputs=inputs))
+
+
+def _back(env: Environment, file: Path, listener: Listener, asked: Return) -> GoneBack | None:
+    """Bring the list of an earlier generation back; ``None`` where that cannot be done, or nothing would change."""
+    back = propose_return(env, file, asked)
     if back is None or back.plan.refusals or not back.plan.changes:
         return None
     commit(back, listener.progress)
-    reload = reload_gateway(state.env, state.gateway, _changed(back))
+    reload = reload_gateway(back.state.env, back.state.gateway, _changed(back))
     generation, reason = back.plan.generation + 1, back.intent.pause.reason
-    return GoneBack(to=number, generation=generation, reason=reason, reload=reload)
+    return GoneBack(to=asked.number, generation=generation, reason=reason, reload=reload)
+
+
+def undo_unconfirmed(env: Environment, file: Path, listener: Listener, one: ConfirmBy) -> str:
+    """Bring back what was there before a change that nobody confirmed; what was done, in words.
+
+    The caller holds the mutex. Where it cannot be done the change stays, and a person has to look.
+    """
+    why = f"nobody confirmed generation {one.generation}"
+    asked = Return(number=one.back_to, why=why, inputs=one.inputs, overwrite=True)
+    back = _back(env, file, listener, asked)
+    if back is not None:
+        what = f"the items of generation {one.back_to} are back" if one.back_to else "what it installed is gone"
+        return f"{why}: {what}; this is generation {back.generation}"
+    home = Home(env.home)
+    record, _ = read_record(home)
+    hold = Hold(reason=f"{why}, and it could not be undone", generation=record.generation, inputs=one.inputs)
+    write_record(home, replace(record, confirm_by=None, hold=hold))
+    return f"{why}, and it could not be undone; 'llamagate rollback --dry-run' says why"
+
+
+def _undo_if_left(env: Environment, file: Path, listener: Listener) -> None:
+    """Undo a change that waits for a person and whose command is gone. ``BusyError`` where that still waits."""
+    home = Home(env.home)
+    if not home.confirm_lock.exists():
+        return
+    one = read_record(home)[0].confirm_by
+    if one is None:
+        return
+    if is_awaited(home, one, env.now):
+        command = file_lock.holder(home.confirm_lock)
+        raise BusyError(
+            f"generation {one.generation} waits to be confirmed until {one.until}: {command}",
+            advice="'llamagate confirm' keeps it; ending that command undoes it",
+        )
+    listener.notice(undo_unconfirmed(env, file, listener, one))
 
 
 def _changed(proposal: Proposal) -> dict[ItemKey, Changed]:

@@ -58,6 +58,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
                 change.keep_package(action.key, state.store.open(proposal.parts.resolved[action.key]))
         before = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
         record = replace(next_record(before, proposal.plan, proposal.intent, staged), documents=proposal.documents)
+        record = replace(record, confirm_by=proposal.parts.confirm_by)
         policy = proposal.intent.rules.policy
         state.env.phase("change the home")
         return change.commit(proposal.plan.actions, _journal(proposal, record), inputs, policy)
@@ -89,6 +90,7 @@ def _journal(proposal: Proposal, record: Record) -> Journal:
     edits, before = registry_edits(proposal.plan, proposal.intent, observed, env.now)
     applied_at = registry_time(env.now)
     generation = generation_of(record, applied_at=applied_at, command=env.command, list_of=proposal.parts.list_of)
+    generation = replace(generation, user=env.user, message=env.message)
     return Journal(
         txn=f"{record.generation}",
         generation=record.generation,

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
+from reconciler.fs import file_lock
 from reconciler.model.digest import Digest
+from reconciler.model.home import Home
 from reconciler.model.note import Note
-from reconciler.model.record import Record
+from reconciler.model.record import ConfirmBy, Record
+from reconciler.model.registry import registry_time
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.proposal import Proposal
+
+
+def is_awaited(home: Home, one: ConfirmBy, now: datetime) -> bool:
+    """Whether the command that made an unconfirmed change is there, and its time is not over."""
+    return file_lock.is_held(home.confirm_lock) and registry_time(now) <= one.until
 
 
 def standstill(record: Record, file: Path, digest: Digest) -> str:

@@ -14,7 +14,7 @@ from reconciler.model.inputs import Input
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, Plan
-from reconciler.model.record import Record
+from reconciler.model.record import ConfirmBy, Record
 from reconciler.model.unchanged import Covered
 from reconciler.planning.intent import Intent
 from reconciler.reconcile.home_state import HomeState, ListedBy
@@ -39,6 +39,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     ``resolved`` says which package each target is; the package store opens it. ``inputs`` are written with the change,
     or compared just before it. ``list_of`` is the generation whose list comes back, if one does. ``against`` is a file
     that says otherwise, or may. ``migrates``: whether there are packages in a gateway's old folder.
+    ``confirm_by``: the change stays only if a person confirms it.
     """
 
     resolved: Mapping[ItemKey, Resolved] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     list_of: int | None = None
     against: ListedBy | None = None
     migrates: bool = False
+    confirm_by: ConfirmBy | None = None
 
     @property
     def warnings(self) -> tuple[Note, ...]:

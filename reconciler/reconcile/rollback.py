@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
@@ -27,19 +29,32 @@ from reconciler.reconcile.target import check_filled, target_for
 from reconciler.resolve.resolved import Resolved, package_as_resolved, recorded_as_resolved
 from reconciler.store.state_files import read_generation
 
+_NOTHING: Final = Generation(number=0, list_of=0, applied_at="", command="", items={})
+"""The list before the first change."""
 
-def propose_return(env: Environment, file: Path, number: int, inputs: Mapping[str, Digest]) -> Proposal | None:
-    """Plan to go back to generation ``number`` because of the gateway; ``None`` where that cannot be done.
 
-    The hold is set against ``inputs``: those that brought what the gateway does not serve.
+class Return(Struct, frozen=True, kw_only=True):
+    """A way back to generation ``number``, 0 for nothing at all, which nobody asks for at the time.
+
+    The hold is set against ``inputs``, those that brought what is to go; ``why`` begins its reason.
     """
+
+    number: int
+    why: str
+    inputs: Mapping[str, Digest]
+    overwrite: bool = False
+
+
+def propose_return(env: Environment, file: Path, asked: Return) -> Proposal | None:
+    """Plan to go back; ``None`` where that cannot be done."""
     try:
         state = read_home_state(env, file)
-        proposal = propose_generation(state, read_generation(state.home, number), overwrite=False)
+        generation = read_generation(state.home, asked.number) if asked.number else _NOTHING
+        proposal = propose_generation(state, generation, overwrite=asked.overwrite)
     except LlamagateError:
         return None
-    reason = f"the gateway did not serve generation {state.record.generation}; generation {number} was brought back"
-    return replace(proposal, intent=replace(proposal.intent, pause=Pause(reason=reason, inputs=inputs)))
+    reason = f"{asked.why}; generation {asked.number} was brought back"
+    return replace(proposal, intent=replace(proposal.intent, pause=Pause(reason=reason, inputs=asked.inputs)))
 
 
 def propose_generation(state: HomeState, generation: Generation, *, overwrite: bool) -> Proposal:
@@ -51,7 +66,7 @@ def propose_generation(state: HomeState, generation: Generation, *, overwrite: b
     parts = Parts(
         resolved={found.key: found for found, _ in listed},
         carried={target.key: carried for target in targets if (carried := _carried(state, target))},
-        list_of=number,
+        list_of=number or None,
     )
     return propose_intent(state, intent, parts)
 

@@ -592,32 +592,6 @@ def test_errors_have_their_colour_too(session: Session) -> None:
     assert not COLOUR.search(in_terminal(session, "plan", "--no-color"))
 
 
-def test_progress_is_shown_on_a_terminal_and_wiped(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reconciler.cli.ui.terminal import Terminal
-
-    class Screen:
-        def __init__(self) -> None:
-            self.text = ""
-
-        def isatty(self) -> bool:
-            return True
-
-        def write(self, text: str) -> None:
-            self.text += text
-
-        def flush(self) -> None:
-            pass
-
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
-    moments = iter([0.1, 0.6, 0.65, 0.75, 0.9])
-    monkeypatch.setattr("time.monotonic", lambda: next(moments))
-    terminal = Terminal(_started=0.0)
-    for done in range(1, 6):
-        terminal.progress("staging", done, 5)
-    assert screen.text == "\r\x1b[Kstaging 2 of 5\r\x1b[Kstaging 4 of 5\r\x1b[K"
-
-
 def test_a_home_that_may_not_be_read_is_no_bug(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(home: object) -> bool:
         raise PermissionError(13, "Permission denied", "/home/of/another/reconciler/journal")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -438,7 +439,7 @@ def test_history_tells_what_each_generation_changed(three: Session) -> None:
     three.llamagate("disable", "foo")
     three.llamagate("rollback", "--to", "2")
     three.llamagate("remove", "foo")
-    lines = three.llamagate("history").out.splitlines()
+    lines = re.sub(r"  by \S+", "", three.llamagate("history").out).splitlines()
     shown = [line[6:] if line.startswith("      ") else line[:4] + line[25:] for line in lines]
     assert shown == [
         "   6  llamagate remove  current",
@@ -461,10 +462,11 @@ def test_history_as_json(three: Session) -> None:
     found = three.llamagate("history", "--json").json
     assert found["generation"] == 4
     newest = found["generations"][0]
-    assert {key: newest[key] for key in newest if key != "applied_at"} == {
+    assert {key: newest[key] for key in newest if key not in ("applied_at", "by")} == {
         "generation": 4,
         "list_of": 2,
         "command": "llamagate rollback",
+        "message": None,
         "items": 1,
         "changes": ["~ foo 3.0.0 → 2.0.0"],
     }

@@ -57,7 +57,7 @@ def test_the_home_holds_what_its_picture_shows(session: Session) -> None:
     session.package("a", version="2.0.0")
     session.llamagate("apply")
     shown = re.findall(r"^(?:reconciler/| {11})([a-z.]+)", picture, re.MULTILINE)
-    expected = {*shown} - {"journal", "status.json", "followed", "unchanged.json"}
+    expected = {*shown} - {"journal", "status.json", "followed", "unchanged.json", "confirm.lock"}
     assert sorted(expected) == sorted(path.name for path in session.ours.iterdir())
     assert (session.ours / "backups" / "extension" / "a" / "2").is_dir()
     assert [path.suffix for path in (session.ours / "cache").iterdir()] == [".zip", ".zip"]

@@ -111,6 +111,10 @@ def test_that_of_an_edit(session: Session) -> None:
     assert _keys(session.llamagate("set", "a", "x=1", "--json").json) == _documented("set")
 
 
+def test_that_of_one_generation(drifted: Session) -> None:
+    assert _keys(drifted.llamagate("history", "2", "--json").json) == _documented("history N")
+
+
 def test_that_of_verify(drifted: Session) -> None:
     assert _keys(drifted.llamagate("verify", "--json", exits=3).json) == _documented("verify")
 

@@ -31,6 +31,8 @@ What differs from run to run is replaced: temporary folders, times, digests, pro
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import shlex
 import shutil
@@ -73,6 +75,12 @@ class Player:
         self._session, self._stack = session, ExitStack()
         places = {session.project: "<project>", session.home: "<home>", session.base: "<folder>"}
         self._names = {str(place): name for place, name in places.items()}
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        self._names |= {
+            f"  by {user}": "  by <user>",
+            f'"by": "{user}"': '"by": "<user>"',
+            f"  by       {user}": "  by       <user>",
+        }
         self._gateway = "<gateway>"
 
     def __enter__(self) -> Self:

@@ -22,6 +22,7 @@ from reconciler.errors import ExitCode, InputError, LlamagateError, StorageError
 from reconciler.model.desired import Limits
 from reconciler.model.digest import digest_bytes
 from reconciler.model.home import Home
+from reconciler.model.listener import IN_BYTES
 from reconciler.model.source import SourceRules
 from reconciler.sources.context import SourceContext
 from reconciler.sources.web.artifact import Download, downloaded
@@ -296,8 +297,8 @@ def test_whoever_waits_is_shown_how_much_is_there(serving: Serving, tmp_path: Pa
         url = server.url(f"/{name}")
         with pytest.raises(InputError, match="neither a zip"), downloaded(Download(urls=[url], name=url), context):
             pass
-    assert {what for what, _, _ in shown} == {"fetching large.zip, in MiB:"}
-    assert shown[-1][1:] == (3, 3)
+    assert {what for what, _, _ in shown} == {f"fetching large.zip{IN_BYTES}"}
+    assert shown[-1][1:] == (3 * 2**20 + 1, 3 * 2**20 + 1)
     assert [done for _, done, _ in shown] == sorted(done for _, done, _ in shown)
 
 

@@ -9,6 +9,8 @@ from typing import Final
 from reconciler.cli.ui.style import Style
 
 _NARROWEST: Final = 20
+_MORE: Final = 6
+"""How far in the second line of a row is."""
 
 
 def facts(rows: Sequence[tuple[str, str]], style: Style) -> list[str]:
@@ -25,8 +27,14 @@ def facts(rows: Sequence[tuple[str, str]], style: Style) -> list[str]:
 
 def part(title: str, rows: Iterable[str], style: Style) -> list[str]:
     """Rows below a title, with an empty line above; nothing where there are no rows."""
-    lines = [f"  {row}" for row in rows]
+    lines = [line for row in rows for line in _row(row, style)]
     return ["", style.paint(title, "bold"), *lines] if lines else []
+
+
+def _row(row: str, style: Style) -> list[str]:
+    """A row in lines of the terminal, all but the first further in."""
+    first, *more = wrapped(row, style, indent=_MORE) if style.width and len(row) + 2 > style.width else [row]
+    return [f"  {first}", *(f"{' ' * _MORE}{line}" for line in more)]
 
 
 def wrapped(text: str, style: Style, *, indent: int) -> list[str]:

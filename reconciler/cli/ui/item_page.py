@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Final
 
@@ -27,6 +28,8 @@ _STATES: Final = {
     "installed": "",
 }
 HOW: Final = {"depends_on": "depends_on", "step": "a step uses it"}
+_DIGEST_CHARACTERS: Final = 19
+"""Of a digest, as everywhere for people; ``--json`` has all of it."""
 
 
 def render_show(found: Shown | ShownOffer, style: Style, *, is_full: bool = False) -> str:
@@ -79,7 +82,7 @@ def _facts(found: Shown) -> Iterator[tuple[str, str]]:
         pin = found.pin.pin
         where = " ".join(part for part in (pin.tag, pin.commit, pin.url) if part) if pin else ""
         yield "locked", f"{found.pin.version} {where}".rstrip()
-    yield "tree", recorded.tree if recorded else ""
+    yield "tree", recorded.tree[:_DIGEST_CHARACTERS] if recorded else ""
     yield "suspended", found.suspended
 
 
@@ -131,4 +134,4 @@ def _of_offer(found: ShownOffer, style: Style) -> Iterator[list[str]]:
         yield part("Files", (f"{visible(file.path).text}  {file.size} bytes" for file in contents.files), style)
         yield from _parts(contents, style)
     yield part("Not known", found.notes, style)
-    yield ["", f"Next: 'llamagate add {one.key.id} {{catalog: {one.catalog.location}}}' lists it in llamagate.yaml."]
+    yield part("Next", [f"llamagate add {one.key.id} catalog={shlex.quote(one.catalog.location)}"], style)

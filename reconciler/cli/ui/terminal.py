@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -18,8 +18,11 @@ from reconciler.cli.ui.style import Style, json_shown, shown
 from reconciler.errors import StorageError
 from reconciler.model.config import JsonObject
 
+if TYPE_CHECKING:
+    from reconciler.cli.ui.progress import Report
+
 _PROGRESS_AFTER_SECONDS: Final = 0.5
-_PROGRESS_EVERY_SECONDS: Final = 0.1
+_USUAL_COLUMNS: Final = 80
 _DIGITS: Final = 5
 """As many digits no width has."""
 
@@ -39,7 +42,7 @@ class Terminal(Struct):
     is_paged: bool = True
     """Whether a long result goes through a pager, on a terminal."""
     _started: float = field(default_factory=time.monotonic)
-    _shown_at: float = 0.0
+    _report: Report | None = None
 
     @property
     def style(self) -> Style:
@@ -55,11 +58,14 @@ class Terminal(Struct):
     @property
     def columns(self) -> int | None:
         """How many columns standard output has, as COLUMNS or the terminal says; ``None`` where it is no terminal."""
+        return self._columns_of(sys.stdout)
+
+    def _columns_of(self, stream: TextIO) -> int | None:
         said = self.variables.get("COLUMNS", "")
         if said.isdecimal() and len(said) < _DIGITS and int(said):
             return int(said)
         try:
-            return os.get_terminal_size(sys.stdout.fileno()).columns or None
+            return os.get_terminal_size(stream.fileno()).columns or None
         except (OSError, ValueError):  # it is no terminal
             return None
 
@@ -105,24 +111,31 @@ class Terminal(Struct):
             self._tell(f"llamagate: {line}")
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Show how far long work is, on a terminal only."""
+        """Show how far long work is: on a terminal in a line that is wiped, elsewhere in a line every few seconds."""
         now = time.monotonic()
-        if self.quiet or not sys.stderr.isatty() or now - self._started < _PROGRESS_AFTER_SECONDS:
+        if self.quiet or now - self._started < _PROGRESS_AFTER_SECONDS:
             return
-        if done == total:
-            self._clear()
-        elif now - self._shown_at >= _PROGRESS_EVERY_SECONDS:
-            self._shown_at = now
-            _to_stderr(f"\r\x1b[K{shown(what)} {done} of {total}")
+        if self._report is None:
+            from reconciler.cli.ui.progress import Report  # most commands end before anybody waits
+
+            columns = self._columns_of(sys.stderr) or _USUAL_COLUMNS
+            is_terminal = sys.stderr.isatty()
+            self._report = Report(columns, self.error_style.colours, is_terminal)
+        self._report.tell(what, done, total, now)
 
     def _tell(self, text: str) -> None:
         self._clear()
         _to_stderr(shown(text) + "\n")
 
     def _clear(self) -> None:
-        if self._shown_at:
-            self._shown_at = 0.0
-            _to_stderr("\r\x1b[K")
+        if self._report is not None:
+            self._report.clear()
+
+
+def flush_output() -> None:
+    """Show what was said so far: now comes a long wait."""
+    with suppress(StorageError):
+        _to_stdout("", flush=True)
 
 
 def finish_output() -> None:

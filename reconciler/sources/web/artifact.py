@@ -17,7 +17,7 @@ from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import durable, nameless
 from reconciler.model.auth import Auth
 from reconciler.model.digest import Digest
-from reconciler.model.listener import Progress
+from reconciler.model.listener import IN_BYTES, Progress
 from reconciler.packages.tar.archive import is_tar, open_tar
 from reconciler.packages.zip.archive import open_archive
 from reconciler.packages.zip.archive_file import opened_archive
@@ -104,7 +104,7 @@ def arrived_from(wanted: Download, context: SourceContext) -> Iterator[Artifact]
 def _show(progress: Progress, name: str, size: int, total: int) -> None:
     """Show how much of an archive is there, where it is known how much that will be."""
     if total >= _MIB:
-        progress(f"fetching {name.rpartition('/')[2][:_SHOWN_CHARACTERS]}, in MiB:", size // _MIB, total // _MIB)
+        progress(f"fetching {name.rpartition('/')[2][:_SHOWN_CHARACTERS]}{IN_BYTES}", size, total)
 
 
 @contextmanager
