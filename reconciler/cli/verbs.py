@@ -54,6 +54,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     },
     "Make": {
         "check": "check.check",
+        "run": "run.run",
         "catalog": {"build": "catalog.build"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",
@@ -94,7 +95,6 @@ GUESSES: Final[Mapping[str, str]] = {
     "revert": "'llamagate rollback'",
     "rm": "'llamagate remove'",
     "rollforward": "'llamagate rollback --to N' with a later generation, or 'llamagate apply'",
-    "run": "'llamagate serve', or 'llamagate apply'",
     "start": "'llamagate serve', or 'llamagate enable' for one item",
     "stop": "'llamagate disable' for one item, or 'llamagate suspend' for the watcher",
     "undo": "'llamagate rollback'",

@@ -154,6 +154,21 @@ def _read(place: _Place, stamps: FileStamps) -> _LoadedFolder:
     return _LoadedFolder(stamps, package.manifest, item)
 
 
+def load_folder(folder: Path, kind: Kind | None = None) -> Extension | Module:
+    """The item of a package that is not installed. ``InputError`` where it cannot be served."""
+    is_module = (folder / MODULE_MANIFEST).is_file()
+    key = ItemKey(kind or (Kind.MODULE if is_module else Kind.EXTENSION), folder.name)
+    return _read(_Place(folder, key, LoadedFrom.INSTALLED), stamps_of(folder, key.kind)).item
+
+
+def load_installed(home: Home, key: ItemKey) -> Extension | Module:
+    """The installed item, switched on or off as it is. ``InputError`` where it cannot be served."""
+    place = _Place(home.item(key), key, LoadedFrom.INSTALLED)
+    found = _read(place, stamps_of(place.folder, key.kind))
+    record, registry, _ = _state(home)
+    return replace(found.item, enabled=_is_on(place, found.manifest, record, registry))
+
+
 def _is_on(place: _Place, manifest: Manifest, record: Record, registry: Registry) -> bool:
     if place.origin is LoadedFrom.INSTALLED:
         entry, recorded = registry.get(place.key), record.items.get(place.key)

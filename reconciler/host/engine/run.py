@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -65,11 +65,41 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepEvent:
+    """How one step went. ``number`` counts from 1 in its ``item``, ``depth`` the levels of calls above it.
+
+    ``state`` is ``ran``, ``failed`` or ``skipped``. ``rule`` is the index of the rule that held, if one did.
+    """
+
+    item: str
+    number: int
+    name: str
+    uses: str
+    depth: int
+    state: str = "ran"
+    arguments: JsonObject = field(default_factory=dict)
+    result: JsonObject = field(default_factory=dict)
+    error: str | None = None
+    rule: int | None = None
+    seconds: float = 0.0
+
+
+class Witness(Protocol):
+    """Who watches a run, step by step."""
+
+    def began(self, event: StepEvent) -> None:
+        """A step begins: what is not known yet is empty."""
+
+    def ended(self, event: StepEvent) -> None:
+        """It ended, or was never begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What the engine is given. ``extensions`` and ``modules`` are those that were served when the run began.
 
     ``files_of`` opens the files of an item; ``answered`` is told of each reply of a model, with the trace id;
-    ``execute`` runs an extension, for the steps that call others.
+    ``execute`` runs an extension, for the steps that call others; ``witness`` watches, where somebody wants to see.
     """
 
     extensions: Mapping[str, Extension]
@@ -82,6 +112,7 @@ class Services:
     now: Callable[[], datetime]
     answered: Callable[[Reply, str], Awaitable[None]]
     execute: Execute
+    witness: Witness | None = None
 
 
 @dataclass(slots=True)

@@ -23,10 +23,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step gave: ``values`` join the state; ``view`` is what later steps see under the step's name."""
+    """What a step gave: ``values`` join the state; ``view`` is what later steps see under the step's name.
+
+    ``rule`` is the index of the rule that held, where rules were asked.
+    """
 
     values: JsonObject
     view: JsonObject = field(default_factory=dict)
+    rule: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
