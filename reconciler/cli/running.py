@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.gateway_variables import gateway_variables
 from reconciler.cli.host_flags import ModelFlags
@@ -17,19 +17,17 @@ from reconciler.cli.run_flags import RunFlags
 from reconciler.cli.ui.trace import render_step, step_document
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, InputError
-from reconciler.fs.bounded import is_there, read_start
+from reconciler.fs.bounded import read_start
 from reconciler.host import defaults
 from reconciler.host.alone import Bench, Trace, run_alone, scratch
-from reconciler.host.at_hand import AtHand, at_hand
+from reconciler.host.at_hand import AtHand, Surroundings, at_hand
 from reconciler.host.engine.run import Model, Question, Reply, RunLimits, StepEvent
 from reconciler.host.given import typed, types_of
-from reconciler.host.mock import Mock, answers_of
-from reconciler.host.secrets import Masks
-from reconciler.host.workers import Workers
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import DEFAULT_MUTABLE
-from reconciler.planning.diff import mutable_matcher
-from reconciler.store.desired_file import DesiredFile, read_desired
+
+if TYPE_CHECKING:
+    from reconciler.host.mock import Mock
+    from reconciler.host.secrets import Masks
 
 _MOST_BYTES: Final = 2**22
 _STDIN: Final = Path("-")
@@ -37,13 +35,13 @@ _STDIN: Final = Path("-")
 
 def run_once(invocation: Invocation, models: ModelFlags, named: str, asked: RunFlags) -> int:
     """Run the item, show what it gives; the exit code."""
-    desired = read_desired(invocation.named_file) if is_there(invocation.file) else None
-    found = at_hand(invocation.env, desired, named)
+    around = Surroundings(invocation.env, invocation.named_file)
+    found = at_hand(around, named)
     given = {**_document(asked.given), **typed(asked.values, types_of(found.item))}
     show = invocation.terminal.error if asked.trace and not invocation.as_json else None
     trace = Trace(tell=lambda step: show(render_step(step)) if show else None)
     limits = RunLimits()
-    with scratch(_mutable(desired), here=asked.here, limits=limits) as files:
+    with scratch(around.is_mutable, here=asked.here, limits=limits) as files:
         bench = Bench(
             extensions=found.extensions,
             modules=found.modules,
@@ -98,10 +96,6 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror}") from error
 
 
-def _mutable(desired: DesiredFile | None) -> Callable[[str], bool]:
-    return mutable_matcher(desired.desired.policy.mutable if desired else DEFAULT_MUTABLE)
-
-
 def _model(invocation: Invocation, models: ModelFlags, asked: RunFlags, step: Callable[[], StepEvent | None]) -> Model:
     if asked.mock is not None:
         return _mock(asked.mock, step, _masks(invocation))
@@ -110,6 +104,8 @@ def _model(invocation: Invocation, models: ModelFlags, asked: RunFlags, step: Ca
 
 def _mock(said: str, step: Callable[[], StepEvent | None], masks: Masks) -> Mock:
     """A text is the answer to everything; what names a file is a file of answers."""
+    from reconciler.host.mock import Mock, answers_of
+
     path = Path(said)
     if len(said) > 255 or "\n" in said or not path.is_file():
         return Mock(answers_of([{"answer": said}], file="--mock"), step, masks.masked)
@@ -127,6 +123,7 @@ class _Later:
 
     async def ask(self, question: Question) -> Reply:
         from reconciler.host.model_client import ModelClient, ModelServer, completed_url
+        from reconciler.host.workers import Workers
 
         variables = gateway_variables(self._invocation.env.variables, Path.cwd())
         named = variables.model_server()
@@ -142,6 +139,8 @@ class _Later:
 
 
 def _masks(invocation: Invocation) -> Masks:
+    from reconciler.host.secrets import Masks
+
     return Masks.of(invocation.env.variables)
 
 

@@ -7,9 +7,10 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.errors import InputError
 from reconciler.fs.tree import remove_tree
@@ -24,33 +25,30 @@ from reconciler.host.engine.run import (
     RunLimits,
     Services,
     StepEvent,
+    prompt_of,
     within,
 )
 from reconciler.host.engine.workflow import execute
 from reconciler.host.items import Extension, Item, Module
-from reconciler.host.mock import prompt_of
 from reconciler.host.workers import Workers
 from reconciler.model.config import JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """One question to the model, and its answer."""
 
     prompt: str
     answer: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traced:
+class Traced(Struct, frozen=True, kw_only=True):
     """A step with what it asked the model meanwhile."""
 
     event: StepEvent
     asked: tuple[Asked, ...] = ()
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """Watches a run. ``steps`` are those that ended, in that order; ``tell`` is told of each at once."""
 
     tell: Callable[[Traced], None] = lambda _: None
@@ -77,8 +75,7 @@ class Trace:
             self._open[-1][1].append(Asked(prompt=prompt_of(question), answer=reply.text))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Overheard:
+class _Overheard(Struct, frozen=True, kw_only=True):
     """A model whose answers the trace is told of."""
 
     model: Model
@@ -90,8 +87,7 @@ class _Overheard:
         return reply
 
 
-@dataclass(slots=True)
-class Scratch:
+class Scratch(Struct):
     """Where items read and write files: each in a copy of its folder, which is made when it is first used.
 
     ``here``: in the folder itself.
@@ -138,8 +134,7 @@ def scratch(is_mutable: Callable[[str], bool], *, here: bool, limits: RunLimits)
         remove_tree(base)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class Bench(Struct, frozen=True, kw_only=True):
     """What a run is given: the items that can be called, the model, and where files go."""
 
     extensions: Mapping[str, Extension]

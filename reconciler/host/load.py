@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.errors import InputError, LlamagateError
 from reconciler.host.decode import extension_of, module_of
@@ -26,8 +28,7 @@ BUILTIN_FOLDER: Final = "builtin"
 _SHOWN_FAULTS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _LoadedFolder:
+class _LoadedFolder(Struct, frozen=True):
     """What a folder was read as, and the stamps of what was read. ``manifest`` has what its package says of itself."""
 
     stamps: FileStamps
@@ -39,18 +40,16 @@ class _LoadedFolder:
         return self if before is None or self.manifest.hot_reload else replace(self, item=before.item)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """Everything that could be read, in the order of loading, and what could not."""
 
     extensions: tuple[Extension, ...] = ()
     modules: tuple[Module, ...] = ()
     faults: tuple[ItemFault, ...] = ()
-    seen: Mapping[Path, _LoadedFolder] = field(default_factory=dict, repr=False)
+    seen: Mapping[Path, _LoadedFolder] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A folder in which an item is."""
 
     folder: Path

@@ -6,11 +6,12 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
+
 from reconciler.errors import InputError
-from reconciler.host.engine.run import Question, Reply, StepEvent
+from reconciler.host.engine.run import Question, Reply, StepEvent, prompt_of
 from reconciler.host.errors import ModelError
 from reconciler.model.config import Json
 from reconciler.model.ids import did_you_mean
@@ -18,8 +19,7 @@ from reconciler.model.ids import did_you_mean
 _KEYS: Final = ("step", "match", "prompt", "answer")
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """``step`` is the name or number of the only step that it is for, ``match`` a text that the prompt must hold.
 
     ``prompt`` is what is asked for exactly; ``answer`` is what the model says then. ``uses`` counts how often.
@@ -41,8 +41,7 @@ class Answer:
         return ", ".join(filter(None, parts)) or repr(self.answer[:40])
 
 
-@dataclass(slots=True)
-class Mock:
+class Mock(Struct):
     """``step`` says which step asks. ``masked`` hides secrets in a prompt, as a recording does."""
 
     answers: Sequence[Answer]
@@ -64,14 +63,6 @@ class Mock:
     def unused(self) -> list[Answer]:
         """Those that nothing asked for."""
         return [one for one in self.answers if not one.uses]
-
-
-def prompt_of(question: Question) -> str:
-    """All that the model is asked, as one text: a lone message as it is, several with their roles."""
-    messages = question.messages
-    if len(messages) == 1:
-        return str(messages[0].get("content", ""))
-    return "\n".join(f"[{one.get('role')}]\n{one.get('content')}" for one in messages)
 
 
 def _missing(step: StepEvent | None, prompt: str, fitting: Sequence[Answer]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Self
+
+from msgspec import Struct
 
 from reconciler.model.regex import regex
 from reconciler.packages.check.files import KEYS
@@ -14,8 +15,7 @@ _SHORTEST: Final = 8
 MASK: Final = "***"
 
 
-@dataclass(frozen=True, slots=True)
-class Masks:
+class Masks(Struct, frozen=True):
     """``values`` are texts that are secret: those of variables whose name says so."""
 
     values: tuple[str, ...] = ()

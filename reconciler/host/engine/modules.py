@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.host.engine.inputs import checked_by
 from reconciler.host.engine.pieces import done
@@ -22,8 +24,7 @@ from reconciler.model.ids import did_you_mean
 _MOST_STEPS: Final = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
+class StepRecord(Struct, frozen=True, kw_only=True):
     """How one step went. ``output`` is empty where it failed."""
 
     index: int
@@ -45,8 +46,7 @@ class StepRecord:
         }
 
 
-@dataclass(slots=True, kw_only=True)
-class ModuleRecord:
+class ModuleRecord(Struct, kw_only=True):
     """How a module's run went. ``error`` is what ended it early."""
 
     module: Module
