@@ -29,6 +29,9 @@ def run(
     mock: Annotated[str | None, typer.Option("--mock", metavar="TEXT|FILE", help=_MOCK_HELP)] = None,
     record: Annotated[Path | None, path_option("--record", help=_RECORD_HELP)] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show each step: arguments, prompt, answer, time.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run it again whenever a file of the package changes.")
+    ] = False,
     here: Annotated[bool, typer.Option("--here", help="Let it write files into the package, not into a copy.")] = False,
 ) -> int:
     """Run an extension or agentic module once, without a server.
@@ -42,11 +45,13 @@ def run(
     Exit codes: 0, 1
     """
     try:
-        from reconciler.cli.running import run_once  # lazy: the host is an extra, and its packages may be missing
+        from reconciler.cli.running import run_item  # lazy: the host is an extra, and its packages may be missing
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "reconciler":
             raise
         message = f"run needs the package {error.name}, which is not installed"
         raise MissingProgramError(message, advice="pip install 'llamagate[host]'") from error
-    asked = RunFlags(values=tuple(values or ()), given=given, mock=mock, record=record, trace=trace, here=here)
-    return run_once(invocation, models, item, asked)
+    asked = RunFlags(
+        values=tuple(values or ()), given=given, mock=mock, record=record, trace=trace, here=here, watch=watch
+    )
+    return run_item(invocation, models, item, asked)

@@ -16,3 +16,4 @@ class RunFlags(Struct, frozen=True, kw_only=True):
     record: Path | None = None
     trace: bool = False
     here: bool = False
+    watch: bool = False

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reconciler.cli.gateway_variables import gateway_variables
+from reconciler.cli.again import again
 from reconciler.cli.host_flags import ModelFlags
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.model_server import LaterModel
 from reconciler.cli.output_file import write_output
 from reconciler.cli.run_flags import RunFlags
 from reconciler.cli.ui.trace import render_step, step_document
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, InputError
 from reconciler.fs.bounded import read_start
-from reconciler.host import defaults
 from reconciler.host.alone import Bench, Trace, run_alone, scratch
 from reconciler.host.at_hand import AtHand, Surroundings, at_hand
-from reconciler.host.engine.run import Model, Question, Reply, RunLimits, StepEvent
+from reconciler.host.engine.run import Model, RunLimits, StepEvent
 from reconciler.host.given import typed, types_of
 from reconciler.model.config import Json, JsonObject
 
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 
 _MOST_BYTES: Final = 2**22
 _STDIN: Final = Path("-")
+
+
+def run_item(invocation: Invocation, models: ModelFlags, named: str, asked: RunFlags) -> int:
+    """Run the item, and with ``--watch`` again and again; the exit code."""
+    if not asked.watch:
+        return run_once(invocation, models, named, asked)
+    folder = at_hand(Surroundings(invocation.env, invocation.named_file), named).item.definition.folder
+    return again(lambda: [folder], lambda: run_once(invocation, models, named, asked))
 
 
 def run_once(invocation: Invocation, models: ModelFlags, named: str, asked: RunFlags) -> int:
@@ -99,7 +107,7 @@ def _bytes(path: Path) -> bytes:
 def _model(invocation: Invocation, models: ModelFlags, asked: RunFlags, step: Callable[[], StepEvent | None]) -> Model:
     if asked.mock is not None:
         return _mock(asked.mock, step, _masks(invocation))
-    return _Later(invocation, models)
+    return LaterModel(invocation.env, models)
 
 
 def _mock(said: str, step: Callable[[], StepEvent | None], masks: Masks) -> Mock:
@@ -113,29 +121,6 @@ def _mock(said: str, step: Callable[[], StepEvent | None], masks: Masks) -> Mock
     if path.suffix not in (".yaml", ".yml", ".json"):
         return Mock(answers_of([{"answer": data.decode("utf-8", "replace")}], file=said), step, masks.masked)
     return Mock(answers_of(yaml_text.load(data, name=said), file=said), step, masks.masked)
-
-
-class _Later:
-    """The model server, whose client is loaded when something is asked."""
-
-    def __init__(self, invocation: Invocation, models: ModelFlags) -> None:
-        self._invocation, self._models = invocation, models
-
-    async def ask(self, question: Question) -> Reply:
-        from reconciler.host.model_client import ModelClient, ModelServer, completed_url
-        from reconciler.host.workers import Workers
-
-        variables = gateway_variables(self._invocation.env.variables, Path.cwd())
-        named = variables.model_server()
-        url = self._models.llm_url or (completed_url(named) if named else defaults.MODEL_URL)
-        key = variables.values.get("LLAMAGATE_LLM_API_KEY", "").strip() or None
-        workers = Workers(seconds=RunLimits().piece)
-        client = ModelClient(ModelServer(url=url, api_key=key, seconds=self._models.llm_timeout), workers)
-        try:
-            return await client.ask(question)
-        finally:
-            workers.close()
-            await client.close()
 
 
 def _masks(invocation: Invocation) -> Masks:

@@ -55,6 +55,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
     "Make": {
         "check": "check.check",
         "run": "run.run",
+        "test": "test.cases",
         "catalog": {"build": "catalog.build"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",

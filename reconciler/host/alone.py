@@ -17,6 +17,7 @@ from reconciler.fs.tree import remove_tree
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import run_module
 from reconciler.host.engine.run import (
+    Asked,
     Budget,
     Model,
     Question,
@@ -25,6 +26,7 @@ from reconciler.host.engine.run import (
     RunLimits,
     Services,
     StepEvent,
+    Traced,
     prompt_of,
     within,
 )
@@ -32,20 +34,6 @@ from reconciler.host.engine.workflow import execute
 from reconciler.host.items import Extension, Item, Module
 from reconciler.host.workers import Workers
 from reconciler.model.config import JsonObject
-
-
-class Asked(Struct, frozen=True, kw_only=True):
-    """One question to the model, and its answer."""
-
-    prompt: str
-    answer: str
-
-
-class Traced(Struct, frozen=True, kw_only=True):
-    """A step with what it asked the model meanwhile."""
-
-    event: StepEvent
-    asked: tuple[Asked, ...] = ()
 
 
 class Trace(Struct):

@@ -188,3 +188,16 @@ def test_what_is_not_there_is_told_with_the_nearest(session: Session, flow: str)
     said = session.run("run", "flwo", "text=a")
     assert (said.code, "did you mean 'flow'" in said.err) == (1, True)
     assert ran(session, "flow", "text=a", "--mock", "{}")["name"] == "flow"
+
+
+def test_it_runs_again_when_a_file_changes(session: Session, flow: str) -> None:
+    process = session.process("run", flow, "text=a", "--mock", "{}", "--watch")
+    assert process.stdout is not None
+    try:
+        first = [process.stdout.readline() for _ in range(5)]
+        session.edit(f"{flow}/manifest.yaml", "{size: 1}", "{size: 7}")
+        second = [process.stdout.readline() for _ in range(5)]
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        finished(process)
+    assert ('  "size": 1,\n' in first, '  "size": 7,\n' in second) == (True, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from reconciler.host.alone import Traced
+from reconciler.host.engine.run import Traced
 from reconciler.model.config import Json, JsonObject
 
 _SHOWN: Final = 2_000

@@ -90,6 +90,20 @@ class StepEvent(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """One question to the model, and its answer."""
+
+    prompt: str
+    answer: str
+
+
+class Traced(Struct, frozen=True, kw_only=True):
+    """A step with what it asked the model meanwhile."""
+
+    event: StepEvent
+    asked: tuple[Asked, ...] = ()
+
+
 class Witness(Protocol):
     """Who watches a run, step by step."""
 
