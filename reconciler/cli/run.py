@@ -29,9 +29,7 @@ def run(
     mock: Annotated[str | None, typer.Option("--mock", metavar="TEXT|FILE", help=_MOCK_HELP)] = None,
     record: Annotated[Path | None, path_option("--record", help=_RECORD_HELP)] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show each step: arguments, prompt, answer, time.")] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Run it again whenever a file of the package changes.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Run it again whenever a file of it changes.")] = False,
     here: Annotated[bool, typer.Option("--here", help="Let it write files into the package, not into a copy.")] = False,
 ) -> int:
     """Run an extension or agentic module once, without a server.
@@ -51,7 +49,6 @@ def run(
             raise
         message = f"run needs the package {error.name}, which is not installed"
         raise MissingProgramError(message, advice="pip install 'llamagate[host]'") from error
-    asked = RunFlags(
-        values=tuple(values or ()), given=given, mock=mock, record=record, trace=trace, here=here, watch=watch
-    )
+    inputs = tuple(values or ())
+    asked = RunFlags(values=inputs, given=given, mock=mock, record=record, trace=trace, here=here, watch=watch)
     return run_item(invocation, models, item, asked)
