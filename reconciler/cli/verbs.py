@@ -53,6 +53,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "explain": "explain.explain",
     },
     "Make": {
+        "new": "new.new",
         "check": "check.check",
         "run": "run.run",
         "test": "test.cases",
@@ -86,7 +87,6 @@ GUESSES: Final[Mapping[str, str]] = {
     "log": "'llamagate history'",
     "logs": "'llamagate history'",
     "ls": "'llamagate list'",
-    "new": "'llamagate init'",
     "pause": "'llamagate suspend'",
     "preview": "'llamagate plan'",
     "prune": "'llamagate cache gc' for the cache, or 'llamagate apply' for what left llamagate.yaml",

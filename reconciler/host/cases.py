@@ -171,7 +171,7 @@ def _step(name: str, wanted: JsonObject, steps: Sequence[Traced]) -> Iterator[st
     if "rule" in wanted and wanted["rule"] != (None if step.event.rule is None else step.event.rule + 1):
         held = "no rule" if step.event.rule is None else f"rule {step.event.rule + 1}"
         yield f"in the step '{name}' {held} holds; expected was {wanted['rule']}"
-    prompts = [one.prompt for one in step.asked]
+    prompts = [one.prompt for each in met for one in each.asked]
     for prompt in _texts(wanted.get("prompt")):
         if not any(prompt in one for one in prompts):
             sent = prompts[0].splitlines() if prompts else ["no prompt was sent"]
