@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar, cast
+
+from msgspec.structs import replace
 
 from reconciler.errors import InputError
 from reconciler.host.items import (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from reconciler.host.schema import Schema
 from reconciler.model.config import Json, JsonObject
@@ -25,8 +26,7 @@ class LoadedFrom(StrEnum):
 ExtensionType = Literal["workflow", "middleware", "observer"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredInput:
+class DeclaredInput(Struct, frozen=True, kw_only=True):
     """An input of the gateway dialect. ``default`` is ``None`` where there is none."""
 
     id: str
@@ -35,8 +35,7 @@ class DeclaredInput:
     default: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredOutput:
+class DeclaredOutput(Struct, frozen=True, kw_only=True):
     """A declared result; ``path`` is the file that a ``file`` output is written to."""
 
     id: str
@@ -44,8 +43,7 @@ class DeclaredOutput:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One step of a workflow. ``arguments`` are its ``with``, ``config`` and ``outputs`` those of the longer form."""
 
     uses: str
@@ -57,8 +55,7 @@ class Step:
     """Whether the workflow goes on when the step fails."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hook:
+class Hook(Struct, frozen=True, kw_only=True):
     """Where a middleware or observer comes in. Without a ``path_prefix`` every event counts."""
 
     on: str
@@ -66,8 +63,7 @@ class Hook:
     path_prefix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Struct, frozen=True, kw_only=True):
     """How the sender of a request proves who it is: ``header`` holds an HMAC of the body.
 
     ``variable`` names the environment variable with the secret.
@@ -77,8 +73,7 @@ class Signature:
     variable: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """An HTTP route of an extension; ``path`` is below the extension's own. ``strict``: only declared inputs.
 
     ``headers`` are the inputs that come from headers, with the name of the header.
@@ -97,16 +92,14 @@ class Endpoint:
     signature: Signature | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """``condition`` is an expression, or a boolean. The first rule that holds gives ``outputs``."""
 
     condition: str | bool
     outputs: JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True):
     """The one thing that an extension of the task dialect does. ``rules`` is empty where a model is asked."""
 
     asks_model: bool
@@ -117,8 +110,7 @@ class Task:
     outputs: Schema | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guardrails:
+class Guardrails(Struct, frozen=True, kw_only=True):
     """What a run may do. ``max_output`` in characters, ``max_seconds`` of run time; ``None`` is no limit of its own.
 
     That there is no network access need not be kept: no step has any but to the host's own model server.
@@ -132,8 +124,7 @@ class Guardrails:
 UNGUARDED = Guardrails()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class Definition(Struct, frozen=True, kw_only=True):
     """Where the definition of an item was found. ``digest`` tells two states of it apart.
 
     ``templates`` are its prompts by name: taken with the manifest, so that no run mixes those of two versions.
@@ -143,11 +134,10 @@ class Definition:
     origin: LoadedFrom
     folder: Path
     digest: str
-    templates: Mapping[str, str] = field(repr=False)
+    templates: Mapping[str, str] = field()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """What extensions and modules have in common. ``written`` are its inputs and outputs as the manifest has them."""
 
     name: str
@@ -159,8 +149,7 @@ class Item:
     guardrails: Guardrails
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extension(Item):
+class Extension(Item, frozen=True, kw_only=True):
     """One extension; what its type has no use for is empty."""
 
     type: ExtensionType
@@ -173,8 +162,7 @@ class Extension(Item):
     endpoints: tuple[Endpoint, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModuleStep:
+class ModuleStep(Struct, frozen=True, kw_only=True):
     """One step of a module. ``extension`` is a name, or a file of the module; no ``input`` is the whole state."""
 
     name: str
@@ -183,8 +171,7 @@ class ModuleStep:
     goes_on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Module(Item):
+class Module(Item, frozen=True, kw_only=True):
     """One agentic module. ``bundled`` holds its own extensions by name and by path."""
 
     steps: tuple[ModuleStep, ...]
@@ -192,8 +179,7 @@ class Module(Item):
     inputs: Schema | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemFault:
+class ItemFault(Struct, frozen=True, kw_only=True):
     """Why an item, or a part of it, is not served."""
 
     name: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.errors import InputError, LlamagateError
 from reconciler.host.decode import extension_of, module_of
@@ -26,8 +28,7 @@ BUILTIN_FOLDER: Final = "builtin"
 _SHOWN_FAULTS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _LoadedFolder:
+class _LoadedFolder(Struct, frozen=True):
     """What a folder was read as, and the stamps of what was read. ``manifest`` has what its package says of itself."""
 
     stamps: FileStamps
@@ -39,18 +40,16 @@ class _LoadedFolder:
         return self if before is None or self.manifest.hot_reload else replace(self, item=before.item)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """Everything that could be read, in the order of loading, and what could not."""
 
     extensions: tuple[Extension, ...] = ()
     modules: tuple[Module, ...] = ()
     faults: tuple[ItemFault, ...] = ()
-    seen: Mapping[Path, _LoadedFolder] = field(default_factory=dict, repr=False)
+    seen: Mapping[Path, _LoadedFolder] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A folder in which an item is."""
 
     folder: Path
@@ -152,6 +151,21 @@ def _read(place: _Place, stamps: FileStamps) -> _LoadedFolder:
     else:
         item = module_of(package.document, definition, bundled_documents(definitions, name=name))
     return _LoadedFolder(stamps, package.manifest, item)
+
+
+def load_folder(folder: Path, kind: Kind | None = None) -> Extension | Module:
+    """The item of a package that is not installed. ``InputError`` where it cannot be served."""
+    is_module = (folder / MODULE_MANIFEST).is_file()
+    key = ItemKey(kind or (Kind.MODULE if is_module else Kind.EXTENSION), folder.name)
+    return _read(_Place(folder, key, LoadedFrom.INSTALLED), stamps_of(folder, key.kind)).item
+
+
+def load_installed(home: Home, key: ItemKey) -> Extension | Module:
+    """The installed item, switched on or off as it is. ``InputError`` where it cannot be served."""
+    place = _Place(home.item(key), key, LoadedFrom.INSTALLED)
+    found = _read(place, stamps_of(place.folder, key.kind))
+    record, registry, _ = _state(home)
+    return replace(found.item, enabled=_is_on(place, found.manifest, record, registry))
 
 
 def _is_on(place: _Place, manifest: Manifest, record: Record, registry: Registry) -> bool:

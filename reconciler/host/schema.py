@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
-
-import jsonschema_rs
 
 from reconciler.errors import InputError
 from reconciler.model.config import Json, JsonObject, children
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 MAX_PARTS: Final = 10_000
 """Of a schema, with what it refers to counted each time: a few lines that refer to each other can mean millions."""
@@ -63,6 +64,8 @@ class Schema:
 
 def compiled(document: JsonObject, *, name: str) -> Schema:
     """The schema in ``document``. ``InputError`` where it cannot be used; messages call it ``name``."""
+    import jsonschema_rs  # takes time to load, and many packages bring no schema
+
     parts = _parts(document)
     if MAX_PARTS < parts < RECURSIVE:
         raise InputError(f"{name} has more than {MAX_PARTS} parts once its '$ref's are followed")
@@ -74,6 +77,8 @@ def compiled(document: JsonObject, *, name: str) -> Schema:
 
 
 def _validator(document: JsonObject) -> jsonschema_rs.Validator:
+    import jsonschema_rs
+
     return jsonschema_rs.validator_for(document, pattern_options=jsonschema_rs.RegexOptions(), offline=True)
 
 

@@ -26,6 +26,7 @@ _CHAPTERS: Final = {
     "Refusals": "refusal",
     "Warnings": "warning",
     "Findings": "finding of doctor",
+    "Checks": "finding of check",
 }
 _ORDER: Final = ("desired-state", "extension-manifest", "module-manifest")
 """The schemas that people ask for first."""
@@ -114,7 +115,7 @@ def _codes() -> Iterator[CodeMeaning]:
             kind = _CHAPTERS.get(line[3:].strip(), "")
         cells = [_plain(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if kind and line.startswith("| `") and len(cells) >= 3:
-            exits = cells[1] if len(cells) > 3 else ""
+            exits = cells[1] if len(cells) == 4 else ""
             yield CodeMeaning(code=cells[0].strip("`"), kind=kind, exit=exits, cause=cells[-2], cure=cells[-1])
 
 

@@ -60,6 +60,8 @@ _VARIES: Final = (
     (r"\bpid \d+", "pid <number>"),
     (r'"(size|freed)": \d+', r'"\1": <number>'),
     (r"\b\d+ (bytes|KiB)\b", "<size>"),
+    (r"\(\d+ ms\)", "(<time>)"),
+    (r"\"milliseconds\": \d+", '"milliseconds": <number>'),
     (rf"\bllamagate {re.escape(__version__)}\b", "llamagate <version>"),
 )
 

@@ -109,9 +109,12 @@ def test_the_first_rule_that_holds_gives_its_outputs_filled_in() -> None:
         Rule(condition=condition, outputs={"to": to})
         for condition, to in (("level == 'low'", "no"), ("count == 3", "{{level}} {{count}}"), (True, "late"))
     )
-    assert first_that_holds(rules, state(), {}) == {"to": "high 3"}
+    assert first_that_holds(rules, state(), {}) == (1, {"to": "high 3"})
     assert first_that_holds(rules[:1], state(), {}) is None
 
 
 def test_names_of_a_summary_go_before_the_state() -> None:
-    assert first_that_holds((Rule(condition="level == 'mine'", outputs={}),), state(), {"level": "mine"}) == {}
+    assert first_that_holds((Rule(condition="level == 'mine'", outputs={}),), state(), {"level": "mine"}) == (
+        0,
+        {},
+    )

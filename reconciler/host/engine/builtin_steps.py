@@ -147,12 +147,13 @@ async def _rules_evaluate(call: StepCall) -> StepResult:
     rules = rules_of({**step.config, **step.arguments})
     if not rules:
         raise RunError("it needs 'rules', a list of {if, then}")
-    return StepResult(await call.within(cost_of(rules, state), _evaluate, rules))
+    found = await call.within(cost_of(rules, state), _evaluate, rules)
+    return StepResult({}) if found is None else StepResult(found[1], rule=found[0])
 
 
-def _evaluate(view: StepView, rules: tuple[Rule, ...]) -> JsonObject:
+def _evaluate(view: StepView, rules: tuple[Rule, ...]) -> tuple[int, JsonObject] | None:
     summary = view.state.values.get("summary")
-    return first_that_holds(rules, view.state, summary if isinstance(summary, dict) else {}) or {}
+    return first_that_holds(rules, view.state, summary if isinstance(summary, dict) else {})
 
 
 async def _module_load(call: StepCall) -> StepResult:

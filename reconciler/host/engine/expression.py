@@ -33,15 +33,15 @@ def cost_of(rules: tuple[Rule, ...], state: int) -> int:
     return sum(to_judge(rule.condition, state) + to_fill(rule.outputs, state) for rule in rules)
 
 
-def first_that_holds(rules: tuple[Rule, ...], state: State, names: JsonObject) -> JsonObject | None:
-    """The outputs of the first rule whose condition holds, filled in; ``None`` where none does.
+def first_that_holds(rules: tuple[Rule, ...], state: State, names: JsonObject) -> tuple[int, JsonObject] | None:
+    """The first rule whose condition holds: its index, and its outputs, filled in; ``None`` where none does.
 
     ``names`` go before the state's values, but for those that are the host's own. A name that is not there is null,
     which equals nothing that a rule names.
     """
-    for rule in rules:
+    for index, rule in enumerate(rules):
         if holds(rule.condition, state, names):
-            return state.mapping(rule.outputs)
+            return index, state.mapping(rule.outputs)
     return None
 
 

@@ -9,10 +9,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from errno import EACCES, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.fs.descriptor import CREATE, PLAIN, READ, READ_FOLDER, opened, write_all
 from reconciler.host.errors import RunError, StepValueError
@@ -25,8 +26,7 @@ _OF_THE_PATH: Final = (ENOENT, ENOTDIR, EISDIR, ELOOP, ENXIO, EACCES)
 _TEMPORARY: Final = ".llamagate-host"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemFiles:
+class ItemFiles(Struct, frozen=True, kw_only=True):
     """``folder`` is the item's. ``is_mutable`` says which of its paths a program may write; ``limit`` is in bytes."""
 
     folder: Path

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.host.engine.inputs import checked_by
 from reconciler.host.engine.pieces import done
 from reconciler.host.engine.run import Run, judged, placed, within
 from reconciler.host.engine.state import State
+from reconciler.host.engine.watched import Watched
 from reconciler.host.engine.weight import to_fill, weight
 from reconciler.host.errors import RunError, RunInputError, StepValueError
 from reconciler.host.items import Module, ModuleStep
@@ -20,8 +24,7 @@ from reconciler.model.ids import did_you_mean
 _MOST_STEPS: Final = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
+class StepRecord(Struct, frozen=True, kw_only=True):
     """How one step went. ``output`` is empty where it failed."""
 
     index: int
@@ -43,8 +46,7 @@ class StepRecord:
         }
 
 
-@dataclass(slots=True, kw_only=True)
-class ModuleRecord:
+class ModuleRecord(Struct, kw_only=True):
     """How a module's run went. ``error`` is what ended it early."""
 
     module: Module
@@ -119,10 +121,13 @@ async def _go_through(run: Run, module: Module, state: State, record: ModuleReco
         started = time.monotonic()
         output: JsonObject = {}
         failed: RunError | None = None
+        seen = Watched(run, record.module.name, index + 1, step.name or step.extension, step.extension)
+        seen.begin(partial(dict, step.input or {}))
         try:
             output = await _step(run, step, state)
         except RunError as error:
             failed = error
+        seen.end(output, error=failed.message if failed else None)
         record.steps.append(
             StepRecord(
                 index=index,
@@ -134,6 +139,8 @@ async def _go_through(run: Run, module: Module, state: State, record: ModuleReco
             )
         )
         if failed is not None and not step.goes_on:
+            for number, later in enumerate(record.module.steps[index + 1 :], index + 2):
+                Watched(run, record.module.name, number, later.name or later.extension, later.extension).skip()
             raise placed(failed, f"module step {index + 1} ({step.extension})") from failed
         state.note(step.name or step.extension, output, output)
         record.output = {**record.output, **output}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.pieces import Workers
@@ -19,8 +21,7 @@ from reconciler.model.ids import did_you_mean
 _Number = TypeVar("_Number", int, float)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLimits:
+class RunLimits(Struct, frozen=True, kw_only=True):
     """Bounds on one run. ``calls`` counts extensions, models and files; ``answer`` and ``file`` are in bytes.
 
     ``piece`` bounds, in seconds, one uninterrupted computation, ``hook`` what a hook does with one request.
@@ -35,8 +36,7 @@ class RunLimits:
     file: int = 4 * 2**20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """What a model is asked. ``settings`` are further fields of the request, ``temperature`` for one.
 
     ``trace_id`` tells the model server which request it belongs to.
@@ -48,8 +48,15 @@ class Question:
     trace_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+def prompt_of(question: Question) -> str:
+    """All that the model is asked, as one text: a lone message as it is, several with their roles."""
+    messages = question.messages
+    if len(messages) == 1:
+        return str(messages[0].get("content", ""))
+    return "\n".join(f"[{one.get('role')}]\n{one.get('content')}" for one in messages)
+
+
+class Reply(Struct, frozen=True, kw_only=True):
     """What a model said. ``usage`` counts tokens, as the server gives them."""
 
     text: str
@@ -64,12 +71,54 @@ class Model(Protocol):
         """The model's answer. ``ModelError``, or ``RunTimeoutError``, where there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class StepEvent(Struct, frozen=True, kw_only=True):
+    """How one step went. ``number`` counts from 1 in its ``item``, ``depth`` the levels of calls above it.
+
+    ``state`` is ``ran``, ``failed`` or ``skipped``. ``rule`` is the index of the rule that held, if one did.
+    """
+
+    item: str
+    number: int
+    name: str
+    uses: str
+    depth: int
+    state: str = "ran"
+    arguments: JsonObject = field(default_factory=dict)
+    result: JsonObject = field(default_factory=dict)
+    error: str | None = None
+    rule: int | None = None
+    seconds: float = 0.0
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """One question to the model, and its answer."""
+
+    prompt: str
+    answer: str
+
+
+class Traced(Struct, frozen=True, kw_only=True):
+    """A step with what it asked the model meanwhile."""
+
+    event: StepEvent
+    asked: tuple[Asked, ...] = ()
+
+
+class Witness(Protocol):
+    """Who watches a run, step by step."""
+
+    def began(self, event: StepEvent) -> None:
+        """A step begins: what is not known yet is empty."""
+
+    def ended(self, event: StepEvent) -> None:
+        """It ended, or was never begun."""
+
+
+class Services(Struct, frozen=True, kw_only=True):
     """What the engine is given. ``extensions`` and ``modules`` are those that were served when the run began.
 
     ``files_of`` opens the files of an item; ``answered`` is told of each reply of a model, with the trace id;
-    ``execute`` runs an extension, for the steps that call others.
+    ``execute`` runs an extension, for the steps that call others; ``witness`` watches, where somebody wants to see.
     """
 
     extensions: Mapping[str, Extension]
@@ -82,10 +131,10 @@ class Services:
     now: Callable[[], datetime]
     answered: Callable[[Reply, str], Awaitable[None]]
     execute: Execute
+    witness: Witness | None = None
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """How many calls are left to the whole run."""
 
     calls: int
@@ -97,8 +146,7 @@ class Budget:
         self.calls -= 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """One level of a run. ``own`` holds the extensions that only the module under way can call, by name and path."""
 
     services: Services

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
+
+from msgspec import Struct, field
 
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.json_values import object_in
@@ -21,16 +22,18 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What a step gave: ``values`` join the state; ``view`` is what later steps see under the step's name."""
+class StepResult(Struct, frozen=True):
+    """What a step gave: ``values`` join the state; ``view`` is what later steps see under the step's name.
+
+    ``rule`` is the index of the rule that held, where rules were asked.
+    """
 
     values: JsonObject
     view: JsonObject = field(default_factory=dict)
+    rule: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepView:
+class StepView(Struct, frozen=True, kw_only=True):
     """What a step computes from, wherever that is done. ``config`` is the extension's."""
 
     step: Step
@@ -67,8 +70,7 @@ class StepView:
         return value
 
 
-@dataclass(slots=True, kw_only=True)
-class StepCall:
+class StepCall(Struct, kw_only=True):
     """One step of a workflow, as its function sees it.
 
     ``is_callers`` says whether all that it computed so far came from nobody but the caller.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.host.engine.state import (
     MAX_TEXT_CHARACTERS,
@@ -34,8 +36,7 @@ costs time even where it adds no text."""
 _Locals = dict[str, Json]
 
 
-@dataclass(slots=True)
-class _Rendering:
+class _Rendering(Struct):
     """One template under way, and how many actions it may still take."""
 
     scope: State

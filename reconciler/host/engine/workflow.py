@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from reconciler.host.engine.builtin_steps import STEPS
@@ -13,6 +14,7 @@ from reconciler.host.engine.pieces import done
 from reconciler.host.engine.run import Question, Run, judged, placed, within
 from reconciler.host.engine.state import REFERENCE, RESERVED, State, text_of
 from reconciler.host.engine.step_call import StepCall, StepResult, StepView, asked, object_of
+from reconciler.host.engine.watched import Watched
 from reconciler.host.engine.weight import to_fill, weight
 from reconciler.host.errors import RunError, StepValueError
 from reconciler.host.items import DeclaredOutput, Extension, Rule, Step, Task
@@ -28,7 +30,7 @@ async def execute(run: Run, extension: Extension, given: JsonObject) -> JsonObje
     async with within(extension.guardrails.max_seconds, f"the extension '{extension.name}'"):
         state = await checked_state(run.services.workers, extension, given, own)
         if extension.task is not None:
-            return await _do(below, extension.task, state)
+            return await _do(below, extension.name, extension.task, state)
         return await _go_through(below, extension, state)
 
 
@@ -36,19 +38,38 @@ async def _go_through(run: Run, extension: Extension, state: State) -> JsonObjec
     gave: JsonObject = {}
     for number, step in enumerate(extension.steps, 1):
         where = f"step {number} ({step.name}: {step.uses})" if step.name else f"step {number} ({step.uses})"
+        seen = Watched(run, extension.name, number, step.name, step.uses)
         try:
             view = StepView(step=step, config=extension.config, state=state)
+            seen.begin(partial(_shown_arguments, view))
             result, named = await _perform(StepCall(run=run, extension=extension, view=view))
         except RunError as error:
+            seen.end(error=error.message)
             if not step.goes_on:
+                _skip(run, extension, number)
                 raise placed(error, where) from error
             state.note(step.name, {}, {"error": error.message})
             continue
+        seen.end(result.values | named, rule=result.rule)
         state.note(step.name, result.values | named, {**(result.view or result.values), **named})
         gave |= result.values | named
     values = {name: value for name, value in state.values.items() if name not in RESERVED} | state.own | gave
     texts = sum(len(value) for one in extension.outputs if isinstance(value := _value_of(one, values), str))
     return await done(run.services.workers, texts, _declared, extension.outputs, values, gave)
+
+
+def _shown_arguments(view: StepView) -> JsonObject:
+    """What the step works on, filled in; as it is written where that fails, which the step then says."""
+    written = {**view.step.config, **view.step.arguments}
+    try:
+        return replace(view.state, seen=set()).mapping(written)
+    except RunError:
+        return written
+
+
+def _skip(run: Run, extension: Extension, done: int) -> None:
+    for number, step in enumerate(extension.steps[done:], done + 1):
+        Watched(run, extension.name, number, step.name, step.uses).skip()
 
 
 def _declared(outputs: tuple[DeclaredOutput, ...], values: JsonObject, steps_gave: JsonObject) -> JsonObject:
@@ -81,8 +102,21 @@ def _named(step: Step, state: State) -> JsonObject:
     return state.mapping(step.outputs, REFERENCE)
 
 
-async def _do(run: Run, task: Task, state: State) -> JsonObject:
-    result = await _ask(run, task, state) if task.asks_model else await _judge(run, task, state)
+async def _do(run: Run, name: str, task: Task, state: State) -> JsonObject:
+    seen = Watched(run, name, 1, name, "task.model" if task.asks_model else "task.rules")
+    seen.begin(lambda: state.values)
+    try:
+        rule, found = (None, await _ask(run, task, state)) if task.asks_model else await _judge(run, task, state)
+        result = await _fitting(run, task, found)
+    except RunError as error:
+        seen.end(error=error.message)
+        raise
+    seen.end(result, rule=rule)
+    return result
+
+
+async def _fitting(run: Run, task: Task, result: JsonObject) -> JsonObject:
+    """What came out, as far as the schema of the outputs names it. ``RunError`` where it does not fit."""
     if task.outputs is None:
         return result
     problem = await problem_with(run.services.workers, task.outputs, result)
@@ -111,7 +145,7 @@ async def _ask(run: Run, task: Task, state: State) -> JsonObject:
     return found
 
 
-async def _judge(run: Run, task: Task, state: State) -> JsonObject:
+async def _judge(run: Run, task: Task, state: State) -> tuple[int, JsonObject]:
     found = await done(
         run.services.workers, cost_of(task.rules, weight(state.values)), _first_that_holds, task.rules, state
     )
@@ -120,7 +154,7 @@ async def _judge(run: Run, task: Task, state: State) -> JsonObject:
     return found
 
 
-def _first_that_holds(rules: tuple[Rule, ...], state: State) -> JsonObject | None:
+def _first_that_holds(rules: tuple[Rule, ...], state: State) -> tuple[int, JsonObject] | None:
     try:
         return first_that_holds(rules, state, {})
     except StepValueError as error:

@@ -19,7 +19,7 @@ _TEXTS: Final = (
     *(".txt", ".md", ".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv", ".toml", ".ini", ".cfg", ".env"),
     *(".html", ".htm", ".css", ".js", ".ts", ".py", ".sh", ".xml", ".svg", ".tmpl", ".j2", ".rst"),
 )
-_KEYS: Final = regex(
+KEYS: Final = regex(
     r"(?<![A-Za-z0-9_-])(?:"
     r"(?P<plain>gsk_|gh[pousr]_|hf_|npm_|r8_|sk_live_|rk_live_|shpat_|dop_v1_|AKIA|ASIA)(?P<letters>[A-Za-z0-9]{16,})"
     r"|(?P<prefix>sk-ant-|sk-proj-|sk-or-v1-|sk-|github_pat_|glpat-|xox[abprs]-|xapp-|AIza|pypi-AgE|SG\.|whsec_)"
@@ -63,7 +63,7 @@ def in_text(file: Text) -> Iterator[Found]:
 
 
 def _keys(file: Text) -> Iterator[Found]:
-    for match in _KEYS.finditer(file.text):
+    for match in KEYS.finditer(file.text):
         body = match["letters"] or match["rest"] or ""
         is_random = any(c.isdigit() for c in body) and any(c.isalpha() for c in body)
         if not match["kind"] and (not is_random or _MARKS.match(body.lower())):

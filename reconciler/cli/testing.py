@@ -1,0 +1,56 @@
+"""What ``llamagate test`` does once the host is known to be installed, which this file loads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.cli.again import again
+from reconciler.cli.host_flags import ModelFlags
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.model_server import LaterModel
+from reconciler.cli.output_file import write_output
+from reconciler.cli.test_flags import TestFlags
+from reconciler.cli.ui.tests import junit, suites_document, suites_text
+from reconciler.errors import ExitCode, InputError
+from reconciler.host.at_hand import Surroundings
+from reconciler.host.testing import Suite, run_suite
+from reconciler.queries.checked_packages import Target, desired_at, wanted
+
+
+def run_tests(invocation: Invocation, flags: TestFlags) -> int:
+    """Run the cases, show how they went; the exit code."""
+    if flags.watch:
+        return again(lambda: [one.place for one in _targets(invocation, flags)], lambda: _once(invocation, flags))
+    return _once(invocation, flags)
+
+
+def _once(invocation: Invocation, flags: TestFlags) -> int:
+    around = Surroundings(invocation.env, invocation.named_file)
+    model = LaterModel(invocation.env, ModelFlags(llm_url=flags.llm_url)) if flags.llm_url else None
+    suites = [
+        run_suite(around, one.place, wanted=lambda case: flags.only in case.name, model=model, name=one.name)
+        for one in _targets(invocation, flags)
+    ]
+    _check_any(suites, flags)
+    if flags.junit is not None:
+        write_output(flags.junit, junit(suites))
+    code = ExitCode.OK if all(one.passed for one in suites) else ExitCode.ERROR
+    style = invocation.terminal.style
+    document = suites_document(suites, coverage=flags.coverage)
+    return invocation.answer(document, suites_text(suites, style, coverage=flags.coverage), code)
+
+
+def _targets(invocation: Invocation, flags: TestFlags) -> list[Target]:
+    found = [*wanted(invocation.file, desired_at(invocation.file), flags.packages)]
+    return [one for one in found if one.place.is_dir()]
+
+
+def _check_any(suites: Sequence[Suite], flags: TestFlags) -> None:
+    """Tests that test nothing do not pass."""
+    if any(one.results or one.faults for one in suites):
+        return
+    if flags.only:
+        raise InputError(f"no case has '{flags.only}' in its name")
+    where = ", ".join(one.package for one in suites) or str(Path())
+    raise InputError(f"there are no cases in {where}", advice="add tests/NAME.yaml with 'input' and 'expect'")

@@ -1,0 +1,165 @@
+"""``llamagate test``: cases pass, fail with a difference, and what tests nothing is a failure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from typing import Any, Final
+
+import pytest
+
+from tests.cli.shell import Session
+from tests.conftest import PROJECT
+from tests.host.model_server import ModelServer
+
+_MANIFEST: Final = """\
+name: desk
+version: 1.0.0
+description: Sorts letters
+type: workflow
+inputs:
+  - {id: letter, type: string, required: true}
+outputs:
+  - {id: queue, type: string}
+steps:
+  - id: read
+    uses: llm.chat
+    with: {prompt: "Sort: {{letter}}"}
+  - id: parse
+    uses: summary.parse
+  - id: route
+    uses: rules.evaluate
+    with:
+      rules:
+        - {if: "level == 'high'", then: {queue: now}}
+        - {if: true, then: {queue: later}}
+"""
+_GOOD: Final = """\
+input: {letter: help}
+mock: [{step: read, answer: {level: high}}]
+expect: {output: {queue: now}}
+"""
+
+
+@pytest.fixture
+def desk(session: Session) -> Session:
+    session.write("desk/manifest.yaml", _MANIFEST)
+    return session
+
+
+def case(session: Session, text: str, *arguments: str) -> Any:
+    """The one case, as the document has it."""
+    session.write("desk/tests/case.yaml", text)
+    document = json.loads(session.run("test", "desk", "--json", *arguments).out)
+    package = document["packages"][0]
+    return package["cases"][0] if package["cases"] else package
+
+
+def test_a_good_case_passes(desk: Session) -> None:
+    assert case(desk, _GOOD)["passed"] is True
+    assert desk.run("test", "desk").code == 0
+
+
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ("{output: {queue: later}}", 'the output differs:\n    {\n  -   "queue": "later"\n  +   "queue": "now"\n    }'),
+        ("{subset: {route: x}}", "the output lacks"),
+        ("{schema: {required: [route]}}", "does not fit the schema"),
+        ("{jsonpath: {$.queue: later}}", "$.queue:"),
+        ("{jsonpath: {'$[': later}}", "not a path"),
+        ("{error: too long}", "it did not fail"),
+        ("{steps: {read: {prompt: Answer}}}", "lacks a text:\n  - Answer\n  + Sort: help"),
+        ("{steps: {route: {rule: 2}}}", "rule 1 holds; expected was 2"),
+        ("{steps: {parse: {state: skipped}}}", "the step 'parse' ran; expected was skipped"),
+        ("{steps: {prase: {state: ran}}}", "there is no step 'prase'; did you mean 'parse'?"),
+        ("{steps: {route: {output: {queue: later}}}}", "gives another output"),
+    ],
+)
+def test_a_failure_says_how_it_differs(desk: Session, expect: str, said: str) -> None:
+    found = case(desk, _GOOD.replace("{output: {queue: now}}", expect))
+    assert found["passed"] is False
+    assert said in "\n".join(found["failures"])
+    assert desk.run("test", "desk").code == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("expect: {output: {queue: now}}\n", "", "expects nothing"),
+        ("{output: {queue: now}}", "{outptu: {queue: now}}", "did you mean 'output'"),
+        ("{output: {queue: now}}", "{subset: {}}", "expect.subset"),
+        ("{output: {queue: now}}", "{schema: yes}", "expect.schema"),
+        ("{output: {queue: now}}", "{steps: {read: {}}}", "expects nothing"),
+        ("{output: {queue: now}}", "{steps: {read: {stat: ran}}}", "did you mean 'state'"),
+        ("input:", "inputs:", "did you mean 'input'"),
+        ("step: read", "stpe: read", "did you mean 'step'"),
+        ("[{step: read, answer: {level: high}}]", "[{step: read}]", "'answer' is missing"),
+        ("input: {letter: help}", "input: help", "'input' is a mapping"),
+    ],
+)
+def test_a_case_that_tests_nothing_fails(desk: Session, old: str, new: str, said: str) -> None:
+    found = case(desk, _GOOD.replace(old, new))
+    assert said in found["faults"][0]
+    assert desk.run("test", "desk").code == 1
+
+
+def test_an_answer_that_is_never_used_fails(desk: Session) -> None:
+    found = case(desk, _GOOD.replace("mock: [", "mock: [{step: later, answer: x}, "))
+    assert found["failures"] == ["the mock answer for step later is never used"]
+
+
+def test_a_case_without_a_mock_asks_no_model_unless_one_is_named(desk: Session, model: ModelServer) -> None:
+    text = "input: {letter: help}\nexpect: {output: {queue: now}}\n"
+    assert "has no 'mock'" in case(desk, text)["failures"][0]
+    model.say = lambda _: '{"level": "high"}'
+    assert case(desk, text, "--llm-url", model.url)["passed"] is True
+
+
+def test_the_published_form(desk: Session) -> None:
+    desk.write("desk/tests/sample_input_1.json", '{"letter": "help"}')
+    desk.write("desk/tests/answers_1.json", '[{"answer": {"level": "high"}}]')
+    assert "no tests/expected_1.json" in desk.run("test", "desk").out
+    desk.write("desk/tests/expected_1.json", '{"queue": "now"}')
+    assert desk.run("test", "desk").code == 0
+    desk.write("desk/tests/expected_1.json", '{"queue": "later"}')
+    assert desk.run("test", "desk").code == 1
+
+
+def test_coverage_names_what_no_case_reached(desk: Session) -> None:
+    desk.write("desk/tests/case.yaml", _GOOD)
+    document = json.loads(desk.run("test", "desk", "--coverage", "--json").out)
+    assert document["packages"][0]["coverage"] == {"total": 5, "missed": ["desk: rule 2 of step 3 (True)"]}
+
+
+def test_only_cases_of_a_name(desk: Session) -> None:
+    desk.write(
+        "desk/tests/case.yaml",
+        "cases:\n- {name: one, expect: {error: Required}}\n- {name: two, expect: {output: {}}}\n",
+    )
+    assert desk.run("test", "desk", "-k", "one").code == 0
+    assert desk.run("test", "desk").code == 1
+    assert desk.run("test", "desk", "-k", "three").code == 1
+
+
+def test_a_package_without_cases_does_not_pass(desk: Session) -> None:
+    assert desk.run("test", "desk").code == 1
+
+
+def test_the_report_for_build_servers(desk: Session) -> None:
+    desk.write("desk/tests/case.yaml", _GOOD.replace("queue: now", 'queue: "<late\\x01r>"'))
+    desk.run("test", "desk", "--junit", "report.xml")
+    suite = ET.parse(desk.project / "report.xml").getroot()[0]  # noqa: S314 - written just now
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert "<late" in (suite[0][0].text or "")
+
+
+def test_the_examples_pass_and_reach_everything(session: Session) -> None:
+    shutil.copytree(PROJECT / "examples", session.project / "examples")
+    shutil.copy(PROJECT / "llamagate.yaml", session.project)
+    document = json.loads(session.run("test", "--coverage", "--json").out)
+    assert document["passed"] is True
+    missed = [one["coverage"]["missed"] for one in document["packages"]]
+    assert missed == [[] for _ in missed]
+    assert sum(len(one["cases"]) for one in document["packages"]) >= 20
