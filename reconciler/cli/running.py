@@ -19,9 +19,10 @@ from reconciler.cli.ui.trace import render_step, step_document
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, InputError
 from reconciler.fs.bounded import read_start
-from reconciler.host.alone import Bench, Trace, run_alone, scratch
+from reconciler.host.alone import Bench, run_alone, scratch
 from reconciler.host.at_hand import AtHand, Surroundings, at_hand
 from reconciler.host.engine.run import Model, RunLimits, StepEvent
+from reconciler.host.engine.trace import Trace
 from reconciler.host.given import typed, types_of
 from reconciler.model.config import Json, JsonObject
 

@@ -17,62 +17,19 @@ from reconciler.fs.tree import remove_tree
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import run_module
 from reconciler.host.engine.run import (
-    Asked,
     Budget,
     Model,
-    Question,
     Reply,
     Run,
     RunLimits,
     Services,
-    StepEvent,
-    Traced,
-    prompt_of,
     within,
 )
+from reconciler.host.engine.trace import Overheard, Trace
 from reconciler.host.engine.workflow import execute
 from reconciler.host.items import Extension, Item, Module
 from reconciler.host.workers import Workers
 from reconciler.model.config import JsonObject
-
-
-class Trace(Struct):
-    """Watches a run. ``steps`` are those that ended, in that order; ``tell`` is told of each at once."""
-
-    tell: Callable[[Traced], None] = lambda _: None
-    steps: list[Traced] = field(default_factory=list)
-    _open: list[tuple[StepEvent, list[Asked]]] = field(default_factory=list)
-
-    @property
-    def current(self) -> StepEvent | None:
-        """The step under way, the innermost."""
-        return self._open[-1][0] if self._open else None
-
-    def began(self, event: StepEvent) -> None:
-        self._open.append((event, []))
-
-    def ended(self, event: StepEvent) -> None:
-        asked = self._open.pop()[1] if event.state != "skipped" else []
-        found = Traced(event=event, asked=tuple(asked))
-        self.steps.append(found)
-        self.tell(found)
-
-    def asks(self, question: Question, reply: Reply) -> None:
-        """The step under way was answered."""
-        if self._open:
-            self._open[-1][1].append(Asked(prompt=prompt_of(question), answer=reply.text))
-
-
-class _Overheard(Struct, frozen=True, kw_only=True):
-    """A model whose answers the trace is told of."""
-
-    model: Model
-    trace: Trace
-
-    async def ask(self, question: Question) -> Reply:
-        reply = await self.model.ask(question)
-        self.trace.asks(question, reply)
-        return reply
 
 
 class Scratch(Struct):
@@ -142,7 +99,7 @@ async def run_alone(bench: Bench, item: Extension | Module, given: JsonObject, t
     services = Services(
         extensions=bench.extensions,
         modules=bench.modules,
-        model=_Overheard(model=bench.model, trace=trace),
+        model=Overheard(model=bench.model, trace=trace),
         workers=workers,
         limits=bench.limits,
         default_model=bench.default_model,

@@ -18,6 +18,7 @@ from reconciler.errors import LlamagateError, RefusedError
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import ModuleRecord, run_module
 from reconciler.host.engine.run import Budget, Run, Services, within
+from reconciler.host.engine.trace import Overheard, Trace
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
 from reconciler.host.items import Extension, Item, LoadedFrom, Module
@@ -115,9 +116,16 @@ class Runtime:
         """How long a change waits for another writer, and where its messages go."""
         return Listener(wait=self.settings.wait, notice=self.tell)
 
-    async def run(self, snapshot: Snapshot, extension: Extension, given: JsonObject, trace_id: str) -> JsonObject:
-        """Run an extension of ``snapshot``. ``RunError`` where that fails."""
-        run = self._begin(snapshot, trace_id)
+    async def run(
+        self,
+        snapshot: Snapshot,
+        extension: Extension,
+        given: JsonObject,
+        trace_id: str,
+        trace: Trace | None = None,
+    ) -> JsonObject:
+        """Run an extension of ``snapshot``, where ``trace`` sees it. ``RunError`` where that fails."""
+        run = self._begin(snapshot, trace_id, trace)
         async with within(self.settings.limits.seconds, f"the extension '{extension.name}'"):
             return await execute(run, extension, given)
 
@@ -150,12 +158,12 @@ class Runtime:
         else:
             self._is_mutable = mutable_matcher(patterns)
 
-    def _begin(self, snapshot: Snapshot, trace_id: str) -> Run:
+    def _begin(self, snapshot: Snapshot, trace_id: str, trace: Trace | None = None) -> Run:
         limits = self.settings.limits
         services = Services(
             extensions=snapshot.extensions,
             modules=snapshot.modules,
-            model=self.client,
+            model=Overheard(model=self.client, trace=trace) if trace else self.client,
             workers=self.workers,
             limits=limits,
             default_model=self.settings.default_model,
@@ -163,6 +171,7 @@ class Runtime:
             now=_now,
             answered=partial(self.hooks.answered, snapshot),
             execute=execute,
+            witness=trace,
         )
         return Run(services=services, trace_id=trace_id, budget=Budget(limits.calls), own={})
 

@@ -15,10 +15,11 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, LlamagateError
 from reconciler.fs.bounded import read_start
 from reconciler.host import defaults
-from reconciler.host.alone import Bench, Trace, run_alone, scratch
+from reconciler.host.alone import Bench, run_alone, scratch
 from reconciler.host.at_hand import AtHand, Surroundings, at_hand
 from reconciler.host.cases import Case, Ended, cases_in, failures
 from reconciler.host.engine.run import Model, Question, Reply, RunLimits, Traced
+from reconciler.host.engine.trace import Trace
 from reconciler.host.errors import ModelError
 from reconciler.host.items import Extension, Module
 from reconciler.host.mock import Mock

@@ -9,9 +9,10 @@ import pytest
 from tests.browser import chromium
 from tests.browser.chromium import WIDE, Browser
 from tests.cli.shell import Session
+from tests.host.conftest import model
 from tests.support.fixtures import session
 
-__all__ = ["session"]
+__all__ = ["model", "session"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ from selenium.webdriver import Keys
 
 from tests.browser.chromium import AXE, NARROW, SECONDS, Browser
 from tests.cli.shell import Session
+from tests.host.model_server import ModelServer
 from tests.host.test_serve_command import serving
 
 VIEWS: Final[Mapping[str, str]] = {
@@ -25,6 +26,7 @@ VIEWS: Final[Mapping[str, str]] = {
     "compare/1/2": "From generation 1 to generation 2",
     "graph": "Graph",
     "served": "Served",
+    "try": "Try",
 }
 
 
@@ -45,6 +47,7 @@ def test_each_view_shows_what_it_is_for(browser: Browser, url: str) -> None:
         "compare/1/2": ["foo changed 1.0.0 → 1.1.0"],
         "graph": ["flow needs foo (a step uses it)"],
         "served": ["It serves 3 items."],
+        "try": ["Workflow"],
     }
     for view, title in VIEWS.items():
         browser.open(f"{url}#/{view}", title)
@@ -139,7 +142,7 @@ def test_a_watcher_shows_the_same_page(browser: Browser, rich: Session) -> None:
         url = next(line.split()[-1] for line in process.stderr if "serving at " in line)
         browser.open(f"{url}/ui/", "Overview")
         browser.wait(lambda: "Ready is true" in browser.text)
-        assert "Try" not in browser.text
+        assert "Try" not in browser.text  # a watcher runs nothing
         process.terminate()
         process.stderr.read()
         assert process.wait(SECONDS) == 0
@@ -154,6 +157,39 @@ def test_the_key_is_asked_for(browser: Browser, rich: Session) -> None:
         browser.wait(lambda: browser.all("#key") and browser.find("#key").get_attribute("value") == "")
         browser.find("#key").send_keys("k3y", Keys.ENTER)
         browser.wait(lambda: browser.title == "Overview")
+
+
+TRIED: Final = """\
+name: foo
+version: 1.0.0
+description: A package for tests
+type: workflow
+inputs:
+  - {id: text, type: string, required: true}
+  - {id: count, type: number, default: 2}
+steps:
+  - {name: ask, uses: llm.chat, with: {prompt: "Say {{text}} {{count}} times"}}
+outputs:
+  - {id: llm_response, type: string}
+"""
+
+
+def test_a_workflow_is_tried_with_its_steps(browser: Browser, session: Session, model: ModelServer) -> None:
+    session.variables["TOKEN"] = "s3cret-of-the-token"  # noqa: S105 - it is looked for
+    session.package("foo", files={"manifest.yaml": TRIED})
+    session.extensions("foo")
+    session.llamagate("apply")
+    model.say = lambda body: f"{body['messages'][-1]['content']}: done"
+    with serving(session, "--llm-url", model.url) as (_, url):
+        browser.open(f"{url}/ui/#/try", "Try")
+        browser.wait(lambda: browser.all("#input-text"))[0].send_keys("s3cret-of-the-token")
+        session.package("bar")
+        session.llamagate("import", "packages/bar")  # news must not take away what is being written
+        browser.find("form button").click()
+        browser.wait(lambda: "It gave" in browser.text)
+        browser.find("summary").click()
+        assert browser.text.count("Say *** 2 times") == 3  # prompt, answer and result
+        assert "s3cret" not in str(browser.script("return document.documentElement.outerHTML"))
 
 
 def test_no_secret_and_no_markup_of_a_package_gets_in(browser: Browser, session: Session) -> None:

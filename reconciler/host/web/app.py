@@ -26,6 +26,7 @@ from reconciler.host.web.pages import Pages
 from reconciler.host.web.plain import answered, marked, plain_routes
 from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import not_found
+from reconciler.host.web.trying import Trying
 from reconciler.model.config import JsonObject
 
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
@@ -63,8 +64,9 @@ class _Gate:
         self._access = access
         self._api = Api(runtime)
         machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher)
+        self._trying = Trying(runtime)
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
-        self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell)
+        self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell, self._trying)
         self._pages: list[Route] = []
 
     def app(self, sites: Sites) -> Starlette:
@@ -168,6 +170,7 @@ class _Gate:
         return {
             "items": [{"name": one.name, "version": one.version, "enabled": one.enabled} for one in items],
             "faults": [str(fault) for fault in snapshot.faults],
+            "tries": self._trying.names(),
         }
 
     def _is_page(self, request: Request) -> bool:

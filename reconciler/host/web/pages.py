@@ -82,39 +82,39 @@ class Pages:
             "file": str(self._looker.file),
             "serves": self._serves() if self._serves else None,
         }
-        return _answer({**view.document, **more})
+        return document_answer({**view.document, **more})
 
     async def plan(self, _request: Request) -> Response:
-        return _answer(plan_document(await self._current_plan()))
+        return document_answer(plan_document(await self._current_plan()))
 
     async def plan_item(self, request: Request) -> Response:
-        return _answer(diff_of((await self._current_plan()).actions, _key(request)))
+        return document_answer(diff_of((await self._current_plan()).actions, _key(request)))
 
     async def item(self, request: Request) -> Response:
         key = _key(request)
         env, file = self._looker.env(), self._looker.file
         shown = await asyncio.to_thread(read_show, env, file, key.id, key.kind)
-        return _answer(shown.to_document())
+        return document_answer(shown.to_document())
 
     async def history(self, _request: Request) -> Response:
         found = await asyncio.to_thread(read_history, self._looker.env())
-        return _answer(found.to_document())
+        return document_answer(found.to_document())
 
     async def compare(self, request: Request) -> Response:
-        return _answer(comparison_document(await self._comparison(request)))
+        return document_answer(comparison_document(await self._comparison(request)))
 
     async def compare_item(self, request: Request) -> Response:
-        return _answer(diff_of((await self._comparison(request)).items, _key(request)))
+        return document_answer(diff_of((await self._comparison(request)).items, _key(request)))
 
     async def drift_item(self, request: Request) -> Response:
         """What was changed by hand in one item, whether a plan would put it back or not."""
         key = _key(request)
         found = await asyncio.to_thread(drift_of_item, self._looker.env(), key.id)
-        return _answer({"files": [*found]})
+        return document_answer({"files": [*found]})
 
     async def graph(self, _request: Request) -> Response:
         found = await asyncio.to_thread(read_graph, self._looker.env(), self._looker.file)
-        return _answer(found.to_document())
+        return document_answer(found.to_document())
 
     async def events(self, _request: Request) -> Response:
         headers = {**_NO_STORE, "X-Accel-Buffering": "no"}
@@ -149,7 +149,8 @@ def _key(request: Request) -> ItemKey:
     return ItemKey(Kind(kind), item_id)
 
 
-def _answer(document: JsonObject) -> Response:
+def document_answer(document: JsonObject) -> Response:
+    """What the page is told, which nothing on the way may keep."""
     return answer_of(json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace"), headers=_NO_STORE)
 
 

@@ -13,8 +13,9 @@ from reconciler.errors import LlamagateError
 from reconciler.host.web.access import Access
 from reconciler.host.web.front import request_id_of, tell_bug
 from reconciler.host.web.machines import Machines
-from reconciler.host.web.pages import Pages, static_file
+from reconciler.host.web.pages import Pages, document_answer, static_file
 from reconciler.host.web.response import Problem, problem_of
+from reconciler.host.web.trying import Trying
 
 Handler = Callable[[Request], Awaitable[Response]]
 Tell = Callable[[str], None]
@@ -23,10 +24,12 @@ _GONE: Final = 499
 """For a caller who left; nobody reads it."""
 
 
-def plain_routes(machines: Machines, pages: Pages, access: Access, tell: Tell) -> list[Route]:
-    """Each of them. Probes and the files of the page need no key."""
+def plain_routes(
+    machines: Machines, pages: Pages, access: Access, tell: Tell, trying: Trying | None = None
+) -> list[Route]:
+    """Each of them. Probes and the files of the page need no key; only where there is ``trying`` anything is run."""
 
-    def route(path: str, handler: Handler, *, needs_key: bool = True) -> Route:
+    def route(path: str, handler: Handler, *, needs_key: bool = True, method: str = "GET") -> Route:
         async def serve(request: Request) -> Response:
             async def work() -> Response:
                 access.check(request, needs_key=needs_key, counts=needs_key)
@@ -34,10 +37,17 @@ def plain_routes(machines: Machines, pages: Pages, access: Access, tell: Tell) -
 
             return await answered(request_id_of(request.scope), work(), tell)
 
-        return Route(path, serve)
+        return Route(path, serve, methods=[method])
 
     item = "{kind}/{id}"
+    tried: list[Route] = []
+    if trying is not None:
+        tried = [
+            route("/ui/data/inputs/{name}", _inputs(trying)),
+            route("/ui/data/run/{name}", _run(trying), method="POST"),
+        ]
     return [
+        *tried,
         route("/livez", machines.live, needs_key=False),
         route("/readyz", machines.ready, needs_key=False),
         route("/metrics", machines.metrics),
@@ -77,6 +87,20 @@ def marked(response: Response, request_id: str) -> Response:
     """With the id of its request."""
     response.headers["X-Request-ID"] = request_id
     return response
+
+
+def _inputs(trying: Trying) -> Handler:
+    async def serve(request: Request) -> Response:
+        return document_answer(trying.inputs(request.path_params["name"]))
+
+    return serve
+
+
+def _run(trying: Trying) -> Handler:
+    async def serve(request: Request) -> Response:
+        return document_answer(await trying.run(request))
+
+    return serve
 
 
 async def _to_page(_request: Request) -> Response:

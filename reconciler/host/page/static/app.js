@@ -8,6 +8,7 @@ import { plan } from "./plan.js";
 import { compare, history } from "./history.js";
 import { graph } from "./graph.js";
 import { served } from "./served.js";
+import { tried } from "./tried.js";
 
 const VIEWS = [
   { name: "", title: "Overview", show: overview },
@@ -16,6 +17,7 @@ const VIEWS = [
   { name: "history", title: "History", show: history },
   { name: "graph", title: "Graph", show: graph },
   { name: "served", title: "Served", show: served },
+  { name: "try", title: "Try", show: tried, needs: (found) => found.serves, stays: true },
   { name: "item", title: "Item", show: item, within: "items" },
   { name: "compare", title: "Compare", show: compare, within: "history" },
 ];
@@ -46,6 +48,7 @@ function setOptions(changes) {
 async function show({ keepsPlace = false } = {}) {
   const found = address();
   const view = VIEWS.find((one) => one.name === found.name) ?? VIEWS[0];
+  if (keepsPlace && view.stays) return; // what is being written stays
   shown?.controller.abort();
   const controller = new AbortController();
   shown = { controller };
@@ -82,7 +85,7 @@ function keep(made, keepsPlace) {
 }
 
 function drawLinks(current) {
-  const seenViews = VIEWS.filter((view) => !view.within);
+  const seenViews = VIEWS.filter((view) => !view.within && (!view.needs || view.needs(home)));
   const name = current.within ?? current.name;
   const link = (view) => el("a", { href: `#/${view.name}`, "aria-current": view.name === name ? "page" : null }, view.title);
   links.replaceChildren(...seenViews.map((view) => el("li", {}, link(view))));
