@@ -188,7 +188,7 @@ def test_a_workflow_is_tried_with_its_steps(browser: Browser, session: Session, 
         browser.find("form button").click()
         browser.wait(lambda: "It gave" in browser.text)
         browser.find("summary").click()
-        assert browser.text.count("Say *** 2 times") == 3  # prompt, answer and result
+        assert browser.text.count("Say *** 2 times") == 5  # arguments, prompt, answer, result, output
         assert "s3cret" not in str(browser.script("return document.documentElement.outerHTML"))
 
 
