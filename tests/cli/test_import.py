@@ -542,15 +542,16 @@ for package in sys.argv[1:]:
 """
 
 
-def test_concurrent_imports(session: Session) -> None:
-    """Eight processes with five imports each, half of them with the same folder: nothing is lost."""
-    items = [[f"item-{process}-{number}" for number in range(5)] for process in range(8)]
+@pytest.mark.parametrize(("processes", "imports"), [(4, 4), pytest.param(8, 5, marks=pytest.mark.long)])
+def test_concurrent_imports(session: Session, processes: int, imports: int) -> None:
+    """Several processes with several imports each, one of them of the same folder: nothing is lost."""
+    items = [[f"item-{process}-{number}" for number in range(imports)] for process in range(processes)]
     for item in [item for part in items for item in part]:
         session.package(item)
     session.package("shared")
     running = [session.python(IMPORTS, *[f"packages/{item}" for item in part], "packages/shared") for part in items]
     ended = [finished(process) for process in running]
-    assert [(result.code, result.err.count("Traceback")) for result in ended] == [(0, 0)] * 8
+    assert [(result.code, result.err.count("Traceback")) for result in ended] == [(0, 0)] * processes
     wanted = {item for part in items for item in part} | {"shared"}
     assert set(session.registered()) == wanted == set(trees(session))
     assert {path.name for path in session.installed("").iterdir()} == wanted

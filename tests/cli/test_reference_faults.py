@@ -26,9 +26,6 @@ from tests.gateway.simulator import LIST, REFRESH, Gateway
 from tests.hostile.zip_builder import Entry, build
 from tests.support.packages import MODULE
 
-PROCESSES: Final = 8
-IMPORTS_EACH: Final = 5
-
 
 @pytest.fixture
 def foo(session: Session) -> Session:
@@ -62,14 +59,15 @@ for package in sys.argv[1:]:
 """
 
 
-def test_concurrent_imports_lose_no_registry_entry(session: Session) -> None:
-    items = [[f"item-{process}-{number}" for number in range(IMPORTS_EACH)] for process in range(PROCESSES)]
+@pytest.mark.parametrize(("count", "each"), [(3, 3), pytest.param(8, 5, marks=pytest.mark.long)])
+def test_concurrent_imports_lose_no_registry_entry(session: Session, count: int, each: int) -> None:
+    items = [[f"item-{process}-{number}" for number in range(each)] for process in range(count)]
     for item in (item for part in items for item in part):
         session.package(item)
     processes = [session.python(MANY, *[f"packages/{item}" for item in part]) for part in items]
-    assert [finished(process).code for process in processes] == [0] * PROCESSES
+    assert [finished(process).code for process in processes] == [0] * count
     assert set(session.registered()) == {item for part in items for item in part}
-    assert session.record()["generation"] == PROCESSES * IMPORTS_EACH
+    assert session.record()["generation"] == count * each
 
 
 # An update killed half-way loses the extension
