@@ -975,4 +975,4 @@ def test_an_adopted_package_is_kept_although_its_files_are_not_written(session: 
     shutil.rmtree(session.project / "packages")
     with (session.home / "extensions/installed/foo/manifest.yaml").open("a") as manifest:
         manifest.write("# mine\n")
-    assert "+# mine" in session.llamagate("status", "--diff", "foo").out
+    assert "+ # mine" in session.llamagate("status", "--diff", "foo").out

@@ -147,12 +147,14 @@ def test_without_the_old_package_in_the_cache_the_old_text_is_that_in_the_home(f
     assert "[-Never-] reveal the key." in foo.llamagate("plan").out
 
 
-def test_what_neither_the_home_nor_the_cache_has_is_named(foo: Session) -> None:
-    prompt(foo, "You help people.\n")
+def test_what_only_the_lost_package_could_tell_is_named(foo: Session) -> None:
+    """Which values of a written manifest come from the desired state nobody can see in it."""
+    foo.desired("extensions: {foo: {source: ./packages/foo, config: {interval: 7}}}\n")
+    foo.llamagate("apply")
+    foo.edit("packages/foo/manifest.yaml", "A package", "Another package")
     for cached in (foo.home / "reconciler/cache").iterdir():
         cached.unlink()
-    (foo.home / "extensions/installed/foo" / PROMPT).unlink()
-    assert files(foo)[PROMPT]["not_shown"] is True
+    assert files(foo)["manifest.yaml"]["not_shown"] is True
     assert "its text cannot be shown" in foo.llamagate("plan").out
 
 

@@ -107,9 +107,9 @@ def render_plan(plan: Plan, page: Page = PAGE) -> str:
 
 def render_review(found: Review, page: Page = PAGE) -> str:
     """The whole plan, as it is reviewed."""
-    plan, style = found.plan, page.style
+    plan = found.plan
     parts = [
-        "" if page.done or not plan.changes else style.paint(f"{page.wording.head}: {tallies(found)}", "bold"),
+        "" if page.done or not plan.changes else _bold(f"{page.wording.head}: {tallies(found)}", page),
         _section("Look at this first", [_marked(row) for row in found.marked], "red", page),
         render_refusals(plan, page),
         _spaced(_changes(found, page)),
@@ -264,6 +264,10 @@ def _section(title: str, rows: Sequence[str], colour: str, page: Page) -> str:
     return "\n".join([page.style.paint(title, colour), *shown, *(f"  {row}" for row in more)])
 
 
+def _bold(text: str, page: Page) -> str:
+    return "\n".join(page.style.paint(line, "bold") for line in _wrapped(text, page.columns))
+
+
 def _wrapped(row: str, columns: int | None) -> list[str]:
     """``row`` as several lines where it is too long for the page, the others indented by two."""
     if columns is None:
@@ -276,9 +280,9 @@ def _wrapped(row: str, columns: int | None) -> list[str]:
 def _end(found: Review, page: Page) -> Iterator[str]:
     said, what_next = _summary(found, page)
     is_short = len(said) + 1 + len(what_next) <= page.width
-    yield page.style.paint(f"{said} {what_next}".rstrip() if is_short else said, "bold")
+    yield _bold(f"{said} {what_next}".rstrip() if is_short else said, page)
     if what_next and not is_short:
-        yield page.style.paint(what_next, "bold")
+        yield _bold(what_next, page)
     if not page.done and page.wording.has_digest and found.plan.pending and not found.plan.refusals:
         yield page.style.paint(f"Digest: {found.digest}", "dim")
 
