@@ -50,7 +50,7 @@ def history(
         shown = read_generation_shown(invocation.env, number)
         return invocation.answer(shown.to_document(), render_generation(shown, style))
     found = read_history(invocation.env)
-    return invocation.answer(found.to_document(), render_history(found, style))
+    return invocation.answer(found.to_document(), render_history(found, style), is_long=True)
 
 
 def render_history(history: History, style: Style) -> str:

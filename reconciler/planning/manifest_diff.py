@@ -125,5 +125,5 @@ def _visible(value: Json) -> Json:
 
 
 def _sounds_secret(place: Place) -> bool:
-    names: Iterator[str] = (part for part in reversed(place) if isinstance(part, str))
-    return place[:1] == ("config",) and bool(_SECRET_KEY.search(next(names, "")))
+    """Whether a key of ``config`` on the way there does: what is below one is as secret."""
+    return place[:1] == ("config",) and any(isinstance(part, str) and _SECRET_KEY.search(part) for part in place[1:])

@@ -91,6 +91,8 @@ def _inputs_if_it_may_go_back(proposal: Proposal) -> Mapping[str, Digest]:
 def _gone_back(proposal: Proposal, listener: Listener, inputs: Mapping[str, Digest]) -> GoneBack | None:
     """Bring back the list before the change, which is the last one: the mutex was held all the time."""
     state = proposal.state
+    if not state.record.generation:
+        return None  # the first change stays: there is nothing before it
     why = f"the gateway did not serve generation {state.record.generation + 1}"
     return _back(state.env, state.path, listener, Return(number=state.record.generation, why=why, inputs=inputs))
 

@@ -114,7 +114,8 @@ def test_nothing_is_written_but_the_cache(two: Session) -> None:
 
 @pytest.mark.parametrize("flags", [(), ("--json",), ("--color", "always"), ("-v",)], ids=str)
 def test_no_secret_is_shown(two: Session, flags: tuple[str, ...]) -> None:
-    two.edit("llamagate.yaml", "{x: {env: X}}", "{x: {env: X}, api_key: planted-5ecret-too}")
+    literals = "api_key: planted-5ecret-too, password: {deep: planted-5ecret-3}"
+    two.edit("llamagate.yaml", "{x: {env: X}}", f"{{x: {{env: X}}, {literals}}}")
     two.llamagate("apply")
     two.installed("a", "manifest.yaml").write_text(two.installed("a", "manifest.yaml").read_text() + "# by hand\n")
     words = (("show", "a"), ("diff", "@1"), ("diff",), ("diff", "./packages/a"), ("diff", "a@1.0.0"), ("why", "a"))

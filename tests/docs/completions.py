@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from reconciler.cli.app import application
 from reconciler.cli.help import VerbHelp
+from reconciler.commands.skeletons import SKELETONS
 from reconciler.documents.schemas import SCHEMA_NAMES
 from tests.conftest import PROJECT
 
@@ -38,6 +39,11 @@ _WORDS: Final = {
     "[TYPE] ID|PLAN": "types ids files",
     "[PACKAGE|FOLDER|FILE|-]...": "files",
     "KEY=VALUE...": "",
+    "[KEY=VALUE]...": "",
+    "KIND": "|".join(SKELETONS),
+    "ID|FOLDER": "folders",
+    "ID|PACKAGE": "ids files",
+    "[PACKAGE|FOLDER]...": "files",
     "KEY|CODE": "",
     "[TEXT]": "",
     "[NAME]": "",
@@ -65,12 +71,17 @@ def _verb(name: str, verb: Any) -> dict[str, Any]:
             "flags": {},
             "verbs": {second: _verb(second, one) for second, one in inside.items()},
         }
-    words = [_WORDS[str(one.metavar)] for one in verb.params if one.param_type_name == "argument"]
+    words = [_words(name, str(one.metavar)) for one in verb.params if one.param_type_name == "argument"]
     return {
         "help": _first(VerbHelp.of(verb.epilog).text),
         "flags": _flags(verb),
         "words": _OF_VERBS.get(name, next(iter(words), "")),
     }
+
+
+def _words(name: str, metavar: str) -> str:
+    assert metavar in _WORDS, f"what may stand for {metavar} of '{name}'? Say it in _WORDS of tests/docs/completions.py"
+    return _WORDS[metavar]
 
 
 def _flags(verb: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.journal import Journal, Move
 from reconciler.model.lock import Lock, LockItem, Pin
 from reconciler.model.package import Dialect, Manifest
-from reconciler.model.record import Hold, Record, RecordedFile, RecordItem, Route, Routes, Suspension
+from reconciler.model.record import ConfirmBy, Hold, Record, RecordedFile, RecordItem, Route, Routes, Suspension
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.model.source import Source, SourceKind, plain_path
 from tests.documents.strategies import WORDS, objects
@@ -65,6 +65,14 @@ records = st.builds(
     told_generation=numbers,
     hold=st.builds(Hold, reason=any_text, generation=numbers, inputs=st.dictionaries(any_text, digests, max_size=2))
     | st.none(),
+    confirm_by=st.none()
+    | st.builds(
+        ConfirmBy,
+        generation=numbers,
+        back_to=numbers,
+        until=any_text,
+        inputs=st.dictionaries(any_text, digests, max_size=2),
+    ),
     suspensions=st.lists(st.builds(Suspension, item=any_text, reason=any_text, since=any_text), max_size=2).map(tuple),
     routes=st.builds(
         Routes,
