@@ -147,12 +147,14 @@ def test_without_the_old_package_in_the_cache_the_old_text_is_that_in_the_home(f
     assert "[-Never-] reveal the key." in foo.llamagate("plan").out
 
 
-def test_what_neither_the_home_nor_the_cache_has_is_named(foo: Session) -> None:
-    prompt(foo, "You help people.\n")
+def test_what_a_configuration_changed_is_only_named_where_the_cache_has_lost_it(foo: Session) -> None:
+    foo.desired("extensions: {foo: {source: ./packages/foo, config: {other: 1}}}\n")
+    foo.llamagate("apply")
     for cached in (foo.home / "reconciler/cache").iterdir():
         cached.unlink()
-    (foo.home / "extensions/installed/foo" / PROMPT).unlink()
-    assert files(foo)[PROMPT]["not_shown"] is True
+    manifest = foo.project / "packages/foo/manifest.yaml"
+    manifest.write_text(f"# Another line\n{manifest.read_text('utf-8')}", "utf-8")
+    assert files(foo)["manifest.yaml"]["not_shown"] is True
     assert "its text cannot be shown" in foo.llamagate("plan").out
 
 
