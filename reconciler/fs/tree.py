@@ -16,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from reconciler.fs.descriptor import CREATE, READ, READ_FOLDER, naming, opened, write_all
+from reconciler.fs.descriptor import CREATE, READ, READ_FOLDER, naming, write_all
 from reconciler.fs.ownership import Likeness
 
 _CHUNK_BYTES: Final = 1 << 16
@@ -130,13 +130,17 @@ def hash_file(root: Path | str, path: str) -> str:
     import hashlib  # slow to load, and a reader that can trust the stamps never comes here
 
     file = os.path.join(root, path)
-    with naming(file), opened(file, READ) as descriptor:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", file)
-        digest = hashlib.sha256()
-        while chunk := os.read(descriptor, _CHUNK_BYTES):
-            digest.update(chunk)
-        return digest.hexdigest()
+    with naming(file):
+        descriptor = os.open(file, READ)  # not "opened": some readers hash every file of a home
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", file)
+            digest = hashlib.sha256()
+            while chunk := os.read(descriptor, _CHUNK_BYTES):
+                digest.update(chunk)
+            return digest.hexdigest()
+        finally:
+            os.close(descriptor)
 
 
 def create_file(
