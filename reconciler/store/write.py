@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconciler.documents.record import record_files, write_record_files
 from reconciler.errors import telling
 from reconciler.fs import durable
 from reconciler.model.home import Home
 from reconciler.model.record import Record
-from reconciler.store.state_files import record_bytes
 
 
 def write(path: Path, data: bytes) -> None:
@@ -19,4 +19,5 @@ def write(path: Path, data: bytes) -> None:
 
 def write_record(home: Home, record: Record) -> None:
     """Write the record. The caller holds the home's mutex."""
-    write(home.record, record_bytes(record))
+    with telling("it was not written"):
+        write_record_files(home, record_files(record))
