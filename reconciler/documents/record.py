@@ -6,9 +6,11 @@ head names stays as it is until no head names it. So the head alone says what is
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import zlib
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -135,10 +137,14 @@ def write_pieces(home: Home, pieces: Mapping[str, bytes], known: Collection[str]
 
 
 def write_record_files(home: Home, files: RecordFiles) -> None:
-    """Replace the record, for good. The caller holds the home's mutex. Raises ``OSError``."""
+    """Replace the record, for good. The caller holds the home's mutex. Raises ``OSError``.
+
+    What cannot be removed then, the next command that writes removes.
+    """
     sync.sync_files(write_pieces(home, files.pieces, _named(home) or frozenset()))
     durable.write_file(home.record, files.head, mode=durable.mode_of(home.record))
-    drop_unnamed_pieces(home)
+    with suppress(OSError):
+        drop_unnamed_pieces(home)
 
 
 def drop_unnamed_pieces(home: Home) -> None:
@@ -147,7 +153,7 @@ def drop_unnamed_pieces(home: Home) -> None:
     The caller holds the home's mutex, and no journal is there, which names pieces too.
     """
     try:
-        there = [*home.pieces.iterdir()]
+        there = sorted(home.pieces.iterdir())
     except FileNotFoundError:
         return
     named = _named(home)
@@ -159,11 +165,15 @@ def drop_unnamed_pieces(home: Home) -> None:
 
 
 def _named(home: Home) -> frozenset[str] | None:
-    """What the head on disk names; ``None`` where it cannot be read."""
+    """What the head on disk names; ``None`` where that is none of ours. Raises ``OSError``."""
     try:
         return names_in(_bytes(home.record), str(home.record))
-    except (OSError, InputError, *NOT_OURS):
+    except (InputError, *NOT_OURS):
         return None
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EISDIR):  # a pipe, a folder: whoever reads the record says so
+            return None
+        raise
 
 
 def _shared_out(items: Mapping[ItemKey, RecordItem]) -> Iterable[list[RecordItem]]:

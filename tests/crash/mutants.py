@@ -13,7 +13,6 @@ from reconciler.apply import cleanup, inputs, recovery, steps, transaction
 from reconciler.apply.journal import write_journal
 from reconciler.apply.recovery import Recovered
 from reconciler.apply.transaction import complete
-from reconciler.documents.record import drop_unnamed_pieces
 from reconciler.fs import durable, replace, swap, sync, tree
 from reconciler.fs.durable import publish, write_file
 from reconciler.fs.replace import replace_if
@@ -67,12 +66,12 @@ def journal_gone_before_the_generation() -> None:
     _put(transaction, "_end", partial(durable.unlink, missing_ok=True))
 
 
-def pieces_dropped_before_the_commit() -> None:
-    _before_the_commit(lambda home, _: drop_unnamed_pieces(home))
+def pieces_after_the_commit() -> None:
+    _after_the_commit("write_pieces", [])
 
 
-def generation_dropped_before_the_commit() -> None:
-    _before_the_commit(lambda home, _: durable.discard_temporaries(home.generations))
+def generation_after_the_commit() -> None:
+    _after_the_commit("stage_generation", Path(os.devnull))
 
 
 def pieces_and_generation_not_synced() -> None:
@@ -186,6 +185,22 @@ def _before_the_commit(step: Callable[[Home, Journal], object]) -> None:
     _put(transaction, "write_journal", write)
 
 
+def _after_the_commit(name: str, said: object) -> None:
+    """Do what the function ``name`` of a transaction does only once the journal is there."""
+    real, asked = getattr(transaction, name), list[tuple[object, ...]]()
+
+    def ask(*args: object) -> object:
+        asked.append(args)
+        return said
+
+    def write(home: Home, journal: Journal) -> None:
+        write_journal(home, journal)
+        real(*asked.pop())
+
+    _put(transaction, name, ask)
+    _put(transaction, "write_journal", write)
+
+
 def _before_recovery(step: Callable[[Home, Journal], object]) -> None:
     def finish(home: Home, journal: Journal) -> None:
         step(home, journal)
@@ -255,8 +270,8 @@ ORDER: Final[tuple[Mutant, ...]] = (
     journal_written_in_place,
     journal_gone_before_the_record,
     journal_gone_before_the_generation,
-    pieces_dropped_before_the_commit,
-    generation_dropped_before_the_commit,
+    pieces_after_the_commit,
+    generation_after_the_commit,
     journal_dropped_by_recovery,
     registry_left_alone_by_recovery,
     staging_discarded_before_the_moves,

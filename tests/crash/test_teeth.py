@@ -28,10 +28,10 @@ NOTICED: Final = "seeded mistakes of ours that were noticed"
 SOON_NOTICED: Final = (
     *("record_before_the_journal", "journal_after_the_first_move", "backups_dropped_before_the_commit"),
     *("staging_discarded_before_the_moves", "registry_left_alone_by_recovery", "leftovers_left_by_recovery"),
-    *("pieces_dropped_before_the_commit", "generation_dropped_before_the_commit"),
+    *("pieces_after_the_commit", "generation_after_the_commit"),
 )
 SOON_MISSED: Final = (
-    *("staged trees", "cache", "folders", "pieces and generation"),
+    *("staged trees", "cache", "folders"),
     *("bytes of journal", "name of journal", "bytes of llamagate.lock.yaml", "name of llamagate.lock.yaml"),
 )
 """Those that a few deaths or power cuts show."""
