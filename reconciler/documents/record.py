@@ -10,7 +10,6 @@ import errno
 import hashlib
 import zlib
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -137,14 +136,9 @@ def write_pieces(home: Home, pieces: Mapping[str, bytes], known: Collection[str]
 
 
 def write_record_files(home: Home, files: RecordFiles) -> None:
-    """Replace the record, for good. The caller holds the home's mutex. Raises ``OSError``.
-
-    What cannot be removed then, the next command that writes removes.
-    """
+    """Replace the record, for good; the pieces that nothing names then stay. Raises ``OSError``."""
     sync.sync_files(write_pieces(home, files.pieces, _named(home) or frozenset()))
     durable.write_file(home.record, files.head, mode=durable.mode_of(home.record))
-    with suppress(OSError):
-        drop_unnamed_pieces(home)
 
 
 def drop_unnamed_pieces(home: Home) -> None:

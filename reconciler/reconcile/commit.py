@@ -41,10 +41,10 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
     inputs, state = proposal.parts.inputs, proposal.state
     if not proposal.plan.changes:
         with writing_inputs(inputs):
-            is_noted = _note(proposal)
-        if not is_noted and not any(one.is_written for one in inputs):
+            notes = _note(proposal)
+        if notes is None and not any(one.is_written for one in inputs):
             _keep(proposal)
-        return []
+        return notes or []
     state.env.phase("stage the packages")
     look_again(inputs)
     rewriting = [action for action in proposal.plan.actions if action.rewrites and action.after]
@@ -122,8 +122,8 @@ def _keep(proposal: Proposal) -> None:
         keep(state.env, state.path, *proposal.looked, plan)
 
 
-def _note(proposal: Proposal) -> bool:
-    """Write what the pass has found into the record, where it says something else; whether it does."""
+def _note(proposal: Proposal) -> list[Note] | None:
+    """Write what the pass has found into the record; warnings, or ``None`` where the record says that already."""
     state, speaker = proposal.state, proposal.intent.speaker
     record = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
     if speaker.speaks_for is not None:
@@ -136,9 +136,8 @@ def _note(proposal: Proposal) -> bool:
     if state.previous_record is not None and proposal.documents:
         record = replace(record, documents=proposal.documents)
     if record == state.record:
-        return False
-    write_record(state.home, record)
-    return True
+        return None
+    return write_record(state.home, record)
 
 
 def _with_sources(proposal: Proposal) -> Record:

@@ -71,7 +71,7 @@ def pieces_after_the_commit() -> None:
 
 
 def generation_after_the_commit() -> None:
-    _after_the_commit("stage_generation", Path(os.devnull))
+    _after_the_commit("stage_generation", Path(__file__))
 
 
 def pieces_and_generation_not_synced() -> None:
