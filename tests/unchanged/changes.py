@@ -18,7 +18,7 @@ from reconciler.planning.intent import Allowances
 from reconciler.reconcile.options import Options
 from tests.unchanged.world import World, restored
 
-Undo = Callable[[], None]
+Undo = Callable[[], object]
 Change = Callable[[World, Random], Undo]
 FILES: Final = ("manifest.yaml", "templates/deep/a.txt", "run.sh")
 
