@@ -116,7 +116,7 @@ def test_a_generation_is_small(home: Home) -> None:
     home.generations.mkdir()
     home.generation(1).write_bytes(generation_bytes(generation))
     assert read_generation(home, 1) == generation
-    assert home.generation(1).stat().st_size < 50_000
+    assert home.generation(1).stat().st_size < 20_000
     home.generation(1).write_bytes(generation_bytes(generation) + b"x")
     with pytest.raises(InputError, match="it is damaged"):
         read_generation(home, 1)
