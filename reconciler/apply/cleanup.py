@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from reconciler.apply.steps import sync_entries
-from reconciler.documents.sealed import unseal
+from reconciler.documents.generations import generation_files, start_of, trees_in
+from reconciler.documents.record import recorded_trees
+from reconciler.documents.sealed import NOT_OURS
 from reconciler.errors import InputError
 from reconciler.fs import durable, tree
-from reconciler.fs.bounded import read_start
-from reconciler.fs.descriptor import naming
-from reconciler.model.config import JsonObject
-from reconciler.model.digest import Digest
-from reconciler.model.generation import GENERATION_SCHEMA
 from reconciler.model.home import Home
-from reconciler.model.record import RECORD_SCHEMA
 from reconciler.model.regex import regex
 
 _ONE_RUN: Final = timedelta(minutes=5)
@@ -31,16 +27,17 @@ def prune(home: Home, *, backups: int, generations: int) -> None:
     _drop(home, [old for item in items for old in _by_number(item)[: -backups or None]])
     for item in items if backups == 0 else ():
         item.rmdir()
-    documents = _by_number(home.generations)
+    documents = generation_files(home)
     dropped = _surplus(documents, generations, needed=_before_backups(home))
-    kept = [path for path in documents if path not in dropped]
-    if _name_more(dropped, [*kept[:1], *kept[-2:]]):
-        prune_cache(home, without=frozenset(dropped))
-    for path in dropped:
+    kept = [number for number in documents if number not in dropped]
+    going = [documents[number] for number in dropped]
+    if _name_more(going, [documents[number] for number in (*kept[:1], *kept[-2:])]):
+        prune_cache(home, without=frozenset(going))
+    for path in going:
         path.unlink()
 
 
-def _surplus(documents: list[Path], most: int, *, needed: frozenset[int]) -> list[Path]:
+def _surplus(documents: Mapping[int, Path], most: int, *, needed: frozenset[int]) -> list[int]:
     """The generations that are too many: first the inner ones of a watcher's runs, then the oldest.
 
     An edit that is saved twenty times in as many minutes does not push out what was before it. The last two stay, and
@@ -48,24 +45,25 @@ def _surplus(documents: list[Path], most: int, *, needed: frozenset[int]) -> lis
     """
     count = len(documents) - most
     if count <= 0 or most == 0:
-        return documents if most == 0 else []
-    inner = [path for path in _inner(documents[:-1]) if int(path.stem) not in needed][:count]
-    rest = [path for path in documents if path not in inner]
+        return [*documents] if most == 0 else []
+    inner = [number for number in _inner(documents) if number not in needed][:count]
+    rest = [number for number in documents if number not in inner]
     return [*inner, *rest[: count - len(inner)]]
 
 
-def _inner(documents: list[Path]) -> Iterator[Path]:
-    """Those with another one of a watcher close before them and close after them."""
-    times = [_watched_at(path) for path in documents]
-    for index in range(1, len(documents) - 1):
+def _inner(documents: Mapping[int, Path]) -> Iterator[int]:
+    """Those with another one of a watcher close before them and close after them, which is not the last of all."""
+    numbers = [*documents][:-1]
+    times = [_watched_at(documents[number]) for number in numbers]
+    for index in range(1, len(numbers) - 1):
         before, now, after = times[index - 1 : index + 2]
         if before and now and after and max(now - before, after - now) < _ONE_RUN:
-            yield documents[index]
+            yield numbers[index]
 
 
 def _watched_at(path: Path) -> datetime | None:
     """When a watcher made the generation, as its first lines say; ``None`` where another command did."""
-    match = _BY_WATCHER.search(read_start(path, _HEAD_BYTES))
+    match = _BY_WATCHER.search(start_of(path, _HEAD_BYTES))
     try:
         return datetime.fromisoformat(match[1].decode()) if match else None
     except ValueError:
@@ -83,9 +81,9 @@ def _name_more(dropped: list[Path], some: list[Path]) -> bool:
     if not dropped:
         return False
     try:
-        kept = {tree for path in some for tree in _trees(path)}
-        return any(_trees(path) - kept for path in dropped)
-    except InputError:
+        kept = {tree for path in some for tree in trees_in(path)}
+        return any(trees_in(path) - kept for path in dropped)
+    except (InputError, *NOT_OURS):
         return True  # a damaged document may name anything
 
 
@@ -97,11 +95,12 @@ def prune_cache(home: Home, *, without: frozenset[Path] = frozenset()) -> None:
 
 def unneeded_packages(home: Home, *, without: frozenset[Path] = frozenset()) -> list[Path]:
     """The packages in the cache that neither the record nor a generation (but for those in ``without``) names."""
-    documents = [path for path in [home.record, *_by_number(home.generations)] if path.exists() and path not in without]
+    documents = [path for path in generation_files(home).values() if path not in without]
     try:
-        needed = {home.cached(Digest(text)) for path in documents for text in _trees(path)}
-    except InputError:
+        trees = recorded_trees(home).union(*map(trees_in, documents))
+    except (InputError, *NOT_OURS):
         return []  # a damaged document: what it needs cannot be known, so everything stays
+    needed = {home.cached(tree) for tree in trees}
     return [entry for entry in _entries(home.cache) if entry not in needed and entry != home.git_cache]
 
 
@@ -117,14 +116,6 @@ def _drop(home: Home, backups: list[Path]) -> None:
     sync_entries(map(str, backups))
     for place in going:
         tree.remove_tree(place)
-
-
-def _trees(path: Path) -> set[str]:
-    with naming(str(path)):
-        data = path.read_bytes()
-    schema = GENERATION_SCHEMA if path.stem.isdigit() else RECORD_SCHEMA
-    body = unseal(data, name=str(path), schema=schema)
-    return {str(item["tree"]) for item in cast(list[JsonObject], body["items"])}
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.documents.sealed import seal, unseal
+from msgspec import Struct
+
+from reconciler.documents.first_schema import journal_from
+from reconciler.documents.sealed import NOT_OURS, as_object, decode, seal, unseal
 from reconciler.errors import InputError, NeedsRecoveryError, NewerDocumentError
 from reconciler.fs import durable, sync, tree
 from reconciler.fs.bounded import read_start
@@ -12,9 +15,16 @@ from reconciler.model.home import Home
 from reconciler.model.journal import JOURNAL_SCHEMA, Journal
 
 
+class _Document(Struct, frozen=True, kw_only=True):
+    schema: int
+    journal: Journal
+
+
 def write_journal(home: Home, journal: Journal) -> None:
     """Durable when it returns: the commit point."""
-    durable.write_file(home.journal, seal(journal.to_document()), mode=durable.private_mode(home.ours))
+    durable.write_file(
+        home.journal, seal(_Document(schema=JOURNAL_SCHEMA, journal=journal)), mode=durable.private_mode(home.ours)
+    )
 
 
 def read_journal(path: Path) -> Journal | None:
@@ -26,12 +36,13 @@ def read_journal(path: Path) -> Journal | None:
     except OSError as error:
         raise NeedsRecoveryError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        return Journal.from_document(unseal(data, name=str(path), schema=JOURNAL_SCHEMA))
+        schema, body = unseal(data, name=str(path), schema=JOURNAL_SCHEMA)
+        return journal_from(as_object(body)) if schema == 1 else decode(body, _Document).journal
     except NewerDocumentError as error:
         raise _untrusted(error.message, "finish it with that version, or") from error
     except InputError as error:
         raise _untrusted(error.message) from error
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except NOT_OURS as error:
         raise _untrusted(f"{path}: it is not as llamagate writes it") from error
 
 

@@ -10,6 +10,7 @@ from reconciler.apply.cleanup import prune_cache
 from reconciler.apply.journal import interrupted, read_journal
 from reconciler.apply.stage import beside_stage
 from reconciler.apply.transaction import complete, undo
+from reconciler.documents.record import drop_unnamed_pieces
 from reconciler.errors import NeedsRecoveryError, RolledBackError, telling
 from reconciler.fs import durable, sync, tree
 from reconciler.model.home import Home
@@ -94,6 +95,8 @@ def _discard_leftovers(home: Home) -> None:
     """Staging folders and half-written files of commands that died before their commit point."""
     for path in (home.record, home.journal, home.registry, home.unchanged):
         durable.discard_temporary(path)
+    durable.discard_temporaries(home.generations)
+    drop_unnamed_pieces(home)
     installed = [home.installed(kind) for kind in Kind]
     beside = {beside_stage(folder) for folder in installed if tree.inode_of(folder) is not None}
     left = [place for place in sorted(beside) if place.is_dir()]

@@ -37,8 +37,7 @@ def roll_forward(home: Home, journal: Journal) -> None:
         _keep_old(move)
     sync_entries(move.backup for move in journal.moves if move.backup)
     edit_registry(home.registry, journal.edits, journal.rebuilt, broken_registry(home, journal.generation))
-    durable.make_folders(home.generations)
-    durable.write_file(home.generation(journal.generation), journal.generation_text.encode("utf-8", "surrogatepass"))
+    _put_generation(home, journal)
     durable.write_file(home.record, journal.record.encode("utf-8", "surrogatepass"))
 
 
@@ -51,9 +50,19 @@ def roll_back(home: Home, journal: Journal) -> None:
     sync_entries(move.backup for move in journal.moves if move.backup)
     # On a full disk each step takes only the room that the one before it has given back.
     durable.discard_temporary(home.generation(journal.generation))
-    durable.unlink(home.generation(journal.generation), missing_ok=True)
+    for place in (home.generation(journal.generation), home.old_generation(journal.generation)):
+        durable.unlink(place, missing_ok=True)
     restore_registry(home.registry, journal, broken_registry(home, journal.generation))
     _restore_record(home, journal.previous_record)
+
+
+def _put_generation(home: Home, journal: Journal) -> None:
+    if journal.generation_text is None:
+        durable.publish(home.generation(journal.generation))
+        return
+    durable.make_folders(home.generations)
+    text = journal.generation_text.encode("utf-8", "surrogatepass")
+    durable.write_file(home.old_generation(journal.generation), text)
 
 
 def _restore_record(home: Home, text: str | None) -> None:

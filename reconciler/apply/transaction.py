@@ -15,8 +15,10 @@ from reconciler.apply.journal import begin_undo, interrupted, write_journal
 from reconciler.apply.stage import NewTree, Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.codes import WarningCode
+from reconciler.documents.generations import stage_generation
+from reconciler.documents.record import RecordFiles, drop_unnamed_pieces, names_in, write_pieces
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError, refused
-from reconciler.fs import durable, tree
+from reconciler.fs import durable, sync, tree
 from reconciler.model.desired import Policy
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -31,13 +33,15 @@ from reconciler.packages.content import OpenPackage
 class Transaction:
     """One change of a home, by the holder of its lock.
 
-    ``stage_item`` for each item that is rewritten, then ``commit``. Until ``commit`` nothing has happened.
+    ``stage_item`` for each item that is rewritten, ``stage_documents``, then ``commit``. Until ``commit`` nothing has
+    happened.
     """
 
     def __init__(self, home: Home, generation: int) -> None:
         self.home = home
         self.generation = generation
         self.stage = Stage(home, f"{generation}")
+        self.documents: list[Path] = []
 
     def stage_item(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build one new tree, and keep its package in the cache."""
@@ -54,6 +58,15 @@ class Transaction:
         self.stage.prepare(key.kind)
         self.stage.cache(opened.package.tree, opened.content)
 
+    def stage_documents(self, record: RecordFiles, generation: bytes, previous: bytes | None) -> None:
+        """Write what the record consists of from now, but for its head, and the generation, which has no name yet.
+
+        ``previous`` is the head before: what that names is there.
+        """
+        known = names_in(previous, str(self.home.record))
+        self.documents = write_pieces(self.home, record.pieces, known)
+        self.documents.append(stage_generation(self.home, self.generation, generation))
+
     def commit(
         self, actions: tuple[Action, ...], journal: Journal, inputs: tuple[Input, ...], policy: Policy
     ) -> list[Note]:
@@ -67,6 +80,7 @@ class Transaction:
         """
         moves = tuple(self._move(action) for action in actions if action.rewrites)
         self.stage.seal()
+        sync.sync_files(self.documents)
         journal = replace(journal, moves=moves)
         with inputs_written(inputs):
             _commit(self.home, journal)
@@ -95,6 +109,7 @@ class Transaction:
     def _tidy(self, policy: Policy) -> list[Note]:
         try:
             self.stage.discard()
+            drop_unnamed_pieces(self.home)
             prune(self.home, backups=policy.backups, generations=policy.generations)
         except (OSError, LlamagateError) as error:
             message = f"the change is done, but old backups and temporary files could not be removed: {error}"
@@ -166,5 +181,7 @@ def _discard_quietly(failed: Transaction) -> None:
     """
     with suppress(OSError):
         if not interrupted(failed.home):
+            durable.discard_temporary(failed.home.generation(failed.generation))
+            drop_unnamed_pieces(failed.home)
             prune_cache(failed.home)
             failed.stage.discard()

@@ -183,6 +183,24 @@ def rename(source: Path | str, target: Path | str) -> None:
     os.rename(source, target)
 
 
+def publish(path: Path) -> None:
+    """Give what was written as the temporary of ``path``, and synced, its name for good; it may have it already."""
+    try:
+        os.replace(temporary_path(path), path)
+    except FileNotFoundError:
+        if not os.path.lexists(path):
+            raise
+    sync_folder(path.parent)
+
+
+def discard_temporaries(folder: Path) -> None:
+    """Remove every temporary in ``folder``, once no one is at it. Nothing there is fine."""
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if name.endswith(_SUFFIX):
+                remove_tree(folder / name)
+
+
 def private_mode(folder: Path) -> int:
     """The mode of a file in ``folder`` that only its owner may read, or the group that may write to the folder."""
     return 0o660 if _shared(folder) else 0o600

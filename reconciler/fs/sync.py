@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,8 @@ from reconciler.fs.tree import NodeKind, walk
 if TYPE_CHECKING:
     import ctypes
 
+_FEW: Final = 8
+"""Up to so many files are synced one by one; one sync of the filesystem is cheaper for more."""
 _STATFS_BYTES: Final = 512
 """More than any system's ``struct statfs``."""
 _NO_SUCH_CALL: Final = frozenset([errno.EINVAL, errno.ENOTSUP, errno.ENOTTY, errno.ENOSYS])
@@ -64,6 +66,19 @@ def sync_folder(path: Path) -> None:
         except OSError as error:
             if error.errno not in _NO_SUCH_CALL:
                 raise
+
+
+def sync_files(paths: Collection[Path]) -> None:
+    """Sync these files and the folders that name them; where there are many, by one call for a whole file system."""
+    folders = {path.parent for path in paths}
+    if len(paths) > _FEW:
+        one_each = {os.stat(folder).st_dev: folder for folder in folders}
+        if all(sync_filesystem(folder) for folder in one_each.values()):
+            return
+    for path in paths:
+        _hand_over(path)
+    for folder in folders:
+        sync_folder(folder)
 
 
 def sync_tree(path: Path) -> None:

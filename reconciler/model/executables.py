@@ -1,7 +1,8 @@
-"""Which files of a package may be run, as documents have it: ``exec``, sorted paths beside the tree."""
+"""Which files of a package may be run, as documents have it: sorted paths beside the tree."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from reconciler.model.config import JsonObject
@@ -14,3 +15,12 @@ def executables_from_document(value: JsonObject) -> frozenset[str] | None:
 
 def executables_to_document(executables: frozenset[str] | None) -> JsonObject:
     return {} if executables is None else {"exec": [*sorted(executables)]}
+
+
+def in_order(executables: Iterable[str] | None) -> tuple[str, ...] | None:
+    """As a value of a document, which has one form."""
+    return None if executables is None else tuple(sorted(executables))
+
+
+def as_set(paths: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if paths is None else frozenset(paths)

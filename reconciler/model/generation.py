@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
-from reconciler.model.executables import executables_from_document, executables_to_document
+from reconciler.model.executables import as_set
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import Record
 from reconciler.model.source import Source, SourceKind
 
-GENERATION_SCHEMA: Final = 1
+GENERATION_SCHEMA: Final = 2
 
 
 class Unreadable(StrEnum):
@@ -38,34 +38,11 @@ class GenerationItem(Struct, frozen=True, kw_only=True):
     tree: Digest
     source: Source
     depends_on: tuple[str, ...] = ()
-    executables: frozenset[str] | None = None
+    may_run: tuple[str, ...] | None = None
 
-    @staticmethod
-    def from_document(value: JsonObject) -> GenerationItem:
-        return GenerationItem(
-            key=ItemKey.from_document(value),
-            version=str(value["version"]),
-            owner=cast("str | None", value["owner"]),
-            enabled=bool(value["enabled"]),
-            config=cast("JsonObject", value["config"]),
-            tree=Digest(str(value["tree"])),
-            source=Source.from_document(value["source"]),
-            depends_on=tuple(cast("list[str]", value["depends_on"])),
-            executables=executables_from_document(value),
-        )
-
-    def to_document(self) -> JsonObject:
-        return {
-            **self.key.to_document(),
-            "version": self.version,
-            "owner": self.owner,
-            "enabled": self.enabled,
-            "config": self.config,
-            "tree": self.tree,
-            "source": self.source.to_full_document(),
-            "depends_on": list(self.depends_on),
-            **executables_to_document(self.executables),
-        }
+    @property
+    def executables(self) -> frozenset[str] | None:
+        return as_set(self.may_run)
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -87,34 +64,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     def list(self) -> Mapping[ItemKey, GenerationItem]:
         """What decides whether two generations are the same: all but where the packages came from."""
         nowhere = Source(SourceKind.DIR, "")
-        return {
-            key: replace(item, source=nowhere, executables=item.executables or frozenset())
-            for key, item in self.items.items()
-        }
-
-    @staticmethod
-    def from_document(value: JsonObject) -> Generation:
-        items = [GenerationItem.from_document(item) for item in cast("list[JsonObject]", value["items"])]
-        return Generation(
-            number=cast(int, value["generation"]),
-            list_of=cast(int, value["list_of"]),
-            applied_at=str(value["applied_at"]),
-            command=str(value["command"]),
-            items={item.key: item for item in items},
-            user=str(value.get("user", "")),
-            message=str(value.get("message", "")),
-        )
-
-    def to_document(self) -> JsonObject:
-        return {
-            "schema": GENERATION_SCHEMA,
-            "generation": self.number,
-            "list_of": self.list_of,
-            "applied_at": self.applied_at,
-            "command": self.command,
-            **{name: text for name, text in (("user", self.user), ("message", self.message)) if text},
-            "items": [self.items[key].to_document() for key in sorted(self.items)],
-        }
+        return {key: replace(item, source=nowhere, may_run=item.may_run or ()) for key, item in self.items.items()}
 
 
 def generation_of(record: Record, *, applied_at: str, command: str, list_of: int | None = None) -> Generation:
@@ -129,7 +79,7 @@ def generation_of(record: Record, *, applied_at: str, command: str, list_of: int
             tree=item.tree,
             source=item.source,
             depends_on=item.depends_on,
-            executables=item.executables,
+            may_run=item.may_run,
         )
         for key, item in record.items.items()
     }

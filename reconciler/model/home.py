@@ -41,10 +41,19 @@ class Home(Struct, frozen=True):
         return self.ours / "record.json"
 
     @property
+    def pieces(self) -> Path:
+        """What the record consists of."""
+        return self.ours / "record"
+
+    @property
     def generations(self) -> Path:
         return self.ours / "generations"
 
     def generation(self, number: int) -> Path:
+        return self.generations / f"{number}.json.gz"
+
+    def old_generation(self, number: int) -> Path:
+        """Where a version had it that did not compress them."""
         return self.generations / f"{number}.json"
 
     @property

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, cast
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from reconciler.codes import RefusalCode
@@ -234,7 +234,7 @@ def _without_stamps(item: RecordItem, *, with_values: bool) -> str:
     filled = None if with_values or not any(references(item.config)) else item.manifest.installed_definition
     files = {path: RecordedFile("" if path == filled else one.sha256) for path, one in item.files.items()}
     source = item.source if item.source.is_address else replace(item.source, location="")
-    document = replace(item, source=source, source_stamp="", files=files).to_document()
+    document = to_builtins(replace(item, source=source, source_stamp="", files=files))
     return json.dumps({**document, "config": with_references(item.config, _named)}, sort_keys=True)
 
 

@@ -24,6 +24,9 @@ from reconciler.model.ids import ItemKey, Kind
 _KEYS: Final = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
 MAX_DEPTH: Final = 64
 _KEY_SET: Final = frozenset(_KEYS)
+_NO_KEYS: Final[frozenset[str]] = frozenset()
+_KINDS: Final = {str(kind): kind for kind in Kind}
+"""A thousand entries are read for each change: a call of the enum takes longer than all the rest of one."""
 
 
 class CorruptRegistryError(ValueError):
@@ -54,16 +57,17 @@ class RegistryEntry(Struct, frozen=True, kw_only=True, eq=False):
 
     @staticmethod
     def from_document(value: JsonObject) -> RegistryEntry:
+        is_usual = value.keys() == _KEY_SET
         return RegistryEntry(
-            key=ItemKey(Kind(str(value["type"])), str(value["id"])),
+            key=ItemKey(_KINDS[str(value["type"])], str(value["id"])),
             name=str(value.get("name") or value["id"]),
             version=str(value.get("version", "")),
             enabled=value.get("enabled") is True,
             installed_at=str(value.get("installed_at", "")),
             last_updated_at=str(value.get("last_updated_at", "")),
             source_path=str(value.get("source_path", "")),
-            extra={key: value[key] for key in value if key not in _KEY_SET},
-            absent=_KEY_SET.difference(value),
+            extra={} if is_usual else {key: value[key] for key in value if key not in _KEY_SET},
+            absent=_NO_KEYS if is_usual else _KEY_SET.difference(value),
         )
 
     def to_document(self) -> JsonObject:
@@ -79,6 +83,8 @@ class RegistryEntry(Struct, frozen=True, kw_only=True, eq=False):
         )
         empty = (self.key.id, "", False)
         pairs = zip(_KEYS, values, strict=True)
+        if not self.absent:
+            return {**dict(pairs), **self.extra}
         known: JsonObject = {key: value for key, value in pairs if key not in self.absent or value not in empty}
         return {**known, **self.extra}
 
@@ -124,12 +130,11 @@ def decode_registry(data: bytes) -> Registry:
     has_containers = data.count(b"{") + data.count(b"[") > len(values) + 1  # which no entry of the gateway's has
     if has_containers and not all(_is_shallow(value, MAX_DEPTH) for value in values):
         raise CorruptRegistryError(f"it is nested deeper than {MAX_DEPTH} levels")
-    kinds = frozenset(Kind)
-    known = [RegistryEntry.from_document(value) for value in values if value["type"] in kinds]
+    known = [RegistryEntry.from_document(value) for value in values if value["type"] in _KINDS]
     entries = {entry.key.id: entry for entry in known}
     if len(entries) != len(known):
         raise CorruptRegistryError("one id has two entries")
-    return Registry(entries=entries, foreign=tuple(value for value in values if value["type"] not in kinds))
+    return Registry(entries=entries, foreign=tuple(value for value in values if value["type"] not in _KINDS))
 
 
 def is_registry(data: bytes) -> bool:
@@ -170,4 +175,7 @@ def _is_shallow(value: Json, depth: int) -> bool:
 
 
 def _is_entry(value: Json) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), str) and value[key] for key in ("id", "type"))
+    if not isinstance(value, dict):
+        return False
+    item_id, kind = value.get("id"), value.get("type")
+    return isinstance(item_id, str) and isinstance(kind, str) and bool(item_id and kind)

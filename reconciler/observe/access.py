@@ -96,8 +96,8 @@ def exposed(home: Home) -> Iterator[Exposed]:
 
 def _places(home: Home) -> Iterator[str]:
     """Their paths, as text: there may be thousands."""
-    ours = (home.root, home.ours, home.cache, home.backups, home.generations, home.registry.parent, home.registry)
-    yield from map(str, ours)
+    ours = (home.root, home.ours, home.cache, home.backups, home.pieces, home.generations)
+    yield from map(str, (*ours, home.registry.parent, home.registry))
     for kind in Kind:
         installed = str(home.installed(kind))
         yield installed

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.model.config import same
+from reconciler.model.executables import in_order
 from reconciler.model.ids import ItemKey
 from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled
 from reconciler.model.plan import Action, ActionKind, Drift, Mark, MarkCode, Refusal
@@ -37,7 +38,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     other = before.other_version
     enabled = is_enabled(entry, recorded, default=target.manifest.enabled_default)
     after = _record_item(target, before, enabled=enabled if target.enabled is None else target.enabled)
-    after = replace(after, executables=_executables(target, before, diff))
+    after = replace(after, may_run=in_order(_executables(target, before, diff)))
     misregistered = () if other else registry_drift(recorded, entry, intent.home)
     backup = target.backup.generation if target.backup else None
     kind, reasons = what_changes(after, before, diff, misregistered, backup=backup)

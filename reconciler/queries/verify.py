@@ -20,7 +20,7 @@ from reconciler.observe.home import Sight
 from reconciler.planning.drift import drift_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import check_there, steadily
-from reconciler.store.state_files import read_generations
+from reconciler.store.state_files import generation_path, read_generations
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ def _damaged(state: HomeState) -> list[str]:
     lost = []
     for number, generation in read_generations(state.home).items():
         if isinstance(generation, Unreadable):
-            lost.append(f"generation {number}: {_UNREADABLE[generation]} ({state.home.generation(number)})")
+            lost.append(f"generation {number}: {_UNREADABLE[generation]} ({generation_path(state.home, number)})")
         else:
             needed |= {item.tree: (item.key, item.version) for item in generation.items.values()}
     needed |= {item.tree: (item.key, item.version) for item in state.record.items.values()}

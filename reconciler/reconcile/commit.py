@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from reconciler.apply.stage import NewTree
 from reconciler.apply.transaction import Transaction, transaction
+from reconciler.documents.generations import generation_bytes
+from reconciler.documents.record import record_files
 from reconciler.model.config import references
-from reconciler.model.generation import generation_of
+from reconciler.model.generation import Generation, generation_of
 from reconciler.model.ids import ItemKey
 from reconciler.model.journal import Journal
 from reconciler.model.listener import Progress
@@ -24,7 +26,6 @@ from reconciler.reconcile.inputs import look_again, writing_inputs
 from reconciler.reconcile.proposal import Proposal, needs_package
 from reconciler.reconcile.target import realised
 from reconciler.reconcile.unchanged import keep
-from reconciler.store.state_files import generation_bytes, record_bytes
 from reconciler.store.write import write_record
 
 _FRESH_NS: Final = 10**7
@@ -40,10 +41,10 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
     inputs, state = proposal.parts.inputs, proposal.state
     if not proposal.plan.changes:
         with writing_inputs(inputs):
-            is_noted = _note(proposal)
-        if not is_noted and not any(one.is_written for one in inputs):
+            notes = _note(proposal)
+        if notes is None and not any(one.is_written for one in inputs):
             _keep(proposal)
-        return []
+        return notes or []
     state.env.phase("stage the packages")
     look_again(inputs)
     rewriting = [action for action in proposal.plan.actions if action.rewrites and action.after]
@@ -61,7 +62,9 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         record = replace(record, confirm_by=proposal.parts.confirm_by)
         policy = proposal.intent.rules.policy
         state.env.phase("change the home")
-        return change.commit(proposal.plan.actions, _journal(proposal, record), inputs, policy)
+        files, previous = record_files(record), state.previous_record
+        change.stage_documents(files, generation_bytes(_generation(proposal, record)), previous)
+        return change.commit(proposal.plan.actions, _journal(proposal, record, files.head), inputs, policy)
 
 
 def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[str, RecordedFile]:
@@ -84,13 +87,17 @@ def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[
     return change.stage_item(action.key, tree)
 
 
-def _journal(proposal: Proposal, record: Record) -> Journal:
+def _generation(proposal: Proposal, record: Record) -> Generation:
+    env = proposal.state.env
+    applied_at = registry_time(env.now)
+    made = generation_of(record, applied_at=applied_at, command=env.command, list_of=proposal.parts.list_of)
+    return replace(made, user=env.user, message=env.message)
+
+
+def _journal(proposal: Proposal, record: Record, head: bytes) -> Journal:
     """All but its moves."""
     env, observed, previous = proposal.state.env, proposal.observed, proposal.state.previous_record
     edits, before = registry_edits(proposal.plan, proposal.intent, observed, env.now)
-    applied_at = registry_time(env.now)
-    generation = generation_of(record, applied_at=applied_at, command=env.command, list_of=proposal.parts.list_of)
-    generation = replace(generation, user=env.user, message=env.message)
     return Journal(
         txn=f"{record.generation}",
         generation=record.generation,
@@ -98,9 +105,8 @@ def _journal(proposal: Proposal, record: Record) -> Journal:
         edits=edits,
         before=before,
         rebuilt=tuple(observed.registry.entries.values()) if observed.corrupt else None,
-        record=_text(record_bytes(record)),
+        record=_text(head),
         previous_record=None if previous is None else _text(previous),
-        generation_text=_text(generation_bytes(generation)),
     )
 
 
@@ -116,8 +122,8 @@ def _keep(proposal: Proposal) -> None:
         keep(state.env, state.path, *proposal.looked, plan)
 
 
-def _note(proposal: Proposal) -> bool:
-    """Write what the pass has found into the record, where it says something else; whether it does."""
+def _note(proposal: Proposal) -> list[Note] | None:
+    """Write what the pass has found into the record; warnings, or ``None`` where the record says that already."""
     state, speaker = proposal.state, proposal.intent.speaker
     record = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
     if speaker.speaks_for is not None:
@@ -130,9 +136,8 @@ def _note(proposal: Proposal) -> bool:
     if state.previous_record is not None and proposal.documents:
         record = replace(record, documents=proposal.documents)
     if record == state.record:
-        return False
-    write_record(state.home, record)
-    return True
+        return None
+    return write_record(state.home, record)
 
 
 def _with_sources(proposal: Proposal) -> Record:

@@ -24,12 +24,17 @@ def covered_by(home: Home, record: Record, file: DesiredFile, lock: Path) -> Cov
     return Covered(
         variables=(*_names(named, "env"), *_home_of_user(file)),
         contents=(*map(str, contents), *_names(named, "file")),
-        folders=sources[SourceKind.DIR],
+        folders=(*_pieces(home), *sources[SourceKind.DIR]),
         archives=(*sources[SourceKind.ZIP], *_packed(home, record, file)),
         places=tuple(str(home.installed(kind).relative_to(home.root)) for kind in Kind),
         inside=tuple(sorted({folder for key in record.items for folder in _folders(record, key)})),
         files=tuple(f"{_place(key)}/{path}" for key, item in record.items.items() for path in item.files),
     )
+
+
+def _pieces(home: Home) -> tuple[str, ...]:
+    """What the record consists of; an older one is a single file."""
+    return (str(home.pieces),) if home.pieces.is_dir() else ()
 
 
 def _names(found: list[Reference], kind: str) -> tuple[str, ...]:

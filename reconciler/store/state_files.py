@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from reconciler.codes import ErrorCode
-from reconciler.documents.sealed import seal, unseal
+from reconciler.documents.generations import generation_files, generation_in
+from reconciler.documents.record import read_record_files
+from reconciler.documents.sealed import NOT_OURS
 from reconciler.errors import InputError, NewerDocumentError, StorageError
-from reconciler.fs.bounded import read_start
 from reconciler.fs.settled import read_settled
-from reconciler.model.generation import GENERATION_SCHEMA, Generation, Unreadable
+from reconciler.model.generation import Generation, Unreadable
 from reconciler.model.home import Home
-from reconciler.model.record import RECORD_SCHEMA, Record
+from reconciler.model.record import Record
 from reconciler.model.registry import (
     CorruptRegistryError,
     NewerRegistryError,
@@ -26,46 +28,33 @@ _WITHOUT_RECORD: Final = "move it aside and run 'llamagate apply', which adopts 
 
 
 def read_record(home: Home) -> tuple[Record, bytes | None]:
-    """What we remember of ``home``, and the bytes that say so.
+    """What we remember of ``home``, and the bytes of the file that says so.
 
     Where there is no record we remember nothing, but generations go on from the last one whose document is there:
     backups are named by them.
     """
     try:
-        data = read_start(home.record)
+        return read_record_files(home)
     except FileNotFoundError:
         return Record(generation=max(generation_numbers(home), default=0)), None
     except OSError as error:
-        raise StorageError(f"{home.record} cannot be read: {error.strerror}") from error
-    try:
-        return Record.from_document(unseal(data, name=str(home.record), schema=RECORD_SCHEMA)), data
+        raise StorageError(f"{error.filename or home.record} cannot be read: {error.strerror}") from error
     except InputError as error:
-        raise InputError(
-            error.message, faults=error.faults, advice=error.advice or _WITHOUT_RECORD, code=error.code
-        ) from error
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        advice = error.advice or _WITHOUT_RECORD
+        raise InputError(error.message, faults=error.faults, advice=advice, code=error.code) from error
+    except NOT_OURS as error:
         message = "it is not as llamagate writes it"
         raise InputError.at(message, file=home.record, advice=_WITHOUT_RECORD) from error
 
 
-def record_bytes(record: Record) -> bytes:
-    """The record as it stands on disk."""
-    return seal(record.to_document())
-
-
-def generation_bytes(generation: Generation) -> bytes:
-    """A generation as it stands on disk."""
-    return seal(generation.to_document())
-
-
 def read_generations(home: Home) -> dict[int, Generation | Unreadable]:
     """Every generation that is kept, oldest first, or why it cannot be read."""
-    return {number: _generation_if_whole(home, number) for number in generation_numbers(home)}
+    return {number: _generation_if_whole(path) for number, path in generation_files(home).items()}
 
 
-def _generation_if_whole(home: Home, number: int) -> Generation | Unreadable:
+def _generation_if_whole(path: Path) -> Generation | Unreadable:
     try:
-        return read_generation(home, number)
+        return _generation_at(path)
     except NewerDocumentError:
         return Unreadable.NEWER
     except InputError:
@@ -74,27 +63,37 @@ def _generation_if_whole(home: Home, number: int) -> Generation | Unreadable:
 
 def read_generation(home: Home, number: int) -> Generation:
     """One generation. ``InputError`` where it is not kept, or damaged."""
-    path = home.generation(number)
+    kept = generation_files(home)
+    if number in kept:
+        return _generation_at(kept[number])
+    there = f"there are {min(kept)} to {max(kept)}" if kept else "there are none yet"
+    raise InputError(
+        f"generation {number} does not exist; {there}",
+        advice="'llamagate history' lists them",
+        code=ErrorCode.NOT_FOUND,
+    )
+
+
+def _generation_at(path: Path) -> Generation:
     try:
-        return Generation.from_document(unseal(read_start(path), name=str(path), schema=GENERATION_SCHEMA))
-    except FileNotFoundError as error:
-        kept = generation_numbers(home)
-        there = f"there are {kept[0]} to {kept[-1]}" if kept else "there are none yet"
-        raise InputError(
-            f"generation {number} does not exist; {there}",
-            advice="'llamagate history' lists them",
-            code=ErrorCode.NOT_FOUND,
-        ) from error
+        return generation_in(path)
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
     except KeyError as error:
         message = "an older llamagate wrote it, without what a rollback needs"
         raise InputError.at(message, file=path) from error
+    except NOT_OURS as error:
+        raise InputError.at("it is not as llamagate writes it", file=path) from error
 
 
 def generation_numbers(home: Home) -> list[int]:
     """Those that are kept, the oldest first."""
-    return sorted(int(path.stem) for path in home.generations.glob("*.json") if path.stem.isdecimal())
+    return [*generation_files(home)]
+
+
+def generation_path(home: Home, number: int) -> Path:
+    """Where one that is kept is."""
+    return generation_files(home).get(number, home.generation(number))
 
 
 class RegistryFile(Struct, frozen=True, kw_only=True):

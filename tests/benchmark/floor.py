@@ -31,8 +31,10 @@ def plan(file: str, lock: str, home: str, packages: str) -> None:
     for path in (file, lock):
         with open(path, "rb") as stream:
             yaml.load(stream, Loader=yaml.CSafeLoader)
-    with open(os.path.join(home, "reconciler", "record.json"), "rb") as stream:
-        json.load(stream)
+    folder = os.path.join(home, "reconciler", "record")
+    for path in (os.path.join(folder, name) for name in os.listdir(folder)):
+        with open(path, "rb") as stream:
+            json.load(stream)
     stat_all(os.path.join(home, "extensions", "installed"))
     stat_all(packages)
 

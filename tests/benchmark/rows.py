@@ -254,7 +254,7 @@ ROWS: Final[tuple[Row, ...]] = (
         lambda on: importing(on.folder, on.thousand),
         lambda on: importing(on.folder, on.nine),
     ),
-    Written("written by that import, 1,000 items", 2.2, lambda on: importing(on.folder, on.thousand)),
+    Written("written by that import, 1,000 items", 1.0, lambda on: importing(on.folder, on.thousand)),
     Ratio("apply, 1,000 zips / hash, unzip, sync", SECONDS, 1.3, lambda on: _applying(on.fresh), _unzip_floor),
     Ratio("peak memory of that apply / a bare typer app", PEAK, 3, lambda on: _applying(on.fresh), _typer),
     Ratio(

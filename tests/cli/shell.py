@@ -30,6 +30,7 @@ import yaml
 from reconciler.apply import transaction
 from reconciler.cli import app
 from tests.conftest import PROJECT
+from tests.support.home_documents import generation_of, generation_path, record_of, write_record
 from tests.support.packages import MANIFEST, MODULE
 
 SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
@@ -241,8 +242,22 @@ class Session:
         return self.home / "reconciler"
 
     def record(self) -> Any:
-        """The body of our record."""
-        return json.loads((self.ours / "record.json").read_bytes())["body"]
+        """What our record says."""
+        return record_of(self.ours)
+
+    def write_record(self, record: Any) -> None:
+        write_record(self.ours, record)
+
+    def generation(self, number: int) -> Any:
+        """What a generation says."""
+        return generation_of(self.ours, number)
+
+    def generation_path(self, number: int) -> Path:
+        return generation_path(self.ours, number)
+
+    def generations(self) -> list[int]:
+        """Those that are kept."""
+        return sorted(int(path.name.split(".")[0]) for path in (self.ours / "generations").iterdir())
 
     @property
     def journal(self) -> Path:

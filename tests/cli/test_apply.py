@@ -410,6 +410,7 @@ def test_first_apply_makes_the_home(session: Session) -> None:
         "cache",
         "generations",
         "lock",
+        "record",
         "record.json",
         "stage",
     ]

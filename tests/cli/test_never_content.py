@@ -114,7 +114,7 @@ def _generations(session: Session, *made: tuple[str, int]) -> Home:
     for number, (command, minute) in enumerate(made, 1):
         at = (start + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
         head = {"schema": 1, "generation": number, "list_of": number, "applied_at": at, "command": command}
-        home.generation(number).write_text(json.dumps({**head, "items": []}, indent=2))
+        home.old_generation(number).write_text(json.dumps({**head, "items": []}, indent=2))
     return home
 
 
@@ -155,7 +155,7 @@ def test_rollback_and_history_pass_over_what_is_gone(session: Session) -> None:
     for version in ("1.0.0", "2.0.0", "3.0.0"):
         session.package("foo", version=version)
         session.llamagate("import", "packages/foo")
-    (session.ours / "generations" / "2.json").unlink()
+    session.generation_path(2).unlink()
     rows = session.llamagate("history", "--json").json["generations"]
     assert rows[0]["changes"] == ["~ foo 1.0.0 → 3.0.0"]
     session.llamagate("rollback")

@@ -280,11 +280,11 @@ def test_row_108_a_newer_desired_state_is_refused(session: Session) -> None:
 
 def test_row_108_a_newer_record_is_refused(applied: Session) -> None:
     path = applied.ours / "record.json"
-    path.write_bytes(seal(applied.record() | {"schema": 2}))
+    applied.write_record(applied.record() | {"schema": 3})
     before = applied.everything()
     for verb in ("plan", "apply", "list", "status"):
         said = applied.llamagate(verb, exits=1)
-        assert said.err.startswith(f"llamagate: {path}: a newer llamagate wrote it (schema 2, this version knows 1)\n")
+        assert said.err.startswith(f"llamagate: {path}: a newer llamagate wrote it (schema 3, this version knows 2)\n")
         assert "  → use that version\n" in said.err
     assert applied.everything() == before
 
@@ -560,7 +560,7 @@ def test_row_115_a_clock_that_is_set_back_changes_no_order(session: Session, mon
     assert found["last_updated_at"] == "1999-01-02T03:04:05.000006000Z"
     kept = sorted(path.name for path in (session.ours / "backups" / "extension" / "foo").iterdir())
     assert kept == ["3"]
-    assert sorted(path.name for path in (session.ours / "generations").iterdir()) == ["1.json", "2.json", "3.json"]
+    assert session.generations() == [1, 2, 3]
 
 
 def test_row_115_a_content_that_changes_within_one_stamp_of_time_is_seen(session: Session) -> None:

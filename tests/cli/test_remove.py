@@ -88,7 +88,7 @@ def test_a_removal_that_lies_in_generations_that_are_not_kept(foo: Session) -> N
     foo.llamagate("remove", "foo")
     foo.llamagate("enable", "bar")
     for number in (3, 4):
-        (foo.ours / f"generations/{number}.json").unlink()
+        foo.generation_path(number).unlink()
     [warning] = foo.llamagate("remove", "foo", "--json").json["warnings"]
     assert "removed after generation 2" in warning["message"]
 

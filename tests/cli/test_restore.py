@@ -70,7 +70,7 @@ def test_the_kept_backups_are_listed_newest_first(two: Session) -> None:
 
 
 def test_a_backup_whose_generation_and_package_are_forgotten_comes_back_as_it_is(two: Session) -> None:
-    (two.ours / "generations" / "1.json").unlink()
+    two.generation_path(1).unlink()
     two.llamagate("restore", "foo")
     assert two.registered()["foo"]["version"] == "1.0.0"
     assert (two.installed("foo") / "latest").readlink() == Path("mine/notes.txt")
@@ -84,7 +84,7 @@ def test_a_forgotten_backup_with_what_no_package_may_hold_comes_back(session: Se
     with session.installed("foo", "large.bin").open("wb") as large:
         large.truncate(20 << 20)
     session.llamagate("remove", "foo")
-    (session.ours / "generations" / "1.json").unlink()
+    session.generation_path(1).unlink()
     session.llamagate("restore", "foo")
     assert session.installed("foo", "a: b?.log").read_text() == "x"
     assert session.installed("foo", "large.bin").stat().st_size == 20 << 20

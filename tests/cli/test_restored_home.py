@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import time
@@ -98,5 +97,5 @@ def test_a_source_that_was_touched_is_read_once(session: Session) -> None:
 
 
 def _source_stamp(session: Session) -> str:
-    [item] = json.loads((session.ours / "record.json").read_bytes())["body"]["items"]
+    [item] = session.record()["items"]
     return str(item["source_stamp"])

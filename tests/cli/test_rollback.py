@@ -97,7 +97,7 @@ def test_ten_generations_come_back_exactly_with_all_sources_gone(session: Sessio
 
 
 def test_the_digest_of_what_comes_back_is_that_of_the_package(three: Session) -> None:
-    before = json.loads((three.ours / "generations" / "1.json").read_bytes())["body"]["items"][0]["tree"]
+    before = three.generation(1)["items"][0]["tree"]
     three.llamagate("rollback", "--to", "1")
     assert tree_on_disk(three.installed("foo")) == before
 
@@ -322,8 +322,7 @@ def test_a_secret_of_a_file_is_found_from_any_folder(session: Session, tmp_path:
 
 
 def _cached(session: Session, generation: int) -> Path:
-    body = json.loads((session.ours / "generations" / f"{generation}.json").read_bytes())["body"]
-    return session.ours / "cache" / f"{body['items'][0]['tree'].removeprefix('sha256:')}.zip"
+    return session.ours / "cache" / f"{session.generation(generation)['items'][0]['tree'].removeprefix('sha256:')}.zip"
 
 
 def _flip_content(path: Path) -> None:
@@ -365,7 +364,7 @@ def test_a_damaged_package_is_mended_by_importing_it_again(three: Session) -> No
 
 
 def test_a_damaged_generation_is_refused_by_name(three: Session) -> None:
-    generation = three.ours / "generations" / "2.json"
+    generation = three.generation_path(2)
     _flip(generation)
     before = three.everything()
     assert str(generation) in failure(three, "rollback").message
@@ -479,7 +478,7 @@ def test_history_of_nothing(session: Session) -> None:
 
 
 def test_history_names_a_damaged_generation_and_shows_the_others(three: Session) -> None:
-    _flip(three.ours / "generations" / "2.json")
+    _flip(three.generation_path(2))
     said = three.llamagate("history").out
     assert "   2  (damaged: its document is not what was written)" in said
     assert "   1  " in said
@@ -495,7 +494,7 @@ def test_the_policy_bounds_generations_and_their_packages(session: Session) -> N
     for minor in range(6):
         session.package("foo", version=f"1.{minor}.0")
         session.llamagate("apply")
-    assert sorted(path.name for path in (session.ours / "generations").iterdir()) == ["4.json", "5.json", "6.json"]
+    assert session.generations() == [4, 5, 6]
     kept = {_cached(session, number).name for number in (4, 5, 6)}
     assert {path.name for path in (session.ours / "cache").iterdir()} == kept
     assert len(kept) == 3
@@ -526,12 +525,12 @@ def test_a_damaged_generation_does_not_stop_the_cleanup(session: Session) -> Non
     for minor in range(2):
         session.package("foo", version=f"1.{minor}.0")
         session.llamagate("apply")
-    _flip(session.ours / "generations" / "1.json")
+    _flip(session.generation_path(1))
     for minor in range(2, 4):
         session.package("foo", version=f"1.{minor}.0")
         said = session.llamagate("apply")
         assert "could not be tidied up" not in said.err
-    assert sorted(path.name for path in (session.ours / "generations").iterdir()) == ["3.json", "4.json"]
+    assert session.generations() == [3, 4]
     assert len(list((session.ours / "cache").iterdir())) == 2
 
 

@@ -12,7 +12,7 @@ def test_suspending_one_item_and_everything(pair: Session) -> None:
     pair.llamagate("suspend", "foo", "--reason", "a demo at noon")
     pair.llamagate("suspend", "--reason", "release freeze")
     orders = pair.record()["suspensions"]
-    assert [(order["id"], order["reason"]) for order in orders] == [("", "release freeze"), ("foo", "a demo at noon")]
+    assert [(order["item"], order["reason"]) for order in orders] == [("", "release freeze"), ("foo", "a demo at noon")]
 
 
 def test_a_second_order_takes_the_place_of_the_first(pair: Session) -> None:

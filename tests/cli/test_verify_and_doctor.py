@@ -46,9 +46,7 @@ def test_verify_finds_what_a_stat_stamp_hides(pair: Session) -> None:
         if item["id"] == "foo":
             facts = item["files"]["text.txt"]
             facts[1:] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    from reconciler.documents.sealed import seal
-
-    (pair.ours / "record.json").write_bytes(seal(record))
+    pair.write_record(record)
     assert pair.plan()["drift"] == []
     found = pair.llamagate("verify", "--json", exits=3).json
     assert [(row["id"], row["path"], row["change"]) for row in found["drift"]] == [("foo", "text.txt", "edited")]

@@ -126,9 +126,10 @@ def _forked(main: Any, request: dict[str, Any], log: int) -> int:
     fault = request["fault"]
     shim = Shim(request["root"] + "/", Fault(**{**fault, "layered": tuple(fault["layered"])}))
     write = os.write
+    shim.last_words = lambda: write(log, json.dumps([call.row for call in shim.calls]).encode())
     shim.install()
     code = _run(main, request["arguments"])
-    write(log, json.dumps([call.row for call in shim.calls]).encode())
+    shim.last_words()
     os._exit(code)
 
 

@@ -14,7 +14,7 @@ from reconciler.apply.journal import write_journal
 from reconciler.apply.recovery import Recovered
 from reconciler.apply.transaction import complete
 from reconciler.fs import durable, replace, swap, sync, tree
-from reconciler.fs.durable import write_file
+from reconciler.fs.durable import publish, write_file
 from reconciler.fs.replace import replace_if
 from reconciler.fs.sync import sync_folder
 from reconciler.model.home import Home
@@ -22,7 +22,7 @@ from reconciler.model.journal import Journal, Move
 from tests.crash.cuts import CUTS
 
 Mutant = Callable[[], None]
-_DOCUMENTS: Final = ("journal", "llamagate.lock.yaml", "installed.json", "3.json", "record.json")
+_DOCUMENTS: Final = ("journal", "llamagate.lock.yaml", "installed.json", "record.json")
 
 
 def record_before_the_journal() -> None:
@@ -62,7 +62,24 @@ def journal_gone_before_the_record() -> None:
 
 
 def journal_gone_before_the_generation() -> None:
-    _end_before_writing("3.json")
+    _put(durable, "publish", _after_the_end(publish))
+    _put(transaction, "_end", partial(durable.unlink, missing_ok=True))
+
+
+def pieces_after_the_commit() -> None:
+    _after_the_commit("write_pieces", [])
+
+
+def generation_after_the_commit() -> None:
+    _after_the_commit("stage_generation", Path(__file__))
+
+
+def pieces_and_generation_not_synced() -> None:
+    _put(sync, "sync_files", _nothing)
+
+
+def name_of_the_generation_not_synced() -> None:
+    _put(durable, "publish", partial(_without_folders, publish))
 
 
 def journal_written_in_place() -> None:
@@ -168,6 +185,22 @@ def _before_the_commit(step: Callable[[Home, Journal], object]) -> None:
     _put(transaction, "write_journal", write)
 
 
+def _after_the_commit(name: str, said: object) -> None:
+    """Do what the function ``name`` of a transaction does only once the journal is there."""
+    real, asked = getattr(transaction, name), list[tuple[object, ...]]()
+
+    def ask(*args: object) -> object:
+        asked.append(args)
+        return said
+
+    def write(home: Home, journal: Journal) -> None:
+        write_journal(home, journal)
+        real(*asked.pop())
+
+    _put(transaction, name, ask)
+    _put(transaction, "write_journal", write)
+
+
 def _before_recovery(step: Callable[[Home, Journal], object]) -> None:
     def finish(home: Home, journal: Journal) -> None:
         step(home, journal)
@@ -197,13 +230,19 @@ def _around_replacing(name: str, replace: Callable[..., bool]) -> None:
 def _end_before_writing(name: str) -> None:
     """End the change, and only then write the document."""
 
-    def write(path: Path, *args: Any, **kwargs: Any) -> None:
+    _around_writing(name, _after_the_end(write_file))
+    _put(transaction, "_end", partial(durable.unlink, missing_ok=True))
+
+
+def _after_the_end(write: Callable[..., object]) -> Callable[..., None]:
+    """``write`` of a path, once the journal of the home is gone."""
+
+    def late(path: Path, *args: Any, **kwargs: Any) -> None:
         ours = next(folder for folder in path.parents if folder.name == "reconciler")
         durable.unlink(ours / "journal", missing_ok=True)
-        write_file(path, *args, **kwargs)
+        write(path, *args, **kwargs)
 
-    _around_writing(name, write)
-    _put(transaction, "_end", partial(durable.unlink, missing_ok=True))
+    return late
 
 
 def _without_folders(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -231,6 +270,8 @@ ORDER: Final[tuple[Mutant, ...]] = (
     journal_written_in_place,
     journal_gone_before_the_record,
     journal_gone_before_the_generation,
+    pieces_after_the_commit,
+    generation_after_the_commit,
     journal_dropped_by_recovery,
     registry_left_alone_by_recovery,
     staging_discarded_before_the_moves,
@@ -247,6 +288,8 @@ SYNCS: Final[dict[str, Mutant]] = {
     "backups": backups_not_synced,
     "folders": folders_not_synced,
     "cache": cache_not_synced,
+    "pieces and generation": pieces_and_generation_not_synced,
+    "name of the generation": name_of_the_generation_not_synced,
     **{f"bytes of {name}": partial(_bytes_not_synced, name) for name in _DOCUMENTS},
     **{f"name of {name}": partial(_name_not_synced, name) for name in _DOCUMENTS},
 }

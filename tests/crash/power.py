@@ -136,10 +136,11 @@ class Tape:
 
     def _renumber(self, path: Path, inodes: dict[int, int]) -> None:
         try:
-            body = unseal(path.read_bytes(), name=str(path), schema=JOURNAL_SCHEMA)
+            _, data = unseal(path.read_bytes(), name=str(path), schema=JOURNAL_SCHEMA)
         except InputError:
             return
-        for move in cast(list[JsonObject], body["moves"]):
+        body = json.loads(data)
+        for move in body["journal"]["moves"]:
             for name in ("new_inode", "old_inode"):
                 number = self.journal.get(f"{move['target']} {name}")
                 if number is not None:
@@ -278,7 +279,7 @@ _MAKERS: Final[dict[str, Callable[[Tape, Call], _Made]]] = {
 
 
 def _moves(data: bytes) -> list[JsonObject]:
-    return cast(list[JsonObject], json.loads(data)["body"]["moves"])
+    return cast(list[JsonObject], json.loads(data)["body"]["journal"]["moves"])
 
 
 def _copy(nodes: dict[int, Node]) -> dict[int, Node]:

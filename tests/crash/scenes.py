@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.home_documents import body_of, generation_of, record_of
 from tests.support.packages import write_files
 
 State = Mapping[str, str]
@@ -139,7 +140,12 @@ def state(base: Path) -> State:
     found = {}
     for path in sorted([base / _LOCK, *(base / "home").rglob("*")]):
         name = str(path.relative_to(base))
-        if name == "home/reconciler/lock" or not os.path.lexists(path) or _is_empty_registry(path):
+        if (
+            name == "home/reconciler/lock"
+            or path.parent.name == "record"
+            or not os.path.lexists(path)
+            or _is_empty_registry(path)
+        ):
             continue
         mode = path.lstat().st_mode
         if path.is_symlink():
@@ -159,8 +165,12 @@ def _content(path: Path) -> str:
     if path.name == "installed.json":
         entries = json.loads(path.read_bytes())
         return json.dumps([{key: value for key, value in entry.items() if key not in _TIMES} for entry in entries])
-    if path.parent.name in ("reconciler", "generations"):
-        return json.dumps(_facts(json.loads(path.read_bytes())["body"]))
+    if path.name == "record.json":
+        return json.dumps(_facts(record_of(path.parent)))
+    if path.parent.name == "generations":
+        return json.dumps(_facts(generation_of(path.parent.parent, int(path.name.split(".")[0]))))
+    if path.parent.name == "reconciler":
+        return json.dumps(body_of(path))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -93,6 +93,8 @@ class Shim:
     root: str
     fault: Fault
     calls: list[Call] = field(default_factory=list)
+    last_words: Callable[[], object] = lambda: None
+    """Said before it dies."""
     _real: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def install(self) -> None:
@@ -113,6 +115,7 @@ class Shim:
         self.calls.append(call)
         number, fault = len(self.calls), self.fault
         if number == (fault.dies if fault.error else fault.at):
+            self.last_words()
             os.kill(os.getpid(), signal.SIGKILL)
         if fault.error and (number == fault.at or (fault.forever and number > fault.at)):
             _fail(fault.error, *said)

@@ -50,7 +50,7 @@ class Replay:
         assert died.was_killed, died
         recovery = self._run("recover")
         assert recovery.code == 0, recovery.err
-        yield from self._cuts(self.calls[: at - 1] + recovery.calls, at_most, since=at)
+        yield from self._cuts(died.calls[: at - 1] + recovery.calls, at_most, since=at)
 
     def faults_after_failure(self, at: int, at_most: int) -> Iterator[str]:
         """The same where the call ``at`` fails; nothing where the change is not undone for that."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -161,7 +160,7 @@ def serial_changes(session: Session) -> dict[str, list[str]]:
     before: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for number in range(1, session.record()["generation"] + 1):
-        items = json.loads((session.ours / "generations" / f"{number}.json").read_bytes())["body"]["items"]
+        items = session.generation(number)["items"]
         versions = {item["id"]: item["version"] for item in items}
         [(name, version)] = versions.items() - before.items()
         found.setdefault(name, []).append(version)

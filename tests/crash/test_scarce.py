@@ -147,7 +147,8 @@ def test_read_only_home_that_is_empty(session: Session) -> None:
 
 NO, READ_ONLY = 0, 0o555
 FORBIDDEN: Final[dict[str, tuple[int, ExitCode]]] = {
-    "home/reconciler/generations": (READ_ONLY, ExitCode.ROLLED_BACK),
+    "home/reconciler/generations": (READ_ONLY, ExitCode.ERROR),
+    "home/reconciler/record": (READ_ONLY, ExitCode.ERROR),
     "home/extensions/installed": (READ_ONLY, ExitCode.ROLLED_BACK),
     "home/reconciler": (READ_ONLY, ExitCode.ERROR),
     "llamagate.yaml": (NO, ExitCode.ERROR),

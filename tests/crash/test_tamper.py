@@ -17,7 +17,6 @@ from typing import Final
 import pytest
 
 from reconciler.apply.journal import read_journal
-from reconciler.documents.sealed import seal
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, NeedsRecoveryError
 from tests.cli.shell import Session, interrupt_apply, snapshot
@@ -72,9 +71,10 @@ def test_installed_file(session: Session, at_most: int) -> None:
 
 
 @many
+@pytest.mark.parametrize("document", ["head", "piece"])
 @pytest.mark.parametrize("verb", ["plan", "status", "apply"])
-def test_record(session: Session, verb: str, at_most: int) -> None:
-    record = session.ours / "record.json"
+def test_record(session: Session, verb: str, document: str, at_most: int) -> None:
+    record = session.ours / "record.json" if document == "head" else next((session.ours / "record").iterdir())
     before = snapshot(session.home / "extensions")
     for flip in flips(record, at_most):
         said = session.run(verb)
@@ -144,7 +144,7 @@ def cached_package(session: Session) -> Path:
 
 @many
 def test_generation(session: Session, at_most: int) -> None:
-    generation = session.ours / "generations" / "1.json"
+    generation = session.generation_path(1)
     for _ in flips(generation, at_most):
         said = session.llamagate("verify", exits=3)
         assert f"generation 1: its document is damaged ({generation})" in said.out
@@ -152,7 +152,7 @@ def test_generation(session: Session, at_most: int) -> None:
 
 def test_generation_that_is_dropped(session: Session) -> None:
     """A damaged one goes when its time has come, and takes nothing along that is needed."""
-    generation = session.ours / "generations" / "1.json"
+    generation = session.generation_path(1)
     next(flips(generation, SAMPLED))
     session.edit("llamagate.yaml", "policy: {", "policy: {generations: 1, ")
     session.package("two", version="2.0.0")
@@ -219,4 +219,4 @@ def believe_the_stamp_of(session: Session, path: Path) -> None:
     item = next(item for item in record["items"] if item["id"] == "one")
     status = path.stat()
     item["files"]["prompts/tone.txt"][1:] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    (session.ours / "record.json").write_bytes(seal(record))
+    session.write_record(record)

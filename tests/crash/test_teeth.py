@@ -28,6 +28,7 @@ NOTICED: Final = "seeded mistakes of ours that were noticed"
 SOON_NOTICED: Final = (
     *("record_before_the_journal", "journal_after_the_first_move", "backups_dropped_before_the_commit"),
     *("staging_discarded_before_the_moves", "registry_left_alone_by_recovery", "leftovers_left_by_recovery"),
+    *("pieces_after_the_commit", "generation_after_the_commit"),
 )
 SOON_MISSED: Final = (
     *("staged trees", "cache", "folders"),

@@ -13,9 +13,12 @@ from typing import Any, Final
 
 from tests.crash.changes import CHANGES, MIXED, Change, write_package
 from tests.crash.forks import Forks
+from tests.support.home_documents import body_of, record_of
 
 _KINDS: Final = ("extensions", "agentic-modules")
-_OURS: Final = frozenset(["record.json", "generations", "backups", "cache", "stage", "lock", "unchanged.json"])
+_OURS: Final = frozenset(
+    ["record.json", "record", "generations", "backups", "cache", "stage", "lock", "unchanged.json"]
+)
 _KEPT_GENERATIONS: Final = 2
 _INPUTS: Final = ("llamagate.yaml", "llamagate.lock.yaml")
 _TIMES: Final = ("installed_at", "last_updated_at")
@@ -163,7 +166,7 @@ def leftovers(base: Path) -> list[str]:
     """What no command in force accounts for."""
     ours = base / "home" / "reconciler"
     record = _record(base / "home")
-    generations = {int(path.stem): _body(path) for path in (ours / "generations").glob("*.json")}
+    generations = {int(path.name.split(".")[0]): body_of(path) for path in (ours / "generations").glob("*.gz")}
     newest = sorted(generations)[-_KEPT_GENERATIONS:]
     cached = {path.name for path in (ours / "cache").glob("*")}
     needed = _packages([record, *(generations[number] for number in newest)])
@@ -178,7 +181,8 @@ def leftovers(base: Path) -> list[str]:
 def _stray(base: Path, ours: Path) -> Iterator[Path]:
     broken = f"installed.json.broken-{_record(ours.parent)['generation']}"
     yield from (path for path in _within(ours) if path.name not in _OURS)
-    yield from (path for path in _within(ours / "generations") if path.suffix != ".json")
+    yield from (path for path in _within(ours / "generations") if path.suffix != ".gz")
+    yield from (path for path in _within(ours / "record") if path.stem not in _pieces(ours))
     yield from (ours / "stage").glob("*")
     yield from base.rglob("*.llamagate-*")
     yield from (path for path in _within(ours.parent / "registry") if path.name not in ("installed.json", broken))
@@ -189,8 +193,14 @@ def _within(folder: Path) -> list[Path]:
 
 
 def _record(home: Path) -> dict[str, Any]:
-    path = home / "reconciler" / "record.json"
-    return _body(path) if path.exists() else {"generation": 0, "items": []}
+    ours = home / "reconciler"
+    return record_of(ours) if (ours / "record.json").exists() else {"generation": 0, "items": []}
+
+
+def _pieces(ours: Path) -> set[str]:
+    """Those that the record names."""
+    head = body_of(ours / "record.json") if (ours / "record.json").exists() else {"items": [], "documents": {}}
+    return {*head["items"], *head["documents"].values()}
 
 
 def _registry(home: Path) -> list[dict[str, Any]]:
@@ -208,11 +218,6 @@ def _bytes(path: Path) -> bytes | None:
 
 def _packages(documents: Iterable[dict[str, Any]]) -> set[str]:
     return {f"{item['tree'].removeprefix('sha256:')}.zip" for document in documents for item in document["items"]}
-
-
-def _body(path: Path) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(path.read_bytes())["body"]
-    return body
 
 
 def _tree(root: Path) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -29,7 +30,7 @@ def test_the_generation_document_is_as_it_is_shown(session: Session) -> None:
     session.desired("owner: examples\nextensions:\n  a: ./packages/a\n")
     session.package("a")
     session.llamagate("apply")
-    document = json.loads((session.ours / "generations" / "1.json").read_text())
+    document = json.loads(gzip.decompress(session.generation_path(1).read_bytes()))
     assert _shape(document["body"]) == _shape(shown)
     assert list(document) == ["digest", "body"]
 

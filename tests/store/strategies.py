@@ -7,6 +7,7 @@ import json
 from hypothesis import strategies as st
 
 from reconciler.model.digest import Digest
+from reconciler.model.executables import in_order
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.journal import Journal, Move
 from reconciler.model.lock import Lock, LockItem, Pin
@@ -55,7 +56,7 @@ def record_items(draw: st.DrawFn) -> RecordItem:
         manifest=draw(manifest),
         files=draw(files),
         depends_on=draw(st.lists(texts, max_size=2).map(tuple)),
-        executables=draw(st.frozensets(texts, max_size=2) | st.none()),
+        may_run=draw(st.frozensets(texts, max_size=2).map(in_order) | st.none()),
     )
 
 
@@ -176,5 +177,5 @@ journals = st.builds(
     rebuilt=st.lists(entries(), max_size=2).map(tuple) | st.none(),
     record=any_text,
     previous_record=any_text | st.none(),
-    generation_text=any_text,
+    generation_text=any_text | st.none(),
 )

@@ -1,15 +1,21 @@
-"""What a version of this form has written, this one writes to the byte: ``bytes/`` holds one document of each kind."""
+"""What a version has written, this one reads: ``bytes/1`` holds one document of each kind in the first form.
+
+``bytes/2`` holds them in the form of today, which this version writes to the byte.
+"""
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.apply.journal import read_journal, write_journal
+from reconciler.documents.generations import generation_bytes
 from reconciler.model.digest import Digest
-from reconciler.model.generation import Generation, generation_of
+from reconciler.model.generation import generation_of
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.journal import Journal, Move
@@ -17,7 +23,8 @@ from reconciler.model.package import Dialect, Manifest
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem, Route, Routes, Suspension
 from reconciler.model.registry import RegistryEntry
 from reconciler.model.source import Source, SourceKind
-from reconciler.store.state_files import generation_bytes, read_generation, read_record, record_bytes
+from reconciler.store.state_files import read_generation, read_record
+from reconciler.store.write import write_record
 
 KEPT: Final = Path(__file__).parent / "bytes"
 A: Final = ItemKey(Kind.EXTENSION, "a")
@@ -69,7 +76,7 @@ RECORD: Final = Record(
             manifest=manifest(B, Dialect.GATEWAY),
             files={},
             depends_on=("a",),
-            executables=frozenset(["z.sh", "a.sh"]),
+            may_run=("a.sh", "z.sh"),
         ),
     },
     routes=Routes(process="77", generation=5, items={"b": Route("1", "ff"), "a": Route("", "")}),
@@ -90,7 +97,7 @@ JOURNAL: Final = Journal(
     txn="t",
     generation=7,
     moves=(
-        Move(key=A, target="/t", new="/n", old="/o", new_inode=5, old_inode=None, backup=None, brought=frozenset("ba")),
+        Move(key=A, target="/t", new="/n", old="/o", new_inode=5, old_inode=None, backup=None, brought=frozenset("b")),
         Move(key=B, target="/t", new="/n", old="/o", new_inode=None, old_inode=6, backup="/b"),
     ),
     edits={"b": None, "a": ENTRY},
@@ -98,38 +105,53 @@ JOURNAL: Final = Journal(
     rebuilt=(ENTRY,),
     record="{}",
     previous_record=None,
-    generation_text="\ud800",
 )
 
 
-def journal_bytes(folder: Path, journal: Journal) -> bytes:
-    home = Home(folder)
-    home.ours.mkdir(exist_ok=True)
-    write_journal(home, journal)
-    return home.journal.read_bytes()
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    found = Home(tmp_path)
+    found.generations.mkdir(parents=True)
+    return found
 
 
-def test_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.model.record.__version__", "0.1.0")
-    kept = (KEPT / "record.json").read_bytes()
-    assert record_bytes(RECORD) == kept
-    home = Home(tmp_path)
-    home.ours.mkdir()
+@pytest.fixture(autouse=True)
+def that_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("first_schema", "record"):
+        monkeypatch.setattr(f"reconciler.documents.{module}.__version__", "0.1.0")
+
+
+def test_record(home: Home) -> None:
+    write_record(home, RECORD)
+    written = {path.name: path.read_bytes() for path in (home.record, *home.pieces.iterdir())}
+    assert written == {path.name: path.read_bytes() for path in (KEPT / "2" / "record").iterdir()}
+    assert read_record(home) == (RECORD, written["record.json"])
+
+
+def test_record_of_the_first_form(home: Home) -> None:
+    kept = (KEPT / "1" / "record.json").read_bytes()
     home.record.write_bytes(kept)
     assert read_record(home) == (RECORD, kept)
 
 
-def test_generation(tmp_path: Path) -> None:
-    kept = (KEPT / "generation.json").read_bytes()
-    assert generation_bytes(GENERATION) == kept
-    home = Home(tmp_path)
-    home.generations.mkdir(parents=True)
-    home.generation(7).write_bytes(kept)
-    found: Generation = read_generation(home, 7)
-    assert found == GENERATION
+def test_generation(home: Home) -> None:
+    home.generation(7).write_bytes(generation_bytes(GENERATION))
+    assert gzip.decompress(home.generation(7).read_bytes()) == (KEPT / "2" / "generation.json").read_bytes()
+    assert read_generation(home, 7) == GENERATION
 
 
-def test_journal(tmp_path: Path) -> None:
-    kept = (KEPT / "journal").read_bytes()
-    assert journal_bytes(tmp_path, JOURNAL) == kept
-    assert read_journal(Home(tmp_path).journal) == JOURNAL
+def test_generation_of_the_first_form(home: Home) -> None:
+    home.old_generation(7).write_bytes((KEPT / "1" / "generation.json").read_bytes())
+    assert read_generation(home, 7) == GENERATION
+
+
+def test_journal(home: Home) -> None:
+    write_journal(home, JOURNAL)
+    assert home.journal.read_bytes() == (KEPT / "2" / "journal").read_bytes()
+    assert read_journal(home.journal) == JOURNAL
+
+
+def test_journal_of_the_first_form(home: Home) -> None:
+    home.journal.write_bytes((KEPT / "1" / "journal").read_bytes())
+    first = replace(JOURNAL.moves[0], brought=frozenset("ba"))
+    assert read_journal(home.journal) == replace(JOURNAL, moves=(first, *JOURNAL.moves[1:]), generation_text="\ud800")

@@ -6,17 +6,22 @@ import json
 from pathlib import Path
 
 from hypothesis import given
+from msgspec.structs import replace
 
 from reconciler.apply.journal import read_journal, write_journal
-from reconciler.documents.sealed import seal, unseal
+from reconciler.documents.generations import generation_bytes
+from reconciler.documents.record import record_files
+from reconciler.documents.sealed import as_object, seal, unseal
 from reconciler.model.config import JsonObject
+from reconciler.model.generation import generation_of
 from reconciler.model.home import Home
 from reconciler.model.journal import Journal
 from reconciler.model.lock import Lock
 from reconciler.model.record import RECORD_SCHEMA, Record
 from reconciler.model.registry import Registry, decode_registry, encode_registry
 from reconciler.store.lock_file import lock_bytes, read_lock
-from reconciler.store.state_files import read_record, record_bytes
+from reconciler.store.state_files import read_generation, read_record
+from reconciler.store.write import write_record
 from tests.documents.strategies import objects
 from tests.store import strategies
 from tests.support.laws import examples
@@ -29,10 +34,22 @@ many = examples(0.5)
 def test_record(tmp_path: Path, record: Record) -> None:
     home = Home(tmp_path)
     home.ours.mkdir(exist_ok=True)
-    home.record.write_bytes(record_bytes(record))
+    write_record(home, record)
     found, data = read_record(home)
     assert found == record
-    assert data == record_bytes(found)
+    files = record_files(found)
+    assert data == files.head
+    assert {path.stem: path.read_bytes() for path in home.pieces.glob("*")} == files.pieces
+
+
+@many
+@given(strategies.records)
+def test_generation(tmp_path: Path, record: Record) -> None:
+    home = Home(tmp_path)
+    home.generations.mkdir(parents=True, exist_ok=True)
+    generation = generation_of(replace(record, generation=7), applied_at="", command="")
+    home.generation(7).write_bytes(generation_bytes(generation))
+    assert read_generation(home, 7) == generation
 
 
 @many
@@ -80,5 +97,5 @@ def test_journal(tmp_path: Path, journal: Journal) -> None:
 @given(objects)
 def test_sealed(body: JsonObject) -> None:
     document: JsonObject = {**body, "schema": RECORD_SCHEMA}
-    found = unseal(seal(document), name="x", schema=RECORD_SCHEMA)
-    assert repr(found) == repr(document)
+    number, found = unseal(seal(document), name="x", schema=RECORD_SCHEMA)
+    assert (number, repr(as_object(found))) == (RECORD_SCHEMA, repr(document))

@@ -18,7 +18,7 @@ from reconciler.planning.intent import Allowances
 from reconciler.reconcile.options import Options
 from tests.unchanged.world import World, restored
 
-Undo = Callable[[], None]
+Undo = Callable[[], object]
 Change = Callable[[World, Random], Undo]
 FILES: Final = ("manifest.yaml", "templates/deep/a.txt", "run.sh")
 
@@ -222,6 +222,11 @@ def place(name: str) -> Callable[[World, Random], Path]:
     return lambda world, _: getattr(world.home, name)
 
 
+def piece(world: World, random: Random) -> Path:
+    """A part of the record."""
+    return random.choice(sorted(world.home.pieces.iterdir()))
+
+
 DESIRED: Final = source("../llamagate.yaml")
 LOCK: Final = source("../llamagate.lock.yaml")
 SECRET: Final = source("../secret.txt")
@@ -235,6 +240,8 @@ CHANGES: Final[Mapping[str, Change]] = {
     "lock: elsewhere": other_lock,
     "record: a byte": a_byte(place("record")),
     "record: gone": gone(place("record")),
+    "piece: a byte": a_byte(piece),
+    "piece: gone": gone(piece),
     "record: hold": hold,
     "record: suspension": suspension,
     "record: told": told,

@@ -68,6 +68,7 @@ COVERED = {
     "desired": ({"contents": lacking("llamagate.yaml")}, "desired: a byte"),
     "lock": ({"contents": lacking("lock.yaml")}, "lock: a byte"),
     "record": ({"contents": lacking("record.json")}, "record: told"),
+    "pieces": ({"folders": lacking("/reconciler/record")}, "piece: a byte"),
     "hold": ({"contents": lacking("record.json")}, "record: hold"),
     "suspension": ({"contents": lacking("record.json")}, "record: suspension"),
     "registry": ({"contents": lacking("installed.json")}, "registry: a byte"),

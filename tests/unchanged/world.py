@@ -102,14 +102,14 @@ class World:
     def record(self) -> Record:
         return read_record(self.home)[0]
 
-    def recorded(self, change: Callable[[Record], Record]) -> Callable[[], None]:
+    def recorded(self, change: Callable[[Record], Record]) -> Callable[[], object]:
         """Write the record with a change; what this returns writes it as it was."""
         before = self.record
         write_record(self.home, change(before))
         return lambda: write_record(self.home, before)
 
 
-def restored(path: Path) -> Callable[[], None]:
+def restored(path: Path) -> Callable[[], object]:
     """What puts the file, link or folder at ``path`` back as it is now; its stamps are others then."""
     aside = path.with_name(f".{path.name}.kept")
     is_there = path.exists()

@@ -1,0 +1,226 @@
+"""The record on disk: a sealed head, and the pieces that it names.
+
+A piece holds some items, or one remembered document. It is named by the digest of its bytes and never changes: what a
+head names stays as it is until no head names it. So the head alone says what is recorded, and replacing it is one step.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import zlib
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from reconciler import __version__
+from reconciler.documents.first_schema import record_from
+from reconciler.documents.sealed import DAMAGED, NOT_OURS, as_object, decode, encode, seal, unseal
+from reconciler.errors import InputError
+from reconciler.fs import durable, sync, tree
+from reconciler.fs.bounded import read_start
+from reconciler.model.config import JsonObject
+from reconciler.model.digest import Digest
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
+from reconciler.model.record import RECORD_SCHEMA, ConfirmBy, Hold, Record, RecordItem, Routes, Suspension
+
+_ITEMS_PER_PIECE: Final = 32
+"""About as many. A change of one item writes its piece, and a reader opens all of them."""
+_ATTEMPTS: Final = 100
+_SUFFIX: Final = ".json"
+
+
+class _Head(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``documents`` and ``items`` name pieces. ``documents_by`` is the version that accepted the documents."""
+
+    schema: int
+    generation: int
+    told_generation: int
+    hold: Hold | None
+    suspensions: tuple[Suspension, ...]
+    owners: Mapping[str, str]
+    routes: Routes
+    confirm_by: ConfirmBy | None = None
+    documents_by: str
+    documents: Mapping[Digest, str]
+    items: tuple[str, ...]
+
+
+class RecordFiles(NamedTuple):
+    """A record as bytes: its head, and its pieces by name."""
+
+    head: bytes
+    pieces: Mapping[str, bytes]
+
+
+class _Tree(Struct, frozen=True):
+    tree: Digest
+
+
+def record_files(record: Record) -> RecordFiles:
+    """What to write for ``record``."""
+    items = [encode(items) for items in _shared_out(record.items)]
+    documents = {digest: encode(record.documents[digest]) for digest in sorted(record.documents)}
+    head = _Head(
+        schema=RECORD_SCHEMA,
+        generation=record.generation,
+        told_generation=record.told_generation,
+        hold=record.hold,
+        suspensions=record.suspensions,
+        owners=record.owners,
+        routes=record.routes,
+        confirm_by=record.confirm_by,
+        documents_by=__version__,
+        documents={digest: _name(data) for digest, data in documents.items()},
+        items=tuple(map(_name, items)),
+    )
+    return RecordFiles(seal(head), {_name(data): data for data in (*items, *documents.values())})
+
+
+def read_record_files(home: Home) -> tuple[Record, bytes]:
+    """The record, and its head as bytes. ``FileNotFoundError`` where there is none, ``OSError``, ``InputError``,
+    and what ``decode`` raises.
+
+    A writer may replace the head and remove pieces meanwhile: then the new one is read.
+    """
+    found = read_start(home.record)
+    for _ in range(_ATTEMPTS):
+        try:
+            return _record(home, found), found
+        except FileNotFoundError as error:
+            before, found = found, read_start(home.record)
+            if found == before:
+                raise InputError.at("it is damaged: a part of it is not there", file=error.filename) from error
+    raise InputError.at("it changes all the time", file=home.record)
+
+
+def recorded_trees(home: Home) -> set[Digest]:
+    """The packages that the record names; nothing where there is none. Raises as ``read_record_files``."""
+    try:
+        data = read_start(home.record)
+    except FileNotFoundError:
+        return set()
+    schema, body = unseal(data, name=str(home.record), schema=RECORD_SCHEMA)
+    if schema == 1:
+        return {item.tree for item in record_from(as_object(body)).items.values()}
+    pieces = (decode(_piece(home, name), list[_Tree]) for name in decode(body, _Head).items)
+    return {item.tree for items in pieces for item in items}
+
+
+def names_in(head: bytes | None, name: str) -> frozenset[str]:
+    """The pieces that a head names; an older one names none. ``InputError``, and what ``decode`` raises."""
+    if head is None:
+        return frozenset()
+    schema, body = unseal(head, name=name, schema=RECORD_SCHEMA)
+    if schema == 1:
+        return frozenset()
+    found = decode(body, _Head)
+    return frozenset((*found.items, *found.documents.values()))
+
+
+def write_pieces(home: Home, pieces: Mapping[str, bytes], known: Collection[str]) -> list[Path]:
+    """Write those that are not ``known`` to be there; their paths, which are not synced. Raises ``OSError``.
+
+    A crash may have left a part of one: it is written again.
+    """
+    new = [(home.pieces / f"{name}{_SUFFIX}", data) for name, data in pieces.items() if name not in known]
+    if new:
+        durable.make_folders(home.pieces)
+    for path, data in new:
+        path.unlink(missing_ok=True)
+        durable.write_new(path, data, 0o644, sync=False)
+    return [path for path, _ in new]
+
+
+def write_record_files(home: Home, files: RecordFiles) -> None:
+    """Replace the record, for good; the pieces that nothing names then stay. Raises ``OSError``."""
+    sync.sync_files(write_pieces(home, files.pieces, _named(home) or frozenset()))
+    durable.write_file(home.record, files.head, mode=durable.mode_of(home.record))
+
+
+def drop_unnamed_pieces(home: Home) -> None:
+    """Remove what the record does not name; nothing where that cannot be told. Raises ``OSError``.
+
+    The caller holds the home's mutex, and no journal is there, which names pieces too.
+    """
+    try:
+        there = sorted(home.pieces.iterdir())
+    except FileNotFoundError:
+        return
+    named = _named(home)
+    if named is None:
+        return
+    for path in there:
+        if path.stem not in named:
+            tree.remove_tree(path)
+
+
+def _named(home: Home) -> frozenset[str] | None:
+    """What the head on disk names; ``None`` where that is none of ours. Raises ``OSError``."""
+    try:
+        return names_in(_bytes(home.record), str(home.record))
+    except (InputError, *NOT_OURS):
+        return None
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EISDIR):  # a pipe, a folder: whoever reads the record says so
+            return None
+        raise
+
+
+def _shared_out(items: Mapping[ItemKey, RecordItem]) -> Iterable[list[RecordItem]]:
+    """The items in groups: each one's place follows from its key, so that others stay where they are."""
+    groups = 1
+    while groups * _ITEMS_PER_PIECE < len(items):
+        groups *= 2
+    found: dict[int, list[RecordItem]] = {}
+    for key in sorted(items):
+        found.setdefault(zlib.crc32(key.id.encode()) % groups, []).append(items[key])
+    return (found[group] for group in sorted(found))
+
+
+def _record(home: Home, data: bytes) -> Record:
+    schema, body = unseal(data, name=str(home.record), schema=RECORD_SCHEMA)
+    if schema == 1:
+        return record_from(as_object(body))
+    head = decode(body, _Head)
+    items = (item for name in head.items for item in decode(_piece(home, name), list[RecordItem]))
+    return Record(
+        generation=head.generation,
+        told_generation=head.told_generation,
+        hold=head.hold,
+        suspensions=head.suspensions,
+        owners=head.owners,
+        documents=_documents(home, head),
+        items={item.key: item for item in items},
+        routes=head.routes,
+        confirm_by=head.confirm_by,
+    )
+
+
+def _documents(home: Home, head: _Head) -> Mapping[Digest, JsonObject]:
+    """What another version has accepted does not count: this one knows other keys."""
+    if head.documents_by != __version__:
+        return {}
+    return {digest: as_object(_piece(home, name)) for digest, name in head.documents.items()}
+
+
+def _piece(home: Home, name: str) -> bytes:
+    path = home.pieces / f"{name}{_SUFFIX}"
+    data = read_start(path)
+    if _name(data) != name:
+        raise InputError.at(DAMAGED, file=path)
+    return data
+
+
+def _name(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return read_start(path)
+    except FileNotFoundError:
+        return None
