@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -21,7 +22,8 @@ from reconciler.model.ids import did_you_mean
 _Number = TypeVar("_Number", int, float)
 
 
-class RunLimits(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
     """Bounds on one run. ``calls`` counts extensions, models and files; ``answer`` and ``file`` are in bytes.
 
     ``piece`` bounds, in seconds, one uninterrupted computation, ``hook`` what a hook does with one request.
