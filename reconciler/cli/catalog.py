@@ -28,6 +28,8 @@ def build(
     Exit codes: 0, 1, 5
     """
     built = build_catalog(invocation.env, folder, Limits())
+    for note in built.warnings:
+        invocation.terminal.notice(f"warning: {note}")
     return invocation.answer(built.to_document(), render_built(built))
 
 

@@ -20,9 +20,11 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, path_problem
 from reconciler.model.ignored import is_ignored
+from reconciler.model.note import Note
 from reconciler.model.package import DEFINITIONS
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.version import in_order
+from reconciler.packages.check.notes import check_notes
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.content import OpenPackage, shown
 from reconciler.packages.zip.pack import pack
@@ -38,6 +40,8 @@ class Built(Struct, frozen=True, kw_only=True):
     packed: tuple[Path, ...]
     added: tuple[str, ...]
     gone: tuple[str, ...]
+    warnings: tuple[Note, ...] = ()
+    """What was left out of the packages that are new, and what ``check`` finds in them."""
 
     def to_document(self) -> JsonObject:
         return {
@@ -45,6 +49,7 @@ class Built(Struct, frozen=True, kw_only=True):
             "added": [*self.added],
             "gone": [*self.gone],
             "packed": [str(path) for path in self.packed],
+            "warnings": [note.to_document() for note in self.warnings],
             "items": {key.id: [*versions] for key, versions in sorted(self.catalog.items.items())},
         }
 
@@ -95,13 +100,20 @@ def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
         items.setdefault(one.key, {})[one.version] = _release(folder, archive, one, known, today)
     catalog = Catalog(items={key: {v: items[key][v] for v in in_order(items[key])} for key in items})
     _write(index, index_bytes(catalog))
+    new = [one for one in found if one.version not in before.items.get(one.key, {})]
     return Built(
+        warnings=tuple(note for one in new for note in _notes(one)),
         index=index,
         catalog=catalog,
         packed=tuple(packed),
         added=_more(catalog, before),
         gone=_more(before, catalog),
     )
+
+
+def _notes(one: _PackageFound) -> Iterator[Note]:
+    yield from one.opened.package.warnings
+    yield from check_notes(one.opened, name=str(one.path))
 
 
 def _index_before(index: Path) -> Catalog:

@@ -19,6 +19,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.note import Note
 from reconciler.model.regex import regex
+from reconciler.packages.check.notes import check_notes
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
@@ -62,7 +63,7 @@ def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path
 
     key, opened, notes = steadily(Home(env.home), read)
     written = _write(key, opened, out)
-    return [written], [*notes, *_too_large([written])]
+    return [written], [*notes, *_checked([(key, opened)]), *_too_large([written])]
 
 
 def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exported], list[Note]]:
@@ -84,7 +85,14 @@ def export_all(env: Environment, file: Path, folder: Path) -> tuple[list[Exporte
         durable.make_folders(folder, shares=False)
     names = _archive_names(found)
     written = [_write(key, opened, folder / name) for name, (key, opened) in zip(names, found, strict=True)]
-    return written, [*notes, *_too_large(written)]
+    return written, [*notes, *_checked(found), *_too_large(written)]
+
+
+def _checked(found: list[tuple[ItemKey, OpenPackage]]) -> Iterator[Note]:
+    """What was left out of each package, and what ``check`` finds in it: others are about to install it."""
+    for key, opened in found:
+        yield from (Note(WarningCode.IGNORED_FILES, f"{key.id}: {said}", key) for said in opened.content.notes)
+        yield from check_notes(opened, name=key.id)
 
 
 def _too_large(written: list[Exported]) -> Iterator[Note]:

@@ -181,3 +181,14 @@ def test_the_policy_counts_in_a_plan_too(session: Session, desk: Path) -> None:
     rule = "{code: LG112, item: desk, severity: off, reason: inside only}"
     session.desired(f"extensions: {{desk: ./packages/desk}}\npolicy: {{check: [{rule}]}}\n")
     assert json.loads(session.run("plan", "--json").out)["warnings"] == []
+
+
+def test_what_others_install_is_checked_before_they_get_it(session: Session, desk: Path) -> None:
+    change(desk, "uses: summary.parse", "uses: summary.prse")
+    (desk / "notes.md~").write_text("x")
+    built = json.loads(session.run("catalog", "build", "packages", "--json").out)
+    assert [one["code"] for one in built["warnings"]] == ["ignored-files", "check"]
+    assert json.loads(session.run("catalog", "build", "packages", "--json").out)["warnings"] == []
+    session.run("import", "packages/desk")
+    exported = json.loads(session.run("export", "desk", "--out", "desk.zip", "--json").out)
+    assert [one["code"] for one in exported["warnings"]] == ["check"]
