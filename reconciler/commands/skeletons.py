@@ -46,7 +46,7 @@ steps:
     "templates/question.txt": "Answer in one sentence: {{question}}\n",
     "tests/question.yaml": """\
 name: a question is asked and answered
-input: {question: Why is the sky blue?}
+input: {question: "Why is the sky blue?"}
 mock: Because of the air.
 expect:
   output: {llm_response: Because of the air.}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct, field
@@ -11,7 +12,7 @@ from reconciler.codes import CheckCode, FaultCode
 from reconciler.documents.yaml.hints import quoted
 from reconciler.documents.yaml.places import dotted
 from reconciler.errors import Fault, InputError
-from reconciler.model.config import JsonObject
+from reconciler.model.config import JsonObject, has_more_than
 from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST, MODULE_PACKAGING
 from reconciler.model.regex import regex
 from reconciler.packages.check import exposure, files, flow, keys, modules, tasks
@@ -28,6 +29,8 @@ _UNQUOTED: Final = regex(r"(?P<value>\{\{[^#\n\r]*?\}\}[^#\n\r]*?)[ \t]*(?:#.*)?
 _TEMPLATES: Final = "templates/"
 _MOST: Final = 200
 """Findings of one package; more help nobody."""
+MAX_VALUES: Final = 5_000
+"""Keys and values of a document. A larger one is not looked into: what names it compares would take its square."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -85,11 +88,14 @@ def check(of: Subject, known: Known) -> list[Finding]:
         found += files.in_text(text)
     decoded = {path: one for path, one in documents.items() if isinstance(one, Document)}
     for path, document in [*decoded.items()]:
-        slips = [*keys.misspelt(document, _shape(document, decoded))]
+        if has_more_than(MAX_VALUES, [document.value]):
+            continue
+        slips = [*islice(keys.misspelt(document, _shape(document, decoded)), _MOST)]
         decoded[path] = document.repaired({one.path: one.meant for one in slips if one.meant})
         found += slips
     for document in decoded.values():
-        found += _in_document(document, of, decoded, documents, known)
+        if not has_more_than(MAX_VALUES, [document.value]):
+            found += islice(_in_document(document, of, decoded, documents, known), _MOST)
     found += _faults(of.reading.faults, documents, found, of.name)
     found = [*_once(found)]
     disables: list[Disable] = [one for document in decoded.values() for one in disables_in(document)]

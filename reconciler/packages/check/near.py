@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import Final
 
+_MOST_NAMES: Final = 100
+_MOST_LETTERS: Final = 64
+"""More are not compared: the work grows with their product."""
 _LONG: Final = 6
 """From so many letters on, two may be wrong; in a shorter name, two make another word."""
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
     """The ``known`` names that ``name`` may be, the nearest first; none where it is one of them."""
-    names = [*known]
-    if name in names:
+    names = [*islice(known, _MOST_NAMES)]
+    if name in names or len(name) > _MOST_LETTERS:
         return []
     rated = [(distance, one) for one in names if (distance := _distance(name, one, _allowed(one)))]
     return [one for _, one in sorted(rated)]
