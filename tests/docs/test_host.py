@@ -86,7 +86,7 @@ def test_each_limit_is_that_of_the_code(what: str, most: str) -> None:
 
 def test_each_option_of_a_limit_is_there() -> None:
     options = " ".join(row[2] for row in rows(chapter(page("host.md"), "Limits")))
-    assert set(re.findall(r"`(limits\.\w+)`", options)) == {f"limits.{name}" for name in RunLimits.__struct_fields__}
+    assert set(re.findall(r"`(limits\.\w+)`", options)) == {f"limits.{field.name}" for field in fields(RunLimits)}
     help_of_serve = page("reference.md").partition("## serve")[2]
     assert all(f"`{option} " in help_of_serve for option in re.findall(r"`(--[\w-]+)`", options))
 
