@@ -61,7 +61,7 @@ def test_what_only_shows_does_not(session: Session, command: str) -> None:
 @pytest.mark.parametrize("command", ["apply", "import packages/gone", "import packages/damaged", "watch --once"])
 def test_a_command_that_failed_made_no_home(session: Session, command: str) -> None:
     """A mistaken --home is noticed by the next command too."""
-    session.extensions("gone")
+    session.desired("extensions: {gone: ./packages/gone}\n")
     (session.project / "packages" / "damaged").mkdir(parents=True)
     session.llamagate(*command.split(), exits=1)
     assert session.llamagate("list", "--json", exits=1).error["code"] == "not-found"
