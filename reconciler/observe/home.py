@@ -42,11 +42,12 @@ def observe(
 
 
 def is_there(home: Home) -> bool:
-    """Whether there is a home: a folder with more than the lock of a command that failed before it did anything."""
+    """Whether there is a home: a folder with more than what a command left that failed before it did anything."""
     if not home.root.is_dir():
         return False
+    left = {home.lock, home.watch_lock, home.status}
     try:
-        return [*home.root.iterdir()] != [home.ours] or [*home.ours.iterdir()] != [home.lock]
+        return [*home.root.iterdir()] != [home.ours] or not {*home.ours.iterdir()} <= left
     except OSError:
         return True  # who looks into it next says why it cannot be read
 
