@@ -17,8 +17,9 @@ def completion(
     invocation: Invocation,
     shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", show_default=False, help="The shell.")],
 ) -> int:
-    """Print the script that lets your shell complete commands, flags, ids, generations and files.
+    """Print the script with which your shell completes commands.
 
+    It completes flags, ids, generations and files too.
     bash: source <(llamagate completion bash), in ~/.bashrc
     zsh: source <(llamagate completion zsh), in ~/.zshrc behind compinit
     fish: llamagate completion fish > ~/.config/fish/completions/llamagate.fish

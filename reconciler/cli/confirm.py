@@ -7,7 +7,9 @@ from reconciler.commands.confirm import confirm as confirm_change
 
 
 def confirm(invocation: WaitingInvocation) -> int:
-    """Keep the change that 'apply --confirm' made, which is undone otherwise.
+    """Keep the change that 'apply --confirm' made.
+
+    Without it the change is undone when its time is over.
 
     Example: llamagate confirm
     Exit codes: 0 also if no change waits, 1, 6 too late; it was undone, 7, 8

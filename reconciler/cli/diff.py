@@ -40,11 +40,12 @@ def diff(
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if anything differs.")
     ] = False,
 ) -> int:
-    """Show what differs between the home and llamagate.yaml, a package, or an earlier generation.
+    """Show what differs between two states of the home, or of one item.
 
-    An ID compares one item with the file, and shows what was changed by hand.
-    @3 compares generation 3 with the home, @3 @5 two generations, ./packages/x
-    what is installed with a package, and x@1.2.0 x@1.3.0 two versions.
+    Alone it compares the home with llamagate.yaml. An ID compares one item with the
+    file, and shows what was changed by hand. @3 compares generation 3 with the home,
+    @3 @5 two generations, ./packages/x what is installed with a package, and
+    x@1.2.0 x@1.3.0 two versions.
 
     Example: llamagate diff
     Example: llamagate diff greeter

@@ -31,9 +31,10 @@ def graph(
         str, typer.Option("--format", metavar="text|mermaid|dot", callback=_format, help="How to write it.")
     ] = "text",
 ) -> int:
-    """Show which item needs which, installed or listed in llamagate.yaml.
+    """Show which item needs which.
 
-    mermaid is for Markdown pages, dot for Graphviz.
+    Items that are only listed in llamagate.yaml are shown too.
+        mermaid is for Markdown pages, dot for Graphviz.
 
     Example: llamagate graph
     Example: llamagate graph --format mermaid

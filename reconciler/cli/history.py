@@ -36,7 +36,7 @@ def history(
         typer.Argument(metavar="[N]", min=1, show_default=False, help="Only this generation, with its items."),
     ] = None,
 ) -> int:
-    """List the generations, newest first: what each one changed, when, by whom and why.
+    """List the generations, newest first, and what each one changed.
 
     Every change makes a generation. 'rollback --to N' goes back to one of them.
     With N: its items, and since when each is as it is.

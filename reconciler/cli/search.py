@@ -20,7 +20,7 @@ def search(
     text: Annotated[str, typer.Argument(metavar="[TEXT]", show_default=False, help="A part of the id.")] = "",
     catalog: CatalogOption = None,
 ) -> int:
-    """List what the catalogs of llamagate.yaml have, or those that you name.
+    """List what catalogs have: those of llamagate.yaml, or named ones.
 
     'show ID' says what is in it, before anything is installed.
 

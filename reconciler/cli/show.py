@@ -33,7 +33,7 @@ def show(
     ],
     catalog: CatalogOption = None,
 ) -> int:
-    """Show all that is known of one item, installed or not; or a saved plan.
+    """Show all that is known of one item; or a saved plan.
 
     Its version, source and pin, each configuration value with where it comes from,
     files, routes, what needs it, what changed it, and backups. Secrets are hidden.

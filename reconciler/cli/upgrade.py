@@ -19,9 +19,9 @@ def upgrade(
         bool, typer.Option("--allow-downgrade", help="Permit an older version than the lock pins.")
     ] = False,
 ) -> int:
-    """Move pins to the newest versions that fit llamagate.yaml, and apply that, as one change.
+    """Move pins to the newest versions that fit, and apply them.
 
-    It is 'lock --upgrade' and 'apply' in one: if the change fails, the lock is as before.
+    It is 'lock --upgrade' and 'apply' as one change: if it fails, the lock is as before.
     Without ID, all of llamagate.yaml is applied.
 
     Example: llamagate upgrade --dry-run

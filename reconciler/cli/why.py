@@ -14,7 +14,9 @@ from reconciler.queries.why import Listing, Why, read_why
 
 
 def why(invocation: Invocation, words: ItemArgument) -> int:
-    """Show why an item is there: which file lists it, and what needs it.
+    """Show why an item is there.
+
+    It tells which file lists it, and what needs it.
 
     Example: llamagate why greeter
     Exit codes: 0, 1, 7, 8
