@@ -261,6 +261,20 @@ def test_data_is_asked_for_with_the_key_only(rich: Session) -> None:
         assert httpx2.get(f"{url}/ui/", timeout=SECONDS).status_code == 200
 
 
+def test_what_is_not_there_is_said(url: str) -> None:
+    expected = {
+        "item/extension/nobody": 400,
+        "item/animal/foo": 404,
+        "compare?from=x": 400,
+        "compare?from=99": 400,
+        "compare": 400,
+        "plan/extension/nobody": 200,
+        "nothing": 404,
+    }
+    found = {path: httpx2.get(f"{url}data/{path}", timeout=SECONDS).status_code for path in expected}
+    assert found == expected
+
+
 def test_ten_listeners_are_told_once_each(rich: Session, url: str) -> None:
     listening = [
         subprocess.Popen(["curl", "-sN", f"{url}data/events"], stdout=subprocess.PIPE, text=True) for _ in range(10)

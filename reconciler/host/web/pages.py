@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from reconciler import __version__
 from reconciler.host.page.documents import comparison_document, diff_of, plan_document
 from reconciler.host.page.look import Looker, View
-from reconciler.host.web.response import answer_of, not_found
+from reconciler.host.web.response import answer_of, bad_request, not_found
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.plan import Plan
@@ -130,10 +130,11 @@ class Pages:
             return self._plan[1]
 
     async def _comparison(self, request: Request) -> Diff:
-        query = request.query_params
-        names = [f"@{name}" for name in (query.get("from", ""), query.get("to", "")) if name]
-        revision = (await self._looker.view()).revision
-        known = (revision, query.get("from", ""), query.get("to", ""))
+        before, after = (request.query_params.get(name, "") for name in ("from", "to"))
+        if not before:
+            raise bad_request("Say from which generation")
+        names = [f"@{name}" for name in (before, after) if name]
+        known = ((await self._looker.view()).revision, before, after)
         if known not in self._compared:
             found = await asyncio.to_thread(read_diff, self._looker.env(), self._looker.file, names)
             while len(self._compared) >= _KEPT_COMPARISONS:

@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from reconciler.errors import BusyError, InputError, LlamagateError, RefusedError
+from reconciler.errors import BusyError, InputError, LlamagateError, RefusedError, UsageError
 from reconciler.host.engine.weight import weight
 from reconciler.host.errors import ModelError, RunError, RunInputError, RunTimeoutError
 from reconciler.model.config import Json, JsonObject
@@ -23,6 +23,7 @@ _STATUSES: Final[Mapping[type[LlamagateError], tuple[int, str]]] = {
     RunTimeoutError: (504, "server_error"),
     ModelError: (502, "server_error"),
     InputError: (400, _INVALID),
+    UsageError: (400, _INVALID),
     RefusedError: (409, _INVALID),
     BusyError: (503, "service_unavailable"),
 }
