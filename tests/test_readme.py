@@ -48,7 +48,7 @@ def test_the_tour_does_what_it_says(checkout: Path) -> None:
     assert "default   50%" in said[3]
     assert "drift: priority-rules: manifest.yaml was changed by hand" in said[4]
     assert "drift: token-budget: its folder is missing" in said[4]
-    assert "+# my own note" in said[4]
+    assert re.search(r"^ *\+ .*# my own note", said[4], re.MULTILINE)
     assert "Applied as generation 3: 1 repaired." in said[4]
     assert "priority-rules: manifest.yaml was changed by hand" in said[4]
     assert "~ request-audit: configured" in said[5]

@@ -40,7 +40,7 @@ def diff(
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if anything differs.")
     ] = False,
 ) -> int:
-    """Show what differs between two states of the home, or of one item.
+    """Show what differs between two states of the home.
 
     Alone it compares the home with llamagate.yaml. An ID compares one item with the
     file, and shows what was changed by hand. @3 compares generation 3 with the home,

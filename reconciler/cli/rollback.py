@@ -18,7 +18,7 @@ def rollback(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> int:
-    """Go back to an earlier generation: to its items and their versions.
+    """Go back to an earlier generation: its items and versions.
 
     The watcher then pauses until 'resume' or 'apply'. Change llamagate.yaml too, or the next 'apply'
     undoes the rollback.

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from reconciler.cli.model_server import LaterModel
 from reconciler.cli.output_file import write_output
 from reconciler.cli.run_flags import RunFlags
 from reconciler.cli.ui.trace import render_step, step_document
+from reconciler.documents import json_text
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, InputError
 from reconciler.fs.bounded import read_start
@@ -90,12 +92,22 @@ def _document(path: Path | None) -> JsonObject:
         data, name = sys.stdin.buffer.read(_MOST_BYTES), "standard input"
     else:
         data, name = _bytes(path), str(path)
-    value = yaml_text.load(data, name=name)
+    value = _loaded(data, name)
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise InputError(f"{name}: the inputs are a mapping, as in {{person: Ada}}")
     return value
+
+
+def _loaded(data: bytes, name: str) -> Json:
+    """JSON where it is that: it may hold characters that YAML has no place for."""
+    if name.endswith(".json"):
+        return json_text.load(data, name=name)
+    if data.lstrip().startswith(b"{"):
+        with suppress(InputError):  # YAML has mappings in braces too
+            return json_text.load(data, name=name)
+    return yaml_text.load(data, name=name)
 
 
 def _bytes(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from reconciler.documents import json_text
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, LlamagateError
 from reconciler.fs.bounded import read_start
@@ -98,9 +99,10 @@ def _published(tests: Path, path: Path, number: str) -> Case:
 
 def _loaded(path: Path, name: str) -> Json:
     try:
-        return yaml_text.load(read_start(path, MAX_BYTES), name=name)
+        data = read_start(path, MAX_BYTES)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from error
+    return json_text.load(data, name=name) if path.suffix == ".json" else yaml_text.load(data, name=name)
 
 
 def run_suite(

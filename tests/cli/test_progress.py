@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from reconciler.cli.ui import terminal as terminal_module
 from reconciler.cli.ui.progress import Report
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.model.listener import IN_BYTES
@@ -55,7 +57,7 @@ def plain(text: str) -> list[str]:
 def test_nothing_is_shown_of_what_does_not_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = attached(monkeypatch)
     moments = iter([0.1, 0.2, 0.3, 0.4])
-    monkeypatch.setattr("time.monotonic", lambda: next(moments))
+    monkeypatch.setattr(terminal_module, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     terminal = Terminal(_started=0.0)
     for done in range(1, 5):
         terminal.progress("staging", done, 5)
@@ -65,7 +67,7 @@ def test_nothing_is_shown_of_what_does_not_take_long(monkeypatch: pytest.MonkeyP
 def test_it_is_shown_on_a_terminal_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = attached(monkeypatch)
     moments = iter([0.1, 0.6, 0.65, 0.75, 0.9])
-    monkeypatch.setattr("time.monotonic", lambda: next(moments))
+    monkeypatch.setattr(terminal_module, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     terminal = Terminal(_started=0.0)
     for done in range(1, 6):
         terminal.progress("staging", done, 5)

@@ -29,6 +29,7 @@ STATUS_KEYS = [
     "gateway",
     "items",
     "suspensions",
+    "confirm_by",
     "watcher",
     "unreachable",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from reconciler.errors import ExitCode
 from tests.conftest import MEMORY
@@ -20,8 +20,6 @@ from tests.crash.forks import NO_FAULT, Ended, Forks
 from tests.crash.shim import Call, Fault
 from tests.crash.worlds import Portrait, World
 from tests.fs.hostile import mounted
-
-_NO_HOME: Final = "there is no home here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +151,7 @@ class Sweep:
 
     def _judged(self, ended: Ended, wanted: list[Portrait], what: str) -> list[str]:
         faults = self.world.faults(*wanted)
-        is_gone = ended.code == ExitCode.ERROR and _NO_HOME in ended.err  # it died before it made one
-        if ended.code != 0 and not is_gone:
+        if not ended.is_well:
             faults.append(f"it exited with {ended.code}: {ended.err}")
         return [f"{what}: {fault}" for fault in faults]
 

@@ -80,7 +80,7 @@ class Rig:
     def _settled(self, verb: str, wanted: State, said: str) -> list[str]:
         ended = self.run(verb)
         faults = self.scene.faults(self.scene.after if verb == "apply" else wanted)
-        if ended.code != 0:
+        if not ended.is_well:
             faults.append(f"exit {ended.code}: {ended.err}")
         return [f"{said}, then {verb}: {fault}" for fault in faults]
 

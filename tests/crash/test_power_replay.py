@@ -49,7 +49,7 @@ class Replay:
         died = self._run("apply", replace(self.fault, at=at))
         assert died.was_killed, died
         recovery = self._run("recover")
-        assert recovery.code == 0, recovery.err
+        assert recovery.is_well, recovery.err
         yield from self._cuts(died.calls[: at - 1] + recovery.calls, at_most, since=at)
 
     def faults_after_failure(self, at: int, at_most: int) -> Iterator[str]:
@@ -84,8 +84,7 @@ class Replay:
         recovered = self._run("recover")
         wanted = self.scene.after if is_committed and not is_undone else self.scene.before
         faults = self.scene.faults(wanted if ended is None else self._same(ended))
-        is_gone = not (self.scene.base / "home").exists()  # and then that is what a recovery says
-        return faults if recovered.code == is_gone else [*faults, f"exit {recovered.code}: {recovered.err}"]
+        return faults if recovered.is_well else [*faults, f"exit {recovered.code}: {recovered.err}"]
 
     def _same(self, ended: State) -> State:
         """Before or after, which ``ended`` is."""

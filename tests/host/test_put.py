@@ -26,7 +26,8 @@ def test_a_new_extension_is_installed_registered_and_served(session: Session, se
     assert host.run("foo", {}) == {"version": 1}
     assert session.registered()["foo"]["version"] == "1.0.0"
     recorded = session.record()["items"][0]
-    assert (recorded["id"], recorded["owner"], recorded["source"]) == ("foo", None, {"dir": str(path.parent)})
+    assert (recorded["key"], recorded["owner"]) == (["extension", "foo"], None)
+    assert (recorded["source"]["kind"], recorded["source"]["location"]) == ("dir", str(path.parent))
     assert session.llamagate("verify").code == 0
 
 

@@ -203,3 +203,13 @@ def test_it_runs_again_when_a_file_changes(session: Session) -> None:
         os.kill(process.pid, signal.SIGINT)
         finished(process)
     assert (first[1], second[1]) == ('  "size": 1\n', '  "size": 7\n')
+
+
+def test_inputs_in_json_are_read_as_json(session: Session, flow: str) -> None:
+    """Where it is JSON, characters that YAML has no place for are no mistake."""
+    session.write("in.json", json.dumps({"text": "a\x7fb", "count": 1}))
+    session.write("in.txt", json.dumps({"text": "a\x7fb", "count": 1}))
+    session.write("flow.yaml", "{text: x, count: 2}\n")
+    for name, prompt in {"in.json": "a\x7fb 1", "in.txt": "a\x7fb 1", "flow.yaml": "x 2"}.items():
+        found = ran(session, flow, "--input", name, "--mock", "{}")
+        assert found["steps"][0]["result"]["prompt"].startswith(prompt)

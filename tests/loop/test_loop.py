@@ -181,7 +181,7 @@ def test_what_is_wrong_again_at_each_full_pass_is_a_fight(foo: Session, watcher:
         path.unlink()
         watcher.wait(INTERVAL_SECONDS * 1.1)
     [order] = foo.record()["suspensions"]
-    assert order["id"] == "foo"
+    assert order["item"] == "foo"
     assert order["reason"].startswith(
         f"repaired 5 times in a row and changed back each time; {path} is gone; foo was changed"
     )

@@ -138,7 +138,7 @@ def failure(url: str, stderr: bytes, *, secrets: Iterable[str]) -> LlamagateErro
     ``GitFailedError`` where no rule explains it.
     """
     text = _without(secrets, stderr.decode("utf-8", "replace"))
-    said = _last_word(text)
+    said = _last_word(text.replace(f"'{url}'", "it"))  # the message names it already
     told = text.replace(url, "")  # a url may hold any of the words
     for rule in _RULES:
         if rule.pattern.search(told):
