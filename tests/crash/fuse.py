@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -123,7 +123,8 @@ class Fuse:
                 number, answer = 0, self._calls.get(call, self._unknown)(node, request[_HEADER.size :])
             except _RefusedError as error:
                 number, answer = -error.number, b""
-            os.write(self._device, _ANSWER.pack(_ANSWER.size + len(answer), number, unique) + answer)
+            with suppress(FileNotFoundError):  # who asked was killed meanwhile
+                os.write(self._device, _ANSWER.pack(_ANSWER.size + len(answer), number, unique) + answer)
 
     # What lasts
 

@@ -84,11 +84,16 @@ function keep(made, keepsPlace) {
   }
 }
 
+/** The links stay the same elements while they lead to the same views: one of them may have the focus. */
 function drawLinks(current) {
-  const seenViews = VIEWS.filter((view) => !view.within && (!view.needs || view.needs(home)));
-  const name = current.within ?? current.name;
-  const link = (view) => el("a", { href: `#/${view.name}`, "aria-current": view.name === name ? "page" : null }, view.title);
-  links.replaceChildren(...seenViews.map((view) => el("li", {}, link(view))));
+  const linked = VIEWS.filter((view) => !view.within && (!view.needs || view.needs(home)));
+  if (links.childElementCount !== linked.length) {
+    links.replaceChildren(...linked.map((view) => el("li", {}, el("a", { href: `#/${view.name}` }, view.title))));
+  }
+  for (const link of links.querySelectorAll("a")) {
+    if (link.hash === `#/${current.within ?? current.name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 function askForKey() {
