@@ -7,6 +7,7 @@ file, and is taken so seldom that it needs a fiftieth of one processor at most.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +28,7 @@ from reconciler.queries.status import read_status
 
 LOOK_SECONDS: Final = 1.0
 GATEWAY_SECONDS: Final = 30.0
-"""After which the gateway is asked again what it serves, though nothing changed here."""
+"""After which the gateway is asked again what it serves, though nothing changed here; later where that takes long."""
 PING_SECONDS: Final = 15.0
 _SHARE: Final = 50
 
@@ -52,7 +53,8 @@ class Looker:
         self._lookout = Lookout(file, Home(env().home))
         self._seen: tuple[Fingerprint, str] | None = None
         self._view: View | None = None
-        self._made_at = self._looked_at = -GATEWAY_SECONDS
+        self._looked_at = -LOOK_SECONDS
+        self._ask_again_at = math.inf
         self._count = 0
         self._one_look = asyncio.Lock()
         self._listeners = 0
@@ -70,14 +72,14 @@ class Looker:
         """The view now, and again whenever there is another one; ``None`` where nothing came for a while."""
         self._listeners += 1
         try:
-            if self._looking is None:
-                self._looking = asyncio.create_task(self._go_on_looking())
-            known = ""
+            known = await self.view()
+            yield known
             while not self._ending.is_set():
-                view = await self.view()
-                yield None if view.revision == known else view
-                known = view.revision
-                await self._other_than(known)
+                if self._looking is None:  # the first to listen starts it, and whoever finds that it failed
+                    self._looking = asyncio.create_task(self._go_on_looking())
+                await self._other_than(known.revision)
+                before, known = known, self._view or known
+                yield None if known.revision == before.revision else known
         finally:
             self._listeners -= 1
 
@@ -120,8 +122,10 @@ class Looker:
     def _look_now(self) -> View:
         now = time.monotonic()
         seen = self._lookout.look(), archive_stamp(self._lookout.home.status)
-        if self._view is None or seen != self._seen or now - self._made_at >= GATEWAY_SECONDS:
-            self._view, self._seen, self._made_at = self._made(), seen, now
+        if self._view is None or seen != self._seen or now >= self._ask_again_at:
+            self._view, self._seen = self._made(), seen
+            took = time.monotonic() - now
+            self._ask_again_at = now + max(GATEWAY_SECONDS, took * _SHARE) if _has_gateway(self._view) else math.inf
         self._looked_at = now
         return self._view
 
@@ -134,3 +138,8 @@ class Looker:
         if self._view is None or document != self._view.document:
             self._count += 1
         return View(revision=f"{self._begun}-{self._count}", at=registry_time(env.now), document=document)
+
+
+def _has_gateway(view: View) -> bool:
+    gateway = view.document.get("gateway")
+    return isinstance(gateway, dict) and gateway.get("url") is not None
