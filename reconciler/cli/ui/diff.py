@@ -121,18 +121,29 @@ class DiffLines:
         for number, line in enumerate(found):
             cost = 1 + len(line.text) // _LINE_CHARACTERS if line.level is Level.TEXT else 1
             if left < cost:
-                rest = counted(len(found) - number, "more line")
-                yield Line(level=Level.MORE, sign="…", text=f"and {rest} (--full shows all, --stat counts)")
+                text = f"and {_rest(found[number:])} (--full shows all, --stat counts)"
+                yield Line(level=Level.MORE, sign="…", text=text)
                 return
             left -= cost
             self._left -= cost
             yield line
 
 
-def _weight(file: File) -> tuple[int, str]:
-    """In which order files are shown: prompts first, then what defines the item, then the rest."""
+def _rest(lines: Sequence[Line]) -> str:
+    """How much there is, with the files of which not even the head is shown."""
+    files = sum(line.level is Level.FILE for line in lines)
+    more = [counted(len(lines) - files, "more line")] if files < len(lines) else []
+    return ", ".join([*more, *([counted(files, "more file")] if files else [])])
+
+
+def _weight(file: File) -> tuple[int, bool, str]:
+    """In which order files are shown: prompts first, then what defines the item, then the rest.
+
+    Of each, those that change come before new ones: what a package adds cannot push them off the page.
+    """
     path = str(file["path"])
-    return (0 if is_prompt(path) else 1 if path.endswith(_DEFINITIONS) else 2), path
+    rank = 0 if is_prompt(path) else 1 if path.endswith(_DEFINITIONS) else 2
+    return rank, file["change"] != "changed", path
 
 
 def _values(manifest: JsonObject, *, has_lines: bool) -> Iterator[Line]:
