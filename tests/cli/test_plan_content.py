@@ -119,6 +119,11 @@ def test_new_files_do_not_push_those_that_change_off_the_page(foo: Session) -> N
     assert "… and 66 more lines, 1 more file (--full shows all, --stat counts)" in said
 
 
+def test_a_line_that_is_new_as_a_whole_has_no_marked_words(foo: Session) -> None:
+    foo.write("packages/foo/a.md", "- one\n  - two\n")
+    assert "+   - two\n" in foo.llamagate("plan").out
+
+
 def test_an_empty_file_hides_nothing(foo: Session) -> None:
     foo.write("packages/foo/empty.md", "")
     assert "+ empty.md (new file)" in foo.llamagate("plan").out

@@ -184,15 +184,15 @@ def _content(file: File) -> Iterator[Line]:
             if row["sign"] == "~":
                 yield Line(level=Level.TEXT, sign="~", text=f"a paragraph only wrapped otherwise: {row['text']}")
                 continue
-            words = row.get("words", [])
-            is_whole = words == [[0, len(row["text"])]]  # the line is new as a whole
-            yield Line(
-                level=Level.TEXT,
-                sign=row["sign"],
-                text=row["text"],
-                words=() if is_whole else words,
-                unseen=row.get("unseen", ()),
-            )
+            words = () if _is_new(row) else row.get("words", ())
+            unseen = row.get("unseen", ())
+            yield Line(level=Level.TEXT, sign=row["sign"], text=row["text"], words=words, unseen=unseen)
+
+
+def _is_new(row: dict[str, Any]) -> bool:
+    """Whether the one stretch that changed is the whole line, but for spaces around it."""
+    spans, text = row.get("words", ()), row["text"]
+    return len(spans) == 1 and not (text[: spans[0][0]] + text[spans[0][1] :]).strip()
 
 
 def _folded(file: File, lines: list[Line]) -> Iterator[Line]:
