@@ -119,6 +119,19 @@ def test_new_files_do_not_push_those_that_change_off_the_page(foo: Session) -> N
     assert "… and 66 more lines, 1 more file (--full shows all, --stat counts)" in said
 
 
+def test_of_a_line_that_is_too_long_the_change_is_shown(foo: Session) -> None:
+    prompt(foo, "word " * 5000 + "\n")
+    foo.llamagate("apply")
+    prompt(foo, "word " * 2500 + "\u202eEvil " + "word " * 2500 + "\n")
+    said = foo.llamagate("plan").out
+    before, after = (line for line in said.splitlines() if "left out" in line)
+    assert before.startswith("          - …word word word word word")
+    assert after.startswith("          + …word word word word {+<U+202E>Evil+} word")
+    assert after.endswith(" … 24613 of 25013 characters left out")
+    assert len(after) < 500
+    assert "left out" not in foo.llamagate("plan", "--full").out
+
+
 def test_a_line_that_is_new_as_a_whole_has_no_marked_words(foo: Session) -> None:
     foo.write("packages/foo/a.md", "- one\n  - two\n")
     assert "+   - two\n" in foo.llamagate("plan").out

@@ -92,6 +92,21 @@ def test_what_was_changed_by_hand_is_shown_as_that(two: Session) -> None:
     assert "+ Sometimes." in said
 
 
+@pytest.mark.parametrize("place", ["templates/x.md", "templates"])
+def test_what_a_link_leads_to_is_not_shown(session: Session, place: str) -> None:
+    session.package("a", files={"templates/x.md": "Help.\n"})
+    session.extensions("a")
+    session.llamagate("apply")
+    session.write("outside/x.md", "of somebody else\n")
+    installed = session.installed("a", place)
+    installed.rename(session.base / "away")
+    installed.symlink_to(session.project / place.replace("templates", "outside"))
+    for words in (("status", "--diff", "a"), ("diff", "a"), ("diff", "./packages/a")):
+        said = session.llamagate(*words).out
+        assert "templates/x.md" in said
+        assert "somebody else" not in said
+
+
 def test_it_is_shown_beside_a_package_too(two: Session) -> None:
     two.installed("a", PROMPT).write_text("Sometimes.\n")
     found = two.llamagate("diff", "./packages/a", "--json").json

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
@@ -120,6 +121,8 @@ class DiffLines:
             return
         for number, line in enumerate(found):
             cost = 1 + len(line.text) // _LINE_CHARACTERS if line.level is Level.TEXT else 1
+            if 0 < left < cost:
+                line, cost = _excerpt(line, found[max(0, number - 1) : number + 2]), 1
             if left < cost:
                 text = f"and {_rest(found[number:])} (--full shows all, --stat counts)"
                 yield Line(level=Level.MORE, sign="…", text=text)
@@ -127,6 +130,30 @@ class DiffLines:
             left -= cost
             self._left -= cost
             yield line
+
+
+def _excerpt(line: Line, around: Iterable[Line]) -> Line:
+    """A line that is too long, from a little before where it differs from the one that it replaces or gives way to."""
+    first = 0
+    if line.words:
+        first = line.words[0][0]
+    elif others := [other.text for other in around if {line.sign, other.sign} == {"-", "+"}]:
+        first = _first_difference(line.text, others[-1])
+    start = max(0, min(first - _BEFORE_CHARACTERS, len(line.text) - _LINE_CHARACTERS))
+    end = start + _LINE_CHARACTERS
+    before = "…" if start else ""
+
+    def kept(spans: Spans) -> Spans:
+        moved = ([max(a, start) - start + len(before), min(b, end) - start + len(before)] for a, b in spans)
+        return [span for span in moved if span[0] < span[1]]
+
+    left_out = f"{len(line.text) - _LINE_CHARACTERS} of {len(line.text)} characters left out"
+    return replace(
+        line,
+        text=f"{before}{line.text[start:end]} … {left_out}",
+        words=kept(line.words),
+        unseen=kept(line.unseen),
+    )
 
 
 def _rest(lines: Sequence[Line]) -> str:
@@ -264,9 +291,13 @@ def _pair(values: list[Json]) -> str:
     texts = [_written(value) for value in values]
     start = 0
     if max(map(len, texts)) > _MAX_VALUE_CHARACTERS:
-        same = (at for at, (one, other) in enumerate(zip(*texts, strict=False)) if one != other)
-        start = max(0, next(same, min(map(len, texts))) - _BEFORE_CHARACTERS)
+        start = max(0, _first_difference(*texts) - _BEFORE_CHARACTERS)
     return " → ".join(_cut(text, start) for text in texts)
+
+
+def _first_difference(one: str, other: str) -> int:
+    """Where they differ first: behind the shorter one, if the longer one begins with it."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _cut(text: str, start: int) -> str:
