@@ -11,7 +11,9 @@ from reconciler.errors import UsageError
 
 StatOption = Annotated[bool, typer.Option("--stat", help="Of each file that changes show only how many lines.")]
 FullOption = Annotated[bool, typer.Option("--full", help="Show every line that changes, however many there are.")]
-NoDiffOption = Annotated[bool, typer.Option("--no-diff", help="Do not show what changes inside the items.")]
+NoDiffOption = Annotated[
+    bool, typer.Option("--no-diff", help="Do not look inside the items: show no lines and no marks.")
+]
 
 
 def detail_of(*, stat: bool, full: bool, no_diff: bool) -> Detail:

@@ -20,7 +20,8 @@ def paths_argument(*, metavar: str, help: str) -> Any:
 LockedOption = Annotated[bool, typer.Option("--locked", help="Exit with 4 if the lock is out of date.")]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Use only packages that are on this machine already.")]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files changed by hand with those of the package.")
+    bool,
+    typer.Option("--overwrite", help="Where a file was changed by hand and by the package too, take the package's."),
 ]
 SaveOption = Annotated[
     bool, typer.Option("--save", help="Also write it into llamagate.yaml, so the next apply keeps it.")

@@ -96,11 +96,13 @@ def _hooks_with_bodies(document: JsonObject) -> Iterator[str]:
 
 
 def _writes(document: JsonObject) -> Iterator[str]:
+    """The path of each file that a step writes: the step's own, else that of the first output that is a file."""
+    outputs = [one for one in _mappings(document.get("outputs")) if one.get("type") == "file"]
     for step in _mappings(document.get("steps")):
         if step.get("uses") == _WRITES:
-            given = step.get("with")
-            path = given.get("path") if isinstance(given, dict) else None
-            yield str(path or "its output")
+            given = [part for part in (step.get("with"), step.get("config")) if isinstance(part, dict)]
+            paths = (part["path"] for part in (*given, *outputs) if part.get("path"))
+            yield str(next(paths, "a path that is known only when it runs"))
 
 
 def _mappings(value: Json) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec import Struct
 
+from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Action, ActionKind, MarkCode, Plan
@@ -46,6 +47,11 @@ class Changed(Struct, frozen=True, kw_only=True):
     def ids(self) -> tuple[str, ...]:
         return tuple(action.key.id for action in self.actions)
 
+    @property
+    def diff(self) -> JsonObject:
+        """What changes inside each. Several that are removed had files of their own: nothing is said of those."""
+        return {} if self.first.removes and len(self.actions) > 1 else self.first.diff
+
 
 class Part(Struct, frozen=True, kw_only=True):
     """All to which one thing happens. ``versions`` says from which version to which, and how many items."""
@@ -54,6 +60,15 @@ class Part(Struct, frozen=True, kw_only=True):
     count: int
     versions: tuple[tuple[tuple[str | None, str | None], int], ...]
     changes: tuple[Changed, ...]
+
+    @property
+    def with_all_files(self) -> tuple[Changed, ...]:
+        """The changes, each removal by itself: for where the files of each are shown."""
+        return tuple(
+            Changed(what=self.what, actions=actions)
+            for change in self.changes
+            for actions in ([(one,) for one in change.actions] if change.first.removes else [change.actions])
+        )
 
 
 class Marked(Struct, frozen=True, kw_only=True):
@@ -130,7 +145,7 @@ def _sameness(action: Action) -> bytes:
     """Equal for two changes exactly when they are told alike, but for the id and the lines that stay as they are."""
     marks = [(mark.code, mark.message) for mark in action.marks]
     told: tuple[object, ...] = (action.key.kind, action.from_version, action.to_version, action.reasons, marks)
-    if action.removes:  # what was in it is told of the first alone
+    if action.removes:  # nobody compares what was in them
         return msgspec.json.encode(told)
     if action.alike:
         return msgspec.json.encode((told, action.alike))

@@ -19,6 +19,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.plan import ActionKind, Plan
+from reconciler.model.record import RecordItem
 from reconciler.model.source import TAR_SUFFIXES
 from reconciler.planning.manifest_diff import secret_places
 from reconciler.queries.edits import drift_files
@@ -150,13 +151,17 @@ def _drifted(state: HomeState, plan: Plan, key: ItemKey | None) -> Iterator[Diff
     """Items with files that were changed by hand, and that no action of the plan replaces."""
     acted = {action.key for action in plan.actions}
     for drifted in dict.fromkeys(row.key for row in plan.drift if key in (None, row.key) and row.key not in acted):
-        recorded = state.record.items.get(drifted)
-        files = drift_files(state.home, recorded) if recorded else []
-        if recorded and files:
-            version = recorded.version
-            yield DiffItem(
-                key=drifted, change="changed", from_version=version, to_version=version, diff={"files": files}
-            )
+        if recorded := state.record.items.get(drifted):
+            yield from _edited(state, recorded)
+
+
+def _edited(state: HomeState, recorded: RecordItem) -> Iterator[DiffItem]:
+    """What was changed by hand in the item's files, if anything was."""
+    if files := drift_files(state.home, recorded):
+        version = recorded.version
+        yield DiffItem(
+            key=recorded.key, change="changed", from_version=version, to_version=version, diff={"files": files}
+        )
 
 
 def _generations(state: HomeState, numbers: Sequence[int]) -> Diff:
@@ -209,7 +214,8 @@ def _package(state: HomeState, path: Path) -> Diff:
     after = Side(opened=state.store.open(found), config=config, executables=found.executables)
     before = _installed_side(state, found.key)
     items = _pair(found.key, before, after, secret_places(config))
-    return Diff(before="the home", after=str(path), items=items)
+    drift = tuple(_edited(state, recorded)) if recorded else ()
+    return Diff(before="the home", after=str(path), items=items, drift=drift)
 
 
 def _installed_side(state: HomeState, key: ItemKey) -> Side | None:

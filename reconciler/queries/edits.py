@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import cast
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError
+from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject, with_references
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import did_you_mean
+from reconciler.model.observed import Observed, ObservedItem
 from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
 from reconciler.packages.content import read
@@ -37,31 +40,37 @@ def drift_of_item(env: Environment, item_id: str) -> list[Json]:
 
 def drift_files(home: Home, recorded: RecordItem) -> list[Json]:
     """The entries of ``diff.files``, as a plan has them."""
-    paths = _edited(home, recorded)
+    observed = observe(home, {recorded.key: recorded}, read_registry(home).registry, {}, corrupt=None)
+    paths = _edited(home, recorded, observed)
     try:
         expected = _expected(home, recorded) if paths else {}
     except LlamagateError:
         expected = {}  # the package is not kept any more: only that the files differ can be said
-    return [change for path in paths if (change := _change(home, recorded, path, expected.get(path)))]
+    found = observed.item(recorded.key)
+    sides = {path: (_as_installed(recorded, path, expected), _as_found(home, recorded, path, found)) for path in paths}
+    return [change for path in paths if (change := file_change(path, *sides[path]))]
 
 
-def _edited(home: Home, recorded: RecordItem) -> list[str]:
+def _edited(home: Home, recorded: RecordItem, observed: Observed) -> list[str]:
     """The package's files that are not as they were written."""
-    observed = observe(home, {recorded.key: recorded}, read_registry(home).registry, {}, corrupt=None)
     drift = drift_of(recorded, observed, Policy(mutable=()), str(home.root))
     paths = {path for row in drift for path in (recorded.files if row.path == "." else [row.path])}
     return sorted(paths & recorded.files.keys())
 
 
-def _change(home: Home, recorded: RecordItem, path: str, expected: bytes | None) -> JsonObject | None:
-    before = FileSide(sha256=recorded.files[path].sha256, data=expected)
+def _as_installed(recorded: RecordItem, path: str, expected: Mapping[str, bytes]) -> FileSide:
+    return FileSide(sha256=recorded.files[path].sha256, data=expected.get(path))
+
+
+def _as_found(home: Home, recorded: RecordItem, path: str, found: ObservedItem) -> FileSide | None:
+    """What is there now; what a link leads to is not read."""
+    if path not in found.files:
+        return FileSide(sha256="") if path in found.links or path in found.folders else None
     try:
-        found = (home.item(recorded.key) / path).read_bytes()
+        data = read_start(home.item(recorded.key) / path)
     except OSError:
-        return file_change(path, before, None)
-    return file_change(
-        path, before, FileSide(sha256=sha256(found).hexdigest(), data=shown_as_found(found, path, recorded))
-    )
+        return FileSide(sha256="")
+    return FileSide(sha256=sha256(data).hexdigest(), data=shown_as_found(data, path, recorded))
 
 
 def _expected(home: Home, recorded: RecordItem) -> dict[str, bytes]:

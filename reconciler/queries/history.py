@@ -145,8 +145,16 @@ def difference(old: GenerationItem | None, new: GenerationItem | None) -> tuple[
     if old.tree != new.tree:
         return ("the package changed",)
     words = [
+        *_modes(old, new),
         *(["configured"] if old.config != new.config else []),
         *([f"enabled: {str(new.enabled).lower()}"] if old.enabled != new.enabled else []),
         *([f"owner {old.owner or 'nobody'} → {new.owner or 'nobody'}"] if old.owner != new.owner else []),
     ]
     return tuple(words)
+
+
+def _modes(old: GenerationItem, new: GenerationItem) -> list[str]:
+    """The files that may be run from now on, or no longer, where both generations know which may."""
+    if old.executables is None or new.executables is None or old.executables == new.executables:
+        return []
+    return ["the executable bit of files changed"]

@@ -92,6 +92,35 @@ def test_what_was_changed_by_hand_is_shown_as_that(two: Session) -> None:
     assert "+ Sometimes." in said
 
 
+@pytest.mark.parametrize("place", ["templates/x.md", "templates"])
+def test_what_a_link_leads_to_is_not_shown(session: Session, place: str) -> None:
+    session.package("a", files={"templates/x.md": "Help.\n"})
+    session.extensions("a")
+    session.llamagate("apply")
+    session.write("outside/x.md", "of somebody else\n")
+    installed = session.installed("a", place)
+    installed.rename(session.base / "away")
+    installed.symlink_to(session.project / place.replace("templates", "outside"))
+    for words in (("status", "--diff", "a"), ("diff", "a"), ("diff", "./packages/a")):
+        said = session.llamagate(*words).out
+        assert "templates/x.md" in said
+        assert "somebody else" not in said
+
+
+def test_it_is_shown_beside_a_package_too(two: Session) -> None:
+    two.installed("a", PROMPT).write_text("Sometimes.\n")
+    found = two.llamagate("diff", "./packages/a", "--json").json
+    assert (found["items"], changed(found["drift"])) == ([], [("changed", "a", [PROMPT])])
+
+
+def test_a_file_that_may_be_run_from_now_on_is_a_difference_between_generations(two: Session) -> None:
+    (two.project / f"packages/a/{PROMPT}").chmod(0o755)
+    two.llamagate("apply")
+    [one] = two.llamagate("diff", "@2", "@3", "--json").json["items"]
+    assert [file["mode"] for file in one["diff"]["files"]] == [["644", "755"]]
+    assert "a: the executable bit of files changed" in two.llamagate("history").out
+
+
 def test_a_package_that_the_cache_lost_is_said(two: Session) -> None:
     for cached in (two.home / "reconciler/cache").iterdir():
         cached.unlink()

@@ -98,6 +98,21 @@ STEP: JsonObject = {"uses": "file.write", "with": {"path": "./out.md"}}
 MARKS: dict[str, tuple[JsonObject, JsonObject, list[str]]] = {
     "a step that writes": ({}, {"steps": [STEP]}, ["writes files: ./out.md"]),
     "one that was there": ({"steps": [STEP]}, {"steps": [{"uses": "x"}, STEP]}, []),
+    "one that writes a declared output": (
+        {"outputs": [{"type": "file", "path": "./a.md"}], "steps": [{"uses": "file.write"}]},
+        {"outputs": [{"type": "file", "path": "./b.md"}], "steps": [{"uses": "file.write"}]},
+        ["writes files: ./b.md"],
+    ),
+    "one with its path in config": (
+        {"steps": [{"uses": "file.write"}]},
+        {"steps": [{"uses": "file.write", "config": {"path": "./x"}}]},
+        ["writes files: ./x"],
+    ),
+    "one whose path is not written": (
+        {},
+        {"steps": [{"uses": "file.write"}]},
+        ["writes files: a path that is known only when it runs"],
+    ),
     "a second one": ({"steps": [STEP]}, {"steps": [STEP, STEP]}, ["writes files: ./out.md"]),
     "an open endpoint": ({}, {"endpoints": [{"path": "/x", "method": "post"}]}, ["answers without a key: POST /x"]),
     "one that is not open": (

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
@@ -120,19 +121,56 @@ class DiffLines:
             return
         for number, line in enumerate(found):
             cost = 1 + len(line.text) // _LINE_CHARACTERS if line.level is Level.TEXT else 1
+            if 0 < left < cost:
+                line, cost = _excerpt(line, found[max(0, number - 1) : number + 2]), 1
             if left < cost:
-                rest = counted(len(found) - number, "more line")
-                yield Line(level=Level.MORE, sign="…", text=f"and {rest} (--full shows all, --stat counts)")
+                text = f"and {_rest(found[number:])} (--full shows all, --stat counts)"
+                yield Line(level=Level.MORE, sign="…", text=text)
                 return
             left -= cost
             self._left -= cost
             yield line
 
 
-def _weight(file: File) -> tuple[int, str]:
-    """In which order files are shown: prompts first, then what defines the item, then the rest."""
+def _excerpt(line: Line, around: Iterable[Line]) -> Line:
+    """A line that is too long, from a little before where it differs from the one that it replaces or gives way to."""
+    first = 0
+    if line.words:
+        first = line.words[0][0]
+    elif others := [other.text for other in around if {line.sign, other.sign} == {"-", "+"}]:
+        first = _first_difference(line.text, others[-1])
+    start = max(0, min(first - _BEFORE_CHARACTERS, len(line.text) - _LINE_CHARACTERS))
+    end = start + _LINE_CHARACTERS
+    before = "…" if start else ""
+
+    def kept(spans: Spans) -> Spans:
+        moved = ([max(a, start) - start + len(before), min(b, end) - start + len(before)] for a, b in spans)
+        return [span for span in moved if span[0] < span[1]]
+
+    left_out = f"{len(line.text) - _LINE_CHARACTERS} of {len(line.text)} characters left out"
+    return replace(
+        line,
+        text=f"{before}{line.text[start:end]} … {left_out}",
+        words=kept(line.words),
+        unseen=kept(line.unseen),
+    )
+
+
+def _rest(lines: Sequence[Line]) -> str:
+    """How much there is, with the files of which not even the head is shown."""
+    files = sum(line.level is Level.FILE for line in lines)
+    more = [counted(len(lines) - files, "more line")] if files < len(lines) else []
+    return ", ".join([*more, *([counted(files, "more file")] if files else [])])
+
+
+def _weight(file: File) -> tuple[int, bool, str]:
+    """In which order files are shown: prompts first, then what defines the item, then the rest.
+
+    Of each, those that change come before new ones: what a package adds cannot push them off the page.
+    """
     path = str(file["path"])
-    return (0 if is_prompt(path) else 1 if path.endswith(_DEFINITIONS) else 2), path
+    rank = 0 if is_prompt(path) else 1 if path.endswith(_DEFINITIONS) else 2
+    return rank, file["change"] != "changed", path
 
 
 def _values(manifest: JsonObject, *, has_lines: bool) -> Iterator[Line]:
@@ -173,15 +211,15 @@ def _content(file: File) -> Iterator[Line]:
             if row["sign"] == "~":
                 yield Line(level=Level.TEXT, sign="~", text=f"a paragraph only wrapped otherwise: {row['text']}")
                 continue
-            words = row.get("words", [])
-            is_whole = words == [[0, len(row["text"])]]  # the line is new as a whole
-            yield Line(
-                level=Level.TEXT,
-                sign=row["sign"],
-                text=row["text"],
-                words=() if is_whole else words,
-                unseen=row.get("unseen", ()),
-            )
+            words = () if _is_new(row) else row.get("words", ())
+            unseen = row.get("unseen", ())
+            yield Line(level=Level.TEXT, sign=row["sign"], text=row["text"], words=words, unseen=unseen)
+
+
+def _is_new(row: dict[str, Any]) -> bool:
+    """Whether the one stretch that changed is the whole line, but for spaces around it."""
+    spans, text = row.get("words", ()), row["text"]
+    return len(spans) == 1 and not (text[: spans[0][0]] + text[spans[0][1] :]).strip()
 
 
 def _folded(file: File, lines: list[Line]) -> Iterator[Line]:
@@ -253,9 +291,13 @@ def _pair(values: list[Json]) -> str:
     texts = [_written(value) for value in values]
     start = 0
     if max(map(len, texts)) > _MAX_VALUE_CHARACTERS:
-        same = (at for at, (one, other) in enumerate(zip(*texts, strict=False)) if one != other)
-        start = max(0, next(same, min(map(len, texts))) - _BEFORE_CHARACTERS)
+        start = max(0, _first_difference(*texts) - _BEFORE_CHARACTERS)
     return " → ".join(_cut(text, start) for text in texts)
+
+
+def _first_difference(one: str, other: str) -> int:
+    """Where they differ first: behind the shorter one, if the longer one begins with it."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _cut(text: str, start: int) -> str:

@@ -82,7 +82,7 @@ def _items(found: Review, detail: Detail, left: int) -> Iterator[str]:
     diffs = DiffLines(detail)
     more = 0
     for part in found.parts:
-        for change in part.changes:
+        for change in part.changes if detail in (Detail.SHORT, Detail.NONE) else part.with_all_files:
             block = "" if more else _fitting(change, _rows(change, diffs), left)
             more += 0 if block else len(change.actions)
             left -= _size(block)
@@ -106,7 +106,7 @@ def _rows(change: Changed, diffs: DiffLines) -> list[str]:
     first = change.first
     marks = [f"! {mark.message}" for mark in first.marks if mark.code not in SEEN_FROM_THE_ACTION]
     many = [f"# {', '.join(change.ids)}"] if len(change.actions) > 1 else []
-    return [*many, *marks, *(f"# {reason}" for reason in told_reasons(first)), *map(_row, diffs.of(first.diff))]
+    return [*many, *marks, *(f"# {reason}" for reason in told_reasons(first)), *map(_row, diffs.of(change.diff))]
 
 
 def _row(line: Line) -> str:

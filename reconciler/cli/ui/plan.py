@@ -165,17 +165,17 @@ def _pair(before: str | None, after: str | None) -> str:
 
 
 def _changes(found: Review, page: Page) -> Iterator[list[str]]:
-    shown = [change for part in found.parts for change in part.changes[: MOST_CHANGES if page.is_cut else None]]
+    blocks = [(part, part.changes[:MOST_CHANGES] if page.is_cut else part.with_all_files) for part in found.parts]
+    shown = [change for _, changes in blocks for change in changes]
     widths = (
         max((len(_named(change)) for change in shown), default=0),
         max((len(versions(change.first)) for change in shown), default=0),
     )
     diffs = DiffLines(page.detail)
-    for part in found.parts:
-        some = part.changes[: MOST_CHANGES if page.is_cut else None]
-        for change in some:
+    for part, changes in blocks:
+        for change in changes:
             yield [*_change(change, page, diffs, widths)]
-        if rest := sum(len(change.actions) for change in part.changes[len(some) :]):
+        if rest := part.count - sum(len(change.actions) for change in changes):
             said = f"… and {rest} more {_COUNTED[part.what][page.done]} (--full shows all)"
             yield [f"  {page.style.paint(said, 'dim')}"]
 
@@ -197,7 +197,7 @@ def _change(change: Changed, page: Page, diffs: DiffLines, widths: tuple[int, in
     would = "" if page.done else page.wording.would
     columns = f"{_named(change):<{widths[0]}}  {versions(first):<{widths[1]}}  {first.key.kind}"
     head = f"{sign} {would}{change.what:<9}  {columns}"
-    lines = [*diffs.of(first.diff)]
+    lines = [*diffs.of(change.diff)]
     reasons = told_reasons(first)
     if not reasons and [line.level for line in lines] == [Level.MORE]:
         reasons = [f"{line.sign} {line.text}" for line in lines]

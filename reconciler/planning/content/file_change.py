@@ -63,7 +63,7 @@ def _content(path: str, before: FileSide | None, after: FileSide | None) -> Json
         document["unseen"] = found.unseen
     if found.is_too_long:
         document["too_long"] = True
-    if old == new:
+    if before and after and old == new:
         document["hidden_changed"] = True
     return document
 
