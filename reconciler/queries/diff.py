@@ -39,6 +39,7 @@ Change = Literal["added", "changed", "removed"]
 
 _CHANGES: Final[Mapping[ActionKind, Change]] = {ActionKind.INSTALL: "added", ActionKind.REMOVE: "removed"}
 _NOT_KEPT: Final = "its package is not in the cache any more: what changes inside it is not known"
+_MOST_DIGITS: Final = 18
 _EXPECTED: Final = "expected nothing, an ID, a PACKAGE, @GENERATION [@GENERATION], or ID@VERSION [ID@VERSION]"
 
 
@@ -112,7 +113,7 @@ def _is_path(word: str) -> bool:
 
 
 def _number(word: str) -> int:
-    if not word[1:].isdecimal():
+    if not word.isascii() or not word[1:].isdecimal() or len(word[1:]) > _MOST_DIGITS:
         raise UsageError(f"'{word}' is not a generation; write @ and a number that 'llamagate history' lists")
     return int(word[1:])
 
