@@ -13,6 +13,7 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, UsageError
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import DesiredItem
+from reconciler.model.digits import whole
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem, generation_of
 from reconciler.model.home import Home
@@ -39,7 +40,6 @@ Change = Literal["added", "changed", "removed"]
 
 _CHANGES: Final[Mapping[ActionKind, Change]] = {ActionKind.INSTALL: "added", ActionKind.REMOVE: "removed"}
 _NOT_KEPT: Final = "its package is not in the cache any more: what changes inside it is not known"
-_MOST_DIGITS: Final = 18
 _EXPECTED: Final = "expected nothing, an ID, a PACKAGE, @GENERATION [@GENERATION], or ID@VERSION [ID@VERSION]"
 
 
@@ -113,9 +113,10 @@ def _is_path(word: str) -> bool:
 
 
 def _number(word: str) -> int:
-    if not word.isascii() or not word[1:].isdecimal() or len(word[1:]) > _MOST_DIGITS:
+    number = whole(word[1:])
+    if number is None:
         raise UsageError(f"'{word}' is not a generation; write @ and a number that 'llamagate history' lists")
-    return int(word[1:])
+    return number
 
 
 def _file_against_home(env: Environment, file: Path, named: str | None, progress: Progress) -> Diff:
