@@ -89,6 +89,15 @@ class LlamagateError(Exception):
         self.advice = advice or type(self).advice or _access_advice(message)
         self.faults = tuple(faults)
 
+    @property
+    def details(self) -> list[str]:
+        """The faults in words, without what the message or the fault before says already."""
+        found: list[str] = []
+        for text in map(str, self.faults):
+            if not any(text in said for said in (self.message, *found)):
+                found.append(text)
+        return found
+
 
 class InputError(LlamagateError):
     """A document, package or source is malformed, missing or unreadable. Nothing was changed."""

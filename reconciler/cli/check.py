@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
 
+from reconciler.cli.given import STDIN, read_given
 from reconciler.cli.invocation import Invocation
 from reconciler.commands.check import write_fixes
 from reconciler.errors import ExitCode, UsageError
@@ -16,9 +16,7 @@ from reconciler.queries.check import Report, check_packages
 from reconciler.queries.checked_packages import Target, held_target
 
 Format = Literal["text", "json", "sarif", "github"]
-_STDIN: Final = Path("-")
 _LEVELS: Final = "error|warning|note"
-_MOST_BYTES: Final = 2**22
 _FAIL_HELP: Final = "Exit with 1 from this severity on."
 _AS_HELP: Final = "With '-': the file whose text comes in on standard input."
 
@@ -66,11 +64,11 @@ def check(
 
 
 def _held(targets: list[Path], name: Path) -> Target | None:
-    if _STDIN not in targets:
+    if STDIN not in targets:
         return None
     if len(targets) > 1:
         raise UsageError("'-' is checked alone", advice="leave out the other arguments")
-    return held_target(name, sys.stdin.buffer.read(_MOST_BYTES))
+    return held_target(name, read_given(STDIN)[0])
 
 
 def _shown(invocation: Invocation, report: Report, form: Format, code: ExitCode) -> ExitCode:

@@ -13,6 +13,7 @@ from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.facts import facts, part, wrapped
 from reconciler.cli.ui.style import Style
 from reconciler.model.config import Json
+from reconciler.model.digits import whole
 from reconciler.queries.explain import CodeMeaning, KeyMeaning, Meanings
 from reconciler.queries.explain import explain as explain_word
 
@@ -51,9 +52,10 @@ def explain(
 
 
 def _exit_code(word: str) -> Meanings | None:
-    if not word.isdecimal() or int(word) not in EXIT_CODES:
+    number = whole(word)
+    if number is None or number not in EXIT_CODES:
         return None
-    code = CodeMeaning(code=word, kind="exit code", exit="", cause=EXIT_CODES[int(word)], cure="")
+    code = CodeMeaning(code=word, kind="exit code", exit="", cause=EXIT_CODES[number], cure="")
     return Meanings(word=word, codes=(code,), keys=())
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from reconciler.errors import UsageError
 from reconciler.host import defaults
+from reconciler.model.digits import whole
 
 _MAX_PORT: Final = 65535
 _PORT_HELP: Final = f"The port.  [default: $PORT, else {defaults.PORT}]"
@@ -52,9 +53,12 @@ class HostFlags(Struct, frozen=True, kw_only=True):
         if self.port is not None:
             return self.port
         text = variables.get("PORT") or str(defaults.PORT)
-        if not text.isdecimal() or int(text) > _MAX_PORT:
-            raise UsageError(f"the variable PORT is {text!r}, which is not a port", advice="unset it, or give --port")
-        return int(text)
+        number = whole(text)
+        if number is None or number > _MAX_PORT:
+            raise UsageError(
+                f"the variable PORT is {text[:60]!r}, which is not a port", advice="unset it, or give --port"
+            )
+        return number
 
 
 class ModelFlags(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from reconciler.host.web.machines import Machines
 from reconciler.host.web.pages import Pages
 from reconciler.host.web.watch_app import WatchHost, make_watch_app
 from reconciler.loop.loop import Loop
+from reconciler.model.digits import whole
 from reconciler.model.environment import Environment
 
 _MAX_PORT: Final = 65535
@@ -50,6 +51,7 @@ def listening(text: str, invocation: Invocation) -> Iterator[Callable[[Loop], bo
 
 def _address(text: str) -> Address:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > _MAX_PORT:
+    number = whole(port)
+    if not host or number is None or number > _MAX_PORT:
         raise UsageError(f"--listen {text[:60]!r} is not an address and a port", advice="write 127.0.0.1:9100")
-    return Address(host=host.removeprefix("[").removesuffix("]"), port=int(port))
+    return Address(host=host.removeprefix("[").removesuffix("]"), port=number)

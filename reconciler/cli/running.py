@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reconciler.cli.again import again
+from reconciler.cli.given import read_given
 from reconciler.cli.host_flags import ModelFlags
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.model_server import LaterModel
@@ -20,7 +21,6 @@ from reconciler.cli.ui.trace import render_step, step_document
 from reconciler.documents import json_text
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, InputError
-from reconciler.fs.bounded import read_start
 from reconciler.host.alone import Bench, run_alone, scratch
 from reconciler.host.at_hand import AtHand, Surroundings, at_hand
 from reconciler.host.engine.run import Model, RunLimits, StepEvent
@@ -31,9 +31,6 @@ from reconciler.model.config import Json, JsonObject
 if TYPE_CHECKING:
     from reconciler.host.mock import Mock
     from reconciler.host.secrets import Masks
-
-_MOST_BYTES: Final = 2**22
-_STDIN: Final = Path("-")
 
 
 def run_item(invocation: Invocation, models: ModelFlags, named: str, asked: RunFlags) -> int:
@@ -88,10 +85,7 @@ def _document(path: Path | None) -> JsonObject:
     """The inputs in a file, JSON or YAML."""
     if path is None:
         return {}
-    if path == _STDIN:
-        data, name = sys.stdin.buffer.read(_MOST_BYTES), "standard input"
-    else:
-        data, name = _bytes(path), str(path)
+    data, name = read_given(path)
     value = _loaded(data, name)
     if value is None:
         return {}
@@ -110,13 +104,6 @@ def _loaded(data: bytes, name: str) -> Json:
     return yaml_text.load(data, name=name)
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return read_start(path, _MOST_BYTES)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-
-
 def _model(invocation: Invocation, models: ModelFlags, asked: RunFlags, step: Callable[[], StepEvent | None]) -> Model:
     if asked.mock is not None:
         return _mock(asked.mock, step, _masks(invocation))
@@ -128,9 +115,9 @@ def _mock(said: str, step: Callable[[], StepEvent | None], masks: Masks) -> Mock
     from reconciler.host.mock import Mock, answers_of
 
     path = Path(said)
-    if len(said) > 255 or "\n" in said or not path.is_file():
+    if not os.path.isfile(said):  # noqa: PTH113 - a text is often no name that a file could have
         return Mock(answers_of([{"answer": said}], file="--mock"), step, masks.masked)
-    data = _bytes(path)
+    data, _ = read_given(path)
     if path.suffix not in (".yaml", ".yml", ".json"):
         return Mock(answers_of([{"answer": data.decode("utf-8", "replace")}], file=said), step, masks.masked)
     return Mock(answers_of(yaml_text.load(data, name=said), file=said), step, masks.masked)

@@ -18,6 +18,7 @@ from reconciler.model.ids import did_you_mean
 
 _CASE: Final = ("name", "description", "input", "mock", "expect")
 _EXPECT: Final = ("output", "subset", "schema", "jsonpath", "error", "steps")
+_OF_OUTPUT: Final = ("output", "subset", "schema", "jsonpath")
 _STEP: Final = ("state", "error", "prompt", "output", "rule")
 _STATES: Final = ("ran", "failed", "skipped")
 
@@ -76,6 +77,9 @@ def _case(row: Json, file: str, index: int, count: int) -> Case:
 
 def _check_expect(expect: JsonObject, where: str) -> None:
     _check_keys(expect, _EXPECT, f"{where}: expect")
+    _check_said(expect, f"{where}: expect")
+    if "error" in expect and (of_output := [key for key in _OF_OUTPUT if key in expect]):
+        raise InputError(f"{where}: what fails has no output; leave out expect.error or expect.{of_output[0]}")
     steps = expect.get("steps")
     if "steps" in expect and (not isinstance(steps, dict) or not steps):
         raise InputError(f"{where}: expect.steps is a mapping of steps by name")
@@ -83,6 +87,7 @@ def _check_expect(expect: JsonObject, where: str) -> None:
         if not isinstance(wanted, dict) or not wanted:
             raise InputError(f"{where}: expect.steps.{name} expects nothing; write 'state: ran'")
         _check_keys(wanted, _STEP, f"{where}: expect.steps.{name}")
+        _check_said(wanted, f"{where}: expect.steps.{name}")
         if wanted.get("state", "ran") not in _STATES:
             raise InputError(f"{where}: expect.steps.{name}.state is one of {', '.join(_STATES)}")
     for key in ("schema", "subset"):
@@ -93,6 +98,16 @@ def _check_expect(expect: JsonObject, where: str) -> None:
         raise InputError(f"{where}: expect.jsonpath is a mapping of paths to values")
     if isinstance(expect.get("schema"), dict):
         compiled(_mapping(expect, "schema"), name=f"{where}: expect.schema")
+
+
+def _check_said(wanted: JsonObject, where: str) -> None:
+    """That each text that is expected can be missing."""
+    error, prompts = wanted.get("error"), wanted.get("prompt")
+    if "error" in wanted and error is not True and not (isinstance(error, str) and error):
+        raise InputError(f"{where}.error is a text of the message, or true for any")
+    prompts = prompts if isinstance(prompts, list) and prompts else [prompts]
+    if "prompt" in wanted and not all(isinstance(one, str) and one for one in prompts):
+        raise InputError(f"{where}.prompt is a text that the prompt holds, or a list of them")
 
 
 def _check_keys(row: JsonObject, known: Collection[str], where: str) -> None:
@@ -119,7 +134,7 @@ def _ends(expect: JsonObject, ended: Ended) -> Iterator[str]:
     wanted = expect.get("error")
     if ended.error is not None and "error" not in expect:
         yield f"it failed: {ended.error}"
-    elif "error" in expect and wanted not in (None, False):
+    elif "error" in expect:
         if ended.error is None:
             yield f"it did not fail; expected was the error {wanted!r}"
         elif isinstance(wanted, str) and wanted not in ended.error:
@@ -166,6 +181,8 @@ def _step(name: str, wanted: JsonObject, steps: Sequence[Traced]) -> Iterator[st
         why = f": {step.event.error}" if step.event.error else ""
         yield f"the step '{name}' {step.event.state}{why}; expected was {state}"
     error = wanted.get("error")
+    if error is True and step.event.error is None:
+        yield f"the step '{name}' did not fail"
     if isinstance(error, str) and error not in (step.event.error or ""):
         yield f"the step '{name}' has another error:\n{_lines([error], [step.event.error or 'none'])}"
     if "rule" in wanted and wanted["rule"] != (None if step.event.rule is None else step.event.rule + 1):

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from reconciler.errors import InputError
 from reconciler.model.config import Json, JsonObject, children
+from reconciler.model.digits import whole
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -132,8 +133,8 @@ class _Counter:
             part = unquote(part).replace("~1", "/").replace("~0", "~")
             if isinstance(found, dict) and part in found:
                 found = found[part]
-            elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
-                found = found[int(part)]
+            elif isinstance(found, list) and (index := whole(part)) is not None and index < len(found):
+                found = found[index]
             else:
                 return self._document
         return found

@@ -57,7 +57,7 @@ def said_of(tried: Tried) -> str:
     """The attempt in one line."""
     if tried.error is not None:
         advice = f"; {tried.error.advice}" if tried.error.advice else ""
-        faults = [str(fault) for fault in tried.error.faults if str(fault) not in tried.error.message]
+        faults = tried.error.details
         more = f" ({'; '.join(faults[:_MAX_NAMED])})" if faults else ""
         return f"{tried.error.message}{more}{advice}"
     if tried.done is not None:

@@ -13,6 +13,7 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, UsageError
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import DesiredItem
+from reconciler.model.digits import whole
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem, generation_of
 from reconciler.model.home import Home
@@ -113,9 +114,10 @@ def _is_path(word: str) -> bool:
 
 
 def _number(word: str) -> int:
-    if not word[1:].isdecimal():
+    number = whole(word[1:])
+    if number is None:
         raise UsageError(f"'{word}' is not a generation; write @ and a number that 'llamagate history' lists")
-    return int(word[1:])
+    return number
 
 
 def _file_against_home(env: Environment, file: Path, named: str | None, progress: Progress) -> Diff:

@@ -73,8 +73,9 @@ class Browser:
     @property
     def title(self) -> str:
         """What the view is called."""
-        found = self.driver.find_elements(By.TAG_NAME, "h1")
-        return found[0].text if found else ""
+        return str(
+            self.script("return document.querySelector('h1')?.innerText ?? ''")
+        )  # it may be replaced at any time
 
     @property
     def text(self) -> str:

@@ -295,3 +295,24 @@ def test_ten_listeners_are_told_once_each(rich: Session, url: str) -> None:
 def _data(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return next(line[6:] for line in process.stdout if line.startswith("data: "))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("item/%/x", "Item not found"),
+        ("compare", "Say from which generation"),
+        ("compare/%zz/1", "'@%zz' is not a generation"),
+    ],
+)
+def test_an_address_that_somebody_mistyped(browser: Browser, url: str, address: str, said: str) -> None:
+    browser.open(f"{url}#/{address}", "This could not be shown")
+    assert said in browser.text
+    assert [one for one in browser.complaints() if "status of 40" not in one] == []
+
+
+def test_a_broken_file_is_named_by_each_view_that_needs_it(browser: Browser, rich: Session, url: str) -> None:
+    browser.open(f"{url}#/items", "Items")
+    rich.desired("extensions: [\n")
+    browser.wait(lambda: "This could not be shown" in browser.text)
+    assert "llamagate.yaml:" in browser.text

@@ -53,6 +53,33 @@ def test_a_fix_is_written_and_nothing_else(session: Session, desk: Path) -> None
     assert session.run("check", "packages/desk").code == 0
 
 
+@pytest.mark.parametrize(
+    ("written", "fixed"),
+    [
+        ("{template_id: {{style}}}", '{template_id: "{{style}}"}'),
+        ("{more: 1, template_id: {{ style }} }  # so", '{more: 1, template_id: "{{ style }}" }  # so'),
+        ("{template_id: {{style}}, more: 1}", '{template_id: "{{style}}", more: 1}'),
+        ("{template_id: {{style}} text}", None),
+        ("{more: 1,\n      template_id: {{style}},\n      other: 1}", None),
+    ],
+)
+def test_quotes_between_braces(session: Session, desk: Path, written: str, fixed: str | None) -> None:
+    change(desk, "with:\n      template_id: sort", f"with: {written}")
+    before = (desk / "manifest.yaml").read_text()
+    session.run("check", "packages/desk", "--fix")
+    after = (desk / "manifest.yaml").read_text()
+    assert after == (before.replace(written, fixed) if fixed else before.replace("{{style}},", '"{{style}}",'))
+
+
+def test_of_one_letter_any_other_may_be_meant(session: Session, desk: Path) -> None:
+    change(desk, "id: style", "id: s")
+    change(desk, "{{inputs.style}}", "{{t}}")
+    document = json.loads(session.run("check", "packages/desk", "--json").out)
+    found = [one for one in document["findings"] if "'t'" in one["message"]]
+    assert [one["code"] for one in found] == ["LG106"]
+    assert "did you mean" not in found[0]["message"]
+
+
 @pytest.mark.parametrize("case", [case for case in FAULTY if case.base != "module"], ids=lambda case: case.what)
 def test_a_fix_never_makes_it_worse(session: Session, case: object) -> None:
     files, _ = made(case)  # type: ignore[arg-type]

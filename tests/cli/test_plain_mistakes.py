@@ -63,3 +63,19 @@ def test_who_may_not_look_is_told_what_to_do(session: Session, monkeypatch: pyte
 
     monkeypatch.setattr(os, "open", refused)
     assert "chown, chmod" in failure(session, "list").message
+
+
+@pytest.mark.parametrize(
+    ("command", "exits"), [(["explain"], 1), (["watch", "--listen"], 64), (["diff"], 64)], ids=lambda one: str(one)[:9]
+)
+def test_a_number_of_thousands_of_digits(session: Session, command: list[str], exits: int) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    for digits in ("9" * 5000, "\u0663"):
+        start = {"watch": "127.0.0.1:", "diff": "@"}.get(command[0], "")
+        session.llamagate(*command, start + digits, exits=exits)
+
+
+def test_a_port_of_thousands_of_digits(session: Session) -> None:
+    session.variables["PORT"] = "9" * 5000
+    assert "which is not a port" in failure(session, "serve", exits=64).message

@@ -78,6 +78,44 @@ def test_the_metrics_of_a_watcher(one: Session) -> None:
     assert f'llamagate_condition{{{home},type="Ready"}} 1\n' in text
 
 
+def test_a_broken_file_does_not_hide_the_figures(one: Session) -> None:
+    with watching(one) as (url, _):
+        until(f"{url}/readyz", 200)
+        one.desired("extensions: [\n")
+        until(f"{url}/readyz", 503)
+        time.sleep(1)  # figures may be a second old
+        status, text = get(f"{url}/metrics")
+    assert status == 200, text
+    home = f'home="{one.home}"'
+    assert f'llamagate_items{{{home},kind="extension"}} 1\n' in text
+    assert f"llamagate_in_sync{{{home}}} 0\n" in text
+    assert f'llamagate_condition{{{home},type="Stalled"}} 1\n' in text
+
+
+def test_no_address_is_too_long_for_a_plain_answer(one: Session) -> None:
+    one.llamagate("apply")
+    with watching(one) as (url, _):
+        assert get(f"{url}/ui/{'a' * 300}.css")[0] == 404
+        for generation in ("9" * 5000, "\u0661"):
+            status, text = get(f"{url}/ui/data/compare?from={generation}")
+            assert status == 400
+            assert "is not a generation" in text
+
+
+def test_a_fault_is_told_once(one: Session) -> None:
+    for name in ("foo", "bar"):
+        one.write(f"packages/{name}/manifest.yaml", f"name: {name}\nversion: 1.0.0\ntype: nonsense\n")
+    one.extensions("foo", "bar")
+    with watching(one) as (url, _):
+        assert until(f"{url}/readyz", 503)
+        for _ in range(100):
+            if "nonsense" in (message := get(f"{url}/readyz")[1]):
+                break
+            time.sleep(0.1)
+        assert message.count("nonsense") == 2, message
+        assert get(f"{url}/ui/data/plan")[1].count("nonsense") == 2
+
+
 def test_figures_need_the_key_and_probes_do_not(one: Session) -> None:
     one.variables["API_KEY"] = "k3y"
     with watching(one) as (url, _):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -213,3 +214,22 @@ def test_inputs_in_json_are_read_as_json(session: Session, flow: str) -> None:
     for name, prompt in {"in.json": "a\x7fb 1", "in.txt": "a\x7fb 1", "flow.yaml": "x 2"}.items():
         found = ran(session, flow, "--input", name, "--mock", "{}")
         assert found["steps"][0]["result"]["prompt"].startswith(prompt)
+
+
+def test_what_is_too_long_is_refused_and_not_cut_off(
+    session: Session, flow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = f"text: {'x' * 2**22}\n"
+    session.write("in.yaml", long)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(long.encode())))
+    for given_in, name in (("in.yaml", "in.yaml"), ("-", "standard input")):
+        said = session.llamagate("run", flow, "--input", given_in, "--mock", "{}", exits=1)
+        assert f"{name} has more than 4194304 bytes" in said.err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(long.encode())))
+    said = session.llamagate("check", "-", "--stdin-name", f"{flow}/manifest.yaml", exits=1)
+    assert "standard input has more than 4194304 bytes" in said.err
+
+
+def test_an_answer_may_be_a_text_that_no_file_can_be_called(session: Session, flow: str) -> None:
+    for text in ("ü" * 200, "a/" * 120 + "b" * 15):
+        assert ran(session, flow, "text=x", "--mock", json.dumps({"said": text}, ensure_ascii=False))

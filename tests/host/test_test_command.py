@@ -72,6 +72,7 @@ def test_a_good_case_passes(desk: Session) -> None:
         ("{error: too long}", "it did not fail"),
         ("{steps: {read: {prompt: Answer}}}", "lacks a text:\n  - Answer\n  + Sort: help"),
         ("{steps: {route: {rule: 2}}}", "rule 1 holds; expected was 2"),
+        ("{steps: {parse: {error: true}}}", "the step 'parse' did not fail"),
         ("{steps: {parse: {state: skipped}}}", "the step 'parse' ran; expected was skipped"),
         ("{steps: {prase: {state: ran}}}", "there is no step 'prase'; did you mean 'parse'?"),
         ("{steps: {route: {output: {queue: later}}}}", "gives another output"),
@@ -93,6 +94,14 @@ def test_a_failure_says_how_it_differs(desk: Session, expect: str, said: str) ->
         ("{output: {queue: now}}", "{schema: yes}", "expect.schema"),
         ("{output: {queue: now}}", "{steps: {read: {}}}", "expects nothing"),
         ("{output: {queue: now}}", "{steps: {read: {stat: ran}}}", "did you mean 'state'"),
+        ("{output: {queue: now}}", "{error: false}", "expect.error is a text"),
+        ("{output: {queue: now}}", "{error: ''}", "expect.error is a text"),
+        ("{output: {queue: now}}", "{error: null}", "expect.error is a text"),
+        ("{output: {queue: now}}", "{error: x, subset: {queue: now}}", "leave out expect.error or expect.subset"),
+        ("{output: {queue: now}}", "{steps: {read: {error: 5}}}", "expect.steps.read.error is a text"),
+        ("{output: {queue: now}}", "{steps: {read: {prompt: []}}}", "expect.steps.read.prompt is a text"),
+        ("{output: {queue: now}}", "{steps: {read: {prompt: ['']}}}", "expect.steps.read.prompt is a text"),
+        ("{output: {queue: now}}", "{steps: {read: {prompt: 5}}}", "expect.steps.read.prompt is a text"),
         ("input:", "inputs:", "did you mean 'input'"),
         ("step: read", "stpe: read", "did you mean 'step'"),
         ("[{step: read, answer: {level: high}}]", "[{step: read}]", "'answer' is missing"),
@@ -163,3 +172,10 @@ def test_the_examples_pass_and_reach_everything(session: Session) -> None:
     missed = [one["coverage"]["missed"] for one in document["packages"]]
     assert missed == [[] for _ in missed]
     assert sum(len(one["cases"]) for one in document["packages"]) >= 20
+
+
+def test_a_schema_that_refers_to_a_place_of_thousands_of_digits(desk: Session) -> None:
+    schema = f"{{schema: {{allOf: [{{}}], $ref: '#/allOf/{'9' * 5000}'}}}}"
+    assert (
+        "expect.schema is not a JSON Schema" in case(desk, _GOOD.replace("{output: {queue: now}}", schema))["faults"][0]
+    )

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reconciler.errors import InputError
 from reconciler.fs import file_lock
 from reconciler.host.web.response import answer
 from reconciler.model.environment import Environment
@@ -56,7 +58,11 @@ class Machines:
 
     def _figures(self) -> str:
         env = self._env()
-        return metrics_text(read_status(env, self._file), str(env.home))
+        try:
+            status = read_status(env, self._file)
+        except InputError:  # the file, or what it lists: how the home is can be told all the same
+            status = replace(read_status(env, None), has_file=True, in_sync=False)
+        return metrics_text(status, str(env.home))
 
     def _ready(self) -> tuple[bool, str, str]:
         condition, is_watched = self._condition()

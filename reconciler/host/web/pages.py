@@ -56,8 +56,9 @@ def static_file(name: str) -> Response:
 
 @cache
 def _content(name: str) -> bytes:
-    found = files("reconciler.host.page") / "static" / name
-    if "/" in name or name.rpartition(".")[2] not in TYPES or not found.is_file():
+    static = files("reconciler.host.page") / "static"
+    found = next((one for one in static.iterdir() if one.name == name), None)
+    if found is None or name.rpartition(".")[2] not in TYPES:
         raise not_found("Page")
     return found.read_bytes()
 

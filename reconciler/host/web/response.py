@@ -120,6 +120,6 @@ def bad_request(message: str) -> Problem:
 def problem_of(error: LlamagateError, what: str = "") -> Problem:
     """How a failure is answered. ``what`` stands before the reason where a run failed on its own."""
     status, kind = next((found for each, found in _STATUSES.items() if isinstance(error, each)), _INTERNAL)
-    lines = [error.message, *(str(fault) for fault in error.faults if str(fault) != error.message)]
+    lines = [error.message, *error.details]
     failed = f"{what} execution failed: " if what and isinstance(error, RunError) and status >= _INTERNAL[0] else ""
     return Problem(status, kind, failed + "; ".join(lines))

@@ -203,10 +203,22 @@ def _unquoted(text: Text, fault: Fault) -> Found | None:
     span = _span(text, fault)
     if span is None or "needs quotes" not in fault.message:
         return None
-    match = _UNQUOTED.match(text.line(text.place(span.start)[0])[text.place(span.start)[1] - 1 :])
+    line, column = text.line(text.place(span.start)[0]), text.place(span.start)[1] - 1
+    match = _UNQUOTED.match(line[column:])
     if match is None:
         return None
-    value = match["value"]
+    value, is_sure = _unquoted_value(line[:column], match["value"])
     whole = Span(span.start, span.start + len(value))
     message = f"{value} without quotes is a mapping in YAML; write {quoted(value)}"
-    return Found(code=CheckCode.UNQUOTED_BRACES, message=message, text=text, span=whole, fix=quoted(value))
+    return Found(
+        code=CheckCode.UNQUOTED_BRACES, message=message, text=text, span=whole, fix=quoted(value) if is_sure else None
+    )
+
+
+def _unquoted_value(before: str, rest: str) -> tuple[str, bool]:
+    """What of the ``rest`` of a line the quotes belong around, and whether that is sure."""
+    is_inside = any(before.count(one) > before.count(other) for one, other in ("{}", "[]"))
+    if not is_inside and not rest.endswith(",") and rest.count("{") == rest.count("}"):
+        return rest, True
+    value = rest[: rest.index("}}") + 2]  # among others, between braces: it ends before the next one
+    return value, rest[len(value) :].lstrip().startswith((",", "}", "]"))

@@ -18,6 +18,8 @@ def near(name: str, known: Iterable[str]) -> list[str]:
     names = [*islice(known, _MOST_NAMES)]
     if name in names or len(name) > _MOST_LETTERS:
         return []
+    if len(name) == 1:
+        names = [one for one in names if len(one) > 1]  # a letter is as near to any other
     rated = [(distance, one) for one in names if (distance := _distance(name, one, _allowed(one)))]
     return [one for _, one in sorted(rated)]
 

@@ -125,6 +125,13 @@ FAULTY: Final = (
         "prompt: |\n  Answer with one JSON object with the key mood.\n  Text:\n  {{text}}",
         "prompt: §{{text}} and its mood",
     ),
+    Faulty(
+        "LG110",
+        "a placeholder without quotes, between braces",
+        "workflow",
+        "    with:\n      template_id: sort",
+        "    with: {template_id: §{{style}}}",
+    ),
     Faulty("LG112", "an endpoint without a key", "workflow", "    requires_auth: true", "    §requires_auth: false"),
     Faulty("LG113", "a log that hides nothing", "middleware", "$.messages[*].content", "$.metadata.user"),
     Faulty(

@@ -33,8 +33,17 @@ let lostSince = null;
 /** The address as a view, its further words and its options: #/item/extension/greeter?q=x. */
 function address() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [name, ...words] = path.split("/").map(decodeURIComponent);
+  const [name, ...words] = path.split("/").map(decoded);
   return { name, words, options: new URLSearchParams(query) };
+}
+
+/** What an address holds as text; what is no such text, as somebody typed it. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Change the options of the address without a step in the browser's history. */

@@ -47,11 +47,11 @@ function generation(one, current, numbers) {
 }
 
 export async function compare(place, context) {
-  const [from, to] = context.words;
-  const query = `from=${encodeURIComponent(from)}&to=${encodeURIComponent(to ?? "")}`;
+  const [from = "", to = ""] = context.words;
+  const query = `from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}`;
   const found = await get(`compare?${query}`, context.signal);
   place.append(el("h1", {}, `From ${found.from} to ${found.to}`));
   if (!found.items.length) place.append(el("p", {}, "They do not differ."));
   else changes(place, found.items, (one) => `compare/${one.kind}/${encodeURIComponent(one.id)}?${query}`, context);
-  return `Generation ${from} to ${to}`;
+  return `Generation ${from} to ${to || "the home"}`;
 }

@@ -6,6 +6,7 @@ import { driftText } from "./overview.js";
 import { showDiff } from "./diff.js";
 
 export async function items(place, { home, options, setOptions, signal }) {
+  if (home.error) throw new Error(home.error);
   const list = el("ul", { class: "rows", "aria-label": "Items" });
   const count = el("p", { class: "quiet", role: "status" });
   const input = el("input", { type: "search", id: "filter", value: options.get("q") ?? "" });
@@ -40,7 +41,7 @@ function row(one) {
   );
 }
 
-export async function item(place, { words: [kind, id], signal }) {
+export async function item(place, { words: [kind = "", id = ""], signal }) {
   const found = await get(`item/${kind}/${encodeURIComponent(id)}`, signal);
   place.append(
     el("h1", {}, `${found.id} ${found.version ?? ""}`),

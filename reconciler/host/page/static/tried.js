@@ -4,6 +4,7 @@ import { el, facts } from "./dom.js";
 import { get, post } from "./data.js";
 
 export async function tried(place, { home, options, setOptions, signal }) {
+  if (!home.serves) throw new Error("A watcher runs nothing; “llamagate serve” does.");
   place.append(el("h1", {}, "Try"));
   const names = home.serves.tries;
   if (!names.length) {
@@ -52,7 +53,12 @@ function value(one, made) {
   if (one.type === "boolean") return made.checked;
   if (made.value === "") return undefined;
   if (one.type === "number" || one.type === "integer") return Number(made.value);
-  return one.type === "string" ? made.value : JSON.parse(made.value);
+  if (one.type === "string") return made.value;
+  try {
+    return JSON.parse(made.value);
+  } catch (error) {
+    throw new Error(`${one.id} is not JSON: ${error.message}`);
+  }
 }
 
 function show(place, found) {
