@@ -51,9 +51,10 @@ def explain(
 
 
 def _exit_code(word: str) -> Meanings | None:
-    if not word.isdecimal() or int(word) not in EXIT_CODES:
+    cause = {str(code): meaning for code, meaning in EXIT_CODES.items()}.get(word)
+    if cause is None:
         return None
-    code = CodeMeaning(code=word, kind="exit code", exit="", cause=EXIT_CODES[int(word)], cure="")
+    code = CodeMeaning(code=word, kind="exit code", exit="", cause=cause, cure="")
     return Meanings(word=word, codes=(code,), keys=())
 
 

@@ -179,7 +179,8 @@ def _source(asked: Added, folder: Path) -> Json:
         value = _loaded(text, "SOURCE", advice="write it as in '{catalog: ./catalog}'")
     elif mark and kind in _SOURCE_KINDS:
         value = {kind: place}
-    if isinstance(value, dict) and not any(isinstance(value.get(kind), str) for kind in _SOURCE_KINDS):
+    places = [value.get(kind) for kind in _SOURCE_KINDS] if isinstance(value, dict) else [value]
+    if not any(isinstance(one, str) and one for one in places):
         advice = "write a path, a URL, or KIND=PLACE such as catalog=./catalog"
         raise UsageError(f"'{text}' is not a source", advice=advice)
     extra: JsonObject = {name: part for name, part in (("ref", asked.ref), ("path", asked.path)) if part}

@@ -19,6 +19,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.plan import ActionKind, Plan
+from reconciler.model.regex import regex
 from reconciler.model.source import TAR_SUFFIXES
 from reconciler.planning.manifest_diff import secret_places
 from reconciler.queries.edits import drift_files
@@ -38,6 +39,7 @@ from reconciler.store.state_files import read_generation
 Change = Literal["added", "changed", "removed"]
 
 _CHANGES: Final[Mapping[ActionKind, Change]] = {ActionKind.INSTALL: "added", ActionKind.REMOVE: "removed"}
+_NUMBER: Final = regex("[0-9]{1,18}")
 _NOT_KEPT: Final = "its package is not in the cache any more: what changes inside it is not known"
 _EXPECTED: Final = "expected nothing, an ID, a PACKAGE, @GENERATION [@GENERATION], or ID@VERSION [ID@VERSION]"
 
@@ -102,7 +104,7 @@ def _diff(env: Environment, file: Path, words: Sequence[str], progress: Progress
         return _generations(state, [_number(word) for word in words])
     if len(words) == 1 and _is_path(words[0]):
         return _package(state, Path(words[0]))
-    if all("@" in word and not _is_path(word) for word in words):
+    if all(all(word.partition("@")) and not _is_path(word) for word in words):
         return _versions(state, [word.partition("@") for word in words])
     raise UsageError(_EXPECTED)
 
@@ -112,7 +114,7 @@ def _is_path(word: str) -> bool:
 
 
 def _number(word: str) -> int:
-    if not word[1:].isdecimal():
+    if not _NUMBER.fullmatch(word[1:]):
         raise UsageError(f"'{word}' is not a generation; write @ and a number that 'llamagate history' lists")
     return int(word[1:])
 

@@ -102,8 +102,9 @@ def test_what_cannot_be_used_is_not_written(file: Session) -> None:
     for words in wrong:
         file.llamagate(*words.split(), exits=1)
     file.llamagate("add", "c", "packages/c", "nonsense range", exits=1)
-    for words in ("add c {svn:x}", "add c", "set a x", "set a x=[1", "set a .=1"):
+    for words in ("add c {svn:x}", "add c dir=", "add c", "set a x", "set a x=[1", "set a .=1"):
         file.llamagate(*words.split(), exits=64)
+    file.llamagate("add", "c", "", exits=64)
     assert file.everything() == before
 
 
