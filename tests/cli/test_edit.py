@@ -135,6 +135,15 @@ def test_a_literal_secret_is_not_shown_and_said(file: Session) -> None:
     ]
 
 
+def test_a_secret_inside_of_a_value_is_said_as_that(file: Session) -> None:
+    said = file.llamagate("set", "a", "login={token: planted-5ecret, url: x}", "--json")
+    assert "planted" not in said.out + said.err
+    assert "'login.token={env: NAME}'" in said.err
+    said = file.llamagate("set", "a", "login={token: {env: A_KEY}}", "--json")
+    assert said.json["edits"][0]["after"] == {"token": {"env": "A_KEY"}}
+    assert "sounds like a secret" not in said.err
+
+
 def catalog(session: Session, *versions: str) -> None:
     for version in versions:
         for item in ("a", "b"):

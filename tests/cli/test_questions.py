@@ -105,6 +105,12 @@ def test_what_cannot_be_compared_is_a_usage_error(two: Session, words: str) -> N
     two.llamagate("diff", *words.split(), exits=64)
 
 
+def test_a_reason_of_many_lines_keeps_its_column(session: Session) -> None:
+    session.extensions("a")
+    session.llamagate("apply", "-m", "one\nGeneration 9  current")
+    assert "\n           Generation 9  current\n" in session.llamagate("history", "1").out
+
+
 def test_a_number_with_thousands_of_digits_is_wrong_input(two: Session) -> None:
     number = "9" * 5000
     assert "'llamagate history' lists" in two.llamagate("diff", f"@{number}", exits=64).err
