@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,7 +21,7 @@ from reconciler.cli.ui.words import moment
 from reconciler.commands.apply import Expected, Shown
 from reconciler.commands.apply import apply as apply_file
 from reconciler.commands.confirm import Pending
-from reconciler.errors import PlanStaleError, UsageError
+from reconciler.errors import PlanStaleError, StorageError, UsageError
 from reconciler.fs.bounded import is_there
 from reconciler.model.environment import Environment
 from reconciler.model.regex import regex
@@ -121,8 +122,11 @@ def _confirmed(
         )
         if pending.confirm_by is None or done.gone_back is not None:
             return show_outcome(done, terminal, detail=detail)
-        code = 0 if terminal.as_json else show_outcome(done, terminal, detail=detail)
-        flush_output()
+        code = done.reload_error.exit_code if done.reload_error else 0
+        with suppress(StorageError):  # an output that is full is no reason to leave what waits
+            if not terminal.as_json:
+                show_outcome(done, terminal, detail=detail)
+            flush_output()
         until = moment(pending.confirm_by.until)
         terminal.notice(
             f"run 'llamagate confirm' until {until} (UTC) to keep it; else, or when this ends, it is undone"

@@ -2,11 +2,12 @@
 _llamagate_complete() {
     local line="${COMP_LINE:0:COMP_POINT}" word before rest kind candidate
     local -a words=() found=()
-    # Bash splits words at '=', ':' and '@' too; ours end at spaces alone.
+    # Bash splits words at COMP_WORDBREAKS too; ours end at spaces alone. It replaces the part that it gives as $2.
     read -r -a words <<<"$line"
     [[ $line == *[[:space:]] ]] && words+=("")
     word="${words[${#words[@]}-1]}"
-    rest="${word##*[=:@]}"
+    rest="$2"
+    [[ $word == *"$rest" ]] || rest="$word"
     before="${word:0:${#word}-${#rest}}"
     COMPREPLY=()
     while IFS= read -r candidate; do

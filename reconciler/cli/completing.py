@@ -105,10 +105,11 @@ def _values(seen: _Line, flag: str, word: str) -> Iterator[str]:
 
 
 def _matching(seen: _Line, kinds: str, word: str) -> Iterator[str]:
-    """The candidates of these kinds, each a word, or the choices themselves."""
+    """The candidates of these kinds, each a word, or the choices themselves. What names a generation is no file."""
+    is_generation = word.startswith("@") and "@generations" in kinds
     for kind in kinds.split():
         if kind in ("files", "folders"):
-            yield _FILES if kind == "files" else _FOLDERS
+            yield from () if is_generation else [_FILES if kind == "files" else _FOLDERS]
         else:
             yield from (one for one in _of_kind(seen, kind) if one.startswith(word))
 

@@ -13,7 +13,6 @@ from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.facts import facts, part, wrapped
 from reconciler.cli.ui.style import Style
 from reconciler.model.config import Json
-from reconciler.model.digits import whole
 from reconciler.queries.explain import CodeMeaning, KeyMeaning, Meanings
 from reconciler.queries.explain import explain as explain_word
 
@@ -52,10 +51,10 @@ def explain(
 
 
 def _exit_code(word: str) -> Meanings | None:
-    number = whole(word)
-    if number is None or number not in EXIT_CODES:
+    cause = {str(code): meaning for code, meaning in EXIT_CODES.items()}.get(word)
+    if cause is None:
         return None
-    code = CodeMeaning(code=word, kind="exit code", exit="", cause=EXIT_CODES[number], cure="")
+    code = CodeMeaning(code=word, kind="exit code", exit="", cause=cause, cure="")
     return Meanings(word=word, codes=(code,), keys=())
 
 

@@ -179,7 +179,8 @@ def _source(asked: Added, folder: Path) -> Json:
         value = _loaded(text, "SOURCE", advice="write it as in '{catalog: ./catalog}'")
     elif mark and kind in _SOURCE_KINDS:
         value = {kind: place}
-    if isinstance(value, dict) and not any(isinstance(value.get(kind), str) for kind in _SOURCE_KINDS):
+    places = [value.get(kind) for kind in _SOURCE_KINDS] if isinstance(value, dict) else [value]
+    if not any(isinstance(one, str) and one for one in places):
         advice = "write a path, a URL, or KIND=PLACE such as catalog=./catalog"
         raise UsageError(f"'{text}' is not a source", advice=advice)
     extra: JsonObject = {name: part for name, part in (("ref", asked.ref), ("path", asked.path)) if part}
@@ -288,14 +289,28 @@ def _edit(place: tuple[str, ...], before: Json, after: Json) -> Edit:
 
 def _shown(place: tuple[str, ...], value: Json) -> Json:
     """The value, masked where it may be secret; where a secret is may be shown."""
-    return value if reference_of(value) is not None else masked(("config", *place), value, frozenset())
+    if reference_of(value) is not None:
+        return value
+    shown = masked(("config", *place), value, frozenset())
+    if isinstance(value, dict) and shown != MASK:
+        return {key: _shown((*place, key), below) for key, below in value.items()}
+    return shown
+
+
+def _literal_secrets(place: tuple[str, ...], value: Json) -> Iterator[str]:
+    """The keys at or below ``place`` whose value is a secret that the file itself has."""
+    shown = _shown(place, value)
+    if shown == MASK:
+        yield dotted(place)
+    elif isinstance(value, dict) and reference_of(value) is None:
+        for key, below in value.items():
+            yield from _literal_secrets((*place, key), below)
 
 
 def _notes(env: Environment, item: DesiredItem, file: DesiredFile, places: Sequence[tuple[str, ...]]) -> Iterator[str]:
     own = _own_config(env, item)
     for place in places:
-        key, value = dotted(place), _at(file, item.key, place)
-        if reference_of(value) is None and _shown(place, value) == MASK:
+        for key in _literal_secrets(place, _at(file, item.key, place)):
             yield f"{key} sounds like a secret, and is in the file now; '{key}={{env: NAME}}' takes it from a variable"
         if own and place[0] not in own:
             yield f"the package of {item.key.id} has no key '{place[0]}' in its config{did_you_mean(place[0], own)}"

@@ -104,7 +104,7 @@ def _diff(env: Environment, file: Path, words: Sequence[str], progress: Progress
         return _generations(state, [_number(word) for word in words])
     if len(words) == 1 and _is_path(words[0]):
         return _package(state, Path(words[0]))
-    if all("@" in word and not _is_path(word) for word in words):
+    if all(all(word.partition("@")) and not _is_path(word) for word in words):
         return _versions(state, [word.partition("@") for word in words])
     raise UsageError(_EXPECTED)
 

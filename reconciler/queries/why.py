@@ -76,6 +76,7 @@ class Why(Struct, frozen=True, kw_only=True):
             "listed": self.listing.to_document() if self.listing else None,
             "brought": self.brought.to_document() if self.brought else None,
             "needed_by": [one.to_document() for one in self.needed_by],
+            "repeated": self.repeated,
         }
 
 
@@ -87,7 +88,7 @@ def read_why(env: Environment, file: Path, text: str, kind: Kind | None = None) 
         if state.file is None:
             check_there(Home(env.home))
         graph = graph_of(state)
-        return _why(state, graph, known_key(state, graph, text, kind), ())
+        return _why(state, graph, known_key(state, graph, text, kind), set())
 
     return steadily(Home(env.home), read)
 
@@ -104,14 +105,19 @@ def known_key(state: HomeState, graph: Graph, text: str, kind: Kind | None) -> I
     return found or named[0]
 
 
-def _why(state: HomeState, graph: Graph, key: ItemKey, above: tuple[ItemKey, ...]) -> Why:
-    why = Why(key=key, installed=key in state.known, listing=listing_of(state, key), brought=_brought(state, key))
-    if key in above:
-        return Why(key=key, installed=why.installed, listing=why.listing, brought=why.brought, repeated=True)
-    needed_by = tuple(
-        Needing(how=edge.how, why=_why(state, graph, edge.item, (*above, key))) for edge in graph.needed_by(key)
+def _why(state: HomeState, graph: Graph, key: ItemKey, explained: set[ItemKey]) -> Why:
+    """Each item is explained once: the ways to it may be more than anybody can count."""
+    repeated = key in explained
+    explained.add(key)
+    edges = () if repeated else graph.needed_by(key)
+    return Why(
+        key=key,
+        installed=key in state.known,
+        listing=listing_of(state, key),
+        brought=_brought(state, key),
+        needed_by=tuple(Needing(how=edge.how, why=_why(state, graph, edge.item, explained)) for edge in edges),
+        repeated=repeated,
     )
-    return Why(key=key, installed=why.installed, listing=why.listing, brought=why.brought, needed_by=needed_by)
 
 
 def listing_of(state: HomeState, key: ItemKey) -> Listing | None:

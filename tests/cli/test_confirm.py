@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,14 @@ def test_ended_by_a_signal_it_is_undone(two: Session, number: signal.Signals) ->
         done = finished(running)
     assert (done.code, version(two)) == (6, "1.0.0")
     assert number.name in done.err
+
+
+def test_an_output_that_is_full_does_not_end_the_wait(two: Session) -> None:
+    two.variables["PYTHONUNBUFFERED"] = "1"
+    with Path("/dev/full").open("w") as full, two.process("apply", "--confirm", "3s", stdout=full) as running:
+        said = running.communicate(timeout=60)[1]
+    assert (running.returncode, version(two)) == (6, "1.0.0"), said
+    assert "confirm_by" not in two.record()
 
 
 def test_killed_the_next_writer_undoes_it_first(two: Session) -> None:

@@ -102,8 +102,9 @@ def test_what_cannot_be_used_is_not_written(file: Session) -> None:
     for words in wrong:
         file.llamagate(*words.split(), exits=1)
     file.llamagate("add", "c", "packages/c", "nonsense range", exits=1)
-    for words in ("add c {svn:x}", "add c", "set a x", "set a x=[1", "set a .=1"):
+    for words in ("add c {svn:x}", "add c dir=", "add c", "set a x", "set a x=[1", "set a .=1"):
         file.llamagate(*words.split(), exits=64)
+    file.llamagate("add", "c", "", exits=64)
     assert file.everything() == before
 
 
@@ -132,6 +133,15 @@ def test_a_literal_secret_is_not_shown_and_said(file: Session) -> None:
     assert said.json["edits"] == [
         {"key": "config.api_key", "before": "(hidden)", "after": {"env": "A_KEY"}},
     ]
+
+
+def test_a_secret_inside_of_a_value_is_said_as_that(file: Session) -> None:
+    said = file.llamagate("set", "a", "login={token: planted-5ecret, url: x}", "--json")
+    assert "planted" not in said.out + said.err
+    assert "'login.token={env: NAME}'" in said.err
+    said = file.llamagate("set", "a", "login={token: {env: A_KEY}}", "--json")
+    assert said.json["edits"][0]["after"] == {"token": {"env": "A_KEY"}}
+    assert "sounds like a secret" not in said.err
 
 
 def catalog(session: Session, *versions: str) -> None:

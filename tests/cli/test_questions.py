@@ -134,6 +134,35 @@ def test_what_cannot_be_compared_is_a_usage_error(two: Session, words: str) -> N
     two.llamagate("diff", *words.split(), exits=64)
 
 
+def test_a_reason_of_many_lines_keeps_its_column(session: Session) -> None:
+    session.extensions("a")
+    session.llamagate("apply", "-m", "one\nGeneration 9  current")
+    assert "\n           Generation 9  current\n" in session.llamagate("history", "1").out
+
+
+def test_a_number_with_thousands_of_digits_is_wrong_input(two: Session) -> None:
+    number = "9" * 5000
+    assert "'llamagate history' lists" in two.llamagate("diff", f"@{number}", exits=64).err
+    assert two.llamagate("explain", number, "--json", exits=1).error["code"] == "not-found"
+
+
+@pytest.mark.parametrize("words", ["a@", "@1 a@1.0.0", "a@1.0.0 @1"])
+def test_what_has_no_id_or_no_version_is_a_usage_error(two: Session, words: str) -> None:
+    assert "ID@VERSION" in two.llamagate("diff", *words.split(), exits=64).err
+
+
+def test_an_item_that_is_needed_in_many_ways_is_explained_once(session: Session) -> None:
+    layers = [[f"l{number}-{side}" for side in "ab"] for number in range(10)]
+    needs = {item: below for below, layer in zip([[], *layers], layers, strict=False) for item in layer}
+    session.home.mkdir()
+    entries = [f"  {item}: {{source: ./{item}, depends_on: {json.dumps(below)}}}" for item, below in needs.items()]
+    session.desired("\n".join(["extensions:", *entries, ""]))
+    said = session.llamagate("why", "l0-a").out
+    assert len(said.splitlines()) < 4 * len(needs)
+    assert "needs it (depends_on) (see above)" in said
+    assert all(f"extension {item} needs it" in said for item in needs if item[:3] != "l0-")
+
+
 def test_nothing_is_written_but_the_cache(two: Session) -> None:
     before = two.everything()
     for words in (("diff",), ("diff", "@1"), ("diff", "a@1.0.0"), ("show", "a"), ("why", "a"), ("graph",)):

@@ -20,7 +20,7 @@ def facts(rows: Sequence[tuple[str, str]], style: Style) -> list[str]:
     indent = " " * (width + 4)
     lines = []
     for name, text in kept:
-        first, *more = wrapped(text, style, indent=len(indent))
+        first, *more = (line for one in text.splitlines() for line in wrapped(one, style, indent=len(indent)))
         lines += [f"  {style.paint(name.ljust(width), 'dim')}  {first}", *(f"{indent}{line}" for line in more)]
     return lines
 
