@@ -165,7 +165,7 @@ def _named(home: Home) -> frozenset[str] | None:
     except (InputError, *NOT_OURS):
         return None
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.EISDIR):  # a pipe, a folder: whoever reads the record says so
+        if error.errno in (errno.EINVAL, errno.EISDIR):  # a pipe, a folder: who reads the record says so
             return None
         raise
 

@@ -48,7 +48,7 @@ class GenerationItem(Struct, frozen=True, kw_only=True):
 class Generation(Struct, frozen=True, kw_only=True):
     """One applied change. ``list_of`` is the generation whose list this one brought back; else its own number.
 
-    ``applied_at`` is a time as the registry writes it, ``command`` what was run, ``user`` by whom and ``message`` why,
+    ``applied_at`` is a time as the registry writes it, ``command`` what was run, ``user`` who ran it, ``message`` why,
     as far as that is known. None of it decides anything.
     """
 

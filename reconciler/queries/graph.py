@@ -46,7 +46,7 @@ class Edge(Struct, frozen=True, kw_only=True):
 
 
 class Graph(Struct, frozen=True, kw_only=True):
-    """All items, and who needs whom; both sorted."""
+    """All items, and which needs which; both sorted."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]

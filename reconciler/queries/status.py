@@ -104,18 +104,18 @@ def read_status(env: Environment, file: Path | None) -> Status:
         if transaction_state(home) == "none":
             raise
         status = replace(_without_file(env, file), in_sync=False)
-    watcher = _watcher(home)
-    return replace(status, transaction=transaction_state(home), watcher=watcher, is_watched=_is_watched(home, watcher))
+    watcher = watcher_of(home)
+    return replace(status, transaction=transaction_state(home), watcher=watcher, is_watched=is_watched(home, watcher))
 
 
-def _watcher(home: Home) -> Watched | None:
+def watcher_of(home: Home) -> Watched | None:
     """What the watcher last did; left out where only a newer version can read it."""
     with suppress(NewerDocumentError):
         return read_watched(home)
     return None
 
 
-def _is_watched(home: Home, watcher: Watched | None) -> bool:
+def is_watched(home: Home, watcher: Watched | None) -> bool:
     """Whether a watcher is at work; where its lock is another user's, whether it has not said that it ended."""
     try:
         return file_lock.is_held(home.watch_lock)

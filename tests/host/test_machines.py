@@ -13,6 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from reconciler.fs import file_lock
+from reconciler.model.home import Home
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 
@@ -150,3 +152,12 @@ def test_a_host_beside_a_watcher_is_ready_with_it(one: Session, serve: Serve) ->
     with watching(one) as (url, _):
         until(f"{url}/readyz", 200)
         assert host.get("/readyz").json()["reason"] == "InSync"
+
+
+def test_what_a_newer_watcher_wrote_is_no_error(one: Session, serve: Serve) -> None:
+    one.llamagate("apply")
+    home, host = Home(one.home), serve()
+    with file_lock.exclusive(home.watch_lock, command="llamagate watch", wait=0, notice=lambda _: None):
+        home.status.write_text('{"schema": 99}')
+        answer = host.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)

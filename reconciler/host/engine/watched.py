@@ -1,4 +1,4 @@
-"""One step as whoever watches the run sees it. Where nobody does, it costs nothing."""
+"""One step as the witness of a run sees it. Where nobody does, it costs nothing."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Looker:
             known = await self.view()
             yield known
             while not self._ending.is_set():
-                if self._looking is None:  # the first to listen starts it, and whoever finds that it failed
+                if self._looking is None:  # the first to listen starts it; so does one who finds that it failed
                     self._looking = asyncio.create_task(self._go_on_looking())
                 await self._other_than(known.revision)
                 before, known = known, self._view or known

@@ -14,14 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.errors import InputError
-from reconciler.fs import file_lock
 from reconciler.host.web.response import answer
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.watched import Aspect, Condition
 from reconciler.queries.metrics import metrics_text
-from reconciler.queries.status import read_status
-from reconciler.store.watched_file import read_watched
+from reconciler.queries.status import is_watched, read_status, watcher_of
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNAVAILABLE: Final = 503
@@ -65,18 +63,18 @@ class Machines:
         return metrics_text(status, str(env.home))
 
     def _ready(self) -> tuple[bool, str, str]:
-        condition, is_watched = self._condition()
+        condition, is_at_work = self._condition()
         if condition is not None:
             return condition.status == "True", condition.reason, condition.message
-        if is_watched:
+        if is_at_work:
             return False, "Starting", "the watcher has not made its first attempt yet"
         return True, "NotWatched", "no watcher keeps this home"
 
     def _condition(self) -> tuple[Condition | None, bool]:
         """Ready as the watcher at work said it last; and whether there is one."""
         home = Home(self._env().home)
-        is_watched = self._is_watcher or file_lock.is_held(home.watch_lock)
-        watched = read_watched(home) if is_watched else None
-        if watched is None or (self._is_watcher and watched.pid != os.getpid()):
-            return None, is_watched  # what an earlier watcher said
-        return watched.conditions.get(Aspect.READY), is_watched
+        watcher = watcher_of(home)
+        is_at_work = self._is_watcher or is_watched(home, watcher)
+        if watcher is None or not is_at_work or (self._is_watcher and watcher.pid != os.getpid()):
+            return None, is_at_work  # what an earlier watcher said does not count
+        return watcher.conditions.get(Aspect.READY), is_at_work

@@ -17,7 +17,7 @@ from reconciler.packages.content import OpenPackage
 _NAMED: Final = 3
 """As many of one package are told; 'check' tells the others."""
 _FOR_OPERATORS: Final = (CheckCode.OPEN_ENDPOINT, CheckCode.LOGGED_BODIES, CheckCode.UNSEEN_CHARACTER)
-"""Warnings that whoever installs a package should know; the others are for its author."""
+"""Warnings that people who install a package should know; the others are for its author."""
 
 
 def check_notes(opened: OpenPackage, *, name: str, rules: Sequence[CheckRule] = ()) -> list[Note]:

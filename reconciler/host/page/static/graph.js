@@ -1,4 +1,4 @@
-// Who needs whom: a drawing for eyes, and the same as a list for all.
+// Which item needs which: a drawing for eyes, and the same as a list for all.
 
 import { el, svg } from "./dom.js";
 import { get } from "./data.js";
