@@ -13,6 +13,7 @@ from reconciler.documents.record import recorded_trees
 from reconciler.documents.sealed import NOT_OURS
 from reconciler.errors import InputError
 from reconciler.fs import durable, tree
+from reconciler.fs.presence import entries
 from reconciler.model.home import Home
 from reconciler.model.regex import regex
 
@@ -23,7 +24,7 @@ _BY_WATCHER: Final = regex(rb'"applied_at": ?"([^"]+)",\s*"command": ?"llamagate
 
 def prune(home: Home, *, backups: int, generations: int) -> None:
     """Keep the newest ``backups`` of each item and the newest ``generations``, and the packages that those need."""
-    items = [item for kind in _entries(home.backups) for item in _entries(kind)]
+    items = [item for kind in entries(home.backups) for item in entries(kind)]
     _drop(home, [old for item in items for old in _by_number(item)[: -backups or None]])
     for item in items if backups == 0 else ():
         item.rmdir()
@@ -72,7 +73,7 @@ def _watched_at(path: Path) -> datetime | None:
 
 def _before_backups(home: Home) -> frozenset[int]:
     """The generations before each change of which a backup is kept."""
-    kept = (path for kind in _entries(home.backups) for item in _entries(kind) for path in _by_number(item))
+    kept = (path for kind in entries(home.backups) for item in entries(kind) for path in _by_number(item))
     return frozenset(int(path.stem) - 1 for path in kept)
 
 
@@ -101,7 +102,7 @@ def unneeded_packages(home: Home, *, without: frozenset[Path] = frozenset()) -> 
     except (InputError, *NOT_OURS):
         return []  # a damaged document: what it needs cannot be known, so everything stays
     needed = {home.cached(tree) for tree in trees}
-    return [entry for entry in _entries(home.cache) if entry not in needed and entry != home.git_cache]
+    return [entry for entry in entries(home.cache) if entry not in needed and entry != home.git_cache]
 
 
 def _drop(home: Home, backups: list[Path]) -> None:
@@ -118,10 +119,6 @@ def _drop(home: Home, backups: list[Path]) -> None:
         tree.remove_tree(place)
 
 
-def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
 def _by_number(folder: Path) -> list[Path]:
     """Entries named by a generation, oldest first."""
-    return sorted((path for path in _entries(folder) if path.stem.isdigit()), key=lambda path: int(path.stem))
+    return sorted((path for path in entries(folder) if path.stem.isdigit()), key=lambda path: int(path.stem))

@@ -13,6 +13,7 @@ from reconciler.apply.transaction import complete, undo
 from reconciler.documents.record import drop_unnamed_pieces
 from reconciler.errors import NeedsRecoveryError, RolledBackError, telling
 from reconciler.fs import durable, sync, tree
+from reconciler.fs.presence import entries, is_folder, is_there
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
 from reconciler.model.journal import Journal
@@ -40,10 +41,10 @@ def recover(home: Home) -> Recovered:
 
 def abandon(home: Home) -> Path | None:
     """Set journal and staged trees aside, and keep everything else as it is; the folder they are kept in."""
-    found = [path for path in (home.stage, home.journal, home.journal_undo) if path.exists()]
+    found = [path for path in (home.stage, home.journal, home.journal_undo) if is_there(path)]
     if not interrupted(home):
         return None
-    kept = next(path for number in itertools.count(1) if not (path := home.ours / "abandoned" / str(number)).exists())
+    kept = next(path for number in itertools.count(1) if not is_there(path := home.ours / "abandoned" / str(number)))
     durable.make_folders(kept)
     for path in found:
         durable.rename(path, kept / path.name)
@@ -73,7 +74,7 @@ def _check_place(home: Home, journal: Journal) -> None:
     """A journal names absolute paths: in a home that was moved or copied it would change another one, or nothing."""
     for move in journal.moves:
         there, here = Path(move.target).parent, home.installed(move.key.kind)
-        if there != here and not (there.exists() and here.exists() and there.samefile(here)):
+        if there != here and not (is_there(there) and is_there(here) and there.samefile(here)):
             raise NeedsRecoveryError(
                 f"{home.root} was moved or copied while a change was under way: its journal names {move.target}",
                 advice="nothing was changed; move it back and run 'llamagate recover', "
@@ -86,7 +87,7 @@ def _sync_what_was_done(home: Home) -> None:
     try:
         if not sync.sync_filesystem(home.ours):
             sync.sync_tree(home.ours)
-            sync.sync_folder(home.registry.parent if home.registry.parent.exists() else home.root)
+            sync.sync_folder(home.registry.parent if is_there(home.registry.parent) else home.root)
     except OSError as error:
         raise NeedsRecoveryError(f"{home.ours} cannot be synced: {error.strerror}; nothing was changed") from error
 
@@ -99,8 +100,8 @@ def _discard_leftovers(home: Home) -> None:
     drop_unnamed_pieces(home)
     installed = [home.installed(kind) for kind in Kind]
     beside = {beside_stage(folder) for folder in installed if tree.inode_of(folder) is not None}
-    left = [place for place in sorted(beside) if place.is_dir()]
-    left += [home.stage] if home.stage.is_dir() and any(home.stage.iterdir()) else []
+    left = [place for place in sorted(beside) if is_folder(place)]
+    left += [home.stage] if entries(home.stage) else []
     if left:
         prune_cache(home)  # first: once nothing is left to discard, nobody looks here again
     for place in left:

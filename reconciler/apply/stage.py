@@ -16,6 +16,7 @@ from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import carry, copy_tree
 from reconciler.fs.descriptor import CREATE, naming, opened, write_all
 from reconciler.fs.ownership import Likeness, likeness_of
+from reconciler.fs.presence import is_folder, is_there
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
@@ -129,12 +130,12 @@ class Stage(Struct):
         """Make all that was built durable, then let the cache have its part."""
         areas = {*self._areas.values(), self.home.stage / self.txn}
         for area in areas:
-            if area.exists() and not sync.sync_filesystem(area):
+            if is_there(area) and not sync.sync_filesystem(area):
                 sync.sync_tree(area)
                 for folder in (area.parent, area.parent.parent):  # the names of the area, and of what holds all areas
                     sync.sync_folder(folder)
         packed, cache = self._cache_area, self.home.cache
-        if packed.exists():
+        if is_there(packed):
             durable.make_folders(cache)
             for name in sorted(os.listdir(packed)):  # noqa: PTH208 - names are enough, and there may be thousands
                 with suppress(IsADirectoryError):
@@ -224,7 +225,7 @@ def carry_local(old: Path, new: Path, brought: frozenset[str]) -> bool:
 
     A file that ``new`` already has with a later time stays: a program wrote it there after the swap.
     """
-    if not _is_folder(old):
+    if not is_folder(old) or old.is_symlink():
         return False
     found = False
     parents = {parent for path in brought for parent in _parents(path)}
@@ -238,14 +239,6 @@ def carry_local(old: Path, new: Path, brought: frozenset[str]) -> bool:
                 if not _is_there(node, old, new):
                     carry(old, new, node.path)
     return found
-
-
-def _is_folder(path: Path) -> bool:
-    # Not Path.is_dir(): since Python 3.14 it answers "no" where the disk fails, and all that is local would be lost.
-    try:
-        return tree.kind_of(path.lstat()) is tree.NodeKind.FOLDER
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def _is_there(node: tree.Node, old: Path, new: Path) -> bool:

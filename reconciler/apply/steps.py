@@ -18,6 +18,7 @@ from reconciler.apply.stage import carry_local
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import copy_tree
+from reconciler.fs.presence import is_there
 from reconciler.model.home import Home
 from reconciler.model.journal import Journal, Move
 
@@ -70,7 +71,7 @@ def _restore_record(home: Home, text: str | None) -> None:
         durable.unlink(home.record, missing_ok=True)
         return
     data = text.encode("utf-8", "surrogatepass")
-    if not home.record.exists() or home.record.read_bytes() != data:
+    if not is_there(home.record) or home.record.read_bytes() != data:
         durable.write_file(home.record, data)
 
 
@@ -209,7 +210,7 @@ def _vacant(place: Path) -> Path:
 def sync_entries(paths: Iterable[str]) -> None:
     """Make the entries of all these paths durable."""
     folders = [Path(folder) for folder in sorted({path.rpartition("/")[0] for path in paths})]
-    folders = [folder for folder in folders if folder.exists()]
+    folders = [folder for folder in folders if is_there(folder)]
     if len(folders) > _FEW_FOLDERS:
         devices = {folder: folder.stat().st_dev for folder in folders}
         one_each = {device: folder for folder, device in devices.items()}

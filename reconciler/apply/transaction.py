@@ -19,6 +19,7 @@ from reconciler.documents.generations import stage_generation
 from reconciler.documents.record import RecordFiles, drop_unnamed_pieces, names_in, write_pieces
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError, refused
 from reconciler.fs import durable, sync, tree
+from reconciler.fs.presence import is_there
 from reconciler.model.desired import Policy
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -146,7 +147,7 @@ def complete(home: Home, journal: Journal) -> None:
 def undo(home: Home, journal: Journal, cause: Exception) -> None:
     """Undo a committed change and end it; ``NeedsRecoveryError`` where that fails too."""
     try:
-        if home.journal.exists():
+        if is_there(home.journal):
             begin_undo(home)
         roll_back(home, journal)
     except (OSError, LlamagateError) as error:

@@ -22,7 +22,7 @@ from reconciler.commands.apply import Expected, Shown
 from reconciler.commands.apply import apply as apply_file
 from reconciler.commands.confirm import Pending
 from reconciler.errors import PlanStaleError, StorageError, UsageError
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.model.environment import Environment
 from reconciler.model.regex import regex
 from reconciler.reconcile.options import Options

@@ -15,7 +15,7 @@ from reconciler.commands.example import FIRST, copy_example
 from reconciler.commands.init import describe_installed
 from reconciler.commands.schema_install import schema_line
 from reconciler.errors import InputError, LlamagateError, NotDesiredError, UsageError
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.store.desired_file import read_desired
 
 

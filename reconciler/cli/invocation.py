@@ -19,7 +19,7 @@ from reconciler.cli.ui.style import colours_wanted
 from reconciler.cli.ui.terminal import Terminal
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, InputError
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.listener import Listener

@@ -13,7 +13,7 @@ from reconciler.codes import ErrorCode
 from reconciler.commands.save import NEW_FILE, relative_source
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, LlamagateError, UsageError, WrongKindError
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.model.config import Json, JsonObject, reference_of
 from reconciler.model.desired import DesiredItem, Limits, place_of
 from reconciler.model.environment import Environment

@@ -10,7 +10,7 @@ from msgspec import Struct
 from reconciler.documents.schemas import SCHEMA_NAMES, schema_text
 from reconciler.errors import telling
 from reconciler.fs import durable
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.model.config import JsonObject
 from reconciler.model.inputs import Input
 from reconciler.reconcile.inputs import writing_inputs

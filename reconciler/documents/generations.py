@@ -13,6 +13,7 @@ from reconciler.documents.sealed import DAMAGED, as_object, decode, seal, unseal
 from reconciler.errors import InputError
 from reconciler.fs import durable
 from reconciler.fs.bounded import read_start
+from reconciler.fs.presence import entries
 from reconciler.model.digest import Digest
 from reconciler.model.generation import GENERATION_SCHEMA, Generation, GenerationItem
 from reconciler.model.home import Home
@@ -74,7 +75,7 @@ def stage_generation(home: Home, number: int, data: bytes) -> Path:
 def generation_files(home: Home) -> dict[int, Path]:
     """Those that are kept, by number, the oldest first."""
     found = {}
-    for path in home.generations.glob("*.json*"):
+    for path in entries(home.generations):
         number, dot, rest = path.name.partition(".")
         if number.isdecimal() and dot + rest in _SUFFIXES:
             found[int(number)] = path

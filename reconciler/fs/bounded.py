@@ -28,8 +28,3 @@ def read_if_there(path: Path, most: int = -1) -> bytes | None:
         return read_start(path, most)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def is_there(path: Path) -> bool:
-    """Whether something is in the place of a file; also a link that leads nowhere, which is a mistake."""
-    return path.exists() or path.is_symlink()

@@ -13,6 +13,7 @@ from typing import Final
 from reconciler.fs.descriptor import CREATE, READ, naming, opened, write_all
 from reconciler.fs.durable import discard_temporary, temporary_path
 from reconciler.fs.ownership import Likeness
+from reconciler.fs.presence import mode_of
 from reconciler.fs.sync import sync_filesystem, sync_folder, sync_tree
 from reconciler.fs.tree import Node, NodeKind, kind_of, stamp_of, walk
 
@@ -34,7 +35,7 @@ def carry(old_root: Path, new_root: Path, path: str) -> bool:
     """
     source, target = old_root / path, new_root / path
     status = os.lstat(source)
-    if "/" in path and not target.parent.exists():
+    if "/" in path and mode_of(target.parent) is None:
         carry(old_root, new_root, path.rpartition("/")[0])
     kind = kind_of(status)
     if kind is NodeKind.FOLDER:

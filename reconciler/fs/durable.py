@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconciler.fs.descriptor import CREATE, READ_FOLDER_THROUGH_LINKS, naming, opened, write_all
+from reconciler.fs.presence import is_folder
 from reconciler.fs.sync import sync_fd, sync_folder
 from reconciler.fs.tree import remove_tree
 
@@ -220,7 +221,7 @@ def make_folders(path: Path, *, sync: bool = True, shares: bool = True) -> None:
     Raises ``OSError``, ``FileExistsError`` where something else has the name.
     """
     missing = []
-    while not path.is_dir() and path != path.parent:
+    while not is_folder(path) and path != path.parent:
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
@@ -231,7 +232,7 @@ def _make_folder(path: Path, *, sync: bool, shares: bool) -> None:
     try:
         os.mkdir(path, 0o755)
     except FileExistsError:
-        if not path.is_dir():
+        if not is_folder(path):
             raise
         return  # else another process was faster
     if shares and (bits := _shared(path.parent)):

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError
-from reconciler.fs.bounded import is_there
 from reconciler.fs.places import located
+from reconciler.fs.presence import is_there
 from reconciler.host.items import Extension, Module
 from reconciler.host.load import load_folder, load_installed
 from reconciler.model.desired import DEFAULT_MUTABLE

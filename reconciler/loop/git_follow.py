@@ -14,6 +14,7 @@ from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import tree
 from reconciler.fs.descriptor import READ_FOLDER, opened
 from reconciler.fs.durable import make_folders
+from reconciler.fs.presence import is_file, is_folder
 from reconciler.fs.swap import exchange
 from reconciler.model.auth import Auth, AuthKind
 from reconciler.model.desired import Limits
@@ -100,7 +101,7 @@ def following(branch: Branch, home: Home, variables: Mapping[str, str], *, last:
     """Ready to follow ``branch``. Nothing is asked yet. ``InputError`` where git is not given such a url or ref."""
     if problem := ref_problem(branch.ref):
         raise InputError(f"--ref {branch.ref!r}: {problem}", code=ErrorCode.USAGE)
-    if branch.signers is not None and not branch.signers.is_file():
+    if branch.signers is not None and not is_file(branch.signers):
         raise InputError(f"{branch.signers}: no such file of allowed signers", code=ErrorCode.NOT_FOUND)
     rules = SourceRules(local_git=True)  # the person who starts the watcher named the repository
     context = SourceContext(home=home, base=Path(), variables=variables, rules=rules, limits=_LIMITS)
@@ -119,7 +120,7 @@ def _lay_out(content: Content, folder: Path) -> None:
         make_folders(growing)
         for entry in content.files:
             _write(growing / entry.path, content, entry.path, 0o755 if entry.executable else 0o644)
-        if not (folder.is_dir() and exchange(growing, folder)):
+        if not (is_folder(folder) and exchange(growing, folder)):
             tree.remove_tree(folder)
             growing.rename(folder)
         tree.remove_tree(growing)

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import durable
+from reconciler.fs.presence import is_file
 from reconciler.loop.metrics import Counts, metrics_text
 from reconciler.loop.news import Event
 from reconciler.loop.systemd import ServiceManager
@@ -77,7 +78,7 @@ class Reporter(Struct):
 def _append(log: Path, document: JsonObject) -> None:
     """Opened each time: a log that was moved away begins again. A full one is moved away first, over the one before."""
     real = Path(os.path.realpath(log))
-    if real.is_file() and real.stat().st_size >= MAX_LOG_BYTES:
+    if is_file(real) and real.stat().st_size >= MAX_LOG_BYTES:
         real.replace(real.with_name(f"{real.name}.1"))
     with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError
+from reconciler.fs.presence import is_folder
 from reconciler.fs.tree import link_at
 from reconciler.model.home import Home
 from reconciler.model.ids import Kind
@@ -76,7 +77,7 @@ def _fault_of(link: Path, owner: int, *, is_strict: bool) -> str:
 
 def exposed(home: Home) -> Iterator[Exposed]:
     """Every such place: the home, our folders, the registry, the folders of items. ``OSError`` where one is hidden."""
-    if not home.root.is_dir():
+    if not is_folder(home.root):
         return
     root = home.root.stat()
     owner, is_shared = root.st_uid, bool(root.st_mode & stat.S_IWGRP)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import tree
+from reconciler.fs.presence import is_file, is_folder
 from reconciler.fs.probe import keeps_executable_bit
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
@@ -43,7 +44,7 @@ def observe(
 
 def is_there(home: Home) -> bool:
     """Whether there is a home: a folder with more than what a command left that failed before it did anything."""
-    if not home.root.is_dir():
+    if not is_folder(home.root):
         return False
     left = {home.lock, home.watch_lock, home.status}
     try:
@@ -101,7 +102,7 @@ def manifest_at(folder: Path, kind: Kind, name: str) -> Manifest | None:
     from reconciler.packages.manifest import read_package
 
     try:
-        if not any((folder / manifest).is_file() for manifest in MANIFESTS[kind]):
+        if not any(is_file(folder / manifest) for manifest in MANIFESTS[kind]):
             return None
         return read_package(open_installed(folder, limits=Limits(), name=name), name=name).manifest
     except (LlamagateError, OSError):

@@ -7,6 +7,7 @@ from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
+from reconciler.fs.presence import is_folder
 from reconciler.observe.below import packages_below
 
 LEGACY_FOLDERS: Final = ("extensions", "agenticmodules")
@@ -19,7 +20,7 @@ def legacy_packages(folder: Path) -> list[Path]:
 
     ``InputError`` where it is no folder, ``StorageError`` where one in it cannot be read.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         message = "no such folder; name the 'extensions' or 'agenticmodules' folder where the gateway was started"
         raise InputError.at(message, file=folder, code=ErrorCode.NOT_FOUND)
     return packages_below(folder, skips=lambda path: path == _BUILTIN)

@@ -10,8 +10,8 @@ from msgspec import Struct, field
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError
-from reconciler.fs.bounded import is_there
 from reconciler.fs.places import located
+from reconciler.fs.presence import is_there
 from reconciler.model.desired import Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home

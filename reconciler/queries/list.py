@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from reconciler.errors import InputError, LlamagateError, StorageError
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.model.desired import Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import LlamagateError, NewerDocumentError, NotDesiredError, StorageError, UnreachableError
 from reconciler.fs import file_lock
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, together
-from reconciler.fs.bounded import is_there
 from reconciler.fs.places import located
+from reconciler.fs.presence import is_there
 from reconciler.model.desired import Limits
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from reconciler.apply.recovery import Recovered
 from reconciler.errors import BusyError
 from reconciler.fs import file_lock
+from reconciler.fs.presence import is_there
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -129,7 +130,7 @@ def undo_unconfirmed(env: Environment, file: Path, listener: Listener, one: Conf
 def _undo_if_left(env: Environment, file: Path, listener: Listener) -> None:
     """Undo a change that waits for a person and whose command is gone. ``BusyError`` where that still waits."""
     home = Home(env.home)
-    if not home.confirm_lock.exists():
+    if not is_there(home.confirm_lock):
         return
     one = read_record(home)[0].confirm_by
     if one is None:

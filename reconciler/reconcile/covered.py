@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.fs.places import located
+from reconciler.fs.presence import is_folder
 from reconciler.model.config import Reference, references
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
@@ -34,7 +35,7 @@ def covered_by(home: Home, record: Record, file: DesiredFile, lock: Path) -> Cov
 
 def _pieces(home: Home) -> tuple[str, ...]:
     """What the record consists of; an older one is a single file."""
-    return (str(home.pieces),) if home.pieces.is_dir() else ()
+    return (str(home.pieces),) if is_folder(home.pieces) else ()
 
 
 def _names(found: list[Reference], kind: str) -> tuple[str, ...]:

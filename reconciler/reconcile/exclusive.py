@@ -13,6 +13,7 @@ from reconciler.apply.recovery import Recovered
 from reconciler.errors import telling
 from reconciler.fs import durable, file_lock
 from reconciler.fs.ownership import give_back, owner_of_nearest
+from reconciler.fs.presence import is_there
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener, Notice
@@ -57,7 +58,7 @@ def prepare_home(env: Environment, notice: Notice) -> None:
     home = Home(env.home)
     with telling("nothing was changed"):
         access.refuse_foreign_links(home)
-        is_new = not home.ours.exists()
+        is_new = not is_there(home.ours)
         durable.make_folders(home.root, shares=False)
         durable.make_folders(home.ours)
         if is_new:

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import Fault, InputError, LlamagateError, NotDesiredError
-from reconciler.fs.bounded import is_there
 from reconciler.fs.places import is_same_file
+from reconciler.fs.presence import is_file, is_there
 from reconciler.model.desired import DesiredItem, GatewaySettings, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -175,7 +175,7 @@ def listed_by(state: HomeState, key: ItemKey, *, saving: bool) -> ListedBy | Non
     if path == state.path.absolute():
         is_broken = state.file_error is not None and not isinstance(state.file_error, NotDesiredError)
         return ListedBy(state.path, None) if is_broken else None  # else it does not list the item any more
-    if not path.is_file():
+    if not is_file(path):
         return None
     try:
         item = read_desired(path).desired.find(key)

@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, NotDesiredError
-from reconciler.fs.bounded import is_there
+from reconciler.fs.presence import is_there
 from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.record import Record
 from reconciler.reconcile.home_state import HomeState

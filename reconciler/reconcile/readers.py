@@ -10,6 +10,7 @@ from reconciler.apply.journal import interrupted
 from reconciler.codes import ErrorCode
 from reconciler.errors import BusyError, InputError, NeedsRecoveryError
 from reconciler.fs import file_lock
+from reconciler.fs.presence import is_folder, mode_of
 from reconciler.model.home import Home
 from reconciler.observe.home import is_there
 
@@ -44,7 +45,7 @@ def check_there(home: Home) -> None:
     """``InputError`` where there is no home: it is not the same as an empty one, which may be a mistaken path."""
     if not is_there(home):
         message = "there is no home here; 'llamagate apply' creates one, --home names another"
-        if home.root.exists() and not home.root.is_dir():
+        if mode_of(home.root) is not None and not is_folder(home.root):
             message = "this is a file; a home is a folder: name it with --home"
         raise InputError.at(message, file=home.root, code=ErrorCode.NOT_FOUND)
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
 from reconciler.fs.places import located
+from reconciler.fs.presence import is_there
 from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -141,7 +142,7 @@ class Resolver(Struct, frozen=True, kw_only=True):
 
     def _check_is_not_damaged(self, entry: LockItem) -> None:
         path = self.store.home.cached(entry.tree)
-        if self.context.offline and path.exists():
+        if self.context.offline and is_there(path):
             message = f"{path} is damaged, or was changed: it is not the package that the lock pins"
             raise RefusedError(
                 message, advice="run it without --offline: the package is fetched again", code=ErrorCode.PIN_MISMATCH

@@ -14,6 +14,7 @@ from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_start
+from reconciler.fs.presence import is_file
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, Policy, place_of
 from reconciler.model.digest import Digest, digest_bytes
@@ -106,7 +107,7 @@ def read_policy(path: Path, *, known: Known = MappingProxyType({})) -> Policy:
 def with_other_ending(path: Path) -> Path | None:
     """The file beside ``path`` that is called .yml instead of .yaml, or the reverse, where there is one."""
     other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, path.suffix)) if path.name else path
-    return other if other != path and other.is_file() else None
+    return other if other != path and is_file(other) else None
 
 
 def _missing(path: Path) -> str:

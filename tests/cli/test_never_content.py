@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from reconciler.apply.cleanup import prune
+from reconciler.apply.cleanup import prune, prune_cache
 from reconciler.model.digest import tree_digest
 from reconciler.model.home import Home
 from tests.cli.shell import Session
@@ -149,6 +153,29 @@ def test_a_generation_that_a_backup_needs_stays(session: Session) -> None:
     assert _kept(home) == [1, 2, 3, 5, 6]
     prune(home, backups=1, generations=4)
     assert _kept(home) == [2, 3, 5, 6]
+
+
+def test_a_folder_of_generations_that_cannot_be_read_costs_no_package(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.0.0", "2.0.0"):
+        session.package("foo", version=version)
+        session.llamagate("import", "packages/foo")
+    home = Home(session.home)
+    listdir, scandir = os.listdir, os.scandir
+
+    def refusing(read: Callable[[Path], object], path: Path) -> object:
+        if Path(path) == home.generations:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return read(path)
+
+    monkeypatch.setattr(os, "listdir", partial(refusing, listdir))
+    monkeypatch.setattr(os, "scandir", partial(refusing, scandir))
+    with pytest.raises(PermissionError):
+        prune_cache(home)
+    monkeypatch.undo()
+    session.llamagate("rollback")
+    assert session.registered()["foo"]["version"] == "1.0.0"
 
 
 def test_rollback_and_history_pass_over_what_is_gone(session: Session) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from reconciler.errors import InputError, StorageError
+from reconciler.fs.presence import is_there
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest, tree_digest
 from reconciler.packages.zip.archive import ArchiveContent, open_archive
@@ -23,7 +24,7 @@ def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> Archi
     ``StorageError`` where the system does not let us read it.
     It is stored and not compressed, and so may be larger than an archive that others bring.
     """
-    if not path.exists():
+    if not is_there(path):
         return None
     room = replace(limits, archive=limits.unpacked + limits.entries * _HEADER_BYTES)
     try:
