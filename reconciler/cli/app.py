@@ -24,7 +24,7 @@ from reconciler.cli.ui.error import error_document, failure_document, render_err
 from reconciler.cli.ui.style import When, colours_wanted
 from reconciler.cli.ui.terminal import Terminal, finish_output, silence
 from reconciler.cli.verb import flagged
-from reconciler.cli.verbs import GROUPS, GUESSES, SECTIONS, VERBS, Verb
+from reconciler.cli.verbs import CHANGE_THE_HOME, GROUPS, GUESSES, SECTIONS, VERBS, Verb
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.regex import regex
@@ -98,7 +98,9 @@ def _run(terminal: Terminal) -> int:
         return ExitCode.OK
     except (KeyboardInterrupt, typer.Abort):
         boot.ignore_ctrl_c()
-        message = "interrupted; the next command finishes or undoes what was started"
+        message = "interrupted"
+        if asked_verb(sys.argv[1:]) in CHANGE_THE_HOME:
+            message += "; the next command finishes or undoes what was started"
         terminal.document(failure_document(ErrorCode.INTERRUPTED, message))
         terminal.error(f"\nllamagate: {message}")
         return ExitCode.INTERRUPTED

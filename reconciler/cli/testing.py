@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from reconciler.cli import boot
 from reconciler.cli.again import again
 from reconciler.cli.host_flags import ModelFlags
 from reconciler.cli.invocation import Invocation
@@ -20,6 +21,7 @@ from reconciler.queries.checked_packages import Target, desired_at, wanted
 
 def run_tests(invocation: Invocation, flags: TestFlags) -> int:
     """Run the cases, show how they went; the exit code."""
+    boot.raise_on_term()
     if flags.watch:
         return again(lambda: [one.place for one in _targets(invocation, flags)], lambda: _once(invocation, flags))
     return _once(invocation, flags)

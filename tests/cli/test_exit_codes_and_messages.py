@@ -316,6 +316,23 @@ def test_detailed_exit_codes_of_plan(session: Session) -> None:
     session.llamagate("plan", exits=5)
 
 
+def test_exit_codes_of_diff(session: Session) -> None:
+    """Where it shows what an apply would do, a refusal of that is exit code 5, as it is in a plan."""
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    session.llamagate("diff", "--detailed-exitcode", exits=0)
+    session.package("bar", version="2.0.0")
+    session.llamagate("diff", "--detailed-exitcode", exits=2)
+    session.installed("foo", "manifest.yaml").write_text("mine\n")
+    session.package("foo", version="2.0.0")
+    for flags in ((), ("--detailed-exitcode",)):
+        assert session.llamagate("diff", *flags, "--json", exits=5).json["refusals"] == 1
+        session.llamagate("diff", "foo", *flags, exits=5)
+    session.llamagate("diff", "bar", exits=0)
+    session.llamagate("diff", "bar", "--detailed-exitcode", exits=2)
+    session.llamagate("diff", "@1", exits=0)
+
+
 def test_detailed_exit_codes_of_status(session: Session) -> None:
     session.extensions("foo")
     for code in (2, 0, 3, 5):

@@ -173,15 +173,25 @@ def test_what_comes_after_a_failure_is_skipped(session: Session) -> None:
     assert "skipped" in said.err
 
 
-def test_ctrl_c_ends_it(session: Session, model: ModelServer, flow: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("verb", ["run", "test"])
+def test_a_signal_ends_it_and_nothing_is_left(
+    session: Session, model: ModelServer, flow: str, verb: str, number: signal.Signals
+) -> None:
+    scratch = session.project.parent / "scratch"
+    scratch.mkdir()
+    session.variables["TMPDIR"] = str(scratch)
+    session.write("packages/flow/tests/case.yaml", "input: {text: a}\nexpect: {subset: {size: 1}}\n")
     model.pause = threading.Event()
-    process = session.process("run", flow, "text=a", "--llm-url", model.url)
+    process = session.process(verb, flow, *(["text=a"] if verb == "run" else []), "--llm-url", model.url)
     deadline = time.monotonic() + 20
     while not model.asked and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    assert finished(process).code == 130
+    assert [*scratch.iterdir()]
+    os.kill(process.pid, number)
+    done = finished(process)
     model.pause.set()
+    assert (done.code, done.err.strip(), [*scratch.iterdir()]) == (130, "llamagate: interrupted", [])
 
 
 def test_what_is_not_there_is_told_with_the_nearest(session: Session, flow: str) -> None:

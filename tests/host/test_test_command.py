@@ -101,6 +101,7 @@ def test_a_failure_says_how_it_differs(desk: Session, expect: str, said: str) ->
         ("{output: {queue: now}}", "{steps: {read: {error: 5}}}", "expect.steps.read.error is a text"),
         ("{output: {queue: now}}", "{steps: {read: {prompt: []}}}", "expect.steps.read.prompt is a text"),
         ("{output: {queue: now}}", "{steps: {read: {prompt: ['']}}}", "expect.steps.read.prompt is a text"),
+        ("{output: {queue: now}}", "{steps: {route: {rule: true}}}", "rule is the number of a rule"),
         ("{output: {queue: now}}", "{steps: {read: {prompt: 5}}}", "expect.steps.read.prompt is a text"),
         ("input:", "inputs:", "did you mean 'input'"),
         ("step: read", "stpe: read", "did you mean 'step'"),
@@ -112,6 +113,24 @@ def test_a_case_that_tests_nothing_fails(desk: Session, old: str, new: str, said
     found = case(desk, _GOOD.replace(old, new))
     assert said in found["faults"][0]
     assert desk.run("test", "desk").code == 1
+
+
+@pytest.mark.parametrize(
+    ("expect", "passes"),
+    [
+        ("{output: {queue: [true, 1]}}", True),
+        ("{output: {queue: [true, 1.0]}}", True),
+        ("{output: {queue: [1, 1]}}", False),
+        ("{output: {queue: [true, true]}}", False),
+        ("{subset: {queue: [1, 1]}}", False),
+        ("{jsonpath: {'$.queue[0]': 1}}", False),
+        ("{jsonpath: {'$.queue': [1, 1]}}", False),
+        ("{steps: {route: {output: {queue: [1, 1]}}}}", False),
+    ],
+)
+def test_true_is_not_1(desk: Session, expect: str, passes: bool) -> None:
+    desk.edit("desk/manifest.yaml", "then: {queue: now}", "then: {queue: [true, 1]}")
+    assert case(desk, _GOOD.replace("{output: {queue: now}}", expect))["passed"] is passes
 
 
 def test_an_answer_that_is_never_used_fails(desk: Session) -> None:
