@@ -64,7 +64,8 @@ def _unseen(files: Iterable[JsonObject]) -> int:
 
 
 def _changes_a_prompt(found: Contents) -> bool:
-    paths = (str(file["path"]) for file in found.files if not ("mode" in file and file.keys() <= _MODE_ALONE))
+    changed = [file for file in found.files if not ("mode" in file and file.keys() <= _MODE_ALONE)]
+    paths = (str(file[key]) for file in changed for key in ("path", "renamed_from") if key in file)
     if any(map(is_prompt, paths)):
         return True
     places = (place for part in found.manifest.values() for place in part)

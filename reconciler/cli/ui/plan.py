@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from reconciler.cli.ui.diff import Detail, DiffLines, Level
 from reconciler.cli.ui.diff_rows import diff_rows
+from reconciler.cli.ui.names import Name, names_among, names_in
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
@@ -108,12 +109,13 @@ def render_plan(plan: Plan, page: Page = PAGE) -> str:
 def render_review(found: Review, page: Page = PAGE) -> str:
     """The whole plan, as it is reviewed."""
     plan = found.plan
+    name = names_in(plan)
     parts = [
         "" if page.done or not plan.changes else _bold(f"{page.wording.head}: {tallies(found)}", page),
-        _section("Look at this first", [_marked(row) for row in found.marked], "red", page),
+        _section("Look at this first", [f"! {named(row, name)}: {row.message}" for row in found.marked], "red", page),
         render_refusals(plan, page),
         _spaced(_changes(found, page)),
-        _section("Drift that was found" if page.done else "Drift", drift_rows(plan.drift), "yellow", page),
+        _section("Drift that was found" if page.done else "Drift", drift_rows(plan.drift, name), "yellow", page),
         "" if page.done else _section("Lock", [*found.stale], "yellow", page),
         _section("Warnings", notes_once(plan.warnings), "yellow", page),
         "\n".join(_end(found, page)),
@@ -128,16 +130,13 @@ def render_refusals(plan: Plan, page: Page = PAGE) -> str:
 
 def refusal_rows(plan: Plan) -> list[str]:
     """Each refusal with its code."""
-    return [f"{refusal.key.id}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals]
+    name = names_in(plan)
+    return [f"{name(refusal.key)}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals]
 
 
-def _marked(row: Marked) -> str:
-    return f"! {named(row)}: {row.message}"
-
-
-def named(row: Marked) -> str:
-    """The items of a row: a few by their ids, many by their number."""
-    ids = [key.id for key in row.keys]
+def named(row: Marked, name: Name) -> str:
+    """The items of a row: a few by their names, many by their number."""
+    ids = [*map(name, row.keys)]
     return ", ".join(ids) if len(ids) <= 3 else f"{len(ids)} items ({', '.join(ids[:3])} …)"
 
 
@@ -236,23 +235,23 @@ def versions(action: Action) -> str:
     return " → ".join(dict.fromkeys(found))
 
 
-def drift_rows(drift: Sequence[Drift]) -> list[str]:
-    """Each departure in words."""
-    return [drift_row(row) for row in drift]
+def drift_rows(drift: Sequence[Drift], name: Name | None = None) -> list[str]:
+    """Each departure in words: ``foo: manifest.yaml was changed by hand``."""
+    name = name or names_among(row.key for row in drift)
+    return [_drift_row(row, name(row.key)) for row in drift]
 
 
-def drift_row(row: Drift) -> str:
-    """One departure in words: ``foo: manifest.yaml was changed by hand``."""
+def _drift_row(row: Drift, name: str) -> str:
     path = visible(row.path).text
     if row.change is Change.REGISTRY:
-        return f"{row.key.id}: its entry in {path} is missing or wrong"
+        return f"{name}: its entry in {path} is missing or wrong"
     words = {
         Change.EDITED: "was changed by hand",
         Change.MISSING: "is missing",
         Change.REPLACED: "was replaced by a link or another kind of file",
         Change.OTHER_VERSION: "has another version, which another tool installed",
     }
-    return f"{row.key.id}: {'its folder' if row.path == '.' else path} {words[row.change]}"
+    return f"{name}: {'its folder' if row.path == '.' else path} {words[row.change]}"
 
 
 def _section(title: str, rows: Sequence[str], colour: str, page: Page) -> str:
