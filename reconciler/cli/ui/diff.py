@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import Json, JsonObject, same
 from reconciler.planning.manifest_diff import MASK
 from reconciler.planning.marks import is_prompt
 
@@ -303,6 +303,8 @@ def _pair(values: list[Json]) -> str:
     """Both values; where they are cut, from a little before what differs."""
     if values == [MASK, MASK]:
         return "changed (hidden)"
+    if same(*values):  # but for what is hidden in them
+        return f"{_cut(_written(values[0]), 0)}, changed (hidden)"
     texts = [_written(value) for value in values]
     start = 0
     if max(map(len, texts)) > _MAX_VALUE_CHARACTERS:
