@@ -113,8 +113,10 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyM3QifQ.s3cr3t"
 
 @pytest.mark.parametrize(
     "value",
-    [BEARER, f"bearer  {JWT}", JWT, "Basic s3cr3tczNjcjN0Og==", "https://me:s3cr3t@example.org/x"]
-    + ["ghp_s3cr3t" + "a1B2" * 8, "use sk-s3cr3t-" + "a1B2" * 8],
+    [
+        *(BEARER, f"bearer  {JWT}", JWT, "Basic s3cr3tczNjcjN0Og==", "https://me:s3cr3t@example.org/x"),
+        *("ghp_s3cr3t" + "a1B2" * 8, "use sk-s3cr3t-" + "a1B2" * 8),
+    ],
 )
 def test_what_looks_like_a_secret_is_one_under_any_key(session: Session, value: str) -> None:
     """In the file, in the package, changed by hand, and where it changes."""

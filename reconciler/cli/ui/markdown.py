@@ -29,12 +29,12 @@ _LIST_BYTES: Final = 6_000
 _TICKS: Final = regex("`+")
 
 
-def render_markdown(found: Review, detail: Detail = Detail.SHORT) -> str:
-    """The page; less than ``MAX_BYTES``, whatever is in the plan."""
+def render_markdown(found: Review, detail: Detail = Detail.SHORT, command: str = "llamagate apply") -> str:
+    """The page, with the ``command`` that does it; less than ``MAX_BYTES``, whatever is in the plan."""
     parts = [f"### llamagate: {_headline(found)}", *_lists(found)]
     left = MAX_BYTES - _END_BYTES - sum(map(_size, parts))
     parts += _items(found, detail, left)
-    return "\n\n".join([*parts, _end(found)])
+    return "\n\n".join([*parts, _end(found, command)])
 
 
 def _headline(found: Review) -> str:
@@ -128,13 +128,12 @@ def _fold(change: Changed, name: Name, rows: list[str]) -> str:
     return f"<details><summary>{head}</summary>\n\n{_fence(rows, 'diff')}\n\n</details>"
 
 
-def _end(found: Review) -> str:
+def _end(found: Review, command: str) -> str:
     plan = found.plan
     if plan.refusals or not plan.pending:
         return f"Generation {plan.generation}, plan `{found.digest}`."
-    return (
-        f"Generation {plan.generation}. To apply exactly this:\n\n```sh\nllamagate apply --expect {found.digest}\n```"
-    )
+    fenced = _fence([f"{command} --expect {found.digest}"], "sh")
+    return f"Generation {plan.generation}. To apply exactly this:\n\n{fenced}"
 
 
 def _fence(rows: Iterable[str], language: str) -> str:

@@ -13,6 +13,7 @@ from reconciler.cli.ui.diff_rows import diff_rows
 from reconciler.cli.ui.names import Name, names_among, names_in
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
+from reconciler.codes import WarningCode
 from reconciler.documents.unseen import visible
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
@@ -59,9 +60,10 @@ class Wording(Struct, frozen=True, kw_only=True):
     """How a plan that is only shown speaks, and what the last line says where nothing changes."""
 
     nothing: str = "No changes: everything is as the file says"
+    command: str = "llamagate apply"
     would: str = ""
     head: str = "Plan"
-    next: str = "Run 'llamagate apply' to do it."
+    next: str = "Run '{command}' to do it."
     has_digest: bool = True
 
 
@@ -293,12 +295,17 @@ def _summary(found: Review, page: Page) -> tuple[str, str]:
         return f"Nothing was changed: {counted(len(plan.refusals), 'refusal')} in the plan.", ""
     if not plan.changes:
         if plan.stale and not page.done:
-            return f"No changes but to the lock (generation {plan.generation}).", "Run 'llamagate apply' to update it."
+            return (
+                f"No changes but to the lock (generation {plan.generation}).",
+                f"Run '{wording.command}' to update it.",
+            )
         if plan.drift:
             is_other = all(row.change is Change.OTHER_VERSION for row in plan.drift)
-            kept = "what another tool installed was kept" if is_other else "files changed by hand were kept"
-            return f"No changes: {kept} (generation {plan.generation}).", ""
+            kept = "what another tool installed" if is_other else "what was changed by hand"
+            return f"No changes: {kept} {'was kept' if page.done else 'stays'} (generation {plan.generation}).", ""
+        if any(note.code == WarningCode.VALUES_UNKNOWN for note in plan.warnings):
+            return f"No changes to what is known without secrets (generation {plan.generation}).", ""
         return f"{wording.nothing} (generation {plan.generation}).", ""
     if page.done:
         return f"Applied as generation {plan.generation + 1}: {tallies(found, done=True)}.", ""
-    return f"{wording.head}: {tallies(found)}.", wording.next
+    return f"{wording.head}: {tallies(found)}.", wording.next.format(command=wording.command)
