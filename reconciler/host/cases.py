@@ -144,7 +144,7 @@ def _ends(expect: JsonObject, ended: Ended) -> Iterator[str]:
         if ended.error is None:
             yield f"it did not fail; expected was the error {wanted!r}"
         elif isinstance(wanted, str) and wanted not in ended.error:
-            yield f"it failed with another error:\n{_lines([wanted], [ended.error])}"
+            yield f"it failed with another error:\n{texts_difference([wanted], [ended.error])}"
 
 
 def _output(expect: JsonObject, data: JsonObject) -> Iterator[str]:
@@ -190,7 +190,7 @@ def _step(name: str, wanted: JsonObject, steps: Sequence[Traced]) -> Iterator[st
     if error is True and step.event.error is None:
         yield f"the step '{name}' did not fail"
     if isinstance(error, str) and error not in (step.event.error or ""):
-        yield f"the step '{name}' has another error:\n{_lines([error], [step.event.error or 'none'])}"
+        yield f"the step '{name}' has another error:\n{texts_difference([error], [step.event.error or 'none'])}"
     if "rule" in wanted and wanted["rule"] != (None if step.event.rule is None else step.event.rule + 1):
         held = "no rule" if step.event.rule is None else f"rule {step.event.rule + 1}"
         yield f"in the step '{name}' {held} holds; expected was {wanted['rule']}"
@@ -198,7 +198,7 @@ def _step(name: str, wanted: JsonObject, steps: Sequence[Traced]) -> Iterator[st
     for prompt in _texts(wanted.get("prompt")):
         if not any(prompt in one for one in prompts):
             sent = prompts[0].splitlines() if prompts else ["no prompt was sent"]
-            yield f"the prompt of the step '{name}' lacks a text:\n{_lines([prompt], sent)}"
+            yield f"the prompt of the step '{name}' lacks a text:\n{texts_difference([prompt], sent)}"
     if "output" in wanted and not alike(part_of(wanted["output"], step.event.result), wanted["output"]):
         yield f"the step '{name}' gives another output:\n{difference(wanted['output'], step.event.result)}"
 
@@ -225,14 +225,15 @@ def part_of(wanted: Json, given: Json) -> Json:
 
 def difference(wanted: Json, given: Json) -> str:
     """Both as JSON, the lines that differ marked."""
-    return _lines(_json(wanted), _json(given))
+    return texts_difference(_json(wanted), _json(given))
 
 
 def _json(value: Json) -> list[str]:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True).splitlines()
 
 
-def _lines(wanted: Sequence[str], given: Sequence[str]) -> str:
+def texts_difference(wanted: Sequence[str], given: Sequence[str]) -> str:
+    """Both line by line, those that differ marked."""
     return "\n".join(f"  {line}" for line in difflib.ndiff([*wanted], [*given]) if not line.startswith("?"))
 
 
