@@ -31,6 +31,7 @@ from reconciler.model.regex import regex
 
 _NO_DESCRIPTOR: Final = "the system: no file can be opened; raise the limit of open files (ulimit -n)"
 _EXTRA_FILE: Final = regex(r"unexpected extra argument.*\((\S+\.ya?ml)\)", re.DOTALL)
+_NOT_A_NUMBER: Final = regex(r"is not a valid int(eger)?( range)?(?=\.|$)")
 _PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None}
 
 
@@ -206,7 +207,7 @@ def _usage_error(error: typer.TyperException) -> UsageError:
         return UsageError(
             f"'{extra[1]}' is not expected here", advice=f"name a file with -f: '{command} -f {extra[1]}'"
         )
-    return UsageError(message, advice=advice)
+    return UsageError(_NOT_A_NUMBER.sub("is not a whole number", message), advice=advice)
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:

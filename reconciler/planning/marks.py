@@ -17,8 +17,8 @@ from reconciler.planning.content.blocks import is_prose
 _WRITES: Final = "file.write"
 _READS_NO_BODY: Final = frozenset(["audit.log", "usage.track"])
 """Actions of hooks that look at no body, unless ``config.redact`` says what of it to write."""
-_ABOUT: Final = ("readme", "changelog", "license", "licence", "notice", "contributing")
-"""Files for people: no model reads them."""
+_ABOUT: Final = frozenset(["readme", "changelog", "license", "licence", "notice", "contributing"])
+"""Files for people, with any ending: no model reads them."""
 _PROMPT_KEYS: Final = ("steps", "prompt", "workflow", "model")
 """The keys of a manifest below which there are prompts."""
 
@@ -39,7 +39,7 @@ class Contents(Struct, frozen=True, kw_only=True):
 
 def is_prompt(path: str) -> bool:
     """Whether a file is prose that a model may be given."""
-    return is_prose(path) and not PurePosixPath(path).name.lower().startswith(_ABOUT)
+    return is_prose(path) and PurePosixPath(path).name.lower().partition(".")[0] not in _ABOUT
 
 
 def content_marks(found: Contents, *, version: str | None) -> Iterator[Mark]:

@@ -438,6 +438,35 @@ def test_an_apply_that_has_a_bug_leaves_the_lock_free(buggy: Session, monkeypatc
     assert buggy.llamagate("apply", "--json").json["generation"] == 1
 
 
+def test_of_many_faults_as_many_are_shown_as_of_a_plan(session: Session) -> None:
+    names = "".join(f"  x{number}: ./nothing\n" for number in range(60))
+    session.desired(f"extensions:\n{names}")
+    for command in ("plan", "validate"):
+        said = session.llamagate(command, exits=1).err
+        assert said.count("not found") == 40
+        assert "  … and 20 more (--json has all)" in said
+    assert len(session.llamagate("plan", "--json", exits=1).error["faults"]) == 60
+
+
+def test_numbers_and_words_are_plain(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    said = session.llamagate("rollback", "--to", "x", exits=64).err
+    assert "'x' is not a whole number" in said
+    assert "there is only 1\n" in session.llamagate("rollback", "--to", "9", exits=1).err
+    assert "got 1 word\n" in session.llamagate("add", "x", exits=64).err
+
+
+def test_a_damaged_generation_says_what_to_do(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.generation_path(1).write_bytes(b"nonsense")
+    for command in (("rollback", "--to", "1"), ("diff", "@1")):
+        said = session.llamagate(*command, exits=1).err
+        assert "it is damaged" in said
+        assert "'llamagate history' lists the others" in said
+
+
 # Interrupted
 
 

@@ -14,7 +14,7 @@ from reconciler.codes import RefusalCode
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Mark, MarkCode, Plan, Refusal
-from reconciler.planning.marks import Contents, content_marks
+from reconciler.planning.marks import Contents, content_marks, is_prompt
 from reconciler.planning.review import MOST_CHANGES, ORDER, review
 from tests.planning.world import world
 
@@ -32,6 +32,14 @@ def test_what_takes_away_comes_first() -> None:
     replaced = action("r", marks=(Mark(MarkCode.REPLACES, "replaces"),))
     found = review(plan(*(action(f"i{kind}", kind) for kind in ActionKind), replaced))
     assert [part.what for part in found.parts] == [*ORDER]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [("notice-board.md", True), ("readme_prompt.txt", True), ("README.de.md", False), ("docs/NOTICE", False)],
+)
+def test_a_file_is_for_people_by_its_whole_name(path: str, is_one: bool) -> None:
+    assert is_prompt(path) is is_one
 
 
 def test_of_two_kinds_with_one_id_each_row_names_the_kind() -> None:

@@ -31,7 +31,7 @@ _BLANK: Final = regex(r"[ \t]*(?:#.*)?")
 
 
 class Disable(Struct, frozen=True, kw_only=True):
-    """One code that a comment switches off, from line ``first`` to line ``last``, where these hold the text ``held``."""
+    """One code that a comment switches off, from line ``first`` to ``last``, in those that hold the text ``held``."""
 
     code: str
     first: int
