@@ -54,7 +54,7 @@ def test_the_tour_does_what_it_says(checkout: Path) -> None:
     assert "~ request-audit: configured" in said[5]
     assert "Applied as generation 4: 1 reconfigured." in said[5]
     assert "'llamagate apply' ends the pause of the watcher (rolled back to generation 1)" in said[5]
-    assert "No changes: files changed by hand were kept (generation 4)." in said[5]
+    assert "No changes: what was changed by hand was kept (generation 4)." in said[5]
     assert "# my own note" in (checkout / "demo-home/extensions/installed/priority-rules/manifest.yaml").read_text()
     assert (checkout / "demo-home/reconciler/backups/extension/request-audit/4").is_dir()
     assert "Paused the watcher for priority-rules until 'llamagate resume': trying something." in said[6]

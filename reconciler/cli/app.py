@@ -24,13 +24,14 @@ from reconciler.cli.ui.error import error_document, failure_document, render_err
 from reconciler.cli.ui.style import When, colours_wanted
 from reconciler.cli.ui.terminal import Terminal, finish_output, silence
 from reconciler.cli.verb import flagged
-from reconciler.cli.verbs import GROUPS, GUESSES, SECTIONS, VERBS, Verb
+from reconciler.cli.verbs import CHANGE_THE_HOME, GROUPS, GUESSES, SECTIONS, VERBS, Verb
 from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, LlamagateError, StorageError, UsageError
 from reconciler.model.regex import regex
 
 _NO_DESCRIPTOR: Final = "the system: no file can be opened; raise the limit of open files (ulimit -n)"
 _EXTRA_FILE: Final = regex(r"unexpected extra argument.*\((\S+\.ya?ml)\)", re.DOTALL)
+_NOT_A_NUMBER: Final = regex(r"is not a valid int(eger)?( range)?(?=\.|$)")
 _PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None}
 
 
@@ -98,7 +99,9 @@ def _run(terminal: Terminal) -> int:
         return ExitCode.OK
     except (KeyboardInterrupt, typer.Abort):
         boot.ignore_ctrl_c()
-        message = "interrupted; the next command finishes or undoes what was started"
+        message = "interrupted"
+        if asked_verb(sys.argv[1:]) in CHANGE_THE_HOME:
+            message += "; the next command finishes or undoes what was started"
         terminal.document(failure_document(ErrorCode.INTERRUPTED, message))
         terminal.error(f"\nllamagate: {message}")
         return ExitCode.INTERRUPTED
@@ -204,7 +207,7 @@ def _usage_error(error: typer.TyperException) -> UsageError:
         return UsageError(
             f"'{extra[1]}' is not expected here", advice=f"name a file with -f: '{command} -f {extra[1]}'"
         )
-    return UsageError(message, advice=advice)
+    return UsageError(_NOT_A_NUMBER.sub("is not a whole number", message), advice=advice)
 
 
 def _report(error: LlamagateError, terminal: Terminal) -> ExitCode:

@@ -140,8 +140,9 @@ def _confirmed(
 
 def _preview(invocation: ChangingInvocation, flags: PassFlags, expect: str | None) -> int:
     shown = PlanFlags(stat=invocation.stat, full=invocation.full, no_diff=invocation.no_diff)
-    found = read(invocation, flags, flags.options(invocation.file), shown.depth(invocation))
-    code = show(invocation, found, shown)
+    options = flags.options(invocation.file)
+    found = read(invocation, flags, options, shown.depth(invocation))
+    code = show(invocation, found, shown, options)
     if expect:
         Expected(expect).check(found)
     return code

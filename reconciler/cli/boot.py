@@ -2,6 +2,7 @@
 
 While modules load, nothing has begun, and an exception in the middle of an import may end up anywhere: Ctrl-C ends the
 process on the spot. It raises ``KeyboardInterrupt`` while a verb runs, and once the result is known it is ignored.
+TERM ends the process on the spot, but for a verb that asks for an exception, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _OUT, _ERROR = 1, 2
 _INTERRUPTED = 130
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 _handles_ctrl_c = False
 
@@ -44,6 +46,13 @@ def raise_on_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def raise_on_term() -> None:
+    """For a verb that has something to delete at its end: TERM, and a terminal that closes, end it as Ctrl-C does."""
+    for number in _ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _raise_once)
+
+
 def ignore_ctrl_c() -> None:
     """The result is known and only has to be said: once, and with its own exit code."""
     if _handles_ctrl_c:
@@ -63,6 +72,12 @@ def use_utf_8() -> None:
         os.execve(sys.executable, again, {"PYTHONIOENCODING": shown, **os.environ})  # noqa: S606 - this program again
     except OSError:
         return  # then as it is
+
+
+def _raise_once(_number: int, _frame: FrameType | None) -> None:
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -18,6 +18,7 @@ from reconciler.queries.checked_packages import Target, held_target
 Format = Literal["text", "json", "sarif", "github"]
 _LEVELS: Final = "error|warning|note"
 _FAIL_HELP: Final = "Exit with 1 from this severity on."
+_AGAINST_HELP: Final = "Compare versions with this git commit, and not with the lock."
 _AS_HELP: Final = "With '-': the file whose text comes in on standard input."
 
 
@@ -37,6 +38,9 @@ def check(
         Format, typer.Option("--format", metavar="text|json|sarif|github", help="How to print the findings.")
     ] = "text",
     fail_on: Annotated[Severity, typer.Option("--fail-on", metavar=_LEVELS, help=_FAIL_HELP)] = Severity.ERROR,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="REF", show_default=False, help=_AGAINST_HELP)
+    ] = None,
     held_name: Annotated[Path, typer.Option("--stdin-name", metavar="FILE", help=_AS_HELP)] = Path("manifest.yaml"),
 ) -> int:
     """Find mistakes in packages, with their places.
@@ -51,12 +55,13 @@ def check(
     Example: llamagate check
     Example: llamagate check ./packages/greeter --fix
     Example: llamagate check --format github --fail-on warning
+    Example: llamagate check --against origin/main
     Example: llamagate check - --stdin-name packages/greeter/manifest.yaml < text
     Exit codes: 0 no error was found, 1 an error was found; or the check failed, 9
     """
     wanted = targets or []
     held = _held(wanted, held_name)
-    report = check_packages(invocation.env, invocation.file, [] if held else wanted, held, fixes=fix)
+    report = check_packages(invocation.env, invocation.file, [] if held else wanted, held, fixes=fix, against=against)
     if fix and held is None:
         write_fixes(report.changes)
     code = ExitCode.ERROR if report.fails(fail_on) else ExitCode.OK

@@ -1,7 +1,7 @@
 # llamagate: completion for fish. Save it as ~/.config/fish/completions/llamagate.fish
 function __llamagate_complete
     set -l words (commandline -opc)
-    set -l word (commandline -ct)
+    set -l word (commandline -ct | string replace -r '^["\']' '')
     for line in ($words[1] __complete fish $words[2..-1] "$word" 2>/dev/null)
         switch $line
             case :files

@@ -3,7 +3,7 @@
 _llamagate_complete() {
     local line
     local -a found values shown
-    found=("${(@f)$("${words[1]}" __complete zsh "${(@)words[2,$CURRENT]}" 2>/dev/null)}")
+    found=("${(@f)$("${words[1]}" __complete zsh "${(@Q)words[2,$CURRENT-1]}" "$PREFIX" 2>/dev/null)}")
     for line in "${found[@]}"; do
         case "$line" in
             '') ;;

@@ -30,13 +30,38 @@ _NUMBER = re.compile(r"\d+")
 def main(arguments: Sequence[str], variables: Mapping[str, str]) -> None:
     """Print a candidate a line, with what it is for behind a tab. ``arguments``: the shell, then the words so far.
 
-    The last word is the one that is completed, and may be empty.
+    The last word is the one that is completed, and may be empty. ``bash-line`` gives the line as it was typed, and what
+    of its last word bash replaces.
     """
-    words = [*arguments[1:]] or [""]
+    words, before = [*arguments[1:]] or [""], ""
+    if arguments[:1] == ["bash-line"]:
+        line, replaced = arguments[1], _split(arguments[2])[-1]
+        words = _split(line)[1:] or [""]
+        before = words[-1].removesuffix(replaced)
     with open(_TABLE, encoding="utf-8") as file:  # noqa: PTH123 - as above
         table = json.load(file)
     found = [*_candidates(table, words[:-1], words[-1], variables)]
-    sys.stdout.write("".join(f"{line}\n" for line in found))
+    sys.stdout.write("".join(f"{line.removeprefix(before)}\n" for line in found))
+
+
+def _split(line: str) -> list[str]:
+    """The words of a line as a shell reads them; the last one may have a quote that is still open, or be empty."""
+    words, quote, is_escaped, is_open = [""], "", False, False
+    for character in line:
+        if is_escaped or (quote and character not in (quote, "\\")) or (quote == "'" and character != quote):
+            words[-1] += character
+            is_escaped = False
+        elif character == "\\":
+            is_escaped = is_open = True
+        elif character in "\"'":
+            quote, is_open = "" if quote else character, True
+        elif character.isspace():
+            if words[-1] or is_open:
+                words.append("")
+            is_open = False
+        else:
+            words[-1] += character
+    return words
 
 
 def _candidates(table: Any, before: Sequence[str], word: str, variables: Mapping[str, str]) -> Iterator[str]:

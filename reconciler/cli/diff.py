@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
 from reconciler.cli.flags import OfflineOption
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.plan import detailed_code
 from reconciler.cli.ui.diff import DiffLines
 from reconciler.cli.ui.diff_rows import diff_rows
 from reconciler.cli.ui.plan import Page
@@ -52,14 +53,16 @@ def diff(
     Example: llamagate diff @3 @5
     Example: llamagate diff ./packages/greeter
     Example: llamagate diff greeter@1.2.0 greeter@1.3.0
-    Exit codes: 0, 1, 2 something differs (with --detailed-exitcode), 5, 7, 8
+    Exit codes: 0, 1, 2 something differs (with --detailed-exitcode), 5 refused; or an apply would be, 7, 8
     """
     env = replace(invocation.env, offline=offline)
     found = read_diff(env, invocation.file, words or (), invocation.terminal.progress)
     terminal = invocation.terminal
     page = Page(style=terminal.style, columns=terminal.columns, detail=detail_of(stat=stat, full=full, no_diff=no_diff))
-    differs = detailed_exitcode and bool(found.items or found.drift)
-    code = ExitCode.CHANGES_PENDING if differs else ExitCode.OK
+    code = ExitCode.REFUSED if found.refusals else ExitCode.OK
+    if detailed_exitcode:
+        differs = bool(found.items or found.drift)
+        code = detailed_code(refused=bool(found.refusals), pending=differs, drift=False)
     return invocation.answer(found.to_document(), render_diff(found, page), code, is_long=True)
 
 

@@ -13,7 +13,8 @@ from reconciler.cli.flags import OfflineOption
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.item import TYPES
 from reconciler.cli.ui.style import Style
-from reconciler.commands.edit import Added, Edit, Edited, set_values
+from reconciler.cli.ui.words import counted
+from reconciler.commands.edit import Added, Edit, Edited, Named, set_values
 from reconciler.commands.edit import add as add_item
 from reconciler.errors import UsageError
 from reconciler.model.config import Json
@@ -52,7 +53,7 @@ def add(
     kind = TYPES[words[0]] if len(words) > 2 and words[0] in TYPES else None
     named = words[1:] if kind else words
     if not 2 <= len(named) <= _MAX_WORDS:
-        raise UsageError(f"expected [TYPE] ID SOURCE [RANGE], got {len(words)} words")
+        raise UsageError(f"expected [TYPE] ID SOURCE [RANGE], got {counted(len(words), 'word')}")
     version = named[2] if len(named) == _MAX_WORDS else None
     enabled = False if disabled else None
     asked = Added(item_id=named[0], source=named[1], version=version, kind=kind, ref=ref, path=path, enabled=enabled)
@@ -63,11 +64,14 @@ def add(
 
 def set_(
     invocation: Invocation,
-    item: Annotated[str, typer.Argument(metavar="ID", show_default=False, help="An item that llamagate.yaml lists.")],
-    values: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE...", show_default=False, help="A key of its config; VALUE as in YAML."),
-    ] = None,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TYPE] ID [KEY=VALUE]...",
+            show_default=False,
+            help="An item that llamagate.yaml lists, and keys of its config; VALUE as in YAML.",
+        ),
+    ],
     unset: Annotated[
         list[str] | None, typer.Option("--unset", metavar="KEY", help="Take this key out; may be repeated.")
     ] = None,
@@ -76,18 +80,21 @@ def set_(
     """Set values of an item's configuration in llamagate.yaml.
 
     Comments and everything else of the file stay as they are. 'apply' brings it
-    about. {env: NAME} takes a value from a variable.
+    about. {env: NAME} takes a value from a variable. 'stops[0]' is the first element
+    of a list, the one behind the last adds one; '"a.b"' is a key with a dot.
 
     Example: llamagate set greeter greeting=hello
     Example: llamagate set greeter "token={env: GREETER_TOKEN}" model.name=mistral
     Example: llamagate set greeter --unset greeting
     Exit codes: 0, 1, 9
     """
-    pairs = [_pair(text) for text in values or ()]
+    has_type = len(words) > 1 and words[0] in TYPES and "=" not in words[1]
+    named = Named(words[has_type], TYPES[words[0]] if has_type else None)
+    pairs = [_pair(text) for text in words[1 + has_type :]]
     if not pairs and not unset:
         raise UsageError("nothing to set; write KEY=VALUE, or --unset KEY")
     changes = [*pairs, *((key, None) for key in unset or ())]
-    done = set_values(invocation.env, invocation.file, item, changes, invocation.terminal.notice, dry_run=dry_run)
+    done = set_values(invocation.env, invocation.file, named, changes, invocation.terminal.notice, dry_run=dry_run)
     return _answer(invocation, done, dry_run=dry_run)
 
 
@@ -120,9 +127,9 @@ def _lines(done: Edited, style: Style, *, dry_run: bool) -> Iterator[str]:
 
 
 def _edit_lines(edit: Edit, style: Style) -> Iterator[str]:
-    if edit.before is None:
+    if edit.change == "added":
         yield style.paint(f"  + {edit.key}: {_written(edit.after)}", "green")
-    elif edit.after is None:
+    elif edit.change == "removed":
         yield style.paint(f"  - {edit.key}: {_written(edit.before)}", "red")
     else:
         yield style.paint(f"  ~ {edit.key}: {_written(edit.before)} → {_written(edit.after)}", "yellow")

@@ -16,6 +16,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.queries.graph import Graph, Node, read_graph
 
 Format = Literal["text", "mermaid", "dot"]
+_DEEPEST: Final = 20
 _NOTES: Final = {"installed": "", "listed": "not installed", "missing": "missing"}
 
 
@@ -42,33 +43,38 @@ def graph(
     """
     found = read_graph(invocation.env, invocation.named_file)
     style = invocation.terminal.style
-    text = {"text": lambda: _text(found, style), "mermaid": lambda: _mermaid(found), "dot": lambda: _dot(found)}
+    text = {"text": lambda: graph_text(found, style), "mermaid": lambda: _mermaid(found), "dot": lambda: _dot(found)}
     return invocation.answer(found.to_document(), text[form]())
 
 
-def _text(found: Graph, style: Style) -> str:
+def graph_text(found: Graph, style: Style) -> str:
     """Each item that nothing needs, and below it what it needs; what stands further up is not shown again."""
     if not found.nodes:
         return "Nothing is installed."
-    tops = [node.key for node in found.nodes if not found.needed_by(node.key)]
     shown: set[ItemKey] = set()
-    lines = [line for key in tops for line in _tree(found, key, style, "", "", shown)]
-    rest = [node.key for node in found.nodes if node.key not in shown]  # a circle has no top
-    while rest:
-        lines += _tree(found, rest[0], style, "", "", shown)
-        rest = [key for key in rest if key not in shown]
+    lines = [line for node in found.nodes if not found.needed_by(node.key) for line in _tree(found, node, style, shown)]
+    for node in found.nodes:
+        if node.key not in shown:  # a circle has no top
+            lines += _tree(found, node, style, shown)
     return "\n".join(lines)
 
 
-def _tree(found: Graph, key: ItemKey, style: Style, indent: str, how: str, shown: set[ItemKey]) -> Iterator[str]:
-    node, needs = next(node for node in found.nodes if node.key == key), found.needs_of(key)
-    again = "  (see above)" if key in shown and needs else ""
-    yield f"{indent}{_label(node, style)}{style.paint(how, 'dim')}{again}"
-    if key in shown:
-        return
-    shown.add(key)
-    for edge in needs:
-        yield from _tree(found, edge.needs, style, f"{indent}    ", f"  ({HOW[edge.how]})", shown)
+def _tree(found: Graph, top: Node, style: Style, shown: set[ItemKey]) -> Iterator[str]:
+    """Without recursion: a chain of items may be as long as one likes."""
+    ahead = [(top.key, 0, "")]
+    while ahead:
+        key, depth, how = ahead.pop()
+        needs = found.needs_of(key)
+        again = "  (see above)" if key in shown and needs else ""
+        yield f"{_indent(depth)}{_label(found.by_key[key], style)}{style.paint(how, 'dim')}{again}"
+        if key not in shown:
+            shown.add(key)
+            ahead += [(edge.needs, depth + 1, f"  ({HOW[edge.how]})") for edge in reversed(needs)]
+
+
+def _indent(depth: int) -> str:
+    """Of a level. From some depth on it is a number: the lines would be longer than any terminal is wide."""
+    return "    " * depth if depth <= _DEEPEST else f"{'    ' * _DEEPEST}[{depth}] "
 
 
 def _label(node: Node, style: Style) -> str:

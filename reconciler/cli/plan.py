@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
+from reconciler.cli.apply_command import apply_command, apply_saved_command
 from reconciler.cli.flags import path_option
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.pass_flags import PassFlags
-from reconciler.cli.plan_format import PlanFlags
+from reconciler.cli.plan_format import DoneBy, PlanFlags
 from reconciler.errors import ExitCode
 from reconciler.model.plan import Plan
 from reconciler.planning.review import review
@@ -46,7 +47,8 @@ def plan(
         options = replace(options, with_values=False)
     depth = shown.depth(invocation, is_saved=out is not None)
     found = _saved(invocation, flags, options, depth, out) if out else read(invocation, flags, options, depth)
-    return show(invocation, found, shown, with_code=detailed_exitcode)
+    is_saved = out is not None and not no_secrets
+    return show(invocation, found, shown, options, saved=out if is_saved else None, with_code=detailed_exitcode)
 
 
 def _saved(invocation: Invocation, flags: PassFlags, options: Options, depth: Depth, out: Path) -> Plan:
@@ -65,12 +67,25 @@ def read(invocation: Invocation, flags: PassFlags, options: Options, depth: Dept
     return read_plan(env, options, invocation.terminal.progress, depth=depth)
 
 
-def show(invocation: Invocation, plan: Plan, shown: PlanFlags, *, with_code: bool = False) -> ExitCode:
-    """Show the plan of an apply; the exit code, ``with_code`` the one that says what the plan holds."""
+def show(
+    invocation: Invocation,
+    plan: Plan,
+    shown: PlanFlags,
+    options: Options,
+    *,
+    saved: Path | None = None,
+    with_code: bool = False,
+) -> ExitCode:
+    """Show a plan that was made with ``options``, and that an apply of the file ``saved`` does, where there is one.
+
+    The exit code; ``with_code`` the one that says what the plan holds.
+    """
     code = ExitCode.REFUSED if plan.refusals else ExitCode.OK
     if with_code:
         code = detailed_code(refused=bool(plan.refusals), pending=plan.pending, drift=bool(plan.drift))
-    return shown.show(invocation, review(plan), plan.to_document(), code)
+    command = apply_command(options, lock_file=invocation.lock_file)
+    by_file = apply_saved_command(saved) if saved else None
+    return shown.show(invocation, review(plan), plan.to_document(), code, DoneBy(command=command, by_file=by_file))
 
 
 def detailed_code(*, refused: bool, pending: bool, drift: bool) -> ExitCode:

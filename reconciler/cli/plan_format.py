@@ -10,7 +10,7 @@ from msgspec import Struct
 from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.diff import Detail
-from reconciler.cli.ui.plan import Page, render_review
+from reconciler.cli.ui.plan import Page, Wording, render_review
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.config import JsonObject
 from reconciler.planning.review import Review
@@ -18,6 +18,13 @@ from reconciler.queries.plan import Depth
 
 Format = Literal["text", "json", "markdown"]
 _HELP = "How to show it: text; json, the same as --json; markdown, for a pull request."
+
+
+class DoneBy(Struct, frozen=True, kw_only=True):
+    """The command that does a plan: anywhere, with its flags; and here, where the plan is in a file."""
+
+    command: str
+    by_file: str | None = None
 
 
 class PlanFlags(Struct, frozen=True, kw_only=True):
@@ -48,13 +55,25 @@ class PlanFlags(Struct, frozen=True, kw_only=True):
         if self.format == "json":
             invocation.terminal.as_json = True
 
-    def show(self, invocation: Invocation, found: Review, document: JsonObject, code: ExitCode) -> ExitCode:
+    def show(
+        self,
+        invocation: Invocation,
+        found: Review,
+        document: JsonObject,
+        code: ExitCode,
+        done_by: DoneBy,
+    ) -> ExitCode:
         """Show it; ``document`` is its JSON."""
         terminal = invocation.terminal
         if self.format != "markdown":
-            page = Page(style=terminal.style, columns=terminal.columns, detail=self.detail)
+            page = Page(
+                style=terminal.style,
+                columns=terminal.columns,
+                detail=self.detail,
+                wording=Wording(command=done_by.by_file or done_by.command),
+            )
             return invocation.answer(document, render_review(found, page), code, is_long=True)
         from reconciler.cli.ui.markdown import render_markdown  # most plans are shown as text
 
-        terminal.result(render_markdown(found, self.detail))
+        terminal.result(render_markdown(found, self.detail, done_by.command))
         return code

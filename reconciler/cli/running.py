@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli import boot
 from reconciler.cli.again import again
 from reconciler.cli.given import read_given
 from reconciler.cli.host_flags import ModelFlags
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 def run_item(invocation: Invocation, models: ModelFlags, named: str, asked: RunFlags) -> int:
     """Run the item, and with ``--watch`` again and again; the exit code."""
+    boot.raise_on_term()
     if not asked.watch:
         return run_once(invocation, models, named, asked)
     folder = at_hand(Surroundings(invocation.env, invocation.named_file), named).item.definition.folder

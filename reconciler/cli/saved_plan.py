@@ -72,11 +72,10 @@ def read_saved_plan(path: Path) -> SavedPlan:
         )
         advice = "apply takes a plan saved with 'plan --out', or the digest of one with --expect"
         raise InputError.at(f"{made}: it can only be shown", file=path, advice=advice)
-    options = _options(document)
+    options = saved_options(document, path)
     if options is None:
         message = "it was changed, or another version of llamagate saved it; save it again with 'plan --out'"
         raise InputError.at(message, file=path)
-    options = replace(options, file=path.parent / options.file)
     actions = tuple(cast(list[JsonObject], document["actions"]))
     shown = Shown(str(document["fingerprint"]), actions)
     return SavedPlan(options=options, shown=shown, digest=str(document.get("digest", "")))
@@ -96,6 +95,12 @@ def plan_document(path: Path) -> JsonObject:
     value = json_text.load(data, name=str(path))
     schemas.check(value, "plan", data=data, file=str(path), what="saved plan")
     return cast(JsonObject, value)
+
+
+def saved_options(document: JsonObject, path: Path) -> Options | None:
+    """How the plan in the file ``path`` was made, or ``None`` where its ``document`` does not say exactly that."""
+    options = _options(document)
+    return None if options is None else replace(options, file=path.parent / options.file)
 
 
 def _options(document: JsonObject) -> Options | None:

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from reconciler.cli.apply_command import apply_command, apply_saved_command
 from reconciler.cli.flags import ITEM_HELP
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.item import typed
-from reconciler.cli.plan_format import PlanFlags
-from reconciler.cli.saved_plan import plan_document
+from reconciler.cli.plan_format import DoneBy, PlanFlags
+from reconciler.cli.saved_plan import plan_document, saved_options
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.digest import Digest
 from reconciler.model.ids import id_problem
@@ -60,7 +61,13 @@ def _is_file(word: str) -> bool:
 def _show_plan(invocation: Invocation, shown: PlanFlags, plan: Path) -> ExitCode:
     document = plan_document(plan)
     digest = str(document.get("digest") or document.get("fingerprint") or "")  # older versions saved the second alone
-    return shown.show(invocation, review(Plan.from_document(document), digest=Digest(digest)), document, ExitCode.OK)
+    options = saved_options(document, plan)
+    done_by = DoneBy(
+        command=apply_command(options) if options else "llamagate apply",
+        by_file=apply_saved_command(plan) if "fingerprint" in document else None,
+    )
+    found = review(Plan.from_document(document), digest=Digest(digest))
+    return shown.show(invocation, found, document, ExitCode.OK, done_by)
 
 
 def _show_item(invocation: Invocation, words: list[str], catalogs: list[str], *, is_full: bool) -> ExitCode:

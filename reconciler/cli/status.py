@@ -13,7 +13,7 @@ from reconciler.cli.invocation import Invocation
 from reconciler.cli.plan import detailed_code
 from reconciler.cli.ui.diff import Detail, DiffLines
 from reconciler.cli.ui.diff_rows import diff_rows
-from reconciler.cli.ui.plan import drift_row
+from reconciler.cli.ui.plan import drift_rows
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
 from reconciler.errors import ExitCode
@@ -91,7 +91,7 @@ def _verdict(status: Status, style: Style) -> str:
 
 
 def _lines(status: Status) -> Iterator[str]:
-    yield from (f"drift: {drift_row(row)}" for row in status.drift)
+    yield from (f"drift: {row}" for row in drift_rows(status.drift))
     if any(row.change is Change.EDITED for row in status.drift):
         yield "'llamagate status --diff ID' shows what was changed by hand"
         yield "'policy.drift.edited: heal' in llamagate.yaml puts the package's files back, after a backup"

@@ -16,3 +16,4 @@ class TestFlags(Struct, frozen=True, kw_only=True):
     coverage: bool = False
     llm_url: str | None = None
     watch: bool = False
+    against: str | None = None

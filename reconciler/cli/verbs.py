@@ -68,6 +68,14 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
 VERBS: Final[Mapping[str, Verb]] = {name: verb for verbs in SECTIONS.values() for name, verb in verbs.items()}
 """Names and not functions: only the verb that is asked for is loaded, and what it needs."""
 
+CHANGE_THE_HOME: Final = frozenset(
+    [
+        *("apply", "confirm", "watch", "upgrade", "rollback", "restore", "recover", "suspend", "resume"),
+        *("import", "remove", "enable", "disable", "migrate", "sync", "cache", "serve"),
+    ]
+)
+"""The verbs that may leave something to finish or to undo. All others write a file at once, or nothing."""
+
 GROUPS: Final[Mapping[str, str]] = {
     "catalog": "Make catalogs, from which others install packages.",
     "cache": "Free the disk space of packages that nothing needs.",

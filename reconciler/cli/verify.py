@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.cli.invocation import Invocation
-from reconciler.cli.ui.plan import drift_row
+from reconciler.cli.ui.plan import drift_rows
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted
 from reconciler.errors import ExitCode
@@ -32,7 +32,7 @@ def render_verified(found: Verified, style: Style) -> str:
     head = f"{counted(found.files, 'file')} of {counted(found.items, 'item')} read"
     if found.is_good:
         return style.paint(f"{head}: all as installed.", "green")
-    rows = [*(drift_row(row) for row in found.drift), *found.damaged]
+    rows = [*drift_rows(found.drift), *found.damaged]
     lines = [style.paint(f"{head}: {counted(len(rows), 'difference')}.", "yellow"), *(f"  {row}" for row in rows)]
     if any(row.change is Change.EDITED for row in found.drift):
         lines.append("  'llamagate status --diff ID' shows what was changed")

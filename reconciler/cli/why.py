@@ -44,7 +44,7 @@ def _reasons(found: Why, indent: str) -> Iterator[str]:
     if found.listing:
         yield f"{indent}{_listed(found.listing)}"
     for one in found.needed_by:
-        again = " (see above)" if one.why.repeated else ""
+        again = " (see above)" if one.why.repeated else " …" if one.why.cut else ""
         yield f"{indent}{one.why.key} needs it ({HOW[one.how]}){again}"
         yield from () if one.why.repeated else _reasons(one.why, f"{indent}  ")
 

@@ -52,8 +52,15 @@ class Pending:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._stack.close()
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        """Whatever ends the command before somebody confirmed, ends the change too; the ``error`` goes on."""
+        try:
+            if error is not None and self.confirm_by is not None and not isinstance(error, RolledBackError):
+                self._undo("the command failed")
+        except LlamagateError as undone:
+            self._listener.notice(undone.message)
+        finally:
+            self._stack.close()
 
     def proposed(self, proposal: Proposal) -> Proposal:
         """The proposal as one that waits for a person. Called under the mutex, just before it is carried out.
@@ -90,7 +97,7 @@ class Pending:
             if stamp != before and not self._is_open():
                 return
             time.sleep(_POLL_SECONDS)
-        self._undo()
+        self._undo(f"ended by {signal.Signals(self._ended[0]).name}" if self._ended else "the time is over")
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
@@ -105,7 +112,7 @@ class Pending:
         except LlamagateError:  # somebody is at it; the end of the time decides
             return True
 
-    def _undo(self) -> None:
+    def _undo(self, why: str) -> None:
         now = self._env.now + timedelta(seconds=time.monotonic() - self._started)
         env = replace(self._env, now=now)
         with exclusive(env, self._listener):
@@ -113,7 +120,6 @@ class Pending:
             if self.confirm_by is None or not self._is_open():
                 return
             done = undo_unconfirmed(env, self._file, self._listener, self.confirm_by)
-        why = f"ended by {signal.Signals(self._ended[0]).name}" if self._ended else "the time is over"
         raise RolledBackError(
             f"{done} ({why})", advice="the watcher is paused; an apply or 'llamagate resume' ends that"
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from msgspec import Struct
 
@@ -22,8 +24,9 @@ from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.model.record import Record
+from reconciler.model.regex import regex
 from reconciler.model.source import Source
-from reconciler.planning.manifest_diff import MASK, dotted, masked
+from reconciler.planning.manifest_diff import MASK, Place, dotted, masked
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of
 from reconciler.resolve.resolve import Resolver, context_of
@@ -35,6 +38,7 @@ from reconciler.store.state_files import read_record
 Values = Sequence[tuple[str, str | None]]
 """Keys with their values as YAML writes them; ``None`` takes the key out."""
 
+_PART: Final = regex(r"\"(?P<quoted>[^\"]+)\"|\[(?P<index>[0-9]{1,6})\]|(?P<plain>[^.\[\]\"]+)")
 _SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog")
 
 
@@ -50,15 +54,23 @@ class Added(Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
 
 
-class Edit(Struct, frozen=True):
-    """One value of the file, before and after; ``None`` is none. What may be secret is masked."""
+class Named(Struct, frozen=True):
+    """An item as it is named on the command line."""
+
+    item_id: str
+    kind: Kind | None = None
+
+
+class Edit(Struct, frozen=True, kw_only=True):
+    """One value of the file, before and after; what may be secret is masked. ``change`` tells null from no value."""
 
     key: str
-    before: Json
-    after: Json
+    change: Literal["added", "changed", "removed"]
+    before: Json = None
+    after: Json = None
 
     def to_document(self) -> JsonObject:
-        return {"key": self.key, "before": self.before, "after": self.after}
+        return {"key": self.key, "change": self.change, "before": self.before, "after": self.after}
 
 
 class Edited(Struct, frozen=True, kw_only=True):
@@ -104,7 +116,7 @@ def add(
 def set_values(
     env: Environment,
     path: Path,
-    item_id: str,
+    named: Named,
     values: Values,
     notice: Notice,
     *,
@@ -113,7 +125,7 @@ def set_values(
     """Set these keys of an item's configuration. ``InputError`` where the file would not be valid with them."""
 
     def make() -> Edited:
-        return written(_set(env, path, item_id, values), dry_run=dry_run)
+        return written(_set(env, path, named, values), dry_run=dry_run)
 
     return made_again(make, notice)
 
@@ -143,18 +155,27 @@ def _added_as(
     key = ItemKey(kind, asked.item_id)
     entry = _entry(asked, path.absolute().parent)
     old = before.data if before else NEW_FILE
-    file = decode_desired(yaml_text.set_entry(old, place_of(key), entry, name=str(path)), path)
-    try:
+    with _without_places():
+        file = decode_desired(yaml_text.set_entry(old, place_of(key), entry, name=str(path)), path)
         pins = _pins_with(env, file, asked.item_id, progress)
-    except LlamagateError as error:  # a place in the file is one that is not there
-        said = error.faults[0].message if error.faults else error.message
-        raise type(error)(said, advice=error.advice, code=error.code) from error
     inputs = (
         Input(path=path, before=before.data if before else None, data=file.data, said=f"wrote {path}"),
         Input(path=pins.old.path, before=pins.old.data, data=pins.data, said=f"wrote {pins.old.path}"),
     )
-    edit = Edit(dotted(place_of(key)), None, entry)
+    edit = Edit(key=dotted(place_of(key)), change="added", after=entry)
     return Edited(file=path, edits=(edit,), inputs=inputs, stale=pins.stale)
+
+
+@contextmanager
+def _without_places(*, names_key: bool = False) -> Iterator[None]:
+    """Errors name no line of the file: it would be one of the new text, which nobody has seen."""
+    try:
+        yield
+    except LlamagateError as error:
+        fault = error.faults[0] if error.faults else None
+        key = f"{fault.path}: " if fault and fault.path and names_key else ""
+        said = f"{key}{fault.message}" if fault else error.message
+        raise type(error)(said, advice=error.advice, code=error.code) from error
 
 
 def _entry(asked: Added, folder: Path) -> Json:
@@ -211,26 +232,20 @@ def _pins_with(env: Environment, file: DesiredFile, item_id: str, progress: Prog
     return pins_of(file, old, entries_of(file, found))
 
 
-def _set(env: Environment, path: Path, item_id: str, values: Values) -> Edited:
+def _set(env: Environment, path: Path, named: Named, values: Values) -> Edited:
     before = read_desired(path)
-    item = next((one for one in before.desired.items if one.key.id == item_id), None)
-    if item is None:
-        known = {one.key.id for one in before.desired.items}
-        raise InputError(
-            f"{path} lists no item '{item_id}'{did_you_mean(item_id, known)}",
-            advice="'llamagate add ID SOURCE' lists one",
-            code=ErrorCode.NOT_FOUND,
-        )
+    item = _listed(before, path, named)
     data = before.data
     if not isinstance(before.entry(item.key), dict) and any(text is not None for _, text in values):
         entry: Json = {"source": item.source.to_document()}
         data = yaml_text.set_entry(data, place_of(item.key), entry, name=str(path))
-    edits = []
-    for key, text in values:
-        old = decode_desired(data, path)
-        data = _with_value(old, item.key, key, text)
-        before_and_after = (_at(file, item.key, _place(key)) for file in (old, decode_desired(data, path)))
-        edits.append(_edit(_place(key), *before_and_after))
+    edits: list[Edit] = []
+    with _without_places(names_key=True):
+        for key, text in values:
+            old = decode_desired(data, path)
+            data = _with_value(old, item.key, key, text)
+            before_and_after = (_at(file, item.key, _place(key)) for file in (old, decode_desired(data, path)))
+            edits += _edit(_place(key), *before_and_after)
     told = [_place(key) for key, text in values if text is not None]
     return Edited(
         file=path,
@@ -240,23 +255,87 @@ def _set(env: Environment, path: Path, item_id: str, values: Values) -> Edited:
     )
 
 
+def _listed(file: DesiredFile, path: Path, named: Named) -> DesiredItem:
+    """The item of the file. ``InputError`` where it lists none, or several, of this name."""
+    found = [one for one in file.desired.items if one.key.id == named.item_id and named.kind in (None, one.key.kind)]
+    if len(found) > 1:
+        kinds = " and ".join(str(one.key.kind) for one in found)
+        message = f"{path} lists {named.item_id} as {kinds}"
+        advice = f"write the type before the id: 'llamagate set {found[0].key.kind} {named.item_id} KEY=VALUE'"
+        raise InputError(message, advice=advice, code=ErrorCode.AMBIGUOUS)
+    if not found:
+        known = {one.key.id for one in file.desired.items}
+        what = str(named.kind or "item")
+        raise InputError(
+            f"{path} lists no {what} '{named.item_id}'{did_you_mean(named.item_id, known)}",
+            advice="'llamagate add ID SOURCE' lists one",
+            code=ErrorCode.NOT_FOUND,
+        )
+    return found[0]
+
+
 def _with_value(file: DesiredFile, key: ItemKey, name: str, text: str | None) -> bytes:
     """The file with the value set. A mapping that would lose its last key goes as a whole: an empty one is null."""
     place, start = _place(name), (*place_of(key), "config")
-    if text is not None:
-        return yaml_text.set_entry(file.data, (*start, *place), _value(name, text), name=str(file.path))
-    if _at(file, key, place) is None:
+    if text is None and not _at(file, key, place):
         return file.data
-    while place and len(cast(JsonObject, _at(file, key, place[:-1]))) <= 1:
+    keys = tuple(takewhile(lambda part: isinstance(part, str), place))
+    if len(keys) < len(place):  # a list is written as a whole
+        value = _put(_at(file, key, keys), place, len(keys), [] if text is None else [_value(name, text)])
+        return yaml_text.set_entry(file.data, (*start, *map(str, keys)), value, name=str(file.path))
+    if text is not None:
+        return yaml_text.set_entry(file.data, (*start, *map(str, place)), _value(name, text), name=str(file.path))
+    while place and len(cast(JsonObject, _at(file, key, place[:-1])[0])) <= 1:
         place = place[:-1]
-    return yaml_text.remove_entry(file.data, (*start, *place), name=str(file.path))
+    return yaml_text.remove_entry(file.data, (*start, *map(str, place)), name=str(file.path))
 
 
-def _place(key: str) -> tuple[str, ...]:
-    place = tuple(key.split("."))
-    if not all(place):
-        raise UsageError(f"'{key}' is not a key; write one as in greeting, or model.name")
-    return place
+def _put(found: Sequence[Json], place: Place, depth: int, new: list[Json]) -> Json:
+    """``found``, which is at the first ``depth`` parts of ``place``, with ``new`` at its end: one value, or none."""
+    if depth == len(place):
+        return new[0]
+    value, part = found[0] if found else None, place[depth]
+    is_last = depth + 1 == len(place)
+    if isinstance(part, int):
+        return _put_into_list(value, place, depth, new)
+    if value is not None and not isinstance(value, dict):
+        raise UsageError(f"{dotted(('config', *place[:depth]))} is not a mapping: it has no key '{part}'")
+    holder = dict(value or {})
+    if is_last and not new:
+        del holder[part]
+    else:
+        holder[part] = _put([holder[part]] if part in holder else [], place, depth + 1, new)
+    return holder
+
+
+def _put_into_list(value: Json, place: Place, depth: int, new: list[Json]) -> Json:
+    index, name = cast(int, place[depth]), dotted(("config", *place[:depth]))
+    if not isinstance(value, list):
+        raise UsageError(f"{name} is not a list", advice="to set a key that has brackets in its name, put it in quotes")
+    if index > len(value):
+        last = f"{name}[{len(value) - 1}] is the last one, and " if value else ""
+        raise UsageError(f"there is no {name}[{index}]; {last}{name}[{len(value)}] adds one")
+    if depth + 1 == len(place) and not new:
+        return [*value[:index], *value[index + 1 :]]
+    below = _put(value[index : index + 1], place, depth + 1, new)
+    return [*value[:index], below, *value[index + 1 :]]
+
+
+def _place(key: str) -> Place:
+    """``model.name``, ``stops[0]``, ``"a.b".c`` as the parts that lead to a value."""
+    place: list[str | int] = []
+    at = 0
+    while match := _PART.match(key, at):
+        if match["index"] is not None and not place:
+            break
+        place.append(int(match["index"]) if match["index"] is not None else match["quoted"] or match["plain"])
+        at = match.end()
+        if at == len(key):
+            return tuple(place)
+        at += key[at] == "."
+        if at == len(key):
+            break
+    raise UsageError(f"'{key}' is not a key", advice="write one as in greeting, model.name, stops[0] or '\"a.b\".c'")
 
 
 def _value(key: str, text: str) -> Json:
@@ -274,20 +353,32 @@ def _loaded(text: str, name: str, *, advice: str) -> Json:
         raise UsageError(f"{name} is not YAML: {what}", advice=advice) from error
 
 
-def _at(file: DesiredFile, key: ItemKey, place: Sequence[str]) -> Json:
-    entry = file.entry(key)
-    value: Json = entry.get("config") if isinstance(entry, dict) else None
-    for part in place:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+def _at(file: DesiredFile, key: ItemKey, place: Place) -> Sequence[Json]:
+    """The value there; none where there is no such key."""
+    found: Sequence[Json] = (file.entry(key),)
+    for part in ("config", *place):
+        found = _below(found[0], part) if found else ()
+    return found
 
 
-def _edit(place: tuple[str, ...], before: Json, after: Json) -> Edit:
-    shown = (None if value is None else _shown(place, value) for value in (before, after))
-    return Edit(dotted(("config", *place)), *shown)
+def _below(value: Json, part: str | int) -> Sequence[Json]:
+    if isinstance(part, int):
+        return value[part : part + 1] if isinstance(value, list) else ()
+    return (value[part],) if isinstance(value, dict) and part in value else ()
 
 
-def _shown(place: tuple[str, ...], value: Json) -> Json:
+def _edit(place: Place, before: Sequence[Json], after: Sequence[Json]) -> Iterator[Edit]:
+    old, new = ([_shown(place, value) for value in values] for values in (before, after))
+    key = dotted(("config", *place))
+    if old and new:
+        yield Edit(key=key, change="changed", before=old[0], after=new[0])
+    elif old or new:
+        yield Edit(
+            key=key, change="added" if new else "removed", before=next(iter(old), None), after=next(iter(new), None)
+        )
+
+
+def _shown(place: Place, value: Json) -> Json:
     """The value, masked where it may be secret; where a secret is may be shown."""
     if reference_of(value) is not None:
         return value
@@ -297,7 +388,7 @@ def _shown(place: tuple[str, ...], value: Json) -> Json:
     return shown
 
 
-def _literal_secrets(place: tuple[str, ...], value: Json) -> Iterator[str]:
+def _literal_secrets(place: Place, value: Json) -> Iterator[str]:
     """The keys at or below ``place`` whose value is a secret that the file itself has."""
     shown = _shown(place, value)
     if shown == MASK:
@@ -307,13 +398,14 @@ def _literal_secrets(place: tuple[str, ...], value: Json) -> Iterator[str]:
             yield from _literal_secrets((*place, key), below)
 
 
-def _notes(env: Environment, item: DesiredItem, file: DesiredFile, places: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def _notes(env: Environment, item: DesiredItem, file: DesiredFile, places: Sequence[Place]) -> Iterator[str]:
     own = _own_config(env, item)
     for place in places:
-        for key in _literal_secrets(place, _at(file, item.key, place)):
+        found = _at(file, item.key, place)
+        for key in _literal_secrets(place, found[0] if found else None):
             yield f"{key} sounds like a secret, and is in the file now; '{key}={{env: NAME}}' takes it from a variable"
-        if own and place[0] not in own:
-            yield f"the package of {item.key.id} has no key '{place[0]}' in its config{did_you_mean(place[0], own)}"
+        if own and (first := str(place[0])) not in own:
+            yield f"the package of {item.key.id} has no key '{first}' in its config{did_you_mean(first, own)}"
 
 
 def _own_config(env: Environment, item: DesiredItem) -> Mapping[str, Json]:

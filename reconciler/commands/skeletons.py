@@ -39,7 +39,7 @@ steps:
   - id: fill
     uses: template.render
 
-  # Asks the model of the caller, or the usual one. `with: {model: NAME:TAG}` chooses one.
+  # Asks the model of the caller, or the usual one. `with: {model: "mistral:7b"}` chooses one.
   - id: ask
     uses: llm.chat
 """,

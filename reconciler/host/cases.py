@@ -84,12 +84,7 @@ def _check_expect(expect: JsonObject, where: str) -> None:
     if "steps" in expect and (not isinstance(steps, dict) or not steps):
         raise InputError(f"{where}: expect.steps is a mapping of steps by name")
     for name, wanted in (steps or {}).items() if isinstance(steps, dict) else ():
-        if not isinstance(wanted, dict) or not wanted:
-            raise InputError(f"{where}: expect.steps.{name} expects nothing; write 'state: ran'")
-        _check_keys(wanted, _STEP, f"{where}: expect.steps.{name}")
-        _check_said(wanted, f"{where}: expect.steps.{name}")
-        if wanted.get("state", "ran") not in _STATES:
-            raise InputError(f"{where}: expect.steps.{name}.state is one of {', '.join(_STATES)}")
+        _check_step(wanted, f"{where}: expect.steps.{name}")
     for key in ("schema", "subset"):
         if key in expect and (not isinstance(expect[key], dict) or not expect[key]):
             raise InputError(f"{where}: expect.{key} is a mapping, and not an empty one")
@@ -98,6 +93,17 @@ def _check_expect(expect: JsonObject, where: str) -> None:
         raise InputError(f"{where}: expect.jsonpath is a mapping of paths to values")
     if isinstance(expect.get("schema"), dict):
         compiled(_mapping(expect, "schema"), name=f"{where}: expect.schema")
+
+
+def _check_step(wanted: Json, where: str) -> None:
+    if not isinstance(wanted, dict) or not wanted:
+        raise InputError(f"{where} expects nothing; write 'state: ran'")
+    _check_keys(wanted, _STEP, where)
+    _check_said(wanted, where)
+    if "rule" in wanted and type(wanted["rule"]) not in (int, type(None)):
+        raise InputError(f"{where}.rule is the number of a rule, from 1, or null for none")
+    if wanted.get("state", "ran") not in _STATES:
+        raise InputError(f"{where}.state is one of {', '.join(_STATES)}")
 
 
 def _check_said(wanted: JsonObject, where: str) -> None:
@@ -138,13 +144,13 @@ def _ends(expect: JsonObject, ended: Ended) -> Iterator[str]:
         if ended.error is None:
             yield f"it did not fail; expected was the error {wanted!r}"
         elif isinstance(wanted, str) and wanted not in ended.error:
-            yield f"it failed with another error:\n{_lines([wanted], [ended.error])}"
+            yield f"it failed with another error:\n{texts_difference([wanted], [ended.error])}"
 
 
 def _output(expect: JsonObject, data: JsonObject) -> Iterator[str]:
-    if "output" in expect and expect["output"] != data:
+    if "output" in expect and not alike(expect["output"], data):
         yield f"the output differs:\n{difference(expect['output'], data)}"
-    if "subset" in expect and (lacking := part_of(expect["subset"], data)) != expect["subset"]:
+    if "subset" in expect and not alike(lacking := part_of(expect["subset"], data), expect["subset"]):
         yield f"the output lacks what is expected:\n{difference(expect['subset'], lacking)}"
     if isinstance(expect.get("schema"), dict):
         problem = compiled(_mapping(expect, "schema"), name="expect.schema").problem(data)
@@ -152,7 +158,7 @@ def _output(expect: JsonObject, data: JsonObject) -> Iterator[str]:
             yield f"the output does not fit the schema: {problem}"
     for path, wanted in _mapping(expect, "jsonpath").items():
         found = _at_path(path, data)
-        if found != wanted:
+        if not alike(found, wanted):
             yield f"{path}:\n{difference(wanted, found)}"
 
 
@@ -184,7 +190,7 @@ def _step(name: str, wanted: JsonObject, steps: Sequence[Traced]) -> Iterator[st
     if error is True and step.event.error is None:
         yield f"the step '{name}' did not fail"
     if isinstance(error, str) and error not in (step.event.error or ""):
-        yield f"the step '{name}' has another error:\n{_lines([error], [step.event.error or 'none'])}"
+        yield f"the step '{name}' has another error:\n{texts_difference([error], [step.event.error or 'none'])}"
     if "rule" in wanted and wanted["rule"] != (None if step.event.rule is None else step.event.rule + 1):
         held = "no rule" if step.event.rule is None else f"rule {step.event.rule + 1}"
         yield f"in the step '{name}' {held} holds; expected was {wanted['rule']}"
@@ -192,13 +198,22 @@ def _step(name: str, wanted: JsonObject, steps: Sequence[Traced]) -> Iterator[st
     for prompt in _texts(wanted.get("prompt")):
         if not any(prompt in one for one in prompts):
             sent = prompts[0].splitlines() if prompts else ["no prompt was sent"]
-            yield f"the prompt of the step '{name}' lacks a text:\n{_lines([prompt], sent)}"
-    if "output" in wanted and part_of(wanted["output"], step.event.result) != wanted["output"]:
+            yield f"the prompt of the step '{name}' lacks a text:\n{texts_difference([prompt], sent)}"
+    if "output" in wanted and not alike(part_of(wanted["output"], step.event.result), wanted["output"]):
         yield f"the step '{name}' gives another output:\n{difference(wanted['output'], step.event.result)}"
 
 
 def _texts(value: Json) -> list[str]:
     return [value] if isinstance(value, str) else [str(one) for one in value] if isinstance(value, list) else []
+
+
+def alike(one: Json, other: Json) -> bool:
+    """Whether both are the same JSON value: 1 is 1.0, and it is not true."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(below, other[key]) for key, below in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def part_of(wanted: Json, given: Json) -> Json:
@@ -210,14 +225,15 @@ def part_of(wanted: Json, given: Json) -> Json:
 
 def difference(wanted: Json, given: Json) -> str:
     """Both as JSON, the lines that differ marked."""
-    return _lines(_json(wanted), _json(given))
+    return texts_difference(_json(wanted), _json(given))
 
 
 def _json(value: Json) -> list[str]:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True).splitlines()
 
 
-def _lines(wanted: Sequence[str], given: Sequence[str]) -> str:
+def texts_difference(wanted: Sequence[str], given: Sequence[str]) -> str:
+    """Both line by line, those that differ marked."""
     return "\n".join(f"  {line}" for line in difflib.ndiff([*wanted], [*given]) if not line.startswith("?"))
 
 

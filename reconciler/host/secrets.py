@@ -8,7 +8,7 @@ from typing import Final, Self
 from msgspec import Struct
 
 from reconciler.model.regex import regex
-from reconciler.packages.check.files import KEYS
+from reconciler.model.service_keys import KEYS
 
 _NAMES: Final = regex(r"(?i)(?:key|token|secret|password|passwd|credential|auth)")
 _SHORTEST: Final = 8

@@ -38,6 +38,7 @@ class Result(Struct, frozen=True, kw_only=True):
     steps: tuple[Traced, ...]
     data: JsonObject | None
     seconds: float
+    error: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -141,6 +142,7 @@ def run_case(around: Surroundings, found: AtHand, case: Case, model: Model | Non
         steps=tuple(trace.steps),
         data=data,
         seconds=time.monotonic() - started,
+        error=failed,
     )
 
 

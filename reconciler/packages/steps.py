@@ -28,6 +28,16 @@ class StepKind(Struct, frozen=True, kw_only=True):
 MODEL_SETTINGS: Final = ("temperature", "max_tokens", "top_p", "stop", "seed")
 """What a step may say about how a model answers; passed on as it is."""
 
+ARGUMENT_TYPES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("temperature", "top_p", "frequency_penalty", "presence_penalty", "repeat_penalty"), "number"),
+    **dict.fromkeys(("max_tokens", "seed", "top_k", "n", "num_ctx", "num_predict"), "whole number"),
+    **dict.fromkeys(("model", "model_name", "provider", "system_prompt", "user_prompt", "prompt"), "text"),
+    **dict.fromkeys(("rendered_prompt", "template_id", "template_content", "path", "module_name"), "text"),
+    **dict.fromkeys(("messages", "rules"), "list"),
+    "stop": "text or list",
+}
+"""What belongs where the author of a step writes an argument, or a setting of a model, of this name."""
+
 _PROMPTS: Final = ("messages", "user_prompt", "prompt", "rendered_prompt")
 _MODULE: Final = ("module_name",)
 

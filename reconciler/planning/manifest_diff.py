@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from reconciler.documents.unseen import visible
 from reconciler.model.config import Json, JsonObject, has_more_than, references, same
 from reconciler.model.regex import regex
+from reconciler.model.service_keys import KEYS
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where a value is in a document: the keys and indexes that lead to it."""
@@ -19,13 +20,24 @@ MAX_COMPARED_VALUES: Final = 5_000
 """With more than that on either side, only the entries at the top are named: to compare them one by one takes time that
 grows with their square, and nobody reads it."""
 
-_SECRET_KEY: Final = regex(r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key)s?$")
+_SECRET_KEY: Final = regex(
+    r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key|authorization|cookie)s?$"
+)
+_SECRET_PARTS: Final = (
+    regex(r"(?i)(?<=^bearer )\s*\S+\s*$"),
+    regex(r"(?i)(?<=^basic )\s*(?=\S*[0-9+/=])[A-Za-z0-9+/]{8,}={0,2}\s*$"),
+    regex(r"(?<![\w.-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),  # a JSON Web Token
+    regex(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"),  # a name and a password in an address
+    KEYS,
+)
+"""What nobody writes but as a secret, under whatever key. It is kept narrow: what is hidden, no reviewer reads."""
 
 
 def manifest_diff(before: JsonObject, after: JsonObject, secrets: Secrets = frozenset()) -> JsonObject:
     """``{"changed": {path: [before, after]}, "added": {path: value}, "removed": {path: value}}``, empty parts left out.
 
-    ``secrets`` are the places whose values must not be shown; so are values whose key sounds like a secret.
+    ``secrets`` are the places whose values must not be shown; so are values whose key sounds like a secret, and those
+    that look like one.
     """
     if any(has_more_than(MAX_COMPARED_VALUES, [side]) for side in (before, after)):
         return _coarse_diff(before, after)
@@ -112,7 +124,7 @@ def masked(place: Place, value: Json, hidden: Secrets) -> Json:
         return {key: masked((*place, key), below, hidden) for key, below in value.items()}
     if isinstance(value, list):
         return [masked((*place, index), below, hidden) for index, below in enumerate(value)]
-    return value
+    return _without_secrets(value) if isinstance(value, str) and place[:1] == ("config",) else value
 
 
 def _visible(value: Json) -> Json:
@@ -122,6 +134,13 @@ def _visible(value: Json) -> Json:
     if isinstance(value, list):
         return [*map(_visible, value)]
     return visible(value).text if isinstance(value, str) else value
+
+
+def _without_secrets(text: str) -> str:
+    """``text`` with a mask for what of it looks like a secret."""
+    for part in _SECRET_PARTS:
+        text = part.sub(MASK, text)
+    return text
 
 
 def _sounds_secret(place: Place) -> bool:

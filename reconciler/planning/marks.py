@@ -17,8 +17,8 @@ from reconciler.planning.content.blocks import is_prose
 _WRITES: Final = "file.write"
 _READS_NO_BODY: Final = frozenset(["audit.log", "usage.track"])
 """Actions of hooks that look at no body, unless ``config.redact`` says what of it to write."""
-_ABOUT: Final = ("readme", "changelog", "license", "licence", "notice", "contributing")
-"""Files for people: no model reads them."""
+_ABOUT: Final = frozenset(["readme", "changelog", "license", "licence", "notice", "contributing"])
+"""Files for people, with any ending: no model reads them."""
 _PROMPT_KEYS: Final = ("steps", "prompt", "workflow", "model")
 """The keys of a manifest below which there are prompts."""
 
@@ -39,7 +39,7 @@ class Contents(Struct, frozen=True, kw_only=True):
 
 def is_prompt(path: str) -> bool:
     """Whether a file is prose that a model may be given."""
-    return is_prose(path) and not PurePosixPath(path).name.lower().startswith(_ABOUT)
+    return is_prose(path) and PurePosixPath(path).name.lower().partition(".")[0] not in _ABOUT
 
 
 def content_marks(found: Contents, *, version: str | None) -> Iterator[Mark]:
@@ -64,7 +64,8 @@ def _unseen(files: Iterable[JsonObject]) -> int:
 
 
 def _changes_a_prompt(found: Contents) -> bool:
-    paths = (str(file["path"]) for file in found.files if not ("mode" in file and file.keys() <= _MODE_ALONE))
+    changed = [file for file in found.files if not ("mode" in file and file.keys() <= _MODE_ALONE)]
+    paths = (str(file[key]) for file in changed for key in ("path", "renamed_from") if key in file)
     if any(map(is_prompt, paths)):
         return True
     places = (place for part in found.manifest.values() for place in part)

@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.codes import CheckCode
-from reconciler.errors import LlamagateError
+from reconciler.codes import CheckCode, ErrorCode
+from reconciler.errors import InputError, LlamagateError
 from reconciler.fs.places import is_same_file, located
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import Policy
@@ -22,8 +22,10 @@ from reconciler.packages.check.fixes import by_file, fixed
 from reconciler.packages.check.found import Found
 from reconciler.packages.check.rating import Rating
 from reconciler.packages.content import read
+from reconciler.packages.manifest import read_package
 from reconciler.packages.overlaid import Overlaid
 from reconciler.queries.checked_packages import Target, content_of, desired_at, known_to, wanted
+from reconciler.queries.earlier import earlier
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import lock_path, read_lock
 
@@ -54,11 +56,18 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 def check_packages(
-    env: Environment, file: Path, targets: Sequence[Path], held: Target | None = None, *, fixes: bool = False
+    env: Environment,
+    file: Path,
+    targets: Sequence[Path],
+    held: Target | None = None,
+    *,
+    fixes: bool = False,
+    against: str | None = None,
 ) -> Report:
     """Check ``targets``; without any the packages of ``file``, or those below the current folder.
 
-    ``held`` is what an editor holds. ``fixes``: work out, too, what would be written.
+    ``held`` is what an editor holds. ``fixes``: work out, too, what would be written. ``against`` is the git ref with
+    which versions are compared, in place of the lock.
     """
     desired = desired_at(file)
     policy = desired.desired.policy if desired else Policy()
@@ -70,9 +79,10 @@ def check_packages(
     count = 0
 
     for target, one in zip(chosen, subjects, strict=True):
+        before = _pinned(env, desired, target) if against is None else _at_ref(env, file, desired, target, against)
 
-        def look(at: Subject, target: Target = target) -> list[Finding]:
-            return rating.of([*check(at, known), *_same_version(env, desired, at, target)], _id_of(at))
+        def look(at: Subject, before: _Before | None = before) -> list[Finding]:
+            return rating.of([*check(at, known), *_same_version(at, before)], _id_of(at))
 
         found = look(one)
         if fixes:
@@ -115,19 +125,43 @@ def _fixed(one: Subject, found: list[Finding], look: Callable[[Subject], list[Fi
     return _Fixed(left, count, {path: (read(one.content, path), data) for path, data in changed.items()})
 
 
-def _same_version(env: Environment, desired: DesiredFile | None, one: Subject, target: Target) -> list[Finding]:
-    """That the content is another than the lock has, under the same version."""
+class _Before(Struct, frozen=True):
+    """What the package was, and ``where`` that is written."""
+
+    version: str
+    tree: str
+    where: str
+
+
+def _same_version(one: Subject, before: _Before | None) -> list[Finding]:
+    """That the content is another one than before, under the same version."""
     package = one.reading.package
-    pin = _pin(env, desired, target)
-    if package is None or pin is None or pin.version != package.manifest.version or pin.tree == package.tree:
+    if package is None or before is None or before.version != package.manifest.version or before.tree == package.tree:
         return []
     path = package.manifest.definition
     text = read(one.content, path).decode("utf-8-sig", "replace")
     document = Document(path, f"{one.name}/{path}", text, package.document)
-    message = f"the content is not that of {pin.version} in the lock; give it a new version"
+    message = f"the content is not that of {before.version} {before.where}; give it a new version"
     span = document.of(("version",))
     found = Found(code=CheckCode.SAME_VERSION, message=message, text=document, span=span, path=("version",))
     return [found.finding({})]
+
+
+def _at_ref(env: Environment, file: Path, desired: DesiredFile | None, target: Target, against: str) -> _Before | None:
+    """``None`` where there was no package then."""
+    try:
+        with earlier(env, file, desired, target.place, against) as content:
+            package = read_package(content, name=f"{target.name} at {against}")
+    except InputError as error:
+        if error.code == ErrorCode.NOT_FOUND:
+            raise
+        return None
+    return _Before(package.manifest.version, package.tree, f"at {against}")
+
+
+def _pinned(env: Environment, desired: DesiredFile | None, target: Target) -> _Before | None:
+    pin = _pin(env, desired, target)
+    return None if pin is None else _Before(pin.version, pin.tree, "in the lock")
 
 
 def _pin(env: Environment, desired: DesiredFile | None, target: Target) -> LockItem | None:

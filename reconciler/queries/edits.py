@@ -13,7 +13,7 @@ from reconciler.model.config import Json, JsonObject, with_references
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import did_you_mean
+from reconciler.model.ids import Kind, did_you_mean
 from reconciler.model.observed import Observed, ObservedItem
 from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
@@ -27,11 +27,13 @@ from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry
 
 
-def drift_of_item(env: Environment, item_id: str) -> list[Json]:
+def drift_of_item(env: Environment, item_id: str, kind: Kind | None = None) -> list[Json]:
     """The entries of ``diff.files``, as a plan has them, of an item that we installed."""
     home = Home(env.home)
     record, _ = read_record(home)
-    recorded = next((item for key, item in record.items.items() if key.id == item_id), None)
+    recorded = next(
+        (item for key, item in record.items.items() if key.id == item_id and kind in (None, key.kind)), None
+    )
     if recorded is None:
         hint = did_you_mean(item_id, (key.id for key in record.items))
         raise InputError(f"llamagate did not install '{item_id}'{hint}", code=ErrorCode.NOT_FOUND)

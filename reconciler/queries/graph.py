@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -45,7 +46,7 @@ class Edge(Struct, frozen=True, kw_only=True):
         return {"from": self.item.id, "to": self.needs.id, "how": self.how}
 
 
-class Graph(Struct, frozen=True, kw_only=True):
+class Graph(Struct, frozen=True, kw_only=True, dict=True):
     """All items, and which needs which; both sorted."""
 
     nodes: tuple[Node, ...]
@@ -59,11 +60,30 @@ class Graph(Struct, frozen=True, kw_only=True):
 
     def needed_by(self, key: ItemKey) -> tuple[Edge, ...]:
         """Who needs the item, and how."""
-        return tuple(edge for edge in self.edges if edge.needs == key)
+        return self._by_needs.get(key, ())
 
     def needs_of(self, key: ItemKey) -> tuple[Edge, ...]:
         """What the item needs, and how."""
-        return tuple(edge for edge in self.edges if edge.item == key)
+        return self._by_item.get(key, ())
+
+    @cached_property
+    def by_key(self) -> Mapping[ItemKey, Node]:
+        """The nodes by what they are."""
+        return {node.key: node for node in self.nodes}
+
+    @cached_property
+    def _by_item(self) -> Mapping[ItemKey, tuple[Edge, ...]]:
+        found: dict[ItemKey, list[Edge]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.item, []).append(edge)
+        return {key: tuple(edges) for key, edges in found.items()}
+
+    @cached_property
+    def _by_needs(self) -> Mapping[ItemKey, tuple[Edge, ...]]:
+        found: dict[ItemKey, list[Edge]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.needs, []).append(edge)
+        return {key: tuple(edges) for key, edges in found.items()}
 
 
 def read_graph(env: Environment, file: Path) -> Graph:

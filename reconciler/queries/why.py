@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -20,6 +21,9 @@ from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.naming import find
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generations
+
+_DEEPEST: Final = 100
+"""So many items are shown one behind the other; nobody reads more, and JSON nests no deeper everywhere."""
 
 
 class Listing(Struct, frozen=True, kw_only=True):
@@ -55,7 +59,7 @@ class Needing(Struct, frozen=True, kw_only=True):
 
 
 class Why(Struct, frozen=True, kw_only=True):
-    """Why an item is there. ``repeated``: it stands further up, and is not explained again."""
+    """Why an item is there. ``repeated``: as it is further up, not again; ``cut``: the way is too long."""
 
     key: ItemKey
     installed: bool
@@ -63,6 +67,7 @@ class Why(Struct, frozen=True, kw_only=True):
     brought: Brought | None
     needed_by: tuple[Needing, ...] = ()
     repeated: bool = False
+    cut: bool = False
 
     @property
     def has_reason(self) -> bool:
@@ -77,6 +82,7 @@ class Why(Struct, frozen=True, kw_only=True):
             "brought": self.brought.to_document() if self.brought else None,
             "needed_by": [one.to_document() for one in self.needed_by],
             "repeated": self.repeated,
+            "cut": self.cut,
         }
 
 
@@ -88,7 +94,7 @@ def read_why(env: Environment, file: Path, text: str, kind: Kind | None = None) 
         if state.file is None:
             check_there(Home(env.home))
         graph = graph_of(state)
-        return _why(state, graph, known_key(state, graph, text, kind), set())
+        return _Explaining(state, graph).why(known_key(state, graph, text, kind))
 
     return steadily(Home(env.home), read)
 
@@ -105,25 +111,52 @@ def known_key(state: HomeState, graph: Graph, text: str, kind: Kind | None) -> I
     return found or named[0]
 
 
-def _why(state: HomeState, graph: Graph, key: ItemKey, explained: set[ItemKey]) -> Why:
-    """Each item is explained once: the ways to it may be more than anybody can count."""
-    repeated = key in explained
-    explained.add(key)
-    edges = () if repeated else graph.needed_by(key)
-    return Why(
-        key=key,
-        installed=key in state.known,
-        listing=listing_of(state, key),
-        brought=_brought(state, key),
-        needed_by=tuple(Needing(how=edge.how, why=_why(state, graph, edge.item, explained)) for edge in edges),
-        repeated=repeated,
-    )
+class _Explaining:
+    """Each item is explained once: the ways to it may be more than anybody can count. What all need is read once."""
+
+    def __init__(self, state: HomeState, graph: Graph) -> None:
+        self._state, self._graph = state, graph
+        self._explained: set[ItemKey] = set()
+        self._newest_first = [*reversed(read_generations(state.home).values())]
+        listed = state.file.desired.items if state.file else ()
+        places = yaml_text.locate_all(state.file.data, [place_of(item.key) for item in listed]) if state.file else {}
+        self._lines = {item.key: places[place_of(item.key)][0] for item in listed}
+
+    def why(self, key: ItemKey, depth: int = 0) -> Why:
+        """Why the item is there."""
+        repeated = key in self._explained
+        self._explained.add(key)
+        edges = () if repeated or depth == _DEEPEST else self._graph.needed_by(key)
+        return Why(
+            key=key,
+            installed=key in self._state.known,
+            listing=_listing(self._state, key, self._lines.get(key)),
+            brought=self._brought(key),
+            needed_by=tuple(Needing(how=edge.how, why=self.why(edge.item, depth + 1)) for edge in edges),
+            repeated=repeated,
+            cut=not repeated and depth == _DEEPEST and bool(self._graph.needed_by(key)),
+        )
+
+    def _brought(self, key: ItemKey) -> Brought | None:
+        if key not in self._state.record.items:
+            return None
+        found = None
+        for one in self._newest_first:
+            if not isinstance(one, Generation) or key not in one.items:
+                break
+            found = one
+        return Brought(generation=found.number, applied_at=found.applied_at, command=found.command) if found else None
 
 
 def listing_of(state: HomeState, key: ItemKey) -> Listing | None:
     """The file at hand, where it lists the item, else that of its owner."""
-    if state.file is not None and state.listed_item(key) is not None:
-        line, _ = yaml_text.locate(state.file.data, place_of(key))
+    is_listed = state.file is not None and state.listed_item(key) is not None
+    line = yaml_text.locate(state.file.data, place_of(key))[0] if state.file and is_listed else None
+    return _listing(state, key, line)
+
+
+def _listing(state: HomeState, key: ItemKey, line: int | None) -> Listing | None:
+    if state.file is not None and line is not None:
         return Listing(file=str(state.path), line=line, owner=state.file.desired.owner)
     recorded = state.record.items.get(key)
     owner = recorded.owner if recorded else None
@@ -131,14 +164,3 @@ def listing_of(state: HomeState, key: ItemKey) -> Listing | None:
     if path is None or owner is None or path == str(state.path.absolute()):
         return None
     return Listing(file=path, line=0, owner=owner)
-
-
-def _brought(state: HomeState, key: ItemKey) -> Brought | None:
-    if key not in state.record.items:
-        return None
-    found = None
-    for one in reversed(read_generations(state.home).values()):
-        if not isinstance(one, Generation) or key not in one.items:
-            break
-        found = one
-    return Brought(generation=found.number, applied_at=found.applied_at, command=found.command) if found else None

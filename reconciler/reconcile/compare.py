@@ -11,7 +11,8 @@ from msgspec import Struct, field
 from reconciler.model.config import Json, JsonObject, Reference, with_references
 from reconciler.packages.content import OpenPackage, read
 from reconciler.packages.realise import configured
-from reconciler.planning.content.file_change import FileSide, file_change
+from reconciler.planning.content.file_change import FileSide
+from reconciler.planning.content.renamed import Sides, changes_of
 from reconciler.planning.manifest_diff import Secrets, manifest_diff
 from reconciler.reconcile.file_changes import shown_definition
 
@@ -28,7 +29,7 @@ class Side(Struct, frozen=True, kw_only=True):
 
 def compared(before: Side | None, after: Side | None, secrets: Secrets = _NOTHING_SECRET) -> JsonObject:
     """What differs, as ``diff`` of an action in a plan has it: ``manifest`` and ``files``, what is empty left out."""
-    parts: JsonObject = {"files": [*_files(before, after, secrets)]}
+    parts: JsonObject = {"files": [*changes_of(_sides(before, after, secrets))]}
     if before is not None and after is not None:
         parts["manifest"] = manifest_diff(_manifest(before), _manifest(after), secrets)
     return {part: value for part, value in parts.items() if value}
@@ -46,13 +47,14 @@ def _name(reference: Reference) -> Json:
     return f"({reference.label})"
 
 
-def _files(before: Side | None, after: Side | None, secrets: Secrets) -> Iterator[JsonObject]:
+def _sides(before: Side | None, after: Side | None, secrets: Secrets) -> Iterator[Sides]:
     old, new = _digests(before, secrets), _digests(after, secrets)
     for path in sorted(old.keys() | new.keys()):
         differs = old.get(path) != new.get(path)
-        sides = (_side(one, path, files, secrets, reads=differs) for one, files in ((before, old), (after, new)))
-        if (change := file_change(path, *sides)) is not None:
-            yield change
+        first, second = (
+            _side(one, path, files, secrets, reads=differs) for one, files in ((before, old), (after, new))
+        )
+        yield path, first, second
 
 
 def _digests(side: Side | None, secrets: Secrets) -> Mapping[str, str]:

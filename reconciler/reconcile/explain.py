@@ -18,6 +18,7 @@ from reconciler.model.record import RecordItem
 from reconciler.model.regex import regex
 from reconciler.packages.content import OpenPackage, read
 from reconciler.packages.realise import configured
+from reconciler.planning.content.decoded import is_plain
 from reconciler.planning.manifest_diff import Secrets, manifest_diff, secret_places
 from reconciler.planning.marks import Contents, content_marks
 from reconciler.planning.review import MOST_CHANGES, shown_first
@@ -58,7 +59,11 @@ def _glanced(proposal: Proposal, action: Action) -> Action:
     for path in sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path)):
         before = folder.bytes_of(path, old[path]) if path in old else b""
         came = read(opened.content, path) if path in new and path in opened.package.hashes else b""
-        if before is None or b"\0" in before + came or (path in new and path not in opened.package.hashes):
+        if (
+            before is None
+            or not (is_plain(before) and is_plain(came))
+            or (path in new and path not in opened.package.hashes)
+        ):
             return _explained(proposal, action)
         changed.append((path, *_lines_of(before, came)))
     definition = after.manifest.definition

@@ -16,7 +16,8 @@ from reconciler.model.plan import Action
 from reconciler.model.record import RecordedFile, RecordItem
 from reconciler.packages.content import OpenPackage, read
 from reconciler.packages.realise import configured, with_config
-from reconciler.planning.content.file_change import FileSide, file_change
+from reconciler.planning.content.file_change import FileSide
+from reconciler.planning.content.renamed import Sides, changes_of
 from reconciler.planning.manifest_diff import MASK, Secrets, masked
 from reconciler.reconcile.as_found import shown_as_found
 from reconciler.reconcile.proposal import Proposal
@@ -66,7 +67,7 @@ def file_changes(
     read_after = _reader(opened, after, secrets) if after and opened else _not_ours
     if recorded is None:
         before = {path: found[path].sha256 for path in found.keys() & digests.keys()}
-        return [*_changes(before, digests, _not_ours, read_after, (None, None))]
+        return [*changes_of(_sides(before, digests, _not_ours, read_after, (None, None)))]
     before = {path: file.sha256 for path, file in recorded.files.items()}
     edited = {path for path in before if path not in action.keep and _sha(found, path) != before[path]}
     there = {path: _sha(found, path) if path in edited else sha256 for path, sha256 in before.items()}
@@ -80,7 +81,7 @@ def file_changes(
         return None if data is None else shown_as_found(data, path, recorded)
 
     present = {path: sha256 for path, sha256 in there.items() if sha256}
-    return [*_changes(present, digests, read_before, read_after, known)]
+    return [*changes_of(_sides(present, digests, read_before, read_after, known))]
 
 
 def _sha(found: Mapping[str, RecordedFile], path: str) -> str:
@@ -88,16 +89,16 @@ def _sha(found: Mapping[str, RecordedFile], path: str) -> str:
     return found[path].sha256 if path in found else ""
 
 
-def _changes(
+def _sides(
     before: Mapping[str, str],
     after: Mapping[str, str],
     read_before: Callable[[str], bytes | None],
     read_after: Callable[[str], bytes | None],
     executables: tuple[frozenset[str] | None, frozenset[str] | None],
-) -> Iterator[JsonObject]:
+) -> Iterator[Sides]:
     for path in sorted(before.keys() | after.keys()):
         differs = before.get(path) != after.get(path)
-        sides = [
+        old, new = (
             FileSide(
                 sha256=digests[path],
                 data=read_side(path) if differs else None,
@@ -106,9 +107,8 @@ def _changes(
             if path in digests
             else None
             for digests, read_side, may_run in zip((before, after), (read_before, read_after), executables, strict=True)
-        ]
-        if (change := file_change(path, *sides)) is not None:
-            yield change
+        )
+        yield path, old, new
 
 
 def _not_ours(_path: str) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -65,13 +66,23 @@ def read_generation(home: Home, number: int) -> Generation:
     """One generation. ``InputError`` where it is not kept, or damaged."""
     kept = generation_files(home)
     if number in kept:
-        return _generation_at(kept[number])
-    there = f"there are {min(kept)} to {max(kept)}" if kept else "there are none yet"
+        try:
+            return _generation_at(kept[number])
+        except NewerDocumentError:
+            raise
+        except InputError as error:
+            advice = "what it held is lost; 'llamagate history' lists the others, name one of these"
+            raise InputError(error.message, faults=error.faults, advice=advice, code=error.code) from error
+    there = "there are none yet" if not kept else f"there is only {min(kept)}" if len(kept) == 1 else _range(kept)
     raise InputError(
         f"generation {number} does not exist; {there}",
         advice="'llamagate history' lists them",
         code=ErrorCode.NOT_FOUND,
     )
+
+
+def _range(kept: Mapping[int, Path]) -> str:
+    return f"there are {min(kept)} to {max(kept)}"
 
 
 def _generation_at(path: Path) -> Generation:

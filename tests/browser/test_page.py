@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -81,6 +82,23 @@ def test_what_is_shown_is_in_the_address(browser: Browser, url: str) -> None:
     browser.wait(lambda: "1 of 3 items" in browser.text)
     browser.find("#filter").send_keys("x")
     assert str(browser.script("return location.hash")) == "#/items?q=fox"
+
+
+def test_the_back_button_shows_what_was_there_before(browser: Browser, url: str) -> None:
+    browser.open(f"{url}#/", "Overview")
+    browser.find("a[href='#/items']").click()
+    browser.wait(lambda: browser.title == "Items")
+    browser.find("#filter").send_keys("fo")
+    browser.wait(lambda: "1 of 3 items" in browser.text)
+    browser.find("a[href='#/item/extension/foo']").click()
+    browser.wait(lambda: browser.title.startswith("foo"))
+    browser.driver.back()
+    browser.wait(lambda: "1 of 3 items" in browser.text)
+    assert browser.find("#filter").get_attribute("value") == "fo"
+    browser.driver.back()
+    browser.wait(lambda: browser.title == "Overview")
+    browser.driver.forward()
+    browser.wait(lambda: "1 of 3 items" in browser.text)
 
 
 @pytest.mark.parametrize("size", [NARROW, (320, 600)], ids=["360", "320"])
@@ -192,6 +210,83 @@ def test_a_workflow_is_tried_with_its_steps(browser: Browser, session: Session, 
         assert "s3cret" not in str(browser.script("return document.documentElement.outerHTML"))
 
 
+SWITCHED: Final = """\
+name: bar
+version: 1.0.0
+description: A package for tests
+type: workflow
+inputs:
+  - {id: loud, type: boolean}
+  - {id: quiet, type: boolean, default: false}
+steps:
+  - name: judge
+    uses: rules.evaluate
+    with: {rules: [{if: "loud == false", then: {said: low}}, {if: true, then: {said: none}}]}
+outputs:
+  - {id: said, type: string}
+"""
+
+
+def test_another_workflow_is_chosen_and_a_switch_is_not_given(browser: Browser, session: Session) -> None:
+    session.package("foo", files={"manifest.yaml": TRIED})
+    session.package("bar", files={"manifest.yaml": SWITCHED})
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    with serving(session) as (_, url):
+        browser.open(f"{url}/ui/#/try?name=foo", "Try")
+        browser.wait(lambda: browser.all("#input-text"))
+        browser.find("#name option[value=bar]").click()
+        browser.wait(lambda: browser.all("#input-loud"))
+        assert not browser.all("#input-text")
+        for word, said in (("", "none"), ("false", "low"), ("true", "none")):
+            browser.find(f"#input-loud option[value='{word}']").click()
+            browser.find("form button").click()
+            browser.wait(lambda said=said: f"said\n{said}" in browser.text)  # type: ignore[misc]
+        assert str(browser.script("return location.hash")) == "#/try?name=bar"
+
+
+def test_what_is_asked_of_a_workflow_that_was_left_does_not_show_up(browser: Browser, session: Session) -> None:
+    """Its inputs may come after those of the one that was chosen later."""
+    session.package("foo", files={"manifest.yaml": TRIED})
+    session.package("bar", files={"manifest.yaml": SWITCHED})
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    slow = """
+      const asked = window.fetch;
+      window.fetch = async (...words) => {
+        if (String(words[0]).includes("inputs/foo")) await new Promise((done) => setTimeout(done, 1000));
+        return asked(...words);
+      };
+    """
+    with serving(session) as (_, url):
+        browser.open(f"{url}/ui/#/try?name=bar", "Try")
+        browser.wait(lambda: browser.all("#input-loud"))
+        browser.script(slow)
+        browser.find("#name option[value=foo]").click()
+        browser.find("#name option[value=bar]").click()
+        time.sleep(1.5)
+        assert browser.all("#input-loud")
+        assert not browser.all("#input-text")
+
+
+def test_a_long_list_says_how_many_more_there_are(browser: Browser, session: Session) -> None:
+    names = [f"x{number:02}" for number in range(60)]
+    for name in names:
+        session.package(name, files={"prompt.md": "Hello.\n"})
+    session.extensions(*names)
+    session.llamagate("apply")
+    for name in names:
+        session.installed(name, "prompt.md").write_text("Bye.\n")
+    lock = session.project / "llamagate.lock.yaml"
+    lock.write_text(lock.read_text().replace("1.0.0", "0.9.0"))
+    with serving(session) as (_, url):
+        browser.open(f"{url}/ui/", "Overview")
+        for title in ("Not as it was installed", "The lock is out of date"):
+            rows = browser.all(f"ul[aria-label='{title}'] > li")
+            assert len(rows) == 51
+            assert rows[-1].get_attribute("textContent") == "and 10 more rows; “llamagate status” shows all"
+
+
 def test_no_secret_and_no_markup_of_a_package_gets_in(browser: Browser, session: Session) -> None:
     session.variables["TOKEN"] = "s3cret-of-the-token"  # noqa: S105 - it is looked for
     markup = '"<img src=x onerror=document.title=1> \\u202eevil"'
@@ -263,10 +358,12 @@ def test_data_is_asked_for_with_the_key_only(rich: Session) -> None:
 
 def test_what_is_not_there_is_said(url: str) -> None:
     expected = {
-        "item/extension/nobody": 400,
+        "item/extension/nobody": 404,
+        "drift/extension/nobody": 404,
+        "drift/agentic-module/foo": 404,
         "item/animal/foo": 404,
         "compare?from=x": 400,
-        "compare?from=99": 400,
+        "compare?from=99": 404,
         "compare": 400,
         "plan/extension/nobody": 200,
         "nothing": 404,

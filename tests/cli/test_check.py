@@ -12,6 +12,7 @@ from tests.cli.shell import Session
 from tests.packages.check.bases import WORKFLOW
 from tests.packages.check.faulty import FAULTY
 from tests.packages.check.test_check import made
+from tests.sources.git_servers import git
 
 
 @pytest.fixture
@@ -155,6 +156,21 @@ def test_content_that_changed_under_one_version(session: Session, desk: Path) ->
     assert codes(session) == ["LG111"]
     change(desk, "version: 1.0.0", "version: 1.0.1")
     assert codes(session) == []
+
+
+def test_content_that_changed_under_one_version_since_a_commit(session: Session, desk: Path) -> None:
+    against = ("--against", "main")
+    for command in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "one")):
+        git(*command, folder=session.project)
+    assert codes(session, *against) == []
+    change(desk, "Be kind.", "Be brief.", "docs/hints.md")
+    assert codes(session, *against) == ["LG111"]
+    assert "not that of 1.0.0 at main" in session.run("check", *against).out
+    write(desk.with_name("new"), WORKFLOW)
+    assert codes(session, "packages/new", *against) == []
+    change(desk, "version: 1.0.0", "version: 1.0.1")
+    assert codes(session, *against) == []
+    assert session.run("check", "--against", "mian").code == 1
 
 
 def test_a_template_that_is_not_utf8(session: Session, desk: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -97,6 +98,68 @@ def test_bash_completes_behind_its_own_word_breaks(home: Session) -> None:
     assert typed_in_bash(home, [*lines]) == [*lines.values()]
 
 
+IN_QUOTES = {
+    'llamagate why "gre': 'llamagate why "greeter"',
+    "llamagate why 'gre": "llamagate why 'greeter'",
+    "llamagate --home 'my home' why extension gro": "llamagate --home 'my home' why extension grown",
+    "llamagate --home my\\ home why extension gro": "llamagate --home my\\ home why extension grown",
+    'llamagate plan --only="gre': 'llamagate plan --only="greeter"',
+}
+
+
+def test_bash_completes_in_quotes_and_behind_words_with_spaces(home: Session) -> None:
+    # What prints the line puts it into double quotes.
+    assert typed_in_bash(home, [*IN_QUOTES]) == [line.replace('"', "") for line in IN_QUOTES.values()]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_completes(home: Session) -> None:
+    lines = {
+        "llamagate hist": "llamagate history",
+        "llamagate why gre": "llamagate why greeter",
+        "llamagate diff @2": "llamagate diff @2",
+        "llamagate plan --only=gre": "llamagate plan --only=greeter",
+        "llamagate validate pack": "llamagate validate packages/",
+        **{line: said for line, said in IN_QUOTES.items() if "=" not in line},
+    }
+    assert typed_in_zsh(home, [*lines]) == [*lines.values()]
+
+
+def typed_in_zsh(home: Session, lines: Sequence[str]) -> list[str]:
+    """As ``typed_in_bash``."""
+    start = (
+        'autoload -U compinit; compinit -u -D; llamagate() { "$PYTHON" -m reconciler "$@"; }\n'
+        "source <(llamagate completion zsh)\n"
+        "show() { print -r -- \"<$BUFFER>\"; BUFFER=''; }; zle -N show; bindkey '^P' show\n"
+    )
+    return typed(home, ["zsh", "-f", "-i"], [start, *(f"{line}\t\x10" for line in lines), "exit\n"])
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes(home: Session) -> None:
+    lines = {
+        "llamagate hist": "history",
+        "llamagate why gre": "greeter",
+        "llamagate plan --only=gre": "--only=greeter",
+        "llamagate validate pack": "packages/",
+        "llamagate catalog build pack": "packages/",
+        'llamagate why "gre': "greeter",
+        "llamagate why 'gre": "greeter",
+        'llamagate --home "my home" why extension gro': "grown",
+    }
+    script = 'function llamagate; "$PYTHON" -m reconciler $argv; end; llamagate completion fish | source; '
+    script += "for line in $argv; complete -C $line; end"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script, *lines],
+        cwd=home.project,
+        env={**home.environment, "PYTHONPATH": str(PROJECT), "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stderr, [one.split("\t")[0] for one in done.stdout.splitlines()]) == ("", [*lines.values()])
+
+
 def typed_in_bash(home: Session, lines: Sequence[str]) -> list[str]:
     """What becomes of each line when Tab is pressed at its end, in a bash that a person types into."""
     keys = [
@@ -104,10 +167,15 @@ def typed_in_bash(home: Session, lines: Sequence[str]) -> list[str]:
         *(f"{line}\t\x05\"\x01printf '<%s>\\n' \"\n" for line in lines),  # Tab, then what prints the line
         "exit\n",
     ]
+    return typed(home, ["bash", "--norc", "--noprofile", "-i"], keys)
+
+
+def typed(home: Session, shell: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """The command lines that a shell printed between angle brackets, while these keys were pressed."""
     ours, theirs = pty.openpty()
     variables = {"PYTHONPATH": str(PROJECT), "PYTHON": sys.executable, "INPUTRC": "/dev/null", "TERM": "dumb"}
     with subprocess.Popen(
-        ["bash", "--norc", "--noprofile", "-i"],
+        shell,
         cwd=home.project,
         env={**home.environment, **variables},
         stdin=theirs,

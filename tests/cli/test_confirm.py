@@ -74,6 +74,22 @@ def test_ended_by_a_signal_it_is_undone(two: Session, number: signal.Signals) ->
     assert number.name in done.err
 
 
+@pytest.mark.parametrize("error", [RuntimeError("boom"), OSError(5, "boom")], ids=["bug", "system"])
+def test_ended_by_an_error_it_is_undone(two: Session, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """One that comes after the change was made, and before the command waits."""
+
+    def fails(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr("reconciler.reconcile.change.reload_gateway", fails)
+    failed = two.llamagate("apply", "--confirm", LONG, exits=70 if isinstance(error, RuntimeError) else 1)
+    assert "nobody confirmed generation 2" in failed.err
+    assert "the command failed" in failed.err
+    assert version(two) == "1.0.0"
+    assert "confirm_by" not in two.record()
+
+
 def test_an_output_that_is_full_does_not_end_the_wait(two: Session) -> None:
     two.variables["PYTHONUNBUFFERED"] = "1"
     with Path("/dev/full").open("w") as full, two.process("apply", "--confirm", "3s", stdout=full) as running:

@@ -125,13 +125,68 @@ def test_a_value_is_read_as_yaml(file: Session, written: str, value: object) -> 
     assert yaml.safe_load(text(file))["extensions"]["a"]["config"] == {"deep": {"key": value}}
 
 
+def edits(file: Session, *arguments: str) -> list[list[object]]:
+    found = file.llamagate("set", "b", *arguments, "--json").json["edits"]
+    return [[one["change"], one["key"], one["before"], one["after"]] for one in found]
+
+
+def test_null_is_a_value_and_not_none(file: Session) -> None:
+    assert edits(file, "x=null") == [["added", "config.x", None, None]]
+    assert edits(file, "interval=null") == [["changed", "config.interval", 5, None]]
+    assert "~ config.interval: null → 6" in file.llamagate("set", "b", "interval=6").out
+    assert edits(file, "--unset", "x") == [["removed", "config.x", None, None]]
+    assert edits(file, "--unset", "x") == []
+    assert yaml.safe_load(text(file))["extensions"]["b"]["config"] == {"interval": 6, "n": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config"),
+    [
+        (["n[0]=7"], {"interval": 5, "n": [7, 2]}),
+        (["n[2]=7"], {"interval": 5, "n": [1, 2, 7]}),
+        (["n[1].a=7", "n[1].b[0]=8"], None),
+        (["n[1]={a: 6}", "n[1].a=7", "n[1].b=[]", "n[1].b[0]=8"], {"interval": 5, "n": [1, {"a": 7, "b": [8]}]}),
+        (["--unset", "n[0]"], {"interval": 5, "n": [2]}),
+        (["--unset", "n[5]"], {"interval": 5, "n": [1, 2]}),
+        (['"a.b"=1', '"a.b[0]"=2', 'c."d.e"=3'], {"interval": 5, "n": [1, 2], "a.b": 1, "a.b[0]": 2, "c": {"d.e": 3}}),
+        (["n[3]=7"], None),
+        (["interval[0]=7"], None),
+        (["[0]=7"], None),
+        (["a..b=7"], None),
+        (["a.=7"], None),
+        (["n[x]=7"], None),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_elements_of_lists_and_keys_with_dots(file: Session, arguments: list[str], config: object) -> None:
+    done = file.run("set", "b", *arguments)
+    if config is None:
+        assert (done.code, text(file)) == (64, TEXT), done.err
+    else:
+        assert yaml.safe_load(text(file))["extensions"]["b"]["config"] == config, done.err
+
+
+def test_a_type_may_be_before_the_id(file: Session) -> None:
+    file.llamagate("set", "extension", "b", "interval=9")
+    assert "interval: 9" in text(file)
+    assert "lists no agentic-module 'b'" in file.llamagate("set", "module", "b", "interval=9", exits=1).err
+    assert "'b' is not KEY=VALUE" in file.llamagate("set", "a", "b", "interval=9", exits=64).err
+
+
+@pytest.mark.parametrize("words", [("bad id", "packages/c"), ("b.c", "packages/c"), ("c", "packages/c", "^^")])
+def test_an_error_names_no_line_of_a_text_that_was_not_written(file: Session, words: tuple[str, ...]) -> None:
+    failed = file.llamagate("add", *words, exits=1)
+    assert "llamagate.yaml:" not in failed.err
+    assert text(file) == TEXT
+
+
 def test_a_literal_secret_is_not_shown_and_said(file: Session) -> None:
     said = file.llamagate("set", "a", "api_key=planted-5ecret")
     assert "planted" not in said.out + said.err
     assert "{env: NAME}" in said.err
     said = file.llamagate("set", "a", "api_key={env: A_KEY}", "--json")
     assert said.json["edits"] == [
-        {"key": "config.api_key", "before": "(hidden)", "after": {"env": "A_KEY"}},
+        {"key": "config.api_key", "change": "changed", "before": "(hidden)", "after": {"env": "A_KEY"}},
     ]
 
 

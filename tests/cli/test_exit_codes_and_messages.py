@@ -316,6 +316,23 @@ def test_detailed_exit_codes_of_plan(session: Session) -> None:
     session.llamagate("plan", exits=5)
 
 
+def test_exit_codes_of_diff(session: Session) -> None:
+    """Where it shows what an apply would do, a refusal of that is exit code 5, as it is in a plan."""
+    session.extensions("foo", "bar")
+    session.llamagate("apply")
+    session.llamagate("diff", "--detailed-exitcode", exits=0)
+    session.package("bar", version="2.0.0")
+    session.llamagate("diff", "--detailed-exitcode", exits=2)
+    session.installed("foo", "manifest.yaml").write_text("mine\n")
+    session.package("foo", version="2.0.0")
+    for flags in ((), ("--detailed-exitcode",)):
+        assert session.llamagate("diff", *flags, "--json", exits=5).json["refusals"] == 1
+        session.llamagate("diff", "foo", *flags, exits=5)
+    session.llamagate("diff", "bar", exits=0)
+    session.llamagate("diff", "bar", "--detailed-exitcode", exits=2)
+    session.llamagate("diff", "@1", exits=0)
+
+
 def test_detailed_exit_codes_of_status(session: Session) -> None:
     session.extensions("foo")
     for code in (2, 0, 3, 5):
@@ -419,6 +436,35 @@ def test_an_apply_that_has_a_bug_leaves_the_lock_free(buggy: Session, monkeypatc
     buggy.llamagate("apply", exits=70)
     monkeypatch.undo()
     assert buggy.llamagate("apply", "--json").json["generation"] == 1
+
+
+def test_of_many_faults_as_many_are_shown_as_of_a_plan(session: Session) -> None:
+    names = "".join(f"  x{number}: ./nothing\n" for number in range(60))
+    session.desired(f"extensions:\n{names}")
+    for command in ("plan", "validate"):
+        said = session.llamagate(command, exits=1).err
+        assert said.count("not found") == 40
+        assert "  … and 20 more (--json has all)" in said
+    assert len(session.llamagate("plan", "--json", exits=1).error["faults"]) == 60
+
+
+def test_numbers_and_words_are_plain(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    said = session.llamagate("rollback", "--to", "x", exits=64).err
+    assert "'x' is not a whole number" in said
+    assert "there is only 1\n" in session.llamagate("rollback", "--to", "9", exits=1).err
+    assert "got 1 word\n" in session.llamagate("add", "x", exits=64).err
+
+
+def test_a_damaged_generation_says_what_to_do(session: Session) -> None:
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.generation_path(1).write_bytes(b"nonsense")
+    for command in (("rollback", "--to", "1"), ("diff", "@1")):
+        said = session.llamagate(*command, exits=1).err
+        assert "it is damaged" in said
+        assert "'llamagate history' lists the others" in said
 
 
 # Interrupted

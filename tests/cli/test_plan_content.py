@@ -83,6 +83,112 @@ def test_a_file_that_is_no_text_is_shown_by_size_and_digest(foo: Session) -> Non
     assert "binary: 39 bytes sha256:" in foo.llamagate("plan").out
 
 
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("latin-1", "windows-1252"), ("utf-16", "UTF-16LE"), ("utf-16-be", "UTF-16BE"), ("cp1252", "windows-1252")],
+)
+def test_a_text_in_another_encoding_shows_its_words_and_the_encoding(foo: Session, encoding: str, named: str) -> None:
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    text = "You hélp people.\nAlways reveal the key.\n"
+    prompt(foo, mark + text.encode(encoding))
+    found = files(foo)[PROMPT]
+    assert found["encoding"] == ["UTF-8", named]
+    assert rows(found) == [
+        "-You help people.",
+        "-Never reveal the key.",
+        "+You hélp people.",
+        "+Always reveal the key.",
+    ]
+    said = foo.llamagate("plan").out
+    assert f"(+2 -2, encoding UTF-8 → {named})" in said
+    assert "{+Always+} reveal" in said
+    foo.llamagate("apply")
+    prompt(foo, mark + text.replace("Always", "Never").encode(encoding))
+    assert files(foo)[PROMPT]["encoding"] == [named]
+    assert "[-Always-] reveal" in foo.llamagate("plan").out
+
+
+def test_another_encoding_alone_is_said(foo: Session) -> None:
+    prompt(foo, "You help people.\nNever reveal the key.\n".encode("utf-16"))
+    assert f"{PROMPT} (encoding UTF-8 → UTF-16LE)" in foo.llamagate("plan").out
+
+
+def test_other_line_ends_alone_are_said_and_no_line_is_shown(foo: Session) -> None:
+    text = b"You help people.\nNever reveal the key.\n"
+    windows = text.replace(b"\n", b"\r\n")
+    for before, after, said in (
+        (text, windows, "only line ends LF → CRLF"),
+        (windows, text, "only line ends CRLF → LF"),
+    ):
+        prompt(foo, before)
+        foo.llamagate("apply", "-q")
+        prompt(foo, after)
+        assert rows(files(foo)[PROMPT]) == []
+        assert f"{PROMPT} ({said})" in foo.llamagate("plan").out
+        assert [mark["code"] for mark in foo.plan()["actions"][0]["marks"]] == ["prompt-without-version"]
+
+
+def test_with_other_line_ends_the_words_that_change_are_shown(foo: Session) -> None:
+    prompt(foo, b"You help people.\r\nAlways reveal the key.\r\n")
+    found = files(foo)[PROMPT]
+    assert rows(found) == [" You help people.", "-Never reveal the key.", "+Always reveal the key."]
+    assert found["line_ends"] == ["LF", "CRLF"]
+    assert "unseen" not in found
+
+
+RENAMED = "templates/system.md"
+
+
+class TestRenames:
+    """A file with another name is one that changes: what changes in it is not lost among what stays."""
+
+    def rename(self, foo: Session, old: str = "", new: str = "") -> None:
+        path = foo.project / "packages/foo" / PROMPT
+        path.with_name("system.md").write_text(path.read_text().replace(old, new) if old else path.read_text())
+        path.unlink()
+
+    def test_it_is_named_with_both_names(self, foo: Session) -> None:
+        self.rename(foo)
+        assert files(foo) == {RENAMED: {"path": RENAMED, "change": "changed", "hunks": [], "renamed_from": PROMPT}}
+        assert f"~ {PROMPT} → {RENAMED} (renamed)" in foo.llamagate("plan").out
+        assert [mark["code"] for mark in foo.plan()["actions"][0]["marks"]] == ["prompt-without-version"]
+
+    def test_its_changed_words_are_marked(self, foo: Session) -> None:
+        self.rename(foo, "Never", "Always")
+        assert rows(files(foo)[RENAMED]) == [
+            " You help people.",
+            "-Never reveal the key.",
+            "+Always reveal the key.",
+        ]
+        assert "(+1 -1, renamed)" in foo.llamagate("plan").out
+        foo.llamagate("apply", "-q")
+        [item] = foo.llamagate("diff", "@1", "@2", "--json").json["items"]
+        assert [file.get("renamed_from") for file in item["diff"]["files"]] == [PROMPT]
+
+    def test_a_file_with_other_content_is_another_file(self, foo: Session) -> None:
+        self.rename(foo, "You help people.\nNever reveal the key.\n", "Sing.\nDance.\nNever reveal it.\n")
+        assert {path: file["change"] for path, file in files(foo).items()} == {PROMPT: "removed", RENAMED: "added"}
+
+    def test_of_several_each_is_paired_once(self, foo: Session) -> None:
+        for name in ("a", "b"):
+            foo.write(f"packages/foo/{name}.md", f"One.\nTwo.\nThree {name}.\n")
+        foo.llamagate("apply", "-q")
+        for name in ("a", "b"):
+            (foo.project / f"packages/foo/{name}.md").rename(foo.project / f"packages/foo/new-{name}.md")
+            foo.edit(f"packages/foo/new-{name}.md", "One", "Uno")
+        found = {path: file["renamed_from"] for path, file in files(foo).items()}
+        assert found == {"new-a.md": "a.md", "new-b.md": "b.md"}
+
+
+def test_full_shows_20_000_lines(foo: Session) -> None:
+    prompt(foo, "".join(f"line {number} of it\n" for number in range(20_000)))
+    foo.llamagate("apply", "-q")
+    prompt(foo, "".join(f"line {number} of them\n" for number in range(20_000)))
+    said = foo.llamagate("plan", "--full").out
+    assert "+ line 19999 of them" in said
+    assert said.count(" of them") == 20_000
+
+
 def test_a_file_that_may_be_run_from_now_on_is_named(foo: Session) -> None:
     (foo.project / "packages/foo" / PROMPT).chmod(0o755)
     assert files(foo)[PROMPT] == {"path": PROMPT, "change": "changed", "hunks": [], "mode": ["644", "755"]}

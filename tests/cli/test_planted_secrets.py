@@ -107,6 +107,42 @@ def test_no_output_has_it(session: Session, plant: Place, value: str) -> None:
     check(session, *COMMANDS, ("apply", "--json"), *COMMANDS)
 
 
+BEARER = "Bearer s3cr3t"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyM3QifQ.s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(BEARER, f"bearer  {JWT}", JWT, "Basic s3cr3tczNjcjN0Og==", "https://me:s3cr3t@example.org/x"),
+        *("ghp_s3cr3t" + "a1B2" * 8, "use sk-s3cr3t-" + "a1B2" * 8),
+    ],
+)
+def test_what_looks_like_a_secret_is_one_under_any_key(session: Session, value: str) -> None:
+    """In the file, in the package, changed by hand, and where it changes."""
+    session.package("foo")
+    session.desired(f"extensions: {{foo: {{source: ./packages/foo, config: {{auth: {{header: '{value}'}}}}}}}}\n")
+    check(session, *COMMANDS[:10], ("apply", "--full"), *COMMANDS)
+    session.edit("llamagate.yaml", value, value.replace("s3cr3t", "s3cr3t9"))
+    [before, after] = session.plan()["actions"][0]["diff"]["manifest"]["changed"]["config.auth.header"]
+    assert before == after
+    assert "(hidden)" in before
+    assert ", changed (hidden)" in session.llamagate("plan").out.replace(": changed (hidden)", ", changed (hidden)")
+    check(session, *COMMANDS, ("set", "foo", f"other='{value}'"))
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    session.edit("packages/foo/manifest.yaml", "  interval: 5", f"  interval: 5\n  endpoint: '{value}'")
+    check(session, *COMMANDS, ("apply", "--full"), *COMMANDS)
+
+
+@pytest.mark.parametrize("value", ["Bearer of bad news", "Basic settings", "https://example.org:80/a@b", "a token"])
+def test_what_only_sounds_like_one_is_read_by_the_reviewer(session: Session, value: str) -> None:
+    session.package("foo")
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.desired(f"extensions: {{foo: {{source: ./packages/foo, config: {{note: '{value}'}}}}}}\n")
+    assert value in session.llamagate("plan").out
+
+
 def test_nor_has_one_that_was_written_by_hand(session: Session) -> None:
     session.package("foo")
     session.desired("extensions: {foo: ./packages/foo}\n")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from reconciler.cli.graph import graph_text
+from reconciler.cli.ui.style import PLAIN
 from reconciler.codes import ErrorCode, FaultCode, FindingCode, RefusalCode, WarningCode
 from reconciler.documents.schemas import schema_text
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.queries.graph import Edge, Graph, Node
 from tests.cli.shell import Session
 from tests.support.packages import MANIFEST
 
@@ -293,3 +298,28 @@ def test_no_table_is_wider_than_the_terminal(two: Session, width: int) -> None:
     said = two.llamagate("list", "--color", "always").out
     assert max(len(line) for line in re.sub(r"\x1b\[\d+m", "", said).splitlines()) <= width
     assert str(two.project) in two.llamagate("list").out
+
+
+def test_a_graph_of_any_depth_is_shown() -> None:
+    """Without recursion, and in time that grows with its length."""
+    count = 5_000
+    keys = [ItemKey(Kind.EXTENSION, f"x{number:04}") for number in range(count)]
+    edges = tuple(Edge(item=after, needs=before, how="depends_on") for before, after in pairwise(keys))
+    nodes = tuple(Node(key=key, version="1.0.0", state="installed") for key in keys)
+    lines = graph_text(Graph(nodes=nodes, edges=edges), PLAIN).splitlines()
+    assert len(lines) == count
+    assert lines[-1].startswith(f"{'    ' * 20}[{count - 1}] x0000")
+
+
+def test_a_chain_is_explained_for_100_items(session: Session) -> None:
+    count = 110
+    for number in range(count):
+        session.package(f"x{number:03}")
+    needs = (f"depends_on: [x{number - 1:03}]" if number else "" for number in range(count))
+    rows = (f"  x{number:03}: {{source: ./packages/x{number:03}, {more}}}\n" for number, more in enumerate(needs))
+    session.desired(f"extensions:\n{''.join(rows)}")
+    found, depth = session.llamagate("why", "x000", "--json").json, 0
+    while found["needed_by"]:
+        found, depth = found["needed_by"][0], depth + 1
+    assert (depth, found["cut"]) == (100, True)
+    assert session.llamagate("why", "x000").out.count("needs it") == 100

@@ -51,7 +51,7 @@ def lock_entries(session: Session) -> dict[str, dict[str, object]]:
 
 
 def only_for(value: str, header: str = "authorization") -> Behaviour:
-    """The file, for whoever shows the credentials."""
+    """The file, for requests that show the credentials."""
 
     def behave(exchange: Exchange) -> None:
         if exchange.request.headers.get(header) == value:

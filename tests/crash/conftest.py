@@ -19,7 +19,7 @@ _NAME: Final = "figures"
 
 @pytest.fixture(autouse=True)
 def figures(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Hand what the test did to whoever reports, which may be another process."""
+    """Hand what the test did to the process that reports, which may be another one."""
     FIGURES.clear()
     yield
     request.node.user_properties.append((_NAME, dict(FIGURES)))

@@ -202,7 +202,7 @@ def test_write_that_hides_its_time(session: Session) -> None:
 def test_bit_that_rots_below_the_file_system(session: Session) -> None:
     """What moves no stamp is not read, and so not noticed by plan, status and apply, which promise no more.
 
-    As soon as anything touches the file it is; and whoever reads everything notices at once.
+    As soon as anything touches the file it is; and a command that reads everything notices at once.
     """
     path = session.installed("one", "prompts/tone.txt")
     next(flips(path, 1))

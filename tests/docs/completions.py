@@ -38,7 +38,7 @@ _WORDS: Final = {
     "[TYPE] ID": "types ids",
     "[TYPE] ID|PLAN": "types ids files",
     "[PACKAGE|FOLDER|FILE|-]...": "files",
-    "KEY=VALUE...": "",
+    "[TYPE] ID [KEY=VALUE]...": "types ids",
     "[KEY=VALUE]...": "",
     "KIND": "|".join(SKELETONS),
     "ID|FOLDER": "folders",

@@ -147,15 +147,17 @@ def test_that_of_a_command_is_that_of_a_plan(drifted: Session, arguments: tuple[
 
 
 def test_that_of_a_file_in_a_diff(session: Session) -> None:
-    names = ["edited", "binary", "wrapped", "long", "run"]
+    names = ["edited", "binary", "wrapped", "long", "run", "renamed", "other"]
     session.package("a", files={f"{name}.md": "one two\nthree\n" for name in names})
     session.desired("extensions: {a: {source: ./packages/a, config: {x: {env: X}}}}\n")
     session.variables["X"] = "1"
     session.llamagate("apply")
     session.variables["X"] = "2"
-    for name, content in (("edited", "\u202etwo\n"), ("wrapped", "one\ntwo three\n"), ("long", "x\n" * 5000)):
+    for name, content in (("edited", "\u202etwo\n"), ("wrapped", "one\ntwo three\n"), ("long", "x\n" * 50_001)):
         session.write(f"packages/a/{name}.md", content)
     session.write("packages/a/binary.md", b"\0")
+    session.write("packages/a/other.md", "one tw\xf6\r\nthree\r\n".encode("latin-1"))
+    (session.project / "packages/a/renamed.md").rename(session.project / "packages/a/another.md")
     (session.project / "packages/a/run.md").chmod(0o755)
     found = _keys(session.plan()["actions"][0]["diff"]["files"])
     for cached in (session.home / "reconciler/cache").iterdir():

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
+import select
 import shutil
-from collections.abc import Mapping
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +20,7 @@ import pytest
 
 from tests.cli.shell import Session
 from tests.conftest import PROJECT
-from tests.docs.pages import command_in, is_printed, page, run_blocks, shell_blocks, shown_lines
+from tests.docs.pages import TIMEOUT_SECONDS, command_in, is_printed, page, run_blocks, shell_blocks, shown_lines
 from tests.host.model_server import ModelServer
 
 LEAVE: Final = "how-to/leave.md"
@@ -56,6 +63,68 @@ def test_the_first_extension(tmp_path: Path, free_port: int) -> None:
     assert model.prompts == ["Greet Ada warmly, as an old friend.\n"]
     assert "Good morning, Ada!" in said["model"]
     assert [path.name for path in tmp_path.iterdir()] == [".venv"]
+
+
+def test_the_first_extension_typed_into_a_terminal(tmp_path: Path, free_port: int) -> None:
+    """Up to the steps that need a model: with colours, a pager and jobs of the shell, as a reader has them."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    text = page(PAGES[0]).replace("11500", str(free_port))
+    command_in(tmp_path)
+    blocks = [(name, code) for name, code in shell_blocks(text) if name != "model"]
+    said = typed_blocks([code for _, code in blocks], tmp_path)
+    shown = dict(shown_lines(text))
+    missing = [
+        line
+        for (name, _), output in zip(blocks, said, strict=True)
+        for line in shown[name]
+        if not is_printed(_WORD_MARKS.sub("", line), output)  # on a terminal colours mark them
+    ]
+    assert missing == [], "\n".join(said)
+    assert [path.name for path in tmp_path.iterdir()] == [".venv"]
+
+
+def typed_blocks(codes: Sequence[str], folder: Path) -> list[str]:
+    """What a terminal of 200 columns shows while each block is typed into bash, without what steers it."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+    variables = {"PATH": f"{folder}/.venv/bin{os.pathsep}{os.environ['PATH']}", "HOME": str(folder), "TERM": "xterm"}
+    shown: list[str] = []
+    with subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"],
+        cwd=folder,
+        env={**variables, "PYTHONPATH": str(PROJECT), "HISTFILE": "", "LESSHISTFILE": "-", "LANG": "C.UTF-8"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as shell:
+        os.close(theirs)
+        try:
+            for code in codes:
+                os.write(ours, f"{code}printf '{_END_AS_TYPED}'\n".encode())
+                shown.append(_until_end(ours))
+            os.write(ours, b"exit\n")
+        finally:
+            if len(shown) < len(codes):
+                shell.kill()
+    os.close(ours)
+    return [_ESCAPES.sub("", one).replace("\r", "") for one in shown]
+
+
+_WORD_MARKS: Final = re.compile(r"\[-|-\]|\{\+|\+\}")
+_END: Final = "\x1e"
+_END_AS_TYPED: Final = "\\036"
+_ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>]")
+
+
+def _until_end(descriptor: int) -> str:
+    found, until = b"", time.monotonic() + TIMEOUT_SECONDS
+    while _END.encode() not in found:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
+        assert ready, found.decode(errors="replace")
+        found += os.read(descriptor, 65536)
+    return found.decode(errors="replace")
 
 
 def test_a_team_with_gitops(tmp_path: Path) -> None:

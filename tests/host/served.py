@@ -34,7 +34,7 @@ SOCKETS = 4
 
 @dataclass
 class Host:
-    """``told`` is what it said to whoever started it."""
+    """``told`` is what it said when it was started."""
 
     runtime: Runtime
     client: httpx2.Client

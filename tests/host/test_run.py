@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import signal
 import threading
 import time
@@ -173,15 +174,25 @@ def test_what_comes_after_a_failure_is_skipped(session: Session) -> None:
     assert "skipped" in said.err
 
 
-def test_ctrl_c_ends_it(session: Session, model: ModelServer, flow: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("verb", ["run", "test"])
+def test_a_signal_ends_it_and_nothing_is_left(
+    session: Session, model: ModelServer, flow: str, verb: str, number: signal.Signals
+) -> None:
+    scratch = session.project.parent / "scratch"
+    scratch.mkdir()
+    session.variables["TMPDIR"] = str(scratch)
+    session.write("packages/flow/tests/case.yaml", "input: {text: a}\nexpect: {subset: {size: 1}}\n")
     model.pause = threading.Event()
-    process = session.process("run", flow, "text=a", "--llm-url", model.url)
+    process = session.process(verb, flow, *(["text=a"] if verb == "run" else []), "--llm-url", model.url)
     deadline = time.monotonic() + 20
     while not model.asked and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    assert finished(process).code == 130
+    assert [*scratch.iterdir()]
+    os.kill(process.pid, number)
+    done = finished(process)
     model.pause.set()
+    assert (done.code, done.err.strip(), [*scratch.iterdir()]) == (130, "llamagate: interrupted", [])
 
 
 def test_what_is_not_there_is_told_with_the_nearest(session: Session, flow: str) -> None:
@@ -233,3 +244,21 @@ def test_what_is_too_long_is_refused_and_not_cut_off(
 def test_an_answer_may_be_a_text_that_no_file_can_be_called(session: Session, flow: str) -> None:
     for text in ("ü" * 200, "a/" * 120 + "b" * 15):
         assert ran(session, flow, "text=x", "--mock", json.dumps({"said": text}, ensure_ascii=False))
+
+
+def test_a_run_without_a_model_costs_at_most_half_more_than_a_validation(session: Session) -> None:
+    """Processor time of whole processes, alternating; the least of each is what the machine's noise adds least to."""
+    steps = "steps: [{uses: rules.evaluate, with: {rules: [{if: true, then: {size: 1}}]}}]"
+    session.write("pkg/manifest.yaml", f"name: pkg\nversion: 1.0.0\ndescription: d\ntype: workflow\n{steps}\n")
+    costs: dict[str, list[float]] = {"run": [], "validate": []}
+    for _ in range(5):
+        for verb, found in costs.items():
+            found.append(_cost(session, verb, "pkg"))
+    assert min(costs["run"]) <= 1.5 * min(costs["validate"]), costs
+
+
+def _cost(session: Session, *arguments: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    session.in_process(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

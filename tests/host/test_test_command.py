@@ -12,6 +12,7 @@ import pytest
 from tests.cli.shell import Session
 from tests.conftest import PROJECT
 from tests.host.model_server import ModelServer
+from tests.sources.git_servers import git
 
 _MANIFEST: Final = """\
 name: desk
@@ -101,6 +102,7 @@ def test_a_failure_says_how_it_differs(desk: Session, expect: str, said: str) ->
         ("{output: {queue: now}}", "{steps: {read: {error: 5}}}", "expect.steps.read.error is a text"),
         ("{output: {queue: now}}", "{steps: {read: {prompt: []}}}", "expect.steps.read.prompt is a text"),
         ("{output: {queue: now}}", "{steps: {read: {prompt: ['']}}}", "expect.steps.read.prompt is a text"),
+        ("{output: {queue: now}}", "{steps: {route: {rule: true}}}", "rule is the number of a rule"),
         ("{output: {queue: now}}", "{steps: {read: {prompt: 5}}}", "expect.steps.read.prompt is a text"),
         ("input:", "inputs:", "did you mean 'input'"),
         ("step: read", "stpe: read", "did you mean 'step'"),
@@ -114,6 +116,24 @@ def test_a_case_that_tests_nothing_fails(desk: Session, old: str, new: str, said
     assert desk.run("test", "desk").code == 1
 
 
+@pytest.mark.parametrize(
+    ("expect", "passes"),
+    [
+        ("{output: {queue: [true, 1]}}", True),
+        ("{output: {queue: [true, 1.0]}}", True),
+        ("{output: {queue: [1, 1]}}", False),
+        ("{output: {queue: [true, true]}}", False),
+        ("{subset: {queue: [1, 1]}}", False),
+        ("{jsonpath: {'$.queue[0]': 1}}", False),
+        ("{jsonpath: {'$.queue': [1, 1]}}", False),
+        ("{steps: {route: {output: {queue: [1, 1]}}}}", False),
+    ],
+)
+def test_true_is_not_1(desk: Session, expect: str, passes: bool) -> None:
+    desk.edit("desk/manifest.yaml", "then: {queue: now}", "then: {queue: [true, 1]}")
+    assert case(desk, _GOOD.replace("{output: {queue: now}}", expect))["passed"] is passes
+
+
 def test_an_answer_that_is_never_used_fails(desk: Session) -> None:
     found = case(desk, _GOOD.replace("mock: [", "mock: [{step: later, answer: x}, "))
     assert found["failures"] == ["the mock answer for step later is never used"]
@@ -124,6 +144,72 @@ def test_a_case_without_a_mock_asks_no_model_unless_one_is_named(desk: Session, 
     assert "has no 'mock'" in case(desk, text)["failures"][0]
     model.say = lambda _: '{"level": "high"}'
     assert case(desk, text, "--llm-url", model.url)["passed"] is True
+
+
+@pytest.fixture
+def committed(desk: Session) -> Session:
+    """The package and a case, in a repository, and then another prompt and another queue."""
+    desk.write("desk/tests/case.yaml", _GOOD)
+    for command in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "one")):
+        git(*command, folder=desk.project)
+    desk.edit("desk/manifest.yaml", "Sort: {{letter}}", "Sort at once: {{letter}}")
+    desk.edit("desk/manifest.yaml", "then: {queue: now}", "then: {queue: at once}")
+    desk.write("desk/tests/case.yaml", _GOOD.replace("now", "at once"))
+    return desk
+
+
+def test_against_a_commit_it_shows_which_prompts_and_outputs_differ(committed: Session) -> None:
+    said = committed.run("test", "desk", "--against", "main")
+    assert said.code == 0
+    assert "1 passed" in said.out
+    assert "desk: 1 of 1 case differs from main." in said.out
+    assert "- Sort: help\n      + Sort at once: help" in said.out
+    assert '-   "queue": "now"\n      +   "queue": "at once"' in said.out
+    document = json.loads(committed.run("test", "desk", "--against", "HEAD", "--json").out)
+    [package] = document["against"]["packages"]
+    assert (document["against"]["ref"], package["cases"], len(package["differing"])) == ("HEAD", 1, 1)
+
+
+def test_against_itself_nothing_differs(committed: Session) -> None:
+    git("commit", "-qam", "two", folder=committed.project)
+    assert "desk: no case differs from HEAD." in committed.run("test", "desk", "--against", "HEAD").out
+    assert "1 case differs from HEAD~1." in committed.run("test", "desk", "--against", "HEAD~1").out
+
+
+def test_a_case_that_failed_before_differs_by_its_error(committed: Session) -> None:
+    git("commit", "-qam", "two", folder=committed.project)
+    committed.edit("desk/manifest.yaml", "uses: summary.parse", "uses: file.read")
+    said = committed.run("test", "desk", "--against", "HEAD")
+    assert said.code == 1
+    assert "the error:\n      - it does not fail\n      + " in said.out
+
+
+def test_against_a_version_that_is_installed(committed: Session) -> None:
+    git("stash", "-q", folder=committed.project)
+    committed.desired("extensions: {desk: ./desk}\n")
+    committed.llamagate("apply", "-q")
+    git("stash", "pop", "-q", folder=committed.project)
+    said = committed.run("test", "--against", "desk@1.0.0")
+    assert "1 of 1 case differs from desk@1.0.0." in said.out
+    assert "is not kept" in committed.run("test", "--against", "desk@9.0.0").err
+    assert "none of these packages is 'dsk'" in committed.run("test", "--against", "dsk@1.0.0").err
+
+
+@pytest.mark.parametrize(
+    ("against", "said"),
+    [("nothing", "has no commit 'nothing'"), ("--help-me", "has no commit"), ("", "has no commit"), ("v^{tree}", "no")],
+)
+def test_a_commit_that_is_not_there_is_said(committed: Session, against: str, said: str) -> None:
+    done = committed.run("test", "desk", f"--against={against}")
+    assert done.code == 1
+    assert said in done.err
+
+
+def test_a_package_that_was_not_there_is_said(committed: Session) -> None:
+    shutil.copytree(committed.project / "desk", committed.project / "new")
+    assert "new at main" in committed.run("test", "new", "--against", "main").err
+    shutil.rmtree(committed.project / ".git")
+    assert "not in a git repository" in committed.run("test", "new", "--against", "main").err
 
 
 def test_the_published_form(desk: Session) -> None:

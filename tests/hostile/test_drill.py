@@ -64,7 +64,7 @@ def refused(session: Session, message: str) -> None:
 
 
 def everything(session: Session) -> tuple[dict[str, object], dict[str, object]]:
-    """All there is, and the stamps of the home; but for the lock, whose line names whoever held it last."""
+    """All there is, and the stamps of the home; but for the lock, whose line names its last holder."""
     lock = str(session.ours / "lock")
     found, touched = snapshot(session.base), stamps(session.home)
     return (
@@ -216,7 +216,7 @@ def test_row_59_a_file_that_changes_meanwhile(session: Session, monkeypatch: pyt
 
 
 def test_row_60_an_unreadable_file() -> None:
-    """As an ordinary user, whom permissions stop; so below a folder that such a user may enter."""
+    """As an ordinary user, for permissions do not stop root; so below a folder that such a user may enter."""
     with tempfile.TemporaryDirectory() as base:
         session = Session(Path(base))
         session.write("packages/bad/manifest.yaml", GOOD)

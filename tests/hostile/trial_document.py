@@ -1,6 +1,6 @@
 """One document of a small home, or beside it, mutated: a command ends as documented, and touches nothing else.
 
-Our sealed documents are also mutated under a new seal, which no accident does: whoever reads them says that it cannot.
+Our sealed documents are also mutated under a new seal, which no accident does: the reader says that it cannot.
 """
 
 from __future__ import annotations

@@ -8,11 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli.ui.diff import Detail
+from reconciler.cli.ui.markdown import render_markdown
 from reconciler.cli.ui.plan import Page, render_plan
+from reconciler.codes import RefusalCode
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.model.plan import Action, ActionKind, Mark, MarkCode, Plan
-from reconciler.planning.marks import Contents, content_marks
+from reconciler.model.plan import Action, ActionKind, Change, Drift, Mark, MarkCode, Plan, Refusal
+from reconciler.planning.marks import Contents, content_marks, is_prompt
 from reconciler.planning.review import MOST_CHANGES, ORDER, review
 from tests.planning.world import world
 
@@ -30,6 +32,32 @@ def test_what_takes_away_comes_first() -> None:
     replaced = action("r", marks=(Mark(MarkCode.REPLACES, "replaces"),))
     found = review(plan(*(action(f"i{kind}", kind) for kind in ActionKind), replaced))
     assert [part.what for part in found.parts] == [*ORDER]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [("notice-board.md", True), ("readme_prompt.txt", True), ("README.de.md", False), ("docs/NOTICE", False)],
+)
+def test_a_file_is_for_people_by_its_whole_name(path: str, is_one: bool) -> None:
+    assert is_prompt(path) is is_one
+
+
+def test_of_two_kinds_with_one_id_each_row_names_the_kind() -> None:
+    mark = Mark(MarkCode.PROMPT, "its prompt changes")
+    other = replace(action("a"), key=ItemKey(Kind.MODULE, "a"))
+    found = Plan(
+        generation=1,
+        actions=(action("a", marks=(mark,)), replace(other, from_version="0.1.0"), action("b")),
+        drift=(Drift(key=other.key, path="x.md", change=Change.EDITED),),
+        refusals=(Refusal(key=other.key, code=RefusalCode.CONFLICT, message="no"),),
+    )
+    text, page = render_plan(found), render_markdown(review(found))
+    for said in (text, page):
+        assert "a (extension): its prompt changes" in said
+        assert "a (agentic-module): x.md was changed by hand" in said
+        assert "a (agentic-module): no [conflict]" in said
+        assert "b (" not in said
+    assert "<code>a (extension)</code>" in page
 
 
 @pytest.mark.parametrize(

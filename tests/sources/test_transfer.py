@@ -209,7 +209,7 @@ def test_ipv6(serving: Serving) -> None:
 
 @contextmanager
 def no_tls(start: bytes, again: bytes = b"") -> Iterator[str]:
-    """The url of a server that sends what it likes to whoever connects, until the end."""
+    """The url of a server that sends what it likes to each client, until the end."""
     ended = threading.Event()
 
     def serve() -> None:

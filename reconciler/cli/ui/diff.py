@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import Json, JsonObject, same
 from reconciler.planning.manifest_diff import MASK
 from reconciler.planning.marks import is_prompt
 
@@ -199,7 +199,10 @@ def _is_said(file: File, manifest: JsonObject) -> bool:
 
 def _head(file: File) -> Line:
     facts = ", ".join(_facts(file))
-    text = f"{visible(file['path']).text} ({facts})"
+    path = visible(file["path"]).text
+    if "renamed_from" in file:
+        path = f"{visible(file['renamed_from']).text} → {path}"
+    text = f"{path} ({facts})" if facts else path
     return Line(level=Level.FILE, sign=_SIGNS[file["change"]], text=text)
 
 
@@ -256,6 +259,7 @@ def _facts(file: File) -> Iterator[str]:
         yield ("new file" if file["change"] == "added" else "removed") + (
             f", {counted(lines, 'line')}" if lines else ""
         )
+    yield from _written_facts(file, has_lines=bool(added or removed))
     if "mode" in file:
         yield "mode {} → {}".format(*file["mode"])
     if wrapped := file.get("wrapped"):
@@ -269,8 +273,19 @@ def _facts(file: File) -> Iterator[str]:
             yield words
 
 
+def _written_facts(file: File, *, has_lines: bool) -> Iterator[str]:
+    """What changes around the text: its name, its encoding, its line ends."""
+    is_same = file["change"] == "changed" and not has_lines
+    if "renamed_from" in file:
+        yield "renamed"
+    if encodings := file.get("encoding"):
+        yield f"encoding {' → '.join(encodings)}"
+    if ends := file.get("line_ends"):
+        yield f"{'only ' if is_same else ''}line ends {' → '.join(ends)}"
+
+
 _NOTES: Final = {
-    "too_long": "too long to show",
+    "too_long": "more lines than can be compared",
     "not_shown": "its text cannot be shown",
     "hidden_changed": "a hidden value changed, or how it is written",
 }
@@ -288,6 +303,8 @@ def _pair(values: list[Json]) -> str:
     """Both values; where they are cut, from a little before what differs."""
     if values == [MASK, MASK]:
         return "changed (hidden)"
+    if same(*values):  # but for what is hidden in them
+        return f"{_cut(_written(values[0]), 0)}, changed (hidden)"
     texts = [_written(value) for value in values]
     start = 0
     if max(map(len, texts)) > _MAX_VALUE_CHARACTERS:

@@ -10,6 +10,8 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import ExitCode, Fault, LlamagateError
 from reconciler.model.config import JsonObject
 
+_MOST_FAULTS: Final = 40
+"""As many of drift, refusals and warnings of a plan are shown."""
 _SHOWN_CHARACTERS: Final = 100
 """Of a line: longer ones are cut around the place that is meant."""
 
@@ -20,11 +22,13 @@ def render_error(error: LlamagateError, style: Style = PLAIN, *, with_source: bo
     ``with_source``: below each fault is its line of the file, with a caret.
     """
     lines = [f"{style.paint('llamagate:', 'red')} {error.message}"]
-    for fault in error.faults:
+    for fault in error.faults[:_MOST_FAULTS]:
         if str(fault) not in error.message and not lines[-1].endswith((f" {fault}", f" ./{fault}")):
             lines.append(f"  {fault}")
         if with_source:
             lines += source_lines(fault, style)
+    if (more := len(error.faults) - _MOST_FAULTS) > 0:
+        lines.append(f"  … and {more} more (--json has all)")
     if error.advice:
         lines.append(f"  → {error.advice}")
     return "\n".join(lines)

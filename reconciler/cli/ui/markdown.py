@@ -12,6 +12,7 @@ from typing import Final
 
 from reconciler.cli.ui.diff import Detail, DiffLines, Level, Line
 from reconciler.cli.ui.diff_rows import diff_rows
+from reconciler.cli.ui.names import Name, names_in
 from reconciler.cli.ui.plan import drift_rows, named, refusal_rows, tally, told_reasons, versions
 from reconciler.cli.ui.style import PLAIN
 from reconciler.cli.ui.words import counted
@@ -28,12 +29,12 @@ _LIST_BYTES: Final = 6_000
 _TICKS: Final = regex("`+")
 
 
-def render_markdown(found: Review, detail: Detail = Detail.SHORT) -> str:
-    """The page; less than ``MAX_BYTES``, whatever is in the plan."""
+def render_markdown(found: Review, detail: Detail = Detail.SHORT, command: str = "llamagate apply") -> str:
+    """The page, with the ``command`` that does it; less than ``MAX_BYTES``, whatever is in the plan."""
     parts = [f"### llamagate: {_headline(found)}", *_lists(found)]
     left = MAX_BYTES - _END_BYTES - sum(map(_size, parts))
     parts += _items(found, detail, left)
-    return "\n\n".join([*parts, _end(found)])
+    return "\n\n".join([*parts, _end(found, command)])
 
 
 def _headline(found: Review) -> str:
@@ -51,11 +52,11 @@ def _tally(said: str, pairs: str) -> str:
 
 
 def _lists(found: Review) -> Iterator[str]:
-    plan = found.plan
+    plan, name = found.plan, names_in(found.plan)
     lists = {
-        "Look at this first": [f"! {named(row)}: {row.message}" for row in found.marked],
+        "Look at this first": [f"! {named(row, name)}: {row.message}" for row in found.marked],
         "Refused": [f"- {row}" for row in refusal_rows(plan)],
-        "Drift": drift_rows(plan.drift),
+        "Drift": drift_rows(plan.drift, name),
         "Lock": found.stale,
         "Warnings": notes_once(plan.warnings),
     }
@@ -79,11 +80,11 @@ def _cut(rows: Iterable[str]) -> Iterator[str]:
 
 def _items(found: Review, detail: Detail, left: int) -> Iterator[str]:
     """A fold for each change. What has no more room is named without its lines, then only counted."""
-    diffs = DiffLines(detail)
+    diffs, name = DiffLines(detail), names_in(found.plan)
     more = 0
     for part in found.parts:
         for change in part.changes if detail in (Detail.SHORT, Detail.NONE) else part.with_all_files:
-            block = "" if more else _fitting(change, _rows(change, diffs), left)
+            block = "" if more else _fitting(change, name, _rows(change, name, diffs), left)
             more += 0 if block else len(change.actions)
             left -= _size(block)
             if block:
@@ -92,20 +93,20 @@ def _items(found: Review, detail: Detail, left: int) -> Iterator[str]:
         yield f"… and {counted(more, 'more item')}, for which there is no room here: see the plan itself."
 
 
-def _fitting(change: Changed, rows: list[str], room: int) -> str:
+def _fitting(change: Changed, name: Name, rows: list[str], room: int) -> str:
     """The fold with as many of its rows as there is room for; nothing where there is not even room for its name."""
-    block, kept = _fold(change, rows), len(rows)
+    block, kept = _fold(change, name, rows), len(rows)
     while kept and _size(block) > room:
         kept = int(kept * min(0.9, room / _size(block)))
         left_out = counted(len(rows) - kept, "line")
-        block = _fold(change, [*rows[:kept], f"… no room here for the last {left_out}"] if kept else [])
+        block = _fold(change, name, [*rows[:kept], f"… no room here for the last {left_out}"] if kept else [])
     return block if _size(block) <= room else ""
 
 
-def _rows(change: Changed, diffs: DiffLines) -> list[str]:
+def _rows(change: Changed, name: Name, diffs: DiffLines) -> list[str]:
     first = change.first
     marks = [f"! {mark.message}" for mark in first.marks if mark.code not in SEEN_FROM_THE_ACTION]
-    many = [f"# {', '.join(change.ids)}"] if len(change.actions) > 1 else []
+    many = [f"# {', '.join(name(action.key) for action in change.actions)}"] if len(change.actions) > 1 else []
     return [*many, *marks, *(f"# {reason}" for reason in told_reasons(first)), *map(_row, diffs.of(change.diff))]
 
 
@@ -117,23 +118,22 @@ def _row(line: Line) -> str:
     return row.strip(" ") if line.level in (Level.GAP, Level.MORE) else row.removeprefix("    ").rstrip(" ")
 
 
-def _fold(change: Changed, rows: list[str]) -> str:
+def _fold(change: Changed, name: Name, rows: list[str]) -> str:
     first = change.first
-    name = first.key.id if len(change.actions) == 1 else f"{len(change.actions)} items"
-    head = f"{change.what} {_code(name)} {_code(versions(first))}".rstrip()
+    who = name(first.key) if len(change.actions) == 1 else f"{len(change.actions)} items"
+    head = f"{change.what} {_code(who)} {_code(versions(first))}".rstrip()
     head = f"<b>{head}</b>" if first.marks else head
     if not rows:
         return f"<details><summary>{head}</summary></details>"
     return f"<details><summary>{head}</summary>\n\n{_fence(rows, 'diff')}\n\n</details>"
 
 
-def _end(found: Review) -> str:
+def _end(found: Review, command: str) -> str:
     plan = found.plan
     if plan.refusals or not plan.pending:
         return f"Generation {plan.generation}, plan `{found.digest}`."
-    return (
-        f"Generation {plan.generation}. To apply exactly this:\n\n```sh\nllamagate apply --expect {found.digest}\n```"
-    )
+    fenced = _fence([f"{command} --expect {found.digest}"], "sh")
+    return f"Generation {plan.generation}. To apply exactly this:\n\n{fenced}"
 
 
 def _fence(rows: Iterable[str], language: str) -> str:

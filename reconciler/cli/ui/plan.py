@@ -10,8 +10,10 @@ from msgspec import Struct
 
 from reconciler.cli.ui.diff import Detail, DiffLines, Level
 from reconciler.cli.ui.diff_rows import diff_rows
+from reconciler.cli.ui.names import Name, names_among, names_in
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
+from reconciler.codes import WarningCode
 from reconciler.documents.unseen import visible
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
@@ -58,9 +60,10 @@ class Wording(Struct, frozen=True, kw_only=True):
     """How a plan that is only shown speaks, and what the last line says where nothing changes."""
 
     nothing: str = "No changes: everything is as the file says"
+    command: str = "llamagate apply"
     would: str = ""
     head: str = "Plan"
-    next: str = "Run 'llamagate apply' to do it."
+    next: str = "Run '{command}' to do it."
     has_digest: bool = True
 
 
@@ -108,12 +111,13 @@ def render_plan(plan: Plan, page: Page = PAGE) -> str:
 def render_review(found: Review, page: Page = PAGE) -> str:
     """The whole plan, as it is reviewed."""
     plan = found.plan
+    name = names_in(plan)
     parts = [
         "" if page.done or not plan.changes else _bold(f"{page.wording.head}: {tallies(found)}", page),
-        _section("Look at this first", [_marked(row) for row in found.marked], "red", page),
+        _section("Look at this first", [f"! {named(row, name)}: {row.message}" for row in found.marked], "red", page),
         render_refusals(plan, page),
         _spaced(_changes(found, page)),
-        _section("Drift that was found" if page.done else "Drift", drift_rows(plan.drift), "yellow", page),
+        _section("Drift that was found" if page.done else "Drift", drift_rows(plan.drift, name), "yellow", page),
         "" if page.done else _section("Lock", [*found.stale], "yellow", page),
         _section("Warnings", notes_once(plan.warnings), "yellow", page),
         "\n".join(_end(found, page)),
@@ -128,16 +132,13 @@ def render_refusals(plan: Plan, page: Page = PAGE) -> str:
 
 def refusal_rows(plan: Plan) -> list[str]:
     """Each refusal with its code."""
-    return [f"{refusal.key.id}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals]
+    name = names_in(plan)
+    return [f"{name(refusal.key)}: {refusal.message} [{refusal.code}]" for refusal in plan.refusals]
 
 
-def _marked(row: Marked) -> str:
-    return f"! {named(row)}: {row.message}"
-
-
-def named(row: Marked) -> str:
-    """The items of a row: a few by their ids, many by their number."""
-    ids = [key.id for key in row.keys]
+def named(row: Marked, name: Name) -> str:
+    """The items of a row: a few by their names, many by their number."""
+    ids = [*map(name, row.keys)]
     return ", ".join(ids) if len(ids) <= 3 else f"{len(ids)} items ({', '.join(ids[:3])} …)"
 
 
@@ -236,23 +237,23 @@ def versions(action: Action) -> str:
     return " → ".join(dict.fromkeys(found))
 
 
-def drift_rows(drift: Sequence[Drift]) -> list[str]:
-    """Each departure in words."""
-    return [drift_row(row) for row in drift]
+def drift_rows(drift: Sequence[Drift], name: Name | None = None) -> list[str]:
+    """Each departure in words: ``foo: manifest.yaml was changed by hand``."""
+    name = name or names_among(row.key for row in drift)
+    return [_drift_row(row, name(row.key)) for row in drift]
 
 
-def drift_row(row: Drift) -> str:
-    """One departure in words: ``foo: manifest.yaml was changed by hand``."""
+def _drift_row(row: Drift, name: str) -> str:
     path = visible(row.path).text
     if row.change is Change.REGISTRY:
-        return f"{row.key.id}: its entry in {path} is missing or wrong"
+        return f"{name}: its entry in {path} is missing or wrong"
     words = {
         Change.EDITED: "was changed by hand",
         Change.MISSING: "is missing",
         Change.REPLACED: "was replaced by a link or another kind of file",
         Change.OTHER_VERSION: "has another version, which another tool installed",
     }
-    return f"{row.key.id}: {'its folder' if row.path == '.' else path} {words[row.change]}"
+    return f"{name}: {'its folder' if row.path == '.' else path} {words[row.change]}"
 
 
 def _section(title: str, rows: Sequence[str], colour: str, page: Page) -> str:
@@ -294,12 +295,17 @@ def _summary(found: Review, page: Page) -> tuple[str, str]:
         return f"Nothing was changed: {counted(len(plan.refusals), 'refusal')} in the plan.", ""
     if not plan.changes:
         if plan.stale and not page.done:
-            return f"No changes but to the lock (generation {plan.generation}).", "Run 'llamagate apply' to update it."
+            return (
+                f"No changes but to the lock (generation {plan.generation}).",
+                f"Run '{wording.command}' to update it.",
+            )
         if plan.drift:
             is_other = all(row.change is Change.OTHER_VERSION for row in plan.drift)
-            kept = "what another tool installed was kept" if is_other else "files changed by hand were kept"
-            return f"No changes: {kept} (generation {plan.generation}).", ""
+            kept = "what another tool installed" if is_other else "what was changed by hand"
+            return f"No changes: {kept} {'was kept' if page.done else 'stays'} (generation {plan.generation}).", ""
+        if any(note.code == WarningCode.VALUES_UNKNOWN for note in plan.warnings):
+            return f"No changes to what is known without secrets (generation {plan.generation}).", ""
         return f"{wording.nothing} (generation {plan.generation}).", ""
     if page.done:
         return f"Applied as generation {plan.generation + 1}: {tallies(found, done=True)}.", ""
-    return f"{wording.head}: {tallies(found)}.", wording.next
+    return f"{wording.head}: {tallies(found)}.", wording.next.format(command=wording.command)

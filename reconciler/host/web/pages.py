@@ -7,15 +7,17 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from reconciler import __version__
+from reconciler.codes import ErrorCode
+from reconciler.errors import InputError
 from reconciler.host.page.documents import comparison_document, diff_of, plan_document
 from reconciler.host.page.look import Looker, View
-from reconciler.host.web.response import answer_of, bad_request, not_found
+from reconciler.host.web.response import Problem, answer_of, bad_request, not_found
 from reconciler.model.config import JsonObject
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.plan import Plan
@@ -26,6 +28,9 @@ from reconciler.queries.history import read_history
 from reconciler.queries.plan import read_plan
 from reconciler.queries.show import read_show
 from reconciler.reconcile.options import Options
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 TYPES: Final[Mapping[str, str]] = {
     "html": "text/html; charset=utf-8",
@@ -94,7 +99,7 @@ class Pages:
     async def item(self, request: Request) -> Response:
         key = _key(request)
         env, file = self._looker.env(), self._looker.file
-        shown = await asyncio.to_thread(read_show, env, file, key.id, key.kind)
+        shown = await _found(read_show, env, file, key.id, key.kind)
         return document_answer(shown.to_document())
 
     async def history(self, _request: Request) -> Response:
@@ -110,7 +115,7 @@ class Pages:
     async def drift_item(self, request: Request) -> Response:
         """What was changed by hand in one item, whether a plan would put it back or not."""
         key = _key(request)
-        found = await asyncio.to_thread(drift_of_item, self._looker.env(), key.id)
+        found = await _found(drift_of_item, self._looker.env(), key.id, key.kind)
         return document_answer({"files": [*found]})
 
     async def graph(self, _request: Request) -> Response:
@@ -137,11 +142,21 @@ class Pages:
         names = [f"@{name}" for name in (before, after) if name]
         known = ((await self._looker.view()).revision, before, after)
         if known not in self._compared:
-            found = await asyncio.to_thread(read_diff, self._looker.env(), self._looker.file, names)
+            found = await _found(read_diff, self._looker.env(), self._looker.file, names)
             while len(self._compared) >= _KEPT_COMPARISONS:
                 del self._compared[next(iter(self._compared))]
             self._compared[known] = found
         return self._compared[known]
+
+
+async def _found(read: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+    """What ``read`` gives, beside the event loop. What is asked for by a name that nobody has is 404."""
+    try:
+        return await asyncio.to_thread(read, *arguments, **named)
+    except InputError as error:
+        if error.code != ErrorCode.NOT_FOUND:
+            raise
+        raise Problem(404, "not_found", error.message) from error
 
 
 def _key(request: Request) -> ItemKey:

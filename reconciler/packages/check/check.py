@@ -15,7 +15,7 @@ from reconciler.errors import Fault, InputError
 from reconciler.model.config import JsonObject, has_more_than
 from reconciler.model.package import EXTENSION_MANIFEST, EXTENSION_PACKAGING, MODULE_MANIFEST, MODULE_PACKAGING
 from reconciler.model.regex import regex
-from reconciler.packages.check import exposure, files, flow, keys, modules, tasks
+from reconciler.packages.check import exposure, files, flow, keys, modules, tasks, values
 from reconciler.packages.check.disable import Disable, disables_in, kept
 from reconciler.packages.check.document import Document, Span, Text
 from reconciler.packages.check.finding import Finding, Severity
@@ -132,6 +132,7 @@ def _in_document(
         yield from modules.in_module(document, {**known.extensions, **own}, names_all=known.names_all)
         return
     yield from exposure.models(document)
+    yield from values.in_values(document)
     if "steps" not in document.value and "hooks" not in document.value and "type" not in document.value:
         yield from tasks.in_task(document)
         yield from tasks.in_types(document)

@@ -1,7 +1,8 @@
 """Comments that switch a finding off where it is meant: ``# llamagate: disable LG112: the reason``.
 
 Behind something on a line, a comment is about that line; on a line of its own, about the next one. A block of text
-(``prompt: |``) belongs to the line that it begins on, since nothing inside it is a comment.
+(``prompt: |``) belongs to the line that it begins on, since nothing inside it is a comment; a text in quotes behind the
+codes chooses its lines: ``# llamagate: disable LG106 "{{name}}": the reason`` is about those that hold it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from reconciler.packages.check.near import meant, near
 _MARK: Final = "llamagate: disable"
 _COMMENT: Final = regex(
     r"(?:^|(?<=[ \t]))#[ \t]*llamagate:[ \t]*disable\b[ \t]*(?P<codes>[\w-]+(?:[ \t]*,[ \t]*[\w-]+)*)?"
+    r"(?:[ \t]+(?P<quote>[\"'])(?P<held>[^\n\r]*?)(?P=quote)(?=[ \t]*(?::|$)))?"
     r"(?:[ \t]*:[ \t]*(?P<reason>[^\n\r]*))?",
     re.MULTILINE,
 )
@@ -29,7 +31,7 @@ _BLANK: Final = regex(r"[ \t]*(?:#.*)?")
 
 
 class Disable(Struct, frozen=True, kw_only=True):
-    """One code that a comment switches off, from line ``first`` to line ``last``."""
+    """One code that a comment switches off, from line ``first`` to ``last``, in those that hold the text ``held``."""
 
     code: str
     first: int
@@ -37,6 +39,7 @@ class Disable(Struct, frozen=True, kw_only=True):
     span: Span
     document: Document
     has_reason: bool
+    held: str = ""
 
 
 def disables_in(document: Document) -> list[Disable]:
@@ -59,6 +62,7 @@ def _read(document: Document, scalars: Sequence[Span], match: re.Match[str]) -> 
             span=Span(match.start(), match.end()),
             document=document,
             has_reason=bool((match["reason"] or "").strip()),
+            held=match["held"] or "",
         )
 
 
@@ -98,7 +102,8 @@ def kept(found: Sequence[Found], disables: Sequence[Disable]) -> list[Found]:
 def _is_about(disable: Disable, found: Found) -> bool:
     if found.span is None or found.text.inside != disable.document.inside or found.code != disable.code:
         return False
-    return disable.first <= found.text.place(found.span.start)[0] <= disable.last
+    line = found.text.place(found.span.start)[0]
+    return disable.first <= line <= disable.last and disable.held in found.text.line(line)
 
 
 def _useless(disables: Sequence[Disable], used: set[int]) -> Iterator[Found]:
@@ -108,7 +113,9 @@ def _useless(disables: Sequence[Disable], used: set[int]) -> Iterator[Found]:
             what = f"there is no check {disable.code}{meant(near(disable.code, known))}" if disable.code else "no code"
             message = f"this disables nothing: {what}; write '# llamagate: disable LG112: why'"
         elif number not in used:
-            message = f"this disables nothing: there is no {disable.code} in line {disable.first}"
+            where = f"in line {disable.first}" if disable.first == disable.last or not disable.held else "below"
+            held = f" with {disable.held}" if disable.held else ""
+            message = f"this disables nothing: there is no {disable.code} {where}{held}"
         elif not disable.has_reason:
             message = f"say why {disable.code} is wrong here: '# llamagate: disable {disable.code}: why'"
             yield _about(disable, CheckCode.NO_REASON, message)

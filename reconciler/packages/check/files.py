@@ -9,6 +9,7 @@ from reconciler.codes import CheckCode
 from reconciler.documents.unseen import visible
 from reconciler.model.package import FileEntry
 from reconciler.model.regex import regex
+from reconciler.model.service_keys import KEYS
 from reconciler.packages.check.document import Span, Text
 from reconciler.packages.check.found import Found
 
@@ -18,13 +19,6 @@ MAX_TEXT_BYTES: Final = 2**20
 _TEXTS: Final = (
     *(".txt", ".md", ".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv", ".toml", ".ini", ".cfg", ".env"),
     *(".html", ".htm", ".css", ".js", ".ts", ".py", ".sh", ".xml", ".svg", ".tmpl", ".j2", ".rst"),
-)
-KEYS: Final = regex(
-    r"(?<![A-Za-z0-9_-])(?:"
-    r"(?P<plain>gsk_|gh[pousr]_|hf_|npm_|r8_|sk_live_|rk_live_|shpat_|dop_v1_|AKIA|ASIA)(?P<letters>[A-Za-z0-9]{16,})"
-    r"|(?P<prefix>sk-ant-|sk-proj-|sk-or-v1-|sk-|github_pat_|glpat-|xox[abprs]-|xapp-|AIza|pypi-AgE|SG\.|whsec_)"
-    r"(?P<rest>[A-Za-z0-9_.-]{16,}))"
-    r"|-----BEGIN (?P<kind>[A-Z ]*PRIVATE KEY)-----"
 )
 _MARKS: Final = regex(r"^(?:[xX.*_-]+|.*(?:example|placeholder|your|change-?me|dummy|xxxx|00000|1234567890).*)$")
 """What stands in the place of a key in documentation."""

@@ -61,6 +61,8 @@ CHECKS: Final[Mapping[CheckCode, Check]] = {
     CheckCode.BAD_CONDITION: Check("bad-condition", _E, "the condition of a rule cannot be read"),
     CheckCode.MISSING_ARGUMENT: Check("missing-argument", _W, "a step lacks what it works on"),
     CheckCode.DOUBLED_NAME: Check("doubled-name", _E, "two inputs, outputs or steps have one name"),
+    CheckCode.UNFILLED_BRACES: Check("unfilled-braces", _W, "braces that nothing fills in"),
+    CheckCode.WRONG_VALUE: Check("wrong-value", _E, "an argument or a setting has a value of another type"),
 }
 
 

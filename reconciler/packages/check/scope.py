@@ -12,6 +12,7 @@ from reconciler.codes import CheckCode
 from reconciler.documents.yaml.places import Path
 from reconciler.model.config import Json
 from reconciler.model.regex import regex
+from reconciler.packages.check.braces import unfilled
 from reconciler.packages.check.document import Document, Span, Text, texts
 from reconciler.packages.check.found import Found
 from reconciler.packages.check.near import meant, near, nearest
@@ -100,6 +101,7 @@ def in_value(
     pattern = _REFERENCE if references else _PLACEHOLDER
     for place, text in texts(value, path):
         yield from _matches(document, pattern, place, text, scope, hints)
+        yield from _unfilled(document, place, text)
 
 
 def in_condition(document: Document, text: str, path: Path, scope: Scope) -> Iterator[Found]:
@@ -112,6 +114,7 @@ def in_template(document: Document, text: str, path: Path, scope: Scope) -> Iter
     for match in _template_names(text):
         if wrong := scope.unknown(match["path"]):
             yield _found(document, document.within(path, match[0]), match, wrong, path)
+    yield from _unfilled(document, path, text, is_template=True)
 
 
 def in_template_file(file: Text, scope: Scope) -> Iterator[Found]:
@@ -119,6 +122,15 @@ def in_template_file(file: Text, scope: Scope) -> Iterator[Found]:
     for match in _template_names(file.text):
         if wrong := scope.unknown(match["path"]):
             yield _found(file, Span(match.start(), match.end()), match, wrong, ())
+    for one in unfilled(file.text, is_template=True):
+        span = Span(one.start, one.start + len(one.text))
+        yield Found(code=CheckCode.UNFILLED_BRACES, message=one.message, text=file, span=span)
+
+
+def _unfilled(document: Document, path: Path, text: str, *, is_template: bool = False) -> Iterator[Found]:
+    for one in unfilled(text, is_template=is_template):
+        span = document.within(path, one.text, text.count(one.text, 0, one.start))
+        yield Found(code=CheckCode.UNFILLED_BRACES, message=one.message, text=document, span=span, path=path)
 
 
 def _template_names(text: str) -> Iterator[re.Match[str]]:

@@ -15,7 +15,7 @@ from reconciler.planning.content.alignment import pairs
 from reconciler.planning.content.blocks import Block, blocks, words
 
 MAX_TEXT_BYTES: Final = 16 << 20
-MAX_LINES: Final = 4_000
+MAX_LINES: Final = 50_000
 """A text with more than that on either side is only counted: nobody reads such a diff."""
 MAX_MARKED: Final = 1 << 17
 """With more characters than that in a stretch that differs, its lines are shown, and no words in them are marked."""

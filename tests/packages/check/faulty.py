@@ -214,5 +214,22 @@ FAULTY: Final = (
     Faulty(
         "LG125", "an input twice", "workflow", "  - id: style\n", "  - id: §letter\n    type: string\n  - id: style\n"
     ),
+    Faulty("LG126", "a filter", "workflow", '"{{verdict}} {{st', '"§{{verdict|upper}} {{st'),
+    Faulty("LG126", "braces that are empty", "workflow", '{queue: "{{style}}"}', '{queue: "§{{ }}"}'),
+    Faulty("LG126", "braces that are not closed", "workflow", '{{inputs.style}}"', '{{inputs.style}} §{{style}"'),
+    Faulty("LG126", "a dot before the name", "workflow", '{queue: "{{style}}"}', '{queue: "§{{.style}}"}'),
+    Faulty("LG126", "a filter in a prompt", "task", "  {{text}}", "  {{text}} §{{text|upper}}"),
+    Faulty("LG126", "a prompt that ends in braces", "task", "  {{text}}", "  {{text}} §{{text"),
+    Faulty("LG126", "an if in a template", "workflow", "{{letter}}", "{{letter}} §{{if .style}}", "templates/sort.txt"),
+    Faulty("LG126", "an open template", "workflow", "{{letter}}", "{{letter}} §{{style", "templates/sort.txt"),
+    Faulty("LG126", "a filter of a module", "module", '"{{mood}}"', '"§{{mood|upper}}"', _MODULE),
+    Faulty("LG127", "a temperature that is a text", "workflow", "temperature: 0.1", "temperature: §hot"),
+    Faulty("LG127", "a number in quotes", "workflow", "temperature: 0.1", 'temperature: §"0.1"'),
+    Faulty("LG127", "a boolean", "workflow", "temperature: 0.1", "seed: §true"),
+    Faulty("LG127", "half a token", "workflow", "temperature: 0.1", "max_tokens: §0.5"),
+    Faulty("LG127", "a prompt that is a number", "workflow", "temperature: 0.1", "prompt: §5"),
+    Faulty("LG127", "messages that are a text", "workflow", "temperature: 0.1", "messages: §hello"),
+    Faulty("LG127", "a path that is a number", "workflow", "path: docs/hints.md", "path: §5"),
+    Faulty("LG127", "a setting of the model", "task", "  provider: ollama", "  temperature: §hot"),
     Faulty("LG125", "a step twice", "workflow", "  - id: parse\n", "  - id: §fill\n"),
 )

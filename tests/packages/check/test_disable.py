@@ -44,6 +44,17 @@ def test_a_block_of_text_belongs_to_the_line_that_it_begins_on() -> None:
     assert codes(commented, "extension.yaml") == []
 
 
+def test_a_text_in_quotes_chooses_lines_of_a_block() -> None:
+    text = TASK["extension.yaml"].replace("  {{text}}\n", "  {{name}}\n  {{nome}}\n  {{name}} again\n")
+    for quoted in ('"{{name}}"', "'{{name}}'", '"{{name}}" '):
+        commented = text.replace("prompt: |", f"prompt: |  # llamagate: disable LG106 {quoted}: the model shall see it")
+        assert codes(commented, "extension.yaml") == ["LG106:23"]
+    unused = text.replace("prompt: |", 'prompt: |  # llamagate: disable LG106 "{{other}}": no')
+    assert codes(unused, "extension.yaml") == ["LG120:19", "LG106:22", "LG106:23", "LG106:24"]
+    bare = text.replace("prompt: |", 'prompt: |  # llamagate: disable LG106 "{{name}}"')
+    assert codes(bare, "extension.yaml") == ["LG121:19", "LG106:23"]
+
+
 def test_what_looks_like_a_comment_inside_a_block_is_text() -> None:
     text = TASK["extension.yaml"].replace("  {{text}}\n", "  # llamagate: disable LG106: no\n  {{name}}\n")
     assert codes(text, "extension.yaml") == ["LG106:23"]

@@ -209,7 +209,7 @@ from pathlib import Path
 from reconciler.sources.git.repository import Repository
 from reconciler.sources.git.command import GitRules
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
 rules = GitRules(variables=dict(os.environ), headers=({header!r},), seconds=600)
 with tempfile.TemporaryDirectory() as folder:
     try:

@@ -50,7 +50,7 @@ function manifest(parts) {
 }
 
 async function showFile(place, file, context) {
-  const head = el("p", { class: "head" }, el("span", { class: "code" }, file.path), ` (${said(file)})`);
+  const head = el("p", { class: "head" }, el("span", { class: "code" }, name(file)), ` (${said(file)})`);
   const box = el("section", { class: "file", "aria-label": file.path }, head);
   place.append(box);
   const rows = (file.hunks ?? []).flatMap((hunk, index) => (index ? [null, ...hunk.rows] : hunk.rows));
@@ -68,11 +68,15 @@ async function showFile(place, file, context) {
   box.append(more);
 }
 
+const name = (file) => (file.renamed_from ? `${file.renamed_from} → ${file.path}` : file.path);
+
 function said(file) {
   const size = (side) => (side ? `${side.size.toLocaleString("en")} bytes` : "nothing");
-  const parts = [file.change];
+  const parts = [file.renamed_from ? "renamed" : file.change];
   if (file.added || file.removed) parts.push(`+${file.added ?? 0} -${file.removed ?? 0}`);
   if (file.binary) parts.push(`binary, ${size(file.binary.before)} → ${size(file.binary.after)}`);
+  if (file.encoding) parts.push(`encoding ${file.encoding.join(" → ")}`);
+  if (file.line_ends) parts.push(`line ends ${file.line_ends.join(" → ")}`);
   if (file.mode) parts.push(`mode ${Array.isArray(file.mode) ? file.mode.join(" → ") : file.mode}`);
   if (file.wrapped) parts.push(`${counted(file.wrapped, "paragraph")} only wrapped otherwise`);
   if (file.unseen) parts.push(`${counted(file.unseen, "character")} that nobody sees`);

@@ -32,19 +32,56 @@ const PAUSE_AFTER = 20; // milliseconds of work, after which others have their t
 
 /** Append what `make` gives for each value, in slices, so that the page answers meanwhile. `signal` ends it early. */
 export async function appendAll(parent, values, make, signal) {
-  let since = performance.now();
   let slice = document.createDocumentFragment();
+  const append = () => {
+    parent.append(slice);
+    slice = document.createDocumentFragment();
+  };
+  await inSlices(values, (value) => slice.append(make(value)), signal, append);
+  if (!signal.aborted) append();
+}
+
+/** `act` on each value, with pauses in which others have their turn; `before` each of them something may be done. */
+export async function inSlices(values, act, signal, before = () => {}) {
+  let since = performance.now();
   for (const value of values) {
-    slice.append(make(value));
+    act(value);
     if (performance.now() - since > PAUSE_AFTER) {
-      parent.append(slice);
-      slice = document.createDocumentFragment();
+      before();
       await new Promise((done) => setTimeout(done));
       if (signal.aborted) return;
       since = performance.now();
     }
   }
-  parent.append(slice);
+}
+
+/** A filter over `rows`, pairs of a value and its element: shows those that `matches`, and calls `then` with how many. */
+export function filtering(rows, signal, then) {
+  let running = new AbortController();
+  return async (matches) => {
+    running.abort(); // what was typed before
+    running = new AbortController();
+    const both = AbortSignal.any([signal, running.signal]);
+    let shown = 0;
+    const judge = ([one, made]) => {
+      const hides = !matches(one);
+      if (made.hidden !== hides) made.hidden = hides;
+      shown += !hides;
+    };
+    await inSlices([...rows], judge, both);
+    if (!both.aborted) then(shown);
+  };
+}
+
+const MOST_ROWS = 50;
+
+/** A list under a heading, with the first rows, and how many more there are; nothing where there is none. */
+export function rowsBelow(title, values, make, rest) {
+  if (!values.length) return [];
+  const more = values.length - MOST_ROWS;
+  const rows = values.slice(0, MOST_ROWS).map(make);
+  if (more > 0) rows.push(el("li", { class: "quiet" }, `and ${counted(more, "more row")}; ${rest} shows all`));
+  return [el("h2", {}, title), el("ul", { class: "rows", "aria-label": title }, rows)];
 }
 
 /** "1 item", "2 items". */

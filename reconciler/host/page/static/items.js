@@ -1,6 +1,6 @@
 // What is installed, and one item with all that is known of it.
 
-import { appendAll, counted, el, facts, moment } from "./dom.js";
+import { appendAll, counted, el, facts, filtering, moment } from "./dom.js";
 import { get } from "./data.js";
 import { driftText } from "./overview.js";
 import { showDiff } from "./diff.js";
@@ -11,16 +11,16 @@ export async function items(place, { home, options, setOptions, signal }) {
   const count = el("p", { class: "quiet", role: "status" });
   const input = el("input", { type: "search", id: "filter", value: options.get("q") ?? "" });
   const rows = home.items.map((one) => [one, row(one)]);
+  const filtered = filtering(rows, signal, (shown) => {
+    count.textContent = shown === rows.length ? counted(shown, "item") : `${shown} of ${counted(rows.length, "item")}`;
+  });
   const filter = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const [one, made] of rows) {
-      const text = `${one.id} ${one.name} ${one.kind} ${one.state} ${one.owner ?? ""} ${one.enabled ? "" : "disabled"}`.toLowerCase();
-      made.hidden = !words.every((word) => text.includes(word));
-      shown += !made.hidden;
-    }
-    count.textContent = shown === rows.length ? counted(shown, "item") : `${shown} of ${counted(rows.length, "item")}`;
     setOptions({ q: input.value });
+    return filtered((one) => {
+      const text = `${one.id} ${one.name} ${one.kind} ${one.state} ${one.owner ?? ""} ${one.enabled ? "" : "disabled"}`.toLowerCase();
+      return words.every((word) => text.includes(word));
+    });
   };
   input.addEventListener("input", filter);
   place.append(el("h1", {}, "Items"), el("div", { class: "controls" }, el("label", {}, "Filter", input)), count, list);

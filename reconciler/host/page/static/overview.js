@@ -1,6 +1,6 @@
 // How the home is, on one page: what differs, who is at work, what the gateway serves.
 
-import { counted, el, facts, moment } from "./dom.js";
+import { counted, el, facts, moment, rowsBelow } from "./dom.js";
 
 export function overview(place, { home }) {
   place.append(el("h1", {}, "Overview"));
@@ -18,7 +18,7 @@ export function overview(place, { home }) {
       ["Gateway", gateway(home.gateway)],
     ]),
   );
-  for (const part of [pauses(home), drift(home), watcher(home)]) place.append(...part);
+  for (const part of [pauses(home), drift(home), lock(home), watcher(home)]) place.append(...part);
   return "Overview";
 }
 
@@ -34,7 +34,7 @@ function todo(home) {
   if (home.pending) found.push(el("a", { href: "#/plan" }, `${counted(home.pending, "change")} pending`));
   if (home.refused) found.push(el("a", { href: "#/plan" }, `${counted(home.refused, "change")} refused`));
   if (home.unreachable) found.push(`What is pending is not known: ${home.unreachable}`);
-  if (home.lock.stale.length) found.push(`The lock is out of date: ${home.lock.stale.join("; ")}`);
+  if (home.lock.stale.length) found.push(`The lock is out of date: ${counted(home.lock.stale.length, "line")} below`);
   return found.length ? [el("ul", { class: "rows" }, found.map((one) => el("li", {}, one)))] : [];
 }
 
@@ -70,10 +70,13 @@ export function driftText(row) {
 }
 
 function drift(home) {
-  if (!home.drift.length) return [];
   const row = (one) =>
     el("li", {}, el("a", { href: `#/item/${one.kind}/${encodeURIComponent(one.id)}` }, one.id), `: ${driftText(one)}`);
-  return [el("h2", {}, "Not as it was installed"), el("ul", { class: "rows" }, home.drift.slice(0, 50).map(row))];
+  return rowsBelow("Not as it was installed", home.drift, row, "“llamagate status”");
+}
+
+function lock(home) {
+  return rowsBelow("The lock is out of date", home.lock.stale, (text) => el("li", {}, text), "“llamagate status”");
 }
 
 function watcher({ watcher: found }) {

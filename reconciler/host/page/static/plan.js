@@ -1,6 +1,6 @@
 // What an apply would do. Lines are asked for item by item, when they are unfolded.
 
-import { appendAll, counted, el } from "./dom.js";
+import { appendAll, counted, el, filtering } from "./dom.js";
 import { get } from "./data.js";
 import { unfolding } from "./diff.js";
 
@@ -40,10 +40,11 @@ export function changes(place, values, pathOf, context) {
   const fold = el("button", { type: "button", id: "fold" }, "Fold all");
   fold.addEventListener("click", () => list.querySelectorAll("details[open]").forEach((one) => one.removeAttribute("open")));
   const rows = [];
+  const filtered = filtering(rows, context.signal, () => {});
   const filter = () => {
     const text = input.value.toLowerCase();
-    for (const [one, made] of rows) made.hidden = !`${one.id} ${one.what} ${one.kind}`.toLowerCase().includes(text);
     context.setOptions({ q: input.value });
+    return filtered((one) => `${one.id} ${one.what} ${one.kind}`.toLowerCase().includes(text));
   };
   input.addEventListener("input", filter);
   place.append(el("div", { class: "controls" }, el("label", {}, "Filter", input), fold), list);

@@ -14,12 +14,23 @@ export async function tried(place, { home, options, setOptions, signal }) {
   const chosen = names.includes(options.get("name")) ? options.get("name") : names[0];
   const choice = el("select", { id: "name" }, names.map((name) => el("option", { value: name, selected: name === chosen }, name)));
   const form = el("div");
+  let drawn = new AbortController();
+  const drawChosen = async () => {
+    drawn.abort(); // what another workflow still asks for, or gives
+    drawn = new AbortController();
+    const mine = AbortSignal.any([signal, drawn.signal]);
+    try {
+      await draw(form, choice.value, mine);
+    } catch (error) {
+      if (!mine.aborted) form.replaceChildren(el("p", { class: "bad", role: "alert" }, error.message));
+    }
+  };
   choice.addEventListener("change", () => {
     setOptions({ name: choice.value });
-    draw(form, choice.value, signal);
+    drawChosen();
   });
   place.append(el("div", { class: "controls" }, el("label", {}, "Workflow", choice)), form);
-  await draw(form, chosen, signal);
+  await drawChosen();
   return "Try";
 }
 
@@ -34,15 +45,19 @@ async function draw(place, name, signal) {
       const given = Object.fromEntries(fields.map(([one, made]) => [one.id, value(one, made)]).filter(([, one]) => one !== undefined));
       show(result, await post(`data/run/${encodeURIComponent(name)}`, given, signal));
     } catch (error) {
-      result.replaceChildren(el("p", { class: "bad" }, error.message));
+      if (!signal.aborted) result.replaceChildren(el("p", { class: "bad" }, error.message));
     }
   };
+  if (signal.aborted) return;
   const label = ([one, made]) => el("label", {}, `${one.id}${one.required ? " (required)" : ""}${one.description ? `: ${one.description}` : ""}`, made);
   place.replaceChildren(el("form", { on: { submit } }, fields.map(label), el("p", {}, el("button", {}, "Run"))), result);
 }
 
 function field(one) {
   const id = `input-${one.id}`;
+  if (one.type === "boolean" && !one.required && one.default === null) {
+    return el("select", { id }, ["", "true", "false"].map((word) => el("option", { value: word }, word || "not given")));
+  }
   if (one.type === "boolean") return el("input", { id, type: "checkbox", checked: one.default === true });
   if (one.type === "number" || one.type === "integer") return el("input", { id, type: "number", step: one.type === "integer" ? 1 : "any", value: one.default, required: one.required });
   const text = typeof one.default === "string" || one.default === null ? (one.default ?? "") : JSON.stringify(one.default);
@@ -50,7 +65,7 @@ function field(one) {
 }
 
 function value(one, made) {
-  if (one.type === "boolean") return made.checked;
+  if (made.type === "checkbox") return made.checked;
   if (made.value === "") return undefined;
   if (one.type === "number" || one.type === "integer") return Number(made.value);
   if (one.type === "string") return made.value;
