@@ -35,7 +35,7 @@ from reconciler.store.state_files import read_record
 Values = Sequence[tuple[str, str | None]]
 """Keys with their values as YAML writes them; ``None`` takes the key out."""
 
-_SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog")
+_SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog", "oci")
 
 
 class Added(Struct, frozen=True, kw_only=True):

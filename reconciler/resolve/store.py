@@ -125,7 +125,7 @@ class PackageStore(Struct, frozen=True, kw_only=True):
             left_out = "what editors and systems leave, or .llamagateignore names,"
             message = f"{item.key.id}: {left_out} is no longer content; the lock is renewed"
             notes = (*notes, Note(WarningCode.PIN_RENEWED, message, item.key))
-        found = replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
+        found = replace(found, pin=delivery.pin or offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
         return found if offer.executables is None else replace(found, executables=offer.executables)
 
     def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
