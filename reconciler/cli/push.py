@@ -38,5 +38,6 @@ def push(
     for note in done.warnings:
         terminal.notice(f"warning: {note}")
     what, place = f"{done.key.id} {done.version}", f"{done.repository}:{done.tag}"
-    said = f"Pushed {what} to {place}." if done.is_new else f"{place} has this content already."
+    signed = ", with the signatures beside it" if done.signatures else ""
+    said = f"Pushed {what} to {place}{signed}." if done.is_new else f"{place} has this content already."
     return invocation.answer(done.to_document(), f"{said}\n{done.digest}")

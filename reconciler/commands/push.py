@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, NotDesiredError, RefusedError, telling
-from reconciler.fs.bounded import is_there
+from reconciler.fs.bounded import is_there, read_if_there
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import Policy
 from reconciler.model.digest import Digest
@@ -36,6 +36,8 @@ from reconciler.sources.oci.manifests import (
     EMPTY_CONFIG,
     MANIFEST,
     PACKAGE,
+    SIGNATURE,
+    TEXT,
     TITLE,
     VERSION,
     ZIP,
@@ -45,9 +47,11 @@ from reconciler.sources.oci.manifests import (
     written,
 )
 from reconciler.sources.oci.reference import Repository, is_tag, is_version, reference, tag_of, versions_of
+from reconciler.sources.oci.referrers import MAX_ATTACHED_BYTES, attach
 from reconciler.sources.web.artifact import bounds_of
 from reconciler.store.desired_file import read_desired
 
+_SIGNATURE_SUFFIX: Final = ".sig"
 _UNSAFE: Final = regex(r"[^A-Za-z0-9.+_-]")
 _MAX_NAME_CHARACTERS: Final = 200
 _CHUNK_BYTES: Final = 1 << 16
@@ -65,6 +69,8 @@ class Pushed(Struct, frozen=True, kw_only=True):
     tree: Digest
     size: int
     is_new: bool
+    signatures: int = 0
+    """How many files of signatures are attached to it."""
     warnings: tuple[Note, ...] = ()
 
     def to_document(self) -> JsonObject:
@@ -78,6 +84,7 @@ class Pushed(Struct, frozen=True, kw_only=True):
             "tree": self.tree,
             "size": self.size,
             "pushed": self.is_new,
+            "signatures": self.signatures,
             "warnings": [note.to_document() for note in self.warnings],
         }
 
@@ -105,6 +112,9 @@ def push_package(
             client.upload(EMPTY_CONFIG, EMPTY)
             client.upload(layer, cast(BinaryIO, out))
             client.put(tag, manifest.data, MANIFEST)
+    signatures = _signatures(package)
+    for data in signatures:
+        attach(client, manifest, SIGNATURE, data, media_type=TEXT)
     found = opened.package
     return Pushed(
         key=ItemKey(found.manifest.kind, found.manifest.id),
@@ -116,8 +126,21 @@ def push_package(
         tree=found.tree,
         size=layer.size,
         is_new=is_new,
+        signatures=len(signatures),
         warnings=(*found.warnings, *_left_out(opened), *check_notes(opened, name=str(package))),
     )
+
+
+def _signatures(package: Path) -> tuple[bytes, ...]:
+    """What is beside the package, as ``x.sig`` of ``x``: it is foreign here, and judged where it is installed."""
+    place = package.absolute().with_name(f"{package.absolute().name}{_SIGNATURE_SUFFIX}")
+    try:
+        data = read_if_there(place, MAX_ATTACHED_BYTES + 1)
+    except OSError as error:
+        raise InputError.at(f"it cannot be read: {error.strerror}", file=place, code=ErrorCode.UNREADABLE) from error
+    if data is not None and len(data) > MAX_ATTACHED_BYTES:
+        raise InputError.at(f"it has more than {MAX_ATTACHED_BYTES} bytes", file=place)
+    return (data,) if data else ()
 
 
 def _policy(file: Path) -> Policy:

@@ -24,7 +24,6 @@ ALIVE: Final = {
     "ModuleRecord.module": "part of the host's answer",
     "ModuleRecord.started_at": "part of the host's answer",
     "StepRecord.milliseconds": "part of the host's answer",
-    "Referrers.attached": "signatures in registries: for the room that reads them",
 }
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef

@@ -22,7 +22,9 @@ ACCEPT: Final = ", ".join([MANIFEST, INDEX, _DOCKER_MANIFEST, _DOCKER_INDEX])
 """Without it a registry may say that there is no such manifest."""
 
 PACKAGE: Final = "application/vnd.llamagate.package.v1"
+SIGNATURE: Final = "application/vnd.llamagate.signature.v1"
 ZIP: Final = "application/zip"
+TEXT: Final = "text/plain"
 EMPTY_TYPE: Final = "application/vnd.oci.empty.v1+json"
 EMPTY: Final = b"{}"
 TITLE: Final = "org.opencontainers.image.title"

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.desired import DesiredItem
+from reconciler.model.digest import Digest
 from reconciler.model.lock import Pin
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
@@ -20,8 +21,9 @@ from reconciler.model.source import Fetching, Source
 from reconciler.sources.context import SourceContext
 from reconciler.sources.oci.access import access_to
 from reconciler.sources.oci.client import Client
-from reconciler.sources.oci.manifests import Manifest, only_layer
+from reconciler.sources.oci.manifests import SIGNATURE, Manifest, only_layer
 from reconciler.sources.oci.reference import digest_in, is_version, repository, versions_of
+from reconciler.sources.oci.referrers import referrers
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.artifact import (
     BY_LOCK,
@@ -81,6 +83,14 @@ class RegistryRepository:
 
     def bring(self, offers: Sequence[Offer]) -> None:
         """Nothing: each package is taken when it is opened."""
+
+    def signatures(self, _item: DesiredItem, offer: Offer, _tree: Digest) -> tuple[bytes, ...]:
+        """What is attached to the manifest. A mirror that was not given it has none."""
+        manifest = self._manifest(offer.pin.digest or offer.pin.tag)
+        if manifest is None:
+            return ()
+        found = referrers(self._client, manifest.digest, SIGNATURE)
+        return tuple(one.data for one in found.attached)
 
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:

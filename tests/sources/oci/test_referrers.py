@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import json
 
+from reconciler.model.desired import DesiredItem, Limits
+from reconciler.model.digest import Digest
+from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.source import NOTHING_MORE, Source, SourceRules
+from reconciler.sources.context import SourceContext
 from reconciler.sources.oci.referrers import attach, referrers
+from reconciler.sources.oci.remote import RegistryRepository
 from tests.cli.shell import Session
 from tests.sources.oci.clients import client_of
 from tests.sources.oci.conftest import push
@@ -25,6 +32,21 @@ def test_attached_twice_is_attached_once(session: Session, open_registry: Regist
     found = referrers(client, subject.digest, TYPE)
     assert [one.data for one in found.attached] == [b"one", b"two"]
     assert found.missing == ()
+
+
+def test_the_file_beside_a_package_is_attached(session: Session, open_registry: Registry) -> None:
+    for content in ("one", "one", "two"):
+        session.package("foo")
+        session.write("packages/foo.sig", content)
+        place = session.project / "packages" / "foo"
+        said = session.llamagate("push", "--json", place, f"{open_registry.host}/team/foo").json
+        assert said["signatures"] == 1
+    item = DesiredItem(key=ItemKey(Kind.EXTENSION, "foo"), source=Source.from_document(f"oci://{said['oci']}:1.0.0"))
+    home = Home(session.home)
+    context = SourceContext(home=home, base=session.base, variables={}, rules=SourceRules(), limits=Limits())
+    remote = RegistryRepository(said["oci"], NOTHING_MORE, context)
+    (offer,) = remote.offers(item)
+    assert set(remote.signatures(item, offer, Digest(said["tree"]))) == {b"one", b"two"}
 
 
 def test_what_a_mirror_takes_along(session: Session, open_registry: Registry) -> None:
