@@ -214,6 +214,6 @@ def _check_is_listed(item: DesiredItem, offer: Offer, manifest: Manifest, size: 
 
 def _other_version(item: DesiredItem, offer: Offer, version: str) -> Iterator[Note]:
     if not offer.is_locked and offer.version not in ("", version):
-        what = f"the tag {offer.pin.tag}" if offer.pin.tag else offer.pin.url
+        what = f"the tag {offer.pin.tag}" if offer.pin.tag else offer.pin.url or offer.pin.oci
         message = f"{item.key.id}: {what} holds version {version} of it, and not {offer.version}"
         yield Note(WarningCode.OTHER_VERSION, message, item.key)

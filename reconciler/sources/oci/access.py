@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.documents import json_text
-from reconciler.errors import InputError, LlamagateError, RefusedError
+from reconciler.errors import InputError, LlamagateError, RefusedError, UnreachableError
 from reconciler.model.auth import Auth, AuthKind
 from reconciler.sources.oci.challenge import Challenge, challenge_of
 from reconciler.sources.oci.login import Login, login_for
@@ -63,12 +63,24 @@ class Access(Struct, kw_only=True):
     actions: str = PULL
     given: Credentials | None = None
     _shown: Credentials | None = None
+    _failure: LlamagateError | None = None
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def shown(self) -> Credentials | None:
         """What is shown as far as it is known now."""
         return self._shown or self.given
+
+    def check(self) -> None:
+        """Raise what failed before: a password that is wrong is not tried for each of many items."""
+        if self._failure is not None:
+            raise self._failure
+
+    def failed(self, error: LlamagateError) -> LlamagateError:
+        """``error``, which is kept unless it may pass soon."""
+        if not (isinstance(error, UnreachableError) and error.passes_soon):
+            self._failure = error
+        return error
 
     def renewed(self, header: str, refused: Credentials | None, terms: Terms) -> Credentials:
         """What to show instead of what was ``refused``, by the ``header`` of the refusal.
@@ -78,11 +90,18 @@ class Access(Struct, kw_only=True):
         with self._one_at_a_time:
             if self.shown is not None and self.shown != refused:
                 return self.shown  # another thread was here first
-            challenge = challenge_of(header)
-            if challenge is None or self.given is not None:
-                raise self.refused(refused)
-            self._shown = self._token(challenge, terms) if challenge.realm else self._basic(refused, terms)
+            self.check()
+            try:
+                self._shown = self._answered(header, refused, terms)
+            except LlamagateError as error:
+                raise self.failed(error) from error.__cause__
             return self._shown
+
+    def _answered(self, header: str, refused: Credentials | None, terms: Terms) -> Credentials:
+        challenge = challenge_of(header)
+        if challenge is None or self.given is not None:
+            raise self.refused(refused)
+        return self._token(challenge, terms) if challenge.realm else self._basic(refused, terms)
 
     def _basic(self, refused: Credentials | None, terms: Terms) -> Credentials:
         login = self.login(terms.deadline.left())

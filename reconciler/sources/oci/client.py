@@ -105,7 +105,7 @@ class Client(Struct, frozen=True, kw_only=True):
 
     def fetch(self, blob: Descriptor, out: BinaryIO, arrived: Arrived) -> Digest:
         """Write a blob into ``out``; the caller compares the digest that it has."""
-        asked = Request(url=self._url(f"/blobs/{blob.digest}"), size=self.bounds.size, welcome=frozenset([200]))
+        asked = Request(url=self._blob(blob), size=self.bounds.size, welcome=frozenset([_OK]))
 
         def attempt(deadline: Deadline) -> Digest:
             with self._answer(asked, deadline) as answer:
@@ -118,7 +118,7 @@ class Client(Struct, frozen=True, kw_only=True):
         name = f"{self.repository}@{wanted.digest}"
         if wanted.size > most:
             raise InputError(f"{name} has more than {most} bytes")
-        status, data, _ = self._read(Request(url=self._url(f"/blobs/{wanted.digest}"), size=most))
+        status, data, _ = self._read(Request(url=self._blob(wanted), size=most))
         if status == _NOT_FOUND:
             return None
         _check(name, data, wanted.digest)
@@ -126,7 +126,7 @@ class Client(Struct, frozen=True, kw_only=True):
 
     def upload(self, blob: Descriptor, body: bytes | BinaryIO) -> bool:
         """Bring a blob there; whether it was not there yet. A token goes to no other place than the registry."""
-        there = Request(url=self._url(f"/blobs/{blob.digest}"), message=Message("HEAD"))
+        there = Request(url=self._blob(blob), message=Message("HEAD"))
         if self._read(there)[0] != _NOT_FOUND:
             return False
         begin = Request(url=self._url("/blobs/uploads/"), message=Message("POST"), welcome=frozenset([202]))
@@ -147,6 +147,12 @@ class Client(Struct, frozen=True, kw_only=True):
 
     def _url(self, path: str) -> HttpUrl:
         return parsed_url(f"{self.repository.base}{path}")
+
+    def _blob(self, blob: Descriptor) -> HttpUrl:
+        if not is_digest(blob.digest):  # it may lead anywhere
+            message = f"{self.repository}: a manifest names a file by something else than a sha256"
+            raise InputError(message, code=ErrorCode.MALFORMED)
+        return self._url(f"/blobs/{blob.digest}")
 
     def _next(self, url: HttpUrl, link: str) -> HttpUrl | None:
         match = _NEXT.search(link)
@@ -187,6 +193,7 @@ class Client(Struct, frozen=True, kw_only=True):
     @contextmanager
     def _answer(self, asked: Request, deadline: Deadline) -> Iterator[Response]:
         """The answer; where the registry wants to know who asks, it is asked once more, and told."""
+        self.access.check()
         shown, terms = self.access.shown, self._terms(asked, deadline)
         for is_last in (False, True):
             with final_answer(asked.url, replace(terms, credentials=shown)) as answer:
@@ -195,7 +202,7 @@ class Client(Struct, frozen=True, kw_only=True):
                     return
                 header = answer.header("WWW-Authenticate")
             if is_last:
-                raise self.access.refused(shown)
+                raise self.access.failed(self.access.refused(shown))
             shown = self.access.renewed(header, shown, terms)
 
     def _terms(self, asked: Request, deadline: Deadline) -> Terms:

@@ -28,6 +28,7 @@ from reconciler.sources.oci.manifests import (
     written,
     written_index,
 )
+from reconciler.sources.oci.reference import is_digest
 
 MAX_ATTACHED: Final = 32
 """So many of one type are looked at."""
@@ -90,8 +91,9 @@ def _listed(client: Client, subject: Digest, artifact_type: str) -> tuple[Descri
     if listed is None:
         found = client.manifest(_tag(subject))
         listed = found.manifests if found is not None and found.media_type == INDEX else ()
+    kinds = ("", EMPTY_TYPE, artifact_type)
     return tuple(
-        one for one in listed if one.media_type == MANIFEST and one.artifact_type in ("", EMPTY_TYPE, artifact_type)
+        one for one in listed if one.media_type == MANIFEST and one.artifact_type in kinds and is_digest(one.digest)
     )
 
 
@@ -109,8 +111,9 @@ def _index(answer: tuple[bytes, str] | None) -> tuple[Descriptor, ...] | None:
 def _belongs(manifest: Manifest, subject: Digest, artifact_type: str) -> bool:
     """Whether a manifest says itself that it is of this type, and of this subject."""
     kind = manifest.artifact_type or manifest.config_type
-    is_ours = manifest.media_type == MANIFEST and kind == artifact_type and len(manifest.layers) == 1
-    return is_ours and manifest.subject is not None and manifest.subject.digest == subject
+    if manifest.media_type != MANIFEST or kind != artifact_type or len(manifest.layers) != 1:
+        return False
+    return manifest.subject is not None and manifest.subject.digest == subject and is_digest(manifest.layers[0].digest)
 
 
 def _note(client: Client, subject: Digest, entry: Descriptor) -> None:

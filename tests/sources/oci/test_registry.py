@@ -100,6 +100,20 @@ def test_versions_are_chosen_among_the_tags(session: Session, open_registry: Reg
     assert session.llamagate("list", "--json").json["items"][0]["version"] == "1.4.0"
 
 
+def test_a_version_that_is_gone_moves_no_pin_down(session: Session, open_registry: Registry) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        push(session, open_registry.host, version=version)
+    desire(session, open_registry.host)
+    session.llamagate("apply")
+    shutil.rmtree(open_registry.data / "docker/registry/v2/repositories/team/foo/_manifests/tags/1.1.0")
+    assert session.llamagate("lock", "--upgrade", "--json", exits=5).error["code"] == "older-than-pin"
+    shutil.rmtree(session.home)
+    said = session.llamagate("apply")
+    assert "does not have the tag 1.1.0 any more" in said.out
+    assert session.llamagate("list", "--json").json["items"][0]["version"] == "1.1.0"
+    assert "1.0.0" in session.llamagate("diff", "foo@1.0.0").out
+
+
 def test_a_digest_in_the_file(session: Session, open_registry: Registry) -> None:
     digest = push(session, open_registry.host)
     desire(session, open_registry.host, f", ref: '@{digest}'")

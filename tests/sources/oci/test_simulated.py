@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, RefusedError, UnreachableError
 from reconciler.model.config import JsonObject
-from reconciler.model.digest import digest_bytes
+from reconciler.model.digest import Digest, digest_bytes
 from reconciler.sources.oci.client import Client
 from reconciler.sources.oci.manifests import ACCEPT, INDEX, MANIFEST, PACKAGE, ZIP, described, read_manifest, written
 from reconciler.sources.oci.referrers import referrers
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.transfer import Bounds
-from tests.sources.http_server import Behaviour, Exchange, HttpServer, body, in_turn, redirect
+from tests.sources.http_server import Behaviour, Exchange, HttpServer, body, hang, in_turn, redirect
 from tests.sources.oci.clients import client_of
 
 NAME = "team/foo"
@@ -245,6 +246,31 @@ def test_a_token_that_is_refused_is_not_asked_for_without_end(server: HttpServer
     assert (server.count(f"{V2}/tags/list"), server.count("/token")) == (2, 1)
 
 
+def test_a_wrong_password_is_tried_once(server: HttpServer) -> None:
+    """For all items of a repository: many tries may lock somebody out."""
+    asked = body(b"", status=401, WWW_Authenticate='Basic realm="x"')
+    server.routes[f"{V2}/tags/list"] = asked
+    asking = client(server)
+    for _ in range(3):
+        with pytest.raises(InputError) as failed:
+            asking.tags()
+        assert failed.value.code is ErrorCode.CREDENTIALS
+    assert len(secrets(server)) == 1
+
+
+def test_a_realm_that_fails_for_the_moment_is_asked_again(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.sources.retry.PAUSES", [0, 0])
+    found = only_with("Bearer t", body(b'{"tags": []}'), challenge(server.url("/token")))
+    server.routes |= {f"{V2}/tags/list": found, "/token": in_turn(503, body(b'{"token": "t"}'))}
+    assert client(server).tags() == ()
+
+
+def test_a_registry_that_hangs(server: HttpServer) -> None:
+    server.routes[f"{V2}/tags/list"] = hang()
+    with pytest.raises(UnreachableError):
+        replace(client(server), bounds=Bounds(size=2**20, seconds=0.5)).tags()
+
+
 def test_a_passing_failure_is_tried_again(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.sources.retry.PAUSES", [0, 0])
     server.routes[f"{V2}/tags/list"] = in_turn(503, body(b'{"tags": ["1.0.0"]}'))
@@ -259,9 +285,10 @@ def test_a_passing_failure_is_tried_again(server: HttpServer, monkeypatch: pytes
 SUBJECT = read_manifest(written(BLOB, PACKAGE, title="foo"), name="foo", sent_as=MANIFEST)
 
 
-def attached_to(digest: str, kind: str = TYPE) -> bytes:
+def attached_to(digest: str, kind: str = TYPE, layer: str = "") -> bytes:
     subject: JsonObject = {"mediaType": MANIFEST, "digest": digest, "size": 1}
-    return written(described(b"signed", "text/plain"), kind, title="x", subject=subject)
+    signed = described(b"signed", "text/plain")
+    return written(replace(signed, digest=Digest(layer)) if layer else signed, kind, title="x", subject=subject)
 
 
 def listing(*manifests: bytes) -> Behaviour:
@@ -293,8 +320,9 @@ def test_what_is_attached_is_found(server: HttpServer, where: str) -> None:
         attached_to("sha256:" + "0" * 64),
         attached_to(SUBJECT.digest, "application/vnd.example.other"),
         written(described(b"signed", "text/plain"), TYPE, title="without a subject"),
+        attached_to(SUBJECT.digest, layer="../../other/blobs/x"),
     ],
-    ids=["of another subject", "of another type", "of no subject"],
+    ids=["of another subject", "of another type", "of no subject", "with a path for a digest"],
 )
 def test_what_is_only_listed_does_not_belong(server: HttpServer, manifest: bytes) -> None:
     lists(server, ASKED, manifest)
@@ -315,6 +343,27 @@ def test_a_registry_that_answers_with_the_image_itself(server: HttpServer) -> No
 def test_a_registry_that_does_not_know_the_question(server: HttpServer, answer: Any) -> None:
     server.routes[f"{V2}/{ASKED}"] = answer
     lists(server, FALLBACK, attached_to(SUBJECT.digest))
+    assert len(referrers(client(server), SUBJECT.digest, TYPE).attached) == 1
+
+
+@pytest.mark.parametrize("path", ["manifests/1.0.0", "blobs"])
+def test_no_digest_of_a_manifest_leads_elsewhere(server: HttpServer, path: str) -> None:
+    odd = replace(BLOB, digest=Digest("../../other/manifests/1.0.0"))
+    asking = client(server)
+    with pytest.raises(InputError):
+        asking.fetch(odd, BytesIO(), lambda *_: None) if path == "blobs" else asking.blob(odd, 100)
+    assert server.requests == []
+
+
+def test_entries_that_are_of_no_use_are_passed_over(server: HttpServer) -> None:
+    one = attached_to(SUBJECT.digest)
+    lists(server, ASKED, one)
+    entries = [
+        {"mediaType": MANIFEST, "digest": "sha512:" + "a" * 128, "size": 1, "artifactType": TYPE},
+        {"mediaType": MANIFEST, "digest": "latest", "size": 1, "artifactType": TYPE},
+        described(one, MANIFEST, TYPE).to_document(),
+    ]
+    server.routes[f"{V2}/{ASKED}"] = as_json({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}, INDEX)
     assert len(referrers(client(server), SUBJECT.digest, TYPE).attached) == 1
 
 
