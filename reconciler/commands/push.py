@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -13,7 +14,7 @@ from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, NotDesiredError, RefusedError, telling
 from reconciler.fs.bounded import is_there, read_if_there
 from reconciler.model.config import JsonObject
-from reconciler.model.desired import Policy
+from reconciler.model.desired import Limits, Policy
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
@@ -127,7 +128,7 @@ def push_package(
         size=layer.size,
         is_new=is_new,
         signatures=len(signatures),
-        warnings=(*found.warnings, *_left_out(opened), *check_notes(opened, name=str(package))),
+        warnings=(*found.warnings, *_notes(opened, layer), *check_notes(opened, name=str(package))),
     )
 
 
@@ -205,6 +206,10 @@ def _check_may_take(place: Repository, tag: str, before: Manifest | None, now: M
         raise RefusedError(message, advice=advice, code=ErrorCode.REPUBLISHED)
 
 
-def _left_out(opened: OpenPackage) -> tuple[Note, ...]:
-    key = ItemKey(opened.package.manifest.kind, opened.package.manifest.id)
-    return tuple(Note(WarningCode.IGNORED_FILES, f"{key.id}: {said}", key) for said in opened.content.notes)
+def _notes(opened: OpenPackage, layer: Descriptor) -> Iterator[Note]:
+    """What was left out, and that others cannot take it where nobody raised the limit."""
+    key, limit = ItemKey(opened.package.manifest.kind, opened.package.manifest.id), Limits().archive
+    yield from (Note(WarningCode.IGNORED_FILES, f"{key.id}: {said}", key) for said in opened.content.notes)
+    if layer.size > limit:
+        message = f"{key.id} has {layer.size} bytes; others take {limit}, or what their policy.limits.archive says"
+        yield Note(WarningCode.LARGE_ARCHIVE, message, key)
