@@ -19,6 +19,7 @@ from reconciler.sources.oci.manifests import ACCEPT, INDEX, MANIFEST, PACKAGE, Z
 from reconciler.sources.oci.referrers import referrers
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.transfer import Bounds
+from tests.sources.certificates import Authority
 from tests.sources.http_server import Behaviour, Exchange, HttpServer, body, hang, in_turn, redirect
 from tests.sources.oci.clients import client_of
 
@@ -209,6 +210,18 @@ def test_a_realm_that_is_not_safe_is_not_asked(server: HttpServer, realm: str) -
     with pytest.raises(LlamagateError):
         strict.tags()
     assert secrets(server) == []
+
+
+@pytest.mark.usefixtures("internet")
+def test_a_registry_elsewhere_is_spoken_to_by_https(trusted: Authority) -> None:
+    """With the same authorities as every download; its realm, too."""
+    with HttpServer(tls=trusted.server("localhost.test"), name="localhost.test") as server:
+        found = only_with("Bearer t", body(b'{"tags": ["1.0.0"]}'), challenge(server.url("/token")))
+        server.routes |= {f"{V2}/tags/list": found, "/token": b'{"token": "t"}'}
+        assert client_of(f"localhost.test:{server.port}", NAME, login="YWRhOng=").tags() == ("1.0.0",)
+    with HttpServer(name="localhost.test") as server, pytest.raises(LlamagateError):
+        client_of(f"localhost.test:{server.port}", NAME).tags()
+    assert server.requests == []
 
 
 @pytest.mark.usefixtures("internet")
