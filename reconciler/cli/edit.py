@@ -30,10 +30,14 @@ def add(
         typer.Argument(
             metavar="[TYPE] ID SOURCE [RANGE]",
             show_default=False,
-            help="SOURCE is a path, a URL, or KIND=PLACE: dir, zip, tar, http, git or catalog. RANGE as npm writes it.",
+            help="SOURCE is a path, a URL, or KIND=PLACE: dir, zip, tar, http, git, catalog or oci. "
+            "RANGE as npm writes it.",
         ),
     ],
-    ref: Annotated[str, typer.Option("--ref", show_default=False, help="Of git: a branch, tag or commit.")] = "",
+    ref: Annotated[
+        str,
+        typer.Option("--ref", show_default=False, help="Of git: a branch, tag or commit. Of oci: a tag, or @sha256:…"),
+    ] = "",
     path: Annotated[
         str, typer.Option("--path", metavar="FOLDER", show_default=False, help="The package's folder in the source.")
     ] = "",
@@ -47,6 +51,7 @@ def add(
 
     Example: llamagate add greeter ./packages/greeter
     Example: llamagate add greeter catalog=https://example.org/catalog "^1.2"
+    Example: llamagate add greeter oci=registry.example.org/team/greeter "^1.2"
     Example: llamagate add intake https://example.org/x.git --ref v1.4.0 --path intake
     Exit codes: 0, 1, 5, 8, 9
     """

@@ -23,7 +23,7 @@ def outdated(
 ) -> int:
     """Show which items have a newer version than the lock pins.
 
-    It asks repositories and catalogs for their versions, and changes nothing.
+    It asks repositories, registries and catalogs for their versions, and changes nothing.
 
     Example: llamagate outdated
     Example: llamagate outdated --all --detailed-exitcode
@@ -40,7 +40,9 @@ def render_outdated(found: Sequence[OutdatedItem], style: Style, *, every: bool)
     """A table of what is pinned and what there is; below it what else changed at a source."""
     shown = [one for one in found if one.is_outdated or one.notes or every]
     if not shown:
-        return "All pinned items are up to date." if found else "Nothing comes from a repository or a catalog."
+        return (
+            "All pinned items are up to date." if found else "Nothing comes from a repository, a registry or a catalog."
+        )
     heads = ("ID", "LOCKED", "WANTED", "LATEST", "RANGE", "SOURCE")
     notes = [f"  {one.item.key.id}: {note}" for one in shown for note in one.notes]
     hint = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -27,6 +28,7 @@ from reconciler.loop.systemd import service_manager
 from reconciler.loop.wake import Wake
 from reconciler.model.home import Home
 from reconciler.model.source import Source, SourceKind
+from reconciler.queries.metrics import read_metrics
 from reconciler.reconcile.options import Options
 from reconciler.store.watched_file import read_watched
 
@@ -98,7 +100,8 @@ class ReportFlags(Struct, frozen=True, kw_only=True):
         Path | None, path_option("--metrics-file", help="Write Prometheus metrics to this file.")
     ] = None
 
-    def reporter(self, invocation: Invocation) -> Reporter:
+    def reporter(self, invocation: Invocation, file: Path) -> Reporter:
+        """``file`` is what the watcher follows."""
         env, terminal = invocation.env, invocation.terminal
         return Reporter(
             Home(env.home),
@@ -107,6 +110,7 @@ class ReportFlags(Struct, frozen=True, kw_only=True):
             manager=service_manager(env.variables),
             event_log=self.event_log,
             metrics_file=self.metrics_file,
+            figures=lambda: read_metrics(replace(env, now=datetime.now(UTC)), file),
         )
 
 
@@ -120,6 +124,10 @@ def watch(
     ] = INTERVAL_SECONDS,
     poll: Annotated[
         float | None, _interval_option("--poll", help="Look for changes this often; use no file events.")
+    ] = None,
+    outdated: Annotated[
+        float | None,
+        _interval_option("--outdated", help="Ask the sources this often for newer versions, and count them."),
     ] = None,
     locked: LockedOption = False,
     listen: Annotated[
@@ -138,10 +146,12 @@ def watch(
     if once and listen is not None:
         raise UsageError("--once ends at once; --listen is for a watcher that goes on")
     env, terminal, branch = invocation.env, invocation.terminal, followed.branch()
-    options = LoopOptions(env=env, options=Options(file=invocation.file, locked=locked), interval=interval, poll=poll)
+    options = LoopOptions(
+        env=env, options=Options(file=invocation.file, locked=locked), interval=interval, poll=poll, outdated=outdated
+    )
     if branch is not None:
         options = _following(options, branch)
-    reporter = report.reporter(invocation)
+    reporter = report.reporter(invocation, options.options.file)
     with _listening(listen, invocation) as serving, only_watcher(env, terminal.notice):
         wake = Wake()
         try:
@@ -175,7 +185,7 @@ def _following(options: LoopOptions, branch: Branch) -> LoopOptions:
     taken = before.attempted if before is not None and before.repository == str(branch) else None
     follower = following(branch, home, options.env.variables, last=taken.commit if taken is not None else "")
     chosen = replace(options.options, file=follower.folder / file.name, locked=True)
-    return replace(options, options=chosen, repository=str(branch), fetch=follower.fetch)
+    return replace(options, options=chosen, repository=str(branch), ref=branch.ref, fetch=follower.fetch)
 
 
 def _once(loop: Loop, terminal: Terminal) -> int:

@@ -39,7 +39,7 @@ Values = Sequence[tuple[str, str | None]]
 """Keys with their values as YAML writes them; ``None`` takes the key out."""
 
 _PART: Final = regex(r"\"(?P<quoted>[^\"]+)\"|\[(?P<index>[0-9]{1,6})\]|(?P<plain>[^.\[\]\"]+)")
-_SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog")
+_SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog", "oci")
 
 
 class Added(Struct, frozen=True, kw_only=True):

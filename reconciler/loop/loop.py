@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -19,7 +20,6 @@ from reconciler.loop.conditions import reported
 from reconciler.loop.fights import LIMIT, Fights
 from reconciler.loop.fingerprint import Fingerprint, Lookout
 from reconciler.loop.folders import folders_to_watch
-from reconciler.loop.metrics import Counts
 from reconciler.loop.news import Event, Said, news, said_of
 from reconciler.loop.options import POLL_SECONDS, Clock, LoopOptions
 from reconciler.loop.reporter import Reporter
@@ -29,8 +29,9 @@ from reconciler.loop.wake import Wake
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.listener import Listener
-from reconciler.model.registry import registry_time
-from reconciler.model.watched import Attempt, Result, Watched
+from reconciler.model.registry import moment_of, registry_time
+from reconciler.model.watched import Attempt, Counts, Newer, Result, Watched
+from reconciler.queries.outdated import read_outdated
 from reconciler.store.watched_file import read_watched
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ class Memory(Struct, frozen=True, kw_only=True):
     """What is known from one attempt to the next. ``seen`` is what the last one started from."""
 
     fights: Fights
-    counts: Counts = field(default_factory=Counts)
     said: Said = field(default_factory=Said)
     seen: Fingerprint | None = None
+    asked_at: float | None = None
+    """When the sources were asked for newer versions last, whatever came of it; on the loop's own clock."""
 
 
 class Loop:
@@ -133,7 +135,9 @@ class Loop:
         file, repository = str(self.lookout.file.absolute()), self.options.repository
         before = read_watched(self.lookout.home)
         if before is None or (before.file, before.repository) != (file, repository):
-            before = Watched(pid=0, started_at="", file=file, triggers="", repository=repository)
+            counts = before.counts if before is not None else Counts()
+            before = Watched(pid=0, started_at="", file=file, triggers="", repository=repository, counts=counts)
+        before = replace(before, ref=self.options.ref)
         return replace(before, pid=os.getpid(), started_at=registry_time(self.clock.now()), triggers="none", next_at="")
 
     def _fetch(self) -> tuple[str, LlamagateError | None]:
@@ -167,12 +171,29 @@ class Loop:
         )
         before, memory = self.watched, self.memory
         next_at = moment + timedelta(seconds=self.schedule.next[0] - now)
-        self.watched = replace(reported(before, tried, attempt, record), next_at=registry_time(next_at))
-        counts = memory.counts.after(tried.result, now - started)
-        self.memory = replace(memory, counts=counts, said=memory.said.after(tried, attempt), seen=fingerprint)
-        self.reporter.status(self.watched, counts)
+        counts = before.counts.after(tried.result, now - started)
+        self.watched = replace(reported(before, tried, attempt, record), next_at=registry_time(next_at), counts=counts)
+        self.memory = replace(memory, said=memory.said.after(tried, attempt), seen=fingerprint)
+        self._ask_for_newer(moment, now)
+        self.reporter.status(self.watched)
         self._tell(*news(tried, attempt, before.attempted, memory.said))
         self._end_fights(tried, fingerprint, now)
+
+    def _ask_for_newer(self, moment: datetime, now: float) -> None:
+        """Ask the sources for newer versions, where that is wanted and due. Where one fails, the last answer stays."""
+        seconds, newer = self.options.outdated, self.watched.newer
+        if seconds is None:
+            self.watched = replace(self.watched, newer=None)
+            return
+        age = (moment - moment_of(newer.at)).total_seconds() if newer else -1
+        asked = self.memory.asked_at
+        if 0 <= age < seconds or (asked is not None and now < asked + seconds):
+            return
+        self.memory = replace(self.memory, asked_at=now)
+        with suppress(LlamagateError):
+            found = read_outdated(self._env, self.lookout.file, self._progress)
+            items = sum(one.is_outdated for one in found)
+            self.watched = replace(self.watched, newer=Newer(at=registry_time(moment), items=items))
 
     def _end_fights(self, tried: Tried, fingerprint: Fingerprint, now: float) -> None:
         if tried.outcome is None or tried.outcome.plan.refusals:
@@ -211,7 +232,7 @@ class Loop:
 
     def _leave(self) -> None:
         self.watched = replace(self.watched, next_at="")
-        self.reporter.status(self.watched, self.memory.counts)
+        self.reporter.status(self.watched)
 
     @property
     def _env(self) -> Environment:

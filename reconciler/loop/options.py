@@ -33,6 +33,7 @@ class Clock(Struct, frozen=True, kw_only=True):
 class LoopOptions(Struct, frozen=True, kw_only=True):
     """What to watch. ``interval`` is the time between two full passes, ``poll`` that between two looks, in seconds.
 
+    ``outdated`` is how often the sources are asked for newer versions, in seconds; ``None``: never.
     ``fetch`` brings the input up to date before it is looked at and says which commit it is; see ``loop.git_follow``.
     """
 
@@ -40,7 +41,9 @@ class LoopOptions(Struct, frozen=True, kw_only=True):
     options: Options
     interval: float = INTERVAL_SECONDS
     poll: float | None = None
+    outdated: float | None = None
     repository: str = ""
+    ref: str = ""
     fetch: Callable[[], str] = lambda: ""
 
 

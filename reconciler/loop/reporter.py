@@ -10,10 +10,9 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.errors import LlamagateError, StorageError
+from reconciler.errors import LlamagateError
 from reconciler.fs import durable
 from reconciler.fs.presence import is_file
-from reconciler.loop.metrics import Counts, metrics_text
 from reconciler.loop.news import Event
 from reconciler.loop.systemd import ServiceManager
 from reconciler.model.config import JsonObject
@@ -29,7 +28,7 @@ class Reporter(Struct):
     """``speak`` tells a person one line, ``emit`` gives a program one event. Nothing here stops the loop.
 
     ``event_log`` gets each event as a line of JSON, and is set aside when it is full; ``metrics_file`` is
-    replaced after each attempt.
+    replaced after each attempt by what ``figures`` gives.
     """
 
     home: Home
@@ -38,6 +37,7 @@ class Reporter(Struct):
     manager: ServiceManager = field(default_factory=ServiceManager)
     event_log: Path | None = None
     metrics_file: Path | None = None
+    figures: Callable[[], str] = lambda: ""
     _complained: set[str] = field(default_factory=set)
 
     def event(self, at: str, event: Event) -> None:
@@ -54,13 +54,15 @@ class Reporter(Struct):
         if self.event_log is not None:
             self._try(self.event_log, lambda log: _append(log, document))
 
-    def status(self, watched: Watched, counts: Counts) -> None:
+    def status(self, watched: Watched) -> None:
         """How things stand now."""
         text = json.dumps(watched.to_document(), indent=2, ensure_ascii=False) + "\n"
         self._try(self.home.status, lambda path: write(path, text.encode("utf-8", "backslashreplace")))
         if self.metrics_file is not None:
-            metrics = metrics_text(watched, counts).encode()
-            self._try(self.metrics_file, lambda path: durable.write_file(path, metrics, sync=False))
+            self._try(
+                self.metrics_file,
+                lambda path: durable.write_file(path, self.figures().encode("utf-8", "backslashreplace"), sync=False),
+            )
         if (last := watched.attempted) is not None:
             self.manager.tell(f"STATUS={last.result}: {last.message}".replace("\n", " "))
 
@@ -68,7 +70,7 @@ class Reporter(Struct):
         """Do it; where that fails, say so once for each way in which it fails."""
         try:
             do(path)
-        except (OSError, StorageError) as error:
+        except (OSError, LlamagateError) as error:
             why = error.message if isinstance(error, LlamagateError) else f"{path}: {error.strerror or error}"
             if why not in self._complained:
                 self._complained.add(why)

@@ -16,21 +16,24 @@ from reconciler.model.source import Source, SourceKind
 
 
 class Pin(Struct, frozen=True, kw_only=True):
-    """Where exactly a package is that a source stands for: the ``url`` of an archive, or a git ``commit``.
+    """Where exactly a package is that a source stands for: the ``url`` of an archive, a git ``commit``, or
+    the ``digest`` of a manifest in the repository ``oci`` of a registry.
 
-    ``tag`` is the git tag that a version range chose.
+    ``tag`` is the tag that a version range chose.
     """
 
     url: str = ""
     commit: str = ""
     tag: str = ""
+    oci: str = ""
+    digest: str = ""
 
     @staticmethod
     def from_document(value: JsonObject) -> Pin:
         return Pin(**cast("dict[str, str]", value))
 
     def to_document(self) -> JsonObject:
-        parts = {"url": self.url, "commit": self.commit, "tag": self.tag}
+        parts = {"url": self.url, "commit": self.commit, "oci": self.oci, "digest": self.digest, "tag": self.tag}
         return {name: part for name, part in parts.items() if part}
 
 
@@ -55,6 +58,8 @@ class LockItem(Struct, frozen=True, kw_only=True):
         pin = self.pin or Pin()
         if self.source.kind is SourceKind.GIT:
             return bool(pin.commit)
+        if self.source.kind is SourceKind.OCI:
+            return pin.oci == self.source.location and bool(pin.digest)
         return pin.url == self.source.location if self.source.kind is SourceKind.HTTP else bool(pin.url)
 
     @staticmethod

@@ -162,6 +162,11 @@ def registry_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}000Z"
 
 
+def moment_of(text: str) -> datetime:
+    """The moment that ``registry_time`` wrote."""
+    return datetime.fromisoformat(f"{text[:26]}+00:00")
+
+
 def _finite(word: str) -> float:
     """A number that can be written again; the gateway reads no other."""
     if not math.isfinite(float(word)):

@@ -15,6 +15,8 @@ from reconciler.model.regex import regex
 URL: Final = regex(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _SSH_SHORT: Final = regex(r"[\w.+-]+@[\w.-]+:")
 """``git@host:path``, which is no path that anyone means."""
+_OCI_SHORT: Final = regex(r"[oO][cC][iI]://([^@]+?)(?::([^/:@]+))?(@sha256:[0-9a-f]{64})?")
+"""``oci://registry/name:tag``; a digest says more than a tag beside it."""
 _COLON_FIRST: Final = regex(r"[^/]*:")
 """What git takes for no path: a URL, or an address such as ``git@host:path``."""
 
@@ -30,16 +32,18 @@ class SourceKind(StrEnum):
     HTTP = "http"
     GIT = "git"
     CATALOG = "catalog"
+    OCI = "oci"
 
 
-PINNED: Final = frozenset([SourceKind.HTTP, SourceKind.GIT, SourceKind.CATALOG])
+PINNED: Final = frozenset([SourceKind.HTTP, SourceKind.GIT, SourceKind.CATALOG, SourceKind.OCI])
 """The kinds that the lock holds to what they stood for; the others are read as they are now."""
 
 
 class Source(Struct, frozen=True):
     """A package's origin, by which it is told from others: a kind, and where to look.
 
-    ``location`` is a URL, or a path relative to the file that names it. ``ref`` is for git: a branch, tag or commit.
+    ``location`` is a URL, or a path relative to the file that names it. ``ref`` is for git (a branch, tag or commit)
+    and for a registry (a tag, or ``@sha256:…``).
     ``path`` is the package's folder in a repository or an archive. Both are empty where the file is silent.
     """
 
@@ -52,6 +56,8 @@ class Source(Struct, frozen=True):
     def from_document(value: Json) -> Source:
         """Decode ``./folder``, ``x.zip``, a URL or ``{kind: location, …}``; the shape has been validated."""
         if isinstance(value, str):
+            if match := _OCI_SHORT.fullmatch(value):
+                return Source(SourceKind.OCI, match[1], match[3] or match[2] or "")
             location = _with_lower_scheme(value)
             return Source(_kind_of(location), location)
         for kind, location in cast("dict[str, str]", value).items():  # the kind is nearly always all there is
@@ -82,17 +88,21 @@ class Source(Struct, frozen=True):
     @property
     def chooses_by_version(self) -> bool:
         """Whether a version range chooses among several packages."""
-        return self.kind is SourceKind.CATALOG or (self.kind is SourceKind.GIT and not self.ref)
+        return self.kind is SourceKind.CATALOG or (self.kind in (SourceKind.GIT, SourceKind.OCI) and not self.ref)
 
     @property
     def is_address(self) -> bool:
         """Whether ``location`` is no path."""
+        if self.kind is SourceKind.OCI:
+            return True
         return bool((_COLON_FIRST if self.kind is SourceKind.GIT else URL).match(self.location))
 
     def __str__(self) -> str:
         """For messages: the values of a url's query may be secret, as in an address that is signed."""
         place, mark, _ = self.location.partition("?") if self.is_address else (self.location, "", "")
         where = f"{place}?…" if mark else place
+        if self.kind is SourceKind.OCI and self.ref:
+            return where + (self.ref if self.ref.startswith("@") else f":{self.ref}")
         parts = [where, *([f"at {self.ref}"] if self.ref else []), *([f"in {self.path}"] if self.path else [])]
         return " ".join(parts)
 

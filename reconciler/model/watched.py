@@ -71,6 +71,45 @@ class Result(StrEnum):
     """A hold or a suspension told so."""
 
 
+class Counts(Struct, frozen=True, kw_only=True):
+    """What was counted since a watcher first ran: attempts by result, and the seconds that they took together."""
+
+    attempts: Mapping[Result, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def after(self, result: Result, seconds: float) -> Counts:
+        attempts = {**self.attempts, result: self.attempts.get(result, 0) + 1}
+        return Counts(attempts=attempts, seconds=self.seconds + seconds)
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Counts:
+        attempts = cast("dict[str, int]", value["attempts"])
+        return Counts(
+            attempts={Result(name): count for name, count in attempts.items()},
+            seconds=float(cast(float, value["seconds"])),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {
+            "attempts": {str(result): self.attempts[result] for result in Result if result in self.attempts},
+            "seconds": round(self.seconds, 6),
+        }
+
+
+class Newer(Struct, frozen=True, kw_only=True):
+    """How many ``items`` had a newer version when the sources were asked."""
+
+    at: str
+    items: int
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Newer:
+        return Newer(at=str(value["at"]), items=cast(int, value["items"]))
+
+    def to_document(self) -> JsonObject:
+        return {"at": self.at, "items": self.items}
+
+
 class Attempt(Struct, frozen=True, kw_only=True):
     """One attempt: when it ended, on which input and, where a repository is followed, which commit, and how."""
 
@@ -110,7 +149,8 @@ class Watched(Struct, frozen=True, kw_only=True):
     """``attempted`` is the last attempt, ``applied`` the last one after which the home was as the input says.
 
     ``triggers`` tells how changes are noticed, and why not by events where they are polled. ``next_at`` is when the
-    next attempt is due by the clock, empty where the watcher has ended.
+    next attempt is due by the clock, empty where the watcher has ended. ``ref`` is the branch of ``repository`` that is
+    followed. ``counts`` go on over restarts. ``newer`` is there where the watcher is to look for newer versions.
     """
 
     pid: int
@@ -123,6 +163,9 @@ class Watched(Struct, frozen=True, kw_only=True):
     conditions: Mapping[Aspect, Condition] = field(default_factory=dict)
     outcomes: tuple[Attempt, ...] = ()
     repository: str = ""
+    ref: str = ""
+    counts: Counts = Counts()
+    newer: Newer | None = None
 
     @property
     def is_once(self) -> bool:
@@ -144,6 +187,9 @@ class Watched(Struct, frozen=True, kw_only=True):
             conditions={one.aspect: one for one in conditions},
             outcomes=tuple(Attempt.from_document(one) for one in cast(list[JsonObject], value["outcomes"])),
             repository=str(value["repository"]),
+            ref=str(value.get("ref", "")),
+            newer=Newer.from_document(cast(JsonObject, value["newer"])) if value.get("newer") else None,
+            counts=Counts.from_document(cast(JsonObject, value["counts"])) if "counts" in value else Counts(),
         )
 
     def to_document(self) -> JsonObject:
@@ -153,12 +199,15 @@ class Watched(Struct, frozen=True, kw_only=True):
             "started_at": self.started_at,
             "file": self.file,
             "repository": self.repository,
+            "ref": self.ref,
             "triggers": self.triggers,
             "next_at": self.next_at,
             "attempted": self.attempted.to_document() if self.attempted else None,
             "applied": self.applied.to_document() if self.applied else None,
             "conditions": [self.conditions[aspect].to_document() for aspect in Aspect if aspect in self.conditions],
             "outcomes": [one.to_document() for one in self.outcomes],
+            "counts": self.counts.to_document(),
+            "newer": self.newer.to_document() if self.newer else None,
         }
 
 

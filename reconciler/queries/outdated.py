@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from reconciler.store.desired_file import read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
 _COMMIT_DIGITS = 10
+_ASKED: Final = (SourceKind.GIT, SourceKind.CATALOG, SourceKind.OCI)
 
 
 class OutdatedItem(Struct, frozen=True, kw_only=True):
@@ -65,12 +67,12 @@ class OutdatedItem(Struct, frozen=True, kw_only=True):
 
 
 def read_outdated(env: Environment, path: Path, progress: Progress = no_progress) -> tuple[OutdatedItem, ...]:
-    """Ask each repository and catalog once. One error for all that cannot be asked.
+    """Ask each repository, registry and catalog once. One error for all that cannot be asked.
 
     An archive on a web server has no versions to ask for, and a local source is read as it is: neither is listed.
     """
     file = read_desired(path)
-    items = [item for item in file.desired.items if item.source.kind in (SourceKind.GIT, SourceKind.CATALOG)]
+    items = [item for item in file.desired.items if item.source.kind in _ASKED]
     lock, remotes = lock_of(file, read_lock(lock_path(path, env.lock_file))), Remotes(context_of(env, file))
     found: list[OutdatedItem] = []
     errors: dict[ItemKey, LlamagateError] = {}
@@ -120,11 +122,13 @@ def _goes_down(item: DesiredItem, locked: Offer, wanted: Offer) -> bool:
 def _locked(item: DesiredItem, entry: LockItem) -> Offer:
     """What is locked, with the version by which it was chosen: that of a tag may differ from the package's own."""
     offer = Offer.of(entry)
-    return replace(offer, version=next(iter(tagged_versions([offer.pin.tag], item.key.id)), entry.version))
+    tag = offer.pin.tag.replace("_", "+", 1) if offer.pin.oci else offer.pin.tag
+    return replace(offer, version=next(iter(tagged_versions([tag], item.key.id)), entry.version))
 
 
 def _name(offer: Offer, *, like: Offer) -> str:
-    return offer.version if like.version else offer.pin.commit[:_COMMIT_DIGITS]
+    name = offer.pin.commit or offer.pin.digest.removeprefix("sha256:")
+    return offer.version if like.version else name[:_COMMIT_DIGITS]
 
 
 def _notes(item: DesiredItem, remote: Remote, entry: LockItem | None) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from reconciler.resolve.resolved import Resolved
 from reconciler.resolve.store import PackageStore
 from reconciler.sources.context import SourceContext
 from reconciler.sources.git.failure import UnknownCommitError
+from reconciler.sources.oci.reference import repository
 from reconciler.sources.protocol import Remote
 from reconciler.sources.remotes import Remotes
 from reconciler.sources.web.proxy import DIRECT, proxies_of, unused_variable
@@ -68,7 +69,9 @@ def _say_of_proxy(chosen: Sequence[_Chosen], found: dict[ItemKey, Resolved], con
     """Say once, with the first that came through a proxy, that only that knows where names lead."""
     proxies = proxies_of(context.rules, context.variables)
     for one in chosen if proxies != DIRECT else ():
-        if one.offer.pin.url and (proxy := proxies.of(parsed_url(one.offer.pin.url).origin)) and one.item.key in found:
+        pin = one.offer.pin
+        address = pin.url or (repository(pin.oci).base if pin.oci else "")
+        if address and (proxy := proxies.of(parsed_url(address).origin)) and one.item.key in found:
             message = f"downloads went through the proxy {proxy}: it alone decides where the names of hosts lead"
             resolved = found[one.item.key]
             found[one.item.key] = replace(resolved, notes=(*resolved.notes, Note(WarningCode.PROXY_DECIDES, message)))

@@ -125,7 +125,7 @@ class PackageStore(Struct, frozen=True, kw_only=True):
             left_out = "what editors and systems leave, or .llamagateignore names,"
             message = f"{item.key.id}: {left_out} is no longer content; the lock is renewed"
             notes = (*notes, Note(WarningCode.PIN_RENEWED, message, item.key))
-        found = replace(found, pin=offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
+        found = replace(found, pin=delivery.pin or offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
         return found if offer.executables is None else replace(found, executables=offer.executables)
 
     def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
@@ -214,6 +214,6 @@ def _check_is_listed(item: DesiredItem, offer: Offer, manifest: Manifest, size: 
 
 def _other_version(item: DesiredItem, offer: Offer, version: str) -> Iterator[Note]:
     if not offer.is_locked and offer.version not in ("", version):
-        what = f"the tag {offer.pin.tag}" if offer.pin.tag else offer.pin.url
+        what = f"the tag {offer.pin.tag}" if offer.pin.tag else offer.pin.url or offer.pin.oci
         message = f"{item.key.id}: {what} holds version {version} of it, and not {offer.version}"
         yield Note(WarningCode.OTHER_VERSION, message, item.key)

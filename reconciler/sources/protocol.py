@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.digest import Digest, tree_digest
+from reconciler.model.lock import Pin
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.package import FileEntry
@@ -21,13 +22,15 @@ class Delivery(Struct, frozen=True):
     """A package as it came. ``archive`` is the digest of the file that it came in, if it came in one, and ``size`` its
     length in bytes.
 
-    ``left_out`` is what older rules took for content.
+    ``left_out`` is what older rules took for content. ``pin`` is where exactly it is, where only the one who brought it
+    knows that.
     """
 
     content: Content
     archive: Digest | None = None
     size: int | None = None
     left_out: tuple[FileEntry, ...] = ()
+    pin: Pin | None = None
 
     @property
     def older_tree(self) -> Digest:

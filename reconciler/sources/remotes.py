@@ -13,6 +13,7 @@ from reconciler.model.source import Fetching, SourceKind
 from reconciler.sources.catalog.remote import CatalogFolder
 from reconciler.sources.context import SourceContext
 from reconciler.sources.git.remote import GitRepository
+from reconciler.sources.oci.remote import RegistryRepository
 from reconciler.sources.protocol import Remote
 from reconciler.sources.web.remote import WebAddress
 
@@ -20,6 +21,7 @@ REMOTES: Final[Mapping[SourceKind, Callable[[str, Fetching, SourceContext], Remo
     SourceKind.HTTP: WebAddress,
     SourceKind.GIT: GitRepository,
     SourceKind.CATALOG: CatalogFolder,
+    SourceKind.OCI: RegistryRepository,
 }
 """The remote for each kind of source that the lock pins: made from its absolute location."""
 

@@ -40,6 +40,8 @@ _WORDS: Final = {
     "[PACKAGE|FOLDER|FILE|-]...": "files",
     "[TYPE] ID [KEY=VALUE]...": "types ids",
     "[KEY=VALUE]...": "",
+    "PACKAGE": "files",
+    "REF": "",
     "KIND": "|".join(SKELETONS),
     "ID|FOLDER": "folders",
     "ID|PACKAGE": "ids files",

@@ -180,20 +180,20 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "url": (
         HEAD + "extensions: {a: 'ftp://x/y.zip'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https, ssh or oci), "
             "without user and password: credentials go to `auth`"
         ],
     ),
     "url-in-source": (
         HEAD + "extensions: {a: {source: 'git://x'}}\n",
         [
-            "2:18: extensions.a.source: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "2:18: extensions.a.source: expected a folder, a .zip or .tar.gz file or a URL (http, https, ssh or oci), "
             "without user and password: credentials go to `auth`"
         ],
     ),
     "nul-in-source": (
         HEAD + 'extensions: {a: {source: {dir: "x\\0"}}}\n',
-        ["2:27: extensions.a.source.dir: expected a path; a URL goes to `http`, `git` or `catalog`"],
+        ["2:27: extensions.a.source.dir: expected a path; a URL goes to `http`, `git`, `catalog` or `oci`"],
     ),
     "empty-source": (HEAD + "extensions: {a: ''}\n", ["2:14: extensions.a: must not be empty"]),
     "no-source": (HEAD + "extensions: {a: {enabled: true}}\n", ["2:14: extensions.a: 'source' is missing"]),
@@ -203,16 +203,16 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     ),
     "two-sources": (
         HEAD + "extensions: {a: {source: {dir: x, zip: y}}}\n",
-        ["2:18: extensions.a.source: give exactly one of dir, zip, tar, http, git, catalog"],
+        ["2:18: extensions.a.source: give exactly one of dir, zip, tar, http, git, catalog, oci"],
     ),
     "no-kind-of-source": (
         HEAD + "extensions: {a: {source: {}}}\n",
-        ["2:18: extensions.a.source: give exactly one of dir, zip, tar, http, git, catalog"],
+        ["2:18: extensions.a.source: give exactly one of dir, zip, tar, http, git, catalog, oci"],
     ),
     "user-in-url": (
         HEAD + "extensions: {a: 'https://u:secret@x/y.zip'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https, ssh or oci), "
             "without user and password: credentials go to `auth`"
         ],
     ),
@@ -234,7 +234,7 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     "fragment": (
         HEAD + "extensions: {a: 'https://x/y.zip#z'}\n",
         [
-            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https or ssh), "
+            "2:14: extensions.a: expected a folder, a .zip or .tar.gz file or a URL (http, https, ssh or oci), "
             "without user and password: credentials go to `auth`"
         ],
     ),
@@ -246,7 +246,7 @@ DESIRED: dict[str, tuple[str, list[str]]] = {
     ),
     "unknown-kind-of-source": (
         HEAD + "extensions: {a: {source: {svn: x}}}\n",
-        ["2:27: extensions.a.source.svn: unknown field 'svn'; known are dir, zip, tar, http, git, catalog"],
+        ["2:27: extensions.a.source.svn: unknown field 'svn'; known are dir, zip, tar, http, git, catalog, oci"],
     ),
     "version-stays-text": (HEAD + "extensions: {a: {source: x, version: 1.10}}\n", []),
     "null-config": (

@@ -25,6 +25,8 @@ Lines of the file, each played in a fresh project with a fresh home:
     Kill a command in the middle of its change.
 ``gateway``
     Start a gateway that loads the home. ``<gateway>`` in a file or a command is its address.
+``registry``
+    Start a registry. ``<registry>`` in a file or a command is its host. Where none is installed, the test skips.
 
 What differs from run to run is replaced: temporary folders, times, digests, process ids, sizes, ports, the version.
 """
@@ -47,6 +49,7 @@ from reconciler import __version__
 from reconciler.errors import ExitCode
 from tests.cli.shell import Session, interrupt
 from tests.gateway.simulator import running
+from tests.sources.registries import registry
 
 FOLDER: Final = Path(__file__).parent
 
@@ -83,7 +86,7 @@ class Player:
             f'"by": "{user}"': '"by": "<user>"',
             f"  by       {user}": "  by       <user>",
         }
-        self._gateway = "<gateway>"
+        self._places = {"<gateway>": "<gateway>", "<registry>": "<registry>"}
 
     def __enter__(self) -> Self:
         return self
@@ -110,12 +113,17 @@ class Player:
             yield from self._shown((self._session.project / arguments[0]).read_text("utf-8"), _OUT)
             return
         assert program == "llamagate", f"a transcript runs llamagate and cat, not {program}"
-        said = self._session.run(*(one.replace("<gateway>", self._gateway) for one in arguments))
+        said = self._session.run(*map(self._placed, arguments))
         assert said.code != ExitCode.BUG, f"{shlex.join(words)} has a bug:\n{said.err}"
         yield from self._shown(said.out, _OUT)
         yield from self._shown(said.err, _ERR)
         if said.code:
             yield f"[exit {said.code}]"
+
+    def _placed(self, text: str) -> str:
+        for name, place in self._places.items():
+            text = text.replace(name, place)
+        return text
 
     def _shown(self, text: str, mark: str) -> Iterator[str]:
         for varying, name in self._names.items():
@@ -137,11 +145,11 @@ class Player:
                 session.module(*rest.split())
             case "file":
                 content = [*_document(lines)]
-                text = "".join(f"{one}\n" for one in content).replace("<gateway>", self._gateway)
+                text = self._placed("".join(f"{one}\n" for one in content))
                 session.write(rest.removesuffix(" <<<"), text)
                 yield from [*content, ">>>"]
             case "edit":
-                path, change = rest.replace("<gateway>", self._gateway).split(": ", 1)
+                path, change = self._placed(rest).split(": ", 1)
                 old, _, new = change.partition(" ->")
                 session.edit(path, old, new.removeprefix(" "))
             case "rm":
@@ -154,11 +162,18 @@ class Player:
                     del session.variables[name]
             case "interrupt":
                 interrupt(session, *shlex.split(rest)[1:])
-            case "gateway":
-                self._gateway = self._stack.enter_context(running(session.home)).url
-                self._names[self._gateway] = "<gateway>"
+            case "gateway" | "registry":
+                self._start(word)
             case _:
                 raise AssertionError(f"a transcript has no such line: {line}")
+
+    def _start(self, server: str) -> None:
+        if server == "gateway":
+            place = self._stack.enter_context(running(self._session.home)).url
+        else:
+            place = self._stack.enter_context(registry(self._session.base / "registry")).host
+        self._places[f"<{server}>"] = place
+        self._names[place] = f"<{server}>"
 
 
 def _document(lines: deque[str]) -> Iterator[str]:

@@ -59,7 +59,7 @@ class Driven:
 
     @property
     def attempts(self) -> int:
-        return sum(self.loop.memory.counts.attempts.values())
+        return sum(self.loop.watched.counts.attempts.values())
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def watcher(foo: Session) -> Iterator[Driven]:
     with driven(foo) as watcher:
         watcher.loop.step()
         watcher.trigger()
-        assert watcher.loop.memory.counts.attempts == {Result.APPLIED: 1, Result.UNCHANGED: 1}
+        assert watcher.loop.watched.counts.attempts == {Result.APPLIED: 1, Result.UNCHANGED: 1}
         yield watcher
 
 
@@ -65,10 +65,10 @@ def test_one_attempt_an_input(foo: Session, watcher: Driven) -> None:
     foo.write("llamagate.yaml", "[")
     for _ in range(5):
         watcher.trigger()
-    assert watcher.loop.memory.counts.attempts[Result.FAILED] == 1
+    assert watcher.loop.watched.counts.attempts[Result.FAILED] == 1
     foo.write("llamagate.yaml", "{")
     watcher.trigger()
-    assert watcher.loop.memory.counts.attempts[Result.FAILED] == 2
+    assert watcher.loop.watched.counts.attempts[Result.FAILED] == 2
 
 
 def test_a_home_that_cannot_be_looked_at_ends_no_watcher(foo: Session, watcher: Driven) -> None:
@@ -76,7 +76,7 @@ def test_a_home_that_cannot_be_looked_at_ends_no_watcher(foo: Session, watcher: 
     foo.ours.rename(aside)
     foo.ours.symlink_to(foo.ours)  # for root, too
     watcher.trigger()
-    assert watcher.loop.memory.counts.attempts[Result.FAILED] == 1
+    assert watcher.loop.watched.counts.attempts[Result.FAILED] == 1
     foo.ours.unlink()
     aside.rename(foo.ours)
     watcher.trigger()
@@ -100,11 +100,11 @@ def test_what_may_pass_is_tried_again_by_itself(foo: Session, watcher: Driven, m
     with file_lock.exclusive(foo.ours / "lock", command="another", wait=0, notice=watcher.said.append):
         watcher.trigger()
         watcher.wait(4)
-        assert watcher.loop.memory.counts.attempts[Result.FAILED] == 1
+        assert watcher.loop.watched.counts.attempts[Result.FAILED] == 1
         watcher.wait(1)
-        assert watcher.loop.memory.counts.attempts[Result.FAILED] == 2
+        assert watcher.loop.watched.counts.attempts[Result.FAILED] == 2
     watcher.wait(10)
-    assert watcher.loop.memory.counts.attempts[Result.APPLIED] == 2
+    assert watcher.loop.watched.counts.attempts[Result.APPLIED] == 2
 
 
 def test_a_plan_that_is_refused_again_and_again_is_no_fight(foo: Session, watcher: Driven) -> None:
@@ -113,7 +113,7 @@ def test_a_plan_that_is_refused_again_and_again_is_no_fight(foo: Session, watche
     watcher.trigger()
     for _ in range(10):
         watcher.wait(INTERVAL_SECONDS)
-    assert watcher.loop.memory.counts.attempts[Result.REFUSED] == 11
+    assert watcher.loop.watched.counts.attempts[Result.REFUSED] == 11
     assert foo.record()["suspensions"] == []
 
 
@@ -124,7 +124,7 @@ def test_a_gateway_that_is_told_again_and_again_is_spoken_of_once(
     watcher.trigger()
     for _ in range(5):
         watcher.wait(INTERVAL_SECONDS)
-    assert watcher.loop.memory.counts.attempts[Result.FAILED] == 6
+    assert watcher.loop.watched.counts.attempts[Result.FAILED] == 6
     assert [line for line in watcher.said if "connection refused" in line] == [
         f"the gateway at http://127.0.0.1:{free_port} was not reloaded: connection refused; a gateway loads the change "
         "when it starts"
@@ -144,10 +144,10 @@ def test_a_commit_that_is_not_taken_is_no_new_input_and_the_home_is_kept(foo: Se
     shutil.rmtree(foo.installed("foo"))
     watcher.trigger()
     watcher.trigger()
-    assert watcher.loop.memory.counts.attempts[Result.REFUSED] == 3
+    assert watcher.loop.watched.counts.attempts[Result.REFUSED] == 3
     for _ in range(5):
         watcher.trigger()
-    assert watcher.loop.memory.counts.attempts[Result.REFUSED] == 3
+    assert watcher.loop.watched.counts.attempts[Result.REFUSED] == 3
     assert foo.installed("foo", "manifest.yaml").exists()
     assert watcher.loop.watched.attempted is not None
     assert watcher.loop.watched.attempted.commit == "a commit"
@@ -160,7 +160,7 @@ def test_where_no_commit_was_taken_nothing_is_applied_and_it_is_asked_for_once(f
         watcher.loop.step()
         for _ in range(5):
             watcher.trigger()
-        assert watcher.loop.memory.counts.attempts == {Result.REFUSED: 1}
+        assert watcher.loop.watched.counts.attempts == {Result.REFUSED: 1}
     assert not foo.installed("foo").exists()
 
 

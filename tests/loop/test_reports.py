@@ -7,7 +7,6 @@ import math
 import os
 import re
 import socket
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -116,21 +115,6 @@ def test_events_are_lines_of_json_that_grow(foo: Session) -> None:
         ("Notice", "Notice", "wrote llamagate.lock.yaml: 1 entry changed", None),
         ("Applied", "Applied", "generation 2: update foo", 2),
     ]
-
-
-def test_metrics_are_prometheus_text(foo: Session) -> None:
-    file = foo.base / "llamagate.prom"
-    foo.llamagate("watch", "--once", "--metrics-file", file)
-    text = file.read_text()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o644  # node exporters run as somebody else
-    names = re.findall(r"^# TYPE (\S+) (counter|gauge)$", text, re.MULTILINE)
-    assert len(names) == text.count("# HELP ") == 6
-    samples = re.findall(r'^(\w+)(?:\{\w+="[\w-]+"\})? ([0-9.]+)$', text, re.MULTILINE)
-    assert {name for name, _ in samples} == {name for name, _ in names}
-    assert len(samples) + 2 * len(names) == len(text.splitlines())
-    assert 'llamagate_watch_attempts_total{result="applied"} 1\n' in text
-    assert 'llamagate_watch_condition{type="Ready"} 1\n' in text
-    assert "llamagate_watch_generation 1\n" in text
 
 
 @pytest.mark.parametrize("linked", [False, True], ids=["a file", "a link"])

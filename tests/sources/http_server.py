@@ -34,11 +34,14 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked. ``path`` has the query; names of ``headers`` are in lower case."""
+    """What a client asked. ``path`` has the query; names of ``headers`` are in lower case; ``body`` is what of it came
+    along with them.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +223,11 @@ class HttpServer:
             received += (data := connection.recv(2**16))
             if not data:
                 return
-        line, _, headers = received.partition(b"\r\n")
+        start, _, begun = received.partition(b"\r\n\r\n")
+        line, _, headers = start.partition(b"\r\n")
         method, path, _ = line.decode("latin-1").split(" ", 2)
         fields = BytesParser().parsebytes(headers)
-        request = Request(method, path, {name.lower(): value for name, value in fields.items()})
+        request = Request(method, path, {name.lower(): value for name, value in fields.items()}, begun)
         self.requests.append(request)
         self._behaviour(path)(Exchange(request, connection, self._stopped))
 

@@ -1,4 +1,4 @@
-"""One package, published by each of the six kinds of source, by real servers on loopback."""
+"""One package, published by each of the seven kinds of source, by real servers on loopback."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Final
 from tests.cli.shell import Session
 from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
 from tests.sources.http_server import HttpServer
+from tests.sources.registries import PROGRAM, Registry, registry
 from tests.support.packages import pack
 
 
@@ -155,9 +156,28 @@ class CatalogRoute(Route):
         return len(self.server.requests)
 
 
-KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog")
+class OciRoute(Route):
+    def __init__(self, session: Session, server: Registry) -> None:
+        super().__init__(session)
+        self.server = server
+
+    def source(self, item: str) -> str:
+        return f"{{oci: '{self.server.host}/packages/{item}', ref: 1.0.0}}"
+
+    def publish(self, item: str, version: str = "1.0.0") -> None:
+        place = f"{self.server.host}/packages/{item}:{version}"
+        self.session.llamagate("push", self.folder(item), place, "--replace")
+
+    @property
+    def asked(self) -> int:
+        return len(self.server.requests)
+
+
+KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog", "oci")
+HERE: Final = tuple(kind for kind in KINDS if kind != "oci" or PROGRAM)
+"""Those whose servers this machine has."""
 LOCAL: Final[Mapping[str, type[Route]]] = {"dir": DirRoute, "zip": ZipRoute, "tar": TarRoute}
-PINNED: Final = ("http", "git", "catalog")
+PINNED: Final = ("http", "git", "catalog", "oci")
 
 
 @contextmanager
@@ -165,6 +185,9 @@ def route_of(kind: str, session: Session) -> Iterator[Route]:
     """The route of this kind, with its server."""
     if kind in LOCAL:
         yield LOCAL[kind](session)
+    elif kind == "oci":
+        with registry(session.base / "registry") as server:
+            yield OciRoute(session, server)
     elif kind == "git":
         origin = Origin(session.base / "served" / "packages")
         with git_over_http(session.base / "served") as serving:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.cli.shell import Session, snapshot
-from tests.sources.routes import KINDS, PINNED, Route, route_of
+from tests.sources.routes import HERE, KINDS, PINNED, Route, route_of
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def installed(session: Session) -> dict[str, str | bytes]:
 def test_the_same_package_has_one_tree_digest(session: Session) -> None:
     session.package("foo", files={"docs/läs mig.txt": "hej\n"})
     trees = set()
-    for kind in KINDS:
+    for kind in HERE:
         shutil.rmtree(session.base / "served", ignore_errors=True)
         with route_of(kind, session) as route:
             route.publish("foo")
@@ -84,7 +84,7 @@ def test_what_is_missing_is_named_and_nothing_is_changed(session: Session, route
 
 
 @pytest.mark.parametrize(
-    "route", ["dir", "zip", "tar", "http", "git"], indirect=True
+    "route", ["dir", "zip", "tar", "http", "git", "oci"], indirect=True
 )  # a catalog lists what a package says
 def test_a_package_of_another_id_is_refused(session: Session, route: Route) -> None:
     session.package("bar", files={"manifest.yaml": (route.folder("foo") / "manifest.yaml").read_text()})

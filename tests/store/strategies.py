@@ -132,13 +132,21 @@ paths = locations.filter(lambda text: "://" not in text)
 plain = st.text("abc/.-_é0", min_size=1, max_size=9).filter(lambda text: text[0] not in "-/" and ".." not in text)
 web_addresses = plain.map(lambda text: f"https://example.org/{text}")
 package_folders = plain.map(lambda text: "/".join(part for part in text.split("/") if part not in ("", ".")))
+repositories = st.sampled_from(["registry.example.org/team/a", "localhost:5000/a-b/c_d", "[::1]:5000/a"])
 commits = st.binary(min_size=20, max_size=20).map(bytes.hex)
 pinned_sources = (
     st.builds(Source, st.just(SourceKind.HTTP), web_addresses)
     | st.builds(Source, st.just(SourceKind.CATALOG), web_addresses | paths)
     | st.builds(Source, st.just(SourceKind.GIT), web_addresses | plain, plain | st.just(""), package_folders)
+    | st.builds(
+        Source, st.just(SourceKind.OCI), repositories, plain | st.just("") | digests.map(lambda text: f"@{text}")
+    )
 )
-pins = st.builds(Pin, url=web_addresses) | st.builds(Pin, commit=commits, tag=plain | st.just(""))
+pins = (
+    st.builds(Pin, url=web_addresses)
+    | st.builds(Pin, commit=commits, tag=plain | st.just(""))
+    | st.builds(Pin, oci=repositories, digest=digests, tag=plain | st.just(""))
+)
 unpinned_sources = st.builds(Source, st.sampled_from([SourceKind.DIR, SourceKind.ZIP]), paths)
 locks = st.lists(
     st.builds(LockItem, key=keys, source=unpinned_sources, version=lock_versions, tree=digests)

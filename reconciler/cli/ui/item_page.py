@@ -80,7 +80,7 @@ def _facts(found: Shown) -> Iterator[tuple[str, str]]:
         yield "listed", f"{found.listing.file}{line} (owner {found.listing.owner})"
     if found.pin:
         pin = found.pin.pin
-        where = " ".join(part for part in (pin.tag, pin.commit, pin.url) if part) if pin else ""
+        where = " ".join(part for part in (pin.tag, pin.commit, pin.digest, pin.url) if part) if pin else ""
         yield "locked", f"{found.pin.version} {where}".rstrip()
     yield "tree", recorded.tree[:_DIGEST_CHARACTERS] if recorded else ""
     yield "suspended", found.suspended

@@ -9,17 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.errors import InputError
 from reconciler.host.web.response import answer
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.watched import Aspect, Condition
-from reconciler.queries.metrics import metrics_text
-from reconciler.queries.status import is_watched, read_status, watcher_of
+from reconciler.queries.metrics import read_metrics
+from reconciler.queries.status import is_watched, watcher_of
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNAVAILABLE: Final = 503
@@ -55,12 +53,7 @@ class Machines:
         return Response(self._text, media_type=METRICS_TYPE)
 
     def _figures(self) -> str:
-        env = self._env()
-        try:
-            status = read_status(env, self._file)
-        except InputError:  # the file, or what it lists: how the home is can be told all the same
-            status = replace(read_status(env, None), has_file=True, in_sync=False)
-        return metrics_text(status, str(env.home))
+        return read_metrics(self._env(), self._file)
 
     def _ready(self) -> tuple[bool, str, str]:
         condition, is_at_work = self._condition()

@@ -42,6 +42,17 @@ def network_of(context: SourceContext) -> Network:
     return Network(proxies=proxies, authorities=authorities_of(context.variables))
 
 
+def bounds_of(context: SourceContext) -> Bounds:
+    """How large an archive may be, and how long it may take."""
+    return Bounds(
+        size=context.limits.archive,
+        seconds=context.rules.seconds,
+        private_hosts=context.rules.private_hosts,
+        network=network_of(context),
+        advice=_RAISE_THE_LIMIT,
+    )
+
+
 class Claim(NamedTuple):
     """``who`` says which digest an archive has, and what to do where it has another."""
 
@@ -51,6 +62,7 @@ class Claim(NamedTuple):
 
 BY_LOCK: Final = Claim("the lock says", "find out who changed it; 'llamagate lock --upgrade ID' accepts it as it is")
 BY_FILE: Final = Claim("the file says", "find out who changed it; if it is right as it is, change its sha256 there")
+BY_MANIFEST: Final = Claim("its manifest says", "the registry damaged it, or somebody changed it there: push it again")
 BY_INDEX: Final = Claim("the index says", "find out who changed it; its publisher has to fix the catalog")
 
 
@@ -87,21 +99,15 @@ def downloaded(wanted: Download, context: SourceContext) -> Iterator[Delivery]:
 def arrived_from(wanted: Download, context: SourceContext) -> Iterator[Artifact]:
     """The archive at the urls, whatever is in it."""
     context.check_may_ask(wanted.name)
-    bounds = Bounds(
-        size=context.limits.archive,
-        seconds=context.rules.seconds,
-        private_hosts=context.rules.private_hosts,
-        network=network_of(context),
-        advice=_RAISE_THE_LIMIT,
-    )
+    bounds = bounds_of(context)
     credentials = credentials_for(wanted.auth, wanted.urls[0], context.variables) if wanted.auth else None
-    with _arriving(context) as out:
-        arrived = partial(_show, context.progress, wanted.name)
+    with arriving(context) as out:
+        arrived = partial(show_arrival, context.progress, wanted.name)
         _, digest = download_first(wanted.urls, out, bounds=bounds, credentials=credentials, arrived=arrived)
         yield Artifact(out, digest)
 
 
-def _show(progress: Progress, name: str, size: int, total: int) -> None:
+def show_arrival(progress: Progress, name: str, size: int, total: int) -> None:
     """Show how much of an archive is there, where it is known how much that will be."""
     if total >= _MIB:
         progress(f"fetching {name.rpartition('/')[2][:_SHOWN_CHARACTERS]}{IN_BYTES}", size, total)
@@ -110,12 +116,13 @@ def _show(progress: Progress, name: str, size: int, total: int) -> None:
 @contextmanager
 def copied(path: Path, wanted: Download, context: SourceContext) -> Iterator[Delivery]:
     """The package in the archive at ``path``, which may change while it is read: a copy is what is looked at."""
-    with _arriving(context) as out:
+    with arriving(context) as out:
         yield delivery(Artifact(out, _copy(path, out, context)), wanted, context)
 
 
 @contextmanager
-def _arriving(context: SourceContext) -> Iterator[BinaryIO]:
+def arriving(context: SourceContext) -> Iterator[BinaryIO]:
+    """A file for what arrives, which is gone in the end."""
     folder = context.home.cache
     try:
         durable.make_folders(folder)

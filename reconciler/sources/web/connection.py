@@ -1,4 +1,4 @@
-"""One GET to one place that was found fit. The only file that knows the HTTP client.
+"""One request to one place that was found fit. The only file that knows the HTTP client.
 
 ``urllib3`` at the level of a single connection: no proxies, no netrc, no redirects, no retries; and the address that is
 connected to, while the certificate is checked for the host's name, is ours to say. It is loaded with this file, and not
@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from functools import lru_cache
 from http.client import HTTPException, RemoteDisconnected
 from socket import socket
-from typing import Final, Protocol, cast
+from typing import BinaryIO, Final, Protocol, cast
 
 from msgspec import Struct
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -99,8 +99,25 @@ class Network(Struct, frozen=True, kw_only=True):
 NETWORK: Final = Network()
 
 
+class Message(Struct, frozen=True):
+    """What is sent: a GET without anything, unless it says otherwise. ``size`` is in bytes of the ``body``."""
+
+    method: str = "GET"
+    body: bytes | BinaryIO | None = None
+    size: int = 0
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {} if self.method in ("GET", "HEAD") else {"Content-Length": str(self.size)}
+
+
+GET: Final = Message()
+
+
 class Bound(Protocol):
-    """What bounds a transfer: a deadline, and how many bytes its outcome may have; and the network it goes over."""
+    """What bounds a transfer: a deadline, and how many bytes its outcome may have; the network it goes over, and what
+    is sent.
+    """
 
     @property
     def deadline(self) -> Deadline: ...
@@ -111,29 +128,40 @@ class Bound(Protocol):
     @property
     def network(self) -> Network: ...
 
+    @property
+    def message(self) -> Message: ...
+
 
 @contextmanager
 def asked(url: HttpUrl, place: HostAddresses, headers: Mapping[str, str], bound: Bound) -> Iterator[Response]:
-    """The answer to a GET of ``url`` at ``place``; a body of the bound's size fits in, and not much more."""
+    """The answer to the bound's message to ``url`` at ``place``; a body of its size fits in, and not much more."""
     deadline, size = bound.deadline, bound.size
     connection = _connected(url, place, deadline, bound.network.authorities)
     sock = cast(socket, connection.sock)
     with closing(sock):
         wire = Wire(sock, deadline, size + size // 4 + _FRAMING_BYTES)
         connection.sock = cast(socket, wire)  # it has all of a socket that a client calls
-        with closing(_response(connection, url, headers, place.proxy)) as response:
+        with closing(_response(connection, url, headers, place.proxy, bound.message)) as response:
             yield Response(response, wire)
 
 
 def _response(
-    connection: HTTPConnection, url: HttpUrl, headers: Mapping[str, str], proxy: ProxyServer | None
+    connection: HTTPConnection,
+    url: HttpUrl,
+    headers: Mapping[str, str],
+    proxy: ProxyServer | None,
+    message: Message,
 ) -> HTTPResponse:
-    sent = {"Host": url.authority, "Connection": "close", "Accept-Encoding": "identity", **headers}
+    sent = {"Host": url.authority, "Connection": "close", "Accept-Encoding": "identity", **message.headers, **headers}
     target = url.target
     if proxy is not None and url.origin.scheme == "http":
         target, sent = url.text, {**sent, **proxy.headers}
+    if message.body is not None and not isinstance(message.body, bytes):
+        message.body.seek(0)
     try:
-        connection.request("GET", target, headers=sent, preload_content=False, decode_content=False)
+        connection.request(
+            message.method, target, body=message.body, headers=sent, preload_content=False, decode_content=False
+        )
         return connection.getresponse()
     except RemoteDisconnected as error:
         raise UnreachableError("it closed the connection without an answer") from error

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from reconciler import __version__
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, RefusedError
 from reconciler.sources.web.addresses import HostAddresses, behind, look_up
-from reconciler.sources.web.connection import NETWORK, Network, Response, asked
+from reconciler.sources.web.connection import GET, NETWORK, Message, Network, Response, asked
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
-from reconciler.sources.web.status import check_status
+from reconciler.sources.web.status import OK, check_status
 from reconciler.sources.web.url import HttpUrl, shown
 
 MAX_REDIRECTS: Final = 5
@@ -31,6 +31,20 @@ class Terms(Struct, frozen=True, kw_only=True):
     private_hosts: frozenset[str]
     credentials: Credentials | None
     network: Network = NETWORK
+    message: Message = GET
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What is sent besides, to whoever answers in the end too: nothing that is secret."""
+    welcome: frozenset[int] = OK
+    """Which statuses of its own origin are an answer, and no failure."""
+    named_by: HostAddresses | None = None
+    """The server that named the address, where no file did: it may lead to no place less public than its own."""
+
+    def check_first(self, place: HostAddresses) -> None:
+        """``RefusedError`` where the first address may not be asked."""
+        if self.named_by is None:
+            place.check_written(self.private_hosts)
+        elif not place.scopes <= self.named_by.scopes:
+            place.check_redirect(self.private_hosts)
 
     def place_of(self, url: HttpUrl) -> HostAddresses:
         """Where ``url`` leads, by itself or through a proxy."""
@@ -46,8 +60,8 @@ class _Hop(Struct, frozen=True, kw_only=True):
     credentials: Credentials | None
     before: tuple[HttpUrl, ...] = ()
 
-    def headers(self) -> Mapping[str, str]:
-        headers = {"User-Agent": f"llamagate/{__version__}"}
+    def headers(self, more: Mapping[str, str]) -> Mapping[str, str]:
+        headers = {"User-Agent": f"llamagate/{__version__}", **more}
         if self.credentials is None:
             return headers
         if self.url.origin.scheme == "http" and not self.place.is_loopback:
@@ -59,12 +73,16 @@ class _Hop(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def final_answer(url: HttpUrl, terms: Terms) -> Iterator[Response]:
-    """The answer to a GET of ``url`` after all redirects. Errors tell what is wrong, and where if that is elsewhere."""
+    """The answer of ``url`` after all redirects, which only a GET or HEAD follows.
+
+    Errors tell what is wrong, and where if that is elsewhere.
+    """
     hop = _first_hop(url, terms)
     while True:
-        with _located(hop), asked(hop.url, hop.place, hop.headers(), terms) as answer:
-            if answer.status not in _REDIRECTS:
-                check_status(answer.status, hop.credentials, answer.header("Retry-After"))
+        with _located(hop), asked(hop.url, hop.place, hop.headers(terms.headers), terms) as answer:
+            if answer.status not in _REDIRECTS or terms.message.method not in ("GET", "HEAD"):
+                if answer.status not in (terms.welcome if hop.url.origin == url.origin else OK):
+                    check_status(answer.status, hop.credentials, answer.header("Retry-After"))
                 yield answer
                 return
             hop = _next_hop(hop, answer.header("Location"), terms)
@@ -90,7 +108,7 @@ def prefixed(error: LlamagateError, text: str) -> LlamagateError:
 
 def _first_hop(url: HttpUrl, terms: Terms) -> _Hop:
     place = terms.place_of(url)
-    place.check_written(terms.private_hosts)
+    terms.check_first(place)
     credentials = terms.credentials if terms.credentials and terms.credentials.origin == url.origin else None
     return _Hop(url=url, place=place, credentials=credentials)
 

@@ -9,7 +9,7 @@ from reconciler.errors import InputError, UnreachableError
 from reconciler.sources.retry import seconds_of
 from reconciler.sources.web.credentials import Credentials
 
-_OK: Final = 200
+OK: Final = frozenset([200])
 _PASSING: Final = frozenset([408, 425, 429])
 _SERVER_ERRORS: Final = range(500, 600)
 _WANTS_CREDENTIALS: Final = frozenset([401, 403, 407])
@@ -20,7 +20,7 @@ def check_status(status: int, credentials: Credentials | None, retry_after: str 
 
     ``credentials`` are those that were shown, ``retry_after`` is the header of this name.
     """
-    if status == _OK:
+    if status in OK:
         return
     answer = f"it answered {status}{_phrase(status)}"
     if status in _PASSING or status in _SERVER_ERRORS:

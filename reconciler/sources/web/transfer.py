@@ -81,7 +81,7 @@ def _download(
     )
     try:
         with final_answer(address, terms) as answer:
-            return _save(answer, out, bounds, arrived)
+            return save(answer, out, bounds, arrived)
     except LlamagateError as error:
         raise prefixed(error, f"{address} was not downloaded: ") from error
 
@@ -142,7 +142,8 @@ def _all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
     return failure
 
 
-def _save(answer: Response, out: BinaryIO, bounds: Bounds, arrived: Arrived) -> Digest:
+def save(answer: Response, out: BinaryIO, bounds: Bounds, arrived: Arrived = _unwatched) -> Digest:
+    """Write what an answer brings into ``out``, in place of all that it holds, and return its digest."""
     total = answer.promised() or 0
     if total > bounds.size:
         raise _too_large(bounds)

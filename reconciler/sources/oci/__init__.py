@@ -1,0 +1,1 @@
+"""Packages in OCI registries: found by tag or digest, and pushed there."""
