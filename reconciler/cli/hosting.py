@@ -13,7 +13,8 @@ from reconciler.cli.host_flags import HostFlags, ModelFlags
 from reconciler.cli.invocation import Invocation
 from reconciler.errors import ExitCode, UsageError
 from reconciler.host import defaults
-from reconciler.host.model_client import ModelServer, completed_url, is_header_text
+from reconciler.host.asked import is_header_text
+from reconciler.host.model_client import ModelServer, completed_url
 from reconciler.host.runtime import Runtime
 from reconciler.host.server import Address, Tls, listen, url_of
 from reconciler.host.server import serve as serve_until_a_signal

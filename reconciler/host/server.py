@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from reconciler.errors import ExitCode, InputError, StorageError
 from reconciler.host.connections import ConnectionLimits, Connections, affordable, guarded
 from reconciler.host.web.addresses import networks
+from reconciler.host.web.dated import Dated
 from reconciler.host.web.front import tell_bug
 
 GRACE_SECONDS: Final = 30
@@ -173,7 +174,7 @@ def make_server(app: ASGIApp, limits: ConnectionLimits | None = None, tls: Tls |
     """A server of ``app``, with the settings that every host has. ``InputError`` where ``tls`` cannot be used."""
     limits = affordable(limits or ConnectionLimits())
     config = uvicorn.Config(
-        app,
+        Dated(app),
         log_config=None,
         log_level="critical",  # all else that the library says is of its callers; what we do wrong we say ourselves
         http=guarded(Connections(limits), _context(tls) if tls else None),
@@ -182,6 +183,7 @@ def make_server(app: ASGIApp, limits: ConnectionLimits | None = None, tls: Tls |
         access_log=False,
         lifespan="off",
         server_header=False,
+        date_header=False,
         proxy_headers=False,
         backlog=limits.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,

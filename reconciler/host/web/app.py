@@ -7,11 +7,13 @@ from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match as RouteMatch
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from reconciler.host.hooks import HookEvent
 from reconciler.host.page.look import Looker
@@ -23,6 +25,7 @@ from reconciler.host.web.api import Api
 from reconciler.host.web.front import Front, request_id_of
 from reconciler.host.web.machines import Machines
 from reconciler.host.web.pages import Pages
+from reconciler.host.web.passing import Passer
 from reconciler.host.web.plain import answered, marked, plain_routes
 from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import not_found
@@ -68,6 +71,7 @@ class _Gate:
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
         self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell, self._trying)
         self._pages: list[Route] = []
+        self._passer: Passer | None = None
 
     def app(self, sites: Sites) -> Starlette:
         api = self._api
@@ -95,6 +99,9 @@ class _Gate:
         )
         self._pages = [route for route in routes if route.endpoint != self._endpoint]
         app.router.redirect_slashes = False
+        if self._runtime.pool:
+            self._passer = Passer(self._runtime, self._runtime.pool, self._access)
+            app.router.default = self._not_own
         return app
 
     def _open(self, handler: Callable[[], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -160,7 +167,7 @@ class _Gate:
             path=request.url.path,
             request_id=request_id,
             address=self._access.address_of(request),
-            body=body.value_or_none,
+            body=body.read,
         )
 
     def _serves(self) -> JsonObject:
@@ -181,6 +188,13 @@ class _Gate:
 
     async def _no_route(self, call: Call, path: tuple[str, ...]) -> Response:
         raise not_found("Endpoint", near=call.snapshot.routes.near(call.request.method, call.name, path))
+
+    async def _not_own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What no route of the host is for."""
+        request = Request(scope)
+        if self._passer is None or self._is_page(request):
+            raise HTTPException(404)
+        await self._passer(scope, receive, send)
 
     async def _nothing_there(self, request: Request, _error: Exception) -> Response:
         if self._is_page(request):
