@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from reconciler.commands.sync import propose_sync_of
 from reconciler.commands.upsert import upsert
 from reconciler.errors import LlamagateError, RefusedError
+from reconciler.host.access_log import AccessLog
 from reconciler.host.beside import Beside
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import ModuleRecord, run_module
@@ -63,6 +64,7 @@ class Runtime:
         self.client = ModelClient(settings.model, self.workers)
         self.pool = Pool(settings.upstream) if settings.upstream else None
         self.beside = Beside(tell)
+        self.access_log = AccessLog(settings.access_log, tell) if settings.access_log else None
         self.tell = tell
         self.ending = asyncio.Event()
         self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
@@ -149,6 +151,8 @@ class Runtime:
         if self.pool:
             self.pool.close()
         await self.client.close()
+        if self.access_log:
+            self.access_log.close()
 
     def _files_of(self, item: Item) -> ItemFiles:
         """The files of ``item``, of which a program may write those that the policy names."""

@@ -20,7 +20,7 @@ class HostSettings:
     is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the
     seconds that a change waits for another writer. ``allowed_hosts`` are further names of this host, and of sites whose
     pages may ask; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed. What is not the host's
-    own is passed on to ``upstream``.
+    own is passed on to ``upstream``. ``access_log`` is a file that gets a line for each request.
     """
 
     env: Environment
@@ -37,4 +37,5 @@ class HostSettings:
     default_model: str = defaults.MODEL
     model: ModelServer
     upstream: Upstream | None = None
+    access_log: Path | None = None
     limits: RunLimits = field(default_factory=RunLimits)

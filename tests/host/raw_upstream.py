@@ -77,6 +77,8 @@ class RawUpstream:
     script: Script
     seen: list[bytes] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    is_ready: bool = False
+    """Until then it answers 404 to everything: a host looks at its upstream once, when it starts."""
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -101,12 +103,16 @@ class RawUpstream:
                 taken, _ = self._listener.accept()
                 taken.settimeout(SECONDS)
                 line = Line(taken)
-                self.lines.append(line)
                 threading.Thread(target=self._run, args=(line,), daemon=True).start()
 
     def _run(self, line: Line) -> None:
         with line.socket, suppress(OSError):
-            self.script(line)
+            if self.is_ready:
+                self.lines.append(line)
+                self.script(line)
+            else:
+                line.request()
+                line.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
 
 def answering(answer: bytes, seen: list[bytes]) -> Script:

@@ -28,6 +28,7 @@ class World:
     serve: Serve
     stack: ExitStack
     seen: list[bytes] = field(default_factory=list)
+    upstream: RawUpstream = field(init=False)
 
     def before(
         self, script: Script | bytes, *, seconds: float = 20, upstream_key: str | None = None, **options: object
@@ -35,7 +36,10 @@ class World:
         """A host before an upstream with this script, or one that always gives this answer."""
         upstream = RawUpstream(answering(script, self.seen) if isinstance(script, bytes) else script)
         self.stack.callback(upstream.close)
-        return self.serve(upstream=Upstream(url=upstream.url, api_key=upstream_key, seconds=seconds), **options)
+        host = self.serve(upstream=Upstream(url=upstream.url, api_key=upstream_key, seconds=seconds), **options)
+        upstream.is_ready = True
+        self.upstream = upstream
+        return host
 
     @property
     def head(self) -> list[bytes]:
@@ -273,11 +277,9 @@ def test_other_protocols_are_refused(world: World, request_: bytes, status: byte
 
 
 def test_a_connection_is_used_again(world: World) -> None:
-    upstream = RawUpstream(answering(OK, world.seen))
-    world.stack.callback(upstream.close)
-    host = world.serve(upstream=Upstream(url=upstream.url))
+    host = world.before(OK)
     assert [host.get("/x").content for _ in range(5)] == [b"ok"] * 5
-    assert len(upstream.lines) == 1
+    assert len(world.upstream.lines) == 1
 
 
 def test_a_kept_connection_that_breaks_is_replaced_where_that_is_safe(world: World) -> None:

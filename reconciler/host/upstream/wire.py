@@ -119,7 +119,9 @@ class Wire(asyncio.Protocol):
         try:
             found = self._http.next_event()
         except h11.RemoteProtocolError as error:
-            raise self._lost() if self._is_lost else UpstreamError(f"the upstream's answer is not HTTP: {error}") from error
+            raise (
+                self._lost() if self._is_lost else UpstreamError(f"the upstream's answer is not HTTP: {error}")
+            ) from error
         if found is h11.NEED_DATA and self._ahead:
             if self._ahead > _AHEAD_BYTES and self._transport is not None and not self._is_lost:
                 self._transport.resume_reading()

@@ -29,6 +29,7 @@ from reconciler.host.web.passing import Passer
 from reconciler.host.web.plain import answered, marked, plain_routes
 from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import not_found
+from reconciler.host.web.traffic import Counted, Traffic
 from reconciler.host.web.trying import Trying
 from reconciler.model.config import JsonObject
 
@@ -66,7 +67,8 @@ class _Gate:
         self._runtime = runtime
         self._access = access
         self._api = Api(runtime)
-        machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher)
+        self._traffic = Traffic(address_of=access.address_of, log=runtime.access_log)
+        machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher, traffic=self._traffic)
         self._trying = Trying(runtime)
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
         self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell, self._trying)
@@ -95,7 +97,7 @@ class _Gate:
         app = Starlette(
             routes=routes,
             exception_handlers={404: self._nothing_there, 405: self._nothing_there},
-            middleware=[front],
+            middleware=[Middleware(Counted, traffic=self._traffic), front],
         )
         self._pages = [route for route in routes if route.endpoint != self._endpoint]
         app.router.redirect_slashes = False

@@ -15,12 +15,13 @@ from reconciler.host.runtime import Runtime
 from reconciler.host.upstream.address import Upstream
 from reconciler.host.upstream.headers import KeyPolicy, asked_headers
 from reconciler.host.upstream.pool import Pool
-from reconciler.host.upstream.relay import Relay
+from reconciler.host.upstream.relay import End, Relay
 from reconciler.host.web.access import Access
 from reconciler.host.web.front import request_id_of
 from reconciler.host.web.plain import marked
 from reconciler.host.web.response import Problem, bad_request, problem_of
 from reconciler.host.web.tapping import Passing, tap_of
+from reconciler.host.web.traffic import passage_of
 
 _WEBSOCKET: Final = b"websocket"
 
@@ -38,10 +39,11 @@ class Passer:
         self._via = f"1.1 llamagate-{uuid.uuid4().hex[:12]}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request, request_id = Request(scope), request_id_of(scope)
+        request, request_id, passage = Request(scope), request_id_of(scope), passage_of(scope)
         try:
             self._access.check(request, needs_key=True, counts=True)
             asked = self._asked(scope, request_id)
+            passage.to_upstream = True
             path = _plain_path(scope["path"])
             passing = Passing(
                 request=request,
@@ -50,10 +52,11 @@ class Passer:
                 snapshot=self._runtime.snapshot,
             )
             tap = tap_of(self._runtime, passing, path)
-            scope["end"] = await self._relay.exchange(asked, request_id.encode(), receive, send, tap)
+            passage.end = await self._relay.exchange(asked, request_id.encode(), receive, send, tap)
         except Problem as problem:
             await marked(problem.response(request_id), request_id)(scope, receive, send)
         except UpstreamError as error:
+            passage.end = End.CUT
             await marked(problem_of(error).response(request_id), request_id)(scope, receive, send)
 
     def _asked(self, scope: Scope, request_id: str) -> h11.Request:

@@ -15,11 +15,10 @@ from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.upstream.kept import Kept, Read, kept_of, reply_of, text_of
 from reconciler.host.upstream.relay import End
+from reconciler.host.upstream.unread import ANSWERS
 from reconciler.host.web.request import Body
 from reconciler.model.config import Json
 
-READ_ANSWERS: Final = frozenset(["/v1/chat/completions", "/v1/completions"])
-"""Where a model answers in the form that ``llm.response`` reads."""
 _OK: Final = 200
 
 Pairs = Sequence[tuple[bytes, bytes]]
@@ -100,7 +99,7 @@ def tap_of(runtime: Runtime, passing: Passing, path: str) -> HookTap | None:
     """What hooks want to see of a request for ``path``; ``None`` where no hook wants anything."""
     hooks, snapshot = runtime.hooks, passing.snapshot
     sees_request = hooks.see_requests(snapshot, path)
-    sees_answer = path in READ_ANSWERS and hooks.see_answers(snapshot)
+    sees_answer = path in ANSWERS and hooks.see_answers(snapshot)
     if not (sees_request or sees_answer):
         return None
     return HookTap(runtime, passing, path, sees_request=sees_request, sees_answer=sees_answer)
