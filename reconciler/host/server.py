@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from errno import EACCES, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -97,7 +97,7 @@ def _to_listen(error: OSError) -> str:
         return "name an address of this machine with --host"
     if error.errno == EACCES:
         return "choose a --port above 1023, or run it as a user who may use this one"
-    return "stop what listens there, or choose another --port"
+    return "stop it, or choose another --port; to serve beside a gateway, name it with --upstream"
 
 
 def listen(address: Address) -> socket.socket:
@@ -112,7 +112,9 @@ def listen(address: Address) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        message = f"{address.host} port {address.port}: {error.strerror or error}"
+        place = f"{address.host} port {address.port}"
+        is_taken = error.errno == EADDRINUSE
+        message = f"another server listens at {place}" if is_taken else f"{place}: {error.strerror or error}"
         raise StorageError(message, advice=_to_listen(error)) from error
     return listener
 

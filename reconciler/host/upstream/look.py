@@ -93,6 +93,10 @@ def is_here(upstream: Upstream, host: str, port: int) -> bool:
 
 def _addresses(host: str) -> frozenset[str]:
     try:
+        return frozenset([str(ipaddress.ip_address(host))])
+    except ValueError:
+        pass
+    try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return frozenset()
