@@ -63,10 +63,15 @@ class Pool:
 
     def give_back(self, wire: Wire) -> None:
         """Keep a connection whose exchange has ended; close any other one."""
-        if len(self._kept) < MAX_KEPT and wire.rest():
-            self._kept.append(wire)
+        if self.waiting < MAX_KEPT and wire.rest():
+            self._kept = [one for one in self._kept if not one.is_lost] + [wire]
         else:
             wire.abort()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next exchange."""
+        return sum(not wire.is_lost for wire in self._kept)
 
     def close(self) -> None:
         """Close those that wait."""
