@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import ssl
 from typing import Final
 
@@ -13,8 +14,6 @@ from reconciler.host.upstream.wire import Wire
 CONNECT_SECONDS: Final = 10.0
 MAX_KEPT: Final = 32
 _SAFE_TO_REPEAT: Final = frozenset([b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"])
-_SURE_SECONDS: Final = 1.5
-"""How long a connection may have waited for a request that must not be sent twice: the other end may just close it."""
 _DELAY_SECONDS: Final = 0.25
 """After which the next address of a name is tried too."""
 
@@ -32,12 +31,11 @@ class Pool:
         self._kept: list[Wire] = []
         self._tls: ssl.SSLContext | None = None
 
-    def kept(self, method: bytes) -> Wire | None:
+    def kept(self) -> Wire | None:
         """A connection that waits, the one that was used last."""
-        longest = float("inf") if may_repeat(method) else _SURE_SECONDS
         while self._kept:
             wire = self._kept.pop()
-            if not wire.is_lost and wire.idle_seconds < longest:
+            if wire.is_usable:
                 return wire
             wire.abort()
         return None
@@ -53,7 +51,7 @@ class Pool:
                     upstream.host,
                     upstream.port,
                     ssl=await self._context(),
-                    happy_eyeballs_delay=_DELAY_SECONDS,
+                    happy_eyeballs_delay=None if _is_number(upstream.host) else _DELAY_SECONDS,
                 )
         except TimeoutError as error:
             raise UpstreamTimeoutError("no connection to the upstream could be made in time") from error
@@ -82,6 +80,14 @@ class Pool:
         if self.upstream.is_encrypted and self._tls is None:
             self._tls = await asyncio.to_thread(ssl.create_default_context)  # reads all certificates of the system
         return self._tls
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:

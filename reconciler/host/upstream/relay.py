@@ -142,7 +142,7 @@ class Relay:
             await asyncio.wait([uploading])
 
     async def _done(self, exchange: _Exchange) -> End:
-        kept = None if exchange.more else self.pool.kept(exchange.request.method)
+        kept = None if exchange.more else self.pool.kept()
         if kept is not None:
             try:
                 return await self._over(kept, exchange)

@@ -83,6 +83,11 @@ class Wire(asyncio.Protocol):
         return self._loop.time() - self._moved
 
     @property
+    def is_usable(self) -> bool:
+        """Whether another exchange can begin on it."""
+        return not self._is_lost and self.idle_seconds < KEPT_SECONDS
+
+    @property
     def is_lost(self) -> bool:
         return self._is_lost
 
