@@ -19,7 +19,7 @@ class Dated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = message["headers"]
+                headers = message.get("headers", ())
                 if not any(name.lower() == b"date" for name, _ in headers):
                     message = {**message, "headers": [self._now(), *headers]}
             await send(message)

@@ -103,7 +103,7 @@ class Counted:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.body":
                 passage.size += len(message.get("body", b""))
-            else:
+            elif message["type"] == "http.response.start":
                 passage.status = message["status"]
             await send(message)
 
