@@ -4,7 +4,7 @@ It has the routes of such gateways, reads its configuration file once, at start,
 What nobody has written down (the bodies below a server's name, how a tool is called in chat) is its own choice.
 
 Its model is a script: ``use TOOL {"a": 1}`` as the last message calls that tool and says what it gave; any other
-message is said back, word by word.
+message is said back, word by word. ``script`` has calls for other messages, and what is said of what they gave.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,6 +49,7 @@ class Today:
         self.fixed_tools = dict(tools or {})
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.pause = 0.0
+        self.script: dict[str, tuple[str, Callable[[str], str]]] = {}
         self.servers: dict[str, Server] = {}
         self.mcp: dict[str, Any] = {}
         handler = type("Handler", (_Handler,), {"gateway": self})
@@ -268,9 +269,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _said(self, text: str) -> str:
         """What the model says, after the tool that it was told to use."""
-        match = _USE.fullmatch(text)
-        if match is None:
-            return text
+        call, made = self.gateway.script.get(text, (text, str))
+        match = _USE.fullmatch(call)
+        return text if match is None else made(self._used(match))
+
+    def _used(self, match: re.Match[str]) -> str:
         for called, server, tool in self.gateway.tools():
             if called == match["tool"]:
                 return str(
