@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
 SECONDS = 20.0
 
@@ -77,6 +79,7 @@ class RawUpstream:
     script: Script
     seen: list[bytes] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
     is_ready: bool = False
     """Until then it answers 404 to everything: a host looks at its upstream once, when it starts."""
 
@@ -87,7 +90,14 @@ class RawUpstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -107,6 +117,8 @@ class RawUpstream:
 
     def _run(self, line: Line) -> None:
         with line.socket, suppress(OSError):
+            if self.tls:
+                line.socket = self.tls.wrap_socket(line.socket, server_side=True)
             if self.is_ready:
                 self.lines.append(line)
                 self.script(line)

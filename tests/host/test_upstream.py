@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 from reconciler.host.upstream.address import Upstream
+from reconciler.host.web.app import make_app
 from tests.host.conftest import Serve
 from tests.host.raw_upstream import Line, RawUpstream, Script, answering
 from tests.host.served import Host
@@ -298,6 +305,54 @@ def test_a_kept_connection_that_breaks_is_replaced_where_that_is_safe(world: Wor
     assert host.post("/x", {}).content == b"ok"
     assert host.post("/x", {}).status_code == 502
     assert len(world.seen) == 2
+
+
+def test_what_comes_on_a_kept_connection_is_no_answer(world: World) -> None:
+    """Some servers say 408 before they close a connection that was idle."""
+
+    def script(line: Line) -> None:
+        line.request()
+        line.send(OK)
+        time.sleep(0.1)
+        line.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        line.request()
+
+    host = world.before(script)
+    assert host.post("/x", {}).content == b"ok"
+    time.sleep(0.2)
+    assert host.post("/x", {}).content == b"ok"
+
+
+def test_a_body_that_never_comes(world: World) -> None:
+    answer = ask(world.before(OK, seconds=0.2), asked(b"POST", headers=b"Content-Length: 5\r\n"))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"No body came within 0.2 seconds" in answer
+    assert world.seen == []
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_an_upstream_with_tls(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with RawUpstream(answering(OK, world.seen), tls=context) as upstream:
+        host = world.serve(upstream=Upstream(url=upstream.url))
+        upstream.is_ready = True
+        answer = host.get("/v1/models")
+    assert answer.status_code == (200 if is_trusted else 502)
+    assert is_trusted or "its certificate is not trusted" in answer.text
+
+
+def test_a_host_that_is_mounted_passes_on_what_is_below_it(world: World) -> None:
+    host = world.before(OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"))  # none is kept in another event loop
+    app = Starlette(routes=[Mount("/below", make_app(host.runtime))])
+    with TestClient(app) as client:
+        assert client.get("/below/livez").json() == {"status": "alive"}
+        assert client.get("/below/v1/models").content == b"ok"
+    assert world.head[0] == b"GET /v1/models HTTP/1.1"
 
 
 def test_a_loop_is_refused(world: World, serve: Serve) -> None:

@@ -25,7 +25,11 @@ class Upstream:
     seconds: float = UPSTREAM_SECONDS
 
     def __post_init__(self) -> None:
-        server_address(self.url, option="--upstream", variable="LLAMAGATE_UPSTREAM_API_KEY")
+        parts = server_address(self.url, option="--upstream", variable="LLAMAGATE_UPSTREAM_API_KEY")
+        try:
+            (parts.hostname or "").encode("idna")
+        except UnicodeError as error:
+            raise InputError("--upstream must be an http or https address") from error
         if self.api_key is not None and not is_header_text(self.api_key):
             raise InputError("the key for the upstream is printable ASCII, without spaces around it")
         if not 0 < self.seconds <= MAX_SECONDS:
@@ -37,7 +41,7 @@ class Upstream:
 
     @property
     def host(self) -> str:
-        return self._parts.hostname or ""
+        return (self._parts.hostname or "").encode("idna").decode()
 
     @property
     def port(self) -> int:
@@ -47,9 +51,7 @@ class Upstream:
     def authority(self) -> bytes:
         """What requests name as their ``Host``."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return (host if self.port == _PORTS[self._parts.scheme] else f"{host}:{self.port}").encode(
-            "idna" if not host.isascii() else "ascii"
-        )
+        return (host if self.port == _PORTS[self._parts.scheme] else f"{host}:{self.port}").encode()
 
     @property
     def base(self) -> bytes:

@@ -103,8 +103,12 @@ class Relay:
     async def exchange(
         self, request: h11.Request, request_id: bytes, receive: Receive, send: Send, tap: Tap | None = None
     ) -> End:
-        """Do one. ``UpstreamError`` where it failed and nothing was sent to the caller yet."""
-        first = await receive()
+        """Do one. ``UpstreamError`` where it failed and nothing was sent to the caller yet.
+
+        ``TimeoutError`` where the caller announces a body and sends nothing of it.
+        """
+        async with asyncio.timeout(self.pool.upstream.seconds):
+            first = await receive()
         if first["type"] == "http.disconnect":
             return End.LEFT
         body, more = first.get("body", b""), first.get("more_body", False)

@@ -50,6 +50,9 @@ class Wire(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_busy:  # nobody asked: it would be taken for the answer to what is asked next
+            self.abort()
+            return
         self._moved = self._loop.time()
         self.has_heard = True
         self._http.receive_data(data)

@@ -25,7 +25,7 @@ from reconciler.host.web.api import Api
 from reconciler.host.web.front import Front, request_id_of
 from reconciler.host.web.machines import Machines
 from reconciler.host.web.pages import Pages
-from reconciler.host.web.passing import Passer
+from reconciler.host.web.passing import Beyond, Passer
 from reconciler.host.web.plain import answered, marked, plain_routes
 from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import not_found
@@ -73,7 +73,7 @@ class _Gate:
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
         self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell, self._trying)
         self._pages: list[Route] = []
-        self._passer: Passer | None = None
+        self._passer = Passer(runtime, runtime.pool, access) if runtime.pool else None
 
     def app(self, sites: Sites) -> Starlette:
         api = self._api
@@ -93,16 +93,21 @@ class _Gate:
             Route(f"{module}/execute", self._plain(api.execute_module), methods=["POST"]),
         ]
         routes += self._plain_routes
-        front = Middleware(Front, sites=sites, tell=self._runtime.tell)
+        layers = [
+            Middleware(Counted, traffic=self._traffic),
+            Middleware(Front, sites=sites, tell=self._runtime.tell),
+        ]
+        if self._passer:
+            own = tuple({route.path.partition("{")[0].rstrip("/") for route in routes})
+            layers.append(Middleware(Beyond, passer=self._passer, own=own))
         app = Starlette(
             routes=routes,
             exception_handlers={404: self._nothing_there, 405: self._nothing_there},
-            middleware=[Middleware(Counted, traffic=self._traffic), front],
+            middleware=layers,
         )
         self._pages = [route for route in routes if route.endpoint != self._endpoint]
         app.router.redirect_slashes = False
-        if self._runtime.pool:
-            self._passer = Passer(self._runtime, self._runtime.pool, self._access)
+        if self._passer:
             app.router.default = self._not_own
         return app
 

@@ -16,6 +16,8 @@ from reconciler.host.snapshot import Snapshot
 from reconciler.host.upstream.kept import Kept, Read, kept_of, reply_of, text_of
 from reconciler.host.upstream.relay import End
 from reconciler.host.upstream.unread import ANSWERS
+from reconciler.host.web.access import Access
+from reconciler.host.web.front import request_id_of
 from reconciler.host.web.request import Body
 from reconciler.model.config import Json
 
@@ -26,10 +28,11 @@ Pairs = Sequence[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passing:
-    """A request that passes. ``address`` is its caller's."""
+    """A request that passes, its ``path`` in the plainest spelling. ``address`` is its caller's."""
 
     request: Request
     request_id: str
+    path: str
     address: str
     snapshot: Snapshot
 
@@ -37,10 +40,9 @@ class Passing:
 class HookTap:
     """Keeps what hooks want of one request, and has them write it beside all else."""
 
-    def __init__(self, runtime: Runtime, passing: Passing, path: str, *, sees_request: bool, sees_answer: bool) -> None:
+    def __init__(self, runtime: Runtime, passing: Passing, *, sees_request: bool, sees_answer: bool) -> None:
         self._runtime = runtime
         self._passing = passing
-        self._path = path
         self._request = Kept() if sees_request else None
         self._sees_answer = sees_answer
         self._answer: tuple[Kept, Pairs] | None = None
@@ -71,7 +73,7 @@ class HookTap:
         passing = self._passing
         event = HookEvent(
             method=passing.request.method,
-            path=self._path,
+            path=passing.path,
             request_id=passing.request_id,
             address=passing.address,
             body=partial(self._read, kept),
@@ -95,11 +97,18 @@ def _cost(kept: Kept) -> int:
     return kept.size // 4
 
 
-def tap_of(runtime: Runtime, passing: Passing, path: str) -> HookTap | None:
+def tap_of(runtime: Runtime, access: Access, request: Request, path: str) -> HookTap | None:
     """What hooks want to see of a request for ``path``; ``None`` where no hook wants anything."""
-    hooks, snapshot = runtime.hooks, passing.snapshot
+    hooks, snapshot = runtime.hooks, runtime.snapshot
     sees_request = hooks.see_requests(snapshot, path)
     sees_answer = path in ANSWERS and hooks.see_answers(snapshot)
     if not (sees_request or sees_answer):
         return None
-    return HookTap(runtime, passing, path, sees_request=sees_request, sees_answer=sees_answer)
+    passing = Passing(
+        request=request,
+        request_id=request_id_of(request.scope),
+        path=path,
+        address=access.address_of(request),
+        snapshot=snapshot,
+    )
+    return HookTap(runtime, passing, sees_request=sees_request, sees_answer=sees_answer)
