@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -33,6 +33,12 @@ class Line:
             pass
         body, self.buffered = self.buffered[:length], self.buffered[length:]
         return head + body
+
+    def secured(self, tls: ssl.SSLContext | None) -> socket.socket:
+        """Its socket, from now on encrypted where ``tls`` says so."""
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+        return self.socket
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
@@ -116,9 +122,7 @@ class RawUpstream:
                 threading.Thread(target=self._run, args=(line,), daemon=True).start()
 
     def _run(self, line: Line) -> None:
-        with line.socket, suppress(OSError):
-            if self.tls:
-                line.socket = self.tls.wrap_socket(line.socket, server_side=True)
+        with suppress(OSError), closing(line.secured(self.tls)):
             if self.is_ready:
                 self.lines.append(line)
                 self.script(line)
