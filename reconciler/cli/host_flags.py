@@ -18,10 +18,8 @@ _PORT_HELP: Final = f"The port.  [default: $PORT, else {defaults.PORT}]"
 _RATE_HELP: Final = f"Requests a second of one caller; 0: no limit.  [default: $RATE_LIMIT_RPS, else {defaults.RATE}]"
 _ALLOW_HELP: Final = "A further name of this host, or of a site that may call it; can be repeated."
 _PROXY_HELP: Final = "A proxy, or a network of them, whose X-Forwarded-For counts; can be repeated."
-_URL_HELP: Final = (
-    f"A server with the OpenAI protocol.  [default: $OLLAMA_HOST, else --upstream, else {defaults.MODEL_URL}]"
-)
-_UPSTREAM_HELP: Final = "A gateway or model server, to which everything else is passed on."
+_URL_HELP: Final = f"A server with the OpenAI protocol.  [default: $OLLAMA_HOST, else {defaults.MODEL_URL}]"
+_UPSTREAM_HELP: Final = "A gateway or model server to pass all else on to; it is the default of --llm-url, too."
 _SILENCE_HELP: Final = "How long nothing may come from the upstream, or go to it, before the exchange is ended."
 _ACCESS_HELP: Final = "Write a line for each request to this file."
 _LEGACY_HELP: Final = "A gateway's old 'extensions' folder, to serve too."

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 
 from reconciler.host.upstream.address import Upstream
 from reconciler.host.web.app import make_app
+from reconciler.host.web.tapping import HookTap
 from tests.host.conftest import Serve
 from tests.host.raw_upstream import Line, RawUpstream, Script, answering
 from tests.host.served import Host
@@ -99,16 +100,17 @@ def test_an_answer_goes_through_as_it_is(world: World) -> None:
         b"X-Request-Id: its-own\r\nContent-Length: 5\r\n\r\n\x00\xff\r\n\x01"
     )
     head, _, body = ask(host, asked()).partition(b"\r\n\r\n")
-    assert head.split(b"\r\n") == [
-        b"HTTP/1.1 418 I'm a Teapot",
-        b"Date: then",
-        b"SERVER: s",
-        b"Set-Cookie: a=1",
-        b"Set-Cookie: b=2",
-        b"Content-Encoding: br",
-        b"X-Request-Id: its-own",
-        b"Content-Length: 5",
-        b"Connection: close",
+    first, *lines = head.split(b"\r\n")
+    assert first == b"HTTP/1.1 418 I'm a Teapot"
+    assert [name.lower() + mark + value for name, mark, value in (line.partition(b": ") for line in lines)] == [
+        b"date: then",
+        b"server: s",
+        b"set-cookie: a=1",
+        b"set-cookie: b=2",
+        b"content-encoding: br",
+        b"x-request-id: its-own",
+        b"content-length: 5",
+        b"connection: close",
     ]
     assert body == b"\x00\xff\r\n\x01"
 
@@ -129,6 +131,11 @@ def test_keys(world: World, api_key: str | None, upstream_key: str | None, passe
     keys = [one for one in world.head if one.startswith((b"authorization", b"x-api-key"))]
     assert keys == passed
     assert (b"x-more: see k" in world.head) == (api_key is None)
+
+
+def test_without_hooks_nothing_is_tapped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(HookTap, "asked")
+    assert world.before(OK).post("/v1/chat/completions", {}).content == b"ok"
 
 
 def test_without_the_key_nothing_reaches_the_upstream(world: World) -> None:
