@@ -73,6 +73,7 @@ class Hooks:
     share: Callable[[], float] = random.random
     _told: set[str] = field(default_factory=set)
     _one_report: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _waiting: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
 
     def see_requests(self, snapshot: Snapshot, path: str) -> bool:
         """Whether any middleware wants to know of requests for ``path``."""
@@ -158,10 +159,14 @@ class Hooks:
             **{name: _count(reply.usage.get(name)) for name in _TOKENS},
             "read": str(read),
         }
+        waiting = self._waiting.setdefault((extension.name, path), [])
+        waiting.append(row)
         async with self._one_report:
-            report = await asyncio.to_thread(_text_of, files, path)
-            data = await done(self.workers, len(report) // 4, report_with, report, row, files.limit)
-            await asyncio.to_thread(files.write, path, data)
+            rows, waiting[:] = [*waiting], []  # those of others too, that came while the report was written
+            if rows:
+                report = await asyncio.to_thread(_text_of, files, path)
+                data = await done(self.workers, len(report) // 4, report_with, report, rows, files.limit)
+                await asyncio.to_thread(files.write, path, data)
 
 
 async def _shielded(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -178,13 +183,13 @@ def _line_of(entry: JsonObject) -> bytes:
     return json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def report_with(report: str, row: JsonObject, limit: int) -> bytes:
-    """A usage report with one row more; its oldest rows go where it would have more than ``limit`` bytes. Pure."""
+def report_with(report: str, more: list[Json], limit: int) -> bytes:
+    """A usage report with ``more`` rows; its oldest ones go where it would have more than ``limit`` bytes. Pure."""
     try:
         found = json.loads(report)
     except (ValueError, RecursionError):
         found = None
-    rows: list[Json] = [*(found if isinstance(found, list) else []), row][-MAX_USAGE_ROWS:]
+    rows: list[Json] = [*(found if isinstance(found, list) else []), *more][-MAX_USAGE_ROWS:]
     while len(data := _in_bytes(rows)) > limit and len(rows) > 1:
         rows = rows[len(rows) // 2 :]
     return data

@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, cast
 
@@ -205,6 +206,14 @@ def test_a_hook_that_fails_is_told_once_and_harms_nothing(session: Session, hook
     assert until(lambda: any("http.request of audit failed" in line for line in host.told))
     answers(session, 3)
     assert sum("http.request of audit failed" in line for line in host.told) == 1
+
+
+def test_answers_that_come_at_once_are_all_counted(session: Session, hooked: World) -> None:
+    host = hooked.before(answer(json.dumps(COUNTED).encode()))
+    with ThreadPoolExecutor(8) as callers:
+        given = [one.headers["x-request-id"] for one in callers.map(lambda _: host.post(CHAT, ASKED), range(40))]
+    rows = answers(session, 40)
+    assert sorted(row["request_id"] for row in rows) == sorted(given)
 
 
 def test_records_do_not_pile_up() -> None:
