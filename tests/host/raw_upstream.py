@@ -34,12 +34,6 @@ class Line:
         body, self.buffered = self.buffered[:length], self.buffered[length:]
         return head + body
 
-    def secured(self, tls: ssl.SSLContext | None) -> socket.socket:
-        """Its socket, from now on encrypted where ``tls`` says so."""
-        if tls:
-            self.socket = tls.wrap_socket(self.socket, server_side=True)
-        return self.socket
-
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
@@ -122,13 +116,20 @@ class RawUpstream:
                 threading.Thread(target=self._run, args=(line,), daemon=True).start()
 
     def _run(self, line: Line) -> None:
-        with suppress(OSError), closing(line.secured(self.tls)):
+        with suppress(OSError), closing(secured(line, self.tls)):
             if self.is_ready:
                 self.lines.append(line)
                 self.script(line)
             else:
                 line.request()
                 line.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+
+def secured(line: Line, tls: ssl.SSLContext | None) -> socket.socket:
+    """The socket of ``line``, from now on encrypted where ``tls`` says so."""
+    if tls:
+        line.socket = tls.wrap_socket(line.socket, server_side=True)
+    return line.socket
 
 
 def answering(answer: bytes, seen: list[bytes]) -> Script:
