@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-MAX_BESIDE: Final = 256
+MUCH_BESIDE: Final = 256
+MAX_BESIDE: Final = 4_096
 _END_SECONDS: Final = 5.0
 
 
@@ -19,20 +20,26 @@ class Beside:
         self._has_told = False
 
     @property
-    def has_room(self) -> bool:
-        """Whether another one may begin."""
-        return len(self._tasks) < MAX_BESIDE
+    def has_time(self) -> bool:
+        """Whether there is little enough under way for work that takes long."""
+        return len(self._tasks) < MUCH_BESIDE
 
     def begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Begin it, where there is room."""
-        if not self.has_room:
+        if len(self._tasks) >= MAX_BESIDE:
             if not self._has_told:
                 self._has_told = True
                 self._tell(f"hooks are too slow: more than {MAX_BESIDE} records waited, and others were left out")
             return
         task = asyncio.create_task(work())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._tell(f"a record of a hook is missing, because of a bug ({type(error).__name__})")
 
     async def close(self) -> None:
         """Wait for them, but not for long."""

@@ -75,6 +75,13 @@ def kept_of(headers: Sequence[tuple[bytes, bytes]]) -> Kept:
     return Kept(is_stream=_value(headers, b"content-type").startswith(_EVENTS) and _packing(headers) in _PLAIN)
 
 
+def cost_of(kept: Kept, headers: Sequence[tuple[bytes, bytes]]) -> int:
+    """What it takes to read it, in the units of ``weight``. Nobody knows how much a packed body is."""
+    if kept.is_stream:
+        return 0
+    return (kept.size if _packing(headers) in _PLAIN else MAX_UNPACKED_BYTES) // 4
+
+
 def text_of(kept: Kept, headers: Sequence[tuple[bytes, bytes]]) -> tuple[Read, bytes]:
     """The body itself, unpacked, and whether that is all of it."""
     if not kept.is_whole:

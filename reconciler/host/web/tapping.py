@@ -10,10 +10,11 @@ from typing import Final
 from starlette.requests import Request
 
 from reconciler.host.engine.pieces import done
+from reconciler.host.errors import RunError
 from reconciler.host.hooks import HookEvent
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
-from reconciler.host.upstream.kept import Kept, Read, kept_of, reply_of, text_of
+from reconciler.host.upstream.kept import NO_REPLY, Kept, Read, cost_of, kept_of, reply_of, text_of
 from reconciler.host.upstream.relay import End
 from reconciler.host.upstream.unread import ANSWERS
 from reconciler.host.web.access import Access
@@ -82,19 +83,20 @@ class HookTap:
         self._runtime.beside.begin(partial(requested, passing.snapshot, event.path, lambda: event))
 
     async def _read(self, kept: Kept) -> tuple[Read, Json]:
-        """A request's body, for the hooks that want to see it."""
-        workers = self._runtime.workers
-        read, data = await done(workers, _cost(kept), text_of, kept, self._passing.request.headers.raw)
+        """A request's body, for the hooks that want to see it. No caller keeps an entry out of a log by asking much."""
+        if not self._runtime.beside.has_time:
+            return Read.UNREADABLE, None
+        workers, headers = self._runtime.workers, self._passing.request.headers.raw
+        read, data = await done(workers, cost_of(kept, headers), text_of, kept, headers)
         return await Body(data, workers).read() if read is Read.READ else (read, None)
 
     async def _tell_answer(self, kept: Kept, headers: Pairs, *, is_cut: bool) -> None:
-        cost = 0 if kept.is_stream else _cost(kept)
-        read, reply = await done(self._runtime.workers, cost, reply_of, kept, headers, is_cut=is_cut)
-        await self._runtime.hooks.answered(self._passing.snapshot, reply, self._passing.request_id, read)
-
-
-def _cost(kept: Kept) -> int:
-    return kept.size // 4
+        runtime = self._runtime
+        try:
+            read, reply = await done(runtime.workers, cost_of(kept, headers), reply_of, kept, headers, is_cut=is_cut)
+        except RunError:  # it takes too long
+            read, reply = Read.UNREADABLE, NO_REPLY
+        await runtime.hooks.answered(self._passing.snapshot, reply, self._passing.request_id, read)
 
 
 def tap_of(runtime: Runtime, access: Access, request: Request, path: str) -> HookTap | None:
