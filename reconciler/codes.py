@@ -52,6 +52,7 @@ class ErrorCode(StrEnum):
     UNREACHABLE = "unreachable"
     UNREADABLE = "unreadable"
     UNSIGNED = "unsigned"
+    UPSTREAM = "upstream"
     USAGE = "usage"
     WRONG_PACKAGE = "wrong-package"
 

@@ -19,6 +19,9 @@ _RATE_HELP: Final = f"Requests a second of one caller; 0: no limit.  [default: $
 _ALLOW_HELP: Final = "A further name of this host, or of a site that may call it; can be repeated."
 _PROXY_HELP: Final = "A proxy, or a network of them, whose X-Forwarded-For counts; can be repeated."
 _URL_HELP: Final = f"A server with the OpenAI protocol.  [default: $OLLAMA_HOST, else {defaults.MODEL_URL}]"
+_UPSTREAM_HELP: Final = "A gateway or model server to pass all else on to; it is the default of --llm-url, too."
+_SILENCE_HELP: Final = "How long nothing may come from the upstream, or go to it, before the exchange is ended."
+_ACCESS_HELP: Final = "Write a line for each request to this file."
 _LEGACY_HELP: Final = "A gateway's old 'extensions' folder, to serve too."
 
 
@@ -29,6 +32,15 @@ class HostFlags(Struct, frozen=True, kw_only=True):
     port: Annotated[
         int | None,
         typer.Option("--port", metavar="PORT", min=0, max=_MAX_PORT, show_default=False, help=_PORT_HELP),
+    ] = None
+    upstream: Annotated[
+        str | None, typer.Option("--upstream", metavar="URL", show_default=False, help=_UPSTREAM_HELP)
+    ] = None
+    upstream_timeout: Annotated[float, typer.Option("--upstream-timeout", metavar="SECONDS", help=_SILENCE_HELP)] = (
+        defaults.UPSTREAM_SECONDS
+    )
+    access_log: Annotated[
+        Path | None, typer.Option("--access-log", metavar="FILE", dir_okay=False, help=_ACCESS_HELP)
     ] = None
     legacy: Annotated[
         Path | None, typer.Option("--legacy", metavar="DIR", exists=True, file_okay=False, help=_LEGACY_HELP)

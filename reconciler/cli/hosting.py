@@ -13,12 +13,15 @@ from reconciler.cli.host_flags import HostFlags, ModelFlags
 from reconciler.cli.invocation import Invocation
 from reconciler.errors import ExitCode, UsageError
 from reconciler.host import defaults
-from reconciler.host.model_client import ModelServer, completed_url, is_header_text
+from reconciler.host.asked import is_header_text
+from reconciler.host.model_client import ModelServer, completed_url
 from reconciler.host.runtime import Runtime
 from reconciler.host.server import Address, Tls, listen, url_of
 from reconciler.host.server import serve as serve_until_a_signal
 from reconciler.host.settings import HostSettings
 from reconciler.host.startup import start
+from reconciler.host.upstream.address import Upstream
+from reconciler.host.upstream.look import is_here
 from reconciler.host.watching import watching
 from reconciler.host.web.addresses import networks
 from reconciler.host.web.app import make_app
@@ -35,6 +38,9 @@ def host(invocation: Invocation, flags: HostFlags, models: ModelFlags, watches: 
     variables = gateway_variables(invocation.env.variables, Path.cwd())
     address = Address(host=flags.host, port=flags.port_in(variables.values))
     settings = _settings(invocation, flags, models, variables, is_watched=watches is not None)
+    if settings.upstream and is_here(settings.upstream, address.host, address.port):
+        message = f"--upstream {settings.upstream.url} is the address where this host listens"
+        raise UsageError(message, advice="choose another --port for the host, or name the gateway's address")
     tls = _tls(flags, variables)
     runtime = Runtime(settings, tell=invocation.terminal.notice)
     if variables.from_file:
@@ -66,9 +72,7 @@ def _collect_often() -> None:
 def _settings(
     invocation: Invocation, flags: HostFlags, models: ModelFlags, variables: GatewayVariables, *, is_watched: bool
 ) -> HostSettings:
-    model_key = key_in("LLAMAGATE_LLM_API_KEY", variables.values)
-    from_variables = variables.model_server()
-    model_url = models.llm_url or (completed_url(from_variables) if from_variables else defaults.MODEL_URL)
+    upstream = _upstream(flags, variables)
     rate = flags.rate_limit if flags.rate_limit is not None else variables.rate()
     return HostSettings(
         env=invocation.env,
@@ -81,8 +85,26 @@ def _settings(
         takes_manifests=not flags.no_put and variables.takes_manifests() is not False,
         strict=flags.strict,
         default_model=models.model,
-        model=ModelServer(url=model_url, api_key=model_key, seconds=models.llm_timeout),
+        model=_model(models, variables, upstream),
+        upstream=upstream,
+        access_log=flags.access_log.absolute() if flags.access_log else None,
     )
+
+
+def _upstream(flags: HostFlags, variables: GatewayVariables) -> Upstream | None:
+    key = key_in("LLAMAGATE_UPSTREAM_API_KEY", variables.values)
+    if flags.upstream is None:
+        return None
+    return Upstream(url=flags.upstream, api_key=key, seconds=flags.upstream_timeout)
+
+
+def _model(models: ModelFlags, variables: GatewayVariables, upstream: Upstream | None) -> ModelServer:
+    """The server that steps ask. Where none is named it is the upstream, which answers chat too."""
+    key, named = key_in("LLAMAGATE_LLM_API_KEY", variables.values), variables.model_server()
+    url = models.llm_url or (completed_url(named) if named else None)
+    if url is None and upstream is not None:
+        return ModelServer(url=upstream.url, api_key=key or upstream.api_key, seconds=models.llm_timeout)
+    return ModelServer(url=url or defaults.MODEL_URL, api_key=key, seconds=models.llm_timeout)
 
 
 def _tls(flags: HostFlags, variables: GatewayVariables) -> Tls | None:

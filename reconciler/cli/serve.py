@@ -23,12 +23,14 @@ def serve(
     ] = False,
     locked: LockedOption = False,
 ) -> int:
-    """Serve and run the installed items over HTTP.
+    """Serve and run the installed items over HTTP, alone or in front of a gateway.
 
-    Needs the extra llamagate[host]. Set the keys in the variables API_KEY and LLAMAGATE_LLM_API_KEY.
+    Needs the extra llamagate[host]. Set the keys in the variables API_KEY, LLAMAGATE_LLM_API_KEY and
+    LLAMAGATE_UPSTREAM_API_KEY.
 
     Example: llamagate serve --port 8080
     Example: llamagate serve --watch
+    Example: llamagate serve --port 11436 --upstream http://127.0.0.1:11435
     Exit codes: 0 ended by a TERM signal, 1, 6, 7, 8, 9
     """
     with host_extra("serve"):

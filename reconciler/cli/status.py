@@ -114,7 +114,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield from _watcher(status)
     yield f"{counted(len(status.items), 'item')} installed; {_gateway(status)}"
     if status.serving is not None:
-        yield from (f"  {note}" for note in status.serving.notes)
+        yield from (f"  {note}" for note in (*status.serving.notes, *status.serving.unread))
 
 
 def _watcher(status: Status) -> Iterator[str]:

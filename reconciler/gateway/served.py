@@ -12,10 +12,11 @@ from reconciler.model.config import Json
 
 
 class ServedExtension(Struct, frozen=True, kw_only=True):
-    """An extension as the gateway lists it."""
+    """An extension as the gateway lists it. ``unread`` says what its hooks cannot read there."""
 
     version: str
     enabled: bool
+    unread: tuple[str, ...] = ()
 
 
 class Expected(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,15 @@ def _extensions(document: Json) -> Iterator[tuple[str, ServedExtension]]:
     for entry in listed:
         if not isinstance(entry, dict):
             raise TypeError
-        yield str(entry["name"]), ServedExtension(version=str(entry["version"]), enabled=entry["enabled"] is True)
+        unread = entry.get("unread")
+        yield (
+            str(entry["name"]),
+            ServedExtension(
+                version=str(entry["version"]),
+                enabled=entry["enabled"] is True,
+                unread=tuple(map(str, unread)) if isinstance(unread, list) else (),
+            ),
+        )
 
 
 def departures(

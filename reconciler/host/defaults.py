@@ -10,3 +10,5 @@ MODEL: Final = "mistral"
 MODEL_SECONDS: Final = 120.0
 RATE: Final = 50
 """Requests a second of one caller."""
+UPSTREAM_SECONDS: Final = 600.0
+"""Of silence, after which an exchange with the upstream is ended."""

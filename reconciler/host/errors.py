@@ -33,3 +33,14 @@ class ModelError(RunError):
 
     code = ErrorCode.MODEL
     advice = "look at the model server, and at --llm-url"
+
+
+class UpstreamError(LlamagateError):
+    """The upstream could not be reached, or what it sent is not HTTP."""
+
+    code = ErrorCode.UPSTREAM
+    advice = "look at the server that --upstream names"
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """The upstream did not answer in time."""

@@ -27,12 +27,15 @@ from reconciler.host.engine.weight import weight
 from reconciler.host.errors import RunError
 from reconciler.host.items import Extension, Hook, Item
 from reconciler.host.snapshot import Snapshot
+from reconciler.host.upstream.kept import Read
 from reconciler.model.config import Json, JsonObject
 from reconciler.packages.steps import HOOK_ACTIONS
 
 MAX_USAGE_ROWS: Final = 10_000
 """Kept in a usage report, the newest: it is one JSON list, which is written whole for each row."""
 
+_REQUEST: Final = "http.request"
+_ANSWER: Final = "llm.response"
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MAX_NAME_CHARACTERS: Final = 200
 """Of a model: callers choose it, and the report must hold many rows."""
@@ -46,13 +49,13 @@ _DEFAULT_REPORT: Final = "./output/usage_report.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookEvent:
-    """A request as hooks see it. ``body`` decodes it, to ``None`` where it is not JSON."""
+    """A request as hooks see it. ``body`` says what can be read of its body, and the JSON in it."""
 
     method: str
     path: str
     request_id: str
     address: str
-    body: Callable[[], Awaitable[Json]]
+    body: Callable[[], Awaitable[tuple[Read, Json]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +73,26 @@ class Hooks:
     share: Callable[[], float] = random.random
     _told: set[str] = field(default_factory=set)
     _one_report: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _waiting: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
+
+    def see_requests(self, snapshot: Snapshot, path: str) -> bool:
+        """Whether any middleware wants to know of requests for ``path``."""
+        return any(path.startswith(hook.path_prefix) for _, hook in snapshot.hooks.get(_REQUEST, ()))
+
+    def see_answers(self, snapshot: Snapshot) -> bool:
+        """Whether there is any observer."""
+        return _ANSWER in snapshot.hooks
 
     async def requested(self, snapshot: Snapshot, path: str, look: Callable[[], HookEvent]) -> None:
         """Tell every middleware whose ``match`` fits; ``look`` is asked only where there is one."""
-        for extension, hook in _hooks(snapshot, "http.request"):
+        for extension, hook in snapshot.hooks.get(_REQUEST, ()):
             if path.startswith(hook.path_prefix):
                 await self._act(extension, hook, HOOK_ACTIONS[hook.on], partial(self._audit, extension, look))
 
-    async def answered(self, snapshot: Snapshot, reply: Reply, request_id: str) -> None:
-        """Tell every observer."""
-        for extension, hook in _hooks(snapshot, "llm.response"):
-            track = partial(self._track, extension, reply, request_id)
+    async def answered(self, snapshot: Snapshot, reply: Reply, request_id: str, read: Read = Read.READ) -> None:
+        """Tell every observer. ``read`` says how much of the answer the reply was made from."""
+        for extension, hook in snapshot.hooks.get(_ANSWER, ()):
+            track = partial(self._track, extension, reply, request_id, read)
             # Shielded: it goes on to its end where the run is cancelled meanwhile, and no other writes the report then.
             await self._act(extension, hook, HOOK_ACTIONS[hook.on], partial(_shielded, track))
 
@@ -127,16 +139,17 @@ class Hooks:
             return _line_of(entry)
         try:
             async with within(self.seconds / 2, "hiding parts of it"):  # the other half is left to write it
-                body = await event.body()
+                read, body = await event.body()
+                entry["read"] = str(read)
                 if body is None:
                     return _line_of(entry)
                 cost = _cost_of_redaction(rules, weight(body))
                 return await done(self.workers, cost, _line_with, entry, body, rules)
         except RunError as error:
-            self._tell_once(extension, "http.request", error)
-            return _line_of({**entry, "body": f"[dropped: {error.message}]"})
+            self._tell_once(extension, _REQUEST, error)
+            return _line_of({**entry, "read": str(Read.UNREADABLE), "body": f"[dropped: {error.message}]"})
 
-    async def _track(self, extension: Extension, reply: Reply, request_id: str) -> None:
+    async def _track(self, extension: Extension, reply: Reply, request_id: str, read: Read) -> None:
         declared = (output.path for output in extension.outputs if output.type == "file" and output.path)
         path, files = next(declared, _DEFAULT_REPORT), self.files_of(extension)
         row: JsonObject = {
@@ -144,11 +157,16 @@ class Hooks:
             "request_id": request_id,
             "model": reply.model[:_MAX_NAME_CHARACTERS],
             **{name: _count(reply.usage.get(name)) for name in _TOKENS},
+            "read": str(read),
         }
+        waiting = self._waiting.setdefault((extension.name, path), [])
+        waiting.append(row)
         async with self._one_report:
-            report = await asyncio.to_thread(_text_of, files, path)
-            data = await done(self.workers, len(report) // 4, report_with, report, row, files.limit)
-            await asyncio.to_thread(files.write, path, data)
+            rows, waiting[:] = [*waiting], []  # those of others too, that came while the report was written
+            if rows:
+                report = await asyncio.to_thread(_text_of, files, path)
+                data = await done(self.workers, len(report) // 4, report_with, report, rows, files.limit)
+                await asyncio.to_thread(files.write, path, data)
 
 
 async def _shielded(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -165,13 +183,13 @@ def _line_of(entry: JsonObject) -> bytes:
     return json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def report_with(report: str, row: JsonObject, limit: int) -> bytes:
-    """A usage report with one row more; its oldest rows go where it would have more than ``limit`` bytes. Pure."""
+def report_with(report: str, more: list[Json], limit: int) -> bytes:
+    """A usage report with ``more`` rows; its oldest ones go where it would have more than ``limit`` bytes. Pure."""
     try:
         found = json.loads(report)
     except (ValueError, RecursionError):
         found = None
-    rows: list[Json] = [*(found if isinstance(found, list) else []), row][-MAX_USAGE_ROWS:]
+    rows: list[Json] = [*(found if isinstance(found, list) else []), *more][-MAX_USAGE_ROWS:]
     while len(data := _in_bytes(rows)) > limit and len(rows) > 1:
         rows = rows[len(rows) // 2 :]
     return data
@@ -241,13 +259,3 @@ def _text_of(files: ItemFiles, path: str) -> str:
         return files.read(path)
     except RunError:
         return ""
-
-
-def _hooks(snapshot: Snapshot, event: str) -> list[tuple[Extension, Hook]]:
-    return [
-        (extension, hook)
-        for extension in snapshot.extensions.values()
-        if extension.enabled
-        for hook in extension.hooks
-        if hook.on == event
-    ]

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import httpx2
 
 from reconciler.errors import InputError
+from reconciler.host.asked import MAX_SECONDS, is_header_text, server_address, without_v1
 from reconciler.host.engine.json_values import json_value
 from reconciler.host.engine.pieces import Workers, done
 from reconciler.host.engine.run import Question, Reply
 from reconciler.host.errors import ModelError, RunTimeoutError
 
 MAX_ANSWER_BYTES: Final = 4 * 2**20
-MAX_SECONDS: Final = 86_400
 _PROBE_SECONDS: Final = 2.0
 _OK: Final = 200
 _MODEL_PORT: Final = 11434
@@ -39,17 +39,7 @@ class ModelServer:
     seconds: float
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_address = False
-        if not is_address:
-            raise InputError("--llm-url (or OLLAMA_HOST) must be an http or https address")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise InputError(
-                "--llm-url (or OLLAMA_HOST) must hold no key and no query; a key is given in LLAMAGATE_LLM_API_KEY"
-            )
+        server_address(self.url, option="--llm-url (or OLLAMA_HOST)", variable="LLAMAGATE_LLM_API_KEY")
         if self.api_key is not None and not is_header_text(self.api_key):
             raise InputError("the key for the model server is printable ASCII, without spaces around it")
         if not 0 < self.seconds <= MAX_SECONDS:
@@ -57,7 +47,7 @@ class ModelServer:
 
     @property
     def base(self) -> str:
-        return f"{self.url.rstrip('/').removesuffix('/v1')}/v1"
+        return f"{without_v1(self.url)}/v1"
 
 
 def completed_url(text: str) -> str:
@@ -76,11 +66,6 @@ def completed_url(text: str) -> str:
     host = parts.hostname or ""
     host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 - not to bind
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
-
-
-def is_header_text(key: str) -> bool:
-    """Whether ``key`` can be sent, or shown, in a header as it is. Libraries name what they refuse, secrets too."""
-    return key.isascii() and key.isprintable() and key == key.strip()
 
 
 class ModelClient:

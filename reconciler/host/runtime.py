@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from reconciler.commands.sync import propose_sync_of
 from reconciler.commands.upsert import upsert
 from reconciler.errors import LlamagateError, RefusedError
+from reconciler.host.access_log import AccessLog
+from reconciler.host.beside import Beside
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import ModuleRecord, run_module
 from reconciler.host.engine.run import Budget, Run, Services, within
@@ -26,6 +28,7 @@ from reconciler.host.load import Loaded, load
 from reconciler.host.model_client import ModelClient
 from reconciler.host.settings import HostSettings
 from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
+from reconciler.host.upstream.pool import Pool
 from reconciler.host.workers import Workers
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import DEFAULT_MUTABLE
@@ -59,6 +62,9 @@ class Runtime:
         self.settings = settings
         self.workers = Workers(seconds=settings.limits.piece)
         self.client = ModelClient(settings.model, self.workers)
+        self.pool = Pool(settings.upstream) if settings.upstream else None
+        self.beside = Beside(tell)
+        self.access_log = AccessLog(settings.access_log, tell) if settings.access_log else None
         self.tell = tell
         self.ending = asyncio.Event()
         self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
@@ -139,9 +145,14 @@ class Runtime:
         self.workers.close()
 
     async def close(self) -> None:
-        """End the connections to the model, and the worker processes."""
+        """End what hooks still write, the connections to model and upstream, and the worker processes."""
+        await self.beside.close()
         self.workers.close()
+        if self.pool:
+            self.pool.close()
         await self.client.close()
+        if self.access_log:
+            self.access_log.close()
 
     def _files_of(self, item: Item) -> ItemFiles:
         """The files of ``item``, of which a program may write those that the policy names."""

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from errno import EACCES, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from reconciler.errors import ExitCode, InputError, StorageError
 from reconciler.host.connections import ConnectionLimits, Connections, affordable, guarded
 from reconciler.host.web.addresses import networks
+from reconciler.host.web.dated import Dated
 from reconciler.host.web.front import tell_bug
 
 GRACE_SECONDS: Final = 30
@@ -96,7 +97,7 @@ def _to_listen(error: OSError) -> str:
         return "name an address of this machine with --host"
     if error.errno == EACCES:
         return "choose a --port above 1023, or run it as a user who may use this one"
-    return "stop what listens there, or choose another --port"
+    return "stop it, or choose another --port; to serve beside a gateway, name it with --upstream"
 
 
 def listen(address: Address) -> socket.socket:
@@ -111,7 +112,9 @@ def listen(address: Address) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        message = f"{address.host} port {address.port}: {error.strerror or error}"
+        place = f"{address.host} port {address.port}"
+        is_taken = error.errno == EADDRINUSE
+        message = f"another server listens at {place}" if is_taken else f"{place}: {error.strerror or error}"
         raise StorageError(message, advice=_to_listen(error)) from error
     return listener
 
@@ -173,7 +176,7 @@ def make_server(app: ASGIApp, limits: ConnectionLimits | None = None, tls: Tls |
     """A server of ``app``, with the settings that every host has. ``InputError`` where ``tls`` cannot be used."""
     limits = affordable(limits or ConnectionLimits())
     config = uvicorn.Config(
-        app,
+        Dated(app),
         log_config=None,
         log_level="critical",  # all else that the library says is of its callers; what we do wrong we say ourselves
         http=guarded(Connections(limits), _context(tls) if tls else None),
@@ -182,6 +185,7 @@ def make_server(app: ASGIApp, limits: ConnectionLimits | None = None, tls: Tls |
         access_log=False,
         lifespan="off",
         server_header=False,
+        date_header=False,
         proxy_headers=False,
         backlog=limits.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -8,6 +8,7 @@ from pathlib import Path
 from reconciler.host import defaults
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.model_client import ModelServer
+from reconciler.host.upstream.address import Upstream
 from reconciler.model.environment import Environment
 
 
@@ -18,7 +19,8 @@ class HostSettings:
     ``api_key`` is what callers must show; ``None`` asks for none. ``rate`` is in requests a second for each caller, 0
     is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the
     seconds that a change waits for another writer. ``allowed_hosts`` are further names of this host, and of sites whose
-    pages may ask; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed.
+    pages may ask; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed. What is not the host's
+    own is passed on to ``upstream``. ``access_log`` is a file that gets a line for each request.
     """
 
     env: Environment
@@ -34,4 +36,6 @@ class HostSettings:
     strict: bool = False
     default_model: str = defaults.MODEL
     model: ModelServer
+    upstream: Upstream | None = None
+    access_log: Path | None = None
     limits: RunLimits = field(default_factory=RunLimits)

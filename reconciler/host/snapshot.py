@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from reconciler.host.items import Extension, Item, ItemFault, LoadedFrom, Module
+from reconciler.host.items import Extension, Hook, Item, ItemFault, LoadedFrom, Module
 from reconciler.host.load import Loaded
 from reconciler.host.routes import Routes, make_routes
 
@@ -18,12 +18,14 @@ _Item = TypeVar("_Item", Extension, Module)
 class Snapshot:
     """Extensions and modules by name, in the order of loading; a request that has it keeps it to its end.
 
+    ``hooks`` are those of enabled extensions, by their event.
     ``faults`` say what is not served and why, ``warnings`` which copy of an item gave way to another.
     """
 
     extensions: Mapping[str, Extension] = field(default_factory=dict)
     modules: Mapping[str, Module] = field(default_factory=dict)
     routes: Routes = field(default_factory=lambda: Routes({}))
+    hooks: Mapping[str, tuple[tuple[Extension, Hook], ...]] = field(default_factory=dict)
     faults: tuple[ItemFault, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -62,6 +64,7 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         extensions=extensions,
         modules=modules,
         routes=routes,
+        hooks=_hooks(extensions.values()),
         faults=(*loaded.faults, *taken, *conflicts),
         warnings=tuple(_hidden(item, first) for item, first in pairs if not _are_equals(item, first)),
     )
@@ -75,6 +78,14 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
         updated=_sorted(name for name in now.keys() & known.keys() if _state(now[name]) != _state(known[name])),
         removed=_sorted(known.keys() - now.keys()),
     )
+
+
+def _hooks(extensions: Iterable[Extension]) -> dict[str, tuple[tuple[Extension, Hook], ...]]:
+    found: dict[str, tuple[tuple[Extension, Hook], ...]] = {}
+    for extension in extensions:
+        for hook in extension.hooks if extension.enabled else ():
+            found[hook.on] = (*found.get(hook.on, ()), (extension, hook))
+    return found
 
 
 def _by_name(items: Iterable[_Item]) -> tuple[dict[str, _Item], list[tuple[_Item, _Item]]]:

@@ -8,6 +8,9 @@ from typing import Final
 from reconciler.commands.migrate import Migration, migrate
 from reconciler.errors import LlamagateError, StorageError
 from reconciler.host.runtime import Runtime, propose_synchronising, synchronise
+from reconciler.host.upstream.address import Upstream
+from reconciler.host.upstream.look import first_look
+from reconciler.host.upstream.unread import unread_by
 from reconciler.model.home import Home
 from reconciler.model.note import notes_once, once
 from reconciler.model.plan import Plan
@@ -31,6 +34,22 @@ def start(runtime: Runtime, *, migrates: bool) -> None:
     faults = once((fault.name, str(fault)) for fault in snapshot.faults)
     for line in (*snapshot.warnings, *faults, snapshot.summary()):
         runtime.tell(line)
+    if settings.upstream:
+        _tell_of_upstream(runtime, settings.upstream)
+
+
+def _tell_of_upstream(runtime: Runtime, upstream: Upstream) -> None:
+    """Once, at the start: where all else goes, what is there of the host's own, and what hooks cannot read of it."""
+    seen = first_look(upstream)
+    if not seen.answers:
+        runtime.tell(f"the upstream {upstream.url} does not answer yet; requests for it are refused until it does")
+    if seen.needs_key:
+        runtime.tell(f"the upstream {upstream.url} asks for a key; set LLAMAGATE_UPSTREAM_API_KEY")
+    if seen.has_extensions:
+        runtime.tell(f"the upstream {upstream.url} has extensions too; this host answers /v1/extensions with its own")
+    for extension in runtime.snapshot.extensions.values():
+        for line in unread_by(extension):
+            runtime.tell(f"{extension.name}: {line}")
 
 
 def _heal(runtime: Runtime) -> None:

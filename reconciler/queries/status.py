@@ -85,10 +85,15 @@ class Status(Struct, frozen=True, kw_only=True):
 
     def _gateway(self) -> JsonObject:
         if self.serving is None:
-            return {"url": self.gateway_url, "reachable": False, "state": None, "notes": []}
+            return {"url": self.gateway_url, "reachable": False, "state": None, "notes": [], "unread": []}
         notes: list[Json] = [*self.serving.notes]
-        reachable = self.serving.answers
-        return {"url": self.gateway_url, "reachable": reachable, "state": self.serving.state, "notes": notes}
+        return {
+            "url": self.gateway_url,
+            "reachable": self.serving.answers,
+            "state": self.serving.state,
+            "notes": notes,
+            "unread": [*self.serving.unread],
+        }
 
 
 def _confirm_document(one: ConfirmBy | None) -> Json:

@@ -23,10 +23,14 @@ ServingState = Literal["Served", "NotServed", "RestartNeeded"]
 
 
 class Serving(Struct, frozen=True, kw_only=True):
-    """How a gateway serves what is installed. ``notes`` name each item that is not served as it should be."""
+    """How a gateway serves what is installed. ``notes`` name each item that is not served as it should be.
+
+    ``unread`` names each hook that cannot read all that passes there.
+    """
 
     state: ServingState | Cause
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def answers(self) -> bool:
@@ -71,7 +75,8 @@ def serving(
     notes = [_restart(one.name, enabled) if one.name in cold else one.message for one in found]
     old = outdated_routes(record.routes, gateway.url, {name: recorded[name].route for name in enabled})
     notes += [f"{name}: {old[name]}" for name in sorted(old)]
-    return Serving(state=_state(found, cold, old), notes=tuple(notes))
+    unread = tuple(f"{name}: {line}" for name, one in sorted(served.items()) for line in one.unread)
+    return Serving(state=_state(found, cold, old), notes=tuple(notes), unread=unread)
 
 
 def _state(found: Collection[Departure], cold: Collection[str], old: Collection[str]) -> ServingState:

@@ -80,6 +80,74 @@ def serve(method: str, path: str, answer: str) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
+def relay(upstream: str) -> None:
+    """A Starlette app that passes on what it is asked, as it comes, with the usual client; on uvicorn."""
+    import json
+    import socket
+    from collections.abc import AsyncIterator
+
+    import httpx2
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import StreamingResponse
+    from starlette.routing import Route
+
+    client = httpx2.AsyncClient(base_url=upstream, trust_env=False, timeout=60)
+
+    async def passes(request: Request) -> StreamingResponse:
+        asked = client.build_request("POST", request.url.path, content=request.stream(), headers=request.headers.raw)
+        answer = await client.send(asked, stream=True)
+
+        async def body() -> AsyncIterator[bytes]:
+            async for chunk in answer.aiter_raw():
+                yield chunk
+            await answer.aclose()
+
+        headers = {name: value for name, value in answer.headers.items() if name != "transfer-encoding"}
+        return StreamingResponse(body(), answer.status_code, headers)
+
+    app = Starlette(routes=[Route("/{path:path}", passes, methods=["POST"])])
+    listener = socket.create_server(("127.0.0.1", 0))
+    sys.stdout.write(json.dumps({"url": "http://{}:{}".format(*listener.getsockname())}) + "\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", ws="none")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def upstream(chunks: str) -> None:
+    """A server that answers each request with a stream of so many events, half a millisecond apart."""
+    import asyncio
+    import json
+
+    choice = (
+        '{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"word"}}]}'
+    )
+    event = f"data: {choice}\n\n".encode()
+    chunk = b"%x\r\n%s\r\n" % (len(event), event)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while asked := await reader.read(65536):
+            if not asked.startswith((b"GET", b"POST")):
+                continue
+            writer.write(head)
+            for _ in range(int(chunks)):
+                writer.write(chunk)
+                await writer.drain()
+                await asyncio.sleep(0.0005)
+            writer.write(b"0\r\n\r\n")
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        sys.stdout.write(json.dumps({"url": "http://{}:{}".format(*server.sockets[0].getsockname())}) + "\n")
+        sys.stdout.flush()
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
 def stat_all(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -96,5 +164,9 @@ if __name__ == "__main__":
         plan(*sys.argv[2:])
     elif sys.argv[1] == "serve":
         serve(*sys.argv[2:])
+    elif sys.argv[1] == "relay":
+        relay(*sys.argv[2:])
+    elif sys.argv[1] == "upstream":
+        upstream(*sys.argv[2:])
     else:
         unzip(*sys.argv[2:])

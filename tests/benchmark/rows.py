@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tests.benchmark import floor as floors
-from tests.benchmark import serving, watching
+from tests.benchmark import serving, streaming, watching
 from tests.benchmark.data import (
     World,
     changed,
@@ -211,6 +211,21 @@ def _wait(worlds: Worlds) -> tuple[float, float]:
     return serving.compared(worlds.folder, serving.ONE)[2] * 1e3, 1
 
 
+def _stream_seconds(worlds: Worlds) -> tuple[float, float]:
+    host, bare, _ = streaming.compared(worlds.folder)
+    return host.seconds / streaming.CHUNKS * 1e6, bare.seconds / streaming.CHUNKS * 1e6
+
+
+def _first_chunk(worlds: Worlds) -> tuple[float, float]:
+    host, bare, _ = streaming.compared(worlds.folder)
+    return host.wait * 1e3, bare.wait * 1e3
+
+
+def _stream_memory(worlds: Worlds) -> tuple[float, float]:
+    host, _, long = streaming.compared(worlds.folder)
+    return long.mib, host.mib
+
+
 ROWS: Final[tuple[Row, ...]] = (
     Ratio("start of --version / a bare typer app", SECONDS, 1.1, _version, _typer),
     *(
@@ -297,4 +312,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Running("serve: one item / a bare Starlette app", "{:.0f} µs", 1 / 0.9, partial(_request, serving.ONE)),
     Running("serve: rules executed / a bare Starlette app", "{:.0f} µs", 2, partial(_request, serving.EXECUTE)),
     Running("serve: the median wait, kept alive / 1 ms", "{:.2f} ms", 20, _wait),
+    Running("serve: a chunk of a stream / a bare streaming proxy", "{:.0f} µs", 1.15, _stream_seconds),
+    Running("serve: the first chunk / a bare streaming proxy", "{:.2f} ms", 1.5, _first_chunk),
+    Running("serve: memory after 20 more streams / before", "{:.1f} MiB", 1.05, _stream_memory),
 )

@@ -17,6 +17,7 @@ from reconciler.cli.app import application
 from tests.conftest import PROJECT
 
 DEPLOY: Final = PROJECT / "examples" / "deploy"
+DROP_IN: Final = "llamagate-serve-upstream.conf"
 UNITS: Final = ("llamagate-watch.service", "llamagate-serve.service")
 
 
@@ -48,7 +49,33 @@ def of_the_deployment() -> list[str]:
     return arguments
 
 
-@pytest.mark.parametrize("example", [of_the_unit, of_the_host, before_the_host, of_the_image, of_the_deployment])
+def in_front_of_a_gateway() -> list[str]:
+    _, start = re.findall(r"^ExecStart=((?:.*\\\n)*.*)$", (DEPLOY / DROP_IN).read_text("utf-8"), re.MULTILINE)
+    return shlex.split(start.replace("\\\n", " "))[1:]
+
+
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    return found
+
+
+def of_the_services() -> list[str]:
+    arguments: list[str] = services()["host"]["command"]
+    return [part for argument in arguments for part in argument.split("=", 1)]
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        of_the_unit,
+        of_the_host,
+        before_the_host,
+        in_front_of_a_gateway,
+        of_the_image,
+        of_the_deployment,
+        of_the_services,
+    ],
+)
 def test_its_command_line_is_one(example: Any) -> None:
     verb, *arguments = example()
     command = application().get_command(None, verb)
@@ -57,14 +84,40 @@ def test_its_command_line_is_one(example: Any) -> None:
     command.make_context(verb, arguments)
 
 
+@pytest.mark.parametrize("with_drop_in", [False, True], ids=["alone", "upstream"])
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_is_accepted(tmp_path: Path, name: str) -> None:
+def test_a_unit_is_accepted(tmp_path: Path, name: str, with_drop_in: bool) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for other in UNITS:
-        text = (DEPLOY / other).read_text("utf-8")
-        (tmp_path / other).write_text(text.replace("/opt/llamagate/bin/llamagate", str(shutil.which("true"))))
+    files = {other: other for other in UNITS} | ({f"{UNITS[1]}.d/upstream.conf": DROP_IN} if with_drop_in else {})
+    for place, file in files.items():
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        text = (DEPLOY / file).read_text("utf-8")
+        (tmp_path / place).write_text(text.replace("/opt/llamagate/bin/llamagate", str(shutil.which("true"))))
     done = subprocess.run(
         ["systemd-analyze", "verify", str(tmp_path / name)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_services_fit_together() -> None:
+    document = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    found = services()
+    mounts = [mount for one in found.values() for mount in one.get("volumes", []) if not mount.startswith(".")]
+    assert {mount.partition(":")[0] for mount in mounts} == set(document["volumes"])
+    assert all(set(one.get("depends_on", [])) <= set(found) for one in found.values())
+    gateway, command = found["gateway"], of_the_services()
+    assert command[command.index("--upstream") + 1] == f"http://gateway:{gateway['environment']['PORT']}"
+    port = command[command.index("--port") + 1]
+    assert found["host"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"http://127.0.0.1:{port}/livez" in found["host"]["healthcheck"]["test"][-1]
+    assert (DEPLOY / found["host"]["build"]["context"]).resolve() == PROJECT
+    assert (PROJECT / found["host"]["build"]["dockerfile"]).is_file()
+
+
+def test_gateway_and_host_are_the_same_user_and_see_one_home() -> None:
+    user = re.search(r"^USER (\S+)$", (DEPLOY / "Containerfile").read_text("utf-8"), re.MULTILINE)
+    assert user
+    gateway, host = services()["gateway"], services()["host"]
+    assert gateway["user"] == user[1]
+    assert gateway["volumes"][0] == host["volumes"][0]

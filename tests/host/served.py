@@ -104,7 +104,7 @@ class Stage:
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._listeners = [listen(Address(host="127.0.0.1", port=0)) for _ in range(SOCKETS)]
         self._free = list(self._listeners)
         self._apps: dict[int, ASGIApp] = {}
@@ -114,7 +114,7 @@ class Stage:
         self._thread.start()
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             runner.run(self._server.serve(sockets=self._listeners))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,7 +134,7 @@ class Stage:
         try:
             yield url_of(listener)
         finally:
-            asyncio.run_coroutine_threadsafe(self._end(runtime, port), self._loop).result(SECONDS)
+            asyncio.run_coroutine_threadsafe(self._end(runtime, port), self.loop).result(SECONDS)
             self._free.append(listener)
 
     async def _end(self, runtime: Runtime, port: int) -> None:

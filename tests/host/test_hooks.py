@@ -107,7 +107,7 @@ def test_each_answer_of_a_model_is_counted(session: Session, serve: Serve) -> No
     rows = json.loads(session.installed("usage", "output/usage.json").read_text())
     assert [row.pop("request_id") for row in rows] == [answer.headers["x-request-id"] for answer in answers]
     assert [{key: row[key] for key in row if key != "timestamp"} for row in rows] == [
-        {"model": "mistral", "prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}
+        {"model": "mistral", "prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3, "read": "read"}
     ] * 2
 
 

@@ -157,7 +157,7 @@ def test_what_keeps_it_from_starting(
 def test_a_port_that_is_taken(session: Session, model: ModelServer) -> None:
     port = model.url.rpartition(":")[2]
     said = session.llamagate("serve", "--port", port, exits=1)
-    assert said.err.startswith(f"llamagate: 127.0.0.1 port {port}: Address already in use\n")
+    assert said.err.startswith(f"llamagate: another server listens at 127.0.0.1 port {port}\n")
     assert "choose another --port" in said.err
 
 

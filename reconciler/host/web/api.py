@@ -14,6 +14,8 @@ from reconciler.host.items import Endpoint, Extension, Item, Module
 from reconciler.host.routes import Match
 from reconciler.host.runtime import RefreshResult, Runtime
 from reconciler.host.snapshot import Snapshot
+from reconciler.host.upstream.look import Looks
+from reconciler.host.upstream.unread import unread_by
 from reconciler.host.web.openapi import openapi_document
 from reconciler.host.web.request import Call, endpoint_input
 from reconciler.host.web.response import Problem, answer, answer_of, bad_request, encoded, not_found, problem_of
@@ -31,17 +33,23 @@ class Api:
         self.runtime = runtime
         self._one_change = asyncio.Lock()  # those that wait must not hold the threads that runs need for their files
         self._next_refresh: asyncio.Task[RefreshResult] | None = None
+        self._looks = Looks(runtime.pool) if runtime.pool else None
         self._encoded: dict[str, tuple[Snapshot, bytes]] = {}
 
     async def health(self) -> Response:
-        connected = await self.runtime.client.is_reachable()
-        return answer(
-            {
-                "ollama": "connected" if connected else "disconnected",
-                "ollama_host": self.runtime.settings.model.url,
-                "status": "healthy" if connected else "degraded",
-            }
-        )
+        asked = [self.runtime.client.is_reachable(), *([self._looks.is_reachable()] if self._looks else [])]
+        connected, *behind = await asyncio.gather(*asked)
+        document: JsonObject = {
+            "ollama": _connected(connected),
+            "ollama_host": self.runtime.settings.model.url,
+            "status": "healthy" if connected and all(behind) else "degraded",
+        }
+        upstream = self.runtime.settings.upstream
+        if upstream:
+            snapshot = self.runtime.snapshot
+            unread = [f"{one.name}: {line}" for one in snapshot.extensions.values() for line in unread_by(one)]
+            document |= {"upstream": _connected(all(behind)), "upstream_host": upstream.url, "unread": [*unread]}
+        return answer(document)
 
     async def openapi(self, call: Call) -> Response:
         return await self._kept("openapi", call.snapshot, openapi_document)
@@ -49,7 +57,8 @@ class Api:
     # Extensions
 
     async def list_extensions(self, call: Call) -> Response:
-        return await self._kept("extensions", call.snapshot, _extensions)
+        make = _extensions_before if self.runtime.settings.upstream else _extensions
+        return await self._kept("extensions", call.snapshot, make)
 
     async def get_extension(self, call: Call) -> Response:
         extension = _named(call, call.snapshot.extensions, "Extension")
@@ -172,8 +181,23 @@ def _named(call: Call, items: Mapping[str, _Item], what: str) -> _Item:
 
 
 def _extensions(snapshot: Snapshot) -> JsonObject:
-    found = [{**_in_short(one), "type": one.type} for one in snapshot.extensions.values()]
+    found = [_in_list(one) for one in snapshot.extensions.values()]
     return {"count": len(found), "extensions": [*found]}
+
+
+def _extensions_before(snapshot: Snapshot) -> JsonObject:
+    """The list, where an upstream is behind the host: with what hooks cannot read of it."""
+    found = [_in_list(one) | _unread(one) for one in snapshot.extensions.values()]
+    return {"count": len(found), "extensions": [*found]}
+
+
+def _unread(extension: Extension) -> JsonObject:
+    lines = unread_by(extension)
+    return {"unread": [*lines]} if lines else {}
+
+
+def _connected(is_connected: bool) -> str:
+    return "connected" if is_connected else "disconnected"
 
 
 def _modules(snapshot: Snapshot) -> JsonObject:
@@ -183,6 +207,10 @@ def _modules(snapshot: Snapshot) -> JsonObject:
 
 def _in_short(item: Item) -> JsonObject:
     return {"description": item.description, "enabled": item.enabled, "name": item.name, "version": item.version}
+
+
+def _in_list(extension: Extension) -> JsonObject:
+    return {**_in_short(extension), "type": extension.type}
 
 
 def _endpoint(endpoint: Endpoint) -> JsonObject:

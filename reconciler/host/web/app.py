@@ -7,11 +7,13 @@ from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match as RouteMatch
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from reconciler.host.hooks import HookEvent
 from reconciler.host.page.look import Looker
@@ -23,9 +25,11 @@ from reconciler.host.web.api import Api
 from reconciler.host.web.front import Front, request_id_of
 from reconciler.host.web.machines import Machines
 from reconciler.host.web.pages import Pages
+from reconciler.host.web.passing import Beyond, Passer
 from reconciler.host.web.plain import answered, marked, plain_routes
 from reconciler.host.web.request import Body, Call, body_of, path_below
 from reconciler.host.web.response import not_found
+from reconciler.host.web.traffic import Counted, Traffic
 from reconciler.host.web.trying import Trying
 from reconciler.model.config import JsonObject
 
@@ -63,11 +67,13 @@ class _Gate:
         self._runtime = runtime
         self._access = access
         self._api = Api(runtime)
-        machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher)
+        self._traffic = Traffic(address_of=access.address_of, log=runtime.access_log)
+        machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher, traffic=self._traffic)
         self._trying = Trying(runtime)
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
         self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell, self._trying)
         self._pages: list[Route] = []
+        self._passer = Passer(runtime, runtime.pool, access) if runtime.pool else None
 
     def app(self, sites: Sites) -> Starlette:
         api = self._api
@@ -87,14 +93,22 @@ class _Gate:
             Route(f"{module}/execute", self._plain(api.execute_module), methods=["POST"]),
         ]
         routes += self._plain_routes
-        front = Middleware(Front, sites=sites, tell=self._runtime.tell)
+        layers = [
+            Middleware(Counted, traffic=self._traffic),
+            Middleware(Front, sites=sites, tell=self._runtime.tell),
+        ]
+        if self._passer:
+            own = tuple({route.path.partition("{")[0].rstrip("/") for route in routes})
+            layers.append(Middleware(Beyond, passer=self._passer, own=own))
         app = Starlette(
             routes=routes,
             exception_handlers={404: self._nothing_there, 405: self._nothing_there},
-            middleware=[front],
+            middleware=layers,
         )
         self._pages = [route for route in routes if route.endpoint != self._endpoint]
         app.router.redirect_slashes = False
+        if self._passer:
+            app.router.default = self._not_own
         return app
 
     def _open(self, handler: Callable[[], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -160,7 +174,7 @@ class _Gate:
             path=request.url.path,
             request_id=request_id,
             address=self._access.address_of(request),
-            body=body.value_or_none,
+            body=body.read,
         )
 
     def _serves(self) -> JsonObject:
@@ -181,6 +195,13 @@ class _Gate:
 
     async def _no_route(self, call: Call, path: tuple[str, ...]) -> Response:
         raise not_found("Endpoint", near=call.snapshot.routes.near(call.request.method, call.name, path))
+
+    async def _not_own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What no route of the host is for."""
+        request = Request(scope)
+        if self._passer is None or self._is_page(request):
+            raise HTTPException(404)
+        await self._passer(scope, receive, send)
 
     async def _nothing_there(self, request: Request, _error: Exception) -> Response:
         if self._is_page(request):

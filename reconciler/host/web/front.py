@@ -32,6 +32,7 @@ class Front:
         if scope["type"] != "http":
             return
         has_begun = False
+        scope["request_id"] = request_id_of(scope)
 
         async def sending(message: Message) -> None:
             nonlocal has_begun
@@ -53,7 +54,6 @@ class Front:
                 await problem.response(request_id)(scope, receive, sending)
 
     async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["request_id"] = request_id_of(scope)
         try:
             self._sites.check(Request(scope))
         except Problem as problem:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.host.web.response import answer
+from reconciler.host.web.traffic import Traffic
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.watched import Aspect, Condition
@@ -28,10 +29,14 @@ _FRESH_SECONDS: Final = 1.0
 class Machines:
     """Answers for one home. ``is_watcher``: the watcher of the home is this very process."""
 
-    def __init__(self, env: Callable[[], Environment], file: Path, *, is_watcher: bool) -> None:
+    def __init__(
+        self, env: Callable[[], Environment], file: Path, *, is_watcher: bool, traffic: Traffic | None = None
+    ) -> None:
+        """``traffic`` counts what this process answers, where it serves more than figures."""
         self._env = env
         self._file = file
         self._is_watcher = is_watcher
+        self._traffic = traffic
         self._one_look = asyncio.Lock()
         self._looked_at = -_FRESH_SECONDS
         self._text = ""
@@ -50,7 +55,8 @@ class Machines:
             if time.monotonic() - self._looked_at >= _FRESH_SECONDS:
                 self._text = await asyncio.to_thread(self._figures)
                 self._looked_at = time.monotonic()
-        return Response(self._text, media_type=METRICS_TYPE)
+        served = self._traffic.text(str(self._env().home)) if self._traffic else ""
+        return Response(self._text + served, media_type=METRICS_TYPE)
 
     def _figures(self) -> str:
         return read_metrics(self._env(), self._file)

@@ -19,6 +19,7 @@ from reconciler.host.engine.pieces import Workers
 from reconciler.host.items import Extension
 from reconciler.host.routes import Match
 from reconciler.host.snapshot import Snapshot
+from reconciler.host.upstream.kept import Read
 from reconciler.host.web.response import Problem, bad_request
 from reconciler.host.workers import uncollected
 from reconciler.model.config import Json, JsonObject, children
@@ -50,12 +51,12 @@ class Body:
             self._decoded = asyncio.ensure_future(_decoded(self.data, self._workers))
         return await asyncio.shield(self._decoded)  # who waits may have less time than others
 
-    async def value_or_none(self) -> Json:
-        """The JSON in it; ``None`` where it is none, or empty."""
+    async def read(self) -> tuple[Read, Json]:
+        """Whether it can be read, and the JSON in it; ``None`` where it is none, or empty."""
         try:
-            return await self.value() if self.data else None
+            return Read.READ, await self.value() if self.data else None
         except InputError:
-            return None
+            return Read.UNREADABLE, None
 
 
 async def _decoded(data: bytes, workers: Workers) -> Json:
