@@ -49,6 +49,7 @@ class ErrorCode(StrEnum):
     RUN_TIMEOUT = "run-timeout"
     STANDSTILL = "standstill"
     STORAGE = "storage"
+    TOOL = "tool"
     UNREACHABLE = "unreachable"
     UNREADABLE = "unreadable"
     UNSIGNED = "unsigned"
@@ -189,3 +190,4 @@ class CheckCode(StrEnum):
     BAD_CONDITION = "LG123"
     MISSING_ARGUMENT = "LG124"
     DOUBLED_NAME = "LG125"
+    UNNAMED_SERVER = "LG126"

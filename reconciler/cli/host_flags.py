@@ -19,6 +19,8 @@ _RATE_HELP: Final = f"Requests a second of one caller; 0: no limit.  [default: $
 _ALLOW_HELP: Final = "A further name of this host, or of a site that may call it; can be repeated."
 _PROXY_HELP: Final = "A proxy, or a network of them, whose X-Forwarded-For counts; can be repeated."
 _URL_HELP: Final = f"A server with the OpenAI protocol.  [default: $OLLAMA_HOST, else {defaults.MODEL_URL}]"
+_TOOLS_HELP: Final = "The items that /mcp offers as tools, all unless named; can be repeated."
+_WAIT_HELP: Final = "How long a tool's call at /mcp waits before it gives a handle."
 _LEGACY_HELP: Final = "A gateway's old 'extensions' folder, to serve too."
 
 
@@ -38,6 +40,12 @@ class HostFlags(Struct, frozen=True, kw_only=True):
         int | None, typer.Option("--rate-limit", metavar="N", min=0, show_default=False, help=_RATE_HELP)
     ] = None
     no_put: Annotated[bool, typer.Option("--no-put", help="Refuse manifests sent over HTTP.")] = False
+    mcp_tools: Annotated[
+        list[str] | None, typer.Option("--mcp-tools", metavar="GLOB", show_default=False, help=_TOOLS_HELP)
+    ] = None
+    mcp_wait: Annotated[float, typer.Option("--mcp-wait", metavar="SECONDS", min=0, max=3600, help=_WAIT_HELP)] = (
+        defaults.MCP_SECONDS
+    )
     strict: Annotated[bool, typer.Option("--strict", help="Refuse inputs that an extension does not declare.")] = False
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", show_default=False, help=_ALLOW_HELP)

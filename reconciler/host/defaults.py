@@ -10,3 +10,5 @@ MODEL: Final = "mistral"
 MODEL_SECONDS: Final = 120.0
 RATE: Final = 50
 """Requests a second of one caller."""
+MCP_SECONDS: Final = 50.0
+"""How long a call of a tool waits for its result: most clients give up after a minute."""

@@ -33,3 +33,10 @@ class ModelError(RunError):
 
     code = ErrorCode.MODEL
     advice = "look at the model server, and at --llm-url"
+
+
+class ToolError(RunError):
+    """A tool server could not be asked, or its tool failed."""
+
+    code = ErrorCode.TOOL
+    advice = "look at the tool server, and at 'mcp' in the gateway's configuration file of the home"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,12 +18,14 @@ from reconciler.commands.upsert import upsert
 from reconciler.errors import LlamagateError, RefusedError
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import ModuleRecord, run_module
-from reconciler.host.engine.run import Budget, Run, Services, within
-from reconciler.host.engine.trace import Overheard, Trace
+from reconciler.host.engine.run import Budget, Run, Services, Witness, within
+from reconciler.host.engine.trace import Overheard, OverheardTools, Trace
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
 from reconciler.host.items import Extension, Item, LoadedFrom, Module
 from reconciler.host.load import Loaded, load
+from reconciler.host.mcp.definitions import read_tool_settings
+from reconciler.host.mcp.servers import ToolServers
 from reconciler.host.model_client import ModelClient
 from reconciler.host.settings import HostSettings
 from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
@@ -59,6 +62,9 @@ class Runtime:
         self.settings = settings
         self.workers = Workers(seconds=settings.limits.piece)
         self.client = ModelClient(settings.model, self.workers)
+        self.tools = ToolServers(settings.env.variables, tell=tell, clock=time.monotonic)
+        self.closing: list[Callable[[], Awaitable[None]]] = []
+        self.refreshed: list[Callable[[], None]] = []
         self.tell = tell
         self.ending = asyncio.Event()
         self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
@@ -86,6 +92,9 @@ class Runtime:
             before = self._snapshot
             self._loaded = load(Home(self.settings.env.home), self.settings.legacy, self._loaded)
             self._snapshot = make_snapshot(self._loaded)
+            self.tools.define(read_tool_settings(Home(self.settings.env.home)), {})
+            for tell in self.refreshed:
+                tell()
             return RefreshResult(snapshot=self._snapshot, changed=difference(before, self._snapshot))
 
     def sync(self) -> RefreshResult:
@@ -123,15 +132,25 @@ class Runtime:
         given: JsonObject,
         trace_id: str,
         trace: Trace | None = None,
+        *,
+        witness: Witness | None = None,
     ) -> JsonObject:
-        """Run an extension of ``snapshot``, where ``trace`` sees it. ``RunError`` where that fails."""
-        run = self._begin(snapshot, trace_id, trace)
+        """Run an extension of ``snapshot``, where ``trace`` or ``witness`` sees it. ``RunError`` where that fails."""
+        run = self._begin(snapshot, trace_id, trace, witness)
         async with within(self.settings.limits.seconds, f"the extension '{extension.name}'"):
             return await execute(run, extension, given)
 
-    async def run_module(self, snapshot: Snapshot, module: Module, given: JsonObject, trace_id: str) -> ModuleRecord:
+    async def run_module(
+        self,
+        snapshot: Snapshot,
+        module: Module,
+        given: JsonObject,
+        trace_id: str,
+        *,
+        witness: Witness | None = None,
+    ) -> ModuleRecord:
         """Run a module of ``snapshot``; how it went, a failure too, is in the record."""
-        run = self._begin(snapshot, trace_id)
+        run = self._begin(snapshot, trace_id, witness=witness)
         return await run_module(run, module, given, seconds=self.settings.limits.seconds)
 
     def abandon(self) -> None:
@@ -139,8 +158,11 @@ class Runtime:
         self.workers.close()
 
     async def close(self) -> None:
-        """End the connections to the model, and the worker processes."""
+        """End the connections to the model, the tool servers and the worker processes."""
         self.workers.close()
+        for close in self.closing:
+            await close()
+        await self.tools.close()
         await self.client.close()
 
     def _files_of(self, item: Item) -> ItemFiles:
@@ -158,7 +180,9 @@ class Runtime:
         else:
             self._is_mutable = mutable_matcher(patterns)
 
-    def _begin(self, snapshot: Snapshot, trace_id: str, trace: Trace | None = None) -> Run:
+    def _begin(
+        self, snapshot: Snapshot, trace_id: str, trace: Trace | None = None, witness: Witness | None = None
+    ) -> Run:
         limits = self.settings.limits
         services = Services(
             extensions=snapshot.extensions,
@@ -171,7 +195,8 @@ class Runtime:
             now=_now,
             answered=partial(self.hooks.answered, snapshot),
             execute=execute,
-            witness=trace,
+            witness=trace or witness,
+            tools=OverheardTools(tools=self.tools, trace=trace) if trace else self.tools,
         )
         return Run(services=services, trace_id=trace_id, budget=Budget(limits.calls), own={})
 

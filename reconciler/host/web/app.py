@@ -22,6 +22,7 @@ from reconciler.host.web.access import Access, Sites
 from reconciler.host.web.api import Api
 from reconciler.host.web.front import Front, request_id_of
 from reconciler.host.web.machines import Machines
+from reconciler.host.web.mcp import MCP_METHODS, McpRoute
 from reconciler.host.web.pages import Pages
 from reconciler.host.web.plain import answered, marked, plain_routes
 from reconciler.host.web.request import Body, Call, body_of, path_below
@@ -63,6 +64,7 @@ class _Gate:
         self._runtime = runtime
         self._access = access
         self._api = Api(runtime)
+        self._mcp = McpRoute(runtime)
         machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher)
         self._trying = Trying(runtime)
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
@@ -82,6 +84,8 @@ class _Gate:
             Route(f"{extension}/execute", self._plain(api.execute_extension), methods=["POST"]),
             Route(extension, self._endpoint, methods=[*METHODS]),
             Route(f"{extension}/{{rest:path}}", self._endpoint, methods=[*METHODS]),
+            Route("/mcp", self._plain(self._mcp.answer), methods=[*MCP_METHODS]),
+            Route("/mcp/servers", self._plain(self._mcp.servers)),
             Route("/v1/agentic-modules", self._plain(api.list_modules)),
             Route(module, self._plain(api.get_module)),
             Route(f"{module}/execute", self._plain(api.execute_module), methods=["POST"]),

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from reconciler.errors import BusyError, InputError, LlamagateError, RefusedError, UsageError
 from reconciler.host.engine.weight import weight
-from reconciler.host.errors import ModelError, RunError, RunInputError, RunTimeoutError
+from reconciler.host.errors import ModelError, RunError, RunInputError, RunTimeoutError, ToolError
 from reconciler.model.config import Json, JsonObject
 
 _PIECE: Final = 2_000
@@ -22,6 +22,7 @@ _STATUSES: Final[Mapping[type[LlamagateError], tuple[int, str]]] = {
     RunInputError: (400, _INVALID),
     RunTimeoutError: (504, "server_error"),
     ModelError: (502, "server_error"),
+    ToolError: (502, "server_error"),
     InputError: (400, _INVALID),
     UsageError: (400, _INVALID),
     RefusedError: (409, _INVALID),

@@ -61,6 +61,9 @@ CHECKS: Final[Mapping[CheckCode, Check]] = {
     CheckCode.BAD_CONDITION: Check("bad-condition", _E, "the condition of a rule cannot be read"),
     CheckCode.MISSING_ARGUMENT: Check("missing-argument", _W, "a step lacks what it works on"),
     CheckCode.DOUBLED_NAME: Check("doubled-name", _E, "two inputs, outputs or steps have one name"),
+    CheckCode.UNNAMED_SERVER: Check(
+        "unnamed-server", _E, "a step calls a tool server that 'mcp_servers' does not name"
+    ),
 }
 
 

@@ -215,4 +215,13 @@ FAULTY: Final = (
         "LG125", "an input twice", "workflow", "  - id: style\n", "  - id: §letter\n    type: string\n  - id: style\n"
     ),
     Faulty("LG125", "a step twice", "workflow", "  - id: parse\n", "  - id: §fill\n"),
+    Faulty("LG126", "a tool server that is not named", "workflow", "server: library", "server: §shop"),
+    Faulty("LG126", "one letter from a named one", "workflow", "server: library", "server: §libary"),
+    Faulty(
+        "LG124",
+        "a call without a tool",
+        "workflow",
+        "uses: mcp.call\n    with:\n      server: library\n      tool: search\n",
+        "uses: §mcp.call\n    with:\n      server: library\n",
+    ),
 )
