@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
 from reconciler.documents.yaml import text as yaml_text
+from reconciler.host.mcp import running
 from reconciler.host.mcp import server as mcp_server
 from reconciler.host.mcp.offered import RESULT_TOOL
 from reconciler.model.config import JsonObject
@@ -197,7 +199,7 @@ def test_the_list_changes_with_what_is_served(mode: str, session: Session, serve
 def test_progress_then_a_handle_then_the_result(
     mode: str, session: Session, model: ModelServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mcp_server, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(running, "BEAT_SECONDS", 0.05)
     put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
     model.pause = threading.Event()
     host = serve(mcp_wait=0.5)
@@ -236,16 +238,16 @@ def test_who_stops_waiting_stops_the_run(
     async def scenario() -> None:
         client = connected(host, mode)
         found = await client.__aenter__()
-        running = asyncio.create_task(found.call_tool("greet", {"person": "Ada"}))
+        calling = asyncio.create_task(found.call_tool("greet", {"person": "Ada"}))
         await until(lambda: model.asked)
         assert not model.left.is_set()
         if how == "by its handle":
-            handle = ((await running).structured_content or {})["handle"]
+            handle = ((await calling).structured_content or {})["handle"]
             ended = await found.call_tool(RESULT_TOOL, {"handle": handle, "cancel": True})
             assert (ended.is_error, text(ended)) == (True, "The run was cancelled")
         else:
-            running.cancel()
-            await asyncio.wait([running])
+            calling.cancel()
+            await asyncio.wait([calling])
         await asyncio.to_thread(model.left.wait, 20)
         assert model.left.is_set()
         await client.__aexit__(None, None, None)
@@ -319,6 +321,8 @@ def test_the_door_is_that_of_every_route(session: Session, serve: Serve) -> None
     assert host.post("/mcp", body, headers={**key, "Origin": "https://example.org"}).status_code == 403
     assert host.post("/mcp", body, headers={**key, "Host": "example.org"}).status_code == 403
     assert host.post("/mcp", b"x" * (2**20 + 1), headers=key).status_code == 413
+    assert host.post("/mcp", b'{"a": 1, "a": 2}', headers=key).status_code == 400
+    assert host.post("/mcp", b"[" * 100 + b"]" * 100, headers=key).status_code == 400
     assert host.get("/mcp/servers").status_code == 401
 
     async def scenario() -> None:
@@ -326,6 +330,70 @@ def test_the_door_is_that_of_every_route(session: Session, serve: Serve) -> None
             assert len((await client.list_tools()).tools) == 2
 
     asyncio.run(scenario())
+
+
+def test_whatever_is_sent_is_answered_in_words(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    host = serve()
+    dice = random.Random(21)  # noqa: S311
+    values: list[Any] = [
+        None,
+        0,
+        -1,
+        1e300,
+        "",
+        "x",
+        "\ud800",
+        [],
+        {},
+        True,
+        {"name": "greet"},
+        {"name": 7},
+        "tools/call",
+    ]
+    accepts = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    for _ in range(300):
+        keys = dice.sample(["jsonrpc", "id", "method", "params", "result", "error", "x"], dice.randint(0, 5))
+        body: Any = {key: dice.choice(values) for key in keys}
+        if dice.random() < 0.7:
+            methods = ["tools/list", "tools/call", "initialize", "ping", "subscriptions/listen", "notifications/x", "é"]
+            body |= {"jsonrpc": "2.0", "id": dice.choice([1, "a", None]), "method": dice.choice(methods)}
+        headers: dict[str, str | bytes] = {**accepts}
+        many: tuple[tuple[str, list[str | bytes]], ...] = (
+            ("Mcp-Protocol-Version", ["2025-06-18", "2026-07-28", "1", "é".encode()]),
+            ("Mcp-Session-Id", ["x", "y" * 200]),
+            ("Mcp-Method", ["tools/call"]),
+        )
+        for name, choices in many:
+            if dice.random() < 0.4:
+                headers[name] = dice.choice(choices)
+        answer = host.post("/mcp", dice.choice([body, [body], 7]), headers=headers)
+        assert answer.status_code < 600
+        assert "Traceback" not in answer.text
+        assert "File " not in answer.text
+    assert not [line for line in host.told if "met a bug" in line]
+    assert host.get("/v1/extensions").json()["count"] == 1
+
+
+def test_many_at_once_and_half_of_them_leave(session: Session, model: ModelServer, serve: Serve) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    host = serve()
+
+    async def one(client: Client, number: int) -> object:
+        calling = asyncio.create_task(client.call_tool("greet", {"person": str(number)}))
+        if number % 2:
+            await asyncio.sleep(0.01)
+            calling.cancel()
+        return (await asyncio.wait([calling]))[0]
+
+    async def scenario() -> None:
+        async with connected(host) as client, connected(host, "legacy") as older:
+            await asyncio.gather(*(one(which, number) for number in range(60) for which in (client, older)))
+            found = await client.call_tool("greet", {"person": "Ada"})
+            assert found.structured_content == {"greeting": "hello"}
+
+    asyncio.run(scenario())
+    assert not [line for line in host.told if "met a bug" in line]
 
 
 def test_without_the_sdk_there_is_a_sentence(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,27 +474,34 @@ guardrails: [{type: """
 # The host as a process
 
 
+@MODES
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
-def test_a_host_that_ends_leaves_no_program_and_no_client_waiting(number: int, session: Session) -> None:
+def test_a_host_that_ends_leaves_no_program_and_no_client_waiting(number: int, mode: str, session: Session) -> None:
     put_servers(session)
-    process = "steps: [{uses: mcp.call, with: {server: tests, tool: process}}]"
-    put_on_disk(session, "process", manifest__yaml=extension(f"mcp_servers: [tests]\n{process}", name="process"))
+    steps = "steps: [{uses: mcp.call, with: {server: tests, tool: process}}]"
+    put_on_disk(session, "process", manifest__yaml=extension(f"mcp_servers: [tests]\n{steps}", name="process"))
+    pids = []
 
-    async def scenario(running: subprocess.Popen[str], url: str) -> int:
+    async def scenario(host: subprocess.Popen[str], url: str) -> None:
         async with (
             httpx2.AsyncClient(trust_env=False, timeout=30) as http,
-            Client(streamable_http_client(f"{url}/mcp", http_client=http), mode="legacy", cache=None) as client,
+            Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode, cache=None) as client,
         ):
-            found = await client.call_tool("process", {})
-            async with http.stream("GET", f"{url}/v1/extensions"):
-                running.send_signal(number)
-                await asyncio.to_thread(running.wait, 20)
-        return int((found.structured_content or {})["tool_result"]["pid"])
+            found = (await client.call_tool("process", {})).structured_content or {}
+            pids.append(found["tool_result"]["pid"])
+            if mode == "auto":
+                async with client.listen(tools_list_changed=True):
+                    host.send_signal(number)
+                    await asyncio.to_thread(host.wait, 20)
+            else:  # its own stream is open
+                host.send_signal(number)
+                await asyncio.to_thread(host.wait, 20)
 
-    with serving(session) as (running, url):
-        pid = asyncio.run(scenario(running, url))
-        assert running.returncode == (0 if number == signal.SIGTERM else -number)
-    assert gone(pid)
+    with serving(session) as (process, url):
+        with suppress(BaseExceptionGroup, MCPError):  # that the host is gone
+            asyncio.run(scenario(process, url))
+        assert process.returncode == (0 if number == signal.SIGTERM else -number)
+    assert gone(*pids)
 
 
 def test_other_requests_are_served_while_a_tool_server_hangs(session: Session, serve: Serve) -> None:

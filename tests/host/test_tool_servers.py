@@ -22,7 +22,7 @@ import pytest
 
 from reconciler.host.engine.run import ToolReply, ToolRequest
 from reconciler.host.errors import RunTimeoutError, ToolError
-from reconciler.host.mcp import client, servers
+from reconciler.host.mcp import client, one_server
 from reconciler.host.mcp.definitions import ToolSettings, tool_settings
 from reconciler.host.mcp.servers import ToolServers
 from reconciler.host.secrets import MASK
@@ -157,12 +157,12 @@ def test_one_that_never_starts_is_left_alone() -> None:
     async def scenario() -> None:
         given = settings(program("-c", "import sys; sys.exit('no such luck')"))
         async with calling(given, clock=lambda: now[0]) as made:
-            for _ in range(servers.MOST_STARTS):
+            for _ in range(one_server.MOST_STARTS):
                 assert (await refused(made, "add")).endswith("it ended")
                 assert "no such luck" in str(made.health()[0].error)
                 now[0] += 100
             assert "left alone until it changes" in await refused(made, "add")
-            assert made.health()[0].starts == servers.MOST_STARTS
+            assert made.health()[0].starts == one_server.MOST_STARTS
             made.define(given, {})
             await asyncio.sleep(0)
             assert "left alone" not in await refused(made, "add")
@@ -210,7 +210,7 @@ def test_a_program_that_is_not_there() -> None:
 )
 def test_one_that_lies(how: str, said: str, is_given_up: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "START_SECONDS", 2.0 if how == "silent" else SECONDS)
-    monkeypatch.setattr(servers, "LIST_SECONDS", 2.0)
+    monkeypatch.setattr(one_server, "LIST_SECONDS", 2.0)
     seconds = "0.5s" if "answer" in how or how == "wrong-id" else "30s"
 
     async def scenario() -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
@@ -16,13 +15,15 @@ from reconciler import __version__
 from reconciler.errors import LlamagateError
 from reconciler.host.engine.inputs import undeclared
 from reconciler.host.engine.modules import ModuleRecord
-from reconciler.host.engine.run import StepEvent, Witness
+from reconciler.host.engine.run import Witness
 from reconciler.host.items import Extension, Module
-from reconciler.host.mcp.handles import Ended, Handles, Job
+from reconciler.host.mcp.answers import answer, failed, result_tool, tool_of, under_way
+from reconciler.host.mcp.handles import Handles, Job
 from reconciler.host.mcp.offered import RESULT_TOOL, Offer, offers
+from reconciler.host.mcp.running import GoneError, News, ended_of, waited
 from reconciler.host.mcp.sdk import load_sdk
 from reconciler.host.snapshot import Snapshot
-from reconciler.model.config import Json, JsonObject
+from reconciler.model.config import JsonObject
 from reconciler.model.digits import whole
 from reconciler.model.ids import did_you_mean
 
@@ -33,18 +34,11 @@ if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
-LEFT: Final = "llamagate.left"
-"""In the scope of a request: an event that is set when its caller goes away."""
-MOST_RESULT: Final = 2**20
-"""Bytes of JSON in one result: more than any model reads."""
 PAGE: Final = 200
 """Tools in one part of the list."""
 MOST_SESSIONS: Final = 1_000
 IDLE_SECONDS: Final = 900.0
-BEAT_SECONDS: Final = 5.0
-"""Between two words of progress."""
 _NOTICE_SECONDS: Final = 1.0
-_META_VERSION: Final = "llamagate/version"
 
 
 class Served(Protocol):
@@ -188,10 +182,10 @@ class McpServer:
         if first is None:
             raise MCPError(mcp_types.INVALID_PARAMS, "There is no such page of the list of tools")
         offered = [*self._offers[1].values()]
-        tools = [_tool(offer) for offer in offered[first : first + PAGE]]
+        tools = [tool_of(offer) for offer in offered[first : first + PAGE]]
         if first + PAGE < len(offered):
             return mcp_types.ListToolsResult(tools=tools, next_cursor=str(first + PAGE))
-        return mcp_types.ListToolsResult(tools=[*tools, _result_tool()])
+        return mcp_types.ListToolsResult(tools=[*tools, result_tool()])
 
     async def _call(
         self, ctx: ServerRequestContext[Any, Any], params: mcp_types.CallToolRequestParams
@@ -202,13 +196,13 @@ class McpServer:
                 return await self._later(ctx, params.arguments or {})
             return await self._first(ctx, params.name, params.arguments or {})
         except LlamagateError as error:
-            return _failed(error.message)
-        except _GoneError:
-            return _failed("The caller went away")
+            return failed(error.message)
+        except GoneError:
+            return failed("The caller went away")
         except Exception as error:
             request_id = _request_id(ctx)
             self._bug(request_id, error)
-            return _failed(f"Internal error (request {request_id})")
+            return failed(f"Internal error (request {request_id})")
 
     async def _first(
         self, ctx: ServerRequestContext[Any, Any], name: str, given: JsonObject
@@ -216,41 +210,41 @@ class McpServer:
         snapshot, offered = self._offers
         offer = offered.get(name)
         if offer is None or snapshot is None:
-            return _failed(f"There is no tool '{name[:80]}'{did_you_mean(name[:80], offered)}")
+            return failed(f"There is no tool '{name[:80]}'{did_you_mean(name[:80], offered)}")
         if not self._handles.takes_more():
-            return _failed("Too many runs are under way that nobody waits for; fetch or cancel one, or try again later")
+            return failed("Too many runs are under way that nobody waits for; fetch or cancel one, or try again later")
         if self._options.strict and isinstance(offer.item, Extension):
             problem = undeclared(offer.item, given)
             if problem:
-                return _failed(problem)
-        news = _News(offer.steps)
-        running = _ended(self._run(snapshot, offer.item, given, _request_id(ctx), news))
+                return failed(problem)
+        news = News(offer.steps)
+        running = ended_of(self._run(snapshot, offer.item, given, _request_id(ctx), news))
         job = Job(name=name, task=asyncio.create_task(running), began=time.monotonic())
         news.job = job
         try:
-            if await _waited(ctx, job, news, self._options.wait):
-                return _answer(job.task.result())
+            if await waited(ctx, job, news, self._options.wait):
+                return answer(job.task.result())
         except BaseException:  # the client cancelled it, or went away
             job.task.cancel()
             raise
-        return _under_way(job, self._handles.keep(job))
+        return under_way(job, self._handles.keep(job))
 
     async def _later(self, ctx: ServerRequestContext[Any, Any], given: JsonObject) -> mcp_types.CallToolResult:
         handle = given.get("handle")
         job = self._handles.find(handle) if isinstance(handle, str) else None
         if job is None or not isinstance(handle, str):
-            return _failed("There is no run with this handle, or its result was not fetched in time")
+            return failed("There is no run with this handle, or its result was not fetched in time")
         if given.get("cancel") is True:
             job.task.cancel()
             await asyncio.wait([job.task])
         wait = given.get("wait")
         seconds = float(wait) if isinstance(wait, int | float) and not isinstance(wait, bool) else self._options.wait
-        if not await _waited(ctx, job, _News(0), max(0.0, min(seconds, self._options.wait))):
-            return _under_way(job, handle)
-        return _failed("The run was cancelled") if job.task.cancelled() else _answer(job.task.result())
+        if not await waited(ctx, job, News(0), max(0.0, min(seconds, self._options.wait))):
+            return under_way(job, handle)
+        return failed("The run was cancelled") if job.task.cancelled() else answer(job.task.result())
 
     async def _run(
-        self, snapshot: Snapshot, item: Extension | Module, given: JsonObject, trace_id: str, news: _News
+        self, snapshot: Snapshot, item: Extension | Module, given: JsonObject, trace_id: str, news: News
     ) -> JsonObject:
         if isinstance(item, Extension):
             return await self._served.run(snapshot, item, given, trace_id, witness=news)
@@ -287,138 +281,8 @@ class McpServer:
                 self._sessions.pop(session_id, None)
 
 
-class _GoneError(Exception):
-    """The caller of a tool went away."""
-
-
-class _News:
-    """What a run is at, in words: the steps of the tool itself, not of what these call."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._depth: int | None = None
-        self.job: Job | None = None
-        self.fresh = asyncio.Event()
-
-    def began(self, event: StepEvent) -> None:
-        self._depth = event.depth if self._depth is None else self._depth
-        if event.depth == self._depth and self.job is not None:
-            name = f"{event.name}: {event.uses}" if event.name and event.name != event.uses else event.uses
-            self.job.doing = f"step {event.number} of {self._total} ({name})"
-            self.fresh.set()
-
-    def ended(self, event: StepEvent) -> None:
-        """The next one, or the result, says so."""
-
-
-async def _waited(ctx: ServerRequestContext[Any, Any], job: Job, news: _News, seconds: float) -> bool:
-    """Whether ``job`` ended within ``seconds``; meanwhile the client is told how it goes.
-
-    ``_GoneError`` where it left.
-    """
-    left = _left(ctx)
-    until = time.monotonic() + seconds
-    leaving = asyncio.create_task(left.wait())
-    try:
-        while not job.task.done() and (rest := until - time.monotonic()) > 0:
-            fresh = asyncio.create_task(news.fresh.wait())
-            try:
-                waiting = [job.task, leaving, fresh]
-                await asyncio.wait(waiting, timeout=min(rest, BEAT_SECONDS), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                fresh.cancel()
-            if left.is_set():
-                raise _GoneError
-            news.fresh.clear()
-            if not job.task.done():
-                passed = round(time.monotonic() - job.began, 3)
-                await ctx.session.report_progress(passed, None, job.doing or "it runs")
-    finally:
-        leaving.cancel()
-    return job.task.done()
-
-
-async def _ended(running: Coroutine[Any, Any, JsonObject]) -> Ended:
-    """How it ended, as a value: nobody may be there to see it raise."""
-    try:
-        data = await running
-    except LlamagateError as error:
-        return Ended(error="; ".join([error.message, *error.details]))
-    return await asyncio.to_thread(_bounded, data)
-
-
-def _bounded(data: JsonObject) -> Ended:
-    text = json.dumps(data, ensure_ascii=False)
-    if len(text) > MOST_RESULT or len(text.encode("utf-8", "replace")) > MOST_RESULT:
-        return Ended(error=f"The result has more than {MOST_RESULT} bytes, which is too much for a tool")
-    clean = text.encode("utf-8", "replace").decode()  # half a surrogate pair, which a model's JSON can spell
-    return Ended(text=clean, data=data if clean == text else json.loads(clean))
-
-
-def _answer(ended: Ended) -> mcp_types.CallToolResult:
-    import mcp_types
-
-    if ended.error is not None:
-        return _failed(ended.error)
-    return mcp_types.CallToolResult(
-        content=[mcp_types.TextContent(type="text", text=ended.text)], structured_content=ended.data
-    )
-
-
-def _under_way(job: Job, handle: str) -> mcp_types.CallToolResult:
-    import mcp_types
-
-    passed = time.monotonic() - job.began
-    text = (
-        f"'{job.name}' still runs after {passed:.0f} seconds ({job.doing or 'it began'}). "
-        f"Call the tool {RESULT_TOOL} with the handle {handle} to get its result."
-    )
-    found: JsonObject = {"status": "running", "handle": handle, "seconds": round(passed, 1), "doing": job.doing}
-    return mcp_types.CallToolResult(content=[mcp_types.TextContent(type="text", text=text)], structured_content=found)
-
-
-def _failed(message: str) -> mcp_types.CallToolResult:
-    import mcp_types
-
-    clean = message.encode("utf-8", "replace").decode()
-    return mcp_types.CallToolResult(content=[mcp_types.TextContent(type="text", text=clean)], is_error=True)
-
-
-def _tool(offer: Offer) -> mcp_types.Tool:
-    import mcp_types
-
-    return mcp_types.Tool(
-        name=offer.name,
-        title=offer.item.name,
-        description=offer.description,
-        input_schema=offer.schema,
-        _meta={_META_VERSION: offer.version},
-    )
-
-
-def _result_tool() -> mcp_types.Tool:
-    import mcp_types
-
-    properties: Json = {
-        "handle": {"type": "string", "description": "The handle that the call of a tool gave."},
-        "wait": {"type": "number", "description": "Seconds to wait for the result at most."},
-        "cancel": {"type": "boolean", "description": "True stops the run."},
-    }
-    return mcp_types.Tool(
-        name=RESULT_TOOL,
-        description="Get the result of a tool that was still running when its call returned a handle, or stop it.",
-        input_schema={"type": "object", "properties": properties, "required": ["handle"]},
-        _meta={_META_VERSION: __version__},
-    )
-
-
 def _compared(offer: Offer) -> tuple[str, str, str, JsonObject]:
     return offer.name, offer.description, offer.version, offer.schema
-
-
-def _left(ctx: ServerRequestContext[Any, Any]) -> asyncio.Event:
-    found = ctx.request.scope.get(LEFT) if ctx.request is not None else None
-    return found if isinstance(found, asyncio.Event) else asyncio.Event()
 
 
 def _request_id(ctx: ServerRequestContext[Any, Any]) -> str:

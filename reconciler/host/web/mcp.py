@@ -10,12 +10,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from reconciler.errors import MissingProgramError
-from reconciler.host.mcp.server import LEFT, McpOptions, McpServer
+from reconciler.errors import InputError, MissingProgramError
+from reconciler.host.mcp.running import LEFT
+from reconciler.host.mcp.server import McpOptions, McpServer
 from reconciler.host.runtime import Runtime
 from reconciler.host.web.front import tell_bug
 from reconciler.host.web.request import Call
-from reconciler.host.web.response import Problem, answer
+from reconciler.host.web.response import Problem, answer, bad_request
 from reconciler.model.config import JsonObject
 
 MCP_METHODS: Final = ("GET", "POST", "DELETE")
@@ -35,9 +36,13 @@ class McpRoute:
         runtime.refreshed.append(self._server.changed)
 
     async def answer(self, call: Call) -> Response:
-        """What answers this request. ``Problem`` where the SDK is not installed."""
+        """What answers this request. ``Problem`` where the body breaks a limit, or the SDK is not installed."""
         try:
+            if call.request.method == "POST":
+                await call.body.value()  # the limits of every body; the SDK decodes it by itself
             await self._server.ready()
+        except InputError as error:
+            raise bad_request(f"Invalid request body: {error.message}") from error
         except MissingProgramError as error:
             raise Problem(501, "not_implemented", f"{error.message}; {error.advice}") from error
         return _Delegated(self._server, call.body.data, self._runtime.ending)
