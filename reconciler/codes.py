@@ -49,6 +49,7 @@ class ErrorCode(StrEnum):
     RUN_TIMEOUT = "run-timeout"
     STANDSTILL = "standstill"
     STORAGE = "storage"
+    TOOL = "tool"
     UNREACHABLE = "unreachable"
     UNREADABLE = "unreadable"
     UNSIGNED = "unsigned"
@@ -192,3 +193,4 @@ class CheckCode(StrEnum):
     DOUBLED_NAME = "LG125"
     UNFILLED_BRACES = "LG126"
     WRONG_VALUE = "LG127"
+    UNNAMED_SERVER = "LG128"

@@ -22,6 +22,8 @@ _URL_HELP: Final = f"A server with the OpenAI protocol.  [default: $OLLAMA_HOST,
 _UPSTREAM_HELP: Final = "A gateway or model server to pass all else on to; it is the default of --llm-url, too."
 _SILENCE_HELP: Final = "How long nothing may come from the upstream, or go to it, before the exchange is ended."
 _ACCESS_HELP: Final = "Write a line for each request to this file."
+_TOOLS_HELP: Final = "The items that /mcp offers as tools, all unless named; can be repeated."
+_WAIT_HELP: Final = "How long a tool's call at /mcp waits before it gives a handle."
 _LEGACY_HELP: Final = "A gateway's old 'extensions' folder, to serve too."
 
 
@@ -50,6 +52,12 @@ class HostFlags(Struct, frozen=True, kw_only=True):
         int | None, typer.Option("--rate-limit", metavar="N", min=0, show_default=False, help=_RATE_HELP)
     ] = None
     no_put: Annotated[bool, typer.Option("--no-put", help="Refuse manifests sent over HTTP.")] = False
+    mcp_tools: Annotated[
+        list[str] | None, typer.Option("--mcp-tools", metavar="GLOB", show_default=False, help=_TOOLS_HELP)
+    ] = None
+    mcp_wait: Annotated[float, typer.Option("--mcp-wait", metavar="SECONDS", min=0, max=3600, help=_WAIT_HELP)] = (
+        defaults.MCP_SECONDS
+    )
     strict: Annotated[bool, typer.Option("--strict", help="Refuse inputs that an extension does not declare.")] = False
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", show_default=False, help=_ALLOW_HELP)

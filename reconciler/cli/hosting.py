@@ -84,6 +84,8 @@ def _settings(
         trusted_proxies=tuple(map(_proxy, flags.trusted_proxy or [])),
         takes_manifests=not flags.no_put and variables.takes_manifests() is not False,
         strict=flags.strict,
+        mcp_tools=tuple(flags.mcp_tools) if flags.mcp_tools is not None else ("*",),
+        mcp_wait=flags.mcp_wait,
         default_model=models.model,
         model=_model(models, variables, upstream),
         upstream=upstream,

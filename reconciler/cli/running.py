@@ -18,15 +18,17 @@ from reconciler.cli.invocation import Invocation
 from reconciler.cli.model_server import LaterModel
 from reconciler.cli.output_file import write_output
 from reconciler.cli.run_flags import RunFlags
+from reconciler.cli.tool_servers import LaterTools
 from reconciler.cli.ui.trace import render_step, step_document
 from reconciler.documents import json_text
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import ExitCode, InputError
 from reconciler.host.alone import Bench, run_alone, scratch
 from reconciler.host.at_hand import AtHand, Surroundings, at_hand
-from reconciler.host.engine.run import Model, RunLimits, StepEvent
+from reconciler.host.engine.run import RunLimits, StepEvent
 from reconciler.host.engine.trace import Trace
 from reconciler.host.given import typed, types_of
+from reconciler.host.items import Extension, Module
 from reconciler.model.config import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -51,17 +53,20 @@ def run_once(invocation: Invocation, models: ModelFlags, named: str, asked: RunF
     show = invocation.terminal.error if asked.trace and not invocation.as_json else None
     trace = Trace(tell=lambda step: show(render_step(step)) if show else None)
     limits = RunLimits()
+    mock = None if asked.mock is None else _mock(asked.mock, lambda: trace.current, _masks(invocation))
+    tools = LaterTools(invocation.env, invocation.terminal.notice)
     with scratch(around.is_mutable, here=asked.here, limits=limits) as files:
         bench = Bench(
             extensions=found.extensions,
             modules=found.modules,
-            model=_model(invocation, models, asked, lambda: trace.current),
+            model=mock or LaterModel(invocation.env, models),
+            tools=mock or tools,
             scratch=files,
             default_model=models.model,
             limits=limits,
         )
         try:
-            data = asyncio.run(run_alone(bench, found.item, given, trace))
+            data = asyncio.run(_ran(bench, found.item, given, trace, tools))
         finally:
             if asked.record is not None:
                 write_output(asked.record, _recording(trace, _masks(invocation)))
@@ -106,10 +111,13 @@ def _loaded(data: bytes, name: str) -> Json:
     return yaml_text.load(data, name=name)
 
 
-def _model(invocation: Invocation, models: ModelFlags, asked: RunFlags, step: Callable[[], StepEvent | None]) -> Model:
-    if asked.mock is not None:
-        return _mock(asked.mock, step, _masks(invocation))
-    return LaterModel(invocation.env, models)
+async def _ran(
+    bench: Bench, item: Extension | Module, given: JsonObject, trace: Trace, tools: LaterTools
+) -> JsonObject:
+    try:
+        return await run_alone(bench, item, given, trace)
+    finally:
+        await tools.close()
 
 
 def _mock(said: str, step: Callable[[], StepEvent | None], masks: Masks) -> Mock:

@@ -23,9 +23,10 @@ from reconciler.host.engine.run import (
     Run,
     RunLimits,
     Services,
+    Tools,
     within,
 )
-from reconciler.host.engine.trace import Overheard, Trace
+from reconciler.host.engine.trace import Overheard, OverheardTools, Trace
 from reconciler.host.engine.workflow import execute
 from reconciler.host.items import Extension, Item, Module
 from reconciler.host.workers import Workers
@@ -80,11 +81,12 @@ def scratch(is_mutable: Callable[[str], bool], *, here: bool, limits: RunLimits)
 
 
 class Bench(Struct, frozen=True, kw_only=True):
-    """What a run is given: the items that can be called, the model, and where files go."""
+    """What a run is given: the items that can be called, the model, the tool servers, and where files go."""
 
     extensions: Mapping[str, Extension]
     modules: Mapping[str, Module]
     model: Model
+    tools: Tools | None = None
     scratch: Scratch
     default_model: str
     limits: RunLimits
@@ -108,6 +110,7 @@ async def run_alone(bench: Bench, item: Extension | Module, given: JsonObject, t
         answered=_nobody,
         execute=execute,
         witness=trace,
+        tools=OverheardTools(tools=bench.tools, trace=trace) if bench.tools else None,
     )
     run = Run(services=services, trace_id=trace_id, budget=Budget(bench.limits.calls), own={})
     try:

@@ -30,6 +30,7 @@ from reconciler.host.items import (
 from reconciler.host.schema import Schema, compiled
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import did_you_mean, id_problem
+from reconciler.packages.steps import tool_servers_in
 
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -65,6 +66,7 @@ def extension_of(document: JsonObject, definition: Definition) -> Extension:
         task=_task(document) if is_task else None,
         hooks=_each(document, "hooks", _hook),
         endpoints=tuple(_endpoints(document)),
+        tool_servers=tool_servers_in(document),
     )
 
 
@@ -220,6 +222,8 @@ def _guardrails(document: JsonObject) -> Guardrails:
             continue
         if kind == "no_filesystem_access":
             found = replace(found, files=False)
+        elif kind == "no_network_access":
+            found = replace(found, network=False)
         elif kind == "max_output_length":
             found = replace(found, max_output=_characters(value))
         elif kind == "max_execution_time":

@@ -12,3 +12,5 @@ RATE: Final = 50
 """Requests a second of one caller."""
 UPSTREAM_SECONDS: Final = 600.0
 """Of silence, after which an exchange with the upstream is ended."""
+MCP_SECONDS: Final = 50.0
+"""How long a call of a tool waits for its result: most clients give up after a minute."""

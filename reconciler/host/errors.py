@@ -44,3 +44,10 @@ class UpstreamError(LlamagateError):
 
 class UpstreamTimeoutError(UpstreamError):
     """The upstream did not answer in time."""
+
+
+class ToolError(RunError):
+    """A tool server could not be asked, or its tool failed."""
+
+    code = ErrorCode.TOOL
+    advice = "look at the tool server, and at 'mcp' in the gateway's configuration file of the home"

@@ -113,10 +113,11 @@ class Task(Struct, frozen=True, kw_only=True):
 class Guardrails(Struct, frozen=True, kw_only=True):
     """What a run may do. ``max_output`` in characters, ``max_seconds`` of run time; ``None`` is no limit of its own.
 
-    That there is no network access need not be kept: no step has any but to the host's own model server.
+    ``network``: only a tool server could reach it, since all else that a step asks is the host's own model server.
     """
 
     files: bool = True
+    network: bool = True
     max_output: int | None = None
     max_seconds: float | None = None
 
@@ -160,6 +161,7 @@ class Extension(Item, frozen=True, kw_only=True):
     task: Task | None
     hooks: tuple[Hook, ...]
     endpoints: tuple[Endpoint, ...]
+    tool_servers: tuple[str, ...] = ()
 
 
 class ModuleStep(Struct, frozen=True, kw_only=True):

@@ -11,21 +11,24 @@ from typing import Final
 from msgspec import Struct, field
 
 from reconciler.errors import InputError
-from reconciler.host.engine.run import Question, Reply, StepEvent, prompt_of
-from reconciler.host.errors import ModelError
+from reconciler.host.engine.json_values import json_value
+from reconciler.host.engine.run import Question, Reply, StepEvent, ToolReply, ToolRequest, prompt_of
+from reconciler.host.errors import ModelError, ToolError
 from reconciler.model.config import Json
 from reconciler.model.ids import did_you_mean
 
-_KEYS: Final = ("step", "match", "prompt", "answer")
+_KEYS: Final = ("step", "match", "prompt", "answer", "error")
 
 
 class Answer(Struct):
     """``step`` is the name or number of the only step that it is for, ``match`` a text that the prompt must hold.
 
-    ``prompt`` is what is asked for exactly; ``answer`` is what the model says then. ``uses`` counts how often.
+    ``prompt`` is what is asked for exactly; ``answer`` is what the model, or the tool, says then, or ``error`` why it
+    fails. ``uses`` counts how often.
     """
 
     answer: str
+    error: str | None = None
     step: str = ""
     match: str = ""
     prompt: str | None = None
@@ -50,14 +53,26 @@ class Mock(Struct):
 
     async def ask(self, question: Question) -> Reply:
         """The answer that fits, one that was not used before others. ``ModelError`` where none does."""
-        step, prompt = self.step(), self.masked(prompt_of(question))
+        chosen = self._chosen(prompt_of(question), ModelError)
+        return Reply(text=chosen, model=question.model, usage={})
+
+    async def call(self, request: ToolRequest) -> ToolReply:
+        """The same for a call of a tool, whose prompt is its name and arguments. ``ToolError`` where none fits."""
+        chosen = self._chosen(request.as_text(), ToolError)
+        value = json_value(chosen)
+        return ToolReply(text=chosen, structured=value if isinstance(value, dict) else None)
+
+    def _chosen(self, asked: str, failure: type[ModelError | ToolError]) -> str:
+        step, prompt = self.step(), self.masked(asked)
         fitting = [one for one in self.answers if one.fits(step, prompt)]
         exact = [one for one in fitting if one.prompt in (None, prompt)]
         if not exact:
-            raise ModelError(_missing(step, prompt, fitting), advice="correct the answers, or record them again")
+            raise failure(_missing(step, prompt, fitting), advice="correct the answers, or record them again")
         chosen = min(exact, key=lambda one: one.uses)
         chosen.uses += 1
-        return Reply(text=chosen.answer, model=question.model, usage={})
+        if chosen.error is not None:
+            raise failure(chosen.error, advice="it is the mock that says so")
+        return chosen.answer
 
     @property
     def unused(self) -> list[Answer]:
@@ -85,11 +100,14 @@ def _answer(row: Json, where: str) -> Answer:
     unknown = next((key for key in row if key not in _KEYS), None)
     if unknown is not None:
         raise InputError(f"{where}: unknown key '{unknown}'{did_you_mean(unknown, _KEYS)}")
-    if "answer" not in row:
+    if "answer" not in row and "error" not in row:
         raise InputError(f"{where}: 'answer' is missing")
+    if "answer" in row and "error" in row:
+        raise InputError(f"{where}: what fails has no answer; leave out 'answer' or 'error'")
     prompt = row.get("prompt")
     return Answer(
-        text_of(row["answer"]),
+        text_of(row.get("answer")),
+        error=str(row["error"]) if "error" in row else None,
         step=str(row.get("step", "")),
         match=str(row.get("match", "")),
         prompt=None if prompt is None else str(prompt),

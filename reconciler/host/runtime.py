@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,12 +20,14 @@ from reconciler.host.access_log import AccessLog
 from reconciler.host.beside import Beside
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import ModuleRecord, run_module
-from reconciler.host.engine.run import Budget, Run, Services, within
-from reconciler.host.engine.trace import Overheard, Trace
+from reconciler.host.engine.run import Budget, Run, Services, Witness, within
+from reconciler.host.engine.trace import Overheard, OverheardTools, Trace
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
 from reconciler.host.items import Extension, Item, LoadedFrom, Module
 from reconciler.host.load import Loaded, load
+from reconciler.host.mcp.definitions import read_tool_settings
+from reconciler.host.mcp.servers import ToolServers
 from reconciler.host.model_client import ModelClient
 from reconciler.host.settings import HostSettings
 from reconciler.host.snapshot import Difference, Snapshot, difference, make_snapshot
@@ -65,6 +68,9 @@ class Runtime:
         self.pool = Pool(settings.upstream) if settings.upstream else None
         self.beside = Beside(tell)
         self.access_log = AccessLog(settings.access_log, tell) if settings.access_log else None
+        self.tools = ToolServers(settings.env.variables, tell=tell, clock=time.monotonic)
+        self.closing: list[Callable[[], Awaitable[None]]] = []
+        self.refreshed: list[Callable[[], None]] = []
         self.tell = tell
         self.ending = asyncio.Event()
         self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
@@ -92,6 +98,9 @@ class Runtime:
             before = self._snapshot
             self._loaded = load(Home(self.settings.env.home), self.settings.legacy, self._loaded)
             self._snapshot = make_snapshot(self._loaded)
+            self.tools.define(read_tool_settings(Home(self.settings.env.home)), {})
+            for tell in self.refreshed:
+                tell()
             return RefreshResult(snapshot=self._snapshot, changed=difference(before, self._snapshot))
 
     def sync(self) -> RefreshResult:
@@ -129,15 +138,25 @@ class Runtime:
         given: JsonObject,
         trace_id: str,
         trace: Trace | None = None,
+        *,
+        witness: Witness | None = None,
     ) -> JsonObject:
-        """Run an extension of ``snapshot``, where ``trace`` sees it. ``RunError`` where that fails."""
-        run = self._begin(snapshot, trace_id, trace)
+        """Run an extension of ``snapshot``, where ``trace`` or ``witness`` sees it. ``RunError`` where that fails."""
+        run = self._begin(snapshot, trace_id, trace, witness)
         async with within(self.settings.limits.seconds, f"the extension '{extension.name}'"):
             return await execute(run, extension, given)
 
-    async def run_module(self, snapshot: Snapshot, module: Module, given: JsonObject, trace_id: str) -> ModuleRecord:
+    async def run_module(
+        self,
+        snapshot: Snapshot,
+        module: Module,
+        given: JsonObject,
+        trace_id: str,
+        *,
+        witness: Witness | None = None,
+    ) -> ModuleRecord:
         """Run a module of ``snapshot``; how it went, a failure too, is in the record."""
-        run = self._begin(snapshot, trace_id)
+        run = self._begin(snapshot, trace_id, witness=witness)
         return await run_module(run, module, given, seconds=self.settings.limits.seconds)
 
     def abandon(self) -> None:
@@ -145,11 +164,14 @@ class Runtime:
         self.workers.close()
 
     async def close(self) -> None:
-        """End what hooks still write, the connections to model and upstream, and the worker processes."""
+        """End what hooks still write, the connections to model, tool servers and upstream, and the worker processes."""
         await self.beside.close()
         self.workers.close()
         if self.pool:
             self.pool.close()
+        for close in self.closing:
+            await close()
+        await self.tools.close()
         await self.client.close()
         if self.access_log:
             self.access_log.close()
@@ -169,7 +191,9 @@ class Runtime:
         else:
             self._is_mutable = mutable_matcher(patterns)
 
-    def _begin(self, snapshot: Snapshot, trace_id: str, trace: Trace | None = None) -> Run:
+    def _begin(
+        self, snapshot: Snapshot, trace_id: str, trace: Trace | None = None, witness: Witness | None = None
+    ) -> Run:
         limits = self.settings.limits
         services = Services(
             extensions=snapshot.extensions,
@@ -182,7 +206,8 @@ class Runtime:
             now=_now,
             answered=partial(self.hooks.answered, snapshot),
             execute=execute,
-            witness=trace,
+            witness=trace or witness,
+            tools=OverheardTools(tools=self.tools, trace=trace) if trace else self.tools,
         )
         return Run(services=services, trace_id=trace_id, budget=Budget(limits.calls), own={})
 

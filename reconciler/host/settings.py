@@ -19,7 +19,8 @@ class HostSettings:
     ``api_key`` is what callers must show; ``None`` asks for none. ``rate`` is in requests a second for each caller, 0
     is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the
     seconds that a change waits for another writer. ``allowed_hosts`` are further names of this host, and of sites whose
-    pages may ask; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed. What is not the host's
+    pages may ask; ``mcp_tools`` are patterns of the items that ``/mcp`` offers, whose calls wait ``mcp_wait`` seconds
+    before they give a handle; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed. What is not the host's
     own is passed on to ``upstream``. ``access_log`` is a file that gets a line for each request.
     """
 
@@ -34,6 +35,8 @@ class HostSettings:
     trusted_proxies: tuple[str, ...] = ()
     takes_manifests: bool = True
     strict: bool = False
+    mcp_tools: tuple[str, ...] = ("*",)
+    mcp_wait: float = defaults.MCP_SECONDS
     default_model: str = defaults.MODEL
     model: ModelServer
     upstream: Upstream | None = None

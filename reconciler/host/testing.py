@@ -19,9 +19,9 @@ from reconciler.host import defaults
 from reconciler.host.alone import Bench, run_alone, scratch
 from reconciler.host.at_hand import AtHand, Surroundings, at_hand
 from reconciler.host.cases import Case, Ended, cases_in, failures
-from reconciler.host.engine.run import Model, Question, Reply, RunLimits, Traced
+from reconciler.host.engine.run import Model, Question, Reply, RunLimits, ToolReply, ToolRequest, Traced
 from reconciler.host.engine.trace import Trace
-from reconciler.host.errors import ModelError
+from reconciler.host.errors import ModelError, ToolError
 from reconciler.host.items import Extension, Module
 from reconciler.host.mock import Mock
 from reconciler.model.config import Json, JsonObject
@@ -120,13 +120,14 @@ def run_case(around: Surroundings, found: AtHand, case: Case, model: Model | Non
     """One run, and what of it is not as it should be."""
     trace, limits, started = Trace(), RunLimits(), time.monotonic()
     answers = case.answers()
-    mock = Mock(answers, lambda: trace.current)
+    mock, nobody = Mock(answers, lambda: trace.current), _Nobody()
     data, failed = None, None
     with scratch(around.is_mutable, here=False, limits=limits) as files:
         bench = Bench(
             extensions=found.extensions,
             modules=found.modules,
-            model=mock if case.mock is not None else model or _Nobody(),
+            model=mock if case.mock is not None else model or nobody,
+            tools=mock if case.mock is not None else nobody,
             scratch=files,
             default_model=defaults.MODEL,
             limits=limits,
@@ -147,10 +148,13 @@ def run_case(around: Surroundings, found: AtHand, case: Case, model: Model | Non
 
 
 class _Nobody:
-    """Stands where a case has no mock, and no model may be asked."""
+    """Stands where a case has no mock: no model may be asked, and no tool called."""
 
     async def ask(self, _question: Question) -> Reply:
         raise ModelError("the case has no 'mock', and asks a model", advice="add one, or give --llm-url")
+
+    async def call(self, _request: ToolRequest) -> ToolReply:
+        raise ToolError("the case has no 'mock', and calls a tool", advice="add one with the tool's answer")
 
 
 def unreached(suite: Suite) -> Unreached:

@@ -76,6 +76,7 @@ class MarkCode(StrEnum):
     PROMPT = "prompt-without-version"
     OPEN_ENDPOINT = "endpoint-without-auth"
     ENDPOINT = "new-endpoint"
+    TOOL_SERVER = "tool-server"
     READS_BODIES = "reads-bodies"
     FILE_WRITE = "file-write"
 

@@ -88,6 +88,7 @@ EXTENSION: Final = Shape(
         "steps": _rows(STEP),
         "hooks": _rows(_HOOK),
         "endpoints": _rows(_ENDPOINT),
+        "mcp_servers": FREE,
         "guardrails": _GUARDRAILS,
         "observability": _OBSERVABILITY,
         "task": Shape(keys=_leaves("type", "description")),

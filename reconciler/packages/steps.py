@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from reconciler.model.config import JsonObject
+
 
 class StepKind(Struct, frozen=True, kw_only=True):
     """One function that ``uses`` can name.
@@ -65,6 +67,13 @@ STEP_KINDS: Final[Mapping[str, StepKind]] = {
     "extension.call": StepKind(takes=("extension", "input"), needs=(("extension",),), gives_more=True),
     "summary.parse": StepKind(takes=("llm_response",), needs=(("llm_response",),), gives=("summary",), shows_more=True),
     "rules.evaluate": StepKind(takes=("rules",), needs=(("rules",),)),
+    "mcp.call": StepKind(
+        takes=("server", "tool", "arguments"),
+        needs=(("server",), ("tool",)),
+        gives=("tool_result",),
+        shows=("content",),
+        shows_more=True,
+    ),
     "module.load": StepKind(takes=_MODULE, needs=(_MODULE,), gives=("module_name", "module_version")),
     "module.validate": StepKind(takes=_MODULE, needs=(_MODULE,), gives=("module_validated",)),
     "module.execute": StepKind(
@@ -92,3 +101,9 @@ PLACEHOLDER: Final = rf"\{{\{{\s*({PATH})\s*\}}\}}"
 REFERENCE: Final = rf"{PLACEHOLDER}|\$\{{\s*({PATH})\s*\}}"
 """A placeholder, or the ``${path}`` that ``outputs`` are written with."""
 CONDITION_PLACEHOLDER: Final = r"(?P<quote>['\"]?)\{\{\s*(?P<path>[\w.-]+)\s*\}\}(?P=quote)"
+
+
+def tool_servers_in(document: JsonObject) -> tuple[str, ...]:
+    """The tool servers that a manifest names: a step can call no other."""
+    names = document.get("mcp_servers")
+    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()

@@ -12,9 +12,11 @@ from msgspec import Struct
 from reconciler.documents.unseen import unseen_in, visible
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.plan import Mark, MarkCode
+from reconciler.packages.steps import tool_servers_in
 from reconciler.planning.content.blocks import is_prose
 
 _WRITES: Final = "file.write"
+_CALLS: Final = "mcp.call"
 _READS_NO_BODY: Final = frozenset(["audit.log", "usage.track"])
 """Actions of hooks that look at no body, unless ``config.redact`` says what of it to write."""
 _ABOUT: Final = frozenset(["readme", "changelog", "license", "licence", "notice", "contributing"])
@@ -54,6 +56,9 @@ def content_marks(found: Contents, *, version: str | None) -> Iterator[Mark]:
         yield Mark(MarkCode.READS_BODIES, f"reads what callers send: {_listed(hooks)}")
     if writes := _new(map(_writes, found.before.values()), map(_writes, found.after.values())):
         yield Mark(MarkCode.FILE_WRITE, f"writes files: {_listed(writes)}")
+    if servers := _new(map(_tool_servers, found.before.values()), map(_tool_servers, found.after.values())):
+        what = "tool server" if len(servers) == 1 else "tool servers"
+        yield Mark(MarkCode.TOOL_SERVER, f"calls {what} {_listed(servers)}")
 
 
 def _unseen(files: Iterable[JsonObject]) -> int:
@@ -104,6 +109,19 @@ def _writes(document: JsonObject) -> Iterator[str]:
             given = [part for part in (step.get("with"), step.get("config")) if isinstance(part, dict)]
             paths = (part["path"] for part in (*given, *outputs) if part.get("path"))
             yield str(next(paths, "a path that is known only when it runs"))
+
+
+def _tool_servers(document: JsonObject) -> Iterator[str]:
+    """The tool servers that its steps may call, with what they call there as far as that is written."""
+    steps = [step for step in _mappings(document.get("steps")) if step.get("uses") == _CALLS]
+    given = [{**_mapping(step.get("config")), **_mapping(step.get("with"))} for step in steps]
+    for name in dict.fromkeys(tool_servers_in(document)):
+        tools = dict.fromkeys(str(one.get("tool")) for one in given if one.get("server") == name and one.get("tool"))
+        yield f"{name} ({', '.join(tools)})" if tools else name
+
+
+def _mapping(value: Json) -> JsonObject:
+    return value if isinstance(value, dict) else {}
 
 
 def _mappings(value: Json) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import pytest
 from tests.cli.shell import Session
 from tests.conftest import PROJECT
 from tests.host.model_server import ModelServer
+from tests.host.test_tool_servers import SERVER
 from tests.sources.git_servers import git
 
 _MANIFEST: Final = """\
@@ -265,3 +267,52 @@ def test_a_schema_that_refers_to_a_place_of_thousands_of_digits(desk: Session) -
     assert (
         "expect.schema is not a JSON Schema" in case(desk, _GOOD.replace("{output: {queue: now}}", schema))["faults"][0]
     )
+
+
+# Tools
+
+_CALLS: Final = """\
+name: desk
+version: 1.0.0
+description: Looks up
+type: workflow
+mcp_servers: [library]
+inputs: [{id: word, type: string}]
+steps:
+  - {id: look, uses: mcp.call, on_error: continue, with: {server: library, tool: find, arguments: {q: "{{word}}"}}}
+  - {id: say, uses: rules.evaluate, with: {rules: [{if: true, then: {said: "{{steps.look.output.pages}}"}}]}}
+outputs: [{id: said, type: number}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("mock", "expect", "problem"),
+    [
+        ("[{step: look, answer: {pages: 7}}]", "{output: {said: 7}}", None),
+        ('[{match: \'library.find {"q": "ada"}\', answer: {pages: 7}}]', "{subset: {said: 7}}", None),
+        ("[{step: look, error: no luck}]", "{steps: {look: {error: no luck}}}", None),
+        ("[{step: say, answer: x}]", "{steps: {look: {state: ran}}}", "the mock has no answer for step look"),
+        ("null", "{steps: {look: {state: ran}}}", "the case has no 'mock', and calls a tool"),
+    ],
+    ids=["step", "match", "error", "other", "none"],
+)
+def test_a_mock_answers_for_tools(mock: str, expect: str, problem: str | None, session: Session) -> None:
+    session.write("desk/manifest.yaml", _CALLS)
+    found = case(session, f"input: {{word: ada}}\nmock: {mock}\nexpect: {expect}\n")
+    assert found["passed"] is (problem is None), found
+    assert problem is None or problem in str(found)
+
+
+def test_run_calls_the_servers_of_the_home_and_its_recording_is_a_mock(session: Session) -> None:
+    row = f"{{name: library, command: {sys.executable}, args: ['{SERVER}']}}"
+    session.write(
+        "desk/manifest.yaml",
+        _CALLS.replace("tool: find, arguments: {q:", "tool: add, arguments: {b: 1, a:").replace("pages", "sum"),
+    )
+    session.home.mkdir()
+    (session.home / "llamagate.yaml").write_text(f"mcp: {{servers: [{row}]}}\n")
+    given = ("run", "desk", "word=41", "--json")
+    assert json.loads(session.run(*given, "--record", "answers.yaml").out)["data"] == {"said": 42}
+    (session.home / "llamagate.yaml").unlink()
+    found = json.loads(session.run(*given, "--mock", "answers.yaml").out)
+    assert (found["data"], found["steps"][0]["uses"]) == ({"said": 42}, "mcp.call")

@@ -16,7 +16,13 @@ from tests.conftest import PROJECT
 _PROJECT: Final = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 _PIN: Final = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 REQUIRED: Final = [
-    Requirement(line) for line in (*_PROJECT["dependencies"], *_PROJECT["optional-dependencies"]["host"])
+    Requirement(line)
+    for line in (
+        *_PROJECT["dependencies"],
+        *_PROJECT["optional-dependencies"]["host"],
+        *_PROJECT["optional-dependencies"]["mcp"],
+    )
+    if not line.startswith("llamagate")
 ]
 
 

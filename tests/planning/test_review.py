@@ -123,6 +123,7 @@ def test_a_replacement_is_counted_by_itself() -> None:
 
 
 STEP: JsonObject = {"uses": "file.write", "with": {"path": "./out.md"}}
+TOOL: JsonObject = {"uses": "mcp.call", "with": {"server": "files", "tool": "read"}}
 MARKS: dict[str, tuple[JsonObject, JsonObject, list[str]]] = {
     "a step that writes": ({}, {"steps": [STEP]}, ["writes files: ./out.md"]),
     "one that was there": ({"steps": [STEP]}, {"steps": [{"uses": "x"}, STEP]}, []),
@@ -142,6 +143,16 @@ MARKS: dict[str, tuple[JsonObject, JsonObject, list[str]]] = {
         ["writes files: a path that is known only when it runs"],
     ),
     "a second one": ({"steps": [STEP]}, {"steps": [STEP, STEP]}, ["writes files: ./out.md"]),
+    "a tool server": (
+        {"mcp_servers": ["files"], "steps": [TOOL]},
+        {"mcp_servers": ["files", "web"], "steps": [TOOL]},
+        ["calls tool server web"],
+    ),
+    "a tool of a server": (
+        {"mcp_servers": ["files"]},
+        {"mcp_servers": ["files"], "steps": [TOOL, {"uses": "mcp.call", "config": {"server": "web", "tool": "get"}}]},
+        ["calls tool server files (read)"],
+    ),
     "an open endpoint": ({}, {"endpoints": [{"path": "/x", "method": "post"}]}, ["answers without a key: POST /x"]),
     "one that is not open": (
         {},

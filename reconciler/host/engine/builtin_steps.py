@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from reconciler.host.decode import rules_of
 from reconciler.host.engine.expression import cost_of, first_that_holds
 from reconciler.host.engine.modules import module_named, run_module, validate_module
-from reconciler.host.engine.run import Question, judged
+from reconciler.host.engine.run import Question, ToolRequest, judged
 from reconciler.host.engine.state import PLACEHOLDER, text_of
-from reconciler.host.engine.step_call import StepCall, StepFunction, StepResult, StepView, asked, object_of
+from reconciler.host.engine.step_call import StepCall, StepFunction, StepResult, StepView, asked, called, object_of
 from reconciler.host.engine.template import rendered
 from reconciler.host.engine.weight import to_render
 from reconciler.host.errors import RunError, RunInputError, StepValueError
 from reconciler.host.items import Extension, Module, Rule, Step
 from reconciler.model.config import Json, JsonObject
+from reconciler.model.ids import did_you_mean
 from reconciler.packages.steps import MODEL_SETTINGS, STEP_KINDS
 
 _Item = TypeVar("_Item", Extension, Module)
@@ -156,6 +159,26 @@ def _evaluate(view: StepView, rules: tuple[Rule, ...]) -> tuple[int, JsonObject]
     return first_that_holds(rules, view.state, summary if isinstance(summary, dict) else {})
 
 
+async def _mcp_call(call: StepCall) -> StepResult:
+    request = await call.computed(_tool_request)
+    named = call.extension.tool_servers
+    if request.server not in named:
+        what = did_you_mean(request.server, named) or "; the manifest's 'mcp_servers' has to name it"
+        raise RunError(f"the extension '{call.extension.name}' does not name the tool server '{request.server}'{what}")
+    reply = await called(call.run, replace(request, programs=call.run.guardrails.files))
+    result = reply.text if reply.structured is None else reply.structured
+    return StepResult(
+        {"tool_result": result}, {**(reply.structured or {}), "content": reply.text, "tool_result": result}
+    )
+
+
+def _tool_request(view: StepView) -> ToolRequest:
+    given = view.argument("arguments")
+    if given is not None and not isinstance(given, dict):
+        raise StepValueError("'arguments' must be a mapping")
+    return ToolRequest(server=view.text("server"), tool=view.text("tool"), arguments=given or {})
+
+
 async def _module_load(call: StepCall) -> StepResult:
     module = await _module(call)
     return StepResult({"module_name": module.name, "module_version": module.version})
@@ -209,6 +232,7 @@ _FUNCTIONS: Final[Mapping[str, StepFunction]] = {
     "extension.call": _extension_call,
     "summary.parse": _summary_parse,
     "rules.evaluate": _rules_evaluate,
+    "mcp.call": _mcp_call,
     "module.load": _module_load,
     "module.validate": _module_validate,
     "module.execute": _module_execute,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -73,6 +74,37 @@ class Model(Protocol):
         """The model's answer. ``ModelError``, or ``RunTimeoutError``, where there is none."""
 
 
+class ToolRequest(Struct, frozen=True, kw_only=True):
+    """A call of a tool. ``programs``: whether a server may be asked that is a program of this machine."""
+
+    server: str
+    tool: str
+    arguments: JsonObject
+    programs: bool = True
+
+    def as_text(self) -> str:
+        """The call as one text, as traces and mocks have it."""
+        return f"{self.server}.{self.tool} {json.dumps(self.arguments, sort_keys=True, ensure_ascii=False)}"
+
+
+class ToolReply(Struct, frozen=True, kw_only=True):
+    """What a tool gave: its text, and its result as a mapping where it has one."""
+
+    text: str
+    structured: JsonObject | None = None
+
+    def as_text(self) -> str:
+        """The answer as one text: JSON where it is a mapping."""
+        return self.text if self.structured is None else json.dumps(self.structured, ensure_ascii=False)
+
+
+class Tools(Protocol):
+    """The tool servers that steps can call."""
+
+    async def call(self, request: ToolRequest) -> ToolReply:
+        """What the tool gives. ``ToolError``, or ``RunTimeoutError``, where that is nothing."""
+
+
 class StepEvent(Struct, frozen=True, kw_only=True):
     """How one step went. ``number`` counts from 1 in its ``item``, ``depth`` the levels of calls above it.
 
@@ -120,7 +152,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """What the engine is given. ``extensions`` and ``modules`` are those that were served when the run began.
 
     ``files_of`` opens the files of an item; ``answered`` is told of each reply of a model, with the trace id;
-    ``execute`` runs an extension, for the steps that call others; ``witness`` watches, where somebody wants to see.
+    ``execute`` runs an extension, for the steps that call others; ``witness`` watches, where somebody wants to see;
+    ``tools`` are the tool servers, where there are any.
     """
 
     extensions: Mapping[str, Extension]
@@ -134,6 +167,7 @@ class Services(Struct, frozen=True, kw_only=True):
     answered: Callable[[Reply, str], Awaitable[None]]
     execute: Execute
     witness: Witness | None = None
+    tools: Tools | None = None
 
 
 class Budget(Struct):
@@ -189,6 +223,7 @@ def both(one: Guardrails, other: Guardrails) -> Guardrails:
     """The guardrails of a level below, inside those of the level above."""
     return Guardrails(
         files=one.files and other.files,
+        network=one.network and other.network,
         max_output=_least(one.max_output, other.max_output),
         max_seconds=_least(one.max_seconds, other.max_seconds),
     )

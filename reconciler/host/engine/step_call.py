@@ -11,10 +11,10 @@ from msgspec import Struct, field
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.json_values import object_in
 from reconciler.host.engine.pieces import done
-from reconciler.host.engine.run import Question, Run, judged
+from reconciler.host.engine.run import Question, Run, ToolReply, ToolRequest, judged
 from reconciler.host.engine.state import Missing, State, text_of
 from reconciler.host.engine.weight import to_fill, weight
-from reconciler.host.errors import RunError, StepValueError
+from reconciler.host.errors import RunError, StepValueError, ToolError
 from reconciler.host.items import Extension, Step
 from reconciler.model.config import Json, JsonObject
 
@@ -142,6 +142,20 @@ async def asked(run: Run, question: Question) -> str:
     if longest is not None and len(reply.text) > longest:
         raise RunError(f"the model's answer has {len(reply.text)} characters; max_output_length allows {longest}")
     return reply.text
+
+
+async def called(run: Run, request: ToolRequest) -> ToolReply:
+    """What a tool gave. ``RunError`` where the guardrails forbid the call, or what came is longer than they allow."""
+    if not run.guardrails.network:
+        raise RunError("the guardrail no_network_access forbids it")
+    if run.services.tools is None:
+        raise ToolError("no tool server can be called here")
+    run.budget.spend()
+    reply = await run.services.tools.call(request)
+    longest = run.guardrails.max_output
+    if longest is not None and len(reply.text) > longest:
+        raise RunError(f"the tool's answer has {len(reply.text)} characters; max_output_length allows {longest}")
+    return reply
 
 
 async def object_of(run: Run, text: str) -> JsonObject | None:

@@ -1,4 +1,4 @@
-"""What is seen of a run: each step, and what it asked the model."""
+"""What is seen of a run: each step, and what it asked the model and tool servers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from reconciler.host.engine.run import Asked, Model, Question, Reply, StepEvent, Traced, prompt_of
+from reconciler.host.engine.run import (
+    Asked,
+    Model,
+    Question,
+    Reply,
+    StepEvent,
+    ToolReply,
+    ToolRequest,
+    Tools,
+    Traced,
+    prompt_of,
+)
 
 
 class Trace(Struct):
@@ -30,10 +41,10 @@ class Trace(Struct):
         self.steps.append(found)
         self.tell(found)
 
-    def asks(self, question: Question, reply: Reply) -> None:
+    def asks(self, prompt: str, answer: str) -> None:
         """The step under way was answered."""
         if self._open:
-            self._open[-1][1].append(Asked(prompt=prompt_of(question), answer=reply.text))
+            self._open[-1][1].append(Asked(prompt=prompt, answer=answer))
 
 
 class Overheard(Struct, frozen=True, kw_only=True):
@@ -44,5 +55,17 @@ class Overheard(Struct, frozen=True, kw_only=True):
 
     async def ask(self, question: Question) -> Reply:
         reply = await self.model.ask(question)
-        self.trace.asks(question, reply)
+        self.trace.asks(prompt_of(question), reply.text)
+        return reply
+
+
+class OverheardTools(Struct, frozen=True, kw_only=True):
+    """Tools whose answers the trace is told of."""
+
+    tools: Tools
+    trace: Trace
+
+    async def call(self, request: ToolRequest) -> ToolReply:
+        reply = await self.tools.call(request)
+        self.trace.asks(request.as_text(), reply.as_text())
         return reply

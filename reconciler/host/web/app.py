@@ -24,6 +24,7 @@ from reconciler.host.web.access import Access, Sites
 from reconciler.host.web.api import Api
 from reconciler.host.web.front import Front, request_id_of
 from reconciler.host.web.machines import Machines
+from reconciler.host.web.mcp import MCP_METHODS, McpRoute
 from reconciler.host.web.pages import Pages
 from reconciler.host.web.passing import Beyond, Passer
 from reconciler.host.web.plain import answered, marked, plain_routes
@@ -69,6 +70,7 @@ class _Gate:
         self._api = Api(runtime)
         self._traffic = Traffic(address_of=access.address_of, log=runtime.access_log)
         machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher, traffic=self._traffic)
+        self._mcp = McpRoute(runtime)
         self._trying = Trying(runtime)
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
         self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell, self._trying)
@@ -88,6 +90,8 @@ class _Gate:
             Route(f"{extension}/execute", self._plain(api.execute_extension), methods=["POST"]),
             Route(extension, self._endpoint, methods=[*METHODS]),
             Route(f"{extension}/{{rest:path}}", self._endpoint, methods=[*METHODS]),
+            Route("/mcp", self._plain(self._mcp.answer), methods=[*MCP_METHODS]),
+            Route("/mcp/servers", self._plain(self._mcp.servers)),
             Route("/v1/agentic-modules", self._plain(api.list_modules)),
             Route(module, self._plain(api.get_module)),
             Route(f"{module}/execute", self._plain(api.execute_module), methods=["POST"]),

@@ -17,6 +17,7 @@ from reconciler.host.errors import (
     RunError,
     RunInputError,
     RunTimeoutError,
+    ToolError,
     UpstreamError,
     UpstreamTimeoutError,
 )
@@ -31,6 +32,7 @@ _STATUSES: Final[Mapping[type[LlamagateError], tuple[int, str]]] = {
     ModelError: (502, "server_error"),
     UpstreamTimeoutError: (504, "server_error"),
     UpstreamError: (502, "server_error"),
+    ToolError: (502, "server_error"),
     InputError: (400, _INVALID),
     UsageError: (400, _INVALID),
     RefusedError: (409, _INVALID),

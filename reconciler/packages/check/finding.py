@@ -63,6 +63,9 @@ CHECKS: Final[Mapping[CheckCode, Check]] = {
     CheckCode.DOUBLED_NAME: Check("doubled-name", _E, "two inputs, outputs or steps have one name"),
     CheckCode.UNFILLED_BRACES: Check("unfilled-braces", _W, "braces that nothing fills in"),
     CheckCode.WRONG_VALUE: Check("wrong-value", _E, "an argument or a setting has a value of another type"),
+    CheckCode.UNNAMED_SERVER: Check(
+        "unnamed-server", _E, "a step calls a tool server that 'mcp_servers' does not name"
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from reconciler.packages.check.document import Document, Text, at, mapping, rows
 from reconciler.packages.check.found import Found, at_value
 from reconciler.packages.check.near import meant, near
 from reconciler.packages.check.scope import Scope, Shown, in_template, in_template_file, in_value
-from reconciler.packages.steps import STEP_KINDS, StepKind
+from reconciler.packages.steps import STEP_KINDS, StepKind, tool_servers_in
 
 _NOTHING: Final = StepKind()
 
@@ -93,6 +93,7 @@ def _in_step(step: _Step) -> Iterator[Found]:
     yield from in_value(document, outputs, ("steps", step.index, "outputs"), seen, references=True)
     yield from _missing_file(step)
     yield from _missing_argument(step)
+    yield from _unnamed_server(step)
 
 
 def _declared(document: Document) -> frozenset[str]:
@@ -142,6 +143,17 @@ def _missing_argument(step: _Step) -> Iterator[Found]:
             needed = " or ".join(f"'{name}'" for name in group)
             message = f"{step.uses} needs {needed}: no argument, no input and no earlier step gives it"
             yield at_value(step.document, CheckCode.MISSING_ARGUMENT, ("steps", step.index, "uses"), message)
+
+
+def _unnamed_server(step: _Step) -> Iterator[Found]:
+    """A call of a tool server that the manifest does not name. One that is known only at run time is judged then."""
+    key, value = step.argument("server") if step.uses == "mcp.call" else ("", None)
+    named = tool_servers_in(step.document.value)
+    if isinstance(value, str) and "{{" not in value and value not in named:
+        found = near(value, named)
+        message = f"'mcp_servers' does not name the tool server '{value}'{meant(found)}"
+        fix = found[0] if len(found) == 1 else None
+        yield at_value(step.document, CheckCode.UNNAMED_SERVER, ("steps", step.index, key, "server"), message, fix=fix)
 
 
 def _missing_file(step: _Step) -> Iterator[Found]:

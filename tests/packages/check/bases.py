@@ -10,6 +10,7 @@ name: desk
 version: 1.0.0
 description: Sorts letters
 type: workflow
+mcp_servers: [library]
 inputs:
   - id: letter
     type: string
@@ -68,6 +69,12 @@ steps:
           then: {queue: "on-call"}
         - if: "level == 'low'"
           then: {queue: "{{style}}"}
+  - id: look
+    uses: mcp.call
+    with:
+      server: library
+      tool: search
+      arguments: {about: "{{letter}}"}
   - id: hints
     uses: file.read
     with:
@@ -76,7 +83,7 @@ steps:
     uses: file.write
     on_error: continue
     with:
-      content: "{{verdict}} {{steps.hints.output.content}} {{inputs.style}}"
+      content: "{{verdict}} {{steps.hints.output.content}} {{tool_result}} {{inputs.style}}"
 """,
     "templates/sort.txt": "Sort this letter in a {{tone}} tone:\n{{letter}}\n",
     "docs/hints.md": "Be kind.\n",

@@ -27,14 +27,14 @@ def test_a_comment_on_the_line_before() -> None:
 
 def test_a_comment_two_lines_before_is_about_another() -> None:
     line = f"    # llamagate: disable LG112: a public form\n    description: x\n{_OPEN[1]}"
-    assert codes(opened(line)) == ["LG120:22", "LG112:24"]
+    assert codes(opened(line)) == ["LG120:23", "LG112:25"]
 
 
 def test_several_codes_in_one_comment() -> None:
     text = WORKFLOW["manifest.yaml"].replace(
         "model: mistral:7b", "model: mistral  # llamagate: disable LG114, LG106: x"
     )
-    assert codes(text) == ["LG120:49"]
+    assert codes(text) == ["LG120:50"]
 
 
 def test_a_block_of_text_belongs_to_the_line_that_it_begins_on() -> None:

@@ -1,0 +1,526 @@
+"""What the host serves as tools of chat clients: the real client of the official SDK, of both ages of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx2
+import pytest
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult
+
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.host.mcp import running
+from reconciler.host.mcp import server as mcp_server
+from reconciler.host.mcp.offered import RESULT_TOOL
+from reconciler.model.config import JsonObject
+from tests.cli.shell import Session
+from tests.host.conftest import Serve
+from tests.host.model_server import ModelServer
+from tests.host.served import Host, extension, put_on_disk
+from tests.host.test_modules import RULES, TASK, put_module
+from tests.host.test_serve_command import serving
+from tests.host.test_tool_servers import LIAR, SERVER, gone
+
+GREET = """\
+inputs: [{id: person, type: string, required: true}, {id: mood, type: string, default: good}]
+outputs: [{id: greeting, type: string}]
+steps: [{id: greet, uses: llm.chat, with: {prompt: "Greet {{person}}."}, outputs: {greeting: "${llm_response}"}}]
+"""
+MODES = pytest.mark.parametrize("mode", ["legacy", "auto"])
+
+
+@asynccontextmanager
+async def connected(host: Host, mode: str = "auto", key: str = "", **options: Any) -> AsyncIterator[Client]:
+    url = f"{str(host.client.base_url).rstrip('/')}/mcp"
+    headers = {"X-API-Key": key} if key else {}
+    async with (
+        httpx2.AsyncClient(headers=headers, trust_env=False, timeout=30) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode, cache=None, **options) as client,
+    ):
+        yield client
+
+
+def text(result: CallToolResult) -> str:
+    return "".join(getattr(part, "text", "") for part in result.content)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@MODES
+def test_workflows_tasks_and_modules_are_tools(mode: str, session: Session, model: ModelServer, serve: Serve) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet", version="1.2.3"))
+    put_on_disk(session, "judge", extension__yaml=TASK.format(name="judge", more=""))
+    put_on_disk(session, "off", manifest__yaml=extension(GREET, name="off") + "enabled: false\n")
+    put_module(
+        session,
+        "desk",
+        agenticmodule__yaml="name: desk\nversion: 2.0.0\nworkflow: {steps: [{extension: extensions/route.yaml}]}\n",
+        extensions___route__yaml=RULES,
+    )
+    host = serve()
+
+    async def scenario() -> None:
+        async with connected(host, mode) as client:
+            tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+            assert [*tools] == ["greet", "judge", "desk", RESULT_TOOL]
+            greet = tools["greet"]
+            assert (greet.description, (greet.meta or {})["llamagate/version"]) == ("A test", "1.2.3")
+            assert greet.input_schema["properties"]["mood"] == {"type": "string", "default": "good"}
+            assert (greet.input_schema["required"], greet.input_schema["type"]) == (["person"], "object")
+            assert tools["judge"].input_schema["required"] == ["text"]
+            found = await client.call_tool("greet", {"person": "Ada"})
+            assert (found.structured_content, text(found)) == ({"greeting": "hello"}, '{"greeting": "hello"}')
+            found = await client.call_tool("desk", {"mood": "bad"})
+            assert (found.structured_content or {})["queue"] == "now"
+
+    asyncio.run(scenario())
+    assert model.prompts == ["Greet Ada."]
+
+
+@MODES
+def test_failures_are_errors_of_the_tool_in_words(
+    mode: str, session: Session, model: ModelServer, serve: Serve
+) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    model.status = 500
+    host = serve(strict=True)
+
+    async def scenario() -> None:
+        async with connected(host, mode) as client:
+            for name, given, said in (
+                ("greet", {}, "Required input 'person' is missing"),
+                ("greet", {"person": "Ada", "persons": 1}, "Input 'persons' is not declared; did you mean 'person'?"),
+                ("greet", {"person": "Ada"}, "step 1 (greet: llm.chat): the model server"),
+                ("great", {}, "There is no tool 'great'; did you mean 'greet'?"),
+                (RESULT_TOOL, {"handle": "x"}, "There is no run with this handle"),
+            ):
+                found = await client.call_tool(name, given)
+                assert found.is_error
+                assert said in text(found)
+                assert "Traceback" not in text(found)
+
+    asyncio.run(scenario())
+
+
+def test_globs_pick_and_names_are_valid_and_unique(session: Session, serve: Serve) -> None:
+    long = "a" * 100
+    for name in ("team-greet", "other", RESULT_TOOL, long, f"{long}b"):
+        put_on_disk(session, name, manifest__yaml=extension(GREET, name=name))
+    put_module(
+        session,
+        "other",
+        agenticmodule__yaml="name: other\nversion: 1.0.0\nworkflow: {steps: [{name: a, extension: team-greet}]}\n",
+    )
+
+    async def names(host: Host) -> list[str]:
+        async with connected(host) as client:
+            return [tool.name for tool in (await client.list_tools()).tools]
+
+    assert asyncio.run(names(serve(mcp_tools=("team-*",)))) == ["team-greet", RESULT_TOOL]
+    assert asyncio.run(names(serve(mcp_tools=()))) == [RESULT_TOOL]
+    found = asyncio.run(names(serve()))
+    assert len({*found}) == len(found) == 7
+    assert all(len(name) <= 64 for name in found)
+    assert found == asyncio.run(names(serve())), "they stay"
+
+
+def test_a_long_list_comes_in_parts(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcp_server, "PAGE", 2)
+    for name in "abcde":
+        put_on_disk(session, name, manifest__yaml=extension(GREET, name=name))
+    host = serve()
+
+    async def scenario() -> None:
+        async with connected(host) as client:
+            names, cursor = [], None
+            while True:
+                page = await client.list_tools(cursor=cursor)
+                names += [tool.name for tool in page.tools]
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+            assert names == [*"abcde", RESULT_TOOL]
+            with pytest.raises(MCPError, match="no such page"):
+                await client.list_tools(cursor="x")
+
+    asyncio.run(scenario())
+
+
+@MODES
+def test_the_list_changes_with_what_is_served(mode: str, session: Session, serve: Serve) -> None:
+    host = serve()
+    heard: list[object] = []
+
+    async def note(message: object) -> None:
+        heard.append(getattr(message, "method", type(message).__name__))
+
+    async def scenario() -> None:
+        async with connected(host, mode, message_handler=note) as client:
+            tools = client.server_capabilities.tools
+            assert tools is not None
+            assert tools.list_changed
+            await client.list_tools()
+            if mode == "legacy":
+                await changed(lambda: heard)
+                return
+            async with client.listen(tools_list_changed=True) as news:
+                seen = asyncio.create_task(anext(aiter(news)))
+                await changed(seen.done)
+
+        async with connected(host, mode) as client:
+            assert [tool.name for tool in (await client.list_tools()).tools] == ["greet", RESULT_TOOL]
+
+    async def changed(condition: Callable[[], object]) -> None:
+        await asyncio.sleep(0.3)
+        put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+        await asyncio.to_thread(host.refresh)
+        await until(condition)
+
+    asyncio.run(scenario())
+
+
+@MODES
+def test_progress_then_a_handle_then_the_result(
+    mode: str, session: Session, model: ModelServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "BEAT_SECONDS", 0.05)
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    model.pause = threading.Event()
+    host = serve(mcp_wait=0.5)
+    heard: list[tuple[float, str | None]] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, message))
+
+    async def scenario() -> None:
+        assert model.pause is not None
+        async with connected(host, mode) as client:
+            first = await client.call_tool("greet", {"person": "Ada"}, progress_callback=note)
+            handle = (first.structured_content or {})["handle"]
+            assert ((first.structured_content or {})["status"], RESULT_TOOL in text(first)) == ("running", True)
+            assert heard[-1][1] == "step 1 of 1 (greet: llm.chat)"
+            assert [one for one, _ in heard] == sorted({one for one, _ in heard})
+            again = await client.call_tool(RESULT_TOOL, {"handle": handle, "wait": 0})
+            assert (again.structured_content or {})["status"] == "running"
+            model.pause.set()
+        async with connected(host, mode) as client:
+            last = await client.call_tool(RESULT_TOOL, {"handle": handle})
+            assert last.structured_content == {"greeting": "hello"}
+
+    asyncio.run(scenario())
+
+
+@MODES
+@pytest.mark.parametrize("how", ["cancelled", "by its handle"])
+def test_who_stops_waiting_stops_the_run(
+    how: str, mode: str, session: Session, model: ModelServer, serve: Serve
+) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    model.pause = threading.Event()
+    host = serve(mcp_wait=0.2 if how == "by its handle" else 50)
+
+    async def scenario() -> None:
+        client = connected(host, mode)
+        found = await client.__aenter__()
+        calling = asyncio.create_task(found.call_tool("greet", {"person": "Ada"}))
+        await until(lambda: model.asked)
+        assert not model.left.is_set()
+        if how == "by its handle":
+            handle = ((await calling).structured_content or {})["handle"]
+            ended = await found.call_tool(RESULT_TOOL, {"handle": handle, "cancel": True})
+            assert (ended.is_error, text(ended)) == (True, "The run was cancelled")
+        else:
+            calling.cancel()
+            await asyncio.wait([calling])
+        await asyncio.to_thread(model.left.wait, 20)
+        assert model.left.is_set()
+        await client.__aexit__(None, None, None)
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_of_the_older_protocol_that_goes_away_stops_the_run(
+    session: Session, model: ModelServer, serve: Serve
+) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    model.pause = threading.Event()
+    host = serve()
+    accepts = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+    begun = host.post("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}, headers=accepts)
+    accepts["Mcp-Session-Id"] = begun.headers["mcp-session-id"]
+    host.post("/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=accepts)
+    params = {"name": "greet", "arguments": {"person": "Ada"}}
+    body = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
+    with host.client.stream("POST", "/mcp", json=body, headers=accepts) as answer:
+        assert answer.status_code == 200
+        while not model.asked:
+            time.sleep(0.01)
+    assert model.left.wait(20)
+
+
+def test_many_runs_that_nobody_waits_for_are_refused(
+    session: Session, model: ModelServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.host.mcp.handles.MOST", 2)
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    model.pause = threading.Event()
+    host = serve(mcp_wait=0.05)
+
+    async def scenario() -> None:
+        async with connected(host) as client:
+            found = [await client.call_tool("greet", {"person": "Ada"}) for _ in range(3)]
+            assert [one.is_error for one in found] == [False, False, True]
+            handle = (found[0].structured_content or {})["handle"]
+            await client.call_tool(RESULT_TOOL, {"handle": handle, "cancel": True})
+            assert not (await client.call_tool("greet", {"person": "Ada"})).is_error
+
+    asyncio.run(scenario())
+
+
+def test_results_are_bounded_and_any_text_can_be_one(session: Session, model: ModelServer, serve: Serve) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    host = serve()
+
+    async def scenario() -> None:
+        async with connected(host) as client:
+            model.say = lambda _: "\ud800 half"
+            found = await client.call_tool("greet", {"person": "Ada"})
+            assert (found.structured_content or {})["greeting"].endswith(" half")
+            model.say = lambda _: "x" * 2**20
+            found = await client.call_tool("greet", {"person": "Ada"})
+            assert found.is_error
+            assert "more than 1048576 bytes" in text(found)
+
+    asyncio.run(scenario())
+
+
+def test_the_door_is_that_of_every_route(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    host = serve(api_key="k" * 20, local_only=True)
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    key = {"X-API-Key": "k" * 20}
+    assert host.post("/mcp", body).status_code == 401
+    assert host.get("/mcp").status_code == 401
+    assert host.post("/mcp", body, headers={**key, "Origin": "https://example.org"}).status_code == 403
+    assert host.post("/mcp", body, headers={**key, "Host": "example.org"}).status_code == 403
+    assert host.post("/mcp", b"x" * (2**20 + 1), headers=key).status_code == 413
+    assert host.post("/mcp", b'{"a": 1, "a": 2}', headers=key).status_code == 400
+    assert host.post("/mcp", b"[" * 100 + b"]" * 100, headers=key).status_code == 400
+    assert host.get("/mcp/servers").status_code == 401
+
+    async def scenario() -> None:
+        async with connected(host, key="k" * 20) as client:
+            assert len((await client.list_tools()).tools) == 2
+
+    asyncio.run(scenario())
+
+
+def test_whatever_is_sent_is_answered_in_words(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    host = serve()
+    dice = random.Random(21)  # noqa: S311
+    values: list[Any] = [
+        None,
+        0,
+        -1,
+        1e300,
+        "",
+        "x",
+        "\ud800",
+        [],
+        {},
+        True,
+        {"name": "greet"},
+        {"name": 7},
+        "tools/call",
+    ]
+    accepts = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    for _ in range(300):
+        keys = dice.sample(["jsonrpc", "id", "method", "params", "result", "error", "x"], dice.randint(0, 5))
+        body: Any = {key: dice.choice(values) for key in keys}
+        if dice.random() < 0.7:
+            methods = ["tools/list", "tools/call", "initialize", "ping", "subscriptions/listen", "notifications/x", "é"]
+            body |= {"jsonrpc": "2.0", "id": dice.choice([1, "a", None]), "method": dice.choice(methods)}
+        headers: dict[str, str | bytes] = {**accepts}
+        many: tuple[tuple[str, list[str | bytes]], ...] = (
+            ("Mcp-Protocol-Version", ["2025-06-18", "2026-07-28", "1", "é".encode()]),
+            ("Mcp-Session-Id", ["x", "y" * 200]),
+            ("Mcp-Method", ["tools/call"]),
+        )
+        for name, choices in many:
+            if dice.random() < 0.4:
+                headers[name] = dice.choice(choices)
+        answer = host.post("/mcp", dice.choice([body, [body], 7]), headers=headers)
+        assert answer.status_code < 600
+        assert "Traceback" not in answer.text
+        assert "File " not in answer.text
+    assert not [line for line in host.told if "met a bug" in line]
+    assert host.get("/v1/extensions").json()["count"] == 1
+
+
+def test_many_at_once_and_half_of_them_leave(session: Session, model: ModelServer, serve: Serve) -> None:
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    host = serve()
+
+    async def one(client: Client, number: int) -> object:
+        calling = asyncio.create_task(client.call_tool("greet", {"person": str(number)}))
+        if number % 2:
+            await asyncio.sleep(0.01)
+            calling.cancel()
+        return (await asyncio.wait([calling]))[0]
+
+    async def scenario() -> None:
+        async with connected(host) as client, connected(host, "legacy") as older:
+            await asyncio.gather(*(one(which, number) for number in range(60) for which in (client, older)))
+            found = await client.call_tool("greet", {"person": "Ada"})
+            assert found.structured_content == {"greeting": "hello"}
+
+    asyncio.run(scenario())
+    assert not [line for line in host.told if "met a bug" in line]
+
+
+def test_without_the_sdk_there_is_a_sentence(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.client.sse", None)
+    answer = serve().post("/mcp", {})
+    assert answer.status_code == 501
+    assert "pip install 'llamagate[mcp]'" in answer.json()["error"]["message"]
+
+
+# Steps that call tool servers
+
+CALLS = """\
+mcp_servers: [tests]
+inputs: [{id: a, type: number}]
+steps:
+  - {id: sum, uses: mcp.call, with: {server: tests, tool: add, arguments: {a: "{{a}}", b: 2}}}
+  - {id: say, uses: mcp.call, with: {server: tests, tool: say, arguments: {text: "{{steps.sum.output.sum}}!"}}}
+outputs: [{id: tool_result, type: object}]
+"""
+
+
+def put_servers(session: Session, **mcp: Any) -> None:
+    session.home.mkdir(exist_ok=True)
+    row: JsonObject = {"name": "tests", "transport": "stdio", "command": sys.executable, "args": [str(SERVER)]}
+    (session.home / "llamagate.yaml").write_bytes(yaml_text.dump({"mcp": {"servers": [row], **mcp}}).encode())
+
+
+def test_a_step_calls_a_tool_server(session: Session, serve: Serve) -> None:
+    put_servers(session)
+    put_on_disk(session, "calls", manifest__yaml=extension(CALLS, name="calls"))
+    host = serve()
+    assert host.get("/mcp/servers").json()["servers"][0]["status"] == "not started"
+    assert host.run("calls", {"a": 40}) == {"tool_result": {"result": "42!"}}
+    shown = host.get("/mcp/servers").json()["servers"][0]
+    assert (shown["status"], shown["starts"], shown["error"]) == ("healthy", 1, None)
+    put_servers(session, deny_tools=["mcp.tests.say"])
+    host.refresh()
+    assert "deny_tools forbids it" in host.run("calls", {"a": 40}, 502)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("mcp_servers: [tests]", "mcp_servers: [test]"),
+            "does not name the tool server 'tests'; did you mean 'test'?",
+        ),
+        (("mcp_servers: [tests]\n", ""), "the manifest's 'mcp_servers' has to name it"),
+        (("outputs:", "guardrails: [{type: no_network_access}]\noutputs:"), "no_network_access forbids it"),
+        (("outputs:", "guardrails: [{type: no_filesystem_access}]\noutputs:"), "no_filesystem_access forbids programs"),
+        (("tool: add", "tool: ad"), "the server has no such tool; did you mean 'add'?"),
+        (('arguments: {a: "{{a}}", b: 2}', "arguments: 7"), "'arguments' must be a mapping"),
+    ],
+    ids=["unnamed", "none", "network", "files", "tool", "arguments"],
+)
+def test_what_a_step_may_not_call(change: tuple[str, str], said: str, session: Session, serve: Serve) -> None:
+    put_servers(session)
+    put_on_disk(session, "calls", manifest__yaml=extension(CALLS.replace(*change), name="calls"))
+    answer = serve().post("/v1/extensions/calls/execute", {"a": 1})
+    assert answer.status_code >= 400
+    assert said in answer.json()["error"]["message"]
+
+
+def test_limits_of_a_run_hold_for_tools(session: Session, serve: Serve) -> None:
+    put_servers(session)
+    calls = """\
+mcp_servers: [tests]
+steps: [{uses: mcp.call, with: {server: tests, tool: "{{tool}}", arguments: "{{given}}"}}]
+guardrails: [{type: """
+    put_on_disk(session, "short", manifest__yaml=extension(f"{calls}max_output_length, value: 10}}]", name="short"))
+    put_on_disk(session, "quick", manifest__yaml=extension(f"{calls}max_execution_time, value: 1s}}]", name="quick"))
+    host = serve()
+    said = host.run("short", {"tool": "repeat", "given": {"text": "x", "times": 11}}, 500)
+    assert "has 11 characters; max_output_length allows 10" in said
+    assert "took longer than 1 seconds" in host.run("quick", {"tool": "wait", "given": {"seconds": 60}}, 504)
+
+
+# The host as a process
+
+
+@MODES
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
+def test_a_host_that_ends_leaves_no_program_and_no_client_waiting(number: int, mode: str, session: Session) -> None:
+    put_servers(session)
+    steps = "steps: [{uses: mcp.call, with: {server: tests, tool: process}}]"
+    put_on_disk(session, "process", manifest__yaml=extension(f"mcp_servers: [tests]\n{steps}", name="process"))
+    pids = []
+
+    async def scenario(host: subprocess.Popen[str], url: str) -> None:
+        async with (
+            httpx2.AsyncClient(trust_env=False, timeout=30) as http,
+            Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode, cache=None) as client,
+        ):
+            found = (await client.call_tool("process", {})).structured_content or {}
+            pids.append(found["tool_result"]["pid"])
+            if mode == "auto":
+                async with client.listen(tools_list_changed=True):
+                    host.send_signal(number)
+                    await asyncio.to_thread(host.wait, 20)
+            else:  # its own stream is open
+                host.send_signal(number)
+                await asyncio.to_thread(host.wait, 20)
+
+    with serving(session) as (process, url):
+        with suppress(BaseExceptionGroup, MCPError):  # that the host is gone
+            asyncio.run(scenario(process, url))
+        assert process.returncode == (0 if number == signal.SIGTERM else -number)
+    assert gone(*pids)
+
+
+def test_other_requests_are_served_while_a_tool_server_hangs(session: Session, serve: Serve) -> None:
+    session.home.mkdir(exist_ok=True)
+    row: JsonObject = {"name": "tests", "command": sys.executable, "args": [str(LIAR), "no-answer"]}
+    (session.home / "llamagate.yaml").write_bytes(yaml_text.dump({"mcp": {"servers": [row]}}).encode())
+    steps = "mcp_servers: [tests]\nsteps: [{uses: mcp.call, with: {server: tests, tool: say}}]"
+    put_on_disk(session, "hangs", manifest__yaml=extension(steps, name="hangs"))
+    put_on_disk(session, "other", extension__yaml=RULES.replace("name: route", "name: other"))
+    host = serve()
+
+    def call() -> None:
+        with suppress(httpx2.HTTPError):  # it has less patience than the server
+            host.post("/v1/extensions/hangs/execute", {}, timeout=8)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    started = time.monotonic()
+    for _ in range(20):
+        assert host.run("other", {"mood": "bad"})["queue"] == "now"
+    assert time.monotonic() - started < 5
+    thread.join(30)
