@@ -58,7 +58,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "check": "check.check",
         "run": "run.run",
         "test": "test.cases",
-        "catalog": {"build": "catalog.build"},
+        "sign": "sign.sign",
+        "trust": {"list": "trust.list_", "add": "trust.add", "revoke": "trust.revoke"},
+        "catalog": {"build": "catalog.build", "sign": "catalog.sign"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",
         "completion": "completion.completion",
@@ -70,6 +72,7 @@ VERBS: Final[Mapping[str, Verb]] = {name: verb for verbs in SECTIONS.values() fo
 
 GROUPS: Final[Mapping[str, str]] = {
     "catalog": "Make catalogs, from which others install packages.",
+    "trust": "Say who may sign packages, and whose keys count no longer.",
     "cache": "Free the disk space of packages that nothing needs.",
 }
 

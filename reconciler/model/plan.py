@@ -10,7 +10,7 @@ from typing import Any, cast
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
-from reconciler.codes import RefusalCode
+from reconciler.codes import RefusalCode, WarningCode
 from reconciler.model.config import Json, JsonObject, Reference, references, with_references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey
@@ -69,6 +69,10 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class MarkCode(StrEnum):
     """What a reviewer must not miss, the most telling first; ``docs/review.md`` explains each."""
 
+    NO_LONGER_SIGNED = "no-longer-signed"
+    SIGNER_CHANGED = "signer-changed"
+    KEY_CHANGED = "key-changed"
+    NEW_SIGNER = "new-signer"
     REMOVES = "removes"
     DOWNGRADE = "downgrade"
     REPLACES = "replaces"
@@ -167,6 +171,11 @@ class Plan(Struct, frozen=True, kw_only=True, dict=True):
     def pending(self) -> bool:
         """Whether applying it would write anything, the lock included."""
         return self.changes or bool(self.stale)
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the index of a catalog that items come from has expired."""
+        return any(note.code is WarningCode.CATALOG_EXPIRED for note in self.warnings)
 
     def to_document(self) -> JsonObject:
         """The document of ``plan --json``; see ``schemas/plan.schema.json``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
 from msgspec import Struct, field
@@ -15,6 +15,9 @@ SIGNATURE_SUFFIX: Final = ".sig"
 """Signatures of ``x.zip`` or of the folder ``x`` are beside it, with this added to its name."""
 MAX_SIGNATURES_BYTES: Final = 64 * 2**10
 """Of all signatures of one package or index, as text."""
+ARMOUR_BEGIN: Final = "-----BEGIN SSH SIGNATURE-----"
+ARMOUR_END: Final = "-----END SSH SIGNATURE-----"
+_ARMOUR_LINE: Final = 70
 LOCAL: Final = "local"
 _UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -22,7 +25,7 @@ Require = Literal["signed", "none"]
 
 
 class Signed(Struct, frozen=True, kw_only=True):
-    """One signature of a pin. ``by`` is its signer's name, ``key`` the fingerprint of the key, ``at`` when it was pinned.
+    """One signature of a pin: ``by`` whom, with which ``key`` (its fingerprint), and ``at`` what time it was pinned.
 
     ``at`` is of our clock, in UTC: ``2026-11-29T18:00:00Z``. ``signature`` is an SSHSIG in base64, without its armour.
     """
@@ -50,6 +53,18 @@ class Signer(NamedTuple):
         return f"{self.by} ({self.key})"
 
 
+def signer_change(before: Sequence[Signer], now: Sequence[Signer]) -> str:
+    """What a reviewer must know of another signer, in words; empty where it is as before, or nobody had signed."""
+    if not before or {one.key for one in before} & {one.key for one in now}:
+        return ""
+    were = " and ".join(one.by for one in before)
+    if not now:
+        return f"it was signed by {were}, and is not signed now"
+    if known := {one.by for one in before} & {one.by for one in now}:
+        return f"it is signed with another key of {' and '.join(sorted(known))} than before ({now[0].key})"
+    return f"it was signed by {were}, and is signed by {' and '.join(map(str, now))} now"
+
+
 def signed_from_document(value: Json) -> tuple[Signed, ...]:
     """One signature, or a list of several, as a lock writes them."""
     several = value if isinstance(value, list) else [value]
@@ -64,7 +79,7 @@ def signed_to_document(signed: tuple[Signed, ...]) -> JsonObject:
 
 
 class By(Struct, frozen=True):
-    """Whose signatures are asked for: ``count`` different signers, of these ``names``; empty: of anybody who may sign."""
+    """Whose signatures are asked for: ``count`` different people of these ``names``; empty: of all who may sign."""
 
     names: tuple[str, ...] = ()
     count: int = 1
@@ -89,7 +104,7 @@ class SourceTrust(Struct, frozen=True, kw_only=True):
 
 
 class TrustRules(Struct, frozen=True, kw_only=True):
-    """The section ``trust`` of a desired state, or a host's own file. ``signers`` and ``revoked`` are paths as written."""
+    """The section ``trust`` of a desired state, or a host's own file. Paths are as written."""
 
     signers: str | None = None
     revoked: str | None = None
@@ -143,3 +158,9 @@ class LockedCatalog(Struct, frozen=True, kw_only=True):
 
     def to_document(self) -> JsonObject:
         return {"source": self.source, "catalog": self.catalog, "serial": self.serial, "expires": self.expires}
+
+
+def armoured(text: str) -> bytes:
+    """A signature in base64 as ``ssh-keygen`` writes and reads it."""
+    lines = [text[at : at + _ARMOUR_LINE] for at in range(0, len(text), _ARMOUR_LINE)]
+    return "".join(f"{line}\n" for line in (ARMOUR_BEGIN, *lines, ARMOUR_END)).encode()

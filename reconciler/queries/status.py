@@ -141,7 +141,7 @@ def _status(env: Environment, file: Path | None) -> Status:
     plan, state = proposal.plan, proposal.state
     gateway = gateway_of(env, state.gateway)
     return Status(
-        in_sync=not (plan.changes or plan.drift or plan.refusals or plan.stale),
+        in_sync=not (plan.changes or plan.drift or plan.refusals or plan.stale or plan.is_expired),
         has_file=True,
         generation=plan.generation,
         pending=len(plan.actions) + plan.rebuilds_registry,

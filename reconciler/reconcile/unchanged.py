@@ -47,6 +47,8 @@ def unchanged(env: Environment, options: Options) -> Plan | None:
         kept = read_unchanged(home)
     if kept is None or kept.version != __version__ or kept.file != _name(env, options.file):
         return None
+    if kept.covered.until and env.now.timestamp() >= kept.covered.until:
+        return None
     plan = Plan(generation=kept.generation, warnings=kept.warnings)
     try:
         found = look(home, kept.covered, env.variables)

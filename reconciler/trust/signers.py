@@ -160,9 +160,11 @@ def _time(text: str) -> float:
     plain = _UTC.sub("", text)
     form = _TIMES.get(len(plain)) if plain.isdecimal() and plain.isascii() else None
     try:
-        found = datetime.strptime(plain, form or "")  # noqa: DTZ007 - its zone is chosen below
+        found = datetime.strptime(plain, form or "")
     except ValueError as error:
-        raise WireError(f"'{text}' is not a time: write YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC") from error
+        raise WireError(
+            f"'{text}' is not a time: write YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"
+        ) from error
     return (found.replace(tzinfo=UTC) if plain != text else found.astimezone()).timestamp()
 
 

@@ -11,14 +11,12 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.model.regex import regex
+from reconciler.model.trust import ARMOUR_BEGIN, ARMOUR_END
 from reconciler.trust.wire import Reader, WireError, fingerprint, from_base64, string
 
 _MAGIC: Final = b"SSHSIG"
 _VERSION: Final = 1
-_BEGIN: Final = "-----BEGIN SSH SIGNATURE-----"
-_END: Final = "-----END SSH SIGNATURE-----"
-_BLOCK: Final = regex(rf"{_BEGIN}\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+){_END}", re.ASCII)
-_LINE: Final = 70
+_BLOCK: Final = regex(rf"{ARMOUR_BEGIN}\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+){ARMOUR_END}", re.ASCII)
 _HASHES: Final = ("sha256", "sha512")
 _MOST_BYTES: Final = 8 * 2**10
 MOST_SIGNATURES: Final = 16
@@ -96,16 +94,10 @@ def dearmoured(data: bytes) -> tuple[str, ...]:
         raise WireError("it has other characters than ASCII") from error
     found = _BLOCK.findall(text)
     if not found or _BLOCK.sub("", text).strip():
-        raise WireError(f"expected '{_BEGIN}' and nothing besides signatures")
+        raise WireError(f"expected '{ARMOUR_BEGIN}' and nothing besides signatures")
     if len(found) > MOST_SIGNATURES:
         raise WireError(f"it has more than {MOST_SIGNATURES} signatures")
     return tuple("".join(block.split()) for block in found)
-
-
-def armoured(text: str) -> bytes:
-    """A signature in base64 as ``ssh-keygen`` writes and reads it."""
-    lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
-    return "".join(f"{line}\n" for line in (_BEGIN, *lines, _END)).encode()
 
 
 def encoded(*, public: bytes, namespace: str, digest: str, algorithm: str, value: bytes) -> str:

@@ -11,8 +11,9 @@ from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, MissingProgramError
-from reconciler.trust.sshsig import Signature, armoured, dearmoured
-from reconciler.trust.wire import WireError
+from reconciler.model.trust import armoured
+from reconciler.trust.sshsig import Signature, dearmoured
+from reconciler.trust.wire import WireError, fingerprint, from_base64
 
 _SECONDS: Final = 120
 """How long a person may take to touch a key, or to type a passphrase."""
@@ -77,3 +78,13 @@ def _run(
         raise InputError(f"{words[0]} did not answer within {_SECONDS} seconds", advice="touch the key") from error
     except OSError as error:
         raise MissingProgramError(f"{words[0]} cannot be started: {error.strerror}") from error
+
+
+def fingerprint_of(key: str) -> str:
+    """The fingerprint of the key at the path ``key``, as far as its public part is in a file; else empty."""
+    for path in (Path(f"{key}.pub").expanduser(), Path(key).expanduser()):
+        try:
+            return fingerprint(from_base64(path.read_text("utf-8").split()[1]))
+        except (OSError, UnicodeError, IndexError, WireError):
+            continue
+    return ""

@@ -18,7 +18,7 @@ KINDS = {
 
 def make_key(path: Path, kind: str = "ed25519") -> Path:
     """The private key at ``path``; the public one is beside it."""
-    words = ("ssh-keygen", "-q", *KINDS[kind], "-N", "", "-C", path.name, "-f", path)
+    words = ["ssh-keygen", "-q", *KINDS[kind], "-N", "", "-C", path.name, "-f", str(path)]
     subprocess.run(words, check=True, capture_output=True)
     return path
 
@@ -30,7 +30,7 @@ def public(key: Path) -> str:
 
 def signed(key: Path, message: bytes, namespace: str, *options: str) -> bytes:
     """The armoured signature of ``message``."""
-    words = ("ssh-keygen", "-Y", "sign", "-q", "-n", namespace, *options, "-f", key)
+    words = ["ssh-keygen", "-Y", "sign", "-q", "-n", namespace, *options, "-f", str(key)]
     return subprocess.run(words, input=message, check=True, capture_output=True).stdout
 
 
@@ -42,5 +42,17 @@ def accepted_by_ssh_keygen(folder: Path, signers: str, name: str, namespace: str
     """What the real program says, with ``signers`` as its file."""
     (folder / "signers").write_text(signers)
     (folder / "sig").write_bytes(sig)
-    words = ("ssh-keygen", "-Y", "verify", "-f", folder / "signers", "-I", name, "-n", namespace, "-s", folder / "sig")
+    words = [
+        "ssh-keygen",
+        "-Y",
+        "verify",
+        "-f",
+        str(folder / "signers"),
+        "-I",
+        name,
+        "-n",
+        namespace,
+        "-s",
+        str(folder / "sig"),
+    ]
     return subprocess.run(words, input=message, capture_output=True, check=False).returncode == 0

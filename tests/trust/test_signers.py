@@ -14,9 +14,7 @@ from reconciler.trust.signers import fits, read_signers
 from tests.trust.keys import accepted_by_ssh_keygen, make_key, public, signature, signed
 
 SPACE = "package@llamagate"
-YESTERDAY, TOMORROW = (
-    f"{datetime.now(UTC) + timedelta(days=days):%Y%m%d%H%M%S}Z" for days in (-1, 1)
-)
+YESTERDAY, TOMORROW = (f"{datetime.now(UTC) + timedelta(days=days):%Y%m%d%H%M%S}Z" for days in (-1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +85,10 @@ BAD = {
     "dsa": ("a ssh-dss AAAAB3NzaC1kc3MAAAAA", "base64|ssh-dss"),
     "other type": ("a ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIGZrMLUsS4+dMTgQtH6VJSVYrPRzLxL9xcJ0Z2Pcn0dO", "type|short"),
     "no key": ("a", "expected"),
-    "certificate": ("a ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAA", "not supported|cut"),
+    "certificate": (
+        "a ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAA",
+        "not supported|cut",
+    ),
 }
 
 

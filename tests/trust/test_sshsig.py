@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-from reconciler.trust.sshsig import Signature, armoured, dearmoured, encoded, parse
+from reconciler.model.trust import armoured
+from reconciler.trust.sshsig import Signature, dearmoured, encoded, parse
 from reconciler.trust.verify import has_signed
 from reconciler.trust.wire import WireError, string
 from tests.trust.keys import KINDS, accepted_by_ssh_keygen, make_key, public, signature, signed
@@ -37,9 +38,7 @@ def test_what_is_signed_here_verifies_with_ssh_keygen(tmp_path: Path) -> None:
     to_sign = Signature(
         public=blob, namespace=SPACE, reserved=b"", hash="sha512", algorithm="ssh-ed25519", value=b"", text=""
     ).signed(MESSAGE)
-    text = encoded(
-        public=blob, namespace=SPACE, digest="sha512", algorithm="ssh-ed25519", value=private.sign(to_sign)
-    )
+    text = encoded(public=blob, namespace=SPACE, digest="sha512", algorithm="ssh-ed25519", value=private.sign(to_sign))
     assert accepted_by_ssh_keygen(tmp_path, f"me {public(key)}\n", "me", SPACE, MESSAGE, armoured(text))
     assert has_signed(parse(text), MESSAGE)
 
@@ -76,7 +75,12 @@ def test_a_fido_key_is_asked_of_ssh_keygen() -> None:
         (lambda text: text[:-8], "cut off"),
         (lambda text: base64.b64encode(base64.b64decode(text) + b"x").decode(), "follows its end"),
         (lambda text: base64.b64encode(b"SSHSIX" + base64.b64decode(text)[6:]).decode(), "SSHSIG"),
-        (lambda text: base64.b64encode(base64.b64decode(text)[:6] + b"\0\0\0\2" + base64.b64decode(text)[10:]).decode(), "version 2"),
+        (
+            lambda text: base64.b64encode(
+                base64.b64decode(text)[:6] + b"\0\0\0\2" + base64.b64decode(text)[10:]
+            ).decode(),
+            "version 2",
+        ),
         (lambda text: base64.b64encode(base64.b64decode(text).replace(b"sha512", b"sha1xx")).decode(), "its hash is"),
         (lambda text: f" {text}", "base64"),
         (lambda text: "A" * 20_000, "more than"),

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.model.desired import Limits
 from reconciler.sources.git.address import git_url_problem
 from reconciler.sources.git.command import Git, GitRules
-from reconciler.sources.git.content import GitContent, open_commit
+from reconciler.sources.git.content import GitContent, open_commit, read_file
 from reconciler.sources.git.copy import PINS, Copy, copy_path
 from reconciler.sources.git.failure import GitFailedError, IdsRefusedError, UnknownCommitError
 from reconciler.sources.git.objects import DamagedError, Objects
@@ -34,6 +34,7 @@ _EVERYTHING: Final = "+refs/heads/*:refs/all/heads/*\n+refs/tags/*:refs/all/tags
 
 _SSH_SIGNATURES_ONLY: Final = ("gpg.program=false", "gpg.x509.program=false", "gpg.minTrustLevel=fully")
 """Other signatures are judged by a keyring, and there is none."""
+T = TypeVar("T")
 
 
 class Repository:
@@ -91,6 +92,15 @@ class Repository:
         except DamagedError:
             return self._repaired(commit, attempt)
 
+    def file(self, commit: str, path: str, *, most: int, name: str) -> bytes | None:
+        """The file at ``path`` in ``commit``; ``None`` where there is none of at most ``most`` bytes."""
+        _check(commit)
+        attempt = partial(read_file, self._objects, commit, path, most=most, name=name)
+        try:
+            return attempt()
+        except DamagedError:
+            return self._repaired(commit, attempt)
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether ``old`` is ``new`` or stands in its history. Fetches the history that this needs.
 
@@ -128,7 +138,7 @@ class Repository:
             advice = "sign it with a key that is, or correct the key's dates in that file"
             raise RefusedError(message, advice=advice, code=ErrorCode.UNSIGNED)
 
-    def _repaired(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
+    def _repaired(self, commit: str, attempt: Callable[[], T]) -> T:
         """``attempt`` again, once ``commit`` is there; if need be in a new copy."""
         self._git.check_online()
         with self._copy.exclusive(wait=self._rules.seconds):

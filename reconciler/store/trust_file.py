@@ -1,0 +1,47 @@
+"""A host's own file of trust, and the lists that rules name: bytes in, values out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from reconciler.codes import ErrorCode
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.errors import InputError
+from reconciler.fs.bounded import read_if_there, read_start
+from reconciler.model.environment import Environment
+from reconciler.model.trust import HOST_TRUST, TrustRules
+from reconciler.store.document import MAX_BYTES, telling_path, validated
+
+MAX_LIST_BYTES: Final = 4 * 2**20
+
+
+def host_trust_path(env: Environment) -> Path:
+    """Where the rules of this host are, whether there are any or not."""
+    return env.trust or Path(HOST_TRUST)
+
+
+def read_host_trust(env: Environment) -> TrustRules | None:
+    """The rules of this host; ``None`` where it has none. ``InputError`` with all faults."""
+    path = host_trust_path(env)
+    with telling_path(path):
+        data = read_if_there(path, MAX_BYTES + 1)
+    if data is None:
+        if env.trust is not None:
+            raise InputError.at("no such file; name one with --trust", file=path, code=ErrorCode.NOT_FOUND)
+        return None
+    return TrustRules.from_document(validated(data, path, "trust", "rules of trust", frozenset()))
+
+
+def read_list(path: Path, *, said: Path, data: bytes, key: str) -> bytes:
+    """The file at ``path`` that ``key`` below ``trust`` of the file ``said`` names, which has the text ``data``."""
+    place = yaml_text.locate(data, ("trust", key)) if data else None
+    try:
+        found = read_start(path, MAX_LIST_BYTES + 1)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE) from error
+    if len(found) > MAX_LIST_BYTES:
+        message = f"{path} has more than {MAX_LIST_BYTES >> 20} MiB"
+        raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE)
+    return found
