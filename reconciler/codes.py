@@ -136,7 +136,6 @@ class WarningCode(StrEnum):
     SUSPENDED = "suspended"
     TASK_DIALECT = "task-dialect"
     UNLISTED = "unlisted"
-    UNUSED_SIGNATURE = "unused-signature"
     VALUES_UNKNOWN = "values-unknown"
     YANKED = "yanked"
 

@@ -33,9 +33,10 @@ from reconciler.reconcile.unchanged import Look, covers, look
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
 from reconciler.resolve.resolve import Resolver, context_of, together
 from reconciler.resolve.signatures import Signing, asker, fresh_signatures
-from reconciler.resolve.trusted import Judged, Trust, nothing_asked, trust_files, trust_of
+from reconciler.resolve.trusted import Trust, nothing_asked, trust_files, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
+from reconciler.trust.policy import Problem
 
 
 def propose(env: Environment, options: Options, progress: Progress = no_progress, *, keeps: bool = False) -> Proposal:
@@ -74,7 +75,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     env.phase("make the plan")
     intent = intent_of_file(state, file, options, resolved)
     observed = observed_for(state, intent)
-    plan = _with_refusals(make_plan(intent, state.record, observed), judged)
+    plan = _with_refusals(make_plan(intent, state.record, observed), judged.refusals)
     resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
     needed = Parts(resolved=resolved, inputs=pins.inputs)
     notes = [_nothing_listed(file)] if not (file.desired.items or plan.changes or plan.refusals) else []
@@ -98,11 +99,11 @@ def _deciding(file: DesiredFile, lock: LockFile, options: Options) -> Mapping[It
     return {key: entry for key, entry in lock_of(file, lock).items() if key.id not in options.upgrade}
 
 
-def _with_refusals(plan: Plan, judged: Judged) -> Plan:
+def _with_refusals(plan: Plan, refused: Mapping[ItemKey, Problem]) -> Plan:
     """``plan``, with what the rules of trust refuse."""
-    if not judged.refusals:
+    if not refused:
         return plan
-    more = [Refusal(key=key, code=one.code, message=str(one)) for key, one in judged.refusals.items()]
+    more = [Refusal(key=key, code=one.code, message=str(one)) for key, one in refused.items()]
     ordered = sorted((*plan.refusals, *more), key=lambda refusal: (refusal.key, refusal.code, refusal.message))
     return replace(plan, refusals=tuple(ordered))
 
@@ -142,7 +143,7 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
     parts = parts or Parts()
     state.env.phase("make the plan")
     observed = observed_for(state, intent)
-    plan = make_plan(intent, state.record, observed)
+    plan = _with_refusals(make_plan(intent, state.record, observed), parts.refused)
     plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
     if plan.changes or parts.against:
         intent = _holding(state, intent, parts.against)

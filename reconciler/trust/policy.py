@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -216,9 +216,3 @@ def _plain(address: str) -> str:
     """With scheme and host in lower case, which they are compared in."""
     match = _ORIGIN.match(address)
     return address if match is None else match[0].lower() + address[match.end() :]
-
-
-def all_lines(decisions: Sequence[Decision]) -> Iterator[str]:
-    """What explains several decisions."""
-    for decision in decisions:
-        yield from decision.lines

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.cli.parcels import versions
-from tests.cli.shell import Session
 from tests.trust.team import Team
 
 
