@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,13 +18,11 @@ from reconciler.model.catalog import INDEX_NAME, Catalog, Issue, Release
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
-from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX, armoured
+from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX, TIME_FORMAT, armoured
 from reconciler.sources.catalog.index import index_bytes, read_index_file
 from reconciler.trust import tool
 from reconciler.trust.sshsig import parse
 from reconciler.trust.statements import CATALOG_NAMESPACE, PACKAGE_NAMESPACE, package_statement
-
-_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Signing(Struct, frozen=True, kw_only=True):
@@ -108,5 +105,5 @@ def _signed(env: Environment, item: ItemKey, version: str, release: Release, key
 def _next(before: Issue | None, now: datetime, asked: Signing, index: Path) -> Issue:
     name = asked.name or (before.catalog if before else index.absolute().parent.name)
     times = (now.astimezone(UTC), now.astimezone(UTC) + timedelta(seconds=asked.seconds))
-    issued, expires = (one.strftime(_TIME) for one in times)
+    issued, expires = (one.strftime(TIME_FORMAT) for one in times)
     return Issue(catalog=name, serial=before.serial + 1 if before else 1, issued=issued, expires=expires)

@@ -113,6 +113,8 @@ class Action(Struct, frozen=True, kw_only=True):
     brought: frozenset[str] = frozenset()
     diff: JsonObject = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
+    signed_by: tuple[str, ...] = ()
+    """Who signed the package, where somebody is asked for that: each with the fingerprint of the key."""
     alike: str = ""
     """Where it is known: equal for two actions exactly when the same lines change. It is not shown."""
 
@@ -129,6 +131,7 @@ class Action(Struct, frozen=True, kw_only=True):
             "reasons": list(self.reasons),
             "marks": [mark.to_document() for mark in self.marks],
             "diff": self.diff,
+            **({"signed_by": [*self.signed_by]} if self.signed_by else {}),
         }
 
     @staticmethod
@@ -144,6 +147,7 @@ class Action(Struct, frozen=True, kw_only=True):
             reasons=tuple(map(str, cast(list[Json], value["reasons"]))),
             marks=tuple(Mark(MarkCode(mark["code"]), mark["message"]) for mark in marks),
             diff=cast(JsonObject, value["diff"]),
+            signed_by=tuple(cast("list[str]", value.get("signed_by", []))),
             after=None,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, cast
 
 from msgspec import Struct, field
@@ -139,6 +140,17 @@ def seconds_of(text: str) -> int:
     return int(text[:-1]) * _UNITS[text[-1]]
 
 
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def moment(text: str) -> float:
+    """A time of ours in seconds since 1970; of what is none, the beginning of that."""
+    try:
+        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
+
+
 class LockedCatalog(Struct, frozen=True, kw_only=True):
     """What was last seen of a signed catalog. ``source`` is as the file writes it; ``expires`` in UTC."""
 
@@ -146,6 +158,9 @@ class LockedCatalog(Struct, frozen=True, kw_only=True):
     catalog: str
     serial: int
     expires: str
+
+    def is_expired(self, now: datetime) -> bool:
+        return now.timestamp() > moment(self.expires)
 
     @staticmethod
     def from_document(value: JsonObject) -> LockedCatalog:

@@ -57,6 +57,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
         rewrites=diff.rewrites,
         keep=diff.keep,
         brought=_brought(diff, before, intent),
+        signed_by=tuple(map(str, target.signers)),
     )
     return replace(verdict, action=action)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from reconciler import __version__
+from reconciler.model.trust import moment
 from reconciler.model.watched import Aspect, Watched
 from reconciler.queries.status import Status
 
@@ -24,6 +25,10 @@ def _lines(status: Status, home: Labels) -> Iterator[str]:
     yield from _family("items", "gauge", "Installed items.", [(home | {"kind": kind}, n) for kind, n in kinds.items()])
     for name, text, value in _figures(status):
         yield from _family(name, "gauge", text, [(home, value)])
+    expiring = [(home | {"catalog": one.source}, int(moment(one.expires))) for one in status.catalogs]
+    if expiring:
+        text = "When the index of a signed catalog expires, in seconds since 1970."
+        yield from _family("catalog_expires_timestamp_seconds", "gauge", text, expiring)
     conditions = status.watcher.conditions if status.watcher else {}
     known = [
         (home | {"type": str(aspect)}, int(conditions[aspect].status == "True"))

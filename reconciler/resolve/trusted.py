@@ -26,9 +26,11 @@ from reconciler.model.trust import (
     HOST_TRUST,
     MAX_SIGNATURES_BYTES,
     SIGNATURE_SUFFIX,
+    TIME_FORMAT,
     LockedCatalog,
     Signed,
     TrustRules,
+    moment,
 )
 from reconciler.sources.catalog.index import read_index
 from reconciler.store.desired_file import DesiredFile
@@ -42,8 +44,6 @@ from reconciler.trust.statements import CATALOG_NAMESPACE, PACKAGE_NAMESPACE, pa
 from reconciler.trust.verify import has_signed
 from reconciler.trust.wire import WireError
 
-_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
-_UNKNOWN_TIME: Final = 0.0
 _SKEW: Final = 300
 """So many seconds the clocks of two machines may differ."""
 
@@ -131,12 +131,12 @@ class Trust(Struct, kw_only=True):
 
     def until(self, lock: Lock) -> float:
         """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more."""
-        return min((at for one in lock.catalogs if (at := _seconds(one.expires)) > self.now.timestamp()), default=0)
+        return min((at for one in lock.catalogs if (at := moment(one.expires)) > self.now.timestamp()), default=0)
 
     def decide(self, item: DesiredItem, entry: LockItem, texts: Sequence[Signed]) -> tuple[Decision, ...]:
         """What each authority says of a pin with these signatures."""
         statement = package_statement(entry.key, entry.version, entry.tree, entry.executables)
-        checked = [self._check(one.signature, statement, at=_seconds(one.at), what="package") for one in texts]
+        checked = [self._check(one.signature, statement, at=moment(one.at), what="package") for one in texts]
         found = [one for one in checked if isinstance(one, Checked)]
         malformed = [one for one in checked if isinstance(one, str)]
         subject = _subject(item)
@@ -181,7 +181,7 @@ class Trust(Struct, kw_only=True):
 
     def _as_signed(self, files: Iterable[bytes]) -> tuple[Signed, ...]:
         """The signatures in these files, as pinned now. What is no signature is kept as it is, and refused by name."""
-        at = self.now.astimezone(UTC).strftime(_TIME)
+        at = self.now.astimezone(UTC).strftime(TIME_FORMAT)
         found: list[Signed] = []
         for data in files:
             try:
@@ -257,15 +257,15 @@ class Trust(Struct, kw_only=True):
             return
         advice = "its publisher runs 'llamagate catalog sign --renew'"
         now = self.now.timestamp()
-        if now > _seconds(issue.expires):
+        if now > moment(issue.expires):
             message = f"the index of {location} expired at {issue.expires}: nothing new is pinned from it"
             raise RefusedError(message, advice=advice, code=ErrorCode.CATALOG_EXPIRED)
-        if _seconds(issue.issued) > now + _SKEW:
+        if moment(issue.issued) > now + _SKEW:
             message = f"the index of {location} was issued at {issue.issued}, which is in the future"
             raise RefusedError(message, advice="set the clock of this machine", code=ErrorCode.CATALOG_EXPIRED)
         for authority in self.authorities:
             rule = rule_for(authority, Subject(source=location))
-            if rule.max_age is not None and now - _seconds(issue.issued) > rule.max_age:
+            if rule.max_age is not None and now - moment(issue.issued) > rule.max_age:
                 message = f"the index of {location} was issued at {issue.issued}, longer ago than {rule.where} permits"
                 raise RefusedError(message, advice=advice, code=ErrorCode.CATALOG_EXPIRED)
 
@@ -287,7 +287,7 @@ class Trust(Struct, kw_only=True):
 
     def _expired(self, catalogs: Iterable[LockedCatalog]) -> Iterator[Note]:
         for one in catalogs:
-            if self.now.timestamp() > _seconds(one.expires):
+            if one.is_expired(self.now):
                 message = f"the index of {one.source} expired at {one.expires}; its publisher renews it"
                 yield Note(WarningCode.CATALOG_EXPIRED, message)
 
@@ -425,11 +425,3 @@ def _with_malformed(decision: Decision, malformed: Sequence[str]) -> Decision:
         message = f"what is in the place of its signature cannot be used: {malformed[0]}"
         problem = Problem(code=RefusalCode.BAD_SIGNATURE, message=message, advice="its publisher signs it again")
     return replace(decision, lines=lines, problem=problem)
-
-
-def _seconds(text: str) -> float:
-    """A time of ours in seconds since 1970; of what is none, the beginning of that."""
-    try:
-        return datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return _UNKNOWN_TIME

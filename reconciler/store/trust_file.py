@@ -9,6 +9,7 @@ from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.fs.bounded import read_if_there, read_start
+from reconciler.fs.places import located
 from reconciler.model.environment import Environment
 from reconciler.model.trust import HOST_TRUST, TrustRules
 from reconciler.store.document import MAX_BYTES, telling_path, validated
@@ -31,6 +32,16 @@ def read_host_trust(env: Environment) -> TrustRules | None:
             raise InputError.at("no such file; name one with --trust", file=path, code=ErrorCode.NOT_FOUND)
         return None
     return TrustRules.from_document(validated(data, path, "trust", "rules of trust", frozenset()))
+
+
+def host_lists(env: Environment) -> tuple[Path | None, Path | None]:
+    """The files of signers and of revoked keys that the rules of this host name, if it asks for signatures."""
+    rules = read_host_trust(env)
+    if rules is None or rules.require != "signed":
+        return None, None
+    folder = host_trust_path(env).absolute().parent
+    signers, revoked = (located(folder, name) if name else None for name in (rules.signers, rules.revoked))
+    return signers, revoked
 
 
 def read_list(path: Path, *, said: Path, data: bytes, key: str) -> bytes:

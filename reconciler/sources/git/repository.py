@@ -119,21 +119,34 @@ class Repository:
             told = self._git.ask("merge-base", "--is-ancestor", old, new, repository=self._history.path)
             return not told.code
 
-    def check_signed(self, commit: str, signers: Path) -> None:
+    def between(self, old: str, new: str) -> tuple[str, ...]:
+        """The commits that ``new`` has and ``old`` has not, in the copy with the history, which has both."""
+        told = self._git.ask("rev-list", f"{old}..{new}", repository=self._history.path)
+        if told.code:
+            raise StorageError(f"{self._history.path} cannot be read; delete that folder")
+        return tuple(told.out.decode("ascii", "replace").split())
+
+    def signature(self, commit: str, *, history: bool = False) -> bytes:
+        """The signature of a commit as it is in its header; empty where there is none."""
+        _check(commit)
+        copy = self._history if history else self._copy
+        return signature_of(self._git.ask("cat-file", "commit", commit, repository=copy.path).out)
+
+    def check_signed(self, commit: str, signers: Path, *, history: bool = False) -> None:
         """``RefusedError`` unless a key of the file ``signers`` signed ``commit``, which is in the copy.
 
-        The key must be valid at the commit's own date, which its author chose, and now. The file is as ``ssh-keygen``
-        reads it: a line for each signer, with names and a public key.
+        ``history``: in the one with the history. The key must be valid at the commit's own date, which its author
+        chose, and now. The file is as ``ssh-keygen`` reads it: a line for each signer, with names and a public key.
         """
         _check(commit)
         settings = (f"gpg.ssh.allowedSignersFile={signers}", *_SSH_SIGNATURES_ONLY)
         options = [part for setting in settings for part in ("-c", setting)]
-        told = self._git.ask(*options, "verify-commit", commit, repository=self._copy.path)
+        copy = self._history if history else self._copy
+        told = self._git.ask(*options, "verify-commit", commit, repository=copy.path)
         if told.code:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
             raise RefusedError(message, advice="sign it, or add its signer's key to that file", code=ErrorCode.UNSIGNED)
-        data = self._git.ask("cat-file", "commit", commit, repository=self._copy.path).out
-        if not self._git.is_valid_now(signature_of(data), signers):
+        if not self._git.is_valid_now(self.signature(commit, history=history), signers):
             message = f"{self._url}: the commit {commit} is signed by a key of {signers} that is not valid now"
             advice = "sign it with a key that is, or correct the key's dates in that file"
             raise RefusedError(message, advice=advice, code=ErrorCode.UNSIGNED)
