@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.ui.words import counted
 from reconciler.commands.catalog_sign import Signing, sign_index
 from reconciler.commands.sign import sign_package, statement_of
 from reconciler.errors import ExitCode, UsageError
@@ -63,5 +64,5 @@ def sign(
         text = f"Signed {index.index}: serial {index.issue.serial}, it counts until {index.issue.expires}."
         return invocation.answer(index.to_document(), text)
     done = sign_package(invocation.env, package, key)
-    others = f" {done.others} other signatures stay." if done.others else ""
+    others = f" {counted(done.others, 'other signature')} of it kept." if done.others else ""
     return invocation.answer(done.to_document(), f"Signed {done.what} with {done.key}: wrote {done.path}.{others}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -19,7 +20,8 @@ def list_(invocation: Invocation) -> int:
     Exit codes: 0, 1
     """
     found = list_signers(invocation.env, invocation.named_file)
-    rows = [(one.name, one.key, f"{one.file}:{one.line}", one.state or "valid") for one in found]
+    base = invocation.file.absolute().parent
+    rows = [(one.name, one.key, f"{os.path.relpath(one.file, base)}:{one.line}", one.state or "valid") for one in found]
     text = (
         table([("NAME", "KEY", "LINE", "STATE"), *rows], invocation.terminal.style)
         if rows

@@ -167,7 +167,7 @@ def signers_changed(
             continue
         if what := signer_change([one.signer for one in entry.signed], [one.signer for one in now.signed]):
             advice = f"ask them; 'llamagate lock --upgrade --accept-signer-change {item.key.id}' takes it"
-            errors[item.key] = RefusedError(f"{item.key.id}: {what}", advice=advice, code=ErrorCode.SIGNER_CHANGED)
+            errors[item.key] = RefusedError(what, advice=advice, code=ErrorCode.SIGNER_CHANGED)
     return errors
 
 

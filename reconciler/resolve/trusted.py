@@ -32,7 +32,6 @@ from reconciler.model.trust import (
     TrustRules,
     moment,
 )
-from reconciler.sources.catalog.index import read_index
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
 from reconciler.store.trust_file import host_trust_path, read_host_trust, read_list
@@ -70,11 +69,11 @@ class Judged(Struct, frozen=True, kw_only=True):
 
     def errors(self) -> dict[ItemKey, LlamagateError]:
         """The refusals as errors, for a command that has no plan."""
-        return {key: refused(key.id, problem) for key, problem in self.refusals.items()}
+        return {key: refused(problem) for key, problem in self.refusals.items()}
 
 
-def refused(what: str, problem: Problem) -> RefusedError:
-    message = f"{what}: {problem.message}"
+def refused(problem: Problem, what: str = "") -> RefusedError:
+    message = f"{what}: {problem.message}" if what else problem.message
     return RefusedError(message, advice=problem.advice, code=ErrorCode(problem.code.value))
 
 
@@ -224,7 +223,9 @@ class Trust(Struct, kw_only=True):
             decision = judge(authority, Subject(source=location), CATALOG_NAMESPACE, found)
             decision = _with_malformed(decision, malformed)
             if decision.problem:
-                raise refused(f"the index of {location}", decision.problem)
+                raise refused(decision.problem, f"the index of {location}")
+        from reconciler.sources.catalog.index import read_index  # only where a catalog is asked
+
         issue = read_index(data, name=location).issue
         if issue is not None:
             self._check_issue(location, issue)

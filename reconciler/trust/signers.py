@@ -66,12 +66,19 @@ def read_signers(data: bytes, *, name: str) -> tuple[SignerLine, ...]:
 
 def public_key(words: Iterable[str]) -> bytes:
     """The key of the words ``TYPE BASE64``. ``WireError`` where they are none, or are not taken."""
-    kind, _, text = (*words, "", "")[0], "", (*words, "", "")[1]
+    kind, text = (*words, "", "")[:2]
     if not kind or not text:
         raise WireError("expected a public key: TYPE BASE64")
+    try:
+        return _key_of(kind, text)
+    except WireError as error:
+        raise WireError(f"the public key cannot be used: {error}") from error
+
+
+def _key_of(kind: str, text: str) -> bytes:
     public = from_base64(text)
     if Reader(public).name() != kind:
-        raise WireError(f"the key is not of the type {kind}")
+        raise WireError(f"it is not of the type {kind}")
     check_public(public)
     return public
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import MissingProgramError
-from reconciler.trust import tool
 from reconciler.trust.sshsig import Signature
 from reconciler.trust.wire import Reader, WireError
 
@@ -30,6 +29,8 @@ def has_signed(signature: Signature, message: bytes) -> bool:
     """
     check_algorithm(signature.kind, signature.algorithm)
     if signature.kind in FIDO:
+        from reconciler.trust import tool  # it starts a program, which takes time to load
+
         return tool.has_signed(signature, message)
     try:
         return _has_signed(signature, signature.signed(message))
