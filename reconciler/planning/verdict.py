@@ -13,7 +13,6 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.observed import Observed, ObservedItem, Presence, is_enabled
 from reconciler.model.plan import Action, ActionKind, Drift, Mark, MarkCode, Refusal
 from reconciler.model.record import Record, RecordedFile, RecordItem
-from reconciler.model.trust import signer_change
 from reconciler.planning import policy
 from reconciler.planning.diff import FileDiff, compare, displaced, mutable_matcher
 from reconciler.planning.drift import other_version_drift, registry_drift
@@ -49,7 +48,7 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     action = Action(
         key=key,
         action=kind,
-        marks=(*signer_marks(target, before.recorded, record), *_marks(kind, before, diff)),
+        marks=_marks(kind, before, diff),
         from_version=_version(before),
         to_version=other if other and not (diff.rewrites or diff.conflicts) else after.version,
         reasons=tuple(reasons),
@@ -57,7 +56,6 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
         rewrites=diff.rewrites,
         keep=diff.keep,
         brought=_brought(diff, before, intent),
-        signed_by=tuple(map(str, target.signers)),
     )
     return replace(verdict, action=action)
 
@@ -68,18 +66,6 @@ def _marks(kind: ActionKind, before: ItemBefore, diff: FileDiff) -> tuple[Mark, 
     if not is_foreign or not diff.rewrites or before.found.presence is Presence.ABSENT:
         return is_older
     return (*is_older, Mark(MarkCode.REPLACES, "replaces what llamagate did not install"))
-
-
-def signer_marks(target: Target, recorded: RecordItem | None, record: Record) -> tuple[Mark, ...]:
-    """What a reviewer must know of who signed a package that was not installed as it is."""
-    before, now = recorded.signers if recorded else (), target.signers
-    if change := signer_change(before, now):
-        is_same_name = bool({one.by for one in before} & {one.by for one in now})
-        code = MarkCode.KEY_CHANGED if is_same_name else MarkCode.SIGNER_CHANGED if now else MarkCode.NO_LONGER_SIGNED
-        return (Mark(code, change.removeprefix("it ")),)
-    known = {one for item in record.items.values() for one in item.signers}
-    new = [one for one in now if one not in known]
-    return (Mark(MarkCode.NEW_SIGNER, f"is signed by {new[0]}, who signed nothing here before"),) if new else ()
 
 
 def judge_removal(key: ItemKey, reason: str, record: Record, observed: Observed) -> Verdict:
