@@ -27,9 +27,8 @@ from reconciler.planning.manifest_diff import MASK, dotted, masked
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.resolve.pins import Pins, entries_of, lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
-from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trusted_pins
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of, trusted_pins
 from reconciler.resolve.store import PackageStore, store_for
-from reconciler.resolve.trusted import trust_of
 from reconciler.store.desired_file import DesiredFile, decode_desired, read_desired, with_other_ending
 from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record

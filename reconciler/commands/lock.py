@@ -13,11 +13,11 @@ from reconciler.model.home import Home
 from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
+from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trusted_pins
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of, trusted_pins
 from reconciler.resolve.store import store_for
-from reconciler.resolve.trusted import nothing_asked, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record

@@ -17,7 +17,7 @@ from reconciler.fs.places import located
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.trust import TrustRules
-from reconciler.resolve.trusted import trust_of
+from reconciler.resolve.signatures import trust_of
 from reconciler.store.desired_file import read_desired
 from reconciler.store.trust_file import MAX_LIST_BYTES, host_trust_path, read_host_trust
 from reconciler.trust.policy import Authority

@@ -10,7 +10,8 @@ from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.trust import LockedCatalog, Signer
-from reconciler.resolve.trusted import nothing_asked, trust_of
+from reconciler.resolve.judged import nothing_asked
+from reconciler.resolve.signatures import trust_of
 from reconciler.store.desired_file import read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 

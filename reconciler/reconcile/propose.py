@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -30,13 +31,17 @@ from reconciler.reconcile.options import Options
 from reconciler.reconcile.proposal import Parts, Proposal, needs_package
 from reconciler.reconcile.target import needs_reading
 from reconciler.reconcile.unchanged import Look, covers, look
+from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.resolve.signatures import Signing, asker, fresh_signatures
-from reconciler.resolve.trusted import Trust, nothing_asked, trust_files, trust_of
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
-from reconciler.trust.policy import Problem
+from reconciler.store.trust_file import trust_files
+
+if TYPE_CHECKING:
+    from reconciler.resolve.trusted import Trust
+    from reconciler.trust.policy import Problem
 
 
 def propose(env: Environment, options: Options, progress: Progress = no_progress, *, keeps: bool = False) -> Proposal:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import Lock
 from reconciler.model.trust import Signer
 from reconciler.reconcile.home_state import HomeState
+from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.resolved import Resolved
-from reconciler.resolve.trusted import Trust, nothing_asked, revoked_among, trust_of
-from reconciler.trust.policy import Problem
+from reconciler.resolve.signatures import trust_of
+
+if TYPE_CHECKING:
+    from reconciler.resolve.trusted import Trust
+    from reconciler.trust.policy import Problem
 
 
 def local_problems(state: HomeState, found: Iterable[Resolved]) -> Mapping[ItemKey, Problem]:
@@ -29,7 +34,7 @@ def revoked_problems(state: HomeState, signers: Mapping[ItemKey, tuple[Signer, .
     """Why items may not come back: every key that signed them was revoked."""
     if not any(signers.values()) or (trust := _trust(state)) is None:
         return {}
-    found = {key: revoked_among(trust, [one.key for one in by]) for key, by in signers.items()}
+    found = {key: trust.revoked_among([one.key for one in by]) for key, by in signers.items()}
     return {key: problem for key, problem in found.items() if problem is not None}
 
 

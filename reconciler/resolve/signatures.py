@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.model.desired import DesiredItem
+from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
+from reconciler.resolve.judged import Ask, Judged, nothing_asked
 from reconciler.resolve.pins import Pins, pins_of, republished, signers_changed
 from reconciler.resolve.resolve import together
 from reconciler.resolve.resolved import Resolved
-from reconciler.resolve.trusted import Ask, Judged, Trust, nothing_asked
 from reconciler.sources.context import SourceContext
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
+from reconciler.store.trust_file import asks_for_trust
+
+if TYPE_CHECKING:
+    from reconciler.resolve.trusted import Trust
+
+
+def trust_of(env: Environment, file: DesiredFile | None, base: Path, *, old: LockFile | None = None) -> Trust | None:
+    """The rules that hold for ``file``, which has the lock ``old``; ``None`` where nobody is asked for signatures.
+
+    ``InputError`` with every fault of a list that they name.
+    """
+    if not asks_for_trust(env, file):
+        return None
+    from reconciler.resolve.trusted import rules_of  # the door to the room of trust
+
+    return rules_of(env, file, base, old=old)
 
 
 class Signing(Struct, frozen=True):

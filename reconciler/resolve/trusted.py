@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, RefusalCode, WarningCode
-from reconciler.errors import InputError, LlamagateError, RefusedError
+from reconciler.errors import InputError, RefusedError
 from reconciler.fs.bounded import read_if_there
 from reconciler.fs.places import located
 from reconciler.model.catalog import Issue
@@ -23,7 +23,6 @@ from reconciler.model.lock import Lock, LockItem
 from reconciler.model.note import Note
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.trust import (
-    HOST_TRUST,
     MAX_SIGNATURES_BYTES,
     SIGNATURE_SUFFIX,
     TIME_FORMAT,
@@ -32,6 +31,7 @@ from reconciler.model.trust import (
     TrustRules,
     moment,
 )
+from reconciler.resolve.judged import Ask, Judged, refused
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
 from reconciler.store.trust_file import host_trust_path, read_host_trust, read_list
@@ -45,36 +45,6 @@ from reconciler.trust.wire import WireError
 
 _SKEW: Final = 300
 """So many seconds the clocks of two machines may differ."""
-
-Ask = Callable[[DesiredItem, LockItem], tuple[bytes, ...]]
-"""Asks a source for the signatures of a pin. Raises whatever a remote raises."""
-
-
-def nothing_asked(_item: DesiredItem, _entry: LockItem) -> tuple[bytes, ...]:
-    """For readers that must not wait for others."""
-    return ()
-
-
-class Judged(Struct, frozen=True, kw_only=True):
-    """Entries of a lock with the signatures that count, and why some may not be used.
-
-    ``lines`` explain each item that was judged; ``catalogs`` belong into the lock.
-    """
-
-    entries: Mapping[ItemKey, LockItem]
-    refusals: Mapping[ItemKey, Problem]
-    lines: Mapping[ItemKey, tuple[str, ...]]
-    catalogs: tuple[LockedCatalog, ...]
-    notes: tuple[Note, ...]
-
-    def errors(self) -> dict[ItemKey, LlamagateError]:
-        """The refusals as errors, for a command that has no plan."""
-        return {key: refused(problem) for key, problem in self.refusals.items()}
-
-
-def refused(problem: Problem, what: str = "") -> RefusedError:
-    message = f"{what}: {problem.message}" if what else problem.message
-    return RefusedError(message, advice=problem.advice, code=ErrorCode(problem.code.value))
 
 
 class Trust(Struct, kw_only=True):
@@ -201,6 +171,18 @@ class Trust(Struct, kw_only=True):
             return str(error)
         return Checked(signature=signature, problem=problem, at=at)
 
+    def revoked_among(self, keys: Collection[str]) -> Problem | None:
+        """Why what was signed with these keys alone may not come back: all of them were revoked."""
+        for authority in self.authorities if keys else ():
+            if all(key in authority.revoked for key in keys):
+                key = next(iter(keys))
+                return Problem(
+                    code=RefusalCode.REVOKED_KEY,
+                    message=f"the key {key} was revoked ({authority.revoked_file}:{authority.revoked[key]})",
+                    advice="go back to something that another key signed",
+                )
+        return None
+
     def _problem(self, signature: Signature, statement: bytes, what: str) -> str:
         with self._one_at_a_time:
             known = self._checked.get((signature.text, statement))
@@ -297,7 +279,7 @@ _NOT_ONE: Final = "!"
 """Begins what stands in the place of a signature and is none, with what is wrong with it."""
 
 
-def trust_of(env: Environment, file: DesiredFile | None, base: Path, *, old: LockFile | None = None) -> Trust | None:
+def rules_of(env: Environment, file: DesiredFile | None, base: Path, *, old: LockFile | None = None) -> Trust | None:
     """The rules that hold for ``file``, which has the lock ``old``; ``None`` where nobody is asked for signatures.
 
     ``InputError`` with every fault of a list that they name.
@@ -314,24 +296,6 @@ def trust_of(env: Environment, file: DesiredFile | None, base: Path, *, old: Loc
     catalogs = old.lock.catalogs if old else ()
     known = {location_of(Source(SourceKind.CATALOG, one.source), base): one for one in catalogs}
     return Trust(authorities=tuple(found), now=env.now, base=base, known=known)
-
-
-def trust_files(env: Environment, file: DesiredFile | None) -> tuple[str, ...]:
-    """All files that decide who is trusted, whether they are there or not: absolute paths."""
-    host = host_trust_path(env).absolute()
-    found = [host] if env.trust or Path(HOST_TRUST).exists() else [Path(HOST_TRUST)]
-    try:
-        rules = read_host_trust(env)
-    except InputError:
-        rules = None
-    found += _lists(rules, host) if rules else []
-    own = file.desired.trust if file is not None else None
-    found += _lists(own, file.path.absolute()) if file is not None and own else []
-    return tuple(map(str, found))
-
-
-def _lists(rules: TrustRules, said: Path) -> list[Path]:
-    return [located(said.parent, name) for name in (rules.signers, rules.revoked) if name]
 
 
 def _authority(rules: TrustRules, said: Path, data: bytes, host: Authority | None) -> Authority:
@@ -377,19 +341,6 @@ def local_signatures(source: Source, base: Path) -> tuple[bytes, ...]:
 def signature_beside(package: Path) -> Path:
     """Where the signatures of a local package are."""
     return package.with_name(f"{package.name}{SIGNATURE_SUFFIX}")
-
-
-def revoked_among(trust: Trust | None, keys: Collection[str]) -> Problem | None:
-    """Why what was signed with one of these keys alone may not come back: all that count were revoked."""
-    for authority in trust.authorities if trust and keys else ():
-        if all(key in authority.revoked for key in keys):
-            key = next(iter(keys))
-            return Problem(
-                code=RefusalCode.REVOKED_KEY,
-                message=f"the key {key} was revoked ({authority.revoked_file}:{authority.revoked[key]})",
-                advice="go back to something that another key signed",
-            )
-    return None
 
 
 def _subject(item: DesiredItem) -> Subject:

@@ -8,10 +8,11 @@ from typing import Final
 from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
-from reconciler.fs.bounded import read_if_there, read_start
+from reconciler.fs.bounded import is_there, read_if_there, read_start
 from reconciler.fs.places import located
 from reconciler.model.environment import Environment
 from reconciler.model.trust import HOST_TRUST, TrustRules
+from reconciler.store.desired_file import DesiredFile
 from reconciler.store.document import MAX_BYTES, telling_path, validated
 
 MAX_LIST_BYTES: Final = 4 * 2**20
@@ -42,6 +43,27 @@ def host_lists(env: Environment) -> tuple[Path | None, Path | None]:
     folder = host_trust_path(env).absolute().parent
     signers, revoked = (located(folder, name) if name else None for name in (rules.signers, rules.revoked))
     return signers, revoked
+
+
+def asks_for_trust(env: Environment, file: DesiredFile | None) -> bool:
+    """Whether anybody is asked for signatures."""
+    return (file is not None and file.desired.trust is not None) or env.trust is not None or is_there(Path(HOST_TRUST))
+
+
+def trust_files(env: Environment, file: DesiredFile | None) -> tuple[str, ...]:
+    """All files that decide who is trusted, whether they are there or not: absolute paths."""
+    host = host_trust_path(env).absolute()
+    try:
+        rules = read_host_trust(env)
+    except InputError:
+        rules = None
+    own = file.desired.trust if file is not None else None
+    lists = [*(_lists(rules, host) if rules else ()), *(_lists(own, file.path.absolute()) if file and own else ())]
+    return tuple(map(str, [host, *lists]))
+
+
+def _lists(rules: TrustRules, said: Path) -> list[Path]:
+    return [located(said.parent, name) for name in (rules.signers, rules.revoked) if name]
 
 
 def read_list(path: Path, *, said: Path, data: bytes, key: str) -> bytes:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import environment
+from reconciler.store import trust_file
 from tests.cli.failures import refused
-from tests.cli.parcels import versions
+from tests.cli.parcels import versions, zipped
 from tests.cli.shell import Session
 from tests.loop.watcher import condition
 from tests.trust.keys import public, signed
@@ -74,12 +75,8 @@ def test_a_host_file_that_comes(settled: Team) -> None:
 
 def test_a_host_file_in_its_usual_place(settled: Team, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It was not there when the last pass found nothing to do."""
-    from reconciler.resolve import trusted
-    from reconciler.store import trust_file
-
     usual = tmp_path / "etc" / "trust.yaml"
-    for module in (trusted, trust_file):
-        monkeypatch.setattr(module, "HOST_TRUST", str(usual))
+    monkeypatch.setattr(trust_file, "HOST_TRUST", str(usual))
     settled.session.llamagate("apply")
     assert settled.session.llamagate("status", "--json").json["in_sync"] is True
     usual.parent.mkdir()
@@ -183,8 +180,6 @@ def test_marks_name_another_key_and_none(team: Team) -> None:
     for name in ("index.json", "index.json.sig"):
         (team.shop / name).unlink()
     session.package("foo", version="1.2.0")
-    from tests.cli.parcels import zipped
-
     zipped(session, "foo", str(team.shop / "foo-1.2.0.zip"))
     session.llamagate("catalog", "build", team.shop)
     session.llamagate("lock", "--upgrade", exits=5)
