@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import environment
+from reconciler.loop import options as loop_options
 from reconciler.store import trust_file
 from tests.cli.failures import refused
 from tests.cli.parcels import versions, zipped
@@ -35,7 +36,8 @@ def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
         def now(cls, tz: object = None) -> Clock:
             return datetime.fromtimestamp(datetime.now(UTC).timestamp() + by.total_seconds(), UTC)  # type: ignore[return-value]
 
-    monkeypatch.setattr(environment, "datetime", Clock)
+    for module in (environment, loop_options):
+        monkeypatch.setattr(module, "datetime", Clock)
 
 
 def watch_once(session: Session, *arguments: object, exits: int = 0) -> str:
@@ -104,6 +106,7 @@ def test_an_index_that_expires(settled: Team, monkeypatch: pytest.MonkeyPatch) -
     assert plan["refusals"] == []
     settled.session.llamagate("apply")
     assert settled.session.llamagate("status", "--json").json["in_sync"] is False
+    assert watch_once(settled.session, exits=5) == "False"
 
 
 def test_what_is_required_of_local_packages(session: Session, team: Team) -> None:
