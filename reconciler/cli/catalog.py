@@ -8,9 +8,17 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.sign import KEY_HELP, ExpiresOption, KeyOption, duration
 from reconciler.cli.ui.words import counted
 from reconciler.commands.catalog_build import Built, build_catalog
+from reconciler.commands.catalog_sign import Signing, has_issue, sign_index
+from reconciler.errors import UsageError
 from reconciler.model.desired import Limits
+
+SIGN_HELP = f"Sign the packages and the index. {KEY_HELP}"
+NameOption = Annotated[
+    str, typer.Option("--name", metavar="NAME", help="What the catalog is called.  [default: as before]")
+]
 
 
 def build(
@@ -18,19 +26,50 @@ def build(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", readable=False, help="A folder of packages: zips, and folders to pack.")
     ],
+    sign: Annotated[str, typer.Option("--sign", metavar="FILE|agent", help=SIGN_HELP)] = "",
+    expires: ExpiresOption = "30d",
+    name: NameOption = "",
 ) -> int:
     """Write DIR/index.json, which lists the packages in a folder.
 
     Zips and folders are packages; tar archives are not looked at. Any web server
     can serve the folder. Versions that the index lists already keep their entries.
+    With --sign each package is signed, and the index, as a new issue.
 
     Example: llamagate catalog build ./public
+    Example: llamagate catalog build ./public --sign ~/.ssh/id_ed25519 --expires 30d
     Exit codes: 0, 1, 5
     """
-    built = build_catalog(invocation.env, folder, Limits())
+    signing = Signing(key=sign, seconds=duration(expires), name=name) if sign else None
+    built = build_catalog(invocation.env, folder, Limits(), signing)
     for note in built.warnings:
         invocation.terminal.notice(f"warning: {note}")
     return invocation.answer(built.to_document(), render_built(built))
+
+
+def sign(
+    invocation: Invocation,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="The catalog's folder.")],
+    key: KeyOption,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Sign the same packages as a new issue, which counts for longer.")
+    ] = False,
+    expires: ExpiresOption = "30d",
+    name: NameOption = "",
+) -> int:
+    """Sign a catalog's index as a new issue.
+
+    Run it with --renew before the index expires: from an expired one nothing new is
+    pinned. What the packages are signed with stays.
+
+    Example: llamagate catalog sign ./public --renew --key ~/.ssh/id_ed25519
+    Exit codes: 0, 1
+    """
+    if not renew and has_issue(folder):
+        raise UsageError("this index is signed already; --renew signs it as a new issue")
+    signed = sign_index(invocation.env, folder, Signing(key=key, seconds=duration(expires), name=name))
+    text = f"Signed {signed.index}: serial {signed.issue.serial}, it counts until {signed.issue.expires}."
+    return invocation.answer(signed.to_document(), text)
 
 
 def render_built(built: Built) -> str:

@@ -16,7 +16,7 @@ from reconciler.model.environment import GATEWAY_VARIABLE, Environment, gateway_
 from reconciler.model.regex import regex
 
 _OWN_HOME: Final = "~/.llamagate"
-_TAKES_A_VALUE: Final = regex(r"--(file|home|color|gateway|log-file|lock-file)|-[^-f]*f")
+_TAKES_A_VALUE: Final = regex(r"--(file|home|color|gateway|log-file|lock-file|trust)|-[^-f]*f")
 """The flags before a verb that have the next word as their value."""
 
 
@@ -36,7 +36,9 @@ def asked_verb(arguments: Sequence[str]) -> str:
     return ""
 
 
-def environment(home: Path | None, *, lock_file: Path | None = None, gateway: str | None = None) -> Environment:
+def environment(
+    home: Path | None, *, lock_file: Path | None = None, gateway: str | None = None, trust: Path | None = None
+) -> Environment:
     """The variables, the time, the command line; the home from ``--home``, ``LLAMAGATE_HOME`` or the default.
 
     ``gateway`` is what ``--gateway`` says, which wins over ``LLAMAGATE_URL``. ``UsageError`` for a wrong address.
@@ -49,6 +51,7 @@ def environment(home: Path | None, *, lock_file: Path | None = None, gateway: st
         variables=variables(),
         now=datetime.now(UTC),
         lock_file=lock_file,
+        trust=trust,
         command=f"llamagate {asked_verb(sys.argv[1:])}".rstrip(),
         gateway=_gateway(gateway),
         user=_user(),

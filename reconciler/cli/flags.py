@@ -19,6 +19,10 @@ def paths_argument(*, metavar: str, help: str) -> Any:
 
 LockedOption = Annotated[bool, typer.Option("--locked", help="Exit with 4 if the lock is out of date.")]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Use only packages that are on this machine already.")]
+SignerChangeOption = Annotated[
+    bool,
+    typer.Option("--accept-signer-change", help="Permit a package that others signed than before, or nobody."),
+]
 OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Where a file was changed by hand and by the package too, take the package's."),

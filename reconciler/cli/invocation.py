@@ -41,7 +41,7 @@ class Invocation(SharedFlags, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def env(self) -> Environment:
-        made = environment(self.home, lock_file=self.lock_file, gateway=self.gateway)
+        made = environment(self.home, lock_file=self.lock_file, gateway=self.gateway, trust=self.trust)
         return made if self._log is None else replace(made, phase=self._log.phase)
 
     @cached_property

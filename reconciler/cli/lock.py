@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from reconciler.cli.flags import OfflineOption
+from reconciler.cli.flags import OfflineOption, SignerChangeOption
 from reconciler.cli.invocation import Invocation
 from reconciler.commands.lock import Locking
 from reconciler.commands.lock import lock as renew
@@ -28,6 +28,7 @@ def lock(
     allow_downgrade: Annotated[
         bool, typer.Option("--allow-downgrade", help="Permit --upgrade to move a pin to an older version.")
     ] = False,
+    accept_signer_change: SignerChangeOption = False,
     offline: OfflineOption = False,
 ) -> int:
     """Pin the exact package of each item in llamagate.lock.yaml.
@@ -45,9 +46,13 @@ def lock(
         raise UsageError("use either --check or --upgrade, not both; 'llamagate outdated' shows newer versions")
     if allow_downgrade and not upgrade:
         raise UsageError("--allow-downgrade works only with --upgrade")
+    if accept_signer_change and not upgrade:
+        raise UsageError("--accept-signer-change works only with --upgrade")
     file, env = invocation.file, replace(invocation.env, offline=offline)
     moved = (frozenset(ids) if ids else None) if upgrade else frozenset()
-    asked = Locking(file=file, upgrade=moved, check=check, downgrade=allow_downgrade)
+    asked = Locking(
+        file=file, upgrade=moved, check=check, downgrade=allow_downgrade, signer_change=accept_signer_change
+    )
     pins = renew(env, asked, invocation.terminal.notice, invocation.terminal.progress)
     path = pins.old.path
     changed = pins.changed and not check

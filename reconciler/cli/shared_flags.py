@@ -18,6 +18,7 @@ DEFAULT_FILE: Final = Path("llamagate.yaml")
 _GATEWAY_HELP: Final = "The gateway's address.  [default: $LLAMAGATE_URL, else gateway.url of the file]"
 _VERBOSE_HELP: Final = "Print more details; -vv: also how long each phase takes."
 _HOME_HELP: Final = "The LlamaGate home.  [default: $LLAMAGATE_HOME, else ~/.llamagate]"
+_TRUST_HELP: Final = "This host's rules of who may sign.  [default: /etc/llamagate/trust.yaml, if it is there]"
 _LOCK_HELP: Final = "Where the lock is.  [default: beside the file]"
 
 
@@ -35,6 +36,7 @@ class SharedFlags(Struct, frozen=True, kw_only=True, dict=True):
     home: Annotated[Path | None, path_option("--home", metavar="DIR", help=_HOME_HELP)] = None
     gateway: Annotated[str | None, typer.Option("--gateway", metavar="URL", help=_GATEWAY_HELP)] = None
     lock_file: Annotated[Path | None, path_option("--lock-file", help=_LOCK_HELP)] = None
+    trust: Annotated[Path | None, path_option("--trust", help=_TRUST_HELP)] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, show_default=False, help=_VERBOSE_HELP)] = 0

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.changing import ChangingInvocation
+from reconciler.cli.flags import SignerChangeOption
 from reconciler.commands.upgrade import propose_upgrade
 
 
@@ -18,6 +19,7 @@ def upgrade(
     allow_downgrade: Annotated[
         bool, typer.Option("--allow-downgrade", help="Permit an older version than the lock pins.")
     ] = False,
+    accept_signer_change: SignerChangeOption = False,
 ) -> int:
     """Move pins to the newest versions that fit, and apply them.
 
@@ -30,6 +32,13 @@ def upgrade(
     """
     progress = invocation.terminal.progress
     return invocation.run(
-        lambda: propose_upgrade(invocation.env, invocation.file, ids or (), progress, downgrade=allow_downgrade),
+        lambda: propose_upgrade(
+            invocation.env,
+            invocation.file,
+            ids or (),
+            progress,
+            downgrade=allow_downgrade,
+            signer_change=accept_signer_change,
+        ),
         creates=True,
     )

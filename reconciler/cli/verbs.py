@@ -59,7 +59,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, Verb]]] = {
         "run": "run.run",
         "test": "test.cases",
         "push": "push.push",
-        "catalog": {"build": "catalog.build"},
+        "sign": "sign.sign",
+        "trust": {"list": "trust.list_", "add": "trust.add", "revoke": "trust.revoke"},
+        "catalog": {"build": "catalog.build", "sign": "catalog.sign"},
         "cache": {"gc": "cache.gc"},
         "serve": "serve.serve",
         "completion": "completion.completion",
@@ -79,6 +81,7 @@ CHANGE_THE_HOME: Final = frozenset(
 
 GROUPS: Final[Mapping[str, str]] = {
     "catalog": "Make catalogs, from which others install packages.",
+    "trust": "Say who may sign packages, and whose keys count no longer.",
     "cache": "Free the disk space of packages that nothing needs.",
 }
 

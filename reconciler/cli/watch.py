@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from msgspec import Struct
@@ -26,12 +26,15 @@ from reconciler.loop.options import Clock, LoopOptions, only_watcher
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.systemd import service_manager
 from reconciler.loop.wake import Wake
+from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.source import Source, SourceKind
 from reconciler.queries.metrics import read_metrics
 from reconciler.reconcile.options import Options
+from reconciler.store.trust_file import host_lists
 from reconciler.store.watched_file import read_watched
 
+Signedness = Literal["tip", "all"]
 _MAX_INTERVAL_SECONDS: Final = 7 * 24 * 3600
 
 
@@ -69,25 +72,43 @@ class RepoFlags(Struct, frozen=True, kw_only=True):
     allowed_signers: Annotated[
         Path | None, path_option("--allowed-signers", help="Accept only commits signed by a key in this file.")
     ] = None
+    revoked_keys: Annotated[
+        Path | None, path_option("--revoked-keys", help="Accept no commit signed by a key in this file.")
+    ] = None
+    signed: Annotated[
+        Signedness,
+        typer.Option("--signed", metavar="tip|all", help="Whether the newest commit must be signed, or all new ones."),
+    ] = "tip"
     repo_header_env: Annotated[
         str,
         typer.Option("--repo-header-env", metavar="NAME", help="The variable with an HTTP header for the repository."),
     ] = ""
 
-    def branch(self) -> Branch | None:
-        """What is followed, if anything. ``UsageError`` where the others are given without ``--repo``."""
+    def branch(self, env: Environment) -> Branch | None:
+        """What is followed, if anything; by the signers of this host where no others are named.
+
+        ``UsageError`` where the others are given without ``--repo``.
+        """
         if self.repo is None:
             if self != RepoFlags():
-                others = "--ref, --path, --allow-rewind, --allowed-signers and --repo-header-env"
-                raise UsageError(f"{others} work only with --repo")
+                others = "--ref, --path, --allow-rewind, --allowed-signers, --revoked-keys, --signed"
+                raise UsageError(f"{others} and --repo-header-env work only with --repo")
             return None
+        signers, revoked = host_lists(env)
+        signers = self.allowed_signers.absolute() if self.allowed_signers else signers
+        revoked = self.revoked_keys.absolute() if self.revoked_keys else revoked
+        if signers is None and (revoked or self.signed == "all"):
+            message = "--signed all and --revoked-keys work only with --allowed-signers, or with signers of this host"
+            raise UsageError(message)
         is_address = Source(SourceKind.GIT, self.repo).is_address
         return Branch(
             url=self.repo if is_address else str(Path(self.repo).absolute()),
             ref=self.ref,
             path=self.path,
             header_env=self.repo_header_env,
-            signers=self.allowed_signers and self.allowed_signers.absolute(),
+            signers=signers,
+            revoked=revoked,
+            checks_all=self.signed == "all",
             allow_rewind=self.allow_rewind,
         )
 
@@ -145,7 +166,7 @@ def watch(
     """
     if once and listen is not None:
         raise UsageError("--once ends at once; --listen is for a watcher that goes on")
-    env, terminal, branch = invocation.env, invocation.terminal, followed.branch()
+    env, terminal, branch = invocation.env, invocation.terminal, followed.branch(invocation.env)
     options = LoopOptions(
         env=env, options=Options(file=invocation.file, locked=locked), interval=interval, poll=poll, outdated=outdated
     )

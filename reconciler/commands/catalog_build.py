@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
+from reconciler.commands.catalog_sign import Signing, with_signatures, write_signed
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, telling
 from reconciler.fs import durable
 from reconciler.model.catalog import INDEX_NAME, Catalog, Release
@@ -80,14 +82,17 @@ class _PackageFound(Struct, frozen=True):
         return f"{self.key.id} {self.version}"
 
 
-def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
+def build_catalog(env: Environment, folder: Path, limits: Limits, signing: Signing | None = None) -> Built:
     """Write the index of every package below ``folder``; one that is a folder there is packed first.
 
     What was published stays as it was: ``RefusedError`` where a version that the index lists has other content now.
-    ``InputError`` with everything that is no valid package.
+    ``InputError`` with everything that is no valid package, and where the index is signed and this one would not be.
     """
     index = folder / INDEX_NAME
     before, today = _index_before(index), env.now.date().isoformat()
+    if before.issue is not None and signing is None:
+        message = f"{index} is signed; without --sign nobody could install from it who asks for signatures"
+        raise InputError(message, advice="name the key with --sign, or remove the index", code=ErrorCode.EXISTS)
     found = _one_each(_packages(folder, PackageStore(home=Home(env.home), limits=limits)))
     for one in found:
         _check_is_as_published(one, before.items.get(one.key, {}).get(one.version), index)
@@ -98,8 +103,13 @@ def build_catalog(env: Environment, folder: Path, limits: Limits) -> Built:
         packed += [archive] if one.is_folder else []
         known = before.items.get(one.key, {}).get(one.version)
         items.setdefault(one.key, {})[one.version] = _release(folder, archive, one, known, today)
-    catalog = Catalog(items={key: {v: items[key][v] for v in in_order(items[key])} for key in items})
-    _write(index, index_bytes(catalog))
+    ordered = {key: {v: items[key][v] for v in in_order(items[key])} for key in items}
+    catalog = Catalog(items=ordered, issue=before.issue)
+    if signing is None:
+        _write(index, index_bytes(catalog))
+    else:
+        catalog = replace(catalog, items=with_signatures(env, ordered, signing.key))
+        write_signed(env, index, catalog, signing)
     new = [one for one in found if one.version not in before.items.get(one.key, {})]
     return Built(
         warnings=tuple(note for one in new for note in _notes(one)),
@@ -218,6 +228,7 @@ def _release(folder: Path, archive: Path, one: _PackageFound, known: Release | N
         released=known.released if known else today,
         yanked=known.yanked if known else False,
         executables=one.opened.package.executables,
+        signatures=known.signatures if known else (),
     )
 
 

@@ -28,8 +28,9 @@ from reconciler.model.regex import regex
 from reconciler.model.source import Source
 from reconciler.planning.manifest_diff import MASK, Place, dotted, masked
 from reconciler.reconcile.inputs import made_again, writing_inputs
-from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of
+from reconciler.resolve.pins import Pins, entries_of, lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of, trusted_pins
 from reconciler.resolve.store import PackageStore, store_for
 from reconciler.store.desired_file import DesiredFile, decode_desired, read_desired, with_other_ending
 from reconciler.store.lock_file import lock_path, read_lock
@@ -225,11 +226,13 @@ def _pins_with(env: Environment, file: DesiredFile, item_id: str, progress: Prog
     home = Home(env.home)
     record = read_record(home)[0] if home.root.is_dir() else Record()
     old = read_lock(lock_path(file.path, env.lock_file), known=record.documents)
-    store, context = store_for(home, file.desired.policy), context_of(env, file, progress)
+    trust = trust_of(env, file, file.path.absolute().parent, old=old)
+    store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=trust)
     resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
     items = [item for item in file.desired.items if item.key.id == item_id]
     found = resolver.resolve(partition(items, lock_of(file, old)))
-    return pins_of(file, old, entries_of(file, found))
+    signing = Signing(trust, fresh_signatures(found), asker(context))
+    return trusted_pins(file, old, entries_of(file, found), signing)
 
 
 def _set(env: Environment, path: Path, named: Named, values: Values) -> Edited:

@@ -28,6 +28,7 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import check_filled, target_for
+from reconciler.reconcile.trusted import local_problems
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.lock_file import lock_path, read_lock
@@ -88,7 +89,14 @@ def propose_packages(state: HomeState, found: Sequence[Resolved], asked: Import)
     contradicted = (_contradicted(state, one, saving=asked.save) for one in found)
     against = next((says for says in contradicted if says), None)
     return propose_intent(
-        state, intent, Parts(resolved={one.key: one for one in found}, inputs=inputs, against=against)
+        state,
+        intent,
+        Parts(
+            resolved={one.key: one for one in found},
+            inputs=inputs,
+            against=against,
+            refused=local_problems(state, found),
+        ),
     )
 
 

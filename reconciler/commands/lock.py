@@ -13,8 +13,10 @@ from reconciler.model.home import Home
 from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
-from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of
+from reconciler.resolve.judged import nothing_asked
+from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of, together
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of, trusted_pins
 from reconciler.resolve.store import store_for
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import lock_path, read_lock
@@ -24,13 +26,15 @@ from reconciler.store.state_files import read_record
 class Locking(Struct, frozen=True, kw_only=True):
     """What is asked for. The pins of the ids in ``upgrade`` move to what their sources have now; ``None`` is all.
 
-    ``check``: nothing may have to be written. ``downgrade``: a pin may move to an older version that nothing asks for.
+    ``check``: nothing may have to be written. ``downgrade``: a pin may move to an older version that nothing asks for,
+    ``signer_change``: to what others signed than before, or nobody.
     """
 
     file: Path
     upgrade: frozenset[str] | None = frozenset()
     check: bool = False
     downgrade: bool = False
+    signer_change: bool = False
 
 
 def lock(env: Environment, asked: Locking, notice: Notice, progress: Progress = no_progress) -> Pins:
@@ -59,14 +63,16 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     parts = partition(
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
-    store, context = store_for(home, file.desired.policy), context_of(env, file, progress)
+    trust = trust_of(env, file, asked.file.absolute().parent, old=old)
+    store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=trust)
     resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)
     fresh = entries_of(file, found)
     if not asked.downgrade and old.data is not None and (errors := gone_down(file.desired.items, old.lock, fresh)):
         raise together(file, errors)
-    pins = pins_of(file, old, fresh | kept)
+    ask = nothing_asked if asked.check else asker(context)
+    pins = trusted_pins(file, old, fresh | kept, Signing(trust, fresh_signatures(found), ask, asked.signer_change))
     if asked.check and pins.stale:
         raise LockStaleError(f"{pins.old.path} is out of date: " + "; ".join(pins.stale))
     return pins

@@ -27,6 +27,7 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
+from reconciler.reconcile.trusted import local_problems
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 
@@ -81,7 +82,9 @@ def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposa
     claims = frozenset(one.key.id for one in earlier)
     intent = to_migrate(intent_of_command(state, saves_for=owner), targets, notes, claims=claims)
     resolved = {one.key: one for one in (*new, *earlier)}
-    return propose_intent(state, intent, Parts(resolved=resolved, inputs=inputs, migrates=bool(packages)))
+    refused = local_problems(state, resolved.values())
+    parts = Parts(resolved=resolved, inputs=inputs, migrates=bool(packages), refused=refused)
+    return propose_intent(state, intent, parts)
 
 
 def _is_to_be_listed(state: HomeState, package: Resolved) -> bool:

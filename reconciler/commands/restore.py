@@ -26,6 +26,7 @@ from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.readers import check_there
 from reconciler.reconcile.rollback import kept_package
 from reconciler.reconcile.target import target_for
+from reconciler.reconcile.trusted import revoked_problems
 from reconciler.reconcile.unmanaged import unmanaged_package
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.state_files import read_generation
@@ -72,7 +73,8 @@ def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, 
     found, target = _package(state, key, number)
     paths = frozenset(node.path for node in tree.walk(state.home.backup(key, number)))
     intent = to_restore(intent_of_command(state), replace(target, backup=Backup(number, paths)))
-    return propose_intent(state, intent, Parts(resolved={key: found}))
+    refused = revoked_problems(state, {key: target.signers})
+    return propose_intent(state, intent, Parts(resolved={key: found}, refused=refused))
 
 
 def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
@@ -118,4 +120,4 @@ def _package(state: HomeState, key: ItemKey, number: int) -> tuple[Resolved, Tar
         return unmanaged_package(state, key, state.home.backup(key, number))
     enabled = None if state.registry.get(key) else item.enabled
     target = target_for(state, found, item.config)
-    return found, replace(target, owner=item.owner, enabled=enabled, depends_on=item.depends_on)
+    return found, replace(target, owner=item.owner, enabled=enabled, depends_on=item.depends_on, signers=item.signers)

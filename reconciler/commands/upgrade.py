@@ -15,11 +15,17 @@ from reconciler.store.desired_file import read_desired
 
 
 def propose_upgrade(
-    env: Environment, file: Path, ids: Collection[str], progress: Progress = no_progress, *, downgrade: bool = False
+    env: Environment,
+    file: Path,
+    ids: Collection[str],
+    progress: Progress = no_progress,
+    *,
+    downgrade: bool = False,
+    signer_change: bool = False,
 ) -> Proposal:
     """Plan to upgrade these items and what they depend on; without ``ids`` everything that the file lists."""
     named = frozenset(ids)
     if named:
         check_upgrades(read_desired(file), named, advice="'llamagate apply' installs what is there now")
-    options = Options(file=file, only=named, upgrade=named or None, downgrade=downgrade)
+    options = Options(file=file, only=named, upgrade=named or None, downgrade=downgrade, signer_change=signer_change)
     return propose(env, options, progress)

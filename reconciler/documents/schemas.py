@@ -35,6 +35,7 @@ SCHEMA_NAMES: Final = (
     "module-packaging",
     "plan",
     "registry",
+    "trust",
 )
 MAX_FAULTS: Final = 100
 """Faults reported of one document; reading on would only cost time."""

@@ -20,8 +20,8 @@ class HostSettings:
     is no limit. ``strict`` refuses inputs that nothing declares. ``body`` bounds a request in bytes, ``wait`` the
     seconds that a change waits for another writer. ``allowed_hosts`` are further names of this host, and of sites whose
     pages may ask; ``mcp_tools`` are patterns of the items that ``/mcp`` offers, whose calls wait ``mcp_wait`` seconds
-    before they give a handle; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed. What is not the host's
-    own is passed on to ``upstream``. ``access_log`` is a file that gets a line for each request.
+    before they give a handle; ``trusted_proxies`` addresses and networks whose X-Forwarded-For is believed. What is not
+    the host's own is passed on to ``upstream``. ``access_log`` is a file that gets a line for each request.
     """
 
     env: Environment

@@ -12,6 +12,7 @@ from msgspec import Struct
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.fs import tree
+from reconciler.fs.bounded import read_start
 from reconciler.fs.descriptor import READ_FOLDER, opened
 from reconciler.fs.durable import make_folders
 from reconciler.fs.presence import is_file, is_folder
@@ -25,6 +26,9 @@ from reconciler.sources.context import SourceContext
 from reconciler.sources.git.address import ref_problem
 from reconciler.sources.git.remote import git_rules
 from reconciler.sources.git.repository import Repository
+from reconciler.trust.revocation import read_revoked
+from reconciler.trust.sshsig import dearmoured, parse
+from reconciler.trust.wire import WireError
 
 _LIMITS: Final = Limits(unpacked=512 * 2**20, entries=20_000)
 """Of the folder that is followed; packages in it have the usual ones."""
@@ -34,7 +38,9 @@ class Branch(Struct, frozen=True, kw_only=True):
     """What is followed: the folder ``path`` of ``ref`` in the repository at ``url``.
 
     ``header_env`` names the variable that holds a header with credentials. ``signers`` is the file of those whose
-    commits are taken; ``None`` takes all. ``allow_rewind`` also takes a commit that does not descend from the last.
+    commits are taken; ``None`` takes all. ``revoked`` is the file of keys that count no longer. ``checks_all``: each
+    commit since the last one that was taken must be signed, and not the newest alone. ``allow_rewind`` also takes a
+    commit that does not descend from the last.
     """
 
     url: str
@@ -42,6 +48,8 @@ class Branch(Struct, frozen=True, kw_only=True):
     path: str = ""
     header_env: str = ""
     signers: Path | None = None
+    revoked: Path | None = None
+    checks_all: bool = False
     allow_rewind: bool = False
 
     def __str__(self) -> str:
@@ -69,8 +77,10 @@ class Follower(Struct):
         commit = self._newest()
         self.repository.bring([commit])
         if self.branch.signers is not None:
-            self.repository.check_signed(commit, self.branch.signers)
+            self._check_signed(commit, self.branch.signers)
         self._check_descends(commit)
+        if self.branch.signers is not None and self.branch.checks_all:
+            self._check_each(commit, self.branch.signers)
         name = f"{self.branch} at {commit[:12]}"
         content = self.repository.open(commit, self.branch.path, limits=_LIMITS, name=name, is_package=False)
         _lay_out(content, self.folder)
@@ -87,6 +97,26 @@ class Follower(Struct):
                 f"{self.branch.url} has no branch or commit '{ref}'", advice=advice, code=ErrorCode.NOT_FOUND
             )
         return commit
+
+    def _check_signed(self, commit: str, signers: Path, *, history: bool = False) -> None:
+        """By a key of ``signers`` that is not revoked."""
+        self.repository.check_signed(commit, signers, history=history)
+        if self.branch.revoked is None:
+            return
+        revoked = _revoked(self.branch.revoked)
+        for key in _keys(self.repository.signature(commit, history=history)):
+            if key in revoked:
+                message = f"{self.branch.url}: the commit {commit} is signed with the key {key}, which was revoked"
+                advice = f"have it signed with another key ({self.branch.revoked}:{revoked[key]})"
+                raise RefusedError(message, advice=advice, code=ErrorCode.REVOKED_KEY)
+
+    def _check_each(self, commit: str, signers: Path) -> None:
+        """Every commit since the last one; without one there is nothing to count from."""
+        if not self.last or self.last == commit:
+            return
+        self.repository.is_ancestor(self.last, commit)  # which brings the history
+        for each in self.repository.between(self.last, commit):
+            self._check_signed(each, signers, history=True)
 
     def _check_descends(self, commit: str) -> None:
         if not self.last or self.branch.allow_rewind or self.repository.is_ancestor(self.last, commit):
@@ -108,6 +138,23 @@ def following(branch: Branch, home: Home, variables: Mapping[str, str], *, last:
     fetching = Fetching(auth=Auth(AuthKind.HEADER_ENV, branch.header_env) if branch.header_env else None)
     repository = Repository(branch.url, folder=home.git_cache, rules=git_rules(branch.url, fetching, context))
     return Follower(branch, home, repository, last)
+
+
+def _revoked(path: Path) -> Mapping[str, int]:
+    try:
+        return read_revoked(read_start(path), name=str(path))
+    except OSError as error:
+        message = f"it cannot be read: {error.strerror}"
+        raise InputError.at(message, file=path, code=ErrorCode.UNREADABLE) from error
+
+
+def _keys(signature: bytes) -> tuple[str, ...]:
+    """The fingerprints of the keys that made it."""
+    try:
+        return tuple(parse(text).key for text in dearmoured(signature))
+    except WireError as error:
+        message = f"the signature of the commit cannot be read: {error}"
+        raise RefusedError(message, advice="sign it again", code=ErrorCode.BAD_SIGNATURE) from error
 
 
 def _lay_out(content: Content, folder: Path) -> None:

@@ -31,6 +31,8 @@ class Release(Struct, frozen=True, kw_only=True):
     yanked: bool = False
     executables: frozenset[str] | None = None
     """The paths of the executable files; ``None`` where that is not known."""
+    signatures: tuple[str, ...] = ()
+    """Of the package's statement: each an SSHSIG in base64, without its armour."""
 
     @staticmethod
     def from_document(value: JsonObject) -> Release:
@@ -42,6 +44,7 @@ class Release(Struct, frozen=True, kw_only=True):
             released=str(value["released"]),
             yanked=bool(value["yanked"]),
             executables=executables_from_document(value),
+            signatures=tuple(cast("list[str]", value.get("signatures", []))),
         )
 
     def to_document(self) -> JsonObject:
@@ -53,14 +56,37 @@ class Release(Struct, frozen=True, kw_only=True):
             "size": self.size,
             "yanked": self.yanked,
             "released": self.released,
+            **({"signatures": [*self.signatures]} if self.signatures else {}),
         }
 
 
+class Issue(Struct, frozen=True, kw_only=True):
+    """What a signed index says of itself: the ``catalog``'s name, which issue it is, and its times, in UTC."""
+
+    catalog: str
+    serial: int
+    issued: str
+    expires: str
+
+    @staticmethod
+    def from_document(value: JsonObject) -> Issue:
+        return Issue(
+            catalog=str(value["catalog"]),
+            serial=cast(int, value["serial"]),
+            issued=str(value["issued"]),
+            expires=str(value["expires"]),
+        )
+
+    def to_document(self) -> JsonObject:
+        return {"catalog": self.catalog, "serial": self.serial, "issued": self.issued, "expires": self.expires}
+
+
 class Catalog(Struct, frozen=True, kw_only=True):
-    """Item → version → release; ``rules`` as in a lock."""
+    """Item → version → release; ``rules`` as in a lock. ``issue`` is ``None`` where it is not made to be signed."""
 
     items: Mapping[ItemKey, Mapping[str, Release]] = field(default_factory=dict)
     rules: int = RULES
+    issue: Issue | None = None
 
     def kind(self, item_id: str) -> Kind | None:
         """What the item with this id is."""
@@ -78,13 +104,15 @@ class Catalog(Struct, frozen=True, kw_only=True):
             versions = cast("dict[str, JsonObject]", item["versions"])
             key = ItemKey(Kind(str(item["kind"])), item_id)
             items[key] = {version: Release.from_document(release) for version, release in versions.items()}
-        return Catalog(items=items, rules=rules_from_document(value))
+        issue = Issue.from_document(value) if "serial" in value else None
+        return Catalog(items=items, rules=rules_from_document(value), issue=issue)
 
     def to_document(self) -> JsonObject:
         """Sorted by id; the versions of an item stand in the order given."""
         return {
             "apiVersion": API_VERSION,
             **rules_to_document(self.rules),
+            **(self.issue.to_document() if self.issue else {}),
             "items": {
                 key.id: {
                     "kind": str(key.kind),

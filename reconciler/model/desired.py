@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from reconciler.model.config import Json, JsonObject, anchored
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.source import NOTHING_MORE, Fetching, Source, SourceRules
+from reconciler.model.trust import TrustRules
 
 API_VERSION: Final = "llamagate/v1"
 DEFAULT_OWNER: Final = "default"
@@ -145,6 +146,8 @@ class Desired(Struct, frozen=True, kw_only=True):
     items: tuple[DesiredItem, ...] = ()
     policy: Policy = field(default_factory=Policy)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    trust: TrustRules | None = None
+    """Who may sign; ``None`` where nobody is asked."""
 
     @staticmethod
     def from_document(value: JsonObject, *, file: str) -> Desired:
@@ -160,6 +163,7 @@ class Desired(Struct, frozen=True, kw_only=True):
             items=tuple(items),
             policy=Policy.from_document(cast(JsonObject, value.get("policy", {}))),
             gateway=GatewaySettings.from_document(cast(JsonObject, value.get("gateway", {}))),
+            trust=TrustRules.from_document(cast(JsonObject, value["trust"])) if "trust" in value else None,
         )
 
     def find(self, key: ItemKey) -> DesiredItem | None:

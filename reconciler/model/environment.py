@@ -41,6 +41,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Nothing that is not on this machine is asked for anything; the gateway is told all the same."""
     gateway: str | None = None
     """The gateway's address, where one is asked for beside the file: it wins over ``gateway.url``."""
+    trust: Path | None = None
+    """The host's own rules of who may sign, if not in their usual place."""
     phase: Phase = unheard
     user: str = ""
     """Who runs it, for the history."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
@@ -15,6 +15,7 @@ from reconciler.model.executables import as_set
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import Record
 from reconciler.model.source import Source, SourceKind
+from reconciler.model.trust import Signer
 
 GENERATION_SCHEMA: Final = 2
 
@@ -39,6 +40,11 @@ class GenerationItem(Struct, frozen=True, kw_only=True):
     source: Source
     depends_on: tuple[str, ...] = ()
     may_run: tuple[str, ...] | None = None
+    signed_by: tuple[Signer, ...] | UnsetType = UNSET
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        return () if self.signed_by is UNSET else self.signed_by
 
     @property
     def executables(self) -> frozenset[str] | None:
@@ -64,7 +70,10 @@ class Generation(Struct, frozen=True, kw_only=True):
     def list(self) -> Mapping[ItemKey, GenerationItem]:
         """What decides whether two generations are the same: all but where the packages came from."""
         nowhere = Source(SourceKind.DIR, "")
-        return {key: replace(item, source=nowhere, may_run=item.may_run or ()) for key, item in self.items.items()}
+        return {
+            key: replace(item, source=nowhere, may_run=item.may_run or (), signed_by=UNSET)
+            for key, item in self.items.items()
+        }
 
 
 def generation_of(record: Record, *, applied_at: str, command: str, list_of: int | None = None) -> Generation:
@@ -80,6 +89,7 @@ def generation_of(record: Record, *, applied_at: str, command: str, list_of: int
             source=item.source,
             depends_on=item.depends_on,
             may_run=item.may_run,
+            signed_by=item.signed_by,
         )
         for key, item in record.items.items()
     }

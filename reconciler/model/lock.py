@@ -7,12 +7,13 @@ from typing import cast
 
 from msgspec import Struct
 
-from reconciler.model.config import JsonObject
+from reconciler.model.config import Json, JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.executables import executables_from_document, executables_to_document
 from reconciler.model.ids import ItemKey
 from reconciler.model.ignored import RULES, rules_from_document, rules_to_document
 from reconciler.model.source import Source, SourceKind
+from reconciler.model.trust import LockedCatalog, Signed, signed_from_document, signed_to_document
 
 
 class Pin(Struct, frozen=True, kw_only=True):
@@ -52,6 +53,9 @@ class LockItem(Struct, frozen=True, kw_only=True):
     executables: frozenset[str] | None = None
     """The paths of its executable files; ``None`` where its source does not say, or an older version wrote this."""
 
+    signed: tuple[Signed, ...] = ()
+    """The signatures that count, where somebody is asked for one."""
+
     @property
     def says_where(self) -> bool:
         """Whether its pin is one of a source of this kind, so that the package is found again."""
@@ -72,6 +76,7 @@ class LockItem(Struct, frozen=True, kw_only=True):
             pin=Pin.from_document(cast(JsonObject, value["pin"])) if "pin" in value else None,
             archive=Digest(str(value["archive"])) if "archive" in value else None,
             executables=executables_from_document(value),
+            signed=signed_from_document(value["signed"]) if "signed" in value else (),
         )
 
     def to_document(self) -> JsonObject:
@@ -84,22 +89,34 @@ class LockItem(Struct, frozen=True, kw_only=True):
         document["version"] = self.version
         if self.archive is not None:
             document["archive"] = self.archive
-        return document | {"tree": self.tree, **executables_to_document(self.executables)}
+        bits, signed = executables_to_document(self.executables), signed_to_document(self.signed)
+        return document | {"tree": self.tree, **bits, **signed}
 
 
 class Lock(Struct, frozen=True, kw_only=True):
-    """All pins, sorted by kind and id, and the version of the rules of what is content by which they were made."""
+    """All pins, sorted by kind and id, and the version of the rules of what is content by which they were made.
+
+    ``catalogs`` are the signed ones that pins came from, as they were seen last, sorted by source.
+    """
 
     items: tuple[LockItem, ...] = ()
     rules: int = RULES
+    catalogs: tuple[LockedCatalog, ...] = ()
 
     @staticmethod
     def from_document(value: JsonObject) -> Lock:
         items = (LockItem.from_document(item) for item in cast(list[JsonObject], value["items"]))
-        return Lock(items=tuple(sorted(items, key=lambda item: item.key)), rules=rules_from_document(value))
+        catalogs = (LockedCatalog.from_document(one) for one in cast(list[JsonObject], value.get("catalogs", [])))
+        return Lock(
+            items=tuple(sorted(items, key=lambda item: item.key)),
+            rules=rules_from_document(value),
+            catalogs=tuple(sorted(catalogs, key=lambda one: one.source)),
+        )
 
     def to_document(self) -> JsonObject:
-        return {**rules_to_document(self.rules), "items": [item.to_document() for item in self.items]}
+        catalogs: JsonObject = {"catalogs": [one.to_document() for one in self.catalogs]} if self.catalogs else {}
+        items: list[Json] = [item.to_document() for item in self.items]
+        return {**rules_to_document(self.rules), **catalogs, "items": items}
 
     @property
     def by_key(self) -> Mapping[ItemKey, LockItem]:

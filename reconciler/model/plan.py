@@ -10,7 +10,7 @@ from typing import Any, cast
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
-from reconciler.codes import RefusalCode
+from reconciler.codes import RefusalCode, WarningCode
 from reconciler.model.config import Json, JsonObject, Reference, references, with_references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey
@@ -69,6 +69,10 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class MarkCode(StrEnum):
     """What a reviewer must not miss, the most telling first; ``docs/review.md`` explains each."""
 
+    NO_LONGER_SIGNED = "no-longer-signed"
+    SIGNER_CHANGED = "signer-changed"
+    KEY_CHANGED = "key-changed"
+    NEW_SIGNER = "new-signer"
     REMOVES = "removes"
     DOWNGRADE = "downgrade"
     REPLACES = "replaces"
@@ -110,6 +114,8 @@ class Action(Struct, frozen=True, kw_only=True):
     brought: frozenset[str] = frozenset()
     diff: JsonObject = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
+    signed_by: tuple[str, ...] = ()
+    """Who signed the package, where somebody is asked for that: each with the fingerprint of the key."""
     alike: str = ""
     """Where it is known: equal for two actions exactly when the same lines change. It is not shown."""
 
@@ -126,6 +132,7 @@ class Action(Struct, frozen=True, kw_only=True):
             "reasons": list(self.reasons),
             "marks": [mark.to_document() for mark in self.marks],
             "diff": self.diff,
+            **({"signed_by": [*self.signed_by]} if self.signed_by else {}),
         }
 
     @staticmethod
@@ -141,6 +148,7 @@ class Action(Struct, frozen=True, kw_only=True):
             reasons=tuple(map(str, cast(list[Json], value["reasons"]))),
             marks=tuple(Mark(MarkCode(mark["code"]), mark["message"]) for mark in marks),
             diff=cast(JsonObject, value["diff"]),
+            signed_by=tuple(cast("list[str]", value.get("signed_by", []))),
             after=None,
         )
 
@@ -168,6 +176,11 @@ class Plan(Struct, frozen=True, kw_only=True, dict=True):
     def pending(self) -> bool:
         """Whether applying it would write anything, the lock included."""
         return self.changes or bool(self.stale)
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the index of a catalog that items come from has expired."""
+        return any(note.code is WarningCode.CATALOG_EXPIRED for note in self.warnings)
 
     def to_document(self) -> JsonObject:
         """The document of ``plan --json``; see ``schemas/plan.schema.json``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
@@ -13,6 +13,7 @@ from reconciler.model.executables import as_set
 from reconciler.model.ids import ItemKey
 from reconciler.model.package import Manifest
 from reconciler.model.source import Source
+from reconciler.model.trust import Signer
 
 RECORD_SCHEMA: Final = 2
 
@@ -54,6 +55,12 @@ class RecordItem(Struct, frozen=True, kw_only=True):
     files: Mapping[str, RecordedFile]
     depends_on: tuple[str, ...] = ()
     may_run: tuple[str, ...] | None = None
+    signed_by: tuple[Signer, ...] | UnsetType = UNSET
+    """Who signed the package; left out where nobody was asked. It may be lost: then a change of signers is not seen."""
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        return () if self.signed_by is UNSET else self.signed_by
 
     @property
     def executables(self) -> frozenset[str] | None:

@@ -16,6 +16,7 @@ class Covered(Struct, frozen=True, kw_only=True):
 
     ``variables`` of the process, by name; ``contents`` are files whose bytes count (file, lock, record, registry,
     secrets); ``folders`` and ``archives`` are local sources, and what was packed for the cache: all absolute.
+    Files of trust are among the ``contents``, whether they are there or not.
     ``places`` are folders of the home, ``inside`` those of items, and ``files`` what we installed, all below the home.
     """
 
@@ -26,6 +27,8 @@ class Covered(Struct, frozen=True, kw_only=True):
     places: tuple[str, ...]
     inside: tuple[str, ...]
     files: tuple[str, ...]
+    until: float = 0
+    """Until when it holds, in seconds since 1970; 0: as long as nothing changes."""
 
 
 class Unchanged(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.model.source import Source
+from reconciler.model.trust import Signer
 
 
 class Backup(Struct, frozen=True):
@@ -38,6 +39,8 @@ class Target(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str]
     enabled: bool | None = None
     depends_on: tuple[str, ...] = ()
+    signers: tuple[Signer, ...] = ()
+    """Who signed the package, where somebody is asked for that."""
     executables: frozenset[str] | None = None
     """Those of its files that may be run; ``None``: as they are."""
     is_asked_for: bool = False

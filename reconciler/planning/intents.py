@@ -108,4 +108,5 @@ def as_recorded(recorded: RecordItem) -> Target:
         files={path: file.sha256 for path, file in recorded.files.items()},
         depends_on=recorded.depends_on,
         executables=recorded.executables,
+        signers=recorded.signers,
     )

@@ -13,6 +13,7 @@ from reconciler.planning import policy
 from reconciler.planning.drift import drift_of
 from reconciler.planning.intent import Intent
 from reconciler.planning.order import dependency_cycle, in_order
+from reconciler.planning.signers import with_signers
 from reconciler.planning.verdict import Verdict, judge_removal, judge_switch, judge_target
 from reconciler.planning.warnings import warnings
 
@@ -31,7 +32,7 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     refusals += policy.needed(intent, record)
     refusals += policy.prune_guard(intent, record, pruned)
     refusals += policy.other_file(intent, record, pruned)
-    actions = tuple(_ordered(verdicts, {} if cycle else graph, record))
+    actions = with_signers([*_ordered(verdicts, {} if cycle else graph, record)], record)
     changing = frozenset(action.key for action in actions)
     return Plan(
         generation=record.generation,

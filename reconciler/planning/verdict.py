@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from reconciler.model.config import same
@@ -194,6 +194,7 @@ def _record_item(target: Target, before: ItemBefore, *, enabled: bool) -> Record
         manifest=target.manifest,
         files=_stamped(target, before.recorded, before.found),
         depends_on=target.depends_on,
+        signed_by=target.signers or UNSET,
     )
 
 

@@ -16,6 +16,7 @@ from reconciler.errors import InputError, LlamagateError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.registry import moment_of
+from reconciler.model.trust import moment
 from reconciler.model.watched import Aspect, Attempt, Result, Watched
 from reconciler.queries.status import Status, read_status
 from reconciler.store.lock_file import lock_path
@@ -30,13 +31,12 @@ _CURRENT: Final = "Served"
 class Facts(Struct, frozen=True, kw_only=True):
     """What is known of a home beside its status.
 
-    ``expiries`` maps each catalog to when it expires, and ``locked_at`` is when the lock was written, both in seconds.
+    ``locked_at`` is when the lock was written, in seconds.
     """
 
     home: str
     owner: str = ""
     locked_at: float | None = None
-    expiries: Mapping[str, float] = field(default_factory=dict)
     is_known: bool = True
     """Whether the file can be used, so that it is known what an apply would do."""
 
@@ -89,14 +89,14 @@ def _lines(status: Status, facts: Facts) -> Iterator[str]:
     yield from _family("items", "gauge", "Installed items.", [(home | {"kind": kind}, n) for kind, n in kinds.items()])
     for name, text, value in (*_figures(status, facts), *_gateway(status)):
         yield from _family(name, "gauge", text, [(home, value)] if value is not None else [])
-    expiries: _Samples = [(home | {"catalog": name}, at) for name, at in facts.expiries.items()]
-    yield from _family("catalog_expires_timestamp_seconds", "gauge", "When a catalog expires.", expiries)
+    expiries: _Samples = [(home | {"catalog": one.source}, moment(one.expires)) for one in status.catalogs]
+    yield from _family("catalog_expires_timestamp_seconds", "gauge", "When a signed catalog expires.", expiries)
     newer = watcher.newer if watcher else None
     if newer is not None:
         text = "Items that had a newer version when the sources were asked."
         yield from _family("outdated", "gauge", text, [(home, newer.items)])
-        moment: _Samples = [(home, _timestamp(newer.at))]
-        yield from _family("outdated_timestamp_seconds", "gauge", "When the sources were asked.", moment)
+        asked: _Samples = [(home, _timestamp(newer.at))]
+        yield from _family("outdated_timestamp_seconds", "gauge", "When the sources were asked.", asked)
     if watcher is not None:
         yield from _watcher_lines(watcher, home)
 

@@ -73,7 +73,9 @@ def read_outdated(env: Environment, path: Path, progress: Progress = no_progress
     """
     file = read_desired(path)
     items = [item for item in file.desired.items if item.source.kind in _ASKED]
-    lock, remotes = lock_of(file, read_lock(lock_path(path, env.lock_file))), Remotes(context_of(env, file))
+    locked = read_lock(lock_path(path, env.lock_file))
+    lock, remotes = lock_of(file, locked), Remotes(context_of(env, file))
+    expired = {one.source: one for one in locked.lock.catalogs if one.is_expired(env.now)} if lock else {}
     found: list[OutdatedItem] = []
     errors: dict[ItemKey, LlamagateError] = {}
     asking = {item.key: partial(_compared, item, remotes, lock) for item in items}
@@ -82,7 +84,9 @@ def read_outdated(env: Environment, path: Path, progress: Progress = no_progress
         if isinstance(compared, LlamagateError):
             errors[key] = compared
         else:
-            found.append(compared)
+            old = expired.get(compared.item.source.location)
+            note = [f"the index that the lock knows expired at {old.expires}"] if old else []
+            found.append(replace(compared, notes=(*compared.notes, *note)))
     progress("asking", len(items), len(items))
     if errors:
         raise together(file, errors)

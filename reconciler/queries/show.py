@@ -117,6 +117,7 @@ class Shown(Struct, frozen=True, kw_only=True):
             "owner": recorded.owner if recorded else None,
             "pin": _pin_document(self.pin),
             "tree": recorded.tree if recorded else None,
+            "signed_by": [{"by": one.by, "key": one.key} for one in (recorded.signers if recorded else ())],
             "config": [value.to_document() for value in self.config],
             "files": [one.to_document() for one in self.files],
             "drift": [row.to_document() for row in self.drift],

@@ -17,15 +17,18 @@ from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.plan import Drift
 from reconciler.model.record import ConfirmBy, Hold, Suspension
+from reconciler.model.source import SourceKind
+from reconciler.model.trust import LockedCatalog
 from reconciler.model.watched import Watched
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.queries.list import changed, known_registry, look, policy_of
-from reconciler.reconcile.home_state import read_home_state
+from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.options import Options
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.readers import TransactionState, check_there, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at
 from reconciler.reconcile.unchanged import unchanged
+from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
 
@@ -56,6 +59,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """Whether a watcher is at work now."""
     unreachable: str = ""
     """Why it is not known what is pending: a source does not answer, or something cannot be read."""
+    catalogs: tuple[LockedCatalog, ...] = ()
+    """The signed catalogs that items come from, as the lock has seen them."""
     note: str = ""
     """For people: why the file that is there does not count, or that the registry is damaged."""
 
@@ -146,7 +151,7 @@ def _status(env: Environment, file: Path | None) -> Status:
     plan, state = proposal.plan, proposal.state
     gateway = gateway_of(env, state.gateway)
     return Status(
-        in_sync=not (plan.changes or plan.drift or plan.refusals or plan.stale),
+        in_sync=not (plan.changes or plan.drift or plan.refusals or plan.stale or plan.is_expired),
         has_file=True,
         generation=plan.generation,
         pending=len(plan.actions) + plan.rebuilds_registry,
@@ -159,6 +164,7 @@ def _status(env: Environment, file: Path | None) -> Status:
         serving=look_at(gateway, state.record, state.registry) if gateway else None,
         items=_listed(proposal),
         stale=plan.stale,
+        catalogs=_catalogs(env, state),
     )
 
 
@@ -180,7 +186,18 @@ def _in_sync(env: Environment, file: Path) -> Status | None:
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, record, registry) if gateway else None,
         items=listed_items(state.home, record, registry),
+        catalogs=_catalogs(env, state),
     )
+
+
+def _catalogs(env: Environment, state: HomeState) -> tuple[LockedCatalog, ...]:
+    """Those of the lock; no signed ones are in it where the file takes nothing from a catalog."""
+    items = state.file.desired.items if state.file else ()
+    if not any(item.source.kind is SourceKind.CATALOG for item in items):
+        return ()
+    with suppress(LlamagateError):
+        return read_lock(lock_path(state.path, env.lock_file), known=state.record.documents).lock.catalogs
+    return ()
 
 
 def _listed(proposal: Proposal) -> tuple[ListedItem, ...]:

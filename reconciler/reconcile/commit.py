@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from reconciler.apply.stage import NewTree
@@ -118,7 +119,7 @@ def _text(document: bytes) -> str:
 def _keep(proposal: Proposal) -> None:
     """The pass found nothing to do and wrote nothing: the next reader need not find that again."""
     plan, state = proposal.plan, proposal.state
-    if proposal.looked is not None and not (plan.pending or plan.drift or plan.refusals):
+    if proposal.looked is not None and not (plan.pending or plan.drift or plan.refusals or plan.is_expired):
         keep(state.env, state.path, *proposal.looked, plan)
 
 
@@ -144,12 +145,18 @@ def _with_sources(proposal: Proposal) -> Record:
     """The record, naming what changes no file: where the file takes an item from now, and what it depends on."""
     record = proposal.state.record
     moved = {
-        key: replace(recorded, source=target.source, source_stamp=target.source_stamp, depends_on=target.depends_on)
+        key: replace(
+            recorded,
+            source=target.source,
+            source_stamp=target.source_stamp,
+            depends_on=target.depends_on,
+            signed_by=target.signers or UNSET,
+        )
         for key, target in proposal.intent.targets.items()
         if (recorded := record.items.get(key)) is not None
         and (recorded.owner, recorded.tree) == (proposal.intent.speaker.speaks_for, target.tree)
-        and (recorded.source, recorded.source_stamp, recorded.depends_on)
-        != (target.source, target.source_stamp, target.depends_on)
+        and (recorded.source, recorded.source_stamp, recorded.depends_on, recorded.signers)
+        != (target.source, target.source_stamp, target.depends_on, target.signers)
     }
     return replace(record, items={**record.items, **moved}) if moved else record
 

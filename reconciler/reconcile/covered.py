@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from reconciler.fs.places import located
 from reconciler.fs.presence import is_folder
@@ -16,20 +17,31 @@ from reconciler.model.unchanged import Covered
 from reconciler.store.desired_file import DesiredFile
 
 
-def covered_by(home: Home, record: Record, file: DesiredFile, lock: Path) -> Covered:
-    """What counts while ``record`` and ``file`` are as they are."""
+class Trusting(NamedTuple):
+    """The files that decide who is trusted, and until when what was decided holds; 0: as long as they do."""
+
+    files: tuple[str, ...] = ()
+    until: float = 0
+
+
+NO_TRUST: Final = Trusting()
+
+
+def covered_by(home: Home, record: Record, file: DesiredFile, lock: Path, trust: Trusting = NO_TRUST) -> Covered:
+    """What counts while ``record`` and ``file`` are as they are, and ``trust`` is."""
     named = [one for item in file.desired.items for _, one in references(item.config)]
     path = file.path.absolute()
     contents = [path, lock.absolute(), home.record, home.registry]
     sources = {kind: _sources(file, kind) for kind in (SourceKind.DIR, SourceKind.ZIP)}
     return Covered(
         variables=(*_names(named, "env"), *_home_of_user(file)),
-        contents=(*map(str, contents), *_names(named, "file")),
+        contents=(*map(str, contents), *_names(named, "file"), *trust.files),
         folders=(*_pieces(home), *sources[SourceKind.DIR]),
         archives=(*sources[SourceKind.ZIP], *_packed(home, record, file)),
         places=tuple(str(home.installed(kind).relative_to(home.root)) for kind in Kind),
         inside=tuple(sorted({folder for key in record.items for folder in _folders(record, key)})),
         files=tuple(f"{_place(key)}/{path}" for key, item in record.items.items() for path in item.files),
+        until=trust.until,
     )
 
 

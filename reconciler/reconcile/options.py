@@ -15,7 +15,7 @@ class Options(Struct, frozen=True, kw_only=True):
     ``with_values``: what configurations refer to, variables and files, is read. Without it a plan can be shown, and
     not applied.
     The pins of the ids in ``upgrade`` move to what their sources have now, ``None`` is all; ``downgrade``: also to an
-    older version that nothing asks for.
+    older version that nothing asks for. ``signer_change``: also to what others signed than before, or nobody.
     """
 
     file: Path
@@ -25,3 +25,4 @@ class Options(Struct, frozen=True, kw_only=True):
     allowances: Allowances = field(default_factory=Allowances)
     upgrade: frozenset[str] | None = frozenset()
     downgrade: bool = False
+    signer_change: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -20,6 +21,9 @@ from reconciler.planning.intent import Intent
 from reconciler.reconcile.home_state import HomeState, ListedBy
 from reconciler.reconcile.unchanged import Look
 from reconciler.resolve.resolved import Resolved
+
+if TYPE_CHECKING:
+    from reconciler.trust.policy import Problem
 
 
 class Carried(Struct, frozen=True, kw_only=True):
@@ -49,6 +53,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     against: ListedBy | None = None
     migrates: bool = False
     confirm_by: ConfirmBy | None = None
+    refused: Mapping[ItemKey, Problem] = field(default_factory=dict)
+    """What the rules of trust refuse."""
 
     @property
     def warnings(self) -> tuple[Note, ...]:

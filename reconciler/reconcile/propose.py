@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,11 +17,12 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
+from reconciler.model.plan import Plan, Refusal
 from reconciler.model.unchanged import Covered
 from reconciler.observe.home import observe, rebuilt_registry
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
-from reconciler.reconcile.covered import covered_by
+from reconciler.reconcile.covered import Trusting, covered_by
 from reconciler.reconcile.home_state import HomeState, ListedBy, read_home_state
 from reconciler.reconcile.input_digest import input_digests
 from reconciler.reconcile.intent import intent_of_file
@@ -29,10 +31,17 @@ from reconciler.reconcile.options import Options
 from reconciler.reconcile.proposal import Parts, Proposal, needs_package
 from reconciler.reconcile.target import needs_reading
 from reconciler.reconcile.unchanged import Look, covers, look
+from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
 from reconciler.resolve.resolve import Resolver, context_of, together
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
+from reconciler.store.trust_file import trust_files
+
+if TYPE_CHECKING:
+    from reconciler.resolve.trusted import Trust
+    from reconciler.trust.policy import Problem
 
 
 def propose(env: Environment, options: Options, progress: Progress = no_progress, *, keeps: bool = False) -> Proposal:
@@ -48,8 +57,9 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
     lock = read_lock(lock_path(file.path, env.lock_file), known=state.record.documents)
     # A text that is new to the record is written into it, and then nothing is kept.
-    looked = _looked(state, file, lock) if keeps and file.is_known and covers(options) else None
-    context = context_of(env, file, progress)
+    trust = trust_of(env, file, file.path.absolute().parent, old=lock)
+    looked = _looked(state, file, lock, trust) if keeps and file.is_known and covers(options) else None
+    context = context_of(env, file, progress, judge=trust)
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")
     parts = partition(file.desired.items, _deciding(file, lock, options))
@@ -58,16 +68,19 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     undecided = [] if options.downgrade else [item for item, _ in parts.undecided]
     if undecided and (errors := gone_down(undecided, lock.lock, entries)):
         raise together(file, errors)
-    pins = pins_of(file, lock, entries)
+    ask = nothing_asked if options.locked else asker(context)
+    judged = Signing(trust, fresh_signatures(resolved), ask, options.signer_change).judged(file, lock, entries)
+    pins = pins_of(file, lock, judged.entries, judged.catalogs)
     if options.locked:
         pins = _unchanged(pins)
+    resolved = {key: replace(found, signed=judged.entries[key].signed) for key, found in resolved.items()}
     resolved = with_locked_bits(resolved, pins.lock)
     configs = {item.key: item.config for item in file.desired.items}
     resolver.fetch_lost(found for key, found in resolved.items() if needs_reading(state, found, configs[key]))
     env.phase("make the plan")
     intent = intent_of_file(state, file, options, resolved)
     observed = observed_for(state, intent)
-    plan = make_plan(intent, state.record, observed)
+    plan = _with_refusals(make_plan(intent, state.record, observed), judged.refusals)
     resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
     needed = Parts(resolved=resolved, inputs=pins.inputs)
     notes = [_nothing_listed(file)] if not (file.desired.items or plan.changes or plan.refusals) else []
@@ -76,7 +89,7 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
         state=state,
         intent=intent,
         observed=observed,
-        plan=replace(plan, stale=pins.stale, warnings=(*notes, *plan.warnings, *needed.warnings)),
+        plan=replace(plan, stale=pins.stale, warnings=(*notes, *judged.notes, *plan.warnings, *needed.warnings)),
         parts=needed,
         # A narrowed pass does not know that every item fits.
         documents={} if options.only else _known_documents(file, pins),
@@ -91,9 +104,19 @@ def _deciding(file: DesiredFile, lock: LockFile, options: Options) -> Mapping[It
     return {key: entry for key, entry in lock_of(file, lock).items() if key.id not in options.upgrade}
 
 
-def _looked(state: HomeState, file: DesiredFile, lock: LockFile) -> tuple[Covered, Look] | None:
+def _with_refusals(plan: Plan, refused: Mapping[ItemKey, Problem]) -> Plan:
+    """``plan``, with what the rules of trust refuse."""
+    if not refused:
+        return plan
+    more = [Refusal(key=key, code=one.code, message=str(one)) for key, one in refused.items()]
+    ordered = sorted((*plan.refusals, *more), key=lambda refusal: (refusal.key, refusal.code, refusal.message))
+    return replace(plan, refusals=tuple(ordered))
+
+
+def _looked(state: HomeState, file: DesiredFile, lock: LockFile, trust: Trust | None) -> tuple[Covered, Look] | None:
     """What decides the pass, as it is before anything else is read; what was read is not read again."""
-    covered = covered_by(state.home, state.record, file, lock.path)
+    until = trust.until(lock.lock) if trust else 0
+    covered = covered_by(state.home, state.record, file, lock.path, Trusting(trust_files(state.env, file), until))
     read = {
         str(file.path.absolute()): file.data,
         str(lock.path.absolute()): lock.data,
@@ -125,7 +148,7 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
     parts = parts or Parts()
     state.env.phase("make the plan")
     observed = observed_for(state, intent)
-    plan = make_plan(intent, state.record, observed)
+    plan = _with_refusals(make_plan(intent, state.record, observed), parts.refused)
     plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
     if plan.changes or parts.against:
         intent = _holding(state, intent, parts.against)

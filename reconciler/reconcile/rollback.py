@@ -26,6 +26,7 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Carried, Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import check_filled, target_for
+from reconciler.reconcile.trusted import revoked_problems
 from reconciler.resolve.resolved import Resolved, package_as_resolved, recorded_as_resolved
 from reconciler.store.state_files import read_generation
 
@@ -67,6 +68,7 @@ def propose_generation(state: HomeState, generation: Generation, *, overwrite: b
         resolved={found.key: found for found, _ in listed},
         carried={target.key: carried for target in targets if (carried := _carried(state, target))},
         list_of=number or None,
+        refused=revoked_problems(state, {target.key: target.signers for target in targets}),
     )
     return propose_intent(state, intent, parts)
 
@@ -83,7 +85,9 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
             advice = f"import it again (it came from {item.source}), or go back to another generation"
             raise InputError(f"generation {number} needs {what}", advice=advice, code=ErrorCode.NOT_FOUND)
         found, target = kept, target_for(state, kept, item.config)
-    return found, replace(target, owner=item.owner, enabled=item.enabled, depends_on=item.depends_on)
+    return found, replace(
+        target, owner=item.owner, enabled=item.enabled, depends_on=item.depends_on, signers=item.signers
+    )
 
 
 def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:

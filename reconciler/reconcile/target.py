@@ -32,6 +32,7 @@ def target_for(state: HomeState, found: Resolved, config: JsonObject) -> Target:
         config=config,
         files=files,
         executables=found.executables,
+        signers=tuple(one.signer for one in found.signed),
     )
 
 

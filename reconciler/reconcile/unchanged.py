@@ -47,6 +47,8 @@ def unchanged(env: Environment, options: Options) -> Plan | None:
         kept = read_unchanged(home)
     if kept is None or kept.version != __version__ or kept.file != _name(env, options.file):
         return None
+    if kept.covered.until and env.now.timestamp() >= kept.covered.until:
+        return None
     plan = Plan(generation=kept.generation, warnings=kept.warnings)
     try:
         found = look(home, kept.covered, env.variables)
@@ -152,5 +154,6 @@ def _stat(path: str, folder: int | None = None) -> os.stat_result | None:
 
 
 def _name(env: Environment, file: Path) -> str:
-    """The desired state, and its lock where that is somewhere else."""
-    return "\0".join(str(path.absolute()) for path in (file, env.lock_file) if path is not None)
+    """The desired state, and its lock and the rules of this host where those are somewhere else."""
+    trust = "" if env.trust is None else f"\0trust {env.trust.absolute()}"
+    return "\0".join(str(path.absolute()) for path in (file, env.lock_file) if path is not None) + trust

@@ -146,4 +146,7 @@ def _chosen(remote: Remote, item: DesiredItem, entry: LockItem | None) -> _Chose
 
 def _fetched(chosen: _Chosen, store: PackageStore, context: SourceContext) -> Resolved:
     resolved = store.fetch(chosen.item, chosen.offer, chosen.remote)
+    if context.judge is not None and not chosen.offer.is_locked:
+        offer = replace(chosen.offer, version=chosen.offer.version or resolved.manifest.version)
+        resolved = replace(resolved, signatures=chosen.remote.signatures(chosen.item, offer, resolved.tree))
     return replace(resolved, source=context.absolute(chosen.item.source), notes=resolved.notes + chosen.notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.ignored import RULES
 from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
+from reconciler.model.trust import LockedCatalog, signer_change
 from reconciler.model.version import in_range, is_older
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile
@@ -149,6 +150,44 @@ def gone_down(
     return errors
 
 
+def signers_changed(
+    items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem], fresh: Collection[ItemKey]
+) -> dict[ItemKey, RefusedError]:
+    """The pins that would move to what somebody else signed, or nobody, or the same person with another key.
+
+    ``fresh`` have new signatures, whether they move or not.
+    """
+    before = old.by_key
+    errors: dict[ItemKey, RefusedError] = {}
+    for item in items:
+        entry, now = before.get(item.key), entries.get(item.key)
+        if entry is None or now is None or entry.source != item.source:
+            continue
+        if item.key not in fresh and (entry.version, entry.tree) == (now.version, now.tree):
+            continue
+        if what := signer_change([one.signer for one in entry.signed], [one.signer for one in now.signed]):
+            advice = f"ask them; 'llamagate lock --upgrade --accept-signer-change {item.key.id}' takes it"
+            errors[item.key] = RefusedError(what, advice=advice, code=ErrorCode.SIGNER_CHANGED)
+    return errors
+
+
+def republished(
+    items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem]
+) -> dict[ItemKey, RefusedError]:
+    """The pins that would keep their version and get other content: who signs publishes a version once."""
+    before = old.by_key
+    errors: dict[ItemKey, RefusedError] = {}
+    for item in items:
+        entry, now = before.get(item.key), entries.get(item.key)
+        if entry is None or now is None or entry.source != item.source or not (entry.signed and item.source.is_pinned):
+            continue
+        if entry.version == now.version and entry.tree != now.tree:
+            message = f"{item.source} has other content as version {now.version} of {item.key.id} than the lock pins"
+            advice = "find out who changed it; its publisher gives changed content a new version"
+            errors[item.key] = RefusedError(message, advice=advice, code=ErrorCode.REPUBLISHED)
+    return errors
+
+
 def lock_of(file: DesiredFile, lock: LockFile) -> Mapping[ItemKey, LockItem]:
     """What the lock that goes with ``file`` holds, as far as it decides anything; else it need not be decoded."""
     return lock.lock.by_key if any(item.source.is_pinned for item in file.desired.items) else {}
@@ -165,13 +204,29 @@ def entries_of(
     return {key: replace(entry, tree=found[key].older_tree or entry.tree) for key, entry in entries.items()}
 
 
-def pins_of(file: DesiredFile, old: LockFile, entries: Mapping[ItemKey, LockItem]) -> Pins:
-    """The lock with these entries, beside the one on disk."""
+def pins_of(
+    file: DesiredFile,
+    old: LockFile,
+    entries: Mapping[ItemKey, LockItem],
+    catalogs: tuple[LockedCatalog, ...] = (),
+) -> Pins:
+    """The lock with these entries and signed ``catalogs``, beside the one on disk."""
     fresh, _ = pin(file.desired.items, Lock(), entries)
+    fresh = replace(fresh, catalogs=catalogs)
     if old.is_ours(fresh):
         return Pins(lock=fresh, stale=(), data=old.data, file=file, old=old)
     lock, stale = pin(file.desired.items, old.lock, entries)
+    lock, stale = replace(lock, catalogs=catalogs), (*stale, *_catalogs_changed(old.lock.catalogs, catalogs))
     return Pins(lock=lock, stale=stale, data=lock_bytes(lock, like=old.data), file=file, old=old)
+
+
+def _catalogs_changed(before: Iterable[LockedCatalog], now: Iterable[LockedCatalog]) -> Iterator[str]:
+    known = {one.source: one for one in before}
+    for one in now:
+        if (was := known.pop(one.source, None)) != one:
+            yield f"{one.source}: its index has the serial {one.serial}" + (f", and had {was.serial}" if was else "")
+    for source in known:
+        yield f"{source}: its index is no longer looked at"
 
 
 def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> tuple[Lock, tuple[str, ...]]:
@@ -219,6 +274,11 @@ def _with_known_bits(before: LockItem | None, now: LockItem) -> LockItem:
     return before if now.executables is None else now
 
 
+def _signers(entry: LockItem) -> str:
+    names = " and ".join(one.by for one in entry.signed)
+    return f"signed by {names}" if names else "not signed"
+
+
 def _difference(before: LockItem | None, now: LockItem) -> str:
     if before is None:
         return f"not in the lock yet (now {now.version})"
@@ -230,4 +290,6 @@ def _difference(before: LockItem | None, now: LockItem) -> str:
         return f"the content of {now.source} changed (version {now.version} as before)"
     if before.executables != now.executables:
         return f"the executable bit of files in {now.source} changed"
+    if before.signed != now.signed:
+        return f"{_signers(before)} is now {_signers(now)}"
     return f"where {now.source} has version {now.version} changed, and not its content"

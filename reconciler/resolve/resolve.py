@@ -24,7 +24,7 @@ from reconciler.model.source import Source
 from reconciler.resolve.pins import Partition, Request
 from reconciler.resolve.resolved import Resolved, check, package_as_resolved, recorded_as_resolved
 from reconciler.resolve.store import PackageStore
-from reconciler.sources.context import SourceContext
+from reconciler.sources.context import IndexJudge, SourceContext
 from reconciler.sources.local import LOCAL, kind_at
 from reconciler.store.desired_file import DesiredFile
 
@@ -181,7 +181,9 @@ def resolve_path(path: Path, store: PackageStore, *, name: str, inside: str = ""
     return package_as_resolved(store.read(source, name=name).package, source, name=name)
 
 
-def context_of(env: Environment, file: DesiredFile, progress: Progress = no_progress) -> SourceContext:
+def context_of(
+    env: Environment, file: DesiredFile, progress: Progress = no_progress, *, judge: IndexJudge | None = None
+) -> SourceContext:
     """What the sources of ``file`` are read and fetched with."""
     policy = file.desired.policy
     return SourceContext(
@@ -192,4 +194,5 @@ def context_of(env: Environment, file: DesiredFile, progress: Progress = no_prog
         limits=policy.limits,
         offline=env.offline,
         progress=progress,
+        judge=judge,
     )

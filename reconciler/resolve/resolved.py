@@ -14,6 +14,7 @@ from reconciler.model.note import Note
 from reconciler.model.package import Manifest, Package
 from reconciler.model.record import RecordItem
 from reconciler.model.source import Source
+from reconciler.model.trust import Signed
 from reconciler.model.version import in_range
 
 
@@ -33,6 +34,10 @@ class Resolved(Struct, frozen=True, kw_only=True):
     archive: Digest | None = None
     notes: tuple[Note, ...] = ()
     executables: frozenset[str] | None = None
+    signatures: tuple[bytes, ...] = ()
+    """What came with it, where it was fetched just now and signatures are looked at."""
+    signed: tuple[Signed, ...] = ()
+    """The signatures that count."""
     older_tree: Digest | None = None
     """What the lock says of the same content, where older rules made that."""
 

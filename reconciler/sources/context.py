@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,10 +18,21 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.source import Source, SourceRules
 
 
+class IndexJudge(Protocol):
+    """Says which index of a catalog may be used. Both raise ``RefusedError`` for one that may not."""
+
+    def check_index(self, location: str, data: bytes, signatures: bytes | None) -> None:
+        """The index ``data`` of the catalog at ``location``, an absolute one, with the signatures beside it."""
+
+    def check_fresh(self, location: str) -> None:
+        """Whether something new may be pinned from the index that was checked last."""
+
+
 class SourceContext(Struct, frozen=True, kw_only=True):
     """Relative locations start from ``base``, credentials come from ``variables``, ``home`` keeps what was fetched.
 
-    ``offline``: nothing that is not on this machine is asked for anything.
+    ``offline``: nothing that is not on this machine is asked for anything. Where there is a ``judge``, signatures are
+    asked for.
     """
 
     home: Home
@@ -30,6 +42,7 @@ class SourceContext(Struct, frozen=True, kw_only=True):
     limits: Limits
     offline: bool = False
     progress: Progress = no_progress
+    judge: IndexJudge | None = None
 
     def location(self, source: Source) -> str:
         """Where to look: an address as it stands, or an absolute path."""

@@ -57,5 +57,8 @@ class Remote(Protocol):
     def bring(self, offers: Sequence[Offer]) -> None:
         """Fetch together what can be fetched together, and is not held yet."""
 
+    def signatures(self, item: DesiredItem, offer: Offer, tree: Digest) -> tuple[bytes, ...]:
+        """Signatures that are published with the package of this ``tree``: foreign bytes, one text a file."""
+
     def open(self, source: Source, offer: Offer) -> AbstractContextManager[Delivery]:
         """The package's files, which can be read while the context lasts."""

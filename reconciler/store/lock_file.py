@@ -19,7 +19,7 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION
 from reconciler.model.digest import digest_bytes
 from reconciler.model.ignored import newer_rules, rules_to_document
-from reconciler.model.lock import Lock, LockItem
+from reconciler.model.lock import Lock
 from reconciler.model.regex import regex
 from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
 
@@ -91,15 +91,16 @@ def lock_bytes(lock: Lock, *, like: bytes | None = None) -> bytes:
         "# Written by llamagate: the exact packages of llamagate.yaml. Keep it in version control.",
         f"apiVersion: {API_VERSION}",
         *(f"{key}: {value}" for key, value in rules_to_document(lock.rules).items()),
+        *(["catalogs:"] if lock.catalogs else []),
+        *(line for one in lock.catalogs for line in _lines_of(one.to_document())),
         "items:" if lock.items else "items: []",
     ]
     for item in lock.items:
-        lines += _lock_lines(item)
+        lines += _lines_of(item.to_document())
     return "".join(f"{line}{end}" for line in lines).encode()
 
 
-def _lock_lines(item: LockItem) -> list[str]:
-    document = item.to_document()
+def _lines_of(document: JsonObject) -> list[str]:
     rows = [f"{key}: {_quoted(value)}" for key, value in document.items()]
     return [f"  - {rows[0]}", *(f"    {row}" for row in rows[1:])]
 

@@ -17,7 +17,7 @@ FILES_PER_ITEM: Final = 5
 _PART_BYTES: Final = 10 * 2**20
 """The largest part of a large package, below the limit for one file."""
 _BLOCK_BYTES: Final = 2**16
-_FRESH_SECONDS: Final = 2.5
+FRESH_SECONDS: Final = 2.5
 """What was written later than this before a pass is not trusted by it."""
 
 _MANIFEST: Final = """\
@@ -126,7 +126,7 @@ def installed(root: Path, count: int) -> World:
     world = small_packages(root, count)
     complete(world.command("apply"), root)
     complete(world.command("apply"), root)
-    time.sleep(_FRESH_SECONDS)
+    time.sleep(FRESH_SECONDS)
     complete(world.command("apply"), root)
     return world
 
@@ -143,7 +143,7 @@ def changed(root: Path, count: int) -> World:
         lines[4:5] = [lines[4][:20] + b" changed " + lines[4][20:], b"A new line of text"]
         files["templates/part-1.txt"] = b"\n".join(lines)
         _write_zip(world.packages / f"{name}.zip", files)
-    time.sleep(_FRESH_SECONDS)
+    time.sleep(FRESH_SECONDS)
     return world
 
 

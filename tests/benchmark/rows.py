@@ -22,6 +22,7 @@ from tests.benchmark.data import (
     small_packages,
 )
 from tests.benchmark.measure import Cost, Program, alternate, llamagate
+from tests.benchmark.signed import from_catalog
 
 _MIB: Final = 2**20
 
@@ -55,6 +56,14 @@ class Worlds:
     @cached_property
     def watched_4000(self) -> World:
         return installed(self.folder / "watched-4000", 4_000)
+
+    @cached_property
+    def signed(self) -> World:
+        return from_catalog(self.folder / "signed-1000", 1_000, signed=True)
+
+    @cached_property
+    def unsigned(self) -> World:
+        return from_catalog(self.folder / "unsigned-1000", 1_000, signed=False)
 
     @cached_property
     def changed(self) -> World:
@@ -148,6 +157,15 @@ class Running:
 def looking(world: World, verb: str, *more: str) -> Program:
     """A verb that changes nothing."""
     return Program(command=(*world.command(verb), *more), cwd=world.root)
+
+
+def looking_at_all(world: World, verb: str) -> Program:
+    """The same, where it is not known that nothing changed."""
+
+    def forget() -> None:
+        (world.home / "reconciler" / "unchanged.json").unlink(missing_ok=True)
+
+    return Program(command=world.command(verb), cwd=world.root, prepare=forget)
 
 
 def _applying(world: World) -> Program:
@@ -251,6 +269,20 @@ ROWS: Final[tuple[Row, ...]] = (
         0.6,
         lambda on: looking(on.ten_thousand, "plan"),
         lambda on: plan_floor(on.ten_thousand),
+    ),
+    Ratio(
+        "plan, no-op, 1,000 signed items / not signed",
+        SECONDS,
+        1.1,
+        lambda on: looking(on.signed, "plan"),
+        lambda on: looking(on.unsigned, "plan"),
+    ),
+    Ratio(
+        "plan, in full, 1,000 signed items / not signed",
+        SECONDS,
+        1.5,
+        lambda on: looking_at_all(on.signed, "plan"),
+        lambda on: looking_at_all(on.unsigned, "plan"),
     ),
     Ratio(
         "plan, 3,000 updates, shown / not shown",

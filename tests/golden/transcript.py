@@ -21,6 +21,8 @@ Lines of the file, each played in a fresh project with a fresh home:
     Delete a file or a folder.
 ``env NAME=VALUE``
     Set a variable for the commands that follow; without a value, remove it.
+``key NAME``
+    Make an SSH key ``../NAME``.
 ``interrupt llamagate ARGUMENTS``
     Kill a command in the middle of its change.
 ``gateway``
@@ -38,6 +40,7 @@ import pwd
 import re
 import shlex
 import shutil
+import subprocess
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -61,6 +64,8 @@ _VARIES: Final = (
     (r"\b20\d\d-\d\d-\d\d\b", "2026-01-02"),
     (r"\b[0-9a-f]{64}\b", "<digest>"),
     (r"\bpid \d+", "pid <number>"),
+    (r"\bSHA256:[A-Za-z0-9+/]{43}", "SHA256:<key>"),
+    (r"\bAAAAC3[A-Za-z0-9+/=]{30,}", "AAAA<key>"),
     (r'"(size|freed)": \d+', r'"\1": <number>'),
     (r"\b\d+ (bytes|KiB)\b", "<size>"),
     (r"\(\d+ ms\)", "(<time>)"),
@@ -157,9 +162,11 @@ class Player:
                 shutil.rmtree(place) if place.is_dir() else place.unlink()
             case "env":
                 name, _, value = rest.partition("=")
-                session.variables |= {name: value}
-                if not value:
-                    del session.variables[name]
+                session.variables.pop(name, None)
+                session.variables |= {name: value} if value else {}
+            case "key":
+                words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", rest, "-f", str(session.base / rest)]
+                subprocess.run(words, check=True, capture_output=True)
             case "interrupt":
                 interrupt(session, *shlex.split(rest)[1:])
             case "gateway" | "registry":

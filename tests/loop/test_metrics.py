@@ -187,10 +187,11 @@ def test_an_older_status_has_no_counts(foo: Session) -> None:
 
 def test_labels_are_escaped() -> None:
     odd = 'a"b\\c\nd'
-    status = Status(in_sync=True, has_file=True, generation=1, drift=(), hold=None, items=())
-    text = metrics_text(status, Facts(home=odd, expiries={odd: 1.5}))
+    catalogs = (LockedCatalog(source=odd, catalog="tools", serial=1, expires="1970-01-01T00:00:02Z"),)
+    status = Status(in_sync=True, has_file=True, generation=1, drift=(), hold=None, items=(), catalogs=catalogs)
+    text = metrics_text(status, Facts(home=odd))
     assert text.count('home="a\\"b\\\\c\\nd"') == len([line for line in text.splitlines() if line[0] != "#"])
-    assert 'llamagate_catalog_expires_timestamp_seconds{home="a\\"b\\\\c\\nd",catalog="a\\"b\\\\c\\nd"} 1.5\n' in text
+    assert 'llamagate_catalog_expires_timestamp_seconds{home="a\\"b\\\\c\\nd",catalog="a\\"b\\\\c\\nd"} 2.0\n' in text
 
 
 def test_every_metric_is_on_the_page_and_every_one_of_the_page_is_said(foo: Session, gateway: Gateway) -> None:
@@ -198,7 +199,8 @@ def test_every_metric_is_on_the_page_and_every_one_of_the_page_is_said(foo: Sess
     once(foo)
     watcher = Watched(pid=1, started_at="", file="", triggers="", next_at=MOMENT, newer=Newer(at=MOMENT, items=0))
     status = Status(in_sync=True, has_file=True, generation=1, drift=(), hold=None, items=(), watcher=watcher)
-    said = once(foo) + metrics_text(status, Facts(home="x", expiries={"c": 1.0}))
+    status = replace(status, catalogs=(LockedCatalog(source="c", catalog="c", serial=1, expires=MOMENT),))
+    said = once(foo) + metrics_text(status, Facts(home="x"))
     page = (PROJECT / "docs" / "watch.md").read_text().partition("| metric | means |")[2].partition("\n\n")[0]
     named = re.findall(r"`(llamagate_\w+)", page)
     assert {name for name, _ in TYPE.findall(said)} == set(named)

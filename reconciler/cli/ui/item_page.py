@@ -73,6 +73,7 @@ def _facts(found: Shown) -> Iterator[tuple[str, str]]:
     yield "range", wanted.version or "" if wanted else ""
     source = wanted.source if wanted else recorded.source if recorded else None
     yield "source", f"{source} ({source.kind})" if source else ""
+    yield "signed by", ", ".join(visible(str(one)).text for one in recorded.signers) if recorded else ""
     if recorded and wanted is None:
         yield "listed", "" if found.listing else "in no file: nothing removes it, and no apply updates it"
     if found.listing:

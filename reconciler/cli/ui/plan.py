@@ -221,7 +221,8 @@ def _named(change: Changed) -> str:
 def told_reasons(action: Action) -> list[str]:
     """The reasons, but for what the line of the item says already."""
     known = ("new in the home", f"version {action.from_version} → {action.to_version}")
-    return [visible(reason).text for reason in action.reasons if reason not in known]
+    reasons = [visible(reason).text for reason in action.reasons if reason not in known]
+    return [*reasons, *(f"signed by {visible(one).text}" for one in action.signed_by)]
 
 
 def _ids(change: Changed, page: Page) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,16 +12,20 @@ from msgspec import Struct, field
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
+from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.model.catalog import INDEX_NAME, Catalog
 from reconciler.model.desired import DesiredItem
+from reconciler.model.digest import Digest
 from reconciler.model.lock import Pin
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.source import URL, Fetching, Source
-from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index, read_index_file
+from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX, armoured
+from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded, network_of
+from reconciler.sources.web.beside import beside
 from reconciler.sources.web.credentials import credentials_for
 from reconciler.sources.web.transfer import Bounds, read_document
 
@@ -36,19 +40,29 @@ class CatalogFolder(Struct):
     _once: threading.Lock = field(default_factory=threading.Lock)
 
     def offers(self, item: DesiredItem) -> tuple[Offer, ...]:
+        index = self._index()
+        if self.context.judge is not None:
+            self.context.judge.check_fresh(self.location)
         return tuple(
             Offer(
                 pin=Pin(url=self._folder + release.url if self._is_remote else release.url),
                 version=version,
                 archive=release.archive,
                 tree=release.tree,
-                kind=self._index().kind(item.key.id),
+                kind=index.kind(item.key.id),
                 size=release.size,
                 yanked=release.yanked,
                 executables=release.executables,
             )
-            for version, release in self._index().releases(item.key.id).items()
+            for version, release in index.releases(item.key.id).items()
         )
+
+    def signatures(self, item: DesiredItem, offer: Offer, tree: Digest) -> tuple[bytes, ...]:
+        """What the index has of this version, if it lists the same content."""
+        listed = self._index().releases(item.key.id).get(offer.version)
+        if listed is None or listed.tree != tree:
+            return ()
+        return tuple(armoured(text) for text in listed.signatures)
 
     def everything(self) -> Catalog:
         """All that the catalog lists. Errors as for ``offers``."""
@@ -120,7 +134,9 @@ class CatalogFolder(Struct):
     def _read(self) -> Catalog:
         path = Path(self._index_address)
         try:
-            return read_index_file(path)
+            data = read_start(path, MAX_INDEX_BYTES + 1)
+            self._check_signed(data, lambda: read_if_there(Path(f"{path}{SIGNATURE_SUFFIX}"), MAX_SIGNATURES_BYTES))
+            return read_index(data, name=str(path))
         except OSError as error:
             advice = f"'llamagate catalog build {path.parent}' writes it"
             raise InputError(
@@ -133,7 +149,14 @@ class CatalogFolder(Struct):
         network = network_of(self.context)
         bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts, network=network)
         credentials = credentials_for(auth, url, self.context.variables) if auth else None
-        return read_index(read_document(url, bounds=bounds, credentials=credentials), name=url)
+        data = read_document(url, bounds=bounds, credentials=credentials)
+        self._check_signed(data, lambda: next(iter(beside([url], auth, self.context)), None))
+        return read_index(data, name=url)
+
+    def _check_signed(self, data: bytes, signatures: Callable[[], bytes | None]) -> None:
+        """Before anything in it is looked at, where signatures are asked for."""
+        if self.context.judge is not None:
+            self.context.judge.check_index(self.location, data, signatures())
 
     @property
     def _is_remote(self) -> bool:

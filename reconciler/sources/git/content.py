@@ -98,6 +98,21 @@ def open_commit(
     return GitContent(name, files, notes_on(survey.ignored), tuple(survey.left_out), objects, survey.ids)
 
 
+def read_file(objects: Objects, commit: str, path: str, *, most: int, name: str) -> bytes | None:
+    """The file at ``path`` in ``commit``; ``None`` where there is none of at most ``most`` bytes.
+
+    ``InputError`` where its folder is not there, ``DamagedError`` where the repository is damaged.
+    """
+    folder, _, wanted = path.rpartition("/")
+    tree = _descend(objects, _root(objects, commit, name), folder, name)
+    for entry in _entries(objects, tree, _MAX_TREE_BYTES, name):
+        if entry.name == wanted and entry.mode in _FILES:
+            with suppress(OtherKindError):
+                blob = objects.blob(entry.oid)
+                return b"".join(blob.chunks) if blob.size <= most else None
+    return None
+
+
 def _root(objects: Objects, commit: str, name: str) -> str:
     try:
         data = objects.read(commit, "commit", most=_MAX_COMMIT_BYTES)

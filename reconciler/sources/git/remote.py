@@ -13,10 +13,12 @@ from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
 from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem
+from reconciler.model.digest import Digest
 from reconciler.model.lock import Pin
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source
+from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX
 from reconciler.model.version import tagged_versions
 from reconciler.sources.context import SourceContext
 from reconciler.sources.git.address import Transport, git_url_problem, local_path, transport_of
@@ -83,6 +85,15 @@ class GitRepository:
         """By one fetch, shallow, of all the commits."""
         if offers:
             self._repository.bring({offer.pin.commit for offer in offers})
+
+    def signatures(self, item: DesiredItem, offer: Offer, _tree: Digest) -> tuple[bytes, ...]:
+        """The file beside the package's folder in its commit; a package that is the whole repository has none."""
+        if not item.source.path:
+            return ()
+        self.bring([offer])
+        path, name = f"{item.source.path}{SIGNATURE_SUFFIX}", str(item.source)
+        found = self._repository.file(offer.pin.commit, path, most=MAX_SIGNATURES_BYTES, name=name)
+        return () if found is None else (found,)
 
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:

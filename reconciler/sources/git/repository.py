@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, RefusedError, StorageError
 from reconciler.model.desired import Limits
 from reconciler.sources.git.address import git_url_problem
 from reconciler.sources.git.command import Git, GitRules
-from reconciler.sources.git.content import GitContent, open_commit
+from reconciler.sources.git.content import GitContent, open_commit, read_file
 from reconciler.sources.git.copy import PINS, Copy, copy_path
 from reconciler.sources.git.failure import GitFailedError, IdsRefusedError, UnknownCommitError
 from reconciler.sources.git.objects import DamagedError, Objects
@@ -34,6 +34,7 @@ _EVERYTHING: Final = "+refs/heads/*:refs/all/heads/*\n+refs/tags/*:refs/all/tags
 
 _SSH_SIGNATURES_ONLY: Final = ("gpg.program=false", "gpg.x509.program=false", "gpg.minTrustLevel=fully")
 """Other signatures are judged by a keyring, and there is none."""
+T = TypeVar("T")
 
 
 class Repository:
@@ -91,6 +92,15 @@ class Repository:
         except DamagedError:
             return self._repaired(commit, attempt)
 
+    def file(self, commit: str, path: str, *, most: int, name: str) -> bytes | None:
+        """The file at ``path`` in ``commit``; ``None`` where there is none of at most ``most`` bytes."""
+        _check(commit)
+        attempt = partial(read_file, self._objects, commit, path, most=most, name=name)
+        try:
+            return attempt()
+        except DamagedError:
+            return self._repaired(commit, attempt)
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether ``old`` is ``new`` or stands in its history. Fetches the history that this needs.
 
@@ -109,26 +119,39 @@ class Repository:
             told = self._git.ask("merge-base", "--is-ancestor", old, new, repository=self._history.path)
             return not told.code
 
-    def check_signed(self, commit: str, signers: Path) -> None:
+    def between(self, old: str, new: str) -> tuple[str, ...]:
+        """The commits that ``new`` has and ``old`` has not, in the copy with the history, which has both."""
+        told = self._git.ask("rev-list", f"{old}..{new}", repository=self._history.path)
+        if told.code:
+            raise StorageError(f"{self._history.path} cannot be read; delete that folder")
+        return tuple(told.out.decode("ascii", "replace").split())
+
+    def signature(self, commit: str, *, history: bool = False) -> bytes:
+        """The signature of a commit as it is in its header; empty where there is none."""
+        _check(commit)
+        copy = self._history if history else self._copy
+        return signature_of(self._git.ask("cat-file", "commit", commit, repository=copy.path).out)
+
+    def check_signed(self, commit: str, signers: Path, *, history: bool = False) -> None:
         """``RefusedError`` unless a key of the file ``signers`` signed ``commit``, which is in the copy.
 
-        The key must be valid at the commit's own date, which its author chose, and now. The file is as ``ssh-keygen``
-        reads it: a line for each signer, with names and a public key.
+        ``history``: in the one with the history. The key must be valid at the commit's own date, which its author
+        chose, and now. The file is as ``ssh-keygen`` reads it: a line for each signer, with names and a public key.
         """
         _check(commit)
         settings = (f"gpg.ssh.allowedSignersFile={signers}", *_SSH_SIGNATURES_ONLY)
         options = [part for setting in settings for part in ("-c", setting)]
-        told = self._git.ask(*options, "verify-commit", commit, repository=self._copy.path)
+        copy = self._history if history else self._copy
+        told = self._git.ask(*options, "verify-commit", commit, repository=copy.path)
         if told.code:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
             raise RefusedError(message, advice="sign it, or add its signer's key to that file", code=ErrorCode.UNSIGNED)
-        data = self._git.ask("cat-file", "commit", commit, repository=self._copy.path).out
-        if not self._git.is_valid_now(signature_of(data), signers):
+        if not self._git.is_valid_now(self.signature(commit, history=history), signers):
             message = f"{self._url}: the commit {commit} is signed by a key of {signers} that is not valid now"
             advice = "sign it with a key that is, or correct the key's dates in that file"
             raise RefusedError(message, advice=advice, code=ErrorCode.UNSIGNED)
 
-    def _repaired(self, commit: str, attempt: Callable[[], GitContent]) -> GitContent:
+    def _repaired(self, commit: str, attempt: Callable[[], T]) -> T:
         """``attempt`` again, once ``commit`` is there; if need be in a new copy."""
         self._git.check_online()
         with self._copy.exclusive(wait=self._rules.seconds):

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from weakref import finalize
 
 from reconciler.model.desired import DesiredItem
+from reconciler.model.digest import Digest
 from reconciler.model.lock import Pin
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
@@ -15,6 +16,7 @@ from reconciler.model.source import Fetching, Source
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.artifact import BY_FILE, BY_LOCK, Artifact, Download, arrived_from, delivery, downloaded
+from reconciler.sources.web.beside import beside
 
 
 class WebAddress:
@@ -45,6 +47,11 @@ class WebAddress:
     def bring(self, offers: Sequence[Offer]) -> None:
         """Nothing yet: the archive is taken when a package in it is opened."""
         self._shared = len(offers) > 1
+
+    def signatures(self, _item: DesiredItem, _offer: Offer, _tree: Digest) -> tuple[bytes, ...]:
+        """What is at ``URL.sig``, or beside one of the mirrors."""
+        urls = (self._url, *self._fetching.mirrors)
+        return beside(urls, self._fetching.auth, self._context)
 
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:

@@ -1,0 +1,80 @@
+"""A host's own file of trust, and the lists that rules name: bytes in, values out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from reconciler.codes import ErrorCode
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.errors import InputError
+from reconciler.fs.bounded import is_there, read_if_there, read_start
+from reconciler.fs.places import located
+from reconciler.model.environment import Environment
+from reconciler.model.trust import HOST_TRUST, TrustRules
+from reconciler.store.desired_file import DesiredFile
+from reconciler.store.document import MAX_BYTES, telling_path, validated
+
+MAX_LIST_BYTES: Final = 4 * 2**20
+
+
+def host_trust_path(env: Environment) -> Path:
+    """Where the rules of this host are, whether there are any or not."""
+    return env.trust or Path(HOST_TRUST)
+
+
+def read_host_trust(env: Environment) -> TrustRules | None:
+    """The rules of this host; ``None`` where it has none. ``InputError`` with all faults."""
+    path = host_trust_path(env)
+    with telling_path(path):
+        data = read_if_there(path, MAX_BYTES + 1)
+    if data is None:
+        if env.trust is not None:
+            raise InputError.at("no such file; name one with --trust", file=path, code=ErrorCode.NOT_FOUND)
+        return None
+    return TrustRules.from_document(validated(data, path, "trust", "rules of trust", frozenset()))
+
+
+def host_lists(env: Environment) -> tuple[Path | None, Path | None]:
+    """The files of signers and of revoked keys that the rules of this host name, if it asks for signatures."""
+    rules = read_host_trust(env)
+    if rules is None or rules.require != "signed":
+        return None, None
+    folder = host_trust_path(env).absolute().parent
+    signers, revoked = (located(folder, name) if name else None for name in (rules.signers, rules.revoked))
+    return signers, revoked
+
+
+def asks_for_trust(env: Environment, file: DesiredFile | None) -> bool:
+    """Whether anybody is asked for signatures."""
+    return (file is not None and file.desired.trust is not None) or env.trust is not None or is_there(Path(HOST_TRUST))
+
+
+def trust_files(env: Environment, file: DesiredFile | None) -> tuple[str, ...]:
+    """All files that decide who is trusted, whether they are there or not: absolute paths."""
+    host = host_trust_path(env).absolute()
+    try:
+        rules = read_host_trust(env)
+    except InputError:
+        rules = None
+    own = file.desired.trust if file is not None else None
+    lists = [*(_lists(rules, host) if rules else ()), *(_lists(own, file.path.absolute()) if file and own else ())]
+    return tuple(map(str, [host, *lists]))
+
+
+def _lists(rules: TrustRules, said: Path) -> list[Path]:
+    return [located(said.parent, name) for name in (rules.signers, rules.revoked) if name]
+
+
+def read_list(path: Path, *, said: Path, data: bytes, key: str) -> bytes:
+    """The file at ``path`` that ``key`` below ``trust`` of the file ``said`` names, which has the text ``data``."""
+    place = yaml_text.locate(data, ("trust", key)) if data else None
+    try:
+        found = read_start(path, MAX_LIST_BYTES + 1)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE) from error
+    if len(found) > MAX_LIST_BYTES:
+        message = f"{path} has more than {MAX_LIST_BYTES >> 20} MiB"
+        raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE)
+    return found
