@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, NotDesiredError, RefusedError, telling
-from reconciler.fs.bounded import is_there, read_if_there
+from reconciler.fs.bounded import read_if_there
+from reconciler.fs.presence import is_there
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import Limits, Policy
 from reconciler.model.digest import Digest

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler import __version__
@@ -89,7 +89,7 @@ def _lines(status: Status, facts: Facts) -> Iterator[str]:
     yield from _family("items", "gauge", "Installed items.", [(home | {"kind": kind}, n) for kind, n in kinds.items()])
     for name, text, value in (*_figures(status, facts), *_gateway(status)):
         yield from _family(name, "gauge", text, [(home, value)] if value is not None else [])
-    expiries: _Samples = [(home | {"catalog": one.source}, moment(one.expires)) for one in status.catalogs]
+    expiries: _Samples = [(home | {"catalog": one.source}, int(moment(one.expires))) for one in status.catalogs]
     yield from _family("catalog_expires_timestamp_seconds", "gauge", "When a signed catalog expires.", expiries)
     newer = watcher.newer if watcher else None
     if newer is not None:
@@ -151,12 +151,12 @@ def _watcher_lines(watcher: Watched, home: Labels) -> Iterator[str]:
     yield from _family("watch_attempts_total", "counter", "Attempts of the watcher, by how they ended.", ended)
     seconds: _Samples = [(home, round(watcher.counts.seconds, 6))]
     yield from _family("watch_attempt_seconds_total", "counter", "Seconds that attempts took.", seconds)
-    for name, text, moment in (
+    for name, text, at in (
         ("last_attempt", "When the last attempt ended.", _at(watcher.attempted)),
         ("last_success", "When the home was last as the input says.", _at(watcher.applied)),
         ("next_attempt", "When the next attempt is due by the clock.", watcher.next_at),
     ):
-        samples: _Samples = [(home, _timestamp(moment))] if moment else []
+        samples: _Samples = [(home, _timestamp(at))] if at else []
         yield from _family(f"watch_{name}_timestamp_seconds", "gauge", text, samples)
 
 
@@ -164,8 +164,8 @@ def _at(attempt: Attempt | None) -> str:
     return attempt.at if attempt else ""
 
 
-def _timestamp(moment: str) -> float:
-    return moment_of(moment).timestamp()
+def _timestamp(at: str) -> float:
+    return moment_of(at).timestamp()
 
 
 def _family(name: str, kind: Literal["counter", "gauge"], text: str, samples: _Samples) -> Iterator[str]:

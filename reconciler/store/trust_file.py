@@ -8,8 +8,9 @@ from typing import Final
 from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
-from reconciler.fs.bounded import is_there, read_if_there, read_start
+from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.fs.places import located
+from reconciler.fs.presence import is_there
 from reconciler.model.environment import Environment
 from reconciler.model.trust import HOST_TRUST, TrustRules
 from reconciler.store.desired_file import DesiredFile

@@ -10,8 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler import __version__
+from reconciler.model.trust import LockedCatalog
 from reconciler.model.watched import Counts, Newer, Result, Watched
 from reconciler.queries.metrics import Facts, metrics_text
 from reconciler.queries.status import Status
@@ -191,7 +193,7 @@ def test_labels_are_escaped() -> None:
     status = Status(in_sync=True, has_file=True, generation=1, drift=(), hold=None, items=(), catalogs=catalogs)
     text = metrics_text(status, Facts(home=odd))
     assert text.count('home="a\\"b\\\\c\\nd"') == len([line for line in text.splitlines() if line[0] != "#"])
-    assert 'llamagate_catalog_expires_timestamp_seconds{home="a\\"b\\\\c\\nd",catalog="a\\"b\\\\c\\nd"} 2.0\n' in text
+    assert 'llamagate_catalog_expires_timestamp_seconds{home="a\\"b\\\\c\\nd",catalog="a\\"b\\\\c\\nd"} 2\n' in text
 
 
 def test_every_metric_is_on_the_page_and_every_one_of_the_page_is_said(foo: Session, gateway: Gateway) -> None:
