@@ -57,7 +57,7 @@ def status(
 
 
 def _show_edits(invocation: Invocation, item: str) -> ExitCode:
-    found: JsonObject = {"files": drift_of_item(invocation.env, item)}
+    found: JsonObject = {"files": drift_of_item(invocation.env, item, None)}
     terminal = invocation.terminal
     rows = diff_rows(DiffLines(Detail.FULL).of(found), terminal.style, terminal.columns)
     text = "\n".join(rows) or f"{item}: its files are as they were installed."

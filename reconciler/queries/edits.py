@@ -27,7 +27,7 @@ from reconciler.resolve.store import PackageStore
 from reconciler.store.state_files import read_record, read_registry
 
 
-def drift_of_item(env: Environment, item_id: str, kind: Kind | None = None) -> list[Json]:
+def drift_of_item(env: Environment, item_id: str, kind: Kind | None) -> list[Json]:
     """The entries of ``diff.files``, as a plan has them, of an item that we installed."""
     home = Home(env.home)
     record, _ = read_record(home)

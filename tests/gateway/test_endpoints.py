@@ -47,7 +47,13 @@ def test_it_counts_as_not_served_where_a_reload_is_required(updated: Session, ga
 def test_status_and_doctor_say_it_until_a_restart_is_told(updated: Session, gateway: Gateway) -> None:
     updated.llamagate("apply")
     status = updated.llamagate("status", "--json").json
-    assert status["gateway"] == {"url": gateway.url, "reachable": True, "state": "RestartNeeded", "notes": [OUTDATED]}
+    assert status["gateway"] == {
+        "url": gateway.url,
+        "reachable": True,
+        "state": "RestartNeeded",
+        "notes": [OUTDATED],
+        "unread": [],
+    }
     findings = updated.llamagate("doctor", "--json", exits=1).json["findings"]
     assert [OUTDATED in one["message"] for one in findings if one["code"] == "not-served"] == [True]
     updated.llamagate("sync", "--gateway-restarted")

@@ -232,8 +232,8 @@ FAULTY: Final = (
     Faulty("LG127", "a path that is a number", "workflow", "path: docs/hints.md", "path: §5"),
     Faulty("LG127", "a setting of the model", "task", "  provider: ollama", "  temperature: §hot"),
     Faulty("LG125", "a step twice", "workflow", "  - id: parse\n", "  - id: §fill\n"),
-    Faulty("LG126", "a tool server that is not named", "workflow", "server: library", "server: §shop"),
-    Faulty("LG126", "one letter from a named one", "workflow", "server: library", "server: §libary"),
+    Faulty("LG128", "a tool server that is not named", "workflow", "server: library", "server: §shop"),
+    Faulty("LG128", "one letter from a named one", "workflow", "server: library", "server: §libary"),
     Faulty(
         "LG124",
         "a call without a tool",
