@@ -448,7 +448,7 @@ def test_a_note_that_cannot_be_written_is_no_failure(
 # Status
 
 
-SERVED: Final = {"reachable": True, "state": "Served", "notes": []}
+SERVED: Final = {"reachable": True, "state": "Served", "notes": [], "unread": []}
 
 
 def test_status_asks_for_health_without_the_key_and_then_what_is_served(told: Session, gateway: Gateway) -> None:
