@@ -3,71 +3,31 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct, field
 
+from reconciler.apply.local_files import carry_local
+from reconciler.apply.new_tree import Before, NewTree, write_files
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
-from reconciler.fs.carry import carry, copy_tree
+from reconciler.fs.carry import copy_tree
 from reconciler.fs.descriptor import CREATE, naming, opened, write_all
-from reconciler.fs.ownership import Likeness, likeness_of
-from reconciler.fs.presence import is_folder, is_there
+from reconciler.fs.ownership import likeness_of
+from reconciler.fs.presence import is_there
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
 from reconciler.model.home import STAGE_BESIDE, Home
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordedFile
-from reconciler.packages.content import Content, OpenPackage, executables_of, privates_of
-from reconciler.packages.realise import Realised
+from reconciler.packages.content import Content, privates_of
 from reconciler.packages.zip.pack import pack, packed_small
 from reconciler.packages.zip.packed import open_packed
 
 _SMALL_BYTES: Final = 2**20
-
-
-class NewTree(Struct, frozen=True, kw_only=True):
-    """What to build for one item: the package, its files as installed, and what stays as it is on disk."""
-
-    opened: OpenPackage
-    realised: Realised
-    keep: frozenset[str] = frozenset()
-    brought: frozenset[str] = frozenset()
-    carried_from: Path | None = None
-    """Where local files come from, if not from what stands at the item's place."""
-    private: bool = False
-    """Whether what was written for the configuration holds secrets, and is for the owner's eyes only."""
-    was_private: bool = False
-    """Whether that was so of what stands at the item's place."""
-    executables: frozenset[str] | None = None
-    """The paths of the executable files; ``None``: as the package has them."""
-
-    @property
-    def paths(self) -> Iterator[str]:
-        """The files to write."""
-        return (path for path in self.realised.hashes if path not in self.keep)
-
-    @property
-    def published(self) -> frozenset[str]:
-        """The paths that hold secrets no longer: their old mode does not count."""
-        manifest = self.opened.package.manifest
-        is_published = self.was_private and not self.private
-        return frozenset([manifest.definition, manifest.installed_definition] if is_published else [])
-
-    def modes(self) -> Callable[[str], int]:
-        """The mode of each path. What only its owner may read in the source stays so, and so does a manifest of it."""
-        content, manifest = self.opened.content, self.opened.package.manifest
-        executables = executables_of(content) if self.executables is None else self.executables
-        private = privates_of(content)
-        if manifest.definition in private:
-            private |= {manifest.installed_definition}
-        if self.private:
-            private |= self.realised.written.keys()
-        return lambda path: (0o755 if path in executables else 0o644) & (0o700 if path in private else 0o777)
 
 
 class Stage(Struct):
@@ -92,14 +52,9 @@ class Stage(Struct):
     def build(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
         root, installed = self.new(key), self._installed(key.kind)
-        before = _Before(f"{installed}/{key.id}", likeness_of(installed))
+        before = Before(f"{installed}/{key.id}", likeness_of(installed))
         os.mkdir(root)  # noqa: PTH102 - once an item, and parsing paths is a fair part of a large change
-        with closing(_FolderFds(root, before)) as folder_fd:
-            mode, published = wanted.modes(), wanted.published
-            stamps = {
-                path: _write(root, folder_fd, path, wanted, before.mode(path, mode(path), is_new=path in published))
-                for path in wanted.paths
-            }
+        stamps = write_files(root, wanted, before)
         if wanted.carried_from or before.is_there:
             carry_local(wanted.carried_from or self.home.item(key), Path(root), wanted.brought)
         return stamps
@@ -218,112 +173,3 @@ def _is_whole(cached: Path, tree_digest: Digest, content: Content) -> bool:
 def beside_stage(installed: Path) -> Path:
     """The staging folder on the filesystem where ``installed``, which exists, really lies. Raises ``OSError``."""
     return Path(os.path.realpath(installed, strict=True)).parent / STAGE_BESIDE
-
-
-def carry_local(old: Path, new: Path, brought: frozenset[str]) -> bool:
-    """Bring what is not ``brought`` by a package from ``old`` to ``new``, unsynced; whether there is any.
-
-    A file that ``new`` already has with a later time stays: a program wrote it there after the swap.
-    """
-    if not is_folder(old) or old.is_symlink():
-        return False
-    found = False
-    parents = {parent for path in brought for parent in _parents(path)}
-    with naming(os.fspath(old)):
-        for node in tree.walk(old):
-            if node.path in brought or node.path in parents:
-                continue
-            found = True
-            # A program may delete its file while it is carried: then there is nothing to lose.
-            with suppress(FileNotFoundError):
-                if not _is_there(node, old, new):
-                    carry(old, new, node.path)
-    return found
-
-
-def _is_there(node: tree.Node, old: Path, new: Path) -> bool:
-    """Whether ``new`` has the node, or a later file."""
-    source, target = old / node.path, new / node.path
-    try:
-        status = target.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    if tree.kind_of(status) is not node.kind:
-        return False
-    if node.kind is tree.NodeKind.LINK:
-        return source.readlink() == target.readlink()
-    is_later = node.kind is tree.NodeKind.FILE and status.st_mtime_ns > node.stamp.mtime_ns
-    return node.kind is tree.NodeKind.FOLDER or is_later or os.path.samestat(status, source.lstat())
-
-
-def _parents(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
-class _Before:
-    """What a new tree is like: owner, group and mode of what it replaces, else of the folder that it comes into."""
-
-    def __init__(self, item: str, parent: Likeness | None) -> None:
-        self._item = item
-        self.is_there = tree.inode_of(item) is not None
-        replaced = likeness_of(item) if self.is_there else None
-        self._replaces = replaced is not None
-        self.root = replaced or parent
-
-    def folder(self, path: str) -> Likeness | None:
-        """What the folder ``path`` is like; ``""`` is the whole."""
-        found = likeness_of(f"{self._item}/{path}") if path and self._replaces else None
-        return found or self.root
-
-    def mode(self, path: str, wanted: int, *, is_new: bool) -> int:
-        """The mode of a file: who may read and write it as before; nobody else where it is ``wanted`` private."""
-        access = self.root.file_mode if self.root else 0o644
-        if self._replaces and not is_new:
-            with suppress(OSError):
-                status = os.lstat(f"{self._item}/{path}")
-                access = (status.st_mode if stat.S_ISREG(status.st_mode) else access) & 0o666 | 0o600
-        mode = access | (access & 0o444) >> 2 if wanted & 0o100 else access
-        return mode if wanted & 0o077 else mode & 0o700
-
-
-class _FolderFds:
-    """Opens the folders of one tree, creating them, one descriptor each. They are like those ``before``."""
-
-    def __init__(self, root: str, before: _Before) -> None:
-        self.root, self.before = root, before
-        self._fds = {"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)}
-        self._make_like("")
-
-    def _make_like(self, folder: str) -> None:
-        like = self.before.folder(folder)
-        if like is not None:
-            with naming(f"{self.root}/{folder}"):
-                status, mode = os.fstat(self._fds[folder]), like.mode | stat.S_IRWXU
-                if like.give(self._fds[folder], status) or stat.S_IMODE(status.st_mode) != mode:
-                    os.fchmod(self._fds[folder], mode)
-
-    def __call__(self, folder: str) -> int:
-        if folder not in self._fds:
-            parent, _, name = folder.rpartition("/")
-            above = self(parent)
-            os.mkdir(name, dir_fd=above)
-            self._fds[folder] = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
-            self._make_like(folder)
-        return self._fds[folder]
-
-    def close(self) -> None:
-        for fd in self._fds.values():
-            os.close(fd)
-
-
-def _write(root: str, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: int) -> RecordedFile:
-    folder, _, name = path.rpartition("/")
-    try:
-        chunks = wanted.realised.chunks(path, wanted.opened.content)
-        stamp = tree.create_file(folder_fd(folder), name, chunks, mode, like=folder_fd.before.root)
-    except OSError as error:
-        error.filename = f"{root}/{path}"  # relative to a descriptor, or missing
-        raise
-    return RecordedFile(wanted.realised.hashes[path], *stamp)

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from reconciler.apply.local_files import carry_local
 from reconciler.apply.registry_file import edit_registry, restore_registry
-from reconciler.apply.stage import carry_local
 from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import copy_tree

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from reconciler.apply.cleanup import prune, prune_cache
 from reconciler.apply.inputs import inputs_written
 from reconciler.apply.journal import begin_undo, interrupted, write_journal
-from reconciler.apply.stage import NewTree, Stage
+from reconciler.apply.new_tree import NewTree
+from reconciler.apply.stage import Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.codes import WarningCode
 from reconciler.documents.generations import stage_generation

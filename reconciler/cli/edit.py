@@ -14,8 +14,10 @@ from reconciler.cli.invocation import Invocation
 from reconciler.cli.item import TYPES
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted
-from reconciler.commands.edit import Added, Edit, Edited, Named, set_values
-from reconciler.commands.edit import add as add_item
+from reconciler.commands.add import Added
+from reconciler.commands.add import add as add_item
+from reconciler.commands.edit import Edit, Edited
+from reconciler.commands.set_ import Named, set_values
 from reconciler.errors import UsageError
 from reconciler.model.config import Json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.codes import ErrorCode
-from reconciler.commands.edit import Added, add
+from reconciler.commands.add import Added, add
 from reconciler.commands.skeletons import SKELETONS
 from reconciler.errors import InputError, StorageError, UsageError
 from reconciler.fs.durable import write_file

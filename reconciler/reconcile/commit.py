@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from reconciler.apply.stage import NewTree
+from reconciler.apply.new_tree import NewTree
 from reconciler.apply.transaction import Transaction, transaction
 from reconciler.documents.generations import generation_bytes
 from reconciler.documents.record import record_files

@@ -155,6 +155,8 @@ def test_null_is_a_value_and_not_none(file: Session) -> None:
         (["a..b=7"], None),
         (["a.=7"], None),
         (["n[x]=7"], None),
+        (["n[0]x=7"], None),
+        (['"a"b=7'], None),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from reconciler.apply.stage import NewTree, Stage
+from reconciler.apply.new_tree import NewTree
+from reconciler.apply.stage import Stage
 from reconciler.errors import LlamagateError
 from reconciler.fs.tree import remove_tree
 from reconciler.model.desired import Limits
