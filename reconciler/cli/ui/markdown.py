@@ -12,13 +12,13 @@ from typing import Final
 
 from reconciler.cli.ui.diff import Detail, DiffLines, Level, Line
 from reconciler.cli.ui.diff_rows import diff_rows
-from reconciler.cli.ui.names import Name, names_in
 from reconciler.cli.ui.plan import drift_rows, named, refusal_rows, tally, told_reasons, versions
 from reconciler.cli.ui.style import PLAIN
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
 from reconciler.model.note import notes_once
 from reconciler.model.regex import regex
+from reconciler.planning.names import Name, names_in
 from reconciler.planning.review import SEEN_FROM_THE_ACTION, Changed, Review
 
 MAX_BYTES: Final = 60_000

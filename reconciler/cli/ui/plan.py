@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from reconciler.cli.ui.diff import Detail, DiffLines, Level
 from reconciler.cli.ui.diff_rows import diff_rows
-from reconciler.cli.ui.names import Name, names_among, names_in
 from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
 from reconciler.codes import WarningCode
 from reconciler.documents.unseen import visible
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
+from reconciler.planning.names import Name, names_among, names_in
 from reconciler.planning.review import MOST_CHANGES, REPLACE, Changed, Marked, Part, Review, review
 
 WIDTH: Final = 80

@@ -8,6 +8,7 @@ from typing import Any, cast
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Action, Plan
+from reconciler.planning.names import Name, names_among, names_in
 from reconciler.planning.review import review, what_happens
 from reconciler.queries.diff import Diff, DiffItem
 from reconciler.queries.status import Status
@@ -16,12 +17,14 @@ from reconciler.queries.status import Status
 def overview_document(status: Status) -> JsonObject:
     """How the home is: the document of ``status``, with what ``list`` shows of each item."""
     items: list[Json] = [{**item.to_document(), "state": item.state, "source": item.source} for item in status.items]
-    return {**status.to_document(), "has_file": status.has_file, "refused": status.refused, "items": items}
+    document = status.to_document()
+    named(cast(list[JsonObject], document["drift"]), names_among(item.key for item in status.items))
+    return {**document, "has_file": status.has_file, "refused": status.refused, "items": items}
 
 
 def plan_document(plan: Plan) -> JsonObject:
     """A plan as a reviewer reads it, without the lines of its diffs: those are asked for one item at a time."""
-    found = review(plan)
+    found, name = review(plan), names_in(plan)
     parts: list[Json] = [
         {
             "what": part.what,
@@ -31,11 +34,20 @@ def plan_document(plan: Plan) -> JsonObject:
         for part in found.parts
     ]
     marked: list[Json] = [
-        {"code": str(row.code), "message": row.message, "ids": [key.id for key in row.keys]} for row in found.marked
+        {"code": str(row.code), "message": row.message, "ids": [name(key) for key in row.keys]} for row in found.marked
     ]
     whole = plan.to_document()
     kept = {name: whole[name] for name in ("generation", "lock", "drift", "refusals", "warnings")}
+    for rows in (kept["drift"], kept["refusals"], kept["warnings"]):
+        named(cast(list[JsonObject], rows), name)
     return {**kept, "digest": str(found.digest), "parts": parts, "marked": marked}
+
+
+def named(rows: Iterable[JsonObject], name: Name) -> None:
+    """Say in each row how its item is called beside the others, where it is about one."""
+    for row in rows:
+        if row.get("id"):
+            row["name"] = name(ItemKey.from_document(row))
 
 
 def comparison_document(diff: Diff) -> JsonObject:

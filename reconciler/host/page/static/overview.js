@@ -71,7 +71,7 @@ export function driftText(row) {
 
 function drift(home) {
   const row = (one) =>
-    el("li", {}, el("a", { href: `#/item/${one.kind}/${encodeURIComponent(one.id)}` }, one.id), `: ${driftText(one)}`);
+    el("li", {}, el("a", { href: `#/item/${one.kind}/${encodeURIComponent(one.id)}` }, one.name), `: ${driftText(one)}`);
   return rowsBelow("Not as it was installed", home.drift, row, "“llamagate status”");
 }
 

@@ -23,9 +23,9 @@ export async function plan(place, context) {
   const summary = found.parts.map((part) => `${part.count} ${WORDS[part.what] ?? part.what}`).join(", ");
   place.append(el("h1", {}, "Plan"), el("p", { class: "verdict" }, total ? summary : "Nothing to do."));
   const problems = [
-    ...found.refusals.map((one) => el("li", { class: "bad" }, `${one.id}: ${one.message}`)),
+    ...found.refusals.map((one) => el("li", { class: "bad" }, `${one.name}: ${one.message}`)),
     ...found.marked.map((one) => el("li", { class: "mark" }, `${one.ids.join(", ")}: ${one.message}`)),
-    ...found.warnings.map((one) => el("li", { class: "warn" }, `${one.id ? `${one.id}: ` : ""}${one.message}`)),
+    ...found.warnings.map((one) => el("li", { class: "warn" }, `${one.name ? `${one.name}: ` : ""}${one.message}`)),
   ];
   if (problems.length) place.append(el("h2", {}, "Look at these first"), el("ul", { class: "rows" }, problems));
   if (total) place.append(el("p", { class: "quiet" }, "Digest ", el("code", {}, found.digest)));

@@ -1,4 +1,4 @@
-"""How items are named where a line says no kind: by the id, and by the kind too where two kinds have one id."""
+"""How items are named where a line has no kind: by the id, and by the kind too where two kinds have one id."""
 
 from __future__ import annotations
 
