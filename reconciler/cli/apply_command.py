@@ -9,8 +9,8 @@ from reconciler.cli.shared_flags import DEFAULT_FILE
 from reconciler.reconcile.options import Options
 
 
-def apply_command(options: Options, *, lock_file: Path | None = None) -> str:
-    """With the flags of ``options``."""
+def apply_command(options: Options, *, home: Path | None = None, lock_file: Path | None = None) -> str:
+    """With the flags of ``options``, and the home and the lock where these were named."""
     allowed = options.allowances
     flags = {
         "--locked": options.locked,
@@ -20,6 +20,7 @@ def apply_command(options: Options, *, lock_file: Path | None = None) -> str:
     }
     words = [
         *([] if options.file == DEFAULT_FILE else ["-f", str(options.file)]),
+        *([] if home is None else ["--home", str(home)]),
         *([] if lock_file is None else ["--lock-file", str(lock_file)]),
         *(word for item in sorted(options.only) for word in ("--only", item)),
         *(word for item in sorted(allowed.take_over or ()) for word in ("--take-over", item)),
@@ -28,6 +29,6 @@ def apply_command(options: Options, *, lock_file: Path | None = None) -> str:
     return shlex.join(["llamagate", "apply", *words])
 
 
-def apply_saved_command(plan: Path) -> str:
+def apply_saved_command(plan: Path, *, home: Path | None = None) -> str:
     """For a plan that was saved to be applied."""
-    return shlex.join(["llamagate", "apply", str(plan)])
+    return shlex.join(["llamagate", "apply", str(plan), *([] if home is None else ["--home", str(home)])])

@@ -83,8 +83,8 @@ def show(
     code = ExitCode.REFUSED if plan.refusals else ExitCode.OK
     if with_code:
         code = detailed_code(refused=bool(plan.refusals), pending=plan.pending, drift=bool(plan.drift))
-    command = apply_command(options, lock_file=invocation.lock_file)
-    by_file = apply_saved_command(saved) if saved else None
+    command = apply_command(options, home=invocation.home, lock_file=invocation.lock_file)
+    by_file = apply_saved_command(saved, home=invocation.home) if saved else None
     return shown.show(invocation, review(plan), plan.to_document(), code, DoneBy(command=command, by_file=by_file))
 
 

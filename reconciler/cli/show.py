@@ -63,8 +63,8 @@ def _show_plan(invocation: Invocation, shown: PlanFlags, plan: Path) -> ExitCode
     digest = str(document.get("digest") or document.get("fingerprint") or "")  # older versions saved the second alone
     options = saved_options(document, plan)
     done_by = DoneBy(
-        command=apply_command(options) if options else "llamagate apply",
-        by_file=apply_saved_command(plan) if "fingerprint" in document else None,
+        command=apply_command(options, home=invocation.home) if options else "llamagate apply",
+        by_file=apply_saved_command(plan, home=invocation.home) if "fingerprint" in document else None,
     )
     found = review(Plan.from_document(document), digest=Digest(digest))
     return shown.show(invocation, found, document, ExitCode.OK, done_by)

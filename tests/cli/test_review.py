@@ -117,6 +117,8 @@ def test_what_does_it_has_the_flags_of_the_plan(foo: Session) -> None:
     assert f"\n{command} --expect sha256:" in foo.llamagate("plan", *flags, "--format", "markdown").out
     for shown in (foo.llamagate("plan", *flags, "--out", "a plan.json"), foo.llamagate("show", "a plan.json")):
         assert "Run 'llamagate apply 'a plan.json'' to do it." in shown.out
+    said = foo.llamagate("plan", "--home", "elsewhere").out
+    assert "Run 'llamagate apply --home elsewhere' to do it." in said
     said = foo.llamagate("plan", *flags, "--out", "p.json", "--no-secrets").out
     assert f"Run '{command}' to do it." in said
 

@@ -14,6 +14,8 @@ Sides: TypeAlias = tuple[str, FileSide | None, FileSide | None]
 """A path, with its file before and after."""
 _MOST_PAIRS: Final = 2_500
 """With more pairs of new and removed files only those of the same bytes are looked for."""
+_MOST_LINES: Final = 5_000
+"""Of a file that may have changed, too; only one of the same bytes may have more."""
 _LEAST_PART: Final = 0.5
 """How much of the lines of the longer one both must have."""
 
@@ -66,13 +68,23 @@ def _alike(gone: Mapping[str, FileSide], new: Mapping[str, FileSide]) -> Sequenc
         (part, path, old)
         for path, lines in after.items()
         for old, others in before.items()
-        if (part := (lines & others).total() / max(lines.total(), others.total())) >= _LEAST_PART
+        if (part := _part(lines, others)) >= _LEAST_PART
     ]
     return [(path, old) for _, path, old in sorted(rated, key=lambda one: (-one[0], one[1], one[2]))]
+
+
+def _part(one: Counter[str], other: Counter[str]) -> float:
+    """How much of the longer one both have; 0 where their lengths alone say that it is too little."""
+    least, most = sorted((one.total(), other.total()))
+    return (one & other).total() / most if least >= _LEAST_PART * most else 0.0
 
 
 def _lines(files: Mapping[str, FileSide]) -> Iterator[tuple[str, Counter[str]]]:
     for path, side in files.items():
         text = decoded(side.data) if side.data else None
-        if text is not None and (lines := Counter(line for line in text.text.split("\n") if line.strip())):
+        if (
+            text is not None
+            and text.text.count("\n") <= _MOST_LINES
+            and (lines := Counter(line for line in text.text.split("\n") if line.strip()))
+        ):
             yield path, lines
