@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -29,7 +29,6 @@ from reconciler.queries.plan import read_plan
 from reconciler.queries.show import read_show
 from reconciler.reconcile.options import Options
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 TYPES: Final[Mapping[str, str]] = {
@@ -99,7 +98,7 @@ class Pages:
     async def item(self, request: Request) -> Response:
         key = _key(request)
         env, file = self._looker.env(), self._looker.file
-        shown = await _found(read_show, env, file, key.id, key.kind)
+        shown = await _found(lambda: read_show(env, file, key.id, key.kind))
         return document_answer(shown.to_document())
 
     async def history(self, _request: Request) -> Response:
@@ -115,7 +114,7 @@ class Pages:
     async def drift_item(self, request: Request) -> Response:
         """What was changed by hand in one item, whether a plan would put it back or not."""
         key = _key(request)
-        found = await _found(drift_of_item, self._looker.env(), key.id, key.kind)
+        found = await _found(lambda: drift_of_item(self._looker.env(), key.id, key.kind))
         return document_answer({"files": [*found]})
 
     async def graph(self, _request: Request) -> Response:
@@ -142,17 +141,17 @@ class Pages:
         names = [f"@{name}" for name in (before, after) if name]
         known = ((await self._looker.view()).revision, before, after)
         if known not in self._compared:
-            found = await _found(read_diff, self._looker.env(), self._looker.file, names)
+            found = await _found(lambda: read_diff(self._looker.env(), self._looker.file, names))
             while len(self._compared) >= _KEPT_COMPARISONS:
                 del self._compared[next(iter(self._compared))]
             self._compared[known] = found
         return self._compared[known]
 
 
-async def _found(read: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+async def _found(read: Callable[[], _T]) -> _T:
     """What ``read`` gives, beside the event loop. What is asked for by a name that nobody has is 404."""
     try:
-        return await asyncio.to_thread(read, *arguments, **named)
+        return await asyncio.to_thread(read)
     except InputError as error:
         if error.code != ErrorCode.NOT_FOUND:
             raise
