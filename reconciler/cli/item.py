@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from reconciler.cli.ui.words import counted
 from reconciler.errors import UsageError
 from reconciler.model.ids import Kind
 
@@ -23,7 +22,7 @@ def typed(words: Sequence[str], what: str) -> tuple[Kind | None, str]:
     if len(words) == 1:
         return None, words[0]
     if len(words) != 2:
-        raise UsageError(f"expected [TYPE] {what}, got {counted(len(words), 'word')}")
+        raise UsageError(f"expected [TYPE] {what}, got {len(words)} words")
     if words[0] not in TYPES:
         raise UsageError(f"'{words[0]}' is not a type; use extension (ext) or agentic-module (module, am)")
     return TYPES[words[0]], words[1]
