@@ -25,7 +25,7 @@ from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.model.record import Record
 from reconciler.model.regex import regex
-from reconciler.model.source import Source
+from reconciler.model.source import Source, SourceKind
 from reconciler.planning.manifest_diff import MASK, Place, dotted, masked
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.resolve.pins import Pins, entries_of, lock_of, partition
@@ -40,7 +40,7 @@ Values = Sequence[tuple[str, str | None]]
 """Keys with their values as YAML writes them; ``None`` takes the key out."""
 
 _PART: Final = regex(r"\"(?P<quoted>[^\"]+)\"|\[(?P<index>[0-9]{1,6})\]|(?P<plain>[^.\[\]\"]+)")
-_SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog", "oci")
+_SOURCE_KINDS: Final = tuple(map(str, SourceKind))
 
 
 class Added(Struct, frozen=True, kw_only=True):
