@@ -22,7 +22,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.model.record import Record
-from reconciler.model.source import Source
+from reconciler.model.source import Source, SourceKind
 from reconciler.planning.manifest_diff import dotted
 from reconciler.reconcile.inputs import made_again
 from reconciler.resolve.pins import Pins, entries_of, lock_of, partition
@@ -33,7 +33,7 @@ from reconciler.store.desired_file import DesiredFile, decode_desired, read_desi
 from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record
 
-_SOURCE_KINDS: Final = ("dir", "zip", "tar", "http", "git", "catalog", "oci")
+_SOURCE_KINDS: Final = tuple(map(str, SourceKind))
 
 
 class Added(Struct, frozen=True, kw_only=True):

@@ -24,11 +24,13 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.note import Note
 from reconciler.model.regex import regex
 from reconciler.model.source import Source
+from reconciler.model.trust import MAX_SIGNATURES_BYTES
 from reconciler.packages.check.notes import check_notes
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
 from reconciler.resolve.store import store_for
+from reconciler.resolve.trusted import signature_beside
 from reconciler.sources.context import SourceContext
 from reconciler.sources.local import kind_at
 from reconciler.sources.oci.access import PUSH, access_to
@@ -49,11 +51,10 @@ from reconciler.sources.oci.manifests import (
     written,
 )
 from reconciler.sources.oci.reference import Repository, is_tag, is_version, reference, tag_of, versions_of
-from reconciler.sources.oci.referrers import MAX_ATTACHED_BYTES, attach
+from reconciler.sources.oci.referrers import attach
 from reconciler.sources.web.artifact import bounds_of
 from reconciler.store.desired_file import read_desired
 
-_SIGNATURE_SUFFIX: Final = ".sig"
 _UNSAFE: Final = regex(r"[^A-Za-z0-9.+_-]")
 _MAX_NAME_CHARACTERS: Final = 200
 _CHUNK_BYTES: Final = 1 << 16
@@ -135,13 +136,13 @@ def push_package(
 
 def _signatures(package: Path) -> tuple[bytes, ...]:
     """What is beside the package, as ``x.sig`` of ``x``: it is foreign here, and judged where it is installed."""
-    place = package.absolute().with_name(f"{package.absolute().name}{_SIGNATURE_SUFFIX}")
+    place = signature_beside(package.absolute())
     try:
-        data = read_if_there(place, MAX_ATTACHED_BYTES + 1)
+        data = read_if_there(place, MAX_SIGNATURES_BYTES + 1)
     except OSError as error:
         raise InputError.at(f"it cannot be read: {error.strerror}", file=place, code=ErrorCode.UNREADABLE) from error
-    if data is not None and len(data) > MAX_ATTACHED_BYTES:
-        raise InputError.at(f"it has more than {MAX_ATTACHED_BYTES} bytes", file=place)
+    if data is not None and len(data) > MAX_SIGNATURES_BYTES:
+        raise InputError.at(f"it has more than {MAX_SIGNATURES_BYTES} bytes", file=place)
     return (data,) if data else ()
 
 

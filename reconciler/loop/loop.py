@@ -31,7 +31,6 @@ from reconciler.model.home import Home
 from reconciler.model.listener import Listener
 from reconciler.model.registry import moment_of, registry_time
 from reconciler.model.watched import Attempt, Counts, Newer, Result, Watched
-from reconciler.queries.outdated import read_outdated
 from reconciler.store.watched_file import read_watched
 
 if TYPE_CHECKING:
@@ -189,6 +188,8 @@ class Loop:
         asked = self.memory.asked_at
         if 0 <= age < seconds or (asked is not None and now < asked + seconds):
             return
+        from reconciler.queries.outdated import read_outdated  # the door to the clients, which take time to load
+
         self.memory = replace(self.memory, asked_at=now)
         with suppress(LlamagateError):
             found = read_outdated(self._env, self.lookout.file, self._progress)

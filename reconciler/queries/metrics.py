@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler import __version__
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import InputError, LlamagateError, RefusedError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.registry import moment_of
@@ -46,7 +46,7 @@ def read_metrics(env: Environment, file: Path) -> str:
     env = replace(env, offline=True)
     try:
         status, is_known = read_status(env, file), True
-    except InputError:  # the file, or what it lists: how the home is can be told all the same
+    except (InputError, RefusedError):  # the file, or what it lists: how the home is can be told all the same
         status, is_known = replace(read_status(env, None), has_file=True, in_sync=False), False
     facts = Facts(
         home=str(env.home),

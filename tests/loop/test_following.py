@@ -71,6 +71,20 @@ def test_a_host_follows_each_commit(session: Session, origin: Origin) -> None:
     assert state(session)["repository"] == f"{origin.path} main site"
 
 
+def test_the_metrics_say_which_commit_is_wanted_and_which_one_runs(session: Session, origin: Origin) -> None:
+    file = session.base / "llamagate.prom"
+    good = origin.git("rev-parse", "HEAD")
+    follow(session, origin, "--metrics-file", file)
+    bad = origin.commit({"site/llamagate.yaml": "apiVersion: llamagate/v1\nextensions: {foo: ./nowhere}\n"})
+    follow(session, origin, "--metrics-file", file, exits=1)
+    text = file.read_text()
+    (wanted,) = [line for line in text.splitlines() if line.startswith("llamagate_info{")]
+    (running,) = [line for line in text.splitlines() if line.startswith("llamagate_applied_info{")]
+    assert f'repository="{origin.path} main site",ref="main",commit="{bad}"' in wanted
+    assert 'owner="default"' in wanted
+    assert f'commit="{good}"' in running
+
+
 def test_a_commit_that_cannot_be_applied_is_attempted_and_not_applied(session: Session, origin: Origin) -> None:
     good = origin.git("rev-parse", "HEAD")
     follow(session, origin)

@@ -159,6 +159,18 @@ def test_figures_are_made_without_asking_anyone(foo: Session) -> None:
     assert (value(text, "in_sync"), value(text, "pending")) == (0, None)
 
 
+def test_a_package_that_was_changed_in_the_cache_hides_no_figures(foo: Session) -> None:
+    """What a pass would fetch again is refused where nothing may be fetched."""
+    foo.llamagate("catalog", "build", foo.project / "packages")
+    foo.desired("extensions: {foo: {source: {catalog: packages}}}\n")
+    foo.llamagate("plan")
+    foo.llamagate("lock")
+    (cached,) = (foo.ours / "cache").glob("*.zip")
+    cached.write_bytes(b"changed")
+    shutil.rmtree(foo.project / "packages")
+    assert value(once(foo, exits=1), "in_sync") == 0
+
+
 def test_newer_versions_are_counted_where_that_is_wanted(foo: Session) -> None:
     build = ("catalog", "build", foo.project / "packages")
     foo.llamagate(*build)

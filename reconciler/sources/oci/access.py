@@ -122,16 +122,20 @@ class Access(Struct, kw_only=True):
             message = f"{self.repository}: it asks for a token over plain http, at {realm}"
             raise RefusedError(message, advice="tell its owner: a realm needs https", code=ErrorCode.INSECURE)
         login = self.login(terms.deadline.left())
+        scope = self._scope if self.actions == PUSH else challenge.scope or self._scope
         try:
-            token = _fetched_token(
-                realm,
-                challenge.query(self._scope if self.actions == PUSH else challenge.scope or self._scope),
-                login,
-                self._terms(realm, terms),
-            )
+            token = _fetched_token(realm, challenge.query(scope), login, self._terms(realm, terms))
+        except InputError as error:
+            if login is None:
+                raise self.refused(None) from error
+            error.code = ErrorCode.CREDENTIALS
+            raise self._without_token(realm, error) from error
         except LlamagateError as error:
-            raise prefixed(error, f"{realm} gave no token for {self.repository}: ") from error
+            raise self._without_token(realm, error) from error
         return self._credentials(f"the token of {realm.origin.host}", f"Bearer {token}")
+
+    def _without_token(self, realm: HttpUrl, error: LlamagateError) -> LlamagateError:
+        return prefixed(error, f"{realm} gave no token for {self.repository}: ")
 
     @property
     def _scope(self) -> str:

@@ -21,6 +21,7 @@ from reconciler.sources.oci.manifests import ACCEPT, MAX_BYTES, Descriptor, Mani
 from reconciler.sources.oci.reference import Repository, is_digest, is_tag
 from reconciler.sources.retry import patiently
 from reconciler.sources.web.connection import GET, Message, Response
+from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
 from reconciler.sources.web.redirects import Terms, final_answer, prefixed
 from reconciler.sources.web.transfer import Arrived, Bounds, save
@@ -35,6 +36,11 @@ _OK: Final = 200
 _NOT_FOUND: Final = 404
 _UNKNOWN: Final = frozenset([400, _NOT_FOUND, 405, 501])
 """What registries answer to a question that they do not know."""
+_TELLING: Final = frozenset([400, 403, 405, 409, 413, 415, 422])
+"""With these a registry says what is wrong."""
+_FORBIDDEN: Final = 403
+_MAX_TOLD_BYTES: Final = 2**16
+_TOLD_CHARACTERS: Final = 200
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
 _DAMAGED: Final = "the registry damaged it, or somebody changed it there: push it again"
 
@@ -197,6 +203,8 @@ class Client(Struct, frozen=True, kw_only=True):
         shown, terms = self.access.shown, self._terms(asked, deadline)
         for is_last in (False, True):
             with final_answer(asked.url, replace(terms, credentials=shown)) as answer:
+                if answer.status in _TELLING - asked.welcome:
+                    raise _told(answer, shown)
                 if answer.status != _UNAUTHORIZED:
                     yield answer
                     return
@@ -214,8 +222,31 @@ class Client(Struct, frozen=True, kw_only=True):
             network=self.bounds.network,
             message=asked.message,
             headers=asked.headers,
-            welcome=asked.welcome | {_UNAUTHORIZED},
+            welcome=asked.welcome | _TELLING | {_UNAUTHORIZED},
         )
+
+
+def _told(answer: Response, credentials: Credentials | None) -> InputError:
+    """The error for a refusal, with what the registry says of it (``{"errors": [{"code", "message"}]}``)."""
+    out = BytesIO()
+    try:
+        save(answer, out, Bounds(size=_MAX_TOLD_BYTES, seconds=0))
+        document = json_text.load(out.getvalue(), name="errors", max_bytes=_MAX_TOLD_BYTES)
+        errors = document.get("errors") if isinstance(document, dict) else None
+    except LlamagateError:
+        errors = None
+    found = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    said = "; ".join(f"{one.get('code', '')} {one.get('message', '')}".strip() for one in found)
+    message = f"it answered {answer.status}{f': {_shown(said)}' if said else ''}"
+    if answer.status != _FORBIDDEN:
+        return InputError(message)
+    advice = f"check what {credentials.label} permits" if credentials else "log in there"
+    return InputError(message, advice=advice, code=ErrorCode.CREDENTIALS)
+
+
+def _shown(text: str) -> str:
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped if len(escaped) <= _TOLD_CHARACTERS else f"{escaped[:_TOLD_CHARACTERS]}…"
 
 
 def _tags_in(data: bytes, name: str) -> list[str]:

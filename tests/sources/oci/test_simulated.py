@@ -284,6 +284,19 @@ def test_a_registry_that_hangs(server: HttpServer) -> None:
         replace(client(server), bounds=Bounds(size=2**20, seconds=0.5)).tags()
 
 
+def test_what_a_registry_says_of_a_refusal(server: HttpServer) -> None:
+    told = b'{"errors": [{"code": "DENIED", "message": "quota \\u001b[8m exceeded"}]}'
+    server.routes[f"{V2}/manifests/1.0.0"] = body(told, status=403)
+    with pytest.raises(InputError) as failed:
+        showing(server).put("1.0.0", b"{}", MANIFEST)
+    assert "it answered 403: DENIED quota \\x1b[8m exceeded" in failed.value.message
+    assert failed.value.code is ErrorCode.CREDENTIALS
+    for said in (b"<html>", b'{"errors": "x"}', b""):
+        server.routes[f"{V2}/manifests/1.0.0"] = body(said, status=400)
+        with pytest.raises(InputError, match=r"it answered 400$"):
+            showing(server).put("1.0.0", b"{}", MANIFEST)
+
+
 def test_a_passing_failure_is_tried_again(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.sources.retry.PAUSES", [0, 0])
     server.routes[f"{V2}/tags/list"] = in_turn(503, body(b'{"tags": ["1.0.0"]}'))
