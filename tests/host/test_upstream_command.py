@@ -72,14 +72,11 @@ def test_a_real_client_of_openai(session: Session, gateway: Today) -> None:
 
 def test_the_start_says_what_is_there(session: Session) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-    upstream = RawUpstream(answering(answer, []), is_ready=True)
-    try:
+    with RawUpstream(answering(answer, []), is_ready=True) as upstream:
+        expected = f"the upstream {upstream.url} has extensions too; this host answers /v1/extensions with its own"
         with host(session, "--upstream", upstream.url) as process:
             said = [line for line in process.said if "upstream" in line]
-    finally:
-        upstream.close()
-    expected = f"the upstream {upstream.url} has extensions too; this host answers /v1/extensions with its own"
-    assert [line.strip() for line in said] == [expected]
+    assert [line.strip() for line in said] == [f"llamagate: {expected}"]
 
 
 @pytest.mark.parametrize(("key", "line"), [("k", "asks for a key; set LLAMAGATE_UPSTREAM_API_KEY"), (None, "")])
