@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import stat
 from collections.abc import Iterator
@@ -122,6 +123,19 @@ def test_two_on_one_port(session: Session, gateway: Today) -> None:
 )
 def test_what_is_no_upstream(session: Session, arguments: list[str], message: str) -> None:
     assert message in session.llamagate("serve", "--port", "0", *arguments, exits=1).err
+
+
+def test_a_stream_under_way_is_finished_when_the_host_is_told_to_end(session: Session, gateway: Today) -> None:
+    gateway.pause = 0.1
+    asked = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "a b c d e f"}]}
+    with host(session, "--upstream", gateway.url) as process, httpx2.Client(trust_env=False, timeout=30) as client:
+        with client.stream("POST", f"{process.url}/v1/chat/completions", json=asked) as answer:
+            parts = answer.iter_raw()
+            next(parts)
+            process.running.send_signal(signal.SIGTERM)
+            rest = b"".join(parts)
+        assert process.running.wait(30) == 0
+    assert rest.endswith(b"data: [DONE]\n\n")
 
 
 def test_the_access_log(session: Session, gateway: Today, tmp_path: Path) -> None:
