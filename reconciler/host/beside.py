@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-MUCH_BESIDE: Final = 256
+MUCH_BESIDE: Final = 64
+"""Each may hold a body."""
 MAX_BESIDE: Final = 4_096
 _END_SECONDS: Final = 5.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import stat
 from collections.abc import Iterator
@@ -72,14 +73,11 @@ def test_a_real_client_of_openai(session: Session, gateway: Today) -> None:
 
 def test_the_start_says_what_is_there(session: Session) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-    upstream = RawUpstream(answering(answer, []), is_ready=True)
-    try:
+    with RawUpstream(answering(answer, []), is_ready=True) as upstream:
+        expected = f"the upstream {upstream.url} has extensions too; this host answers /v1/extensions with its own"
         with host(session, "--upstream", upstream.url) as process:
             said = [line for line in process.said if "upstream" in line]
-    finally:
-        upstream.close()
-    expected = f"the upstream {upstream.url} has extensions too; this host answers /v1/extensions with its own"
-    assert [line.strip() for line in said] == [expected]
+    assert [line.strip() for line in said] == [f"llamagate: {expected}"]
 
 
 @pytest.mark.parametrize(("key", "line"), [("k", "asks for a key; set LLAMAGATE_UPSTREAM_API_KEY"), (None, "")])
@@ -125,6 +123,19 @@ def test_two_on_one_port(session: Session, gateway: Today) -> None:
 )
 def test_what_is_no_upstream(session: Session, arguments: list[str], message: str) -> None:
     assert message in session.llamagate("serve", "--port", "0", *arguments, exits=1).err
+
+
+def test_a_stream_under_way_is_finished_when_the_host_is_told_to_end(session: Session, gateway: Today) -> None:
+    gateway.pause = 0.1
+    asked = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "a b c d e f"}]}
+    with host(session, "--upstream", gateway.url) as process, httpx2.Client(trust_env=False, timeout=30) as client:
+        with client.stream("POST", f"{process.url}/v1/chat/completions", json=asked) as answer:
+            parts = answer.iter_raw()
+            next(parts)
+            process.running.send_signal(signal.SIGTERM)
+            rest = b"".join(parts)
+        assert process.running.wait(30) == 0
+    assert rest.endswith(b"data: [DONE]\n\n")
 
 
 def test_the_access_log(session: Session, gateway: Today, tmp_path: Path) -> None:

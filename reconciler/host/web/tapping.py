@@ -10,6 +10,7 @@ from typing import Final
 from starlette.requests import Request
 
 from reconciler.host.engine.pieces import done
+from reconciler.host.engine.run import Reply
 from reconciler.host.errors import RunError
 from reconciler.host.hooks import HookEvent
 from reconciler.host.runtime import Runtime
@@ -67,7 +68,10 @@ class HookTap:
             self._request.is_whole = False  # its end never came
             self._tell_request(self._request)
         if self._answer is not None:
-            self._runtime.beside.begin(partial(self._tell_answer, *self._answer, is_cut=end is not End.WHOLE))
+            kept, headers = self._answer
+            self._runtime.beside.begin(
+                partial(self._tell_answer, self._held(kept), headers, is_cut=end is not End.WHOLE)
+            )
 
     def _tell_request(self, kept: Kept) -> None:
         self._request = None
@@ -77,26 +81,32 @@ class HookTap:
             path=passing.path,
             request_id=passing.request_id,
             address=passing.address,
-            body=partial(self._read, kept),
+            body=partial(self._read, self._held(kept)),
         )
         requested = self._runtime.hooks.requested
         self._runtime.beside.begin(partial(requested, passing.snapshot, event.path, lambda: event))
 
-    async def _read(self, kept: Kept) -> tuple[Read, Json]:
-        """A request's body, for the hooks that want to see it. No caller keeps an entry out of a log by asking much."""
-        if not self._runtime.beside.has_time:
+    def _held(self, kept: Kept) -> Kept | None:
+        """``kept``, where there is time to read it. No caller keeps an entry out of a log by asking much."""
+        return kept if self._runtime.beside.has_time else None
+
+    async def _read(self, kept: Kept | None) -> tuple[Read, Json]:
+        """A request's body, for the hooks that want to see it."""
+        if kept is None:
             return Read.UNREADABLE, None
         workers, headers = self._runtime.workers, self._passing.request.headers.raw
         read, data = await done(workers, cost_of(kept, headers), text_of, kept, headers)
         return await Body(data, workers).read() if read is Read.READ else (read, None)
 
-    async def _tell_answer(self, kept: Kept, headers: Pairs, *, is_cut: bool) -> None:
-        runtime = self._runtime
+    async def _tell_answer(self, kept: Kept | None, headers: Pairs, *, is_cut: bool) -> None:
+        read, reply = (Read.UNREADABLE, NO_REPLY) if kept is None else await self._reply(kept, headers, is_cut=is_cut)
+        await self._runtime.hooks.answered(self._passing.snapshot, reply, self._passing.request_id, read)
+
+    async def _reply(self, kept: Kept, headers: Pairs, *, is_cut: bool) -> tuple[Read, Reply]:
         try:
-            read, reply = await done(runtime.workers, cost_of(kept, headers), reply_of, kept, headers, is_cut=is_cut)
+            return await done(self._runtime.workers, cost_of(kept, headers), reply_of, kept, headers, is_cut=is_cut)
         except RunError:  # it takes too long
-            read, reply = Read.UNREADABLE, NO_REPLY
-        await runtime.hooks.answered(self._passing.snapshot, reply, self._passing.request_id, read)
+            return Read.UNREADABLE, NO_REPLY
 
 
 def tap_of(runtime: Runtime, access: Access, request: Request, path: str) -> HookTap | None:
