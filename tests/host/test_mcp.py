@@ -28,7 +28,7 @@ from reconciler.model.config import JsonObject
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
-from tests.host.served import Host, extension, put_on_disk
+from tests.host.served import Host, Stage, extension, put_on_disk
 from tests.host.test_modules import RULES, TASK, put_module
 from tests.host.test_serve_command import serving
 from tests.host.test_tool_servers import LIAR, SERVER, gone
@@ -375,9 +375,20 @@ def test_whatever_is_sent_is_answered_in_words(session: Session, serve: Serve) -
     assert host.get("/v1/extensions").json()["count"] == 1
 
 
-def test_many_at_once_and_half_of_them_leave(session: Session, model: ModelServer, serve: Serve) -> None:
+def test_many_at_once_and_half_of_them_leave(session: Session, stage: Stage, serve: Serve) -> None:
     put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
     host = serve()
+
+    async def first() -> None:
+        async with connected(host, "legacy") as client:  # what stays for good is there then
+            await client.list_tools()
+
+    asyncio.run(first())
+
+    def open_now() -> tuple[int, int]:
+        return len(asyncio.all_tasks(stage.loop)), len(stage._server.server_state.connections)
+
+    before = open_now()
 
     async def one(client: Client, number: int) -> object:
         calling = asyncio.create_task(client.call_tool("greet", {"person": str(number)}))
@@ -394,6 +405,10 @@ def test_many_at_once_and_half_of_them_leave(session: Session, model: ModelServe
 
     asyncio.run(scenario())
     assert not [line for line in host.told if "met a bug" in line]
+    deadline = time.monotonic() + 20
+    while open_now() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert open_now() <= before, "no task and no connection is left"
 
 
 def test_without_the_sdk_there_is_a_sentence(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
