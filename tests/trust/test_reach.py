@@ -100,7 +100,12 @@ def test_a_list_that_is_gone_or_malformed(settled: Team) -> None:
 def test_an_index_that_expires(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is touched; only the time goes on."""
     later(monkeypatch, timedelta(days=31))
-    assert settled.session.llamagate("status", "--json").json["in_sync"] is False
+    found = settled.session.llamagate("status", "--json").json
+    assert found["in_sync"] is False
+    assert len(found["expired"]) == 1
+    assert found["expired"][0] in settled.session.llamagate("status").out
+    (row,) = settled.session.llamagate("outdated", "--json").json["items"]
+    assert "expired" in row["notes"][0]
     plan = settled.session.plan()
     assert [one["code"] for one in plan["warnings"]] == ["catalog-expired"]
     assert plan["refusals"] == []
