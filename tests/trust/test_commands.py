@@ -65,7 +65,7 @@ def test_every_fault_of_the_rules_has_its_place(session: Session) -> None:
     assert [place.split(":", 1)[1] for place in failure(session, "validate").places] == [
         "3:3 trust.signer",
         "4:3 trust.require",
-        "5:16 trust.sources.a.max_age",
+        "5:17 trust.sources.a.max_age",
         "6:11 trust.items.b",
     ]
 
