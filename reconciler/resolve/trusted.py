@@ -105,7 +105,8 @@ class Trust(Struct, kw_only=True):
     def decide(self, item: DesiredItem, entry: LockItem, texts: Sequence[Signed]) -> tuple[Decision, ...]:
         """What each authority says of a pin with these signatures."""
         statement = package_statement(entry.key, entry.version, entry.tree, entry.executables)
-        checked = [self._check(one.signature, statement, at=moment(one.at), what="package") for one in texts]
+        now = self.now.timestamp()
+        checked = [self._check(one.signature, statement, at=min(moment(one.at), now), what="package") for one in texts]
         found = [one for one in checked if isinstance(one, Checked)]
         malformed = [one for one in checked if isinstance(one, str)]
         subject = _subject(item)
