@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.environment import environment
-from reconciler.queries.metrics import metrics_text
-from reconciler.queries.status import read_status
+from reconciler.queries.metrics import read_metrics
 from tests.cli.failures import failure
 from tests.cli.shell import Session
 from tests.trust.keys import accepted_by_ssh_keygen, make_key, public
@@ -73,7 +72,7 @@ def test_every_fault_of_the_rules_has_its_place(session: Session) -> None:
 def test_metrics_know_when_an_index_expires(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     team.session.llamagate("apply")
     monkeypatch.chdir(team.session.project)
-    text = metrics_text(read_status(environment(team.session.home), Path("llamagate.yaml")), "home")
+    text = read_metrics(environment(team.session.home), Path("llamagate.yaml"))
     (line,) = (one for one in text.splitlines() if one.startswith("llamagate_catalog_expires_timestamp_seconds"))
     expires = datetime.strptime(team.index["expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     assert line.split(" ")[-1] == str(int(expires.timestamp()))
