@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -202,3 +203,12 @@ def test_a_lock_without_trust_is_as_it_always_was(team: Team) -> None:
     assert "signed" not in text
     assert "catalogs" not in text
     assert json.dumps(team.session.locked()["exec"]) == "[]"
+
+
+def test_sync_says_what_nobody_signed(session: Session, team: Team) -> None:
+    """Another tool put it there: it is taken into the record all the same, which changes no file."""
+    session.desired("extensions: {}\ntrust: {signers: ./allowed_signers, sources: {local: {require: signed}}}\n")
+    session.package("other")
+    shutil.copytree(session.project / "packages" / "other", session.installed("other"))
+    said = session.llamagate("sync", "--json").json
+    assert [one["code"] for one in said["warnings"] if one["id"] == "other"] == ["not-trusted"]
