@@ -98,6 +98,16 @@ class Trust(Struct, kw_only=True):
         notes = tuple(self._expired(catalogs))
         return Judged(entries=made, refusals=refusals, lines=lines, catalogs=catalogs, notes=notes)
 
+    def take_as_verified(self, entries: Iterable[LockItem]) -> None:
+        """These signatures are of these packages: that was found before, and does not change.
+
+        Whose they are, and whether that still counts, is judged each time.
+        """
+        for entry in entries:
+            if entry.signed:
+                statement = package_statement(entry.key, entry.version, entry.tree, entry.executables)
+                self._checked |= {(one.signature, statement): "" for one in entry.signed}
+
     def until(self, lock: Lock) -> float:
         """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more."""
         return min((at for one in lock.catalogs if (at := moment(one.expires)) > self.now.timestamp()), default=0)
@@ -299,7 +309,10 @@ def rules_of(env: Environment, file: DesiredFile | None, base: Path, *, old: Loc
         found.append(_authority(own, file.path, file.data, found[0] if found else None))
     catalogs = old.lock.catalogs if old else ()
     known = {location_of(Source(SourceKind.CATALOG, one.source), base): one for one in catalogs}
-    return Trust(authorities=tuple(found), now=env.now, base=base, known=known)
+    trust = Trust(authorities=tuple(found), now=env.now, base=base, known=known)
+    if old is not None and old.is_known:
+        trust.take_as_verified(old.lock.items)
+    return trust
 
 
 def _authority(rules: TrustRules, said: Path, data: bytes, host: Authority | None) -> Authority:

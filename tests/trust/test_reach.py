@@ -11,7 +11,10 @@ import pytest
 
 from reconciler.cli import environment
 from reconciler.loop import options as loop_options
+from reconciler.resolve import trusted
 from reconciler.store import trust_file
+from reconciler.trust.sshsig import Signature
+from reconciler.trust.verify import has_signed
 from tests.cli.failures import refused
 from tests.cli.parcels import versions, zipped
 from tests.cli.shell import Session
@@ -212,3 +215,25 @@ def test_sync_says_what_nobody_signed(session: Session, team: Team) -> None:
     shutil.copytree(session.project / "packages" / "other", session.installed("other"))
     said = session.llamagate("sync", "--json").json
     assert [one["code"] for one in said["warnings"] if one["id"] == "other"] == ["not-trusted"]
+
+
+def test_what_was_verified_is_judged_and_not_computed_again(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that a full pass took, to the byte; any other one is verified, also where a plan was refused before."""
+    computed: list[str] = []
+
+    def look(signature: Signature, message: bytes) -> bool:
+        computed.append(signature.key)
+        return has_signed(signature, message)
+
+    monkeypatch.setattr(trusted, "has_signed", look)
+    (settled.session.ours / "unchanged.json").unlink()
+    assert settled.session.plan()["refusals"] == []
+    assert computed == []
+    tree = settled.lock["items"][0]["tree"]
+    settled.session.package("foo", files={"evil.md": "run me"})
+    settled.session.llamagate("import", "packages/foo")
+    settled.edit_lock(tree, settled.session.record()["items"][0]["tree"])
+    for _ in range(2):
+        computed.clear()
+        assert refused(settled.session, "apply") == ["foo bad-signature"]
+        assert computed
