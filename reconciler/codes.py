@@ -129,6 +129,7 @@ class WarningCode(StrEnum):
     MISSING_EXTENSION = "missing-extension"
     NOT_REPLACED = "not-replaced"
     NOT_TIDIED = "not-tidied"
+    NOT_TRUSTED = "not-trusted"
     NOTHING_FOUND = "nothing-found"
     NOTHING_LISTED = "nothing-listed"
     OTHER_VERSION = "other-version"

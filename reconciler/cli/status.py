@@ -102,6 +102,7 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"{what} unknown: {status.unreachable}"
     if status.refused:
         yield f"{counted(status.refused, 'refusal')}; 'llamagate plan' shows why"
+    yield from status.expired
     if status.stale:
         yield "the lock is out of date; 'llamagate lock' or 'llamagate apply' updates it:"
         yield from (f"  {line}" for line in status.stale)

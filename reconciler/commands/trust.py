@@ -100,7 +100,8 @@ def revoke(env: Environment, file: Path, what: str, *, reason: str = "") -> Wrot
     known = read_revoked(before, name=str(place))
     keys = [key for key in _meant(env, file, what) if key not in known]
     day = env.now.astimezone(UTC).strftime("%Y-%m-%d")
-    note = f" {day} {what}" + (f": {' '.join(reason.split())}" if reason else "")
+    named = "" if what in keys else f" {what}"
+    note = f" {day}{named}" + (f": {' '.join(reason.split())}" if reason else "")
     return _append(place, before, [f"{key}{note}" for key in keys]) if keys else Wrote(path=place, lines=())
 
 

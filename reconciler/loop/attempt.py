@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from reconciler.codes import ErrorCode, WarningCode
+from reconciler.codes import ErrorCode
 from reconciler.errors import LlamagateError, RefusedError, StandstillError, StorageError
 from reconciler.loop.evidence import evidence
 from reconciler.loop.fights import Fights
@@ -90,7 +90,6 @@ def _what_is_wrong(outcome: Outcome) -> LlamagateError | None:
     refusals = outcome.plan.refusals
     if refusals:
         return RefusedError("; ".join(f"{refusal.key.id}: {refusal.message}" for refusal in refusals))
-    if outcome.plan.is_expired:
-        messages = [note.message for note in outcome.plan.warnings if note.code is WarningCode.CATALOG_EXPIRED]
-        return RefusedError("; ".join(messages), code=ErrorCode.CATALOG_EXPIRED)
+    if expired := outcome.plan.expired:
+        return RefusedError("; ".join(expired), code=ErrorCode.CATALOG_EXPIRED)
     return outcome.reload_error

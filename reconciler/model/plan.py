@@ -178,9 +178,9 @@ class Plan(Struct, frozen=True, kw_only=True, dict=True):
         return self.changes or bool(self.stale)
 
     @property
-    def is_expired(self) -> bool:
-        """Whether the index of a catalog that items come from has expired."""
-        return any(note.code is WarningCode.CATALOG_EXPIRED for note in self.warnings)
+    def expired(self) -> tuple[str, ...]:
+        """In words, which indexes of catalogs that items come from have expired."""
+        return tuple(note.message for note in self.warnings if note.code is WarningCode.CATALOG_EXPIRED)
 
     def to_document(self) -> JsonObject:
         """The document of ``plan --json``; see ``schemas/plan.schema.json``."""

@@ -61,6 +61,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """Why it is not known what is pending: a source does not answer, or something cannot be read."""
     catalogs: tuple[LockedCatalog, ...] = ()
     """The signed catalogs that items come from, as the lock has seen them."""
+    expired: tuple[str, ...] = ()
+    """Which of those have expired, in words."""
     note: str = ""
     """For people: why the file that is there does not count, or that the registry is damaged."""
 
@@ -86,6 +88,7 @@ class Status(Struct, frozen=True, kw_only=True):
             "confirm_by": _confirm_document(self.confirm_by),
             "watcher": watcher,
             "unreachable": self.unreachable or None,
+            "expired": [*self.expired],
         }
 
     def _gateway(self) -> JsonObject:
@@ -151,7 +154,7 @@ def _status(env: Environment, file: Path | None) -> Status:
     plan, state = proposal.plan, proposal.state
     gateway = gateway_of(env, state.gateway)
     return Status(
-        in_sync=not (plan.changes or plan.drift or plan.refusals or plan.stale or plan.is_expired),
+        in_sync=not (plan.changes or plan.drift or plan.refusals or plan.stale or plan.expired),
         has_file=True,
         generation=plan.generation,
         pending=len(plan.actions) + plan.rebuilds_registry,
@@ -165,6 +168,7 @@ def _status(env: Environment, file: Path | None) -> Status:
         items=_listed(proposal),
         stale=plan.stale,
         catalogs=_catalogs(env, state),
+        expired=plan.expired,
     )
 
 

@@ -25,6 +25,7 @@ from reconciler.observe.below import is_package, packages_below
 from reconciler.packages.check.notes import check_notes
 from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
+from reconciler.resolve.signatures import trust_of
 from reconciler.resolve.store import PackageStore, store_for
 from reconciler.sources.local import kind_at
 from reconciler.store.desired_file import read_desired
@@ -107,7 +108,8 @@ def validate_desired(env: Environment, path: Path) -> Checked:
     file = read_desired(path)
     store = store_for(Home(env.home), file.desired.policy)
     lock = read_lock(lock_path(path, env.lock_file))
-    context = context_of(env, file)
+    trust = trust_of(env, file, path.absolute().parent, old=lock)
+    context = context_of(env, file, judge=trust)
     resolver = Resolver(file=file, record=Record(), store=store, context=context, lock_path=lock.path)
     found = resolver.resolve(partition(file.desired.items, lock_of(file, lock)))
     count = len(found)

@@ -119,7 +119,7 @@ def _text(document: bytes) -> str:
 def _keep(proposal: Proposal) -> None:
     """The pass found nothing to do and wrote nothing: the next reader need not find that again."""
     plan, state = proposal.plan, proposal.state
-    if proposal.looked is not None and not (plan.pending or plan.drift or plan.refusals or plan.is_expired):
+    if proposal.looked is not None and not (plan.pending or plan.drift or plan.refusals or plan.expired):
         keep(state.env, state.path, *proposal.looked, plan)
 
 

@@ -91,8 +91,8 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
         observed=observed,
         plan=replace(plan, stale=pins.stale, warnings=(*notes, *judged.notes, *plan.warnings, *needed.warnings)),
         parts=needed,
-        # A narrowed pass does not know that every item fits.
-        documents={} if options.only else _known_documents(file, pins),
+        # A narrowed pass does not know that every item fits; what is refused is looked at again.
+        documents={} if options.only or judged.refusals else _known_documents(file, pins),
         looked=looked,
     )
 

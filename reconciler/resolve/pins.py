@@ -275,7 +275,7 @@ def _with_known_bits(before: LockItem | None, now: LockItem) -> LockItem:
 
 
 def _signers(entry: LockItem) -> str:
-    names = " and ".join(one.by for one in entry.signed)
+    names = " and ".join(dict.fromkeys(one.by for one in entry.signed))
     return f"signed by {names}" if names else "not signed"
 
 
@@ -291,5 +291,6 @@ def _difference(before: LockItem | None, now: LockItem) -> str:
     if before.executables != now.executables:
         return f"the executable bit of files in {now.source} changed"
     if before.signed != now.signed:
-        return f"{_signers(before)} is now {_signers(now)}"
+        was, known = _signers(before), _signers(now)
+        return f"{was}, with other keys than before" if was == known else f"{was} is now {known}"
     return f"where {now.source} has version {now.version} changed, and not its content"

@@ -98,6 +98,16 @@ class Trust(Struct, kw_only=True):
         notes = tuple(self._expired(catalogs))
         return Judged(entries=made, refusals=refusals, lines=lines, catalogs=catalogs, notes=notes)
 
+    def take_as_verified(self, entries: Iterable[LockItem]) -> None:
+        """These signatures are of these packages: that was found before, and does not change.
+
+        Whose they are, and whether that still counts, is judged each time.
+        """
+        for entry in entries:
+            if entry.signed:
+                statement = package_statement(entry.key, entry.version, entry.tree, entry.executables)
+                self._checked |= {(one.signature, statement): "" for one in entry.signed}
+
     def until(self, lock: Lock) -> float:
         """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more."""
         return min((at for one in lock.catalogs if (at := moment(one.expires)) > self.now.timestamp()), default=0)
@@ -105,7 +115,8 @@ class Trust(Struct, kw_only=True):
     def decide(self, item: DesiredItem, entry: LockItem, texts: Sequence[Signed]) -> tuple[Decision, ...]:
         """What each authority says of a pin with these signatures."""
         statement = package_statement(entry.key, entry.version, entry.tree, entry.executables)
-        checked = [self._check(one.signature, statement, at=moment(one.at), what="package") for one in texts]
+        now = self.now.timestamp()
+        checked = [self._check(one.signature, statement, at=min(moment(one.at), now), what="package") for one in texts]
         found = [one for one in checked if isinstance(one, Checked)]
         malformed = [one for one in checked if isinstance(one, str)]
         subject = _subject(item)
@@ -184,6 +195,9 @@ class Trust(Struct, kw_only=True):
         return None
 
     def _problem(self, signature: Signature, statement: bytes, what: str) -> str:
+        """Empty where it is of the statement, or by a key that nobody lists: that counts for nothing anyhow."""
+        if not any(line.public == signature.public for one in self.authorities for line in one.signers):
+            return ""
         with self._one_at_a_time:
             known = self._checked.get((signature.text, statement))
         if known is None:
@@ -295,7 +309,10 @@ def rules_of(env: Environment, file: DesiredFile | None, base: Path, *, old: Loc
         found.append(_authority(own, file.path, file.data, found[0] if found else None))
     catalogs = old.lock.catalogs if old else ()
     known = {location_of(Source(SourceKind.CATALOG, one.source), base): one for one in catalogs}
-    return Trust(authorities=tuple(found), now=env.now, base=base, known=known)
+    trust = Trust(authorities=tuple(found), now=env.now, base=base, known=known)
+    if old is not None and old.is_known:
+        trust.take_as_verified(old.lock.items)
+    return trust
 
 
 def _authority(rules: TrustRules, said: Path, data: bytes, host: Authority | None) -> Authority:

@@ -70,6 +70,11 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
             return self.lock == lock
         return self.data == lock_bytes(lock, like=self.data)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether a full pass took this very text before, on this machine, and refused nothing in it."""
+        return self._known_document is not None
+
     @cached_property
     def _known_document(self) -> JsonObject | None:
         return None if self.data is None else known_document(digest_bytes(self.data), self.known, is_lock=True)

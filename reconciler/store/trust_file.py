@@ -48,7 +48,12 @@ def host_lists(env: Environment) -> tuple[Path | None, Path | None]:
 
 def asks_for_trust(env: Environment, file: DesiredFile | None) -> bool:
     """Whether anybody is asked for signatures."""
-    return (file is not None and file.desired.trust is not None) or env.trust is not None or is_there(Path(HOST_TRUST))
+    if (file is not None and file.desired.trust is not None) or env.trust is not None:
+        return True
+    try:
+        return is_there(Path(HOST_TRUST))
+    except OSError:  # who may not look there is told so where it is read
+        return True
 
 
 def trust_files(env: Environment, file: DesiredFile | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -94,8 +95,8 @@ def rule_for(authority: Authority, subject: Subject) -> Rule:
     required = (found.require if found and found.require else general) == "signed"
     by = found.by if found and found.by else ANYBODY
     where = f"trust.sources.{prefix}" if found else "trust.require"
-    if not subject.is_local and _DOTS.search(subject.source.removeprefix("./")):
-        required, where = True, "trust.require (a source with '..' is under no prefix)"
+    if _ORIGIN.match(subject.source) and _DOTS.search(subject.source):
+        required, where = True, "trust.require (an address with '..' is under no prefix)"
     if item := rules.items.get(subject.item):
         by, where = item, f"trust.items.{subject.item}"
     required = required or bool(item) or bool(found and found.by and found.require != "none")
@@ -213,6 +214,6 @@ def _is_below(source: str, prefix: str) -> bool:
 
 
 def _plain(address: str) -> str:
-    """With scheme and host in lower case, which they are compared in."""
+    """With scheme and host in lower case, which they are compared in; a path without ``..`` that lead out and in."""
     match = _ORIGIN.match(address)
-    return address if match is None else match[0].lower() + address[match.end() :]
+    return posixpath.normpath(address) if match is None else match[0].lower() + address[match.end() :]

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 LEAST_RSA_BITS: Final = 2048
+MOST_RSA_BITS: Final = 16_384
+"""As OpenSSH. A larger one would take long to verify, and so would a large exponent."""
+_EXPONENT_BITS: Final = 64
 _ED25519: Final = "ssh-ed25519"
 _RSA: Final = "ssh-rsa"
 _CURVES: Final = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
@@ -54,10 +57,9 @@ def check_public(public: bytes) -> None:
     if kind not in KEY_TYPES:
         raise WireError(f"keys of the type {kind} are not supported; use one of {', '.join(KEY_TYPES)}")
     if kind == _RSA:
-        reader.positive()
-        bits = reader.positive().bit_length()
-        if bits < LEAST_RSA_BITS:
-            raise WireError(f"this RSA key has {bits} bits; use one of {LEAST_RSA_BITS} or more")
+        exponent, bits = reader.positive(), reader.positive().bit_length()
+        if not LEAST_RSA_BITS <= bits <= MOST_RSA_BITS or exponent.bit_length() > _EXPONENT_BITS:
+            raise WireError(f"this RSA key has {bits} bits; use one of {LEAST_RSA_BITS} to {MOST_RSA_BITS}")
     else:
         for _ in range(1 if kind == _ED25519 else 2):
             reader.string()

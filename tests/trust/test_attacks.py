@@ -281,7 +281,7 @@ def test_dots_lead_under_no_prefix(team: Team) -> None:
     around = f"{team.session.base}/open/../shop"
     team.session.desired(
         f"extensions:\n  foo: {{source: {{catalog: '{around}'}}}}\n"
-        f"trust: {{signers: ./allowed_signers, require: none,"
+        f"trust: {{signers: ./allowed_signers,"
         f" sources: {{'{team.session.base}/open': {{require: none}}}}}}\n"
     )
     assert failure(team.session, "lock", exits=5).code == "unsigned"

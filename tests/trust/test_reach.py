@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 
 from reconciler.cli import environment
 from reconciler.loop import options as loop_options
+from reconciler.resolve import trusted
 from reconciler.store import trust_file
+from reconciler.trust.sshsig import Signature
+from reconciler.trust.verify import has_signed
 from tests.cli.failures import refused
 from tests.cli.parcels import versions, zipped
 from tests.cli.shell import Session
@@ -100,7 +104,12 @@ def test_a_list_that_is_gone_or_malformed(settled: Team) -> None:
 def test_an_index_that_expires(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is touched; only the time goes on."""
     later(monkeypatch, timedelta(days=31))
-    assert settled.session.llamagate("status", "--json").json["in_sync"] is False
+    found = settled.session.llamagate("status", "--json").json
+    assert found["in_sync"] is False
+    assert len(found["expired"]) == 1
+    assert found["expired"][0] in settled.session.llamagate("status").out
+    (row,) = settled.session.llamagate("outdated", "--json").json["items"]
+    assert "expired" in row["notes"][0]
     plan = settled.session.plan()
     assert [one["code"] for one in plan["warnings"]] == ["catalog-expired"]
     assert plan["refusals"] == []
@@ -197,3 +206,34 @@ def test_a_lock_without_trust_is_as_it_always_was(team: Team) -> None:
     assert "signed" not in text
     assert "catalogs" not in text
     assert json.dumps(team.session.locked()["exec"]) == "[]"
+
+
+def test_sync_says_what_nobody_signed(session: Session, team: Team) -> None:
+    """Another tool put it there: it is taken into the record all the same, which changes no file."""
+    session.desired("extensions: {}\ntrust: {signers: ./allowed_signers, sources: {local: {require: signed}}}\n")
+    session.package("other")
+    shutil.copytree(session.project / "packages" / "other", session.installed("other"))
+    said = session.llamagate("sync", "--json").json
+    assert [one["code"] for one in said["warnings"] if one["id"] == "other"] == ["not-trusted"]
+
+
+def test_what_was_verified_is_judged_and_not_computed_again(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that a full pass took, to the byte; any other one is verified, also where a plan was refused before."""
+    computed: list[str] = []
+
+    def look(signature: Signature, message: bytes) -> bool:
+        computed.append(signature.key)
+        return has_signed(signature, message)
+
+    monkeypatch.setattr(trusted, "has_signed", look)
+    (settled.session.ours / "unchanged.json").unlink()
+    assert settled.session.plan()["refusals"] == []
+    assert computed == []
+    tree = settled.lock["items"][0]["tree"]
+    settled.session.package("foo", files={"evil.md": "run me"})
+    settled.session.llamagate("import", "packages/foo")
+    settled.edit_lock(tree, settled.session.record()["items"][0]["tree"])
+    for _ in range(2):
+        computed.clear()
+        assert refused(settled.session, "apply") == ["foo bad-signature"]
+        assert computed

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.errors import InputError
 from reconciler.model.auth import Auth
 from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX
 from reconciler.sources.context import SourceContext
 from reconciler.sources.web.artifact import network_of
 from reconciler.sources.web.credentials import credentials_for
-from reconciler.sources.web.status import NotThereError
 from reconciler.sources.web.transfer import Bounds, read_document
 
 
 def beside(urls: Sequence[str], auth: Auth | None, context: SourceContext) -> tuple[bytes, ...]:
     """What the first of these addresses has beside it, with ``.sig`` after its path; nothing where none has that.
 
-    Errors as for a download.
+    ``UnreachableError`` and ``RefusedError`` as for a download.
     """
     credentials = credentials_for(auth, urls[0], context.variables) if auth else None
     rules = context.rules
@@ -31,7 +31,7 @@ def beside(urls: Sequence[str], auth: Auth | None, context: SourceContext) -> tu
         context.check_may_ask(address)
         try:
             return (read_document(address, bounds=bounds, credentials=credentials),)
-        except NotThereError:
+        except InputError:  # some stores answer 403 to who asks for what is not there
             continue
     return ()
 

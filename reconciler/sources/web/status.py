@@ -10,14 +10,9 @@ from reconciler.sources.retry import seconds_of
 from reconciler.sources.web.credentials import Credentials
 
 OK: Final = frozenset([200])
-_NOT_THERE: Final = frozenset([404, 410])
 _PASSING: Final = frozenset([408, 425, 429])
 _SERVER_ERRORS: Final = range(500, 600)
 _WANTS_CREDENTIALS: Final = frozenset([401, 403, 407])
-
-
-class NotThereError(InputError):
-    """Nothing is at that address."""
 
 
 def check_status(status: int, credentials: Credentials | None, retry_after: str = "") -> None:
@@ -35,7 +30,7 @@ def check_status(status: int, credentials: Credentials | None, retry_after: str 
         if credentials is not None:
             advice = f"look at the credentials in {credentials.label}"
         raise InputError(answer, advice=advice)
-    raise NotThereError(answer) if status in _NOT_THERE else InputError(answer)
+    raise InputError(answer)
 
 
 def _phrase(status: int) -> str:

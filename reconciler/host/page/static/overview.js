@@ -34,6 +34,7 @@ function todo(home) {
   if (home.pending) found.push(el("a", { href: "#/plan" }, `${counted(home.pending, "change")} pending`));
   if (home.refused) found.push(el("a", { href: "#/plan" }, `${counted(home.refused, "change")} refused`));
   if (home.unreachable) found.push(`What is pending is not known: ${home.unreachable}`);
+  found.push(...home.expired);
   if (home.lock.stale.length) found.push(`The lock is out of date: ${counted(home.lock.stale.length, "line")} below`);
   return found.length ? [el("ul", { class: "rows" }, found.map((one) => el("li", {}, one)))] : [];
 }
