@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tests.fleet.tools import needs
 
-SECONDS: Final = 90
+SECONDS: Final = 60
 
 
 def free_port() -> int:

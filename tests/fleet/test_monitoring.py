@@ -19,10 +19,11 @@ from reconciler.cli.app import application
 from tests.cli.shell import Session
 from tests.conftest import PROJECT
 from tests.docs.pages import chapter
-from tests.fleet.prometheus import Prometheus, get, node_exporter, prometheus, until
+from tests.fleet.prometheus import Prometheus, free_port, get, node_exporter, prometheus, until
 from tests.fleet.tools import needs
 from tests.gateway.simulator import running
 from tests.loop.watcher import Watcher, watching
+from tests.support.packages import MANIFEST
 
 MONITORING: Final = PROJECT / "integrations" / "monitoring"
 RULES: Final = (MONITORING / "rules.yml").read_text()
@@ -90,16 +91,18 @@ class Home:
 
 
 @contextmanager
-def home(folder: Path, name: str, *flags: object, interval: float = 1) -> Iterator[Home]:
-    """The extension ``notes``, kept by a watcher; the last part of its home is ``name``."""
-    session = Session(folder)
+def home(folder: Path, name: str, *flags: object) -> Iterator[Home]:
+    """The extension ``notes``, kept by a watcher. The package is in ``folder``, where other homes have it too."""
+    (folder / f"base-{name}").mkdir()
+    session = Session(folder / f"base-{name}")
     session.variables["LLAMAGATE_HOME"] = str(folder / name)
-    session.extensions("notes", text="owner: team\n")
+    session.write(str(folder / "notes" / "manifest.yaml"), MANIFEST.format(id="notes", version="1.0.0"))
+    session.desired(f"owner: team\nextensions: {{notes: {folder}/notes}}\n")
     session.llamagate("lock")
-    with watching(session, "--listen", "127.0.0.1:0", "--interval", interval, *flags) as watcher:
+    place = f"127.0.0.1:{free_port()}"
+    with watching(session, "--listen", place, "--interval", 1, *flags) as watcher:
         watcher.said("Applied")
-        place = next(one["message"] for one in watcher.events if "127.0.0.1" in one["message"])
-        yield Home(session, re.findall(r"127\.0\.0\.1:\d+", place)[0], watcher)
+        yield Home(session, place, watcher)
 
 
 def names_of(scrape: bytes) -> set[str]:
@@ -126,9 +129,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
     with ExitStack() as stack:
         homes = {}
         for name in ("first", "second"):
-            (folder / name).mkdir()
-            flags = ("--metrics-file", texts / f"{name}.prom")
-            homes[name] = stack.enter_context(home(folder / name, name, *flags))
+            homes[name] = stack.enter_context(home(folder, name, "--metrics-file", texts / f"{name}.prom"))
         exporter = stack.enter_context(node_exporter(texts, folder / "exporter.log"))
         made = stack.enter_context(prometheus(folder, in_seconds(RULES), [exporter]))
         yield homes, made
@@ -176,10 +177,13 @@ def test_a_pause_is_remembered(fleet: tuple[dict[str, Home], Prometheus]) -> Non
 
 
 def test_two_homes_that_run_different_inputs(fleet: tuple[dict[str, Home], Prometheus]) -> None:
-    """They always do here, since their packages lie in other folders: an owner of its own for one ends it."""
     homes, server = fleet
+    assert ("LlamagateRolloutSplit", "") not in server.firing()
+    session = homes["second"].session
+    before = (session.project / "llamagate.yaml").read_text()
+    session.write("llamagate.yaml", f"{before}policy: {{backups: 2}}\n")
     server.fires("LlamagateRolloutSplit")
-    homes["second"].session.edit("llamagate.yaml", "owner: team", "owner: other")
+    session.write("llamagate.yaml", before)
     server.ended("LlamagateRolloutSplit")
 
 
@@ -205,9 +209,8 @@ def test_a_gateway_that_does_not_serve_what_is_installed(tmp_path: Path) -> None
         prometheus(tmp_path, in_seconds(RULES), [one.place]) as server,
     ):
         gateway.stuck = True
-        one.session.package("notes", version="1.1.0")
+        one.session.edit(tmp_path / "notes" / "manifest.yaml", "1.0.0", "1.1.0")
         one.session.llamagate("lock")
         server.fires("LlamagateServedStale", "home")
-        gateway.stuck = False
-        one.session.llamagate("sync", "--gateway", gateway.url)
+        gateway.restart()
         server.ended("LlamagateServedStale", "home")

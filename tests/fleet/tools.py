@@ -14,6 +14,7 @@ from tests.conftest import PROJECT
 FLEET: Final = PROJECT / "build" / "fleet"
 _PLACES: Final = (
     *(FLEET / name / "bin" for name in ("ansible", "ci")),
+    FLEET / "bin",
     FLEET / "node_modules" / ".bin",
     Path("/usr/sbin"),
 )
