@@ -82,7 +82,11 @@ class Controller:
 
     def installed(self, host: str) -> dict[str, str]:
         """Each installed extension of a host, and its version."""
-        registry = self.place(host, "home", "registry", "installed.json")
+        return self.installed_in(self.place(host, "home"))
+
+    @staticmethod
+    def installed_in(home: Path) -> dict[str, str]:
+        registry = home / "registry" / "installed.json"
         if not registry.exists():
             return {}
         return {one["id"]: one["version"] for one in json.loads(registry.read_text())}
@@ -132,7 +136,7 @@ class Controller:
 
     def _run(self, program: str, *arguments: str) -> Play:
         (path,) = needs(program)
-        with self._controlled() as environment:
+        with self.controlled() as environment:
             command = self.network.inside(path, "-i", str(self._inventory()), *arguments)
             done = subprocess.run(
                 command, cwd=self.session.project, env=environment, capture_output=True, text=True, timeout=_SECONDS
@@ -140,7 +144,7 @@ class Controller:
         return Play(code=done.returncode, out=done.stdout + done.stderr)
 
     @contextmanager
-    def _controlled(self) -> Iterator[dict[str, str]]:
+    def controlled(self) -> Iterator[dict[str, str]]:
         """The environment of a run, with connections of its own. Their path must be short."""
         with tempfile.TemporaryDirectory(prefix="lg", dir="/tmp") as folder:
             yield {
@@ -157,7 +161,7 @@ class Controller:
             }
 
     def _inventory(self) -> Path:
-        hosts = {name: self._variables(name) for name in self.network.names}
+        hosts = {name: self.variables(name) for name in self.network.names}
         groups: dict[str, list[str]] = {f"ring{number}": [name] for number, name in enumerate(hosts, 1)}
         groups["batch"] = [*hosts][:3]
         children: dict[str, Any] = {group: {"hosts": {name: {} for name in names}} for group, names in groups.items()}
@@ -165,7 +169,7 @@ class Controller:
         path.write_text(json.dumps({"all": {"hosts": hosts, "children": children}}))
         return path
 
-    def _variables(self, name: str) -> dict[str, Any]:
+    def variables(self, name: str) -> dict[str, Any]:
         return {
             "ansible_host": self.network.address(name),
             "ansible_port": PORT,

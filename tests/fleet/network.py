@@ -98,6 +98,7 @@ class Network:
             "StrictModes": "no",
             "PermitRootLogin": "prohibit-password",
             "MaxStartups": "100",
+            "Subsystem": "sftp internal-sftp",
         }
         command = ["ip", "netns", "exec", space, sshd, "-D", "-e", "-f", "/dev/null", "-p", str(PORT)]
         command += ["-h", str(self.folder / "host-key")]

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from tests.conftest import PROJECT
 from tests.docs.test_deploy import DEPLOY
 from tests.fleet.controller import COLLECTIONS
 from tests.fleet.tools import FLEET, needs
+from tests.fleet.wheels import small_wheel
 
 COLLECTION: Final = COLLECTIONS / "ansible_collections" / "llamagate" / "llamagate"
 
@@ -88,19 +88,6 @@ def test_the_unit_of_the_role_is_the_one_of_the_examples(tmp_path: Path) -> None
     assert "--allowed-signers /etc/llamagate/allowed_signers" in follows
     assert "ReadWritePaths=/var/lib/prometheus/node-exporter" in follows
     assert "--file" not in follows
-
-
-def small_wheel(folder: Path, version: str) -> Path:
-    """A wheel whose command ``llamagate`` prints its version: to install the real one takes its dependencies too."""
-    path = folder / f"llamagate-{version}-py3-none-any.whl"
-    info = f"llamagate-{version}.dist-info"
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("small.py", f"def main():\n    print('{version}')\n")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: llamagate\nVersion: {version}\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\nllamagate = small:main\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return path
 
 
 def role(folder: Path, wheel: Path, **variables: object) -> str:
