@@ -53,6 +53,11 @@ def of_the_deployment() -> list[str]:
     return arguments
 
 
+def of_the_deployed_host() -> list[str]:
+    arguments: list[str] = containers()["host"]["args"]
+    return arguments
+
+
 def in_front_of_a_gateway() -> list[str]:
     _, start = re.findall(r"^ExecStart=((?:.*\\\n)*.*)$", (DEPLOY / DROP_IN).read_text("utf-8"), re.MULTILINE)
     return shlex.split(start.replace("\\\n", " "))[1:]
@@ -77,18 +82,10 @@ def of_the_services() -> list[str]:
         in_front_of_a_gateway,
         of_the_image,
         of_the_deployment,
+        of_the_deployed_host,
         of_the_services,
     ],
 )
-def of_the_deployed_host() -> list[str]:
-    arguments: list[str] = containers()["host"]["args"]
-    return arguments
-
-
-EXAMPLES: Final = (of_the_unit, of_the_host, before_the_host, of_the_image, of_the_deployment, of_the_deployed_host)
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
 def test_its_command_line_is_one(example: Any) -> None:
     verb, *arguments = example()
     command = application().get_command(None, verb)
