@@ -24,6 +24,7 @@ from tests.fleet.tools import needs
 from tests.gateway.simulator import running
 from tests.loop.watcher import Watcher, watching
 from tests.support.packages import MANIFEST
+from tests.trust.team import Team
 
 MONITORING: Final = PROJECT / "integrations" / "monitoring"
 RULES: Final = (MONITORING / "rules.yml").read_text()
@@ -36,7 +37,7 @@ RUNBOOK: Final = (MONITORING / "runbook.md").read_text()
 NAME: Final = re.compile(r"\bllamagate_[a-z_]+")
 
 NOT_HERE: Final = {"llamagate_catalog_expires_timestamp_seconds"}
-"""What only a signed catalog has."""
+"""What only a home with a signed catalog has: a test of its own has one."""
 
 
 def in_seconds(rules: str) -> str:
@@ -214,3 +215,21 @@ def test_a_gateway_that_does_not_serve_what_is_installed(tmp_path: Path) -> None
         server.fires("LlamagateServedStale", "home")
         gateway.restart()
         server.ended("LlamagateServedStale", "home")
+
+
+def test_a_catalog_that_expires_until_it_is_signed_again(tmp_path: Path) -> None:
+    needs("prometheus")
+    team = Team(Session(tmp_path))
+    team.publish(expires="2d")
+    team.desire()
+    team.session.llamagate("lock")
+    place = f"127.0.0.1:{free_port()}"
+    with (
+        watching(team.session, "--listen", place, "--interval", 1) as watcher,
+        prometheus(tmp_path, in_seconds(RULES), [place]) as server,
+    ):
+        watcher.said("Applied")
+        server.fires("LlamagateCatalogExpires", "home")
+        team.session.llamagate("catalog", "sign", team.shop, "--renew", "--key", team.key("alice"))
+        team.session.llamagate("lock", "--upgrade")
+        server.ended("LlamagateCatalogExpires", "home")
