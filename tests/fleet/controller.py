@@ -127,6 +127,15 @@ class Controller:
         found: dict[str, Any] = json.loads((results / host).read_text())
         return {**found, "printed": play.out}
 
+    def without_change(self, group: str, *, is_bare: bool) -> None:
+        """Ask each host of a group to do nothing, or to be as it is."""
+        place = {"file": "{{ llamagate_file }}", "home": "{{ llamagate_home }}"}
+        options = json.dumps({**place, "executable": "{{ llamagate_executable }}", **self.options})
+        asked = ["-m", "raw", "-a", "true"] if is_bare else ["-m", "llamagate.llamagate.state", "-a", options]
+        play = self._run("ansible", group, *asked)
+        assert play.code == 0, play.out
+        assert is_bare or "CHANGED" not in play.out
+
     def playbook(self, name: str, *flags: str, shipped: bool = False, **variables: Any) -> Play:
         """Run a playbook of the collection."""
         given = {"llamagate_source": str(self.session.project / "llamagate.yaml"), **variables}

@@ -238,3 +238,17 @@ def test_two_controllers_at_once(controller: Controller, hosts: Network, tmp_pat
         assert found == [found[0]] * 3
     for host in HOSTS:
         assert controller.module(host, "info", wait_for="ready", timeout=0)["status"]["in_sync"]
+
+
+@pytest.mark.long
+def test_a_play_that_changes_nothing_costs_a_second_a_host(controller: Controller) -> None:
+    """Beside SSH itself, which ``raw`` measures: alternating, the best of three each."""
+    controller.release("1.0.0")
+    controller.playbook("rollout", llamagate_rings=["batch"])
+    least = {}
+    for _ in range(3):
+        for name in ("ssh", "state"):
+            begin = time.monotonic()
+            controller.without_change("batch", is_bare=name == "ssh")
+            least[name] = min(least.get(name, 999.0), time.monotonic() - begin)
+    assert (least["state"] - least["ssh"]) / len(HOSTS) <= 1.0, least

@@ -323,6 +323,17 @@ def test_the_preset_finds_what_comes_from_a_catalog() -> None:
     assert re.search(manager["managerFilePatterns"][0].strip("/"), "hosts/llamagate.yaml")
 
 
+@pytest.mark.long
+def test_the_preset_is_valid_for_renovate(tmp_path: Path) -> None:
+    """By Renovate's own validator, which ``npm install --prefix build/fleet --ignore-scripts renovate`` installs."""
+    (program,) = needs("renovate-config-validator")
+    preset = CI / "renovate" / "llamagate.json"
+    variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LOG_LEVEL": "warn"}
+    command = [program, "--strict", "--no-global", str(preset)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_update_workflow_moves_pins_and_says_so(request_: Request, tmp_path: Path) -> None:
     steps = yaml.safe_load((CI / "github" / "update.example.yml").read_text())["jobs"]["update"]["steps"]
     (move,) = [step["run"] for step in steps if step.get("id") == "move"]
