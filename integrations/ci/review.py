@@ -94,7 +94,8 @@ def planned(settings, tree, home):
     if not out or "error" in json.loads(out):
         raise SystemExit(err.strip() or out)
     text = run(*command, "--format", "markdown", variables=variables)[1]
-    return "\n\n".join([*notes, text.strip()]), json.loads(out)["digest"], code == 0
+    shown = "\n\n".join([*notes, text.strip()]).replace(f"{tree.as_posix()}/", "")
+    return shown, json.loads(out)["digest"], code == 0
 
 
 # What a reviewer approves

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +163,7 @@ def test_one_comment_that_is_edited_in_place(request_: Request) -> None:
     assert request_.digest in body
     assert "1.0.0" in body  # against the base, not as new
     assert "1.1.0" in body
+    assert tempfile.gettempdir() not in body  # what a reader could not follow, and each run has another
     assert request_.forge.writes == ["POST /repos/example/site/issues/7/comments"]
     assert request_.forge.tokens == {"Bearer t0ken"}
     request_.github()

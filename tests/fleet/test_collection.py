@@ -87,6 +87,7 @@ def test_the_unit_of_the_role_is_the_one_of_the_examples(tmp_path: Path) -> None
     assert "--repo https://example.org/site.git --ref main --path prod" in follows
     assert "--allowed-signers /etc/llamagate/allowed_signers" in follows
     assert "ReadWritePaths=/var/lib/prometheus/node-exporter" in follows
+    assert "--metrics-file /var/lib/prometheus/node-exporter/llamagate-watch.prom" in follows
     assert "--file" not in follows
 
 
