@@ -245,7 +245,7 @@ def test_a_play_that_changes_nothing_costs_a_second_a_host(controller: Controlle
     """Beside SSH itself, which ``raw`` measures: alternating, the best of three each."""
     controller.release("1.0.0")
     controller.playbook("rollout", llamagate_rings=["batch"])
-    least = {}
+    least: dict[str, float] = {}
     for _ in range(3):
         for name in ("ssh", "state"):
             begin = time.monotonic()
