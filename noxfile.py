@@ -46,6 +46,12 @@ def setup_browser(session: nox.Session) -> None:
     session.run(".ci/setup-browser", external=True)
 
 
+@nox.session(name="setup-fleet", venv_backend="none")
+def setup_fleet(session: nox.Session) -> None:
+    """Install what the tests of fleets need: an SSH server, Prometheus, Ansible, helm and tools for CI."""
+    session.run(".ci/setup-fleet", external=True)
+
+
 @nox.session
 def host(session: nox.Session) -> None:
     """The host's tests with uvloop and httptools, which it uses where they are installed."""

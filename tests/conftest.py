@@ -120,7 +120,7 @@ QUICK: Final = (
     "cli/test_remove.py",
 )
 """The folders and files whose tests are ``quick``: what is pure, and a slice of the command line."""
-LONGEST: Final = ("crash", "loop", "host", "cli", "sources", "golden")
+LONGEST: Final = ("fleet", "crash", "loop", "host", "cli", "sources", "golden")
 """The folders whose files take longest: they come first, so that no worker is alone with one of them at the end."""
 
 

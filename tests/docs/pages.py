@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -70,16 +70,26 @@ def command_in(folder: Path) -> None:
     command.chmod(0o755)
 
 
-def run_blocks(codes: list[str], folder: Path, variables: dict[str, str] | None = None) -> list[str]:
-    """What each block prints, all of them run in one shell that ends at the first error."""
+def run_blocks(
+    codes: list[str],
+    folder: Path,
+    variables: dict[str, str] | None = None,
+    *,
+    inside: Sequence[str] = (),
+    seconds: int = TIMEOUT_SECONDS,
+) -> list[str]:
+    """What each block prints, all of them run in one shell that ends at the first error.
+
+    ``inside`` is the command that starts the shell, where it is not one of this machine.
+    """
     steps = "".join(f"printf '{_MARK}'\n{code}" for code in codes)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", steps],
+        [*inside, "bash", "-euo", "pipefail", "-c", steps],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(PROJECT), **(variables or {})},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=seconds,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.split(_MARK)[1:]

@@ -42,10 +42,19 @@ def of_the_image() -> list[str]:
     return arguments
 
 
+def containers() -> dict[str, Any]:
+    documents = [*yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8"))]
+    (pod,) = (one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment")
+    return {one["name"]: one for one in (*pod["initContainers"], *pod["containers"])}
+
+
 def of_the_deployment() -> list[str]:
-    deployment = yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text("utf-8"))
-    containers = {one["name"]: one for one in deployment["spec"]["template"]["spec"]["containers"]}
-    arguments: list[str] = containers["watcher"]["args"]
+    arguments: list[str] = containers()["watcher"]["args"]
+    return arguments
+
+
+def of_the_deployed_host() -> list[str]:
+    arguments: list[str] = containers()["host"]["args"]
     return arguments
 
 
@@ -73,6 +82,7 @@ def of_the_services() -> list[str]:
         in_front_of_a_gateway,
         of_the_image,
         of_the_deployment,
+        of_the_deployed_host,
         of_the_services,
     ],
 )
@@ -80,7 +90,7 @@ def test_its_command_line_is_one(example: Any) -> None:
     verb, *arguments = example()
     command = application().get_command(None, verb)
     known = {option for parameter in command.params for option in parameter.opts}
-    assert {argument for argument in arguments if argument.startswith("--")} <= known
+    assert {argument.partition("=")[0] for argument in arguments if argument.startswith("--")} <= known
     command.make_context(verb, arguments)
 
 
