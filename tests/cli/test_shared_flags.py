@@ -30,6 +30,7 @@ SHARED = {
     "--gateway",
     "--log-file",
     "--no-pager",
+    "--trust",
 }
 LOADED = """
 import sys
@@ -47,7 +48,15 @@ ALWAYS = {
 
 def test_the_verbs_of_groups_are_verbs_too() -> None:
     alone = {name for name, place in VERBS.items() if isinstance(place, str)}
-    assert {*EVERY_VERB} == {*alone, "catalog build", "cache gc"}
+    assert {*EVERY_VERB} == {
+        *alone,
+        "catalog build",
+        "catalog sign",
+        "cache gc",
+        "trust list",
+        "trust add",
+        "trust revoke",
+    }
 
 
 @pytest.mark.parametrize("verb", EVERY_VERB.values(), ids=EVERY_VERB)
