@@ -91,7 +91,7 @@ FINAL = [201, 202, 203, 206, 300, 304, 305, 400, 404, 405, 410, 418, 451]
 def test_a_status_is_passing_or_final(serving: Serving, status: int) -> None:
     url = serving({"/x.zip": body(b"text", status=status)}).url("/x.zip")
     error = failure(url)
-    assert type(error) is (UnreachableError if status in PASSING else InputError)
+    assert isinstance(error, UnreachableError if status in PASSING else InputError)
     assert error.message.startswith(f"{url} was not downloaded: it answered {status} (")
     assert error.exit_code is ExitCode.ERROR
 
