@@ -94,7 +94,9 @@ def planned(settings, tree, home):
     if not out or "error" in json.loads(out):
         raise SystemExit(err.strip() or out)
     text = run(*command, "--format", "markdown", variables=variables)[1]
-    shown = "\n\n".join([*notes, text.strip()]).replace(f"{tree.as_posix()}/", "")
+    shown = "\n\n".join([*notes, text.strip()])
+    for here in (f" --home {home.as_posix()}", f"{tree.as_posix()}/"):  # of this run only
+        shown = shown.replace(here, "")
     return shown, json.loads(out)["digest"], code == 0
 
 
