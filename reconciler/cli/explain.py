@@ -26,6 +26,7 @@ _DOCUMENTS: Final = {
     "catalog": "index.json of a catalog",
     "registry": "installed.json of the gateway",
     "plan": "plan --json",
+    "trust": "trust.yaml of a host",
 }
 
 

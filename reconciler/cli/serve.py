@@ -23,7 +23,7 @@ def serve(
     ] = False,
     locked: LockedOption = False,
 ) -> int:
-    """Serve and run the installed items over HTTP, alone or in front of a gateway.
+    """Serve and run the installed items over HTTP; pass on the rest.
 
     Needs the extra llamagate[host]. Set the keys in the variables API_KEY, LLAMAGATE_LLM_API_KEY and
     LLAMAGATE_UPSTREAM_API_KEY.

@@ -107,7 +107,7 @@ def test_what_an_editor_holds_is_checked_with_the_files_beside_it(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     document = json.loads(session.run("check", "-", "--stdin-name", "packages/desk/manifest.yaml", "--json").out)
     assert [(one["code"], one["file"], one["line"]) for one in document["findings"]] == [
-        ("LG107", "packages/desk/manifest.yaml", 41)
+        ("LG107", "packages/desk/manifest.yaml", 42)
     ]
     assert (desk / "manifest.yaml").read_text() == WORKFLOW["manifest.yaml"]
 
@@ -119,7 +119,7 @@ def test_sarif(session: Session, desk: Path) -> None:
     assert said.code == 1
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["LG101"]
     region = run["results"][0]["locations"][0]["physicalLocation"]["region"]
-    assert region == {"startLine": 69, "startColumn": 5, "endColumn": 12}
+    assert region == {"startLine": 76, "startColumn": 5, "endColumn": 12}
 
 
 def test_commands_of_github_hold_no_line_of_their_own(session: Session, desk: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_document_that_is_known_is_not_taken_for_another(session: Session) -> 
     shutil.copy(session.project / "llamagate.yaml", session.project / "copy.yaml")
     assert "in the lock" in session.llamagate("plan", "--lock-file", "copy.yaml", exits=1).err
     said = session.llamagate("plan", "-f", "llamagate.lock.yaml", exits=1).err
-    assert "unknown field 'items'" in said
+    assert "unknown field 'rules'" in said
 
 
 def test_a_lock_that_is_a_link_to_nowhere_is_named(session: Session) -> None:
