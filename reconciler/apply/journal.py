@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from reconciler.documents.first_schema import journal_from
 from reconciler.documents.sealed import NOT_OURS, as_object, decode, seal, unseal
@@ -14,6 +15,9 @@ from reconciler.fs.bounded import read_start
 from reconciler.model.home import Home
 from reconciler.model.journal import JOURNAL_SCHEMA, Journal
 
+_WITHOUT_SERVERS: Final = 2
+"""The number of a journal that every version since can follow."""
+
 
 class _Document(Struct, frozen=True, kw_only=True):
     schema: int
@@ -22,8 +26,9 @@ class _Document(Struct, frozen=True, kw_only=True):
 
 def write_journal(home: Home, journal: Journal) -> None:
     """Durable when it returns: the commit point."""
+    schema = _WITHOUT_SERVERS if journal.servers is UNSET else JOURNAL_SCHEMA
     durable.write_file(
-        home.journal, seal(_Document(schema=JOURNAL_SCHEMA, journal=journal)), mode=durable.private_mode(home.ours)
+        home.journal, seal(_Document(schema=schema, journal=journal)), mode=durable.private_mode(home.ours)
     )
 
 

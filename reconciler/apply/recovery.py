@@ -15,7 +15,7 @@ from reconciler.errors import NeedsRecoveryError, RolledBackError, telling
 from reconciler.fs import durable, sync, tree
 from reconciler.fs.presence import entries, is_folder, is_there
 from reconciler.model.home import Home
-from reconciler.model.ids import Kind
+from reconciler.model.ids import PACKAGE_KINDS
 from reconciler.model.journal import Journal
 
 
@@ -88,17 +88,18 @@ def _sync_what_was_done(home: Home) -> None:
         if not sync.sync_filesystem(home.ours):
             sync.sync_tree(home.ours)
             sync.sync_folder(home.registry.parent if is_there(home.registry.parent) else home.root)
+            sync.sync_folder(home.root)
     except OSError as error:
         raise NeedsRecoveryError(f"{home.ours} cannot be synced: {error.strerror}; nothing was changed") from error
 
 
 def _discard_leftovers(home: Home) -> None:
     """Staging folders and half-written files of commands that died before their commit point."""
-    for path in (home.record, home.journal, home.registry, home.unchanged):
+    for path in (home.record, home.journal, home.registry, home.unchanged, home.gateway_file):
         durable.discard_temporary(path)
     durable.discard_temporaries(home.generations)
     drop_unnamed_pieces(home)
-    installed = [home.installed(kind) for kind in Kind]
+    installed = [home.installed(kind) for kind in PACKAGE_KINDS]
     beside = {beside_stage(folder) for folder in installed if tree.inode_of(folder) is not None}
     left = [place for place in sorted(beside) if is_folder(place)]
     left += [home.stage] if entries(home.stage) else []

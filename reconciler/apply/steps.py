@@ -13,6 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec import UNSET
+
+from reconciler.apply.gateway_file import drop_entries, edit_gateway_file, keep_entries, restore_gateway_file
 from reconciler.apply.local_files import carry_local
 from reconciler.apply.registry_file import edit_registry, restore_registry
 from reconciler.errors import StorageError
@@ -38,6 +41,9 @@ def roll_forward(home: Home, journal: Journal) -> None:
         _keep_old(move)
     sync_entries(move.backup for move in journal.moves if move.backup)
     edit_registry(home.registry, journal.edits, journal.rebuilt, broken_registry(home, journal.generation))
+    if journal.servers is not UNSET:
+        keep_entries(home, journal.servers, journal.generation)
+        edit_gateway_file(home.gateway_file, journal.servers)
     _put_generation(home, journal)
     durable.write_file(home.record, journal.record.encode("utf-8", "surrogatepass"))
 
@@ -53,6 +59,9 @@ def roll_back(home: Home, journal: Journal) -> None:
     durable.discard_temporary(home.generation(journal.generation))
     for place in (home.generation(journal.generation), home.old_generation(journal.generation)):
         durable.unlink(place, missing_ok=True)
+    if journal.servers is not UNSET:
+        drop_entries(home, journal.servers, journal.generation)
+        restore_gateway_file(home.gateway_file, journal.servers)
     restore_registry(home.registry, journal, broken_registry(home, journal.generation))
     _restore_record(home, journal.previous_record)
 

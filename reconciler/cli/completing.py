@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _TABLE = os.path.join(os.path.dirname(__file__), "completions.json")  # noqa: PTH120 - pathlib takes time to load
 _FILES, _FOLDERS = ":files", ":folders"
 """Words for the script, as the first line: complete paths, too."""
-_TYPES = ("extension", "agentic-module")
+_TYPES = ("extension", "agentic-module", "mcp-server")
 _MAX_FILE_BYTES = 2**20
 _SECTION = re.compile(r"^(\w+):")
 _ID = re.compile(r"^  ([A-Za-z0-9_-]+):")
@@ -159,7 +159,7 @@ def _installed(home: str) -> Iterator[str]:
 
 
 def _listed(path: str) -> Iterator[str]:
-    """The ids that a file lists, where it is written as usual: two spaces below ``extensions:`` or ``modules:``."""
+    """The ids that a file lists, where it is written as usual: two spaces below the key of a section."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
             text = file.read(_MAX_FILE_BYTES)
@@ -169,7 +169,7 @@ def _listed(path: str) -> Iterator[str]:
     for line in text.splitlines():
         if found := _SECTION.match(line):
             section = found[1]
-        elif section in ("extensions", "modules") and (found := _ID.match(line)):
+        elif section in ("extensions", "modules", "mcp_servers") and (found := _ID.match(line)):
             yield found[1]
 
 

@@ -20,6 +20,7 @@ from reconciler.commands.edit import Edit, Edited
 from reconciler.commands.set_ import Named, set_values
 from reconciler.errors import UsageError
 from reconciler.model.config import Json
+from reconciler.model.ids import Kind
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")]
 _MAX_WORDS: Final = 3
@@ -59,6 +60,8 @@ def add(
     """
     kind = TYPES[words[0]] if len(words) > 2 and words[0] in TYPES else None
     named = words[1:] if kind else words
+    if kind is Kind.MCP_SERVER:
+        raise UsageError("a tool server has no package; list it below 'mcp_servers:' in llamagate.yaml")
     if not 2 <= len(named) <= _MAX_WORDS:
         raise UsageError(f"expected [TYPE] ID SOURCE [RANGE], got {counted(len(words), 'word')}")
     version = named[2] if len(named) == _MAX_WORDS else None

@@ -30,7 +30,7 @@ OverwriteOption = Annotated[
 SaveOption = Annotated[
     bool, typer.Option("--save", help="Also write it into llamagate.yaml, so the next apply keeps it.")
 ]
-ITEM_HELP = "The item's id or name. TYPE: extension (ext) or agentic-module (module, am)."
+ITEM_HELP = "The item's id or name. TYPE: extension (ext), agentic-module (module, am) or mcp-server (mcp)."
 ItemArgument = Annotated[list[str], typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)]
 OptionalItemArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)

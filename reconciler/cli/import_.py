@@ -12,6 +12,7 @@ from reconciler.cli.flags import OverwriteOption, SaveOption
 from reconciler.cli.item import typed_many
 from reconciler.commands.import_ import Import, propose_import
 from reconciler.errors import UsageError
+from reconciler.model.ids import Kind
 from reconciler.model.source import plain_path
 
 
@@ -47,6 +48,8 @@ def import_(
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
     kind, packages = typed_many(words, "ARCHIVE|DIR")
+    if kind is Kind.MCP_SERVER:
+        raise UsageError("a tool server has no package to import; list it below 'mcp_servers:' in llamagate.yaml")
     for package in packages:
         if "://" in package:
             raise UsageError(f"'import' takes an archive or a folder on this machine; list {package} in llamagate.yaml")

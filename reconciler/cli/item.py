@@ -12,7 +12,10 @@ from reconciler.model.ids import Kind
 TYPES: Final[Mapping[str, Kind]] = {
     **dict.fromkeys(("extension", "extensions", "ext", "exts"), Kind.EXTENSION),
     **dict.fromkeys(("agentic-module", "agentic-modules", "module", "modules", "am", "ams"), Kind.MODULE),
+    **dict.fromkeys(("mcp-server", "mcp-servers", "mcp"), Kind.MCP_SERVER),
 }
+
+_NAMES: Final = "extension (ext), agentic-module (module, am) or mcp-server (mcp)"
 
 
 def typed(words: Sequence[str], what: str) -> tuple[Kind | None, str]:
@@ -24,7 +27,7 @@ def typed(words: Sequence[str], what: str) -> tuple[Kind | None, str]:
     if len(words) != 2:
         raise UsageError(f"expected [TYPE] {what}, got {len(words)} words")
     if words[0] not in TYPES:
-        raise UsageError(f"'{words[0]}' is not a type; use extension (ext) or agentic-module (module, am)")
+        raise UsageError(f"'{words[0]}' is not a type; use {_NAMES}")
     return TYPES[words[0]], words[1]
 
 
@@ -35,5 +38,5 @@ def typed_many(words: Sequence[str], what: str) -> tuple[Kind | None, Sequence[s
     if len(words) > 1 and words[0] in TYPES:
         return TYPES[words[0]], words[1:]
     if len(words) > 1 and words[0].isidentifier() and not Path(words[0]).exists():
-        raise UsageError(f"'{words[0]}' is not a type; use extension (ext) or agentic-module (module, am)")
+        raise UsageError(f"'{words[0]}' is not a type; use {_NAMES}")
     return None, words

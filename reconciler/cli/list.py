@@ -37,7 +37,8 @@ _USUAL: Final = ("kind", "id", "version", "enabled", "owner", "state", "source")
 def list_(
     invocation: Invocation,
     types: Annotated[
-        str | None, typer.Argument(metavar="[TYPES]", help="extensions (ext) or agentic-modules (modules, am).")
+        str | None,
+        typer.Argument(metavar="[TYPES]", help="extensions (ext), agentic-modules (modules, am) or mcp-servers (mcp)."),
     ] = None,
     columns: Annotated[
         str, typer.Option("--columns", metavar="NAME,...", help=f"The columns: {', '.join(_COLUMNS)}.")
@@ -58,7 +59,7 @@ def list_(
     Exit codes: 0, 1
     """
     if types is not None and types not in TYPES:
-        raise UsageError(f"'{types}' is not a type; use extensions or agentic-modules")
+        raise UsageError(f"'{types}' is not a type; use extensions, agentic-modules or mcp-servers")
     if output not in (None, "name"):
         raise UsageError(f"'{output}' is not a form; use -o name, or --json")
     chosen = [_column(name.strip()) for name in columns.split(",")]

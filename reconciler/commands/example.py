@@ -12,7 +12,7 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import API_VERSION, Limits, section_of
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind
 from reconciler.packages.content import Content
 from reconciler.packages.folder import open_folder
 from reconciler.packages.manifest import read_package
@@ -38,7 +38,7 @@ def copy_example(name: str, folder: Path) -> str:
             code=ErrorCode.NOT_FOUND,
         )
     copies: dict[ItemKey, Content] = {}
-    entries: dict[Kind, JsonObject] = {kind: {} for kind in Kind}
+    entries: dict[Kind, JsonObject] = {kind: {} for kind in PACKAGE_KINDS}
     waiting = [name]
     while waiting:
         one = waiting.pop(0)

@@ -144,7 +144,7 @@ def _contradicted(state: HomeState, found: Resolved, *, saving: bool) -> ListedB
     """The file that wants another package, if one does or may."""
     says = listed_by(state, found.key, saving=saving)
     item, folder = says.item if says else None, says.file.absolute().parent if says else state.path
-    if says is None or item is None:
+    if says is None or not isinstance(item, DesiredItem):
         return says
     return None if _is_same(item.source, found.source, folder) or _is_wanted(state, says, item, found) else says
 

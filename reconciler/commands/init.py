@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,20 +15,32 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, StorageError
 from reconciler.fs import durable
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, DEFAULT_MUTABLE, DEFAULT_OWNER, Limits, Policy, section_of
+from reconciler.model.desired import (
+    API_VERSION,
+    DEFAULT_MUTABLE,
+    DEFAULT_OWNER,
+    SERVERS_SECTION,
+    Limits,
+    Policy,
+    section_of,
+)
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind, id_problem
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry
+from reconciler.model.servers import KNOWN_SETTINGS, FoundServer, server_faults, server_key
 from reconciler.observe.home import manifest_at, observe
 from reconciler.observe.items import ListedItem, listed_items
 from reconciler.packages.content import Content, read
 from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.drift import drift_of
+from reconciler.planning.manifest_diff import MASK
+from reconciler.planning.servers import shown_settings
 from reconciler.reconcile.readers import check_there
 from reconciler.resolve.store import PackageStore
+from reconciler.store.gateway_file import read_gateway_file
 from reconciler.store.state_files import read_record, read_registry
 
 _HEAD = """\
@@ -49,7 +63,7 @@ def describe_installed(env: Environment, folder: Path) -> Described:
     home = Home(env.home)
     check_there(home)
     record, _ = read_record(home)
-    sections: dict[Kind, JsonObject] = {kind: {} for kind in Kind}
+    sections: dict[Kind, JsonObject] = {kind: {} for kind in PACKAGE_KINDS}
     copies: dict[ItemKey, Content] = {}
     notes, builtin = [], []
     store = PackageStore(home=home, limits=Limits())
@@ -68,12 +82,74 @@ def describe_installed(env: Environment, folder: Path) -> Described:
             builtin.append(item.key.id)
             notes.append(f"{item.key.id} says 'builtin: true', so the gateway always runs it; the file permits that")
     notes += _changed(home, record, registry)
+    servers, said = _servers(home, record)
+    notes += said
     copy_packages(copies, folder / "packages")
     document: JsonObject = {"apiVersion": API_VERSION}
     if builtin:
         document["policy"] = {"allow_builtin": [*builtin]}
     document |= {section_of(kind): section for kind, section in sections.items() if section}
+    if servers:
+        document[SERVERS_SECTION] = servers
     return Described(text=_HEAD + yaml_text.dump(document), notes=tuple(notes))
+
+
+def _servers(home: Home, record: Record) -> tuple[JsonObject, list[str]]:
+    """The tool servers in the gateway's file as entries, and what could not be taken as it is.
+
+    A value that may be a secret is not copied: the entry takes it from a variable.
+    """
+    file = read_gateway_file(home)
+    if file.problem:
+        return {}, [f"the tool servers are left out: {file.problem}"]
+    entries: JsonObject = {}
+    notes: list[str] = []
+    for name in sorted(file.servers):
+        recorded = record.servers.get(server_key(name))
+        if recorded is not None and recorded.owner not in (None, DEFAULT_OWNER):
+            notes.append(f"{name} is left out: it belongs to the owner '{recorded.owner}'")
+            continue
+        found = file.servers[name]
+        is_as_recorded = recorded is not None and recorded.entry == found.digest
+        settings, variables = (recorded.settings, []) if recorded and is_as_recorded else _without_secrets(name, found)
+        entry = {key: value for key, value in settings.items() if key != "transport" or value == "sse"}
+        if reason := _not_listable(name, entry):
+            notes.append(f"{name} is left out: {reason}")
+            continue
+        entries[name] = {**entry, "enabled": found.enabled}
+        if variables:
+            notes.append(f"{name}: set {', '.join(variables)} to what the gateway's file has, before you apply")
+    return entries, notes
+
+
+def _without_secrets(name: str, found: FoundServer) -> tuple[JsonObject, list[str]]:
+    """The settings with references in the place of what may be secret, and the variables that they name."""
+    variables: list[str] = []
+    settings = dict(found.settings)
+    for part in ("env", "headers"):
+        values = settings.get(part)
+        if isinstance(values, dict):
+            hidden = shown_settings({part: values})[part]
+            settings[part] = {
+                key: _reference(name, key, variables) if cast(JsonObject, hidden)[key] == MASK else value
+                for key, value in values.items()
+            }
+    return settings, variables
+
+
+def _reference(name: str, key: str, variables: list[str]) -> JsonObject:
+    variable = re.sub(r"[^A-Z0-9]", "_", f"{name}_{key}".upper())
+    variables.append(variable)
+    return {"env": variable}
+
+
+def _not_listable(name: str, entry: JsonObject) -> str:
+    """Why a desired state cannot have the entry; empty where it can."""
+    unknown = sorted(entry.keys() - KNOWN_SETTINGS)
+    if unknown:
+        return f"its entry has the key '{unknown[0]}', which llamagate does not know"
+    faults = [what for _, what in server_faults(entry)]
+    return id_problem(name) or (faults[0] if faults else "")
 
 
 def _changed(home: Home, record: Record, registry: Registry) -> Iterator[str]:

@@ -56,8 +56,8 @@ def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
 
 
 def _nothing_to_remove(state: HomeState, asked: Removal) -> Proposal:
-    listed = state.file.desired.items if state.file and asked.save else ()
-    key = next((item.key for item in listed if _is_asked(item.key, asked)), None)
+    listed = state.file.desired.keys if state.file and asked.save else ()
+    key = next((key for key in listed if _is_asked(key, asked)), None)
     gone = _removed_in(state, asked)
     message = f"'{asked.item}' was removed {gone}" if gone else not_installed(state, asked.item, asked.kind)
     if not (key or gone or asked.if_present):
@@ -73,7 +73,7 @@ def _removed_in(state: HomeState, asked: Removal) -> str:
     """When this home last had the item, as far as generations are kept; empty if it never did."""
     generations = read_generations(state.home)
     for number, one in reversed(generations.items()):
-        if isinstance(one, Generation) and any(_is_asked(key, asked) for key in one.items):
+        if isinstance(one, Generation) and any(_is_asked(key, asked) for key in one.list):
             is_known = isinstance(generations.get(number + 1), Generation)
             return f"in generation {number + 1}" if is_known else f"after generation {number}"
     return ""

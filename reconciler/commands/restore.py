@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,14 +11,16 @@ from msgspec.structs import replace
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.fs import tree
+from reconciler.fs.bounded import read_if_there
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.generation import GenerationItem
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.servers import BACKUP_FILE
 from reconciler.observe.kept import backed_up, backups_of
 from reconciler.planning.intent import Backup, Target
-from reconciler.planning.intents import to_restore
+from reconciler.planning.intents import to_restore, to_restore_entry
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import find, not_installed
@@ -70,11 +73,27 @@ def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, 
         raise InputError(
             f"{key.id} has no backup of generation {number}; there are backups of {there}", code=ErrorCode.NOT_FOUND
         )
+    if key.kind is Kind.MCP_SERVER:
+        entry = _entry(state, key, number)
+        return propose_intent(state, to_restore_entry(intent_of_command(state), key, entry, number=number))
     found, target = _package(state, key, number)
     paths = frozenset(node.path for node in tree.walk(state.home.backup(key, number)))
     intent = to_restore(intent_of_command(state), replace(target, backup=Backup(number, paths)))
     refused = revoked_problems(state, {key: target.signers})
     return propose_intent(state, intent, Parts(resolved={key: found}, refused=refused))
+
+
+def _entry(state: HomeState, key: ItemKey, number: int) -> JsonObject:
+    """The entry of a tool server that a backup keeps."""
+    path = state.home.backup(key, number) / BACKUP_FILE
+    data = read_if_there(path)
+    try:
+        value = json.loads(data or b"")
+    except ValueError as error:
+        raise InputError.at("it is not as llamagate writes it", file=path) from error
+    if not isinstance(value, dict):
+        raise InputError.at("it is not as llamagate writes it", file=path)
+    return value
 
 
 def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:

@@ -13,8 +13,8 @@ from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, RefusedError
 from reconciler.model.config import Json
-from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, place_of
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.desired import API_VERSION, DEFAULT_OWNER, DesiredItem, place_of
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind
 from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockItem
 from reconciler.model.source import Source, SourceKind
@@ -38,8 +38,8 @@ def saving_owner(state: HomeState) -> str:
     path = state.speaker(owner)
     other = state.record.owners.get(owner, path)
     if owner == DEFAULT_OWNER and other != path:
-        listed = {item.key for item in state.file.desired.items} if state.file else set()
-        if any(item.owner == owner and key not in listed for key, item in state.record.items.items()):
+        listed = {*state.file.desired.keys} if state.file else set()
+        if any(whose == owner and key not in listed for key, whose in state.record.owners_by_key.items()):
             message = f"{other} owns all items without an 'owner:': its apply would remove what only {state.path} lists"
             raise RefusedError(
                 message,
@@ -52,7 +52,7 @@ def saving_owner(state: HomeState) -> str:
 def check_can_be_kept(state: HomeState, package: Resolved) -> None:
     """``InputError`` where a package is in a folder that commands change: the next one may remove it."""
     location = Path(os.path.realpath(package.source.location))
-    changed = [state.home.ours, *map(state.home.installed, Kind)]
+    changed = [state.home.ours, *map(state.home.installed, PACKAGE_KINDS)]
     if any(location.is_relative_to(os.path.realpath(folder)) for folder in changed):
         message = (
             f"{package.name} is in a folder of llamagate's own, whose contents it deletes, so it cannot be a source"
@@ -78,16 +78,18 @@ def saved_removal(state: HomeState, key: ItemKey) -> tuple[Input, ...]:
         return ()
     old = _lock(state)
     lock = {locked: entry for locked, entry in old.lock.by_key.items() if locked != key}
-    listed = state.listed_item(key) is not None
+    listed = state.listed(key) is not None
     data = yaml_text.remove_entry(state.file.data, place_of(key), name=str(state.path)) if listed else state.file.data
     return _inputs(state, data, old, lock)
 
 
 def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Input, ...]:
     """The desired state with the item's ``enabled`` set. ``InputError`` where the file does not list it."""
-    item = state.listed_item(key)
+    item = state.listed(key)
     if state.file is None or item is None:
         advice = "'import --save' lists it, or leave out --save"
+        if key.kind is Kind.MCP_SERVER:
+            advice = f"add it below 'mcp_servers:' in {state.path}, or leave out --save"
         raise InputError(
             f"{state.path} does not list {key.id}, so nothing can be saved there",
             advice=advice,
@@ -95,7 +97,7 @@ def saved_switch(state: HomeState, key: ItemKey, *, enabled: bool) -> tuple[Inpu
         )
     if item.enabled is enabled:
         return ()
-    if isinstance(state.file.entry(key), dict):
+    if not isinstance(item, DesiredItem) or isinstance(state.file.entry(key), dict):
         data = yaml_text.set_entry(state.file.data, (*place_of(key), "enabled"), enabled, name=str(state.path))
     else:
         entry: Json = {"source": item.source.to_document(), "enabled": enabled}
@@ -127,8 +129,10 @@ def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey,
 
     An empty lock is not written where there was none.
     """
-    decode_desired(data, state.path)
-    pins = Lock(items=tuple(lock[key] for key in sorted(lock)), rules=old.lock.rules)
+    desired = decode_desired(data, state.path).desired
+    listed = {server.key for server in desired.servers}
+    servers = tuple(server for server in old.lock.servers if server.key in listed)
+    pins = Lock(items=tuple(lock[key] for key in sorted(lock)), rules=old.lock.rules, servers=servers)
     locked = lock_bytes(pins, like=old.data) if lock or old.data is not None else None
     before = state.file.data if state.file else None
     return (

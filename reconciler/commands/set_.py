@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from msgspec import Struct
 
@@ -13,7 +13,7 @@ from reconciler.codes import ErrorCode
 from reconciler.commands.config_places import below, place_of_key, with_value_at
 from reconciler.commands.edit import Edit, Edited, loaded_value, without_places, written
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import InputError, LlamagateError
+from reconciler.errors import InputError, LlamagateError, UsageError
 from reconciler.model.config import Json, JsonObject, reference_of
 from reconciler.model.desired import DesiredItem, Limits, place_of
 from reconciler.model.environment import Environment
@@ -21,6 +21,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice
+from reconciler.model.servers import DesiredServer, server_key
 from reconciler.planning.manifest_diff import MASK, Place, dotted, masked
 from reconciler.reconcile.inputs import made_again
 from reconciler.resolve.store import PackageStore
@@ -57,6 +58,8 @@ def set_values(
 
 def _set(env: Environment, path: Path, named: Named, values: Values) -> Edited:
     before = read_desired(path)
+    if server := _listed_server(before, named):
+        return _set_server(path, before, server.key, values)
     item = _listed(before, path, named)
     data = before.data
     if not isinstance(before.entry(item.key), dict) and any(text is not None for _, text in values):
@@ -87,7 +90,7 @@ def _listed(file: DesiredFile, path: Path, named: Named) -> DesiredItem:
         advice = f"write the type before the id: 'llamagate set {found[0].key.kind} {named.item_id} KEY=VALUE'"
         raise InputError(message, advice=advice, code=ErrorCode.AMBIGUOUS)
     if not found:
-        known = {one.key.id for one in file.desired.items}
+        known = {key.id for key in file.desired.keys}
         what = str(named.kind or "item")
         raise InputError(
             f"{path} lists no {what} '{named.item_id}'{did_you_mean(named.item_id, known)}",
@@ -95,6 +98,70 @@ def _listed(file: DesiredFile, path: Path, named: Named) -> DesiredItem:
             code=ErrorCode.NOT_FOUND,
         )
     return found[0]
+
+
+def _listed_server(file: DesiredFile, named: Named) -> DesiredServer | None:
+    """The tool server of this name, where no package has it too or the type is said."""
+    is_package = named.kind is None and any(one.key.id == named.item_id for one in file.desired.items)
+    if is_package or named.kind not in (None, Kind.MCP_SERVER):
+        return None
+    return file.desired.find_server(server_key(named.item_id))
+
+
+def _set_server(path: Path, before: DesiredFile, key: ItemKey, values: Values) -> Edited:
+    """The same for the settings of a tool server."""
+    data, notes = before.data, []
+    edits: list[Edit] = []
+    with without_places(names_key=True):
+        for name, text in values:
+            old, place = decode_desired(data, path), _setting_place(name)
+            data = _with_setting(old, key, place, text)
+            now = _setting(decode_desired(data, path), key, place)
+            edits += _setting_edit(place, _setting(old, key, place), now)
+            notes += [_sounds_secret(one) for one in (_literal_secrets(place, now) if text is not None else ())]
+    written = Input(path=path, before=before.data, data=data, said=f"wrote {path}")
+    return Edited(file=path, edits=tuple(edits), inputs=(written,), notes=tuple(notes))
+
+
+def _setting_place(name: str) -> tuple[str, ...]:
+    place = place_of_key(name)
+    if any(isinstance(part, int) for part in place):
+        raise UsageError(f"'{name}' is a part of a list", advice="a list is set as a whole: args='[-y, name@1.0.0]'")
+    return tuple(map(str, place))
+
+
+def _setting_edit(place: tuple[str, ...], before: Json, after: Json) -> Iterator[Edit]:
+    if before is None and after is None:
+        return
+    shown = [None if value is None else _shown(place, value) for value in (before, after)]
+    change: Literal["added", "changed", "removed"] = "changed"
+    if None in (before, after):
+        change = "added" if before is None else "removed"
+    yield Edit(key=dotted(place), change=change, before=shown[0], after=shown[1])
+
+
+def _with_setting(file: DesiredFile, key: ItemKey, place: tuple[str, ...], text: str | None) -> bytes:
+    whole = (*place_of(key), *place)
+    if text is None:
+        return yaml_text.remove_entry(file.data, whole, name=str(file.path))
+    value = _arguments(text) if place == ("args",) else _value(dotted(place), text)
+    return yaml_text.set_entry(file.data, whole, value, name=str(file.path))
+
+
+def _arguments(text: str) -> Json:
+    """A list of arguments, each as it is written: ``1.10`` is no number."""
+    try:
+        document = yaml_text.load(b"args: " + text.encode(), name="args", text_keys=frozenset([(1, "args")]))
+        return cast(JsonObject, document)["args"]
+    except InputError as error:
+        raise UsageError(f"args is not a list: {text}", advice="write args='[-y, name@1.0.0]'") from error
+
+
+def _setting(file: DesiredFile, key: ItemKey, place: Sequence[str]) -> Json:
+    value: Json = file.server(key.id)
+    for part in place:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _with_value(file: DesiredFile, key: ItemKey, name: str, text: str | None) -> bytes:
@@ -164,9 +231,13 @@ def _notes(env: Environment, item: DesiredItem, file: DesiredFile, places: Seque
     for place in places:
         found = _at(file, item.key, place)
         for key in _literal_secrets(place, found[0] if found else None):
-            yield f"{key} sounds like a secret, and is in the file now; '{key}={{env: NAME}}' takes it from a variable"
+            yield _sounds_secret(key)
         if own and (first := str(place[0])) not in own:
             yield f"the package of {item.key.id} has no key '{first}' in its config{did_you_mean(first, own)}"
+
+
+def _sounds_secret(key: str) -> str:
+    return f"{key} sounds like a secret, and is in the file now; '{key}={{env: NAME}}' takes it from a variable"
 
 
 def _own_config(env: Environment, item: DesiredItem) -> Mapping[str, Json]:

@@ -12,9 +12,10 @@ from reconciler.codes import ErrorCode, WarningCode
 from reconciler.commands.save import saved_switch
 from reconciler.errors import InputError
 from reconciler.model.environment import Environment
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind
 from reconciler.model.note import Note
 from reconciler.planning.intents import to_switch
+from reconciler.planning.warnings import mcp_off
 from reconciler.reconcile.home_state import HomeState, ListedBy, listed_by, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import must_find
@@ -35,7 +36,7 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
     """Plan it. ``InputError`` where there is no such item, or none that the registry could hold."""
     state = read_home_state(env, file, needs_file=asked.save)
     key = must_find(state, asked.item, asked.kind)
-    if key not in state.record.items and state.registry.get(key) is None:
+    if key.kind in PACKAGE_KINDS and key not in state.record.items and state.registry.get(key) is None:
         raise InputError(
             f"{key} has no entry in the registry, and llamagate did not install it",
             advice="'llamagate sync' registers what is there",
@@ -48,7 +49,9 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
 
 
 def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[Note]:
-    manifest = None if enabled else state.manifest_of(key)
+    if key.kind is Kind.MCP_SERVER and enabled and not state.gateway_file.is_on:
+        yield mcp_off(state.gateway_file.path)
+    manifest = None if enabled or key.kind is Kind.MCP_SERVER else state.manifest_of(key)
     if manifest is not None and manifest.builtin:
         message = f"{key.id} says 'builtin: true' in its manifest, so the gateway still runs it"
         yield Note(WarningCode.BUILTIN_RUNS, message, key)

@@ -48,14 +48,14 @@ class _Findings(Struct):
 
 
 def note_restart(env: Environment, file: Path, listener: Listener) -> None:
-    """Take it as said that the gateway was restarted: its endpoints are those of what is installed."""
+    """Take it as said that the gateway was restarted: its endpoints and tool servers are those that are installed."""
     with exclusive(env, listener):
         home = Home(env.home)
         settle(env, file)
         record, _ = read_record(home)
         routes = Routes(generation=record.generation)
-        if record.routes != routes:
-            write_record(home, replace(record, routes=routes))
+        if record.routes != routes or record.restarts:
+            write_record(home, replace(record, routes=routes, restarts={}))
 
 
 def propose_sync(env: Environment, file: Path) -> Proposal:
@@ -71,6 +71,7 @@ def propose_sync_of(state: HomeState) -> Proposal:
     findings = _Findings(ids=state.holders(observed.registry), copies=lost_copies(state.home))
     for key in sorted(state.known.union(observed.registry.keys)):
         _judge(state, key, observed, findings)
+    findings.gone += _servers_gone(state)
     findings.notes += [
         Note(
             WarningCode.LEFT_COPY,
@@ -86,6 +87,13 @@ def propose_sync_of(state: HomeState) -> Proposal:
     ]
     intent = to_sync(base, findings.targets.values(), findings.gone, findings.notes)
     return propose_intent(state, intent, Parts(resolved=findings.resolved))
+
+
+def _servers_gone(state: HomeState) -> list[ItemKey]:
+    """The recorded tool servers that the gateway's file has no longer; its edits of others stay drift."""
+    if not state.record.servers or state.gateway_file.problem:
+        return []
+    return [key for key in sorted(state.record.servers) if state.gateway_file.get(key) is None]
 
 
 def _judge(state: HomeState, key: ItemKey, observed: Observed, findings: _Findings) -> None:

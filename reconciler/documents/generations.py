@@ -17,6 +17,7 @@ from reconciler.fs.presence import entries
 from reconciler.model.digest import Digest
 from reconciler.model.generation import GENERATION_SCHEMA, Generation, GenerationItem
 from reconciler.model.home import Home
+from reconciler.model.servers import ServerItem
 
 _SUFFIXES: Final = (".json.gz", ".json")
 """The second is of the first versions."""
@@ -24,6 +25,8 @@ _GZIP: Final = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 """The head of a gzip file (RFC 1952) without a name or a time. Its end has checksum and length, 4 bytes each."""
 _END_BYTES: Final = 8
 _MOST_BYTES: Final = 2**28
+_WITHOUT_SERVERS: Final = 2
+"""The number of a generation that every version since can read."""
 
 
 class _Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,6 +38,7 @@ class _Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
     user: str = ""
     message: str = ""
     items: tuple[GenerationItem, ...]
+    servers: tuple[ServerItem, ...] = ()
 
 
 class _Tree(Struct, frozen=True):
@@ -48,7 +52,7 @@ class _Trees(Struct, frozen=True):
 def generation_bytes(generation: Generation) -> bytes:
     """A generation as it is on disk."""
     document = _Document(
-        schema=GENERATION_SCHEMA,
+        schema=GENERATION_SCHEMA if generation.servers else _WITHOUT_SERVERS,
         generation=generation.number,
         list_of=generation.list_of,
         applied_at=generation.applied_at,
@@ -56,6 +60,7 @@ def generation_bytes(generation: Generation) -> bytes:
         user=generation.user,
         message=generation.message,
         items=tuple(generation.items[key] for key in sorted(generation.items)),
+        servers=tuple(generation.servers[key] for key in sorted(generation.servers)),
     )
     data = seal(document)
     # Half of a generation is digests: chance matches of a few digits in them cost more than the digits (45 to 51 KB).
@@ -96,6 +101,7 @@ def generation_in(path: Path) -> Generation:
         user=found.user,
         message=found.message,
         items={item.key: item for item in found.items},
+        servers={server.key: server for server in found.servers},
     )
 
 

@@ -26,10 +26,13 @@ from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import RECORD_SCHEMA, ConfirmBy, Hold, Record, RecordItem, Routes, Suspension
+from reconciler.model.servers import RecordedServer
 
 _ITEMS_PER_PIECE: Final = 32
 """About as many. A change of one item writes its piece, and a reader opens all of them."""
 _ATTEMPTS: Final = 100
+_WITHOUT_SERVERS: Final = 2
+"""The number of a record that every version since can read and keep."""
 _SUFFIX: Final = ".json"
 
 
@@ -47,6 +50,8 @@ class _Head(Struct, frozen=True, kw_only=True, omit_defaults=True):
     documents_by: str
     documents: Mapping[Digest, str]
     items: tuple[str, ...]
+    servers: tuple[RecordedServer, ...] = ()
+    restarts: Mapping[str, str] = {}
 
 
 class RecordFiles(NamedTuple):
@@ -65,7 +70,7 @@ def record_files(record: Record) -> RecordFiles:
     items = [encode(items) for items in _shared_out(record.items)]
     documents = {digest: encode(record.documents[digest]) for digest in sorted(record.documents)}
     head = _Head(
-        schema=RECORD_SCHEMA,
+        schema=RECORD_SCHEMA if record.servers else _WITHOUT_SERVERS,
         generation=record.generation,
         told_generation=record.told_generation,
         hold=record.hold,
@@ -76,6 +81,8 @@ def record_files(record: Record) -> RecordFiles:
         documents_by=__version__,
         documents={digest: _name(data) for digest, data in documents.items()},
         items=tuple(map(_name, items)),
+        servers=tuple(record.servers[key] for key in sorted(record.servers)),
+        restarts=record.restarts,
     )
     return RecordFiles(seal(head), {_name(data): data for data in (*items, *documents.values())})
 
@@ -195,8 +202,10 @@ def _record(home: Home, data: bytes) -> Record:
         owners=head.owners,
         documents=_documents(home, head),
         items={item.key: item for item in items},
+        servers={server.key: server for server in head.servers},
         routes=head.routes,
         confirm_by=head.confirm_by,
+        restarts=head.restarts,
     )
 
 

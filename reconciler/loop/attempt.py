@@ -65,7 +65,8 @@ class WatchedPass(Struct):
         reason = standstill(record, file, self.inputs.digest(file))
         if reason:
             raise _LeftAloneError(reason, _told_all_the_same(self.env, file, record))
-        proposal = propose(self.env, self.options, self.listener.progress, keeps=True)
+        # Nobody looks at this plan: what a tool says of itself is accepted by an 'apply' alone.
+        proposal = propose(self.env, self.options, self.listener.progress, keeps=True, accepts_tools=False)
         suspended = {suspension.item: f"paused: {suspension.reason}" for suspension in record.suspensions}
         proposal = leaving_out(proposal, suspended)
         self._evidence = evidence(proposal, self.fights)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconciler.errors import LlamagateError
 from reconciler.loop.fights import Fights
+from reconciler.model.ids import Kind
 from reconciler.model.plan import Action, Change, Drift
 from reconciler.reconcile.proposal import Proposal
 from reconciler.store.state_files import read_generation
@@ -47,6 +48,8 @@ def _trace(proposal: Proposal, row: Drift) -> str:
         entry = proposal.observed.registry.get(row.key)
         when = f", last updated at {entry.last_updated_at}" if entry else ""
         return f"its registry entry is {'another' if entry else 'gone'}{when}"
+    if row.key.kind is Kind.MCP_SERVER:
+        return f"its entry is {row.change}; {_touched(proposal.state.home.gateway_file)}"
     path = proposal.state.home.item(row.key) if row.path == "." else proposal.state.home.item(row.key) / row.path
     if row.change is Change.MISSING:
         return f"{path} is gone; {_touched(path.parent)}"

@@ -13,7 +13,7 @@ from reconciler.apply.journal import interrupted
 from reconciler.errors import LlamagateError
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
-from reconciler.model.ids import Kind
+from reconciler.model.ids import PACKAGE_KINDS
 from reconciler.model.record import Record
 from reconciler.packages.stamps import archive_stamp
 from reconciler.reconcile.input_digest import Inputs
@@ -64,13 +64,15 @@ def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
     Local files are nothing to a pass, and programs write them all the time.
     """
     yield f"{archive_stamp(home.registry)} {_interrupted(home)}\n"
-    for kind in Kind:
+    for kind in PACKAGE_KINDS:
         yield f"{kind} {sorted(_names(home.installed(kind)))}\n"
     if record is None:
         yield f"a record that cannot be read {stamp}\n"
         return
     yield f"{record.generation} {record.hold} {record.suspensions}\n"
-    installed = {kind: str(home.installed(kind)) for kind in Kind}
+    if record.servers:
+        yield f"{archive_stamp(home.gateway_file)}\n"
+    installed = {kind: str(home.installed(kind)) for kind in PACKAGE_KINDS}
     for key in sorted(record.items):
         folder = f"{installed[key.kind]}/{key.id}"
         for path in record.items[key].files:

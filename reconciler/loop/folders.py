@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from reconciler.fs.tree import NodeKind, inode_of, kind_at, link_at
 from reconciler.model.home import Home
-from reconciler.model.ids import Kind
+from reconciler.model.ids import PACKAGE_KINDS
 
 _MAX_LINKS: Final = 40
 _MANY: Final = 8
@@ -38,7 +38,7 @@ def folders_to_watch(file: Path, sources: tuple[Path, ...], home: Home) -> froze
     """What to watch for a pass over ``file``: its folder, its local sources, and the home."""
     found = [_watched(folder) for path in (file, *sources) for folder in _folders_of(path)]
     found += [_watched(folder, deep=True) for folder in _deep_folders(sources)]
-    for kind in Kind:
+    for kind in PACKAGE_KINDS:
         installed = home.installed(kind)
         found += [_watched(folder) for folder in _folders_of(installed)]
         if _is_folder(installed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from reconciler.model.config import Json, JsonObject, anchored
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.servers import DesiredServer, server_key, settings_of
 from reconciler.model.source import NOTHING_MORE, Fetching, Source, SourceRules
 from reconciler.model.trust import TrustRules
 
@@ -17,6 +18,8 @@ API_VERSION: Final = "llamagate/v1"
 DEFAULT_OWNER: Final = "default"
 DEFAULT_MUTABLE: Final = ("var/**", "output/**")
 SECTIONS: Final[Mapping[str, Kind]] = {"extensions": Kind.EXTENSION, "modules": Kind.MODULE}
+"""Those of packages."""
+SERVERS_SECTION: Final = "mcp_servers"
 
 
 DriftRule = Literal["report", "heal", "ignore"]
@@ -144,6 +147,8 @@ class Desired(Struct, frozen=True, kw_only=True):
     file: str
     owner: str = DEFAULT_OWNER
     items: tuple[DesiredItem, ...] = ()
+    """The packages."""
+    servers: tuple[DesiredServer, ...] = ()
     policy: Policy = field(default_factory=Policy)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     trust: TrustRules | None = None
@@ -161,6 +166,7 @@ class Desired(Struct, frozen=True, kw_only=True):
             file=file,
             owner=str(value.get("owner", DEFAULT_OWNER)),
             items=tuple(items),
+            servers=tuple(_servers(value, Path(file).parent)),
             policy=Policy.from_document(cast(JsonObject, value.get("policy", {}))),
             gateway=GatewaySettings.from_document(cast(JsonObject, value.get("gateway", {}))),
             trust=TrustRules.from_document(cast(JsonObject, value["trust"])) if "trust" in value else None,
@@ -170,9 +176,26 @@ class Desired(Struct, frozen=True, kw_only=True):
         """What it says of an item."""
         return next((item for item in self.items if item.key == key), None)
 
+    def find_server(self, key: ItemKey) -> DesiredServer | None:
+        """What it says of a tool server."""
+        return next((server for server in self.servers if server.key == key), None)
+
+    @property
+    def keys(self) -> list[ItemKey]:
+        """All that it lists."""
+        return [*(item.key for item in self.items), *(server.key for server in self.servers)]
+
+
+def _servers(value: JsonObject, folder: Path) -> Iterator[DesiredServer]:
+    for name, entry in cast("dict[str, JsonObject]", value.get(SERVERS_SECTION) or {}).items():
+        settings = cast(JsonObject, anchored(settings_of(entry), folder))
+        yield DesiredServer(key=server_key(name), settings=settings, enabled=cast(bool | None, entry.get("enabled")))
+
 
 def section_of(kind: Kind) -> str:
     """The key of the desired state under which items of ``kind`` are listed."""
+    if kind is Kind.MCP_SERVER:
+        return SERVERS_SECTION
     return next(section for section, section_kind in SECTIONS.items() if section_kind is kind)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
@@ -14,10 +14,12 @@ from reconciler.model.digest import Digest
 from reconciler.model.executables import as_set
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import Record
+from reconciler.model.servers import ServerItem
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.trust import Signer
 
-GENERATION_SCHEMA: Final = 2
+GENERATION_SCHEMA: Final = 3
+"""The newest; one without tool servers is written with 2, as ever."""
 
 
 class Unreadable(StrEnum):
@@ -63,12 +65,18 @@ class Generation(Struct, frozen=True, kw_only=True):
     applied_at: str
     command: str
     items: Mapping[ItemKey, GenerationItem]
+    servers: Mapping[ItemKey, ServerItem] = field(default_factory=dict)
     user: str = ""
     message: str = ""
 
     @property
-    def list(self) -> Mapping[ItemKey, GenerationItem]:
+    def list(self) -> Mapping[ItemKey, GenerationItem | ServerItem]:
         """What decides whether two generations are the same: all but where the packages came from."""
+        return {**self.packages, **self.servers}
+
+    @property
+    def packages(self) -> Mapping[ItemKey, GenerationItem]:
+        """That of the packages alone."""
         nowhere = Source(SourceKind.DIR, "")
         return {
             key: replace(item, source=nowhere, may_run=item.may_run or (), signed_by=UNSET)
@@ -99,4 +107,5 @@ def generation_of(record: Record, *, applied_at: str, command: str, list_of: int
         applied_at=applied_at,
         command=command,
         items=items,
+        servers={key: server.item for key, server in record.servers.items()},
     )

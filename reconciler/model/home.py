@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.servers import GATEWAY_FILE
 
 STAGE_BESIDE = ".llamagate-stage"
 """The staging folder beside an ``installed`` that is on another filesystem than the home."""
@@ -31,6 +32,11 @@ class Home(Struct, frozen=True):
     @property
     def registry(self) -> Path:
         return self.root / "registry" / "installed.json"
+
+    @property
+    def gateway_file(self) -> Path:
+        """The gateway's own configuration."""
+        return self.root / GATEWAY_FILE
 
     @property
     def ours(self) -> Path:

@@ -30,19 +30,26 @@ _RESERVED_IDS: Final = frozenset(["backups"])
 
 
 class Kind(StrEnum):
-    """What an item is. The values are those of the gateway's registry."""
+    """What an item is. The values of those with packages are those of the gateway's registry."""
 
     EXTENSION = "extension"
     MODULE = "agentic-module"
+    MCP_SERVER = "mcp-server"
+    """A tool server: an entry of the gateway's configuration file. It has no package and no folder."""
 
     @property
     def folder(self) -> str:
-        """The folder of the home that holds items of this kind."""
+        """The folder of the home that holds items of this kind, which has packages."""
         return "extensions" if self is Kind.EXTENSION else "agentic-modules"
 
 
+PACKAGE_KINDS: Final = (Kind.EXTENSION, Kind.MODULE)
+"""The kinds of items that are packages, each in a folder."""
+
+
 class ItemKey(NamedTuple):
-    """Names one item. Ids are unique across both kinds, also when case is ignored.
+    """Names one item. Ids are unique across both kinds of packages, also when case is ignored; tool servers have
+    their own.
 
     A tuple, because a pass looks keys up by the ten thousand, and a dataclass would hash them in Python.
     """

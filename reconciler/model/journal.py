@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.model.ids import ItemKey
 from reconciler.model.registry import RegistryEntry
+from reconciler.model.servers import ServerChange
 
-JOURNAL_SCHEMA: Final = 2
+JOURNAL_SCHEMA: Final = 3
+"""The newest; one that changes no tool server is written with 2, as ever."""
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -52,3 +54,5 @@ class Journal(Struct, frozen=True, kw_only=True):
     record: str
     previous_record: str | None
     generation_text: str | None = None
+    servers: ServerChange | UnsetType = UNSET
+    """What becomes of the gateway's file."""

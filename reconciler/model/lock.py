@@ -12,7 +12,9 @@ from reconciler.model.digest import Digest
 from reconciler.model.executables import executables_from_document, executables_to_document
 from reconciler.model.ids import ItemKey
 from reconciler.model.ignored import RULES, rules_from_document, rules_to_document
+from reconciler.model.servers import server_key
 from reconciler.model.source import Source, SourceKind
+from reconciler.model.tools import AcceptedTools
 from reconciler.model.trust import LockedCatalog, Signed, signed_from_document, signed_to_document
 
 
@@ -93,30 +95,54 @@ class LockItem(Struct, frozen=True, kw_only=True):
         return document | {"tree": self.tree, **bits, **signed}
 
 
+class LockedServer(Struct, frozen=True, kw_only=True):
+    """What was accepted of one tool server: the digest of each of its tools."""
+
+    key: ItemKey
+    tools: AcceptedTools
+
+    @staticmethod
+    def from_document(value: JsonObject) -> LockedServer:
+        tools = cast("dict[str, str]", value["tools"])
+        return LockedServer(key=server_key(str(value["id"])), tools={name: Digest(one) for name, one in tools.items()})
+
+    def to_document(self) -> JsonObject:
+        return {"id": self.key.id, "tools": {name: self.tools[name] for name in sorted(self.tools)}}
+
+
 class Lock(Struct, frozen=True, kw_only=True):
     """All pins, sorted by kind and id, and the version of the rules of what is content by which they were made.
 
     ``catalogs`` are the signed ones that pins came from, as they were seen last, sorted by source.
+    ``servers`` are the tool servers whose tools were accepted, by name.
     """
 
     items: tuple[LockItem, ...] = ()
     rules: int = RULES
     catalogs: tuple[LockedCatalog, ...] = ()
+    servers: tuple[LockedServer, ...] = ()
 
     @staticmethod
     def from_document(value: JsonObject) -> Lock:
         items = (LockItem.from_document(item) for item in cast(list[JsonObject], value["items"]))
+        found = map(LockedServer.from_document, cast(list[JsonObject], value.get("mcp_servers", [])))
         catalogs = (LockedCatalog.from_document(one) for one in cast(list[JsonObject], value.get("catalogs", [])))
         return Lock(
             items=tuple(sorted(items, key=lambda item: item.key)),
             rules=rules_from_document(value),
             catalogs=tuple(sorted(catalogs, key=lambda one: one.source)),
+            servers=tuple(sorted(found, key=lambda server: server.key)),
         )
 
     def to_document(self) -> JsonObject:
         catalogs: JsonObject = {"catalogs": [one.to_document() for one in self.catalogs]} if self.catalogs else {}
         items: list[Json] = [item.to_document() for item in self.items]
-        return {**rules_to_document(self.rules), **catalogs, "items": items}
+        servers: JsonObject = {"mcp_servers": [one.to_document() for one in self.servers]} if self.servers else {}
+        return {**rules_to_document(self.rules), **catalogs, "items": items, **servers}
+
+    def accepted(self, key: ItemKey) -> AcceptedTools | None:
+        """The tools of a server that were accepted; ``None`` where none ever were."""
+        return next((server.tools for server in self.servers if server.key == key), None)
 
     @property
     def by_key(self) -> Mapping[ItemKey, LockItem]:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import RecordedFile, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
+from reconciler.model.servers import FoundServer, GatewayFile
 
 
 class Presence(Enum):
@@ -41,12 +42,18 @@ class Observed(Struct, frozen=True, kw_only=True):
     """The home: each item that was asked for, the ids of all that is there, and the registry.
 
     ``corrupt`` says why the registry could not be read; ``registry`` is then rebuilt from the record and the disk.
+    ``gateway_file`` is ``None`` where nobody asks for tool servers.
     """
 
     registry: Registry
     items: Mapping[ItemKey, ObservedItem]
     present: frozenset[ItemKey] = frozenset()
     corrupt: str | None = None
+    gateway_file: GatewayFile | None = None
+
+    def server(self, key: ItemKey) -> FoundServer | None:
+        """The entry of a tool server."""
+        return self.gateway_file.get(key) if self.gateway_file else None
 
     def item(self, key: ItemKey) -> ObservedItem:
         return self.items.get(key, ABSENT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey
 from reconciler.model.note import Note
 from reconciler.model.record import RecordedFile, RecordItem
+from reconciler.model.servers import RecordedServer
 
 
 class ActionKind(StrEnum):
@@ -83,6 +84,7 @@ class MarkCode(StrEnum):
     TOOL_SERVER = "tool-server"
     READS_BODIES = "reads-bodies"
     FILE_WRITE = "file-write"
+    TOOL = "tool-words"
 
 
 class Mark(Struct, frozen=True):
@@ -109,6 +111,10 @@ class Action(Struct, frozen=True, kw_only=True):
     to_version: str | None
     reasons: tuple[str, ...]
     after: RecordItem | None
+    server: RecordedServer | None = None
+    """What the record will say of a tool server."""
+    edits: Literal["", "entry", "enabled", "backup"] = ""
+    """What of a tool server's entry is written."""
     rewrites: bool = False
     keep: frozenset[str] = frozenset()
     brought: frozenset[str] = frozenset()
@@ -234,6 +240,8 @@ class Plan(Struct, frozen=True, kw_only=True, dict=True):
             outcome = "gone" if action.removes else "not ours"
             if action.after:
                 outcome = _without_stamps(action.after, with_values=with_values)
+            if action.server:
+                outcome = _server_outcome(action, action.server, with_values=with_values)
             carried = f"{sorted(action.keep)} {sorted(action.brought)}" if action.rewrites else "as it is"
             lines.append(f"{action.action} {action.key} {outcome} {carried} {action.reasons}")
         lines += [f"refused {refusal.key} {refusal.code}" for refusal in self.refusals]
@@ -250,6 +258,12 @@ def _without_stamps(item: RecordItem, *, with_values: bool) -> str:
     source = item.source if item.source.is_address else replace(item.source, location="")
     document = to_builtins(replace(item, source=source, source_stamp="", files=files))
     return json.dumps({**document, "config": with_references(item.config, _named)}, sort_keys=True)
+
+
+def _server_outcome(action: Action, server: RecordedServer, *, with_values: bool) -> str:
+    document = to_builtins(replace(server, settings={}, entry=server.entry if with_values else ""))
+    settings = with_references(server.settings, _named)
+    return json.dumps({**document, "settings": settings, "edits": action.edits}, sort_keys=True)
 
 
 def _named(reference: Reference) -> Json:

@@ -12,10 +12,12 @@ from reconciler.model.digest import Digest
 from reconciler.model.executables import as_set
 from reconciler.model.ids import ItemKey
 from reconciler.model.package import Manifest
+from reconciler.model.servers import RecordedServer
 from reconciler.model.source import Source
 from reconciler.model.trust import Signer
 
-RECORD_SCHEMA: Final = 2
+RECORD_SCHEMA: Final = 3
+"""The newest; a record without tool servers is written with 2, as ever."""
 
 
 class RecordedFile(NamedTuple):
@@ -144,5 +146,22 @@ class Record(Struct, frozen=True, kw_only=True):
     owners: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
     items: Mapping[ItemKey, RecordItem] = field(default_factory=dict)
+    servers: Mapping[ItemKey, RecordedServer] = field(default_factory=dict)
     routes: Routes = field(default_factory=Routes)
     confirm_by: ConfirmBy | None = None
+    restarts: Mapping[str, str] = field(default_factory=dict)
+    """Tool servers that changed, each with the process of the gateway that ran then; empty where that cannot be seen.
+    May be lost, as ``routes``."""
+
+    def owner_of(self, key: ItemKey) -> str | None:
+        """Whose an item is, package or tool server; ``None`` also where it is not recorded."""
+        if (item := self.items.get(key)) is not None:
+            return item.owner
+        server = self.servers.get(key)
+        return server.owner if server is not None else None
+
+    @property
+    def owners_by_key(self) -> Mapping[ItemKey, str | None]:
+        """Every recorded item with whose it is."""
+        items = {key: item.owner for key, item in self.items.items()}
+        return items | {key: server.owner for key, server in self.servers.items()}

@@ -17,7 +17,7 @@ from reconciler.errors import RefusedError
 from reconciler.fs.presence import is_folder
 from reconciler.fs.tree import link_at
 from reconciler.model.home import Home
-from reconciler.model.ids import Kind
+from reconciler.model.ids import PACKAGE_KINDS
 
 _ROOT = 0
 
@@ -42,17 +42,26 @@ def refuse_foreign_links(home: Home) -> None:
     except FileNotFoundError:
         return
     for link in _links(home):
-        fault = _fault_of(link, owner, is_strict=link == home.registry or os.geteuid() != owner)
-        if fault:
-            raise RefusedError(
-                f"{link} is a link {fault}, so it is not followed; nothing was changed",
-                advice=f"look at where it leads (ls -l '{link}'), and remove it",
-                code=ErrorCode.FOREIGN_LINK,
-            )
+        _refuse(link, owner, is_strict=link == home.registry or os.geteuid() != owner)
+
+
+def refuse_foreign_link(home: Home, link: Path) -> None:
+    """The same for one file that is to be written, where it is a link. Raises ``OSError``."""
+    if link_at(link) is not None:
+        _refuse(link, home.root.stat().st_uid, is_strict=True)
+
+
+def _refuse(link: Path, owner: int, *, is_strict: bool) -> None:
+    if fault := _fault_of(link, owner, is_strict=is_strict):
+        raise RefusedError(
+            f"{link} is a link {fault}, so it is not followed; nothing was changed",
+            advice=f"look at where it leads (ls -l '{link}'), and remove it",
+            code=ErrorCode.FOREIGN_LINK,
+        )
 
 
 def _links(home: Home) -> Iterator[Path]:
-    folders = [folder for kind in Kind for folder in (home.installed(kind).parent, home.installed(kind))]
+    folders = [folder for kind in PACKAGE_KINDS for folder in (home.installed(kind).parent, home.installed(kind))]
     for path in (home.registry.parent, home.registry, *folders, home.ours):
         if link_at(path) is not None:
             yield path
@@ -98,8 +107,8 @@ def exposed(home: Home) -> Iterator[Exposed]:
 def _places(home: Home) -> Iterator[str]:
     """Their paths, as text: there may be thousands."""
     ours = (home.root, home.ours, home.cache, home.backups, home.pieces, home.generations)
-    yield from map(str, (*ours, home.registry.parent, home.registry))
-    for kind in Kind:
+    yield from map(str, (*ours, home.registry.parent, home.registry, home.gateway_file))
+    for kind in PACKAGE_KINDS:
         installed = str(home.installed(kind))
         yield installed
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(installed) as entries:

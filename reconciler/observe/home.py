@@ -15,7 +15,7 @@ from reconciler.fs.presence import is_file, is_folder
 from reconciler.fs.probe import keeps_executable_bit
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind, id_problem
 from reconciler.model.observed import ABSENT, Observed, ObservedItem, Presence, is_enabled
 from reconciler.model.package import MANIFESTS, Manifest
 from reconciler.model.record import Record, RecordedFile, RecordItem
@@ -58,7 +58,7 @@ class Sight:
 
     def __init__(self, home: Home, registry: Registry, *, reads_all: bool = False) -> None:
         self._home, self._registry, self._reads_all = home, registry, reads_all
-        self._installed = {kind: str(home.installed(kind)) for kind in Kind}
+        self._installed = {kind: str(home.installed(kind)) for kind in PACKAGE_KINDS}
 
     def see(self, key: ItemKey, recorded: RecordItem | None, wanted: Collection[str] = ()) -> ObservedItem:
         """What is at the item's place. ``StorageError`` where that cannot be read."""
@@ -83,7 +83,7 @@ def _disagrees(entry: RegistryEntry | None, recorded: RecordItem) -> bool:
 def present_items(home: Home) -> frozenset[ItemKey]:
     """Every item folder that a gateway would look at."""
     found = set()
-    for kind in Kind:
+    for kind in PACKAGE_KINDS:
         folder = home.installed(kind)
         try:
             with os.scandir(folder) as entries:

@@ -13,6 +13,7 @@ from reconciler.model.observed import is_enabled
 from reconciler.model.package import Dialect
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
+from reconciler.model.servers import GatewayFile, server_key, summary_of
 from reconciler.observe.home import manifest_at, present_items
 
 
@@ -56,6 +57,32 @@ def listed_items(
         key: state for key, state in (states or {}).items() if key in present
     }
     return tuple(_listed(home, key, record, registry, states.get(key)) for key in sorted(keys))
+
+
+def listed_servers(
+    file: GatewayFile, record: Record, states: Mapping[ItemKey, str] | None = None
+) -> tuple[ListedItem, ...]:
+    """The tool servers that we recorded, and those that the gateway's file has; ``states`` as above."""
+    keys = sorted({*record.servers, *map(server_key, file.servers)})
+    return tuple(_listed_server(key, file, record, (states or {}).get(key)) for key in keys)
+
+
+def _listed_server(key: ItemKey, file: GatewayFile, record: Record, state: str | None) -> ListedItem:
+    recorded, found = record.servers.get(key), file.get(key)
+    settings = recorded.settings if recorded else found.settings if found else {}
+    gone = "unreadable" if file.problem else "missing"
+    return ListedItem(
+        key=key,
+        name=key.id,
+        version="",
+        enabled=found.enabled if found else recorded is not None and recorded.enabled,
+        owner=recorded.owner if recorded else None,
+        path=file.path,
+        dialect=None,
+        loadable=found is not None and file.is_on,
+        source=summary_of(settings) if recorded else "",
+        state=gone if found is None else state or ("installed" if recorded else "unmanaged"),
+    )
 
 
 def _listed(home: Home, key: ItemKey, record: Record, registry: Registry, state: str | None) -> ListedItem:

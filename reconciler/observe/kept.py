@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.fs.presence import entries, is_folder
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind, id_problem
 
 
 def backups_of(home: Home, key: ItemKey) -> list[int]:
@@ -28,7 +28,7 @@ def backed_up(home: Home) -> list[ItemKey]:
 def lost_copies(home: Home) -> dict[ItemKey, Path]:
     """Item → the newest copy that the gateway's own tool keeps of it while it updates it."""
     found = {}
-    for kind in Kind:
+    for kind in PACKAGE_KINDS:
         for copy in (copy for item in entries(home.installed(kind) / "backups") for copy in entries(item)):
             if _is_copy(copy):
                 found[ItemKey(kind, copy.parent.name)] = copy

@@ -13,6 +13,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.model.source import Source
+from reconciler.model.tools import AcceptedTools, Tool
 from reconciler.model.trust import Signer
 
 
@@ -47,6 +48,29 @@ class Target(Struct, frozen=True, kw_only=True):
     """A person names this package: that another tool put another version there is then never passed over."""
     backup: Backup | None = None
     """The backup that replaces the whole folder: nothing of what is there is carried over."""
+
+
+class ServerTarget(Struct, frozen=True, kw_only=True):
+    """One tool server that should be there. ``settings`` have references; ``filled`` has every value in its place.
+
+    ``filled`` is ``None`` where a value is not known; ``entry`` is its digest. ``enabled`` is ``None`` where the file
+    is silent.
+    """
+
+    key: ItemKey
+    owner: str | None
+    settings: JsonObject
+    filled: JsonObject | None
+    entry: Digest
+    enabled: bool | None = None
+    tools: tuple[Tool, ...] | None = None
+    """The tools that it has now; ``None`` where nobody knows."""
+    accepted: AcceptedTools | None = None
+    """Those that the lock has; ``None`` where none were ever accepted."""
+
+    def __repr__(self) -> str:
+        """Without any value."""
+        return f"ServerTarget({self.key.id!r})"
 
 
 class Allowances(Struct, frozen=True, kw_only=True):
@@ -113,16 +137,20 @@ class Intent(Struct, frozen=True, kw_only=True):
 
     ``scope`` names the items that the pass covers; ``None`` covers everything, and only then is anything pruned.
     ``removals`` (item → why) go whatever their owner; ``others`` are installed by something else and may need them.
-    ``switches`` are only enabled or disabled. ``home`` is the home's absolute path as text: registry entries hold
-    absolute paths. ``notes`` are warnings that the plan passes on.
+    ``switches`` are only enabled or disabled; ``entries`` of tool servers come back from a backup, as they were.
+    ``home`` is the home's absolute path as text: registry entries hold absolute paths. ``notes`` are warnings that the
+    plan passes on.
     """
 
     speaker: Speaker
     home: str
     rules: Rules
     targets: Mapping[ItemKey, Target] = field(default_factory=dict)
+    servers: Mapping[ItemKey, ServerTarget] = field(default_factory=dict)
+    """The tool servers that should be there."""
     removals: Mapping[ItemKey, str] = field(default_factory=dict)
     switches: Mapping[ItemKey, bool] = field(default_factory=dict)
+    entries: Mapping[ItemKey, JsonObject] = field(default_factory=dict)
     scope: frozenset[ItemKey] | None = None
     pause: Pause = field(default_factory=Pause)
     others: tuple[Manifest, ...] = ()

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from reconciler.model.ids import ItemKey
+from reconciler.model.config import JsonObject
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.note import Note
 from reconciler.model.record import Record, RecordItem
-from reconciler.planning.intent import Allowances, Intent, Pause, Rules, Target
+from reconciler.planning.intent import Allowances, Intent, Pause, Rules, ServerTarget, Target
 
 
 def to_import(base: Intent, targets: Sequence[Target], record: Record, *, downgrade: bool, overwrite: bool) -> Intent:
@@ -32,16 +33,26 @@ def to_switch(base: Intent, key: ItemKey, *, enabled: bool) -> Intent:
     return replace(base, switches={key: enabled}, scope=frozenset([key]))
 
 
-def to_roll_back(base: Intent, targets: Iterable[Target], record: Record, *, number: int, overwrite: bool) -> Intent:
+def to_roll_back(
+    base: Intent,
+    targets: Iterable[Target],
+    record: Record,
+    *,
+    number: int,
+    overwrite: bool,
+    servers: Iterable[ServerTarget] = (),
+) -> Intent:
     """Bring back the list of generation ``number``: what is recorded and not in it is removed."""
-    listed = {one.key: one for one in targets}
-    going = {key: f"not in generation {number}" for key in record.items if key not in listed}
+    packages, tools = {one.key: one for one in targets}, {one.key: one for one in servers}
+    listed, recorded = packages.keys() | tools.keys(), record.owners_by_key
+    going = {key: f"not in generation {number}" for key in recorded if key not in listed}
     allowances = Allowances(
-        overwrite=overwrite, force=True, take_over=frozenset(key.id for key in record.items if key in listed)
+        overwrite=overwrite, force=True, take_over=frozenset(key.id for key in recorded if key in listed)
     )
     return replace(
         base,
-        targets=listed,
+        targets=packages,
+        servers=tools,
         removals=going,
         scope=frozenset([*listed, *going]),
         rules=replace(base.rules, allowances=allowances),
@@ -59,6 +70,12 @@ def to_restore(base: Intent, target: Target) -> Intent:
     )
 
 
+def to_restore_entry(base: Intent, key: ItemKey, entry: JsonObject, *, number: int) -> Intent:
+    """Put the entry of a tool server back as it was, whoever wrote it. The record stays."""
+    reason = f"{key.id} was restored from the backup of generation {number}"
+    return replace(base, entries={key: entry}, scope=frozenset([key]), pause=Pause(reason=reason))
+
+
 def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], notes: Iterable[Note]) -> Intent:
     """Take ``found`` into the record as it is on disk, and forget what is ``gone`` from there.
 
@@ -74,7 +91,7 @@ def to_sync(base: Intent, found: Iterable[Target], gone: Iterable[ItemKey], note
     return replace(
         base,
         targets=targets,
-        removals=dict.fromkeys(gone, "its folder is gone"),
+        removals={key: f"its {'entry' if key.kind is Kind.MCP_SERVER else 'folder'} is gone" for key in gone},
         scope=None,
         rules=Rules(policy=policy, allowances=Allowances(force=True, same_id=True)),
         notes=tuple(notes),

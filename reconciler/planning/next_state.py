@@ -7,13 +7,16 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from reconciler.model.config import references, same
 from reconciler.model.ids import ItemKey
 from reconciler.model.journal import Edits
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, ActionKind, Plan
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import RegistryEntry, registry_time
+from reconciler.model.servers import GatewayFile, ServerChange, ServerEdit, server_key
 from reconciler.planning.intent import Intent
+from reconciler.planning.servers import server_edits
 
 Stamps = Mapping[ItemKey, Mapping[str, RecordedFile]]
 """Item → path → the file as it was staged."""
@@ -21,10 +24,13 @@ Stamps = Mapping[ItemKey, Mapping[str, RecordedFile]]
 
 def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> Record:
     """The record after ``plan``: one generation on, the owner's file noted, a hold set or ended as the intent says."""
-    items = dict(record.items)
+    items, servers = dict(record.items), dict(record.servers)
     for action in plan.actions:
         if action.removes:
             items.pop(action.key, None)
+            servers.pop(action.key, None)
+        elif action.server is not None:
+            servers[action.key] = action.server
         elif action.after is not None:
             items[action.key] = _with_stamps(action.after, action, staged.get(action.key, {}))
     generation = record.generation + 1
@@ -38,6 +44,7 @@ def next_record(record: Record, plan: Plan, intent: Intent, staged: Stamps) -> R
         hold=hold,
         owners=record.owners if owner is None else {**record.owners, owner: intent.speaker.file},
         items=items,
+        servers=servers,
         confirm_by=None,
     )
 
@@ -62,6 +69,31 @@ def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime
         elif before is not None:  # else the entry under this id, if any, is that of an item of the other kind
             edits[action.key.id] = None if action.removes else _switched(before, action, registry_time(now))
     return edits, {item_id: observed.registry.entries.get(item_id) for item_id in edits}
+
+
+def server_change(
+    plan: Plan, intent: Intent, record: Record, observed: Observed, mode: int | None
+) -> ServerChange | None:
+    """What ``plan`` does to the gateway's file, which has this ``mode``; ``None`` where nothing is written there."""
+    edits, file = server_edits(plan.actions, intent), observed.gateway_file
+    if not edits or file is None:
+        return None
+    written = (intent.servers.get(action.key) for action in plan.actions if action.edits == "entry")
+    return ServerChange(
+        edits=edits,
+        before={name: ServerEdit(entry=found.entry if (found := file.servers.get(name)) else None) for name in edits},
+        text=None if file.data is None else file.data.decode(),
+        mode=mode,
+        is_private=bool(intent.entries) or any(one is not None and any(references(one.settings)) for one in written),
+        kept=tuple(name for name in sorted(edits) if _is_unknown(name, edits[name], record, file)),
+    )
+
+
+def _is_unknown(name: str, edit: ServerEdit, record: Record, file: GatewayFile) -> bool:
+    """Whether an entry goes that is not as we wrote it: no generation could bring it back."""
+    found, recorded = file.servers.get(name), record.servers.get(server_key(name))
+    goes = found is not None and edit.is_whole and not same(found.entry, edit.entry)
+    return goes and (recorded is None or found is None or found.digest != recorded.entry)
 
 
 def _switched(entry: RegistryEntry, action: Action, now: str) -> RegistryEntry:

@@ -13,6 +13,14 @@ from reconciler.planning import policy
 from reconciler.planning.drift import drift_of
 from reconciler.planning.intent import Intent
 from reconciler.planning.order import dependency_cycle, in_order
+from reconciler.planning.server_drift import server_drift
+from reconciler.planning.servers import (
+    judge_server,
+    judge_server_removal,
+    judge_server_restore,
+    judge_server_switch,
+    not_editable,
+)
 from reconciler.planning.signers import with_signers
 from reconciler.planning.verdict import Verdict, judge_removal, judge_switch, judge_target
 from reconciler.planning.warnings import warnings
@@ -33,6 +41,7 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     refusals += policy.prune_guard(intent, record, pruned)
     refusals += policy.other_file(intent, record, pruned)
     actions = with_signers([*_ordered(verdicts, {} if cycle else graph, record)], record)
+    refusals += not_editable(actions, intent, observed)
     changing = frozenset(action.key for action in actions)
     return Plan(
         generation=record.generation,
@@ -47,8 +56,17 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
 def _verdicts(intent: Intent, record: Record, observed: Observed, pruned: list[ItemKey]) -> dict[ItemKey, Verdict]:
     verdicts = {key: judge_target(target, intent, record, observed) for key, target in intent.targets.items()}
     going = {**dict.fromkeys(pruned, "no longer in the file"), **intent.removals}
-    verdicts |= {key: judge_removal(key, reason, record, observed) for key, reason in going.items()}
-    verdicts |= {key: judge_switch(key, on, record, observed) for key, on in intent.switches.items()}
+    verdicts |= {key: judge_server(target, intent, record, observed) for key, target in intent.servers.items()}
+    for key, reason in going.items():
+        remove = judge_server_removal if key.kind is Kind.MCP_SERVER else judge_removal
+        verdicts[key] = remove(key, reason, record, observed)
+    for key, on in intent.switches.items():
+        switch = judge_server_switch if key.kind is Kind.MCP_SERVER else judge_switch
+        verdicts[key] = switch(key, on, record, observed)
+    verdicts |= {key: judge_server_restore(key, entry, observed) for key, entry in intent.entries.items()}
+    for key, server in record.servers.items():
+        if key not in verdicts and (intent.scope is None or key in intent.scope):
+            verdicts[key] = Verdict(drift=server_drift(server, observed.gateway_file, intent.rules.policy))
     for key, recorded in record.items.items():
         if key not in verdicts and (intent.scope is None or key in intent.scope):
             verdicts[key] = Verdict(drift=drift_of(recorded, observed, intent.rules.policy, intent.home))
@@ -61,8 +79,11 @@ def _pruned(intent: Intent, record: Record) -> list[ItemKey]:
         return []
     return sorted(
         key
-        for key, item in record.items.items()
-        if item.owner == intent.speaker.owner and key not in intent.targets and key.id not in intent.pause.suspended
+        for key, owner in record.owners_by_key.items()
+        if owner == intent.speaker.owner
+        and key not in intent.targets
+        and key not in intent.servers
+        and key.id not in intent.pause.suspended
     )
 
 

@@ -10,8 +10,9 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import Observed, Presence
 from reconciler.model.plan import Refusal
 from reconciler.model.record import Record, RecordItem
+from reconciler.model.servers import RecordedServer
 from reconciler.model.version import is_older
-from reconciler.planning.intent import Intent, Target
+from reconciler.planning.intent import Intent, ServerTarget, Target
 from reconciler.planning.reasons import ItemBefore
 
 PRUNE_GUARD_FROM: Final = 3
@@ -21,18 +22,47 @@ PRUNE_GUARD_FROM: Final = 3
 def ownership(target: Target, before: ItemBefore, intent: Intent, *, same: bool) -> Refusal | None:
     """Something that is not this owner's is in the way; unless it is the ``same`` as what would be written."""
     key, recorded = target.key, before.recorded
-    if intent.rules.allowances.takes_over(key.id) or (recorded and recorded.owner == target.owner):
+    is_free = same or before.found.presence is Presence.ABSENT
+    if not _is_in_the_way(key, recorded, target.owner, intent, is_free=is_free):
         return None
-    if recorded and recorded.owner is not None:
-        return _unowned(key, f"it belongs to the owner '{recorded.owner}'", intent)
-    if same or before.found.presence is Presence.ABSENT:
+    return _unowned(key, _whose(recorded, "it is already installed, not by llamagate, with different files"), intent)
+
+
+def server_ownership(
+    target: ServerTarget, recorded: RecordedServer | None, intent: Intent, *, is_free: bool
+) -> Refusal | None:
+    """The same for the entry of a tool server."""
+    key = target.key
+    if not _is_in_the_way(key, recorded, target.owner, intent, is_free=is_free):
         return None
-    what = (
-        "a command installed it, not a file"
-        if recorded
-        else "it is already installed, not by llamagate, with different files"
-    )
+    what = _whose(recorded, "the gateway's file has another entry of this name, not by llamagate")
     return _unowned(key, what, intent)
+
+
+def _is_in_the_way(
+    key: ItemKey, recorded: RecordItem | RecordedServer | None, owner: str | None, intent: Intent, *, is_free: bool
+) -> bool:
+    """Whether something is there that is not this ``owner``'s; what is ``is_free`` may be taken from nobody."""
+    if intent.rules.allowances.takes_over(key.id) or (recorded and recorded.owner == owner):
+        return False
+    return not is_free or (recorded is not None and recorded.owner is not None)
+
+
+def _whose(recorded: RecordItem | RecordedServer | None, foreign: str) -> str:
+    if recorded is None:
+        return foreign
+    return f"it belongs to the owner '{recorded.owner}'" if recorded.owner else "a command installed it, not a file"
+
+
+def gateway_file(key: ItemKey, problem: str) -> Refusal:
+    """The gateway's file cannot be read, or not be edited in place."""
+    message = f"the gateway's file cannot be edited in place: {problem}"
+    return Refusal(key=key, code=RefusalCode.GATEWAY_FILE, message=message)
+
+
+def same_file(key: ItemKey, path: str) -> Refusal:
+    message = f"{path} is this desired state and the gateway's file in one; move the desired state to another folder"
+    return Refusal(key=key, code=RefusalCode.SAME_FILE, message=message)
 
 
 def _unowned(key: ItemKey, what: str, intent: Intent) -> Refusal:
@@ -64,10 +94,15 @@ def downgrade(target: Target, before: ItemBefore, intent: Intent) -> Refusal | N
 
 def bad_id(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
     """A new id that commands would take for an option. One that is there already stays, and can be removed."""
-    for key in intent.targets:
-        if key.id.startswith("-") and key not in record.items and key not in observed.present:
+    for key in (*intent.targets, *intent.servers):
+        if key.id.startswith("-") and not _is_known(key, record, observed):
             message = "an id that starts with '-' looks like an option on a command line; give the package another name"
             yield Refusal(key=key, code=RefusalCode.BAD_ID, message=message)
+
+
+def _is_known(key: ItemKey, record: Record, observed: Observed) -> bool:
+    is_recorded = key in record.items or key in record.servers
+    return is_recorded or key in observed.present or observed.server(key) is not None
 
 
 def other_kind(intent: Intent, record: Record, observed: Observed) -> Iterable[Refusal]:
@@ -110,7 +145,8 @@ def dependencies(
     """What a file lists must find each of its ``depends_on``, desired or installed, and there must be no ``cycle``."""
     if intent.speaker.owner is None:
         return
-    there = {key.id for key in [*intent.targets, *installed] if key not in removed} | intent.pause.suspended
+    listed = [*intent.targets, *intent.servers, *installed]
+    there = {key.id for key in listed if key not in removed} | intent.pause.suspended
     for key, target in intent.targets.items():
         for need in target.depends_on:
             if need not in there:
@@ -147,7 +183,7 @@ def prune_guard(intent: Intent, record: Record, pruned: list[ItemKey]) -> Iterab
     """A file that lost most of its items is more often a mistake than a wish."""
     if intent.rules.allowances.prune or len(pruned) < PRUNE_GUARD_FROM:
         return
-    owned = sum(item.owner == intent.speaker.owner for item in record.items.values())
+    owned = sum(owner == intent.speaker.owner for owner in record.owners_by_key.values())
     if len(pruned) * 100 <= intent.rules.policy.max_prune * owned:
         return
     names = ", ".join(key.id for key in pruned[:3]) + (", …" if len(pruned) > PRUNE_GUARD_FROM else "")

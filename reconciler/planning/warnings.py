@@ -15,6 +15,7 @@ from reconciler.model.regex import regex
 from reconciler.model.source import Source, SourceKind
 from reconciler.planning.drift import REGISTRY_PATH
 from reconciler.planning.intent import Intent, Target
+from reconciler.planning.unpinned import unpinned
 
 _VARIABLE: Final = regex(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 
@@ -43,14 +44,33 @@ def warnings(
             message = f"the watcher is paused for {what} ({one.reason}); 'apply' changes it all the same"
             yield Note(WarningCode.SUSPENDED, message)
     yield from _not_replaced(intent, changing)
+    yield from _of_servers(intent, observed)
     yield from _look_alikes(intent, record, observed)
     yield from (note for note in _what_cannot_run(intent, record, observed, removed) if _is_new(note, changing))
     if intent.rules.policy.prune == "never" and intent.scope is None and intent.speaker.owner is not None:
-        staying = {key.id for key in intent.targets} | intent.pause.suspended
-        left = sorted(k.id for k, i in record.items.items() if i.owner == intent.speaker.owner and k.id not in staying)
+        staying = {key.id for key in (*intent.targets, *intent.servers)} | intent.pause.suspended
+        owned = (key.id for key, owner in record.owners_by_key.items() if owner == intent.speaker.owner)
+        left = sorted(name for name in owned if name not in staying)
         if left:
             message = f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
             yield Note(WarningCode.KEPT, message)
+
+
+def _of_servers(intent: Intent, observed: Observed) -> Iterable[Note]:
+    """That a tool server will not run at all, or not always the same program."""
+    file = observed.gateway_file
+    if intent.servers and file is not None and not file.is_on:
+        yield mcp_off(file.path)
+    for key, server in sorted(intent.servers.items()):
+        if fetched := unpinned(server.settings):
+            message = f"{key.id}: '{fetched}' is fetched anew at each start, in whatever version there is; name one"
+            yield Note(WarningCode.UNPINNED_COMMAND, message, key)
+
+
+def mcp_off(path: str) -> Note:
+    """That the gateway uses no tool server at all. It is said, and left so."""
+    message = f"{path} says 'mcp.enabled: false', so the gateway uses no tool server; llamagate leaves that as it is"
+    return Note(WarningCode.MCP_OFF, message)
 
 
 def _not_replaced(intent: Intent, changing: Collection[ItemKey]) -> Iterable[Note]:

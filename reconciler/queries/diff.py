@@ -22,9 +22,10 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.plan import ActionKind, Plan
 from reconciler.model.record import RecordItem
 from reconciler.model.source import TAR_SUFFIXES
-from reconciler.planning.manifest_diff import secret_places
-from reconciler.queries.edits import drift_files
-from reconciler.queries.history import difference
+from reconciler.planning.manifest_diff import manifest_diff, secret_places
+from reconciler.planning.servers import shown_settings
+from reconciler.queries.edits import drift_files, server_drift_files
+from reconciler.queries.history import difference, server_difference
 from reconciler.queries.versions import package_of_version
 from reconciler.reconcile.compare import Side, compared
 from reconciler.reconcile.explain import explained
@@ -124,10 +125,8 @@ def _file_against_home(env: Environment, file: Path, named: str | None, progress
     proposal = propose(env, Options(file=file), progress)
     key = None
     if named is not None:
-        listed = proposal.state.file.desired.items if proposal.state.file else ()
-        key = next((item.key for item in listed if item.key.id == named), None) or must_find(
-            proposal.state, named, None
-        )
+        listed = proposal.state.file.desired.keys if proposal.state.file else []
+        key = next((key for key in listed if key.id == named), None) or must_find(proposal.state, named, None)
     wanted = tuple(action for action in proposal.plan.actions if key in (None, action.key))
     plan = explained(replace(proposal, plan=replace(proposal.plan, actions=wanted))).plan
     refusals = sum(key in (None, refusal.key) for refusal in plan.refusals)
@@ -155,6 +154,8 @@ def _drifted(state: HomeState, plan: Plan, key: ItemKey | None) -> Iterator[Diff
     for drifted in dict.fromkeys(row.key for row in plan.drift if key in (None, row.key) and row.key not in acted):
         if recorded := state.record.items.get(drifted):
             yield from _edited(state, recorded)
+        elif (server := state.record.servers.get(drifted)) and (files := server_drift_files(state.home, server)):
+            yield DiffItem(key=drifted, change="changed", from_version=None, to_version=None, diff={"files": files})
 
 
 def _edited(state: HomeState, recorded: RecordItem) -> Iterator[DiffItem]:
@@ -194,6 +195,23 @@ def _between(state: HomeState, before: Generation, after: Generation) -> Iterato
             reasons=(*_beside_versions(reasons, old, new), *([_NOT_KEPT] if lost else [])),
             diff={} if lost else compared(*sides, secrets),
         )
+    yield from _servers_between(before, after)
+
+
+def _servers_between(before: Generation, after: Generation) -> Iterator[DiffItem]:
+    for key in sorted({*before.servers, *after.servers}):
+        old, new = before.servers.get(key), after.servers.get(key)
+        reasons = server_difference(old, new)
+        shown, now = (shown_settings(one.settings) if one else {} for one in (old, new))
+        if reasons:
+            yield DiffItem(
+                key=key,
+                change="changed" if old and new else "added" if new else "removed",
+                from_version=None,
+                to_version=None,
+                reasons=reasons if old and new else (),
+                diff={"manifest": changes} if (changes := manifest_diff(shown, now)) else {},
+            )
 
 
 def _beside_versions(reasons: Sequence[str], old: GenerationItem | None, new: GenerationItem | None) -> Sequence[str]:

@@ -13,10 +13,12 @@ from msgspec.structs import replace
 from reconciler.codes import FindingCode
 from reconciler.errors import LlamagateError, NotDesiredError, RefusedError
 from reconciler.fs import probe, swap, tree
+from reconciler.fs.places import is_same_file
 from reconciler.gateway.call import Cause
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, Kind, id_problem
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, id_problem
+from reconciler.model.servers import GATEWAY_FILE
 from reconciler.observe import access
 from reconciler.observe.home import is_there, manifest_at
 from reconciler.observe.kept import lost_copies
@@ -48,6 +50,7 @@ def diagnose(env: Environment, file: Path, folder: Path) -> Diagnosis:
 def _of_state(state: HomeState, folder: Path) -> Iterator[Finding]:
     for check in _CHECKS:
         yield from _found_by(partial(check, state))
+    yield from _found_by(partial(_hidden_file, state, folder))
     for name in LEGACY_FOLDERS:
         yield from _found_by(partial(_legacy, state, folder / name))
 
@@ -74,10 +77,10 @@ def _home(home: Home) -> Iterator[Finding]:
     if not is_there(home):
         yield note(FindingCode.NO_HOME, f"there is no home at {home.root} yet", "'llamagate apply' creates it")
         return
-    for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in Kind)):
+    for folder in (home.root, home.ours, home.registry.parent, *(home.installed(kind) for kind in PACKAGE_KINDS)):
         if folder.is_dir() and not probe.may_write(folder):
             yield problem(FindingCode.NOT_WRITABLE, f"{folder} cannot be written to", cure(folder))
-    for kind in Kind:
+    for kind in PACKAGE_KINDS:
         yield from _mounts(home, home.installed(kind))
 
 
@@ -194,7 +197,7 @@ def _closed(state: HomeState, key: ItemKey) -> Iterator[str]:
 
 
 def _strange_names(state: HomeState) -> Iterator[Finding]:
-    for kind in Kind:
+    for kind in PACKAGE_KINDS:
         installed = state.home.installed(kind)
         for path in sorted(installed.iterdir()) if installed.is_dir() else ():
             if path.is_symlink():
@@ -218,6 +221,22 @@ def _hold(state: HomeState) -> Iterator[Finding]:
     for one in state.record.suspensions:
         message = f"the watcher is paused for {one.item or 'everything'}: {one.reason}"
         yield note(FindingCode.SUSPENDED, message, f"llamagate resume {one.item}".rstrip())
+
+
+def _hidden_file(state: HomeState, folder: Path) -> Iterator[Finding]:
+    """A gateway takes the configuration file of the folder that it is started in before that of its home."""
+    has_servers = bool(state.record.servers or (state.file and state.file.desired.servers))
+    here, ours = folder / GATEWAY_FILE, state.home.gateway_file
+    if has_servers and here.is_file() and not is_same_file(here, ours):
+        message = f"a gateway that is started in {folder} reads {here}, not {ours} with the tool servers"
+        yield note(FindingCode.HIDDEN_FILE, message, "start the gateway in another folder", here)
+
+
+def _gateway_file(state: HomeState) -> Iterator[Finding]:
+    problem_of_it = state.gateway_file.problem if state.record.servers else ""
+    if problem_of_it:
+        message = f"the tool servers in the gateway's file are not known: {problem_of_it}"
+        yield problem(FindingCode.UNREADABLE, message, "correct it there")
 
 
 def _gateway(state: HomeState) -> Iterator[Finding]:
@@ -258,7 +277,7 @@ def _legacy(state: HomeState, folder: Path) -> Iterator[Finding]:
         yield problem(FindingCode.UNREADABLE, error.message, cure(folder))
         return
     for package in packages:
-        found = next((one for kind in Kind if (one := manifest_at(package, kind, package.name))), None)
+        found = next((one for kind in PACKAGE_KINDS if (one := manifest_at(package, kind, package.name))), None)
         if found is None:
             continue
         key = ItemKey(found.kind, found.id)
@@ -279,6 +298,7 @@ _CHECKS: Final[tuple[Callable[[HomeState], Iterator[Finding]], ...]] = (
     _strange_names,
     _copies,
     _hold,
+    _gateway_file,
     _gateway,
     _watches,
 )

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import cast
 
 from reconciler.codes import ErrorCode
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, LlamagateError
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject, with_references
@@ -16,14 +17,17 @@ from reconciler.model.home import Home
 from reconciler.model.ids import Kind, did_you_mean
 from reconciler.model.observed import Observed, ObservedItem
 from reconciler.model.record import RecordItem
+from reconciler.model.servers import GATEWAY_FILE, RecordedServer, server_key
 from reconciler.observe.home import observe
 from reconciler.packages.content import read
 from reconciler.packages.realise import realise
 from reconciler.planning.content.file_change import FileSide, file_change
 from reconciler.planning.drift import drift_of
 from reconciler.planning.manifest_diff import MASK
+from reconciler.planning.servers import hidden_settings, shown_settings
 from reconciler.reconcile.as_found import shown_as_found, without_secrets
 from reconciler.resolve.store import PackageStore
+from reconciler.store.gateway_file import read_gateway_file
 from reconciler.store.state_files import read_record, read_registry
 
 
@@ -34,10 +38,28 @@ def drift_of_item(env: Environment, item_id: str, kind: Kind | None) -> list[Jso
     recorded = next(
         (item for key, item in record.items.items() if key.id == item_id and kind in (None, key.kind)), None
     )
+    server = record.servers.get(server_key(item_id)) if kind in (None, Kind.MCP_SERVER) else None
+    if recorded is None and server is not None:
+        return server_drift_files(home, server)
     if recorded is None:
-        hint = did_you_mean(item_id, (key.id for key in record.items))
+        hint = did_you_mean(item_id, (key.id for key in record.owners_by_key))
         raise InputError(f"llamagate did not install '{item_id}'{hint}", code=ErrorCode.NOT_FOUND)
     return drift_files(home, recorded)
+
+
+def server_drift_files(home: Home, recorded: RecordedServer) -> list[Json]:
+    """The same for the entry of a tool server, as far as it may be shown."""
+    file = read_gateway_file(home)
+    found = file.get(recorded.key)
+    if file.problem or (found is not None and found.digest == recorded.entry):
+        return []
+    before = FileSide(sha256=recorded.entry, data=yaml_text.dump(shown_settings(recorded.settings)).encode())
+    after = None
+    if found is not None:
+        shown = hidden_settings(found.settings, recorded.settings)
+        after = FileSide(sha256=found.digest, data=yaml_text.dump(shown).encode())
+    change = file_change(GATEWAY_FILE, before, after)
+    return [change] if change else []
 
 
 def drift_files(home: Home, recorded: RecordItem) -> list[Json]:

@@ -59,6 +59,9 @@ def export(env: Environment, file: Path, text: str, kind: Kind | None, out: Path
         check_there(Home(env.home))
         state = read_home_state(env, file)
         key = must_find(state, text, kind)
+        if key.kind is Kind.MCP_SERVER:
+            message = f"{key.id} is a tool server: it is its settings, and has no package to export"
+            raise InputError(message, advice="copy its entry below 'mcp_servers:'", code=ErrorCode.WRONG_PACKAGE)
         return key, _package(state, key), [*state.file_warnings]
 
     key, opened, notes = steadily(Home(env.home), read)

@@ -101,11 +101,12 @@ def read_graph(env: Environment, file: Path) -> Graph:
 def graph_of(state: HomeState) -> Graph:
     """As ``read_graph``."""
     listed = {item.key: item for item in state.file.desired.items} if state.file else {}
-    known = {*state.known, *listed}
+    servers = {server.key for server in state.file.desired.servers} if state.file else set()
+    known = {*state.known, *state.servers, *listed, *servers}
     by_id = {key.id: key for key in sorted(known, reverse=True)}
     edges = tuple(sorted(set(_edges(state, listed, known, by_id)), key=lambda edge: (edge.item, edge.needs, edge.how)))
     missing = {edge.needs for edge in edges} - known
-    nodes = tuple(_node(state, key, listed) for key in sorted(known | missing))
+    nodes = tuple(_node(state, key) for key in sorted(known | missing))
     return Graph(nodes=nodes, edges=edges)
 
 
@@ -134,9 +135,11 @@ def _requires(state: HomeState, key: ItemKey, item: DesiredItem | None) -> tuple
     return manifest.requires if manifest else ()
 
 
-def _node(state: HomeState, key: ItemKey, listed: Mapping[ItemKey, DesiredItem]) -> Node:
+def _node(state: HomeState, key: ItemKey) -> Node:
     manifest = state.manifest_of(key)
     entry = state.registry.get(key)
     version = manifest.version if manifest else entry.version if entry else ""
-    found: State = "installed" if key in state.known else "listed" if key in listed else "missing"
+    found: State = (
+        "installed" if key in state.known or key in state.servers else "listed" if state.listed(key) else "missing"
+    )
     return Node(key=key, version=version, state=found)

@@ -11,6 +11,7 @@ from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem, Unreadable
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
+from reconciler.model.servers import ServerItem, changed_settings
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generation, read_generations, read_record
 
@@ -31,7 +32,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
             "command": one.command if one else None,
             "by": (one.user or None) if one else None,
             "message": (one.message or None) if one else None,
-            "items": None if one is None else len(one.items),
+            "items": None if one is None else len(one.items) + len(one.servers),
             "changes": None if self.changes is None else [*self.changes],
         }
 
@@ -49,7 +50,7 @@ class History(Struct, frozen=True, kw_only=True):
 class SinceItem(Struct, frozen=True, kw_only=True):
     """An item as a generation has it, and the oldest generation that is kept since which it is the same."""
 
-    item: GenerationItem
+    item: GenerationItem | ServerItem
     since: int
 
     def to_document(self) -> JsonObject:
@@ -88,7 +89,8 @@ def _generation_shown(home: Home, number: int) -> GenerationShown:
     history = _history(home)
     entry = next(entry for entry in history.entries if entry.number == number)
     older = [found.generation for found in history.entries if found.number < number]
-    items = tuple(SinceItem(item=one.items[key], since=_since(one, older, key)) for key in sorted(one.items))
+    listed: dict[ItemKey, GenerationItem | ServerItem] = {**one.items, **one.servers}
+    items = tuple(SinceItem(item=listed[key], since=_since(one, older, key)) for key in sorted(listed))
     before = older[0].number if older and isinstance(older[0], Generation) else 0
     return GenerationShown(entry=entry, generation=one, items=items, current=history.generation, before=before)
 
@@ -96,10 +98,15 @@ def _generation_shown(home: Home, number: int) -> GenerationShown:
 def _since(one: Generation, older: Sequence[Generation | Unreadable], key: ItemKey) -> int:
     since = one.number
     for before in older:
-        if not isinstance(before, Generation) or difference(before.items.get(key), one.items[key]):
+        if not isinstance(before, Generation) or _differs(before, one, key):
             break
         since = before.number
     return since
+
+
+def _differs(before: Generation, one: Generation, key: ItemKey) -> bool:
+    words = difference(before.items.get(key), one.items.get(key))
+    return bool(words or server_difference(before.servers.get(key), one.servers.get(key)))
 
 
 def read_history(env: Environment) -> History:
@@ -124,7 +131,31 @@ def _changes(before: Generation | Unreadable | None, after: Generation | Unreada
         return None
     old = before.items if isinstance(before, Generation) else {}
     keys = sorted({*old, *after.items})
-    return tuple(line for key in keys if (line := _change(old.get(key), after.items.get(key))))
+    rows = [_change(old.get(key), after.items.get(key)) for key in keys]
+    servers = before.servers if isinstance(before, Generation) else {}
+    keys = sorted({*servers, *after.servers})
+    rows += [_server_change(key, servers.get(key), after.servers.get(key)) for key in keys]
+    return tuple(row for row in rows if row)
+
+
+def _server_change(key: ItemKey, old: ServerItem | None, new: ServerItem | None) -> str:
+    if old is None or new is None:
+        return f"{'-' if new is None else '+'} {key.id}"
+    words = server_difference(old, new)
+    return f"~ {key.id}: {', '.join(words)}" if words else ""
+
+
+def server_difference(old: ServerItem | None, new: ServerItem | None) -> tuple[str, ...]:
+    """How a tool server differs between two generations, in words; nothing where it does not."""
+    if old is None or new is None:
+        return ("installed",) if new else ("removed",) if old else ()
+    changed = changed_settings(old.settings, new.settings)
+    words = [
+        *([f"{', '.join(changed)} changed"] if changed else []),
+        *([f"enabled: {str(new.enabled).lower()}"] if old.enabled != new.enabled else []),
+        *([f"owner {old.owner or 'nobody'} → {new.owner or 'nobody'}"] if old.owner != new.owner else []),
+    ]
+    return tuple(words)
 
 
 def _change(old: GenerationItem | None, new: GenerationItem | None) -> str:

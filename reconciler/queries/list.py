@@ -12,16 +12,19 @@ from reconciler.fs.presence import is_there
 from reconciler.model.desired import Policy
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.observed import Observed, version_of_other_tool
 from reconciler.model.plan import Drift
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry
+from reconciler.model.servers import GatewayFile
 from reconciler.observe.home import Sight, rebuilt_registry
-from reconciler.observe.items import ListedItem, listed_items
+from reconciler.observe.items import ListedItem, listed_items, listed_servers
 from reconciler.planning.drift import drift_of
+from reconciler.planning.server_drift import server_drift
 from reconciler.reconcile.readers import check_there, steadily, transaction_state
 from reconciler.store.desired_file import read_policy
+from reconciler.store.gateway_file import read_gateway_file
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
@@ -56,7 +59,20 @@ def _read(env: Environment, file: Path | None) -> tuple[ListedItem, ...]:
     record = read_record(home)[0]
     registry = known_registry(home, record, read_registry(home), env)
     policy = policy_of(file, record)
-    return listed_items(home, record, registry, look(home, record.items, registry, policy).states)
+    seen = look(home, record.items, registry, policy)
+    found = read_gateway_file(home)
+    servers = changed_servers(drift_of_servers(record, found, policy))
+    return (*listed_items(home, record, registry, seen.states), *listed_servers(found, record, servers))
+
+
+def drift_of_servers(record: Record, file: GatewayFile, policy: Policy) -> tuple[Drift, ...]:
+    """How the entries of tool servers differ from the record."""
+    return tuple(row for key in sorted(record.servers) for row in server_drift(record.servers[key], file, policy))
+
+
+def changed_servers(drift: Iterable[Drift]) -> Mapping[ItemKey, str]:
+    """The tool servers with drift."""
+    return {row.key: "changed" for row in drift if row.key.kind is Kind.MCP_SERVER}
 
 
 def policy_of(file: Path | None, record: Record) -> Policy:

@@ -24,14 +24,16 @@ from reconciler.model.package import Package
 from reconciler.model.plan import Drift
 from reconciler.model.record import RecordItem
 from reconciler.observe.home import observe
-from reconciler.observe.items import ListedItem, listed_items
+from reconciler.observe.items import ListedItem, listed_items, listed_servers
 from reconciler.observe.kept import backups_of
 from reconciler.planning.drift import drift_of
+from reconciler.planning.server_drift import server_drift
+from reconciler.planning.servers import hidden_settings, with_hidden_headers
 from reconciler.queries.catalogs import Offered, context_for, offered
 from reconciler.queries.contents import Contents, Place, Value, contents_of, values_of
 from reconciler.queries.graph import Edge, Graph, graph_of
-from reconciler.queries.history import difference
-from reconciler.queries.list import known_registry, look
+from reconciler.queries.history import difference, server_difference
+from reconciler.queries.list import changed_servers, known_registry, look
 from reconciler.queries.why import Listing, listing_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.naming import find
@@ -166,6 +168,8 @@ def read_show(
         if state.file is None and not catalogs:
             check_there(Home(env.home))
         key = None if catalogs else _known(state, text, kind)
+        if key is not None and key.kind is Kind.MCP_SERVER:
+            return _shown_server(state, key)
         return _shown(state, key) if key else _offer(state, text, kind, catalogs, progress)
 
     return steadily(Home(env.home), read)
@@ -173,8 +177,8 @@ def read_show(
 
 def _known(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
     found = find(state, text, kind)
-    items = state.file.desired.items if state.file else ()
-    return found or next((one.key for one in items if one.key.id == text and kind in (None, one.key.kind)), None)
+    keys = state.file.desired.keys if state.file else ()
+    return found or next((key for key in keys if key.id == text and kind in (None, key.kind)), None)
 
 
 def _shown(state: HomeState, key: ItemKey) -> Shown:
@@ -203,6 +207,48 @@ def _shown(state: HomeState, key: ItemKey) -> Shown:
         suspended=suspended,
         notes=(*notes, *unreadable),
     )
+
+
+def _shown_server(state: HomeState, key: ItemKey) -> Shown:
+    """All that is known of a tool server."""
+    graph, recorded = graph_of(state), state.record.servers.get(key)
+    wanted = state.file.desired.find_server(key) if state.file else None
+    found = state.gateway_file.get(key)
+    drift = server_drift(recorded, state.gateway_file, Policy()) if recorded else ()
+    listed = listed_servers(state.gateway_file, state.record, changed_servers(drift))
+    says = recorded or wanted
+    settings = with_hidden_headers(says.settings) if says else hidden_settings(found.settings, {}) if found else {}
+    is_listed = says is not None and wanted is not None and wanted.settings == says.settings
+    suspended = next((one.reason for one in state.record.suspensions if one.item in ("", key.id)), "")
+    return Shown(
+        key=key,
+        installed=next((one for one in listed if one.key == key), None),
+        recorded=None,
+        wanted=None,
+        listing=listing_of(state, key),
+        pin=None,
+        enabled_by="" if not (recorded or found) else "file" if wanted and wanted.enabled is not None else "gateway",
+        config=tuple(values_of({}, settings, lines=_server_lines(state, key) if is_listed else {}, listed=is_listed)),
+        contents=None,
+        files=(),
+        drift=drift,
+        needs=(),
+        needed_by=graph.needed_by(key),
+        history=tuple(_history(state, key)),
+        backups=(),
+        suspended=suspended,
+        notes=(state.gateway_file.problem,) if state.gateway_file.problem else (),
+    )
+
+
+def _server_lines(state: HomeState, key: ItemKey) -> Mapping[Place, int]:
+    """The line of each setting in the file."""
+    if state.file is None:
+        return {}
+    start = place_of(key)
+    places = [place for place in _places(state.file.server(key.id), ()) if place]
+    found = yaml_text.locate_all(state.file.data, [(*start, *place) for place in places])
+    return {place: found[(*start, *place)][0] for place in places}
 
 
 def _listed(state: HomeState, key: ItemKey) -> ListedItem | None:
@@ -299,11 +345,17 @@ def _history(state: HomeState, key: ItemKey) -> Iterator[Step]:
             before = None
             continue
         known = before is not None or one.number == 1
-        changes = difference(before.items.get(key) if before else None, one.items.get(key)) if known else ()
+        changes = _difference(before, one, key) if known else ()
         if changes:
             steps.append(Step(generation=one.number, applied_at=one.applied_at, command=one.command, changes=changes))
         before = one
     yield from reversed(steps)
+
+
+def _difference(before: Generation | None, one: Generation, key: ItemKey) -> tuple[str, ...]:
+    if key.kind is Kind.MCP_SERVER:
+        return server_difference(before.servers.get(key) if before else None, one.servers.get(key))
+    return difference(before.items.get(key) if before else None, one.items.get(key))
 
 
 def _offer(state: HomeState, text: str, kind: Kind | None, catalogs: Sequence[str], progress: Progress) -> ShownOffer:

@@ -20,14 +20,15 @@ from reconciler.model.record import ConfirmBy, Hold, Suspension
 from reconciler.model.source import SourceKind
 from reconciler.model.trust import LockedCatalog
 from reconciler.model.watched import Watched
-from reconciler.observe.items import ListedItem, listed_items
-from reconciler.queries.list import changed, known_registry, look, policy_of
+from reconciler.observe.items import ListedItem, listed_items, listed_servers
+from reconciler.queries.list import changed, changed_servers, drift_of_servers, known_registry, look, policy_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.options import Options
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.readers import TransactionState, check_there, steadily, transaction_state
 from reconciler.reconcile.serving import Serving, gateway_of, look_at
 from reconciler.reconcile.unchanged import unchanged
+from reconciler.store.gateway_file import read_gateway_file
 from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.watched_file import read_watched
@@ -95,12 +96,16 @@ class Status(Struct, frozen=True, kw_only=True):
         if self.serving is None:
             return {"url": self.gateway_url, "reachable": False, "state": None, "notes": [], "unread": []}
         notes: list[Json] = [*self.serving.notes]
+        servers: JsonObject = {}
+        if self.serving.servers:
+            servers["servers"] = [server.to_document() for server in self.serving.servers]
         return {
             "url": self.gateway_url,
             "reachable": self.serving.answers,
             "state": self.serving.state,
             "notes": notes,
             "unread": [*self.serving.unread],
+            **servers,
         }
 
 
@@ -189,7 +194,7 @@ def _in_sync(env: Environment, file: Path) -> Status | None:
         confirm_by=record.confirm_by,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, record, registry) if gateway else None,
-        items=listed_items(state.home, record, registry),
+        items=(*listed_items(state.home, record, registry), *listed_servers(state.gateway_file, record)),
         catalogs=_catalogs(env, state),
     )
 
@@ -207,7 +212,8 @@ def _catalogs(env: Environment, state: HomeState) -> tuple[LockedCatalog, ...]:
 def _listed(proposal: Proposal) -> tuple[ListedItem, ...]:
     state, observed = proposal.state, proposal.observed
     states = changed(state.record.items, observed, proposal.plan.drift)
-    return listed_items(state.home, state.record, observed.registry, states)
+    servers = listed_servers(state.gateway_file, state.record, changed_servers(proposal.plan.drift))
+    return (*listed_items(state.home, state.record, observed.registry, states), *servers)
 
 
 def _without_file(env: Environment, file: Path | None) -> Status:
@@ -216,20 +222,24 @@ def _without_file(env: Environment, file: Path | None) -> Status:
     record, _ = read_record(home)
     found = read_registry(home)
     registry = known_registry(home, record, found, env)
-    seen = look(home, record.items, registry, policy_of(file, record))
+    policy, gateway_file = policy_of(file, record), read_gateway_file(home)
+    seen = look(home, record.items, registry, policy)
+    drift = (*seen.drift, *drift_of_servers(record, gateway_file, policy))
+    servers = listed_servers(gateway_file, record, changed_servers(drift))
     gateway = gateway_of(env, GatewaySettings())
+    unknown = gateway_file.problem if record.servers else ""
     damage = f"{home.registry} cannot be read: {found.corrupt}; 'llamagate sync' rebuilds it"
     return Status(
-        in_sync=not (seen.drift or found.corrupt or seen.unreadable),
+        in_sync=not (drift or unknown or found.corrupt or seen.unreadable),
         has_file=False,
         generation=record.generation,
-        drift=seen.drift,
+        drift=drift,
         hold=record.hold,
         suspensions=record.suspensions,
         confirm_by=record.confirm_by,
         gateway_url=gateway.url if gateway else None,
         serving=look_at(gateway, record, registry) if gateway else None,
-        items=listed_items(home, record, registry, seen.states),
-        unreachable="; ".join(seen.unreadable),
+        items=(*listed_items(home, record, registry, seen.states), *servers),
+        unreachable="; ".join(filter(None, (*seen.unreadable, unknown))),
         note=damage if found.corrupt else "",
     )

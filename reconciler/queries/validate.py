@@ -112,7 +112,7 @@ def validate_desired(env: Environment, path: Path) -> Checked:
     context = context_of(env, file, judge=trust)
     resolver = Resolver(file=file, record=Record(), store=store, context=context, lock_path=lock.path)
     found = resolver.resolve(partition(file.desired.items, lock_of(file, lock)))
-    count = len(found)
+    count = len(found) + len(file.desired.servers)
     lines = [f"{path} is valid: {count} {'item' if count == 1 else 'items'}"]
     notes: list[Note] = []
     for one in found.values():

@@ -18,6 +18,7 @@ from reconciler.model.note import Note
 from reconciler.model.plan import Drift
 from reconciler.observe.home import Sight
 from reconciler.planning.drift import drift_of
+from reconciler.queries.list import drift_of_servers
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import generation_path, read_generations
@@ -61,10 +62,11 @@ def _verify(state: HomeState) -> Verified:
     sight = Sight(home, state.registry, reads_all=True)
     strict = replace(state.policy, drift_edited="report", drift_missing="report")  # what else ignores it, this asks for
     rows = (drift_of(items[key], sight.alone(items[key]), strict, str(home.root)) for key in sorted(items))
+    servers = drift_of_servers(state.record, state.gateway_file, strict) if state.record.servers else ()
     return Verified(
-        items=len(items),
+        items=len(items) + len(state.record.servers),
         files=sum(len(recorded.files) for recorded in items.values()),
-        drift=tuple(row for drift in rows for row in drift),
+        drift=(*(row for drift in rows for row in drift), *servers),
         damaged=tuple(_damaged(state)),
         warnings=state.file_warnings,
     )

@@ -118,9 +118,9 @@ class _Explaining:
         self._state, self._graph = state, graph
         self._explained: set[ItemKey] = set()
         self._newest_first = [*reversed(read_generations(state.home).values())]
-        listed = state.file.desired.items if state.file else ()
-        places = yaml_text.locate_all(state.file.data, [place_of(item.key) for item in listed]) if state.file else {}
-        self._lines = {item.key: places[place_of(item.key)][0] for item in listed}
+        listed = state.file.desired.keys if state.file else []
+        places = yaml_text.locate_all(state.file.data, [place_of(key) for key in listed]) if state.file else {}
+        self._lines = {key: places[place_of(key)][0] for key in listed}
 
     def why(self, key: ItemKey, depth: int = 0) -> Why:
         """Why the item is there."""
@@ -129,7 +129,7 @@ class _Explaining:
         edges = () if repeated or depth == _DEEPEST else self._graph.needed_by(key)
         return Why(
             key=key,
-            installed=key in self._state.known,
+            installed=key in self._state.known or key in self._state.servers,
             listing=_listing(self._state, key, self._lines.get(key)),
             brought=self._brought(key),
             needed_by=tuple(Needing(how=edge.how, why=self.why(edge.item, depth + 1)) for edge in edges),
@@ -138,11 +138,12 @@ class _Explaining:
         )
 
     def _brought(self, key: ItemKey) -> Brought | None:
-        if key not in self._state.record.items:
+        record = self._state.record
+        if key not in record.items and key not in record.servers:
             return None
         found = None
         for one in self._newest_first:
-            if not isinstance(one, Generation) or key not in one.items:
+            if not isinstance(one, Generation) or not (key in one.items or key in one.servers):
                 break
             found = one
         return Brought(generation=found.number, applied_at=found.applied_at, command=found.command) if found else None
@@ -150,7 +151,7 @@ class _Explaining:
 
 def listing_of(state: HomeState, key: ItemKey) -> Listing | None:
     """The file at hand, where it lists the item, else that of its owner."""
-    is_listed = state.file is not None and state.listed_item(key) is not None
+    is_listed = state.file is not None and state.listed(key) is not None
     line = yaml_text.locate(state.file.data, place_of(key))[0] if state.file and is_listed else None
     return _listing(state, key, line)
 
@@ -158,8 +159,7 @@ def listing_of(state: HomeState, key: ItemKey) -> Listing | None:
 def _listing(state: HomeState, key: ItemKey, line: int | None) -> Listing | None:
     if state.file is not None and line is not None:
         return Listing(file=str(state.path), line=line, owner=state.file.desired.owner)
-    recorded = state.record.items.get(key)
-    owner = recorded.owner if recorded else None
+    owner = state.record.owner_of(key)
     path = state.record.owners.get(owner) if owner else None
     if path is None or owner is None or path == str(state.path.absolute()):
         return None

@@ -14,7 +14,7 @@ from reconciler.fs.presence import is_there
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.plan import Action, ActionKind
 from reconciler.model.record import ConfirmBy, Hold, Record
@@ -76,7 +76,7 @@ def _reloaded(proposal: Proposal, recovered: Recovered) -> Reload | None:
     if recovered is not Recovered.NONE:
         return reload_gateway(state.env, state.gateway)
     if proposal.plan.changes:
-        return reload_gateway(state.env, state.gateway, _changed(proposal))
+        return reload_gateway(state.env, state.gateway, _changed(proposal), _changed_servers(proposal))
     return reload_if_missed(state.env, state.gateway, state.record)
 
 
@@ -104,7 +104,7 @@ def _back(env: Environment, file: Path, listener: Listener, asked: Return) -> Go
     if back is None or back.plan.refusals or not back.plan.changes:
         return None
     commit(back, listener.progress)
-    reload = reload_gateway(back.state.env, back.state.gateway, _changed(back))
+    reload = reload_gateway(back.state.env, back.state.gateway, _changed(back), _changed_servers(back))
     generation, reason = back.plan.generation + 1, back.intent.pause.reason
     return GoneBack(to=asked.number, generation=generation, reason=reason, reload=reload)
 
@@ -146,7 +146,13 @@ def _undo_if_left(env: Environment, file: Path, listener: Listener) -> None:
 
 def _changed(proposal: Proposal) -> dict[ItemKey, Changed]:
     """What the plan changes, as it is after it and was before."""
-    return {action.key: _changed_by(action, proposal.state.record) for action in proposal.plan.actions}
+    actions = (action for action in proposal.plan.actions if action.key.kind in PACKAGE_KINDS)
+    return {action.key: _changed_by(action, proposal.state.record) for action in actions}
+
+
+def _changed_servers(proposal: Proposal) -> list[str]:
+    """The tool servers whose entries the plan wrote."""
+    return [action.key.id for action in proposal.plan.actions if action.edits]
 
 
 def _changed_by(action: Action, record: Record) -> Changed:

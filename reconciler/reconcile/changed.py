@@ -64,8 +64,8 @@ def _listed(home: Home, record: Record, since: int) -> Mapping[ItemKey, Changed]
     A repair changes no list: the pass that made it names what it changed.
     """
     try:
-        then = read_generation(home, since).list if since else {}
-        now = read_generation(home, record.generation).list
+        then = read_generation(home, since).packages if since else {}
+        now = read_generation(home, record.generation).packages
     except LlamagateError:
         return {key: Changed(key=key, manifests=(item.manifest,)) for key, item in record.items.items()}
     found = {}

@@ -8,10 +8,12 @@ from typing import Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from reconciler.apply.gateway_file import mode_before
 from reconciler.apply.new_tree import NewTree
 from reconciler.apply.transaction import Transaction, transaction
 from reconciler.documents.generations import generation_bytes
 from reconciler.documents.record import record_files
+from reconciler.errors import telling
 from reconciler.model.config import references
 from reconciler.model.generation import Generation, generation_of
 from reconciler.model.ids import ItemKey
@@ -22,7 +24,11 @@ from reconciler.model.observed import ObservedItem
 from reconciler.model.plan import Action
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, registry_time
-from reconciler.planning.next_state import next_record, registry_edits
+from reconciler.model.servers import GatewayFile
+from reconciler.model.tools import is_accepted
+from reconciler.observe.access import refuse_foreign_link
+from reconciler.planning.intent import Intent
+from reconciler.planning.next_state import next_record, registry_edits, server_change
 from reconciler.reconcile.inputs import look_again, writing_inputs
 from reconciler.reconcile.proposal import Proposal, needs_package
 from reconciler.reconcile.target import realised
@@ -48,6 +54,9 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         return notes or []
     state.env.phase("stage the packages")
     look_again(inputs)
+    if any(action.edits for action in proposal.plan.actions):
+        with telling("nothing was changed"):
+            refuse_foreign_link(state.home, state.home.gateway_file)
     rewriting = [action for action in proposal.plan.actions if action.rewrites and action.after]
     with transaction(state.home, state.record.generation + 1) as change:
         staged: dict[ItemKey, Mapping[str, RecordedFile]] = {}
@@ -58,7 +67,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         for action in proposal.plan.actions:
             if needs_package(action, state.record) and not action.rewrites:
                 change.keep_package(action.key, state.store.open(proposal.parts.resolved[action.key]))
-        before = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
+        before = _as_found(proposal)
         record = replace(next_record(before, proposal.plan, proposal.intent, staged), documents=proposal.documents)
         record = replace(record, confirm_by=proposal.parts.confirm_by)
         policy = proposal.intent.rules.policy
@@ -99,6 +108,8 @@ def _journal(proposal: Proposal, record: Record, head: bytes) -> Journal:
     """All but its moves."""
     env, observed, previous = proposal.state.env, proposal.observed, proposal.state.previous_record
     edits, before = registry_edits(proposal.plan, proposal.intent, observed, env.now)
+    mode = mode_before(proposal.state.home.gateway_file) if observed.gateway_file else None
+    servers = server_change(proposal.plan, proposal.intent, proposal.state.record, observed, mode)
     return Journal(
         txn=f"{record.generation}",
         generation=record.generation,
@@ -108,6 +119,7 @@ def _journal(proposal: Proposal, record: Record, head: bytes) -> Journal:
         rebuilt=tuple(observed.registry.entries.values()) if observed.corrupt else None,
         record=_text(head),
         previous_record=None if previous is None else _text(previous),
+        servers=UNSET if servers is None else servers,
     )
 
 
@@ -126,7 +138,7 @@ def _keep(proposal: Proposal) -> None:
 def _note(proposal: Proposal) -> list[Note] | None:
     """Write what the pass has found into the record; warnings, or ``None`` where the record says that already."""
     state, speaker = proposal.state, proposal.intent.speaker
-    record = _with_switches(_with_stamps(_with_sources(proposal), proposal), proposal.observed.registry)
+    record = _as_found(proposal)
     if speaker.speaks_for is not None:
         record = replace(record, owners={**record.owners, speaker.speaks_for: speaker.file})
     pause = proposal.intent.pause
@@ -139,6 +151,26 @@ def _note(proposal: Proposal) -> list[Note] | None:
     if record == state.record:
         return None
     return write_record(state.home, record)
+
+
+def _as_found(proposal: Proposal) -> Record:
+    """The record with what is found to be otherwise and changes nothing."""
+    observed = proposal.observed
+    record = _with_switches(_with_stamps(_with_sources(proposal), proposal), observed.registry)
+    return _with_tool_words(_with_server_switches(record, observed.gateway_file), proposal.intent)
+
+
+def _with_tool_words(record: Record, intent: Intent) -> Record:
+    """The record with the words of tools that the lock accepts, or accepts from now on since it had none."""
+    seen = {
+        key: replace(record.servers[key], tools=target.tools)
+        for key, target in intent.servers.items()
+        if key in record.servers
+        and target.tools is not None
+        and (target.accepted is None or all(is_accepted(tool, target.accepted) for tool in target.tools))
+        and record.servers[key].tools != target.tools
+    }
+    return replace(record, servers={**record.servers, **seen}) if seen else record
 
 
 def _with_sources(proposal: Proposal) -> Record:
@@ -196,3 +228,13 @@ def _with_switches(record: Record, registry: Registry) -> Record:
         if (entry := registry.get(key)) is not None and entry.enabled != item.enabled
     }
     return replace(record, items={**record.items, **switched}) if switched else record
+
+
+def _with_server_switches(record: Record, file: GatewayFile | None) -> Record:
+    """The same for tool servers, which others switch in the gateway's file."""
+    switched = {
+        key: replace(server, enabled=found.enabled)
+        for key, server in record.servers.items()
+        if file is not None and (found := file.get(key)) is not None and found.enabled is not server.enabled
+    }
+    return replace(record, servers={**record.servers, **switched}) if switched else record

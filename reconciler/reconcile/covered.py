@@ -10,7 +10,7 @@ from reconciler.fs.places import located
 from reconciler.fs.presence import is_folder
 from reconciler.model.config import Reference, references
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey
 from reconciler.model.record import Record
 from reconciler.model.source import SourceKind
 from reconciler.model.unchanged import Covered
@@ -30,15 +30,18 @@ NO_TRUST: Final = Trusting()
 def covered_by(home: Home, record: Record, file: DesiredFile, lock: Path, trust: Trusting = NO_TRUST) -> Covered:
     """What counts while ``record`` and ``file`` are as they are, and ``trust`` is."""
     named = [one for item in file.desired.items for _, one in references(item.config)]
+    named += [one for server in file.desired.servers for _, one in references(server.settings)]
     path = file.path.absolute()
     contents = [path, lock.absolute(), home.record, home.registry]
+    if file.desired.servers or record.servers:
+        contents.append(home.gateway_file)
     sources = {kind: _sources(file, kind) for kind in (SourceKind.DIR, SourceKind.ZIP)}
     return Covered(
         variables=(*_names(named, "env"), *_home_of_user(file)),
         contents=(*map(str, contents), *_names(named, "file"), *trust.files),
         folders=(*_pieces(home), *sources[SourceKind.DIR]),
         archives=(*sources[SourceKind.ZIP], *_packed(home, record, file)),
-        places=tuple(str(home.installed(kind).relative_to(home.root)) for kind in Kind),
+        places=tuple(str(home.installed(kind).relative_to(home.root)) for kind in PACKAGE_KINDS),
         inside=tuple(sorted({folder for key in record.items for folder in _folders(record, key)})),
         files=tuple(f"{_place(key)}/{path}" for key, item in record.items.items() for path in item.files),
         until=trust.until,

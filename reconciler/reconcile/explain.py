@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.documents.unseen import unseen_in
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.model.config import JsonObject
+from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import Kind
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordItem
@@ -22,6 +22,7 @@ from reconciler.planning.content.decoded import is_plain
 from reconciler.planning.manifest_diff import Secrets, manifest_diff, secret_places
 from reconciler.planning.marks import Contents, content_marks
 from reconciler.planning.review import MOST_CHANGES, shown_first
+from reconciler.planning.servers import server_diff, server_files
 from reconciler.reconcile.file_changes import InstalledFolder, file_changes
 from reconciler.reconcile.proposal import Proposal
 
@@ -48,6 +49,8 @@ def explained(proposal: Proposal, *, is_whole: bool = True) -> Proposal:
 def _glanced(proposal: Proposal, action: Action) -> Action:
     """``action`` with its marks, without its lines; as explained where only that tells them."""
     after, recorded = action.after, proposal.state.record.items.get(action.key)
+    if action.key.kind is Kind.MCP_SERVER:
+        return _explained(proposal, action)
     if after is None or not action.rewrites:
         return action if after else replace(action, alike="removed")
     if recorded is None or recorded.config or after.config or after.key.kind is Kind.MODULE:
@@ -97,6 +100,8 @@ def _lines_of(before: bytes, after: bytes) -> tuple[list[str], list[str]]:
 
 def _explained(proposal: Proposal, action: Action) -> Action:
     after, state = action.after, proposal.state
+    if action.key.kind is Kind.MCP_SERVER:
+        return _explained_server(proposal, action)
     if not action.rewrites:
         return action
     recorded = state.record.items.get(action.key)
@@ -128,6 +133,15 @@ def _explained(proposal: Proposal, action: Action) -> Action:
         diff={part: value for part, value in parts.items() if value},
         marks=(*action.marks, *content_marks(contents, version=kept)),
     )
+
+
+def _explained_server(proposal: Proposal, action: Action) -> Action:
+    """With what changes in the settings of a tool server, and in the words of its tools."""
+    recorded = proposal.state.record.servers.get(action.key)
+    files = server_files(proposal.intent.servers.get(action.key), recorded)
+    diff = server_diff(action, recorded, proposal.observed.server(action.key))
+    parts: JsonObject = {"files": cast(Json, files), "manifest": diff}
+    return replace(action, diff={part: value for part, value in parts.items() if value})
 
 
 def _brought(item: RecordItem | None) -> list[str]:

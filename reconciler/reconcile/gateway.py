@@ -23,6 +23,7 @@ from reconciler.model.registry import Registry
 from reconciler.reconcile.changed import Changed, changed_since
 from reconciler.reconcile.endpoints import routes_now
 from reconciler.reconcile.serving import gateway_of, serving
+from reconciler.reconcile.tool_servers import servers_seen, with_restarts
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.write import write_record
 
@@ -54,12 +55,16 @@ class Reload(Struct, frozen=True, kw_only=True):
 
 
 def reload_gateway(
-    env: Environment, settings: GatewaySettings, by_pass: Mapping[ItemKey, Changed] | None = None
+    env: Environment,
+    settings: GatewaySettings,
+    by_pass: Mapping[ItemKey, Changed] | None = None,
+    servers: Collection[str] = (),
 ) -> Reload | None:
     """Notify the gateway where there may be one, compare what it serves, and record that it was notified.
 
-    ``by_pass`` is what this pass changed, ``None`` where that is not known. The caller holds the mutex. Where the
-    record cannot be written, the gateway is notified once more another time.
+    ``by_pass`` is what this pass changed, ``None`` where that is not known; ``servers`` names the tool servers that it
+    changed. The caller holds the mutex. Where the record cannot be written, the gateway is notified once more another
+    time.
     """
     gateway = gateway_of(env, settings)
     if settings.reload == "off" or gateway is None:
@@ -73,12 +78,33 @@ def reload_gateway(
     uncounted = changed if since == record.told_generation else changed_since(home, record, by_pass, since)
     noted = replace(record, routes=routes_now(gateway, record, registry, uncounted, refreshed))
     reload = _compared(gateway, noted, registry, changed, refreshed)
+    if noted.servers or noted.restarts or servers:
+        is_down = isinstance(refreshed, Missed) and refreshed.cause is Cause.UNREACHABLE
+        noted = replace(noted, restarts={}) if is_down else with_restarts(noted, gateway, servers)
+        reload = reload if is_down else _with_servers(gateway, noted, reload, is_asked_for=not by_pass)
     if reload.reloaded or (reload.state in _NOTIFIED and settings.reload != "required"):
         noted = replace(noted, told_generation=record.generation)
     if noted != record:
         with suppress(StorageError):
             write_record(home, noted)
     return reload
+
+
+def _with_servers(gateway: Gateway, record: Record, reload: Reload, *, is_asked_for: bool) -> Reload:
+    """The same with the tool servers, which a gateway reads when it starts.
+
+    One without extensions is as it should be where none changed (``is_asked_for`` tells) and none is there.
+    """
+    seen = servers_seen(gateway, record)
+    if seen is None or reload.state is Cause.KEY_REFUSED:
+        return reload
+    if reload.state is Cause.NO_EXTENSIONS and is_asked_for and not seen.unknown:
+        message = f"the gateway at {gateway.url} reads its tool servers when it starts"
+        reload = Reload(state="Reloaded", message=message, url=gateway.url)
+    notes = (*reload.notes, *seen.notes, *seen.unwell)
+    if reload.state == "Reloaded" and seen.notes:
+        return replace(reload, state="RestartNeeded", notes=notes)
+    return replace(reload, notes=notes)
 
 
 def reload_if_missed(env: Environment, settings: GatewaySettings, record: Record) -> Reload | None:

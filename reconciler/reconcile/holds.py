@@ -47,6 +47,7 @@ def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
     intent = replace(
         before,
         targets={key: target for key, target in before.targets.items() if key.id not in items},
+        servers={key: target for key, target in before.servers.items() if key.id not in items},
         pause=replace(before.pause, suspended=frozenset(items)),
         notes=(*before.notes, *_left_alone(items)),
     )

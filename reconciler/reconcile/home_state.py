@@ -20,10 +20,12 @@ from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
+from reconciler.model.servers import DesiredServer, GatewayFile, server_key
 from reconciler.observe.home import manifest_at, present_items
 from reconciler.resolve.store import PackageStore, store_for
 from reconciler.store.config_values import ConfigValues
 from reconciler.store.desired_file import DesiredFile, read_desired
+from reconciler.store.gateway_file import read_gateway_file
 from reconciler.store.state_files import RegistryFile, read_record, read_registry
 
 
@@ -47,6 +49,13 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def registry_file(self) -> RegistryFile:
         return read_registry(self.home)
+
+    @cached_property
+    def gateway_file(self) -> GatewayFile:
+        """The gateway's own configuration file in the home."""
+        found = read_gateway_file(self.home)
+        is_desired = self.path.exists() and is_same_file(self.path, self.home.gateway_file)
+        return replace(found, is_desired_state=True) if is_desired else found
 
     @cached_property
     def present(self) -> frozenset[ItemKey]:
@@ -74,8 +83,13 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def known(self) -> frozenset[ItemKey]:
-        """Every item that anyone knows of."""
+        """Every package that anyone knows of."""
         return frozenset((*self.record.items, *self.present, *self.registry.keys))
+
+    @property
+    def servers(self) -> frozenset[ItemKey]:
+        """Every tool server that anyone knows of."""
+        return frozenset((*self.record.servers, *map(server_key, self.gateway_file.servers)))
 
     @property
     def file_warnings(self) -> tuple[Note, ...]:
@@ -106,8 +120,12 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
         return manifest_at(self.home.item(key), key.kind, key.id) if key in self.present else None
 
     def listed_item(self, key: ItemKey) -> DesiredItem | None:
-        """What the file at hand says of an item."""
+        """What the file at hand says of a package."""
         return self.file.desired.find(key) if self.file is not None else None
+
+    def listed(self, key: ItemKey) -> DesiredItem | DesiredServer | None:
+        """What the file at hand says of an item, package or tool server."""
+        return _listed_in(self.file, key) if self.file is not None else None
 
     def holders(self, registry: Registry) -> dict[str, ItemKey]:
         """Each id in lower case, and the item that has it: what we recorded, else what ``registry`` names."""
@@ -160,25 +178,29 @@ class ListedBy(Struct, frozen=True):
     """The file that lists an item, and what it says of it; ``None`` where the file cannot be read."""
 
     file: Path
-    item: DesiredItem | None
+    item: DesiredItem | DesiredServer | None
+
+
+def _listed_in(file: DesiredFile, key: ItemKey) -> DesiredItem | DesiredServer | None:
+    return file.desired.find(key) or file.desired.find_server(key)
 
 
 def listed_by(state: HomeState, key: ItemKey, *, saving: bool) -> ListedBy | None:
     """The file that lists an item: the one at hand, unless the command is ``saving`` there, else that of its owner."""
-    item = state.listed_item(key)
+    item = state.listed(key)
     if item is not None:
         return None if saving else ListedBy(state.path, item)
-    recorded = state.record.items.get(key)
-    if recorded is None or recorded.owner is None:
+    owner = state.record.owner_of(key)
+    if owner is None:
         return None
-    path = Path(state.record.owners.get(recorded.owner, ""))
+    path = Path(state.record.owners.get(owner, ""))
     if path == state.path.absolute():
         is_broken = state.file_error is not None and not isinstance(state.file_error, NotDesiredError)
         return ListedBy(state.path, None) if is_broken else None  # else it does not list the item any more
     if not is_file(path):
         return None
     try:
-        item = read_desired(path).desired.find(key)
+        item = _listed_in(read_desired(path), key)
     except NotDesiredError:
         return None
     except LlamagateError:

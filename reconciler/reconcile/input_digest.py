@@ -89,6 +89,8 @@ def _paths(desired: Desired, file: Path) -> Iterator[Path]:
         if not item.source.is_pinned:
             yield located(file.parent, item.source.location)
         yield from (Path(one.name) for _, one in references(item.config) if one.kind == "file")
+    for server in desired.servers:
+        yield from (Path(one.name) for _, one in references(server.settings) if one.kind == "file")
 
 
 def _is_folder(path: Path) -> bool:

@@ -10,10 +10,11 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.ids import ItemKey
-from reconciler.planning.intent import Intent, Pause, Rules, Speaker, Target
+from reconciler.model.servers import DesiredServer
+from reconciler.planning.intent import Intent, Pause, Rules, ServerTarget, Speaker, Target
 from reconciler.reconcile.home_state import HomeState
 from reconciler.reconcile.options import Options
-from reconciler.reconcile.target import target_for
+from reconciler.reconcile.target import server_target, target_for
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile
 
@@ -23,14 +24,26 @@ def intent_of_file(
 ) -> Intent:
     """What ``file`` says of the items that were resolved. ``InputError`` where a configuration cannot be filled in."""
     items = [item for item in file.desired.items if item.key in resolved]
+    servers = [one for one in file.desired.servers if not options.only or one.key.id in options.only]
     return Intent(
         speaker=Speaker(owner=file.desired.owner, file=state.speaker(file.desired.owner)),
         home=str(state.home.root),
         rules=replace(_rules(state), allowances=options.allowances),
         targets={item.key: _target(state, file, item, resolved[item.key]) for item in items},
-        scope=frozenset(item.key for item in items) if options.only else None,
+        servers={server.key: _server(state, file, server) for server in servers},
+        scope=frozenset([*(item.key for item in items), *(one.key for one in servers)]) if options.only else None,
         pause=Pause(ends=True),
     )
+
+
+def _server(state: HomeState, file: DesiredFile, server: DesiredServer) -> ServerTarget:
+    missing = state.values.missing(server.settings)
+    if missing:
+        place = place_of(server.key)
+        faults = file.faults([((*place, *one.place), one.reason, ErrorCode.NOT_SET) for one in missing])
+        raise InputError(str(faults[0]), faults=faults, advice=missing[0].advice, code=ErrorCode.NOT_SET)
+    target = server_target(state, server.key, server.settings)
+    return replace(target, owner=file.desired.owner, enabled=server.enabled)
 
 
 def intent_of_command(state: HomeState, *, saves_for: str | None = None) -> Intent:

@@ -18,7 +18,7 @@ SEE_LIST: Final = "'llamagate list' shows what is installed"
 
 def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
     """Ids given on the command line must be in the file: a typing error must not pass for "nothing to do"."""
-    known = {item.key.id for item in file.desired.items}
+    known = {key.id for key in file.desired.keys}
     unknown = sorted(named - known)
     if unknown:
         raise InputError(
@@ -28,7 +28,7 @@ def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
 
 def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
     """The item that ``text`` names, by id, else by name. ``InputError`` with the candidates where there are several."""
-    known = sorted(key for key in state.known if kind in (None, key.kind))
+    known = sorted(key for key in state.known | state.servers if kind in (None, key.kind))
     named = [key for key in known if key.id == text] or [key for key in known if _name(state, key) == text]
     if len(named) > 1:
         candidates = ", ".join(str(key) for key in named)
@@ -48,10 +48,11 @@ def must_find(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
 
 def not_installed(state: HomeState, text: str, kind: Kind | None) -> str:
     """That no such item is installed, and which one may have been meant."""
-    for key in state.known if kind is not None else ():
+    everything = state.known | state.servers
+    for key in everything if kind is not None else ():
         if key.id == text:
             return f"no {kind} '{text}' is installed, but an {key.kind} '{text}' is"
-    known = (key.id for key in state.known if kind in (None, key.kind))
+    known = (key.id for key in everything if kind in (None, key.kind))
     return f"no {kind or 'item'} '{text}' is installed{did_you_mean(text, known)}"
 
 
@@ -62,9 +63,9 @@ def _name(state: HomeState, key: ItemKey) -> str | None:
 
 def check_known(item: str, record: Record, file: Path) -> None:
     """A typing error must not pass for an item: it is installed, or listed in ``file``."""
-    known = {key.id for key in record.items}
+    known = {key.id for key in record.owners_by_key}
     try:
-        known |= {one.key.id for one in read_desired(file).desired.items} if is_there(file) else set()
+        known |= {key.id for key in read_desired(file).desired.keys} if is_there(file) else set()
     except NotDesiredError:
         pass  # it lists no item
     except LlamagateError:

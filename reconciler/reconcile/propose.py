@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -12,12 +13,14 @@ from reconciler.errors import LockStaleError
 from reconciler.model.config import JsonObject, references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
-from reconciler.model.ids import ItemKey, id_problem
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind, id_problem
+from reconciler.model.inputs import Input
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Plan, Refusal
+from reconciler.model.tools import Tool
 from reconciler.model.unchanged import Covered
 from reconciler.observe.home import observe, rebuilt_registry
 from reconciler.planning.intent import Intent
@@ -29,7 +32,9 @@ from reconciler.reconcile.intent import intent_of_file
 from reconciler.reconcile.naming import check_listed
 from reconciler.reconcile.options import Options
 from reconciler.reconcile.proposal import Parts, Proposal, needs_package
+from reconciler.reconcile.serving import gateway_of
 from reconciler.reconcile.target import needs_reading
+from reconciler.reconcile.tool_servers import tools_of
 from reconciler.reconcile.unchanged import Look, covers, look
 from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
@@ -44,10 +49,18 @@ if TYPE_CHECKING:
     from reconciler.trust.policy import Problem
 
 
-def propose(env: Environment, options: Options, progress: Progress = no_progress, *, keeps: bool = False) -> Proposal:
+def propose(
+    env: Environment,
+    options: Options,
+    progress: Progress = no_progress,
+    *,
+    keeps: bool = False,
+    accepts_tools: bool = True,
+) -> Proposal:
     """The plan of a pass over a file; every package that it needs is in the cache then, or at its local source.
 
-    ``keeps``: where there is nothing to do, that may be kept (``reconcile.unchanged``).
+    ``keeps``: where there is nothing to do, that may be kept (``reconcile.unchanged``). ``accepts_tools``: a person
+    looks at the plan; else no server is asked for its tools, and what the lock has of them stays.
 
     ``InputError`` with every fault of the inputs; ``LockStaleError`` where ``options.locked`` forbids to re-pin.
     """
@@ -58,7 +71,9 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     lock = read_lock(lock_path(file.path, env.lock_file), known=state.record.documents)
     # A text that is new to the record is written into it, and then nothing is kept.
     trust = trust_of(env, file, file.path.absolute().parent, old=lock)
-    looked = _looked(state, file, lock, trust) if keeps and file.is_known and covers(options) else None
+    # A text that is new to the record is written into it, and then nothing is kept.
+    is_covered = file.is_known and covers(options) and not _asks_a_gateway(env, file)
+    looked = _looked(state, file, lock, trust) if keeps and is_covered else None
     context = context_of(env, file, progress, judge=trust)
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")
@@ -70,7 +85,9 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
         raise together(file, errors)
     ask = nothing_asked if options.locked else asker(context)
     judged = Signing(trust, fresh_signatures(resolved), ask, options.signer_change).judged(file, lock, entries)
-    pins = pins_of(file, lock, judged.entries, judged.catalogs)
+    tools = _tools(state, file, options) if accepts_tools else {}
+    digests = {key: {one.name: one.digest for one in found} for key, found in tools.items()}
+    pins = pins_of(file, lock, judged.entries, judged.catalogs, tools=digests)
     if options.locked:
         pins = _unchanged(pins)
     resolved = {key: replace(found, signed=judged.entries[key].signed) for key, found in resolved.items()}
@@ -78,12 +95,12 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
     configs = {item.key: item.config for item in file.desired.items}
     resolver.fetch_lost(found for key, found in resolved.items() if needs_reading(state, found, configs[key]))
     env.phase("make the plan")
-    intent = intent_of_file(state, file, options, resolved)
+    intent = _with_tools(intent_of_file(state, file, options, resolved), tools, lock)
     observed = observed_for(state, intent)
     plan = _with_refusals(make_plan(intent, state.record, observed), judged.refusals)
     resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
-    needed = Parts(resolved=resolved, inputs=pins.inputs)
-    notes = [_nothing_listed(file)] if not (file.desired.items or plan.changes or plan.refusals) else []
+    needed = Parts(resolved=resolved, inputs=(*pins.inputs, *_gateway_inputs(plan, observed)))
+    notes = [_nothing_listed(file)] if not (file.desired.keys or plan.changes or plan.refusals) else []
     notes += [] if options.with_values else _values_unknown(intent)
     return Proposal(
         state=state,
@@ -95,6 +112,31 @@ def propose(env: Environment, options: Options, progress: Progress = no_progress
         documents={} if options.only or judged.refusals else _known_documents(file, pins),
         looked=looked,
     )
+
+
+def _asks_a_gateway(env: Environment, file: DesiredFile) -> bool:
+    """Whether a gateway may know more than files tell: the tools of its servers."""
+    settings = file.desired.gateway
+    return bool(file.desired.servers) and settings.reload != "off" and gateway_of(env, settings) is not None
+
+
+def _tools(state: HomeState, file: DesiredFile, options: Options) -> Mapping[ItemKey, tuple[Tool, ...]]:
+    """The tools of the servers that are recorded and listed, as a running gateway says; of others nothing is known."""
+    listed = [one.key for one in file.desired.servers if not options.only or one.key.id in options.only]
+    asked = [key for key in listed if key in state.record.servers]
+    is_asked = asked and not state.env.offline and file.desired.gateway.reload != "off"
+    gateway = gateway_of(state.env, file.desired.gateway) if is_asked else None
+    return tools_of(gateway, asked) if gateway else {}
+
+
+def _with_tools(intent: Intent, tools: Mapping[ItemKey, tuple[Tool, ...]], lock: LockFile) -> Intent:
+    """The intent, knowing the tools that servers have now, and those that the lock has accepted."""
+    servers = {
+        key: replace(intent.servers[key], tools=found, accepted=lock.lock.accepted(key))
+        for key, found in tools.items()
+        if key in intent.servers
+    }
+    return replace(intent, servers={**intent.servers, **servers}) if servers else intent
 
 
 def _deciding(file: DesiredFile, lock: LockFile, options: Options) -> Mapping[ItemKey, LockItem]:
@@ -135,7 +177,8 @@ def _nothing_listed(file: DesiredFile) -> Note:
 
 def _values_unknown(intent: Intent) -> list[Note]:
     """That values were not looked at, and of which items."""
-    ids = sorted(key.id for key, target in intent.targets.items() if any(references(target.config)))
+    ids = [key.id for key, target in intent.targets.items() if any(references(target.config))]
+    ids = sorted([*ids, *(key.id for key, server in intent.servers.items() if any(references(server.settings)))])
     if not ids:
         return []
     some = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
@@ -150,13 +193,14 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
     observed = observed_for(state, intent)
     plan = _with_refusals(make_plan(intent, state.record, observed), parts.refused)
     plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
+    parts = replace(parts, inputs=(*parts.inputs, *_gateway_inputs(plan, observed)))
     if plan.changes or parts.against:
         intent = _holding(state, intent, parts.against)
     else:  # nothing changes, and no file says otherwise
         intent = replace(intent, pause=replace(intent.pause, reason=""))
     if intent.pause.reason and not plan.refusals:
         plan = replace(plan, warnings=(*plan.warnings, *_on_hold(state, parts.against)))
-    only_switches = not (intent.targets or intent.removals)
+    only_switches = not (intent.targets or intent.servers or intent.removals or intent.entries)
     return Proposal(
         state=state,
         intent=intent,
@@ -173,10 +217,26 @@ def observed_for(state: HomeState, intent: Intent) -> Observed:
     registry, recorded = state.registry_file, state.record.items
     rebuilt = rebuilt_registry(state.home, state.record, state.env.now) if registry.corrupt else registry.registry
     paths: dict[ItemKey, Collection[str]] = {key: target.files.keys() for key, target in intent.targets.items()}
-    paths |= {key: () for key in (*intent.removals, *intent.switches) if id_problem(key.id) is None}
+    named = (key for key in (*intent.removals, *intent.switches) if key.kind in PACKAGE_KINDS)
+    paths |= {key: () for key in named if id_problem(key.id) is None}
     if intent.scope is not None and intent.speaker.owner is None:
         recorded = {key: recorded[key] for key in paths if key in recorded}
-    return observe(state.home, recorded, rebuilt, paths, corrupt=registry.corrupt)
+    found = observe(state.home, recorded, rebuilt, paths, corrupt=registry.corrupt)
+    return replace(found, gateway_file=state.gateway_file) if _asks_for_servers(state, intent) else found
+
+
+def _asks_for_servers(state: HomeState, intent: Intent) -> bool:
+    """Whether the gateway's file decides anything; else it is not read."""
+    named = (*intent.servers, *intent.removals, *intent.switches, *intent.entries)
+    return bool(state.record.servers) or any(key.kind is Kind.MCP_SERVER for key in named)
+
+
+def _gateway_inputs(plan: Plan, observed: Observed) -> tuple[Input, ...]:
+    """The gateway's file, to be compared again, where the plan edits it."""
+    file = observed.gateway_file
+    if file is None or not any(action.edits for action in plan.actions):
+        return ()
+    return (Input(path=Path(file.path), before=file.data, data=file.data),)
 
 
 def _unchanged(pins: Pins) -> Pins:

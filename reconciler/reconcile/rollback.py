@@ -12,20 +12,22 @@ from msgspec.structs import replace
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError
 from reconciler.fs import tree
+from reconciler.model.config import same
 from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import RecordItem
+from reconciler.model.servers import ServerItem
 from reconciler.observe.kept import backups_of
 from reconciler.planning.diff import mutable_matcher
-from reconciler.planning.intent import Pause, Target
+from reconciler.planning.intent import Pause, ServerTarget, Target
 from reconciler.planning.intents import as_recorded, to_roll_back
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Carried, Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
-from reconciler.reconcile.target import check_filled, target_for
+from reconciler.reconcile.target import check_filled, server_target, target_for
 from reconciler.reconcile.trusted import revoked_problems
 from reconciler.resolve.resolved import Resolved, package_as_resolved, recorded_as_resolved
 from reconciler.store.state_files import read_generation
@@ -63,7 +65,9 @@ def propose_generation(state: HomeState, generation: Generation, *, overwrite: b
     number = generation.list_of
     listed = [_listed(state, item, number) for item in generation.items.values()]
     targets = [target for _, target in listed]
-    intent = to_roll_back(intent_of_command(state), targets, state.record, number=number, overwrite=overwrite)
+    servers = [_listed_server(state, item) for item in generation.servers.values()]
+    base = intent_of_command(state)
+    intent = to_roll_back(base, targets, state.record, number=number, overwrite=overwrite, servers=servers)
     parts = Parts(
         resolved={found.key: found for found, _ in listed},
         carried={target.key: carried for target in targets if (carried := _carried(state, target))},
@@ -88,6 +92,19 @@ def _listed(state: HomeState, item: GenerationItem, number: int) -> tuple[Resolv
     return found, replace(
         target, owner=item.owner, enabled=item.enabled, depends_on=item.depends_on, signers=item.signers
     )
+
+
+def _listed_server(state: HomeState, item: ServerItem) -> ServerTarget:
+    """A tool server of a generation. What is there as it was needs no variable."""
+    recorded, found = state.record.servers.get(item.key), state.gateway_file.get(item.key)
+    is_as_recorded = recorded is not None and same(recorded.settings, item.settings)
+    if recorded and found and is_as_recorded and found.digest == recorded.entry:
+        settings, entry = recorded.settings, recorded.entry
+        target = ServerTarget(key=item.key, owner=None, settings=settings, filled=found.settings, entry=entry)
+    else:
+        check_filled(state, item.key, item.settings)
+        target = server_target(state, item.key, item.settings)
+    return replace(target, owner=item.owner, enabled=item.enabled)
 
 
 def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:

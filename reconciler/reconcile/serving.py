@@ -11,6 +11,7 @@ from reconciler.gateway.call import Cause, Gateway, Missed
 from reconciler.gateway.refresh import address_of, reachable
 from reconciler.gateway.routes import outdated_routes
 from reconciler.gateway.served import Departure, Expected, ServedExtension, departures, read_served
+from reconciler.gateway.tool_servers import ServedServer
 from reconciler.model.desired import GatewaySettings
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
@@ -18,6 +19,7 @@ from reconciler.model.observed import is_enabled
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
 from reconciler.reconcile.changed import Changed
+from reconciler.reconcile.tool_servers import ServersSeen, servers_seen
 
 ServingState = Literal["Served", "NotServed", "RestartNeeded"]
 
@@ -31,6 +33,8 @@ class Serving(Struct, frozen=True, kw_only=True):
     state: ServingState | Cause
     notes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    servers: tuple[ServedServer, ...] = ()
+    """The tool servers that it uses, where some are recorded."""
 
     @property
     def answers(self) -> bool:
@@ -51,8 +55,28 @@ def look_at(gateway: Gateway, record: Record, registry: Registry) -> Serving:
         return Serving(state=Cause.UNREACHABLE)
     served = read_served(gateway)
     if isinstance(served, Missed):
-        return Serving(state=served.cause, notes=(served.reason,))
-    return serving(gateway, record, registry, served)
+        found = Serving(state=served.cause, notes=(served.reason,))
+    else:
+        found = serving(gateway, record, registry, served)
+    seen = servers_seen(gateway, record) if served_may_have_servers(found) else None
+    return found if seen is None else with_servers(found, seen, has_packages=bool(record.items))
+
+
+def served_may_have_servers(found: Serving) -> bool:
+    """Whether it makes sense to ask it for its tool servers: it answers, and takes the key."""
+    return found.state in ("Served", "NotServed", "RestartNeeded", Cause.NO_EXTENSIONS, Cause.BAD_ANSWER)
+
+
+def with_servers(found: Serving, seen: ServersSeen, *, has_packages: bool) -> Serving:
+    """The same with what it has of tool servers. Gateways with those have no extensions: without any, that is fine."""
+    state, notes = found.state, found.notes
+    if state is Cause.NO_EXTENSIONS and not has_packages and not seen.unknown:
+        state, notes = "Served", ()
+    if seen.unknown:
+        notes = (*notes, f"tool servers: {seen.unknown}")
+    if state == "Served" and (seen.notes or seen.unwell):
+        state = "RestartNeeded" if seen.notes else "NotServed"
+    return Serving(state=state, notes=(*notes, *seen.notes, *seen.unwell), servers=seen.servers)
 
 
 def serving(

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.config import JsonObject, references, same
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.servers import settings_digest
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.realise import Realised, realise
-from reconciler.planning.intent import Target
+from reconciler.planning.intent import ServerTarget, Target
 from reconciler.planning.manifest_diff import dotted
 from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.resolved import Resolved
@@ -36,6 +37,15 @@ def target_for(state: HomeState, found: Resolved, config: JsonObject) -> Target:
     )
 
 
+def server_target(state: HomeState, key: ItemKey, settings: JsonObject) -> ServerTarget:
+    """The target for a tool server with these settings, none of whose values is missing: without an owner."""
+    recorded = state.record.servers.get(key)
+    if not state.knows_values and recorded and same(recorded.settings, settings) and any(references(settings)):
+        return ServerTarget(key=key, owner=None, settings=settings, filled=None, entry=recorded.entry)
+    filled = state.values.filled(settings)
+    return ServerTarget(key=key, owner=None, settings=settings, filled=filled, entry=settings_digest(filled))
+
+
 def needs_reading(state: HomeState, found: Resolved, config: JsonObject) -> bool:
     """Whether the package must be read: the record does not know its files for ``config``."""
     recorded = state.record.items.get(found.key)
@@ -48,7 +58,8 @@ def check_filled(state: HomeState, key: ItemKey, config: JsonObject) -> None:
     """``InputError`` where ``config``, which no file at hand has, refers to what is not set, not there or empty."""
     missing = state.values.missing(config)
     if missing:
-        place = dotted(("config", *missing[0].place))
+        inside = () if key.kind is Kind.MCP_SERVER else ("config",)
+        place = dotted((*inside, *missing[0].place))
         raise InputError(f"{key.id}: {place}: {missing[0].reason}", advice=missing[0].advice, code=ErrorCode.NOT_SET)
 
 

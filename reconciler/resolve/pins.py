@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,13 +16,15 @@ from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.ignored import RULES
 from reconciler.model.inputs import Input
-from reconciler.model.lock import Lock, LockItem
+from reconciler.model.lock import Lock, LockedServer, LockItem
+from reconciler.model.tools import AcceptedTools
 from reconciler.model.trust import LockedCatalog, signer_change
 from reconciler.model.version import in_range, is_older
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile, lock_bytes
 
+NONE: Final[Mapping[ItemKey, AcceptedTools]] = MappingProxyType({})
 Request = tuple[DesiredItem, LockItem | None]
 """An item to fetch, and the entry of the lock that says which package it is."""
 
@@ -126,6 +130,7 @@ class Pins(Struct, frozen=True, kw_only=True):
         path, count = self.old.path, len(self.stale)
         entries = f"{count} {'entry' if count == 1 else 'entries'} changed"
         said = f"wrote {path}: {entries}" if count else f"rewrote {path}: the same entries, in the usual form"
+        said = f"wrote {path}" if self.old.data is None and not count else said
         return (
             Input(path=self.file.path, before=self.file.data, data=self.file.data),
             Input(path=path, before=self.old.data, data=self.data, said=said),
@@ -209,14 +214,22 @@ def pins_of(
     old: LockFile,
     entries: Mapping[ItemKey, LockItem],
     catalogs: tuple[LockedCatalog, ...] = (),
+    *,
+    tools: Mapping[ItemKey, AcceptedTools] = NONE,
 ) -> Pins:
-    """The lock with these entries and signed ``catalogs``, beside the one on disk."""
+    """The lock with these entries and signed ``catalogs``, beside the one on disk.
+
+    ``tools`` are those that tool servers have now.
+    """
     fresh, _ = pin(file.desired.items, Lock(), entries)
-    fresh = replace(fresh, catalogs=catalogs)
-    if old.is_ours(fresh):
+    servers, changes = pinned_servers(file, old, tools)
+    fresh = replace(fresh, catalogs=catalogs, servers=servers)
+    if not changes and old.is_ours(fresh):
         return Pins(lock=fresh, stale=(), data=old.data, file=file, old=old)
     lock, stale = pin(file.desired.items, old.lock, entries)
-    lock, stale = replace(lock, catalogs=catalogs), (*stale, *_catalogs_changed(old.lock.catalogs, catalogs))
+    lock = replace(lock, catalogs=catalogs, servers=servers)
+    stale = (*stale, *_catalogs_changed(old.lock.catalogs, catalogs))
+    stale = (*stale, *changes, *_superfluous_servers(file, old.lock))
     return Pins(lock=lock, stale=stale, data=lock_bytes(lock, like=old.data), file=file, old=old)
 
 
@@ -227,6 +240,40 @@ def _catalogs_changed(before: Iterable[LockedCatalog], now: Iterable[LockedCatal
             yield f"{one.source}: its index has the serial {one.serial}" + (f", and had {was.serial}" if was else "")
     for source in known:
         yield f"{source}: its index is no longer looked at"
+
+
+def pinned_servers(
+    file: DesiredFile, old: LockFile, tools: Mapping[ItemKey, AcceptedTools]
+) -> tuple[tuple[LockedServer, ...], tuple[str, ...]]:
+    """What the lock says of the tool servers of a file, and in words what is new. What is not known stays as it is."""
+    if not file.desired.servers:
+        return (), ()
+    servers: list[LockedServer] = []
+    changes: list[str] = []
+    for server in sorted(file.desired.servers, key=lambda one: one.key):
+        before, now = old.lock.accepted(server.key), tools.get(server.key)
+        accepted = before if now is None else now
+        if accepted is not None:
+            servers.append(LockedServer(key=server.key, tools=accepted))
+        if accepted != before:
+            changes.append(f"{server.key.id}: {_tools_difference(before, accepted or {})}")
+    return tuple(servers), tuple(changes)
+
+
+def _superfluous_servers(file: DesiredFile, lock: Lock) -> list[str]:
+    listed = {server.key for server in file.desired.servers}
+    return [f"{server.key.id}: no longer in the desired state" for server in lock.servers if server.key not in listed]
+
+
+def _tools_difference(before: AcceptedTools | None, now: AcceptedTools) -> str:
+    if before is None:
+        return f"its {len(now)} tools are not in the lock yet" if len(now) != 1 else "its tool is not in the lock yet"
+    parts = {
+        "changed": [name for name in before if name in now and before[name] != now[name]],
+        "new": [name for name in now if name not in before],
+        "gone": [name for name in before if name not in now],
+    }
+    return "tools " + "; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in parts.items() if names)
 
 
 def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> tuple[Lock, tuple[str, ...]]:

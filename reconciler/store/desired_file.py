@@ -16,17 +16,20 @@ from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_start
 from reconciler.fs.presence import is_file
 from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, SECTIONS, Desired, DesiredItem, Policy, place_of
+from reconciler.model.desired import API_VERSION, SECTIONS, SERVERS_SECTION, Desired, DesiredItem, Policy, place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.regex import regex
+from reconciler.model.servers import server_faults
 from reconciler.model.version import range_problem
 from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
 
 if TYPE_CHECKING:
     from reconciler.documents.yaml.places import Problem
 
-_DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version")])
+_DESIRED_TEXT: Final = frozenset([(1, "owner"), (3, "version"), (3, "args")])
+_OURS: Final = frozenset(["apiVersion", *SECTIONS, SERVERS_SECTION])
+"""A document with one of these keys is meant to be a desired state."""
 _LOOKED_THROUGH: Final = 1 << 20
 """So many bytes of a file that is not YAML are looked through for keys."""
 _TOP_LEVEL_KEY: Final = regex(r"^(\w+)[ \t]*:(?=\s|$)", re.MULTILINE)
@@ -75,15 +78,19 @@ class DesiredFile(Struct, frozen=True, kw_only=True):
         section, item_id = place_of(key)
         return cast(JsonObject, self.document[section])[item_id]
 
+    def server(self, name: str) -> JsonObject:
+        """What it says of a tool server, as it is written."""
+        return cast("dict[str, JsonObject]", self.document[SERVERS_SECTION])[name]
+
 
 def is_gateway_configuration(keys: Collection[str]) -> bool:
     """Whether a document with these top-level keys is the gateway's own configuration and not a desired state."""
-    return {"apiVersion", *SECTIONS}.isdisjoint(keys) and not GATEWAY_KEYS.isdisjoint(key.lower() for key in keys)
+    return _OURS.isdisjoint(keys) and not GATEWAY_KEYS.isdisjoint(key.lower() for key in keys)
 
 
 def is_package_manifest(keys: Collection[str]) -> bool:
     """Whether a document with these top-level keys is the manifest of a package and not a desired state."""
-    return {"apiVersion", *SECTIONS}.isdisjoint(keys) and {"name", "version"} <= {*keys}
+    return _OURS.isdisjoint(keys) and {"name", "version"} <= {*keys}
 
 
 def read_desired(path: Path, *, known: Known = MappingProxyType({})) -> DesiredFile:
@@ -141,7 +148,7 @@ def _validated_desired(data: bytes, path: Path) -> JsonObject:
         advice = f"begin it with 'apiVersion: {API_VERSION}', or remove it and run 'llamagate init'"
         raise InputError.at("the file is empty", file=path, place=(1, 1), advice=advice)
     try:
-        return validated(data, path, "desired-state", "desired state", _DESIRED_TEXT)
+        return validated(data, path, "desired-state", "desired state", _DESIRED_TEXT, foreign=GATEWAY_KEYS)
     except InputError as error:
         keys = _top_level_keys(data)
         if is_package_manifest(keys):
@@ -190,12 +197,27 @@ def _check_items(file: DesiredFile) -> None:
         if problem:
             found.append((place, problem, code))
         found += [((*place, *below), what, FaultCode.INVALID_RANGE) for below, what in _range_problems(file, item)]
+    found += _server_problems(file)
     try:
         ignores(file.desired.policy.ignore)
     except PatternError as error:
         found.append((("policy", "ignore", error.line - 1), str(error), FaultCode.INVALID_VALUE))
     if found:
         raise InputError.of(file.faults(found), f"{file.path}: {len(found)} faults in the desired state")
+
+
+def _server_problems(file: DesiredFile) -> Iterator[Problem]:
+    """What a schema cannot say of tool servers: names are unique ignoring case, and each has one way to be asked."""
+    seen: dict[str, str] = {}
+    for server in file.desired.servers:
+        place, name = place_of(server.key), server.key.id
+        other = seen.setdefault(name.casefold(), name)
+        if problem := id_problem(name):
+            yield place, problem, FaultCode.INVALID_ID
+        if other != name:
+            yield place, f"duplicate id: '{other}' is the same but for its case", FaultCode.DUPLICATE_ID
+        for below, what in server_faults(file.server(name)):
+            yield (*place, *below), what, FaultCode.INVALID_VALUE
 
 
 def _range_problems(file: DesiredFile, item: DesiredItem) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -32,13 +32,24 @@ def known_document(digest: Digest, known: Known, *, is_lock: bool) -> JsonObject
     return document if document is not None and ("items" in document) is is_lock else None
 
 
-def validated(data: bytes, path: Path, schema: str, what: str, text_keys: frozenset[tuple[int, str]]) -> JsonObject:
+def validated(
+    data: bytes,
+    path: Path,
+    schema: str,
+    what: str,
+    text_keys: frozenset[tuple[int, str]],
+    *,
+    foreign: frozenset[str] = frozenset(),
+) -> JsonObject:
+    """The document, held against its schema, without the keys at its top that are ``foreign``, whatever their case."""
     try:
         value = yaml_text.load(data, name=str(path), text_keys=text_keys)
     except InputError as error:
         if conflict := _conflict(data, path):
             raise conflict from error
         raise
+    if foreign and isinstance(value, dict):
+        value = {key: part for key, part in value.items() if key.lower() not in foreign}
     schemas.check(value, schema, data=data, file=str(path), what=what)
     return cast(JsonObject, value)
 

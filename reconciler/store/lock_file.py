@@ -102,6 +102,9 @@ def lock_bytes(lock: Lock, *, like: bytes | None = None) -> bytes:
     ]
     for item in lock.items:
         lines += _lines_of(item.to_document())
+    lines += ["mcp_servers:"] if lock.servers else []
+    for server in lock.servers:
+        lines += _lines_of(server.to_document())
     return "".join(f"{line}{end}" for line in lines).encode()
 
 
@@ -134,3 +137,13 @@ def _check_lock_ids(document: JsonObject, data: bytes, path: Path) -> None:
                 code=FaultCode.DUPLICATE_ID,
             )
         seen.add(item["id"])
+    names = [server["id"] for server in cast(list[JsonObject], document.get("mcp_servers", []))]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            place, advice = (
+                yaml_text.locate(data, ("mcp_servers", index, "id")),
+                "delete the lock and run 'llamagate lock'",
+            )
+            raise InputError.at(
+                f"the id '{name}' is listed twice", file=path, place=place, advice=advice, code=FaultCode.DUPLICATE_ID
+            )

@@ -50,7 +50,7 @@ def test_the_table_is_up_to_date() -> None:
     [
         (["hist"], ["history"]),
         (["why", "gr"], ["greeter", "grown"]),
-        (["why", ""], ["extension", "agentic-module", "greeter", "grown", "intake", "notes"]),
+        (["why", ""], ["extension", "agentic-module", "mcp-server", "greeter", "grown", "intake", "notes"]),
         (["show", "extension", "n"], ["notes", ":files"]),
         (["plan", "--only", "gre"], ["greeter"]),
         (["plan", "--only=gre"], ["--only=greeter"]),

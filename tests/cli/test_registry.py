@@ -280,11 +280,11 @@ def test_row_108_a_newer_desired_state_is_refused(session: Session) -> None:
 
 def test_row_108_a_newer_record_is_refused(applied: Session) -> None:
     path = applied.ours / "record.json"
-    applied.write_record(applied.record() | {"schema": 3})
+    applied.write_record(applied.record() | {"schema": 4})
     before = applied.everything()
     for verb in ("plan", "apply", "list", "status"):
         said = applied.llamagate(verb, exits=1)
-        assert said.err.startswith(f"llamagate: {path}: a newer llamagate wrote it (schema 3, this version knows 2)\n")
+        assert said.err.startswith(f"llamagate: {path}: a newer llamagate wrote it (schema 4, this version knows 3)\n")
         assert "  → use that version\n" in said.err
     assert applied.everything() == before
 

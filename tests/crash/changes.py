@@ -35,12 +35,16 @@ _FOREIGN: Final = {"id": "theirs", "type": "plugin", "name": "Theirs", "colour":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item of the file, and its package. ``settings``: what else the file says of it, in one line of YAML."""
+    """An item of the file, and its package. ``settings``: what else the file says of it, in one line of YAML.
+
+    A tool server has no package: it is its settings.
+    """
 
     version: str = "1.0.0"
     files: Mapping[str, str] = field(default_factory=lambda: {"README.md": "Read me", "data/table.csv": "1,2\n"})
     settings: str = ""
     is_module: bool = False
+    is_server: bool = False
     folder: str = ""
     """Where the package lies, where that is not named as the item."""
 
@@ -76,13 +80,17 @@ class Change:
     def write(self, base: Path, wish: Wish) -> None:
         """Write the packages, and the file that asks for them."""
         lines: dict[bool, list[str]] = {False: [], True: []}
+        servers = [f"  {name}: {{{item.settings}}}" for name, item in wish.items() if item.is_server]
         for name, item in wish.items():
+            if item.is_server:
+                continue
             folder = item.folder or name
             write_package(base / "packages" / folder, name, item)
             parts = [f"source: ./packages/{folder}", *filter(None, [item.settings])]
             lines[item.is_module].append(f"  {name}: {{{', '.join(parts)}}}")
         sections = [
-            "\n".join([section, *rows]) for section, rows in (("extensions:", lines[False]), ("modules:", lines[True]))
+            "\n".join([section, *rows])
+            for section, rows in (("extensions:", lines[False]), ("modules:", lines[True]), ("mcp_servers:", servers))
         ]
         shown = [text for text in sections if "\n" in text]
         (base / "llamagate.yaml").write_text(_HEAD.format(policy=self.policy) + "\n".join(shown) + "\n")
@@ -152,14 +160,31 @@ def _strayed(home: Path) -> None:
     write_package(installed / "found", "found", Item())
 
 
+def _of_the_gateway(home: Path) -> None:
+    """The gateway has a configuration of its own, and a person wrote into it."""
+    file = home / "llamagate.yaml"
+    own = "# the gateway's\nport: 1\n"
+    text = (
+        file.read_text() if file.exists() else "mcp:\n  enabled: true\n  servers:\n  - name: theirs\n    command: x\n"
+    )
+    file.write_text(own + text.replace("  servers:\n", "  servers:  # all\n"))
+    file.chmod(0o640)
+
+
 _PLAIN: Final = Item()
 _MODULE_ITEM: Final = Item(is_module=True, files={})
 _LEFT_AS_IT_IS: Final = {"prompts/tone.txt": "calm", "run.sh": "#!/bin/sh\n"}
 _OLD: Final = Item(version="1.1.0", files={**_LEFT_AS_IT_IS, "old.txt": "old"})
 _NEW: Final = Item(version="1.2.0", files={**_LEFT_AS_IT_IS, "prompts/more.txt": "more"})
 _CONFIGURED: Final = Item(settings="config: {report_interval: daily, token: {env: REPORT_TOKEN}}")
+_NEW_STEADY: Final = Item(version="1.1.0")
 _OFF: Final = Item(settings="enabled: false")
 _ON: Final = Item(settings="enabled: true")
+_SERVER: Final = Item(is_server=True, settings="command: server, args: [-v]")
+_SECRET: Final = Item(is_server=True, settings="command: server, args: [-w], env: {TOKEN: {env: REPORT_TOKEN}}")
+_OFF_SERVER: Final = Item(is_server=True, settings="url: 'http://127.0.0.1/mcp', enabled: false")
+_SERVERS: Final = {"steady": _PLAIN, "changed": _SERVER, "dropped": _SERVER, "kept": _SERVER}
+_OTHER_SERVERS: Final = {"steady": _NEW_STEADY, "changed": _SECRET, "kept": _SERVER, "come": _OFF_SERVER}
 _FOUR: Final = {"updated": _PLAIN, "removed": _PLAIN, "configured": _PLAIN, "steady": _PLAIN}
 _TWO: Final = {"updated": _OLD, "steady": _PLAIN}
 _STRAYING: Final = {"gone": _PLAIN, "newer": _PLAIN, "steady": _PLAIN}
@@ -228,9 +253,25 @@ CHANGES: Final[Mapping[str, Change]] = {
         repeats=False,
     ),
     "sync": Change(before=(_STRAYING,), meanwhile=_strayed, after=_STRAYING, command=("sync",)),
+    "tool servers": Change(before=(_SERVERS,), meanwhile=_of_the_gateway, after=_OTHER_SERVERS),
+    "first tool server": Change(after={"changed": _SECRET, "steady": _PLAIN}, is_first=True),
+    "tool servers alone": Change(before=({"kept": _SERVER},), after={"come": _SECRET}, meanwhile=_of_the_gateway),
+    "take a tool server": Change(
+        meanwhile=_of_the_gateway, after={"theirs": _SECRET}, command=("apply", "--take-over-all")
+    ),
+    "roll back tool servers": Change(
+        before=(_SERVERS, _OTHER_SERVERS),
+        meanwhile=_of_the_gateway,
+        after=_OTHER_SERVERS,
+        command=("rollback",),
+        repeats=False,
+    ),
+    "disable a tool server": Change(
+        before=(_SERVERS,), meanwhile=_of_the_gateway, after=_SERVERS, command=("disable", "kept")
+    ),
     "moved source": Change(before=(_TWO,), after={**_TWO, "steady": Item(folder="moved")}, is_quiet=True),
     "nothing to do": Change(before=(_TWO,), meanwhile=_in_use, after=_TWO, is_quiet=True),
 }
 MIXED: Final = "mixed of five"
-THOROUGH: Final = (MIXED, "first run", "update", "remove", "repair", "rebuilt registry")
+THOROUGH: Final = (MIXED, "first run", "update", "remove", "repair", "rebuilt registry", "tool servers")
 """Those that between them take every way through the transaction, for campaigns of tens of thousands of points."""

@@ -32,6 +32,8 @@ class Portrait:
 
     files: dict[str, str]
     registry: list[dict[str, Any]]
+    gateway_file: str
+    """Its mode and content."""
     items: dict[str, Any]
     generation: int
     backups: dict[str, dict[str, str]]
@@ -154,7 +156,12 @@ def portrait(home: Path) -> Portrait:
     return Portrait(
         files={f"{kind}/{path}": fact for kind in _KINDS for path, fact in _tree(home / kind / "installed")},
         registry=[{key: value for key, value in entry.items() if key not in _TIMES} for entry in _registry(home)],
-        items={item["id"]: [item[key] for key in ("tree", "config", "enabled")] for item in record["items"]},
+        gateway_file=_gateway_file(home / "llamagate.yaml"),
+        items={
+            f"server {item['key'][1]}": [item[key] for key in ("settings", "enabled", "entry")]
+            for item in record.get("servers", [])
+        }
+        | {item["id"]: [item[key] for key in ("tree", "config", "enabled")] for item in record["items"]},
         generation=record["generation"],
         backups={
             "/".join(path.parts[-3:]): dict(_tree(path)) for path in (home / "reconciler" / "backups").glob("*/*/*")
@@ -210,6 +217,10 @@ def _registry(home: Path) -> list[dict[str, Any]]:
     except ValueError:
         return [{"unreadable": data}]
     return sorted(entries, key=lambda entry: str(entry["id"]))  # the order in which others write means nothing
+
+
+def _gateway_file(path: Path) -> str:
+    return f"{stat.S_IMODE(path.stat().st_mode):o} {path.read_text()}" if path.exists() else "nothing"
 
 
 def _bytes(path: Path) -> bytes | None:

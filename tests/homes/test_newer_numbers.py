@@ -17,10 +17,10 @@ def raise_number(path: Path) -> str:
     """Give a document the next number; what is said of it."""
     document = json.loads(path.read_bytes())
     if "body" in document:
-        path.write_bytes(sealed(document["body"] | {"schema": 3}))
+        path.write_bytes(sealed(document["body"] | {"schema": 4}))
     else:
         path.write_text(json.dumps(document | {"schema": 2}))
-    number = 3 if "body" in document else 2
+    number = 4 if "body" in document else 2
     return f"{path}: a newer llamagate wrote it (schema {number}, this version knows {number - 1})"
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from reconciler.model.digest import Digest
 from reconciler.model.executables import in_order
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind
 from reconciler.model.journal import Journal, Move
 from reconciler.model.lock import Lock, LockItem, Pin
 from reconciler.model.package import Dialect, Manifest
 from reconciler.model.record import ConfirmBy, Hold, Record, RecordedFile, RecordItem, Route, Routes, Suspension
 from reconciler.model.registry import Registry, RegistryEntry
+from reconciler.model.servers import RecordedServer, ServerChange, ServerEdit
 from reconciler.model.source import Source, SourceKind, plain_path
 from tests.documents.strategies import WORDS, objects
 
@@ -22,9 +24,17 @@ any_text = st.sampled_from([*WORDS, "\ud800", "a\udfffb", "\ud83d\ude00"]) | st.
 texts = any_text.filter(bool)
 numbers = st.integers(0, 2**63 - 1)
 ids = st.from_regex(r"\A[a-zA-Z0-9_-]{1,8}\Z")
-keys = st.builds(ItemKey, st.sampled_from(Kind), ids)
+keys = st.builds(ItemKey, st.sampled_from(PACKAGE_KINDS), ids)
 digests = st.binary(min_size=32, max_size=32).map(lambda data: Digest(f"sha256:{data.hex()}"))
 sources = st.builds(Source, st.sampled_from(SourceKind), texts, any_text, any_text.map(plain_path))
+servers = st.builds(
+    RecordedServer,
+    key=st.builds(ItemKey, st.just(Kind.MCP_SERVER), ids),
+    owner=texts | st.none(),
+    settings=objects,
+    enabled=st.booleans(),
+    entry=digests,
+)
 files = st.dictionaries(texts, st.builds(RecordedFile, texts, numbers, numbers, numbers, numbers), max_size=3)
 
 
@@ -84,6 +94,7 @@ records = st.builds(
     owners=st.dictionaries(any_text, texts, max_size=2),
     documents=st.dictionaries(digests, objects, max_size=2),
     items=st.lists(record_items(), max_size=3).map(lambda items: {item.key: item for item in items}),
+    servers=st.lists(servers, max_size=2).map(lambda items: {item.key: item for item in items}),
 )
 
 _KNOWN_KEYS = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
@@ -93,7 +104,7 @@ extras = objects.map(lambda value: {key: value[key] for key in value if key not 
 @st.composite
 def entries(draw: st.DrawFn) -> RegistryEntry:
     return RegistryEntry(
-        key=ItemKey(draw(st.sampled_from(Kind)), draw(spelled.filter(bool))),
+        key=ItemKey(draw(st.sampled_from(PACKAGE_KINDS)), draw(spelled.filter(bool))),
         name=draw(spelled.filter(bool)),
         version=draw(spelled),
         enabled=draw(st.booleans()),
@@ -163,6 +174,9 @@ locks = st.lists(
     unique_by=lambda item: item.key.id,
 ).map(lambda items: Lock(items=tuple(sorted(items, key=lambda item: item.key))))
 
+server_edits = st.dictionaries(
+    texts, st.builds(ServerEdit, entry=objects | st.none(), is_whole=st.booleans()), max_size=2
+)
 moves = st.builds(
     Move,
     key=keys,
@@ -186,4 +200,14 @@ journals = st.builds(
     record=any_text,
     previous_record=any_text | st.none(),
     generation_text=any_text | st.none(),
+    servers=st.just(UNSET)
+    | st.builds(
+        ServerChange,
+        edits=server_edits,
+        before=server_edits,
+        text=any_text | st.none(),
+        mode=numbers | st.none(),
+        is_private=st.booleans(),
+        kept=st.lists(texts, max_size=2).map(tuple),
+    ),
 )

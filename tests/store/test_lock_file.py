@@ -128,7 +128,7 @@ def test_its_name(desired: str, lock: str) -> None:
         (
             "items:",
             "more: 1\nitems:",
-            ":3:1: more: unknown field 'more'; known are apiVersion, rules, catalogs, items",
+            ":3:1: more: unknown field 'more'; known are apiVersion, rules, catalogs, items, mcp_servers",
         ),
         ("apiVersion: llamagate/v1\n", "", ":2:1: 'apiVersion' is missing; write apiVersion: llamagate/v1"),
     ],

@@ -104,9 +104,9 @@ def test_a_record_with_one_flipped_bit(home: Home, at: int) -> None:
 
 
 def test_a_record_of_a_newer_version(home: Home) -> None:
-    home.record.write_bytes(seal({**HEAD, "schema": 3}))
+    home.record.write_bytes(seal({**HEAD, "schema": 4}))
     error = record_error(home)
-    assert str(error) == f"{home.record}: a newer llamagate wrote it (schema 3, this version knows 2)"
+    assert str(error) == f"{home.record}: a newer llamagate wrote it (schema 4, this version knows 3)"
     assert error.advice == "use that version"
 
 

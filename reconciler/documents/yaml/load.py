@@ -54,8 +54,9 @@ def load(data: bytes, *, name: str, text_keys: frozenset[tuple[int, str]] = froz
     """Decode the one YAML document ``data``; an empty one is ``None``.
 
     ``text_keys`` holds pairs of (depth, key): the plain scalar that stands under ``key`` in a mapping with ``depth``
-    mappings around it, itself included, stays text as written, so that ``version: 1.10`` is "1.10". The root's keys
-    have depth 1. Raises ``InputError``; its fault names the file ``name``, line, column and path.
+    mappings around it, itself included, stays text as written, so that ``version: 1.10`` is "1.10"; so do those in a
+    list that stands there. The root's keys have depth 1. Raises ``InputError``; its fault names the file ``name``,
+    line, column and path.
     """
     text = decoded(data, name=name, max_bytes=MAX_BYTES)
     try:
@@ -133,6 +134,8 @@ class _Builder:
         top = self._top
         special = not event.style and (not text or text[0] in _FIRST)
         if isinstance(top, list):
+            if special and text and self._stack and (self._mappings, self._stack[-1][1]) in self._text_keys:
+                special = False
             top.append(_resolved(text) if special else text)
         elif self._key is None:
             self._key = self._new_key(event, special)

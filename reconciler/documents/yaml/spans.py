@@ -161,7 +161,7 @@ class _SpanReader:
 
     def read(self) -> None:
         for event in events(self._text):
-            start, self._end = event.start_mark.index, max(self._end, _content_end(event, self._text))
+            start, self._end = event.start_mark.index, max(self._end, content_end(event, self._text))
             if isinstance(event, yaml.NodeEvent):
                 self._node(event)
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -215,7 +215,7 @@ def read_spans(text: str, path: tuple[str, ...]) -> Spans:
     )
 
 
-def _content_end(event: Any, text: str) -> int:
+def content_end(event: Any, text: str) -> int:
     """Where the characters of ``event`` end; 0 for one that has none.
 
     The marks of block collections and block scalars run on over comments and blank lines, and those of an empty value

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from reconciler.documents.yaml.edit import remove_entry, replace_block, set_entry
     from reconciler.documents.yaml.load import MAX_BYTES, load
     from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, faults_at, locate, locate_all
+    from reconciler.documents.yaml.servers import entries_in, with_edits
 
 _MODULES: Final = {
     "dump": ("dump",),
     "edit": ("remove_entry", "replace_block", "set_entry"),
     "load": ("MAX_BYTES", "load"),
     "places": ("MAX_DEPTH", "Path", "dotted", "faults_at", "locate", "locate_all"),
+    "servers": ("entries_in", "with_edits"),
 }
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Path",
     "dotted",
     "dump",
+    "entries_in",
     "faults_at",
     "load",
     "locate",
@@ -35,6 +38,7 @@ __all__ = [
     "remove_entry",
     "replace_block",
     "set_entry",
+    "with_edits",
 ]
 
 
