@@ -54,7 +54,7 @@ def run_once(invocation: Invocation, models: ModelFlags, named: str, asked: RunF
     trace = Trace(tell=lambda step: show(render_step(step)) if show else None)
     limits = RunLimits()
     mock = None if asked.mock is None else _mock(asked.mock, lambda: trace.current, _masks(invocation))
-    tools = LaterTools(invocation.env, invocation.terminal.notice)
+    tools = LaterTools(invocation.env, invocation.named_file, invocation.terminal.notice)
     with scratch(around.is_mutable, here=asked.here, limits=limits) as files:
         bench = Bench(
             extensions=found.extensions,

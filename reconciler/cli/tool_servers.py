@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.model.environment import Environment
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 
 class LaterTools:
-    """Calls the servers of the home, and ends them with the run. ``tell`` takes lines for people."""
+    """Calls the servers of the home, and ends them with the run. ``tell`` takes lines for people.
 
-    def __init__(self, env: Environment, tell: Callable[[str], None]) -> None:
-        self._env, self._tell = env, tell
+    The lock beside ``file`` says which tools were accepted.
+    """
+
+    def __init__(self, env: Environment, file: Path, tell: Callable[[str], None]) -> None:
+        self._env, self._file, self._tell = env, file, tell
         self._servers: ToolServers | None = None
 
     async def call(self, request: ToolRequest) -> ToolReply:
@@ -33,9 +37,9 @@ class LaterTools:
             await self._servers.close()
 
     def _begin(self) -> ToolServers:
-        from reconciler.host.mcp.definitions import read_tool_settings  # few runs call a tool
+        from reconciler.host.mcp.approved import approved  # few runs call a tool
         from reconciler.host.mcp.servers import ToolServers
 
         servers = ToolServers(self._env.variables, tell=self._tell, clock=time.monotonic)
-        servers.define(read_tool_settings(Home(self._env.home)), {})
+        servers.define(*approved(Home(self._env.home), self._file))
         return servers

@@ -26,7 +26,7 @@ from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
 from reconciler.host.items import Extension, Item, LoadedFrom, Module
 from reconciler.host.load import Loaded, load
-from reconciler.host.mcp.definitions import read_tool_settings
+from reconciler.host.mcp.approved import approved
 from reconciler.host.mcp.servers import ToolServers
 from reconciler.host.model_client import ModelClient
 from reconciler.host.settings import HostSettings
@@ -98,7 +98,7 @@ class Runtime:
             before = self._snapshot
             self._loaded = load(Home(self.settings.env.home), self.settings.legacy, self._loaded)
             self._snapshot = make_snapshot(self._loaded)
-            self.tools.define(read_tool_settings(Home(self.settings.env.home)), {})
+            self.tools.define(*approved(Home(self.settings.env.home), self.settings.file))
             for tell in self.refreshed:
                 tell()
             return RefreshResult(snapshot=self._snapshot, changed=difference(before, self._snapshot))

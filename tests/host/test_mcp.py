@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
@@ -25,6 +26,11 @@ from reconciler.host.mcp import running
 from reconciler.host.mcp import server as mcp_server
 from reconciler.host.mcp.offered import RESULT_TOOL
 from reconciler.model.config import JsonObject
+from reconciler.model.digest import Digest
+from reconciler.model.lock import Lock, LockedServer
+from reconciler.model.servers import server_key
+from reconciler.model.tools import Tool
+from reconciler.store.lock_file import lock_bytes, lock_path
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
@@ -545,3 +551,32 @@ def test_other_requests_are_served_while_a_tool_server_hangs(session: Session, s
         assert host.run("other", {"mood": "bad"})["queue"] == "now"
     assert time.monotonic() - started < 5
     thread.join(30)
+
+
+def test_only_tools_that_the_lock_accepted_are_called(session: Session, serve: Serve) -> None:
+    put_servers(session)
+    put_on_disk(session, "calls", manifest__yaml=extension(CALLS, name="calls"))
+    host = serve()
+    assert host.run("calls", {"a": 40}) == {"tool_result": {"result": "42!"}}
+
+    def lock(tools: dict[str, str]) -> None:
+        servers = (LockedServer(key=server_key("tests"), tools={name: Digest(one) for name, one in tools.items()}),)
+        lock_path(session.project / "llamagate.yaml").write_bytes(lock_bytes(Lock(servers=servers)))
+        host.refresh()
+
+    async def digests() -> dict[str, str]:
+        async with Client(StdioServerParameters(command=sys.executable, args=[str(SERVER)])) as client:
+            listed = (await client.list_tools()).tools
+            documents = [tool.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in listed]
+            return {str(one["name"]): Tool.from_document(one).digest for one in documents}
+
+    found = asyncio.run(digests())
+    lock(found)
+    assert host.run("calls", {"a": 40}) == {"tool_result": {"result": "42!"}}
+    lock({**found, "say": "sha256:" + "0" * 64})
+    assert "changed since the lock was written" in host.run("calls", {"a": 40}, 502)
+    lock({"add": found["add"]})
+    assert "the tool 'say' of the tool server 'tests': it is new" in host.run("calls", {"a": 40}, 502)
+    lock_path(session.project / "llamagate.yaml").write_text("items: 7")
+    host.refresh()
+    assert "nobody knows which tools were accepted" in host.run("calls", {"a": 40}, 502)
