@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.ids import Kind
 from tests.docs.pages import command_in, is_printed, page, run_blocks, shell_blocks, shown_lines
 from tests.support.today import Today, today
 
@@ -33,7 +32,6 @@ def restarts(gateway: Today, asked: Path, done: Path) -> None:
     done.write_bytes(b"restarted\n")
 
 
-@pytest.mark.skipif("MCP_SERVER" not in Kind.__members__, reason="tool servers are no items yet")
 def test_chat_calls_an_extension_after_five_commands(tmp_path: Path, free_port: int) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
