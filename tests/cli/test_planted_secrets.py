@@ -91,7 +91,7 @@ def check(session: Session, *commands: tuple[str, ...]) -> None:
             assert "s3cr3t" not in (session.project / name).read_text(), name
 
 
-@pytest.mark.parametrize("value", [NEW, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("value", [pytest.param(NEW, marks=pytest.mark.long), ODD], ids=["plain", "odd"])
 @pytest.mark.parametrize("plant", PLACES.values(), ids=PLACES)
 def test_no_output_has_it(session: Session, plant: Place, value: str) -> None:
     session.package("foo")

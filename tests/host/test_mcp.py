@@ -495,7 +495,7 @@ guardrails: [{type: """
 # The host as a process
 
 
-@MODES
+@pytest.mark.parametrize("mode", [pytest.param("legacy", marks=pytest.mark.long), "auto"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
 def test_a_host_that_ends_leaves_no_program_and_no_client_waiting(number: int, mode: str, session: Session) -> None:
     put_servers(session)

@@ -47,7 +47,15 @@ def check(change: JsonObject, before: bytes | None, after: bytes | None) -> None
             assert "".join(line.text[start:end] for start, end, _ in line.pieces()) == line.text
 
 
-@pytest.mark.parametrize("before", PACKAGES, ids=lambda package: package.name)
+USUAL: Final = 6
+"""The packages beside each of which all others are laid; the rest is for the long run."""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [*PACKAGES[:USUAL], *(pytest.param(package, marks=pytest.mark.long) for package in PACKAGES[USUAL:])],
+    ids=lambda package: package.name,
+)
 def test_each_line_of_a_diff_is_in_one_of_the_files(before: Path) -> None:
     old = files(before)
     for one, after in permutations(PACKAGES, 2):
