@@ -53,6 +53,13 @@ def setup_fleet(session: nox.Session) -> None:
 
 
 @nox.session
+def fleet(session: nox.Session) -> None:
+    """Hosts with SSH and Ansible, Prometheus, helm and the CI kit, as far as 'setup-fleet' could install them."""
+    install(session)
+    session.run("pytest", "-m", "fleet and not long", *session.posargs)
+
+
+@nox.session
 def host(session: nox.Session) -> None:
     """The host's tests with uvloop and httptools, which it uses where they are installed."""
     install(session, "uvloop", "httptools")
