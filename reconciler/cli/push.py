@@ -34,7 +34,7 @@ def push(
 
     Example: llamagate push ./packages/greeter registry.example.org/team/greeter
     Example: llamagate push greeter.zip registry.example.org/team/greeter:1.2.0
-    Example: llamagate push ./packages/greeter registry.example.org/team/greeter --sign agent
+    Example: llamagate push ./greeter registry.example.org/team/greeter --sign agent
     Exit codes: 0, 1, 5
     """
     if sign:

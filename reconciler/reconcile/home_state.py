@@ -54,7 +54,7 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     def gateway_file(self) -> GatewayFile:
         """The gateway's own configuration file in the home."""
         found = read_gateway_file(self.home)
-        is_desired = self.path.exists() and is_same_file(self.path, self.home.gateway_file)
+        is_desired = is_same_file(self.path, self.home.gateway_file)
         return replace(found, is_desired_state=True) if is_desired else found
 
     @cached_property

@@ -32,6 +32,7 @@ STATUS_KEYS = [
     "confirm_by",
     "watcher",
     "unreachable",
+    "expired",
 ]
 ITEM_KEYS = ["kind", "id", "name", "version", "enabled", "owner", "path", "dialect", "loadable"]
 SECRETS = {

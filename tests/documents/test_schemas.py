@@ -16,7 +16,7 @@ from reconciler.errors import InputError
 from reconciler.model.auth import AuthKind
 from reconciler.model.config import Json
 from reconciler.model.desired import Desired, DriftRule, GatewaySettings, Limits, Policy, ReloadRule
-from reconciler.model.ids import MAX_ID_CHARACTERS, Kind
+from reconciler.model.ids import MAX_ID_CHARACTERS, PACKAGE_KINDS
 from reconciler.model.lock import Lock
 from reconciler.model.plan import ActionKind
 from reconciler.model.source import Source, SourceKind, SourceRules
@@ -116,7 +116,7 @@ def test_the_desired_state_schema_has_the_words_of_the_model() -> None:
     assert tuple(policy["drift"]["properties"]["edited"]["enum"]) == get_args(DriftRule)
     assert tuple(gateway["reload"]["enum"]) == get_args(ReloadRule)
     assert root["$defs"]["id"]["maxLength"] == MAX_ID_CHARACTERS
-    assert set(document("lock")["$defs"]["item"]["properties"]["kind"]["enum"]) == set(Kind)
+    assert set(document("lock")["$defs"]["item"]["properties"]["kind"]["enum"]) == set(PACKAGE_KINDS)
     assert set(document("plan")["properties"]["actions"]["items"]["properties"]["action"]["enum"]) == set(ActionKind)
 
 

@@ -72,7 +72,7 @@ TEXT_KEYS: dict[str, tuple[bytes, Json]] = {
     "too-shallow": (b"x: {version: 1.10}", {"x": {"version": 1.1}}),
     "too-deep": (b"x: {a: {b: {version: 1.10}}}", {"x": {"a": {"b": {"version": 1.1}}}}),
     "lists-do-not-count": (b"x: [[{a: [{version: 1.10}]}]]", {"x": [[{"a": [{"version": "1.10"}]}]]}),
-    "in-a-list": (b"x: {a: {version: [1.10]}}", {"x": {"a": {"version": [1.1]}}}),
+    "in-a-list": (b"x: {a: {version: [1.10]}}", {"x": {"a": {"version": ["1.10"]}}}),
     "after-a-deeper-mapping": (b"x: {a: {b: {}, version: 1.10}}", {"x": {"a": {"b": {}, "version": "1.10"}}}),
     "long-number": (b"x: {a: {version: " + b"1" * 200 + b"}}", {"x": {"a": {"version": "1" * 200}}}),
 }

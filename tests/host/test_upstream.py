@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -71,8 +71,9 @@ def ask(host: Host, request: bytes) -> bytes:
     with connect(host) as line:
         line.sendall(request)
         data = b""
-        while part := line.recv(65536):
-            data += part
+        with suppress(ConnectionResetError):  # the rest of a body that was answered before it was read
+            while part := line.recv(65536):
+                data += part
         return data
 
 
