@@ -23,6 +23,7 @@ from reconciler.model.lock import Lock, LockItem
 from reconciler.model.note import Note
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.trust import (
+    LOCAL,
     MAX_SIGNATURES_BYTES,
     SIGNATURE_SUFFIX,
     TIME_FORMAT,
@@ -119,7 +120,7 @@ class Trust(Struct, kw_only=True):
         checked = [self._check(one.signature, statement, at=min(moment(one.at), now), what="package") for one in texts]
         found = [one for one in checked if isinstance(one, Checked)]
         malformed = [one for one in checked if isinstance(one, str)]
-        subject = _subject(item)
+        subject = _subject(item, self.base)
         decisions = tuple(judge(one, subject, PACKAGE_NAMESPACE, found) for one in self.authorities)
         return tuple(_with_malformed(decision, malformed) for decision in decisions)
 
@@ -138,15 +139,16 @@ class Trust(Struct, kw_only=True):
                 found = self._as_signed(ask(item, entry))
         else:
             found = self._as_signed(local_signatures(item.source, self.base))
-        times = {one.signature: one.at for one in known}
-        texts = tuple(replace(one, at=times.get(one.signature, one.at)) for one in found)
+        latest, now = self.now.timestamp() + _SKEW, self.now.astimezone(UTC).strftime(TIME_FORMAT)
+        times = {one.signature: one.at for one in known if moment(one.at) <= latest}  # no pin was made later than now
+        texts = tuple(replace(one, at=times.get(one.signature, now)) for one in found)
         entry = self._with_bits(entry, texts)
         decisions = self.decide(item, entry, texts)
         is_refused = any(decision.problem for decision in decisions)
         return decisions, replace(entry, signed=known if is_refused else _signed(decisions, texts))
 
     def _is_required(self, item: DesiredItem) -> bool:
-        return any(rule_for(one, _subject(item)).required for one in self.authorities)
+        return any(rule_for(one, _subject(item, self.base)).required for one in self.authorities)
 
     def _with_bits(self, entry: LockItem, texts: Sequence[Signed]) -> LockItem:
         """``entry``; where its source carries no modes, without executable files if that is what was signed."""
@@ -333,11 +335,16 @@ def _authority(rules: TrustRules, said: Path, data: bytes, host: Authority | Non
     return Authority(
         name=str(said),
         rules=rules,
+        places={prefix: str(located(said.parent, prefix)) for prefix in rules.sources if _is_path(prefix)},
         signers_file=name,
         signers=lines,
         revoked_file=str(revoked or ""),
         revoked=keys,
     )
+
+
+def _is_path(prefix: str) -> bool:
+    return prefix != LOCAL and not Source(SourceKind.GIT, prefix).is_address
 
 
 def location_of(source: Source, base: Path) -> str:
@@ -360,8 +367,10 @@ def signature_beside(package: Path) -> Path:
     return package.with_name(f"{package.name}{SIGNATURE_SUFFIX}")
 
 
-def _subject(item: DesiredItem) -> Subject:
-    return Subject(source=item.source.location, is_local=not item.source.is_pinned, item=item.key.id)
+def _subject(item: DesiredItem, base: Path) -> Subject:
+    source = item.source
+    where = f"oci://{source.location}" if source.kind is SourceKind.OCI else location_of(source, base)
+    return Subject(source=where, is_local=not source.is_pinned, item=item.key.id)
 
 
 def _is_same(before: LockItem, now: LockItem) -> bool:

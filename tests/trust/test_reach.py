@@ -151,6 +151,28 @@ def test_going_back_asks_for_revoked_keys(settled: Team) -> None:
     assert refused(session, "restore", "foo") == ["foo revoked-key"]
 
 
+def test_going_back_leaves_what_stays(settled: Team) -> None:
+    """A key that was revoked does not keep other items from going back."""
+    settled.session.package("other")
+    settled.session.llamagate("import", "packages/other")
+    settled.revoked.write_text(public(settled.key("alice")) + "\n")
+    settled.session.llamagate("rollback")
+    assert versions(settled.session) == {"foo": "1.0.0"}
+
+
+def test_a_pin_of_the_future_is_of_now(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a key that runs out would count on, until something else makes somebody look."""
+    (entry,) = settled.lock["items"]
+    settled.edit_lock(entry["signed"]["at"], "2099-01-01T00:00:00Z")
+    end = f"{datetime.now(UTC) + timedelta(hours=1):%Y%m%d%H%M%SZ}"
+    settled.signers.write_text(f'alice valid-before="{end}" {public(settled.key("alice"))}\n')
+    settled.session.llamagate("apply")
+    assert settled.lock["items"][0]["signed"]["at"] < "2099"
+    later(monkeypatch, timedelta(hours=3))
+    assert settled.session.llamagate("status", "--json").json["in_sync"] is True
+    assert watch_once(settled.session) == "True"
+
+
 MARKS = ("no-longer-signed", "signer-changed", "key-changed", "new-signer")
 
 
