@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import lru_cache
 from typing import Final
 
 from reconciler.model.regex import regex
@@ -17,6 +18,7 @@ _UNRESERVED: Final = regex(r"[A-Za-z0-9._~-]")
 _PORTS: Final = {"http": ":80", "https": ":443", "oci": ":443", "ssh": ":22", "git": ":9418"}
 
 
+@lru_cache(maxsize=4096)
 def plain(address: str) -> str:
     """Without what makes no difference: case of the host, its usual port, a user, escapes, ``//`` and ``..``."""
     if short := _SHORT.match(address):
