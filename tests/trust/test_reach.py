@@ -151,6 +151,27 @@ def test_going_back_asks_for_revoked_keys(settled: Team) -> None:
     assert refused(session, "restore", "foo") == ["foo revoked-key"]
 
 
+def test_a_backup_whose_package_is_lost_was_signed_all_the_same(settled: Team) -> None:
+    """Where the cache has lost it, the folder is put back as it is."""
+    session = settled.session
+    session.llamagate("remove", "foo")
+    shutil.rmtree(session.ours / "cache")
+    settled.revoked.write_text(public(settled.key("alice")) + "\n")
+    assert refused(session, "restore", "foo") == ["foo revoked-key"]
+
+
+def test_what_a_command_brought_is_remembered_with_its_signer(session: Session, team: Team) -> None:
+    session.desired(
+        "extensions: {}\n"
+        "trust: {signers: ./allowed_signers, revoked: ./revoked_keys, sources: {local: {require: signed}}}\n"
+    )
+    session.llamagate("sign", "packages/foo", "--key", team.key("alice"))
+    session.llamagate("import", "packages/foo")
+    session.llamagate("remove", "foo")
+    team.revoked.write_text(public(team.key("alice")) + "\n")
+    assert refused(session, "rollback") == ["foo revoked-key"]
+
+
 def test_going_back_leaves_what_stays(settled: Team) -> None:
     """A key that was revoked does not keep other items from going back."""
     settled.session.package("other")
