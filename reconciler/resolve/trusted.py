@@ -46,6 +46,8 @@ from reconciler.trust.wire import WireError
 
 _SKEW: Final = 300
 """So many seconds the clocks of two machines may differ."""
+_FUTURE: Final = 86_400
+"""A pin that was made so many seconds after now was not: it becomes one of now."""
 
 
 class Trust(Struct, kw_only=True):
@@ -110,8 +112,18 @@ class Trust(Struct, kw_only=True):
                 self._checked |= {(one.signature, statement): "" for one in entry.signed}
 
     def until(self, lock: Lock) -> float:
-        """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more."""
-        return min((at for one in lock.catalogs if (at := moment(one.expires)) > self.now.timestamp()), default=0)
+        """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more.
+
+        Pins of a clock that is ahead of ours count as of now, so the next end of a key counts, too.
+        """
+        ends = [moment(one.expires) for one in lock.catalogs]
+        if any(one.at > self._now_text for item in lock.items for one in item.signed):
+            ends += [line.before for authority in self.authorities for line in authority.signers]
+        return min((end for end in ends if end > self.now.timestamp()), default=0)
+
+    @property
+    def _now_text(self) -> str:
+        return self.now.astimezone(UTC).strftime(TIME_FORMAT)
 
     def decide(self, item: DesiredItem, entry: LockItem, texts: Sequence[Signed]) -> tuple[Decision, ...]:
         """What each authority says of a pin with these signatures."""
@@ -139,8 +151,8 @@ class Trust(Struct, kw_only=True):
                 found = self._as_signed(ask(item, entry))
         else:
             found = self._as_signed(local_signatures(item.source, self.base))
-        latest, now = self.now.timestamp() + _SKEW, self.now.astimezone(UTC).strftime(TIME_FORMAT)
-        times = {one.signature: one.at for one in known if moment(one.at) <= latest}  # no pin was made later than now
+        latest, now = self.now.timestamp() + _FUTURE, self._now_text
+        times = {one.signature: one.at for one in known if moment(one.at) <= latest}
         texts = tuple(replace(one, at=times.get(one.signature, now)) for one in found)
         entry = self._with_bits(entry, texts)
         decisions = self.decide(item, entry, texts)
@@ -163,7 +175,7 @@ class Trust(Struct, kw_only=True):
 
     def _as_signed(self, files: Iterable[bytes]) -> tuple[Signed, ...]:
         """The signatures in these files, as pinned now. What is no signature is kept as it is, and refused by name."""
-        at = self.now.astimezone(UTC).strftime(TIME_FORMAT)
+        at = self._now_text
         found: list[Signed] = []
         for data in files:
             try:

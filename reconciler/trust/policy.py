@@ -101,7 +101,7 @@ def rule_for(authority: Authority, subject: Subject) -> Rule:
     where = f"trust.sources.{prefix}" if found else "trust.require"
     if not subject.is_local and is_unclear(subject.source):
         required, where = True, f"{where} (what has '..' or such in its address must be signed)"
-    if item := rules.items.get(subject.item):
+    if item := rules.items.get(subject.item.casefold()):
         by, where = item, f"trust.items.{subject.item}"
     required = required or bool(item) or bool(found and found.by and found.require != "none")
     return Rule(required=required, by=by, where=where, max_age=found.max_age if found else None)

@@ -194,6 +194,19 @@ def test_a_pin_of_the_future_is_of_now(settled: Team, monkeypatch: pytest.Monkey
     assert watch_once(settled.session) == "True"
 
 
+def test_a_key_that_runs_out_after_a_pin_of_a_fast_clock(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pin counts as of now, so the end of the key reaches it, whatever short cut is taken."""
+    start = datetime.now(UTC)
+    ahead, end = (start + timedelta(hours=hours) for hours in (6, 1))
+    settled.edit_lock(settled.lock["items"][0]["signed"]["at"], f"{ahead:%Y-%m-%dT%H:%M:%SZ}")
+    settled.signers.write_text(f'alice valid-before="{end:%Y%m%d%H%M%SZ}" {public(settled.key("alice"))}\n')
+    later(monkeypatch, timedelta(minutes=2))
+    settled.session.llamagate("apply")
+    assert settled.session.llamagate("status", "--json").json["in_sync"] is True
+    later(monkeypatch, timedelta(hours=3))
+    is_said(settled, code="key-not-valid")
+
+
 MARKS = ("no-longer-signed", "signer-changed", "key-changed", "new-signer")
 
 

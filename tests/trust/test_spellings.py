@@ -124,3 +124,17 @@ def test_every_line_of_revoked_keys_counts(tmp_path: Path) -> None:
     """Whatever ends it: a key must not be taken for a comment behind another one."""
     keys = [public(make_key(tmp_path / name)) for name in "ab"]
     assert len(read_revoked("\r".join(keys).encode(), name="revoked")) == 2
+
+
+@pytest.mark.parametrize("spelling", ["foo", "FOO"])
+def test_a_rule_for_an_item_is_for_each_spelling_of_its_id(team: Team, spelling: str) -> None:
+    """Ids that differ in case alone are one id."""
+    team.desire(trust=f"items: {{{spelling}: {{by: bob}}}}")
+    assert failure(team.session, "lock", exits=5).code == "wrong-signer"
+
+
+def test_a_pin_of_the_future_is_said_to_be_one(team: Team) -> None:
+    team.session.llamagate("apply")
+    team.edit_lock(team.lock["items"][0]["signed"]["at"], "2099-01-01T00:00:00Z")
+    assert "future" in team.session.plan()["lock"]["stale"][0]
+    assert failure(team.session, "apply", "--locked", exits=4).code == "lock-stale"
