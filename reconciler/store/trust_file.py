@@ -27,7 +27,7 @@ def host_trust_path(env: Environment) -> Path:
 def read_host_trust(env: Environment) -> TrustRules | None:
     """The rules of this host; ``None`` where it has none. ``InputError`` with all faults."""
     path = host_trust_path(env)
-    with telling_path(path):
+    with telling_path(path, "--trust"):
         data = read_if_there(path, MAX_BYTES + 1)
     if data is None:
         if env.trust is not None:
@@ -39,7 +39,7 @@ def read_host_trust(env: Environment) -> TrustRules | None:
 
 def _check_absent(path: Path) -> None:
     """``InputError`` where there is a link to rules, and they cannot be read now: that is not the same as none."""
-    with telling_path(path):
+    with telling_path(path, "--trust"):
         is_lost = is_there(path) or (is_there(path.parent) and not is_folder(path.parent))
     if is_lost:
         message = "it, or its folder, is a link that leads nowhere; repair the link, or remove it"
@@ -88,7 +88,7 @@ def read_list(path: Path, *, said: Path, data: bytes, key: str) -> bytes:
     try:
         found = read_start(path, MAX_LIST_BYTES + 1)
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}; correct 'trust.{key}', or the file"
+        message = f"{path} cannot be read: {error.strerror}; correct its path, or the file"
         raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE) from error
     if len(found) > MAX_LIST_BYTES:
         message = f"{path} has more than {MAX_LIST_BYTES >> 20} MiB"
