@@ -20,12 +20,14 @@ def list_(invocation: Invocation) -> int:
     Exit codes: 0, 1
     """
     found = list_signers(invocation.env, invocation.named_file)
+    if found is None:
+        return invocation.answer({"signers": []}, "Nobody is asked for signatures.")
     base = invocation.file.absolute().parent
     rows = [(one.name, one.key, f"{os.path.relpath(one.file, base)}:{one.line}", one.state or "valid") for one in found]
     text = (
         table([("NAME", "KEY", "LINE", "STATE"), *rows], invocation.terminal.style)
         if rows
-        else "Nobody is asked for signatures."
+        else "Nobody may sign: no file of signers has a key. 'llamagate trust add NAME KEY' adds one."
     )
     return invocation.answer({"signers": [one.to_document() for one in found]}, text)
 

@@ -97,7 +97,7 @@ class RepoFlags(Struct, frozen=True, kw_only=True):
         signers, revoked = host_lists(env)
         signers = self.allowed_signers.absolute() if self.allowed_signers else signers
         revoked = self.revoked_keys.absolute() if self.revoked_keys else revoked
-        if signers is None and (revoked or self.signed == "all"):
+        if signers is None and (self.revoked_keys or self.signed == "all"):
             message = "--signed all and --revoked-keys work only with --allowed-signers, or with signers of this host"
             raise UsageError(message)
         is_address = Source(SourceKind.GIT, self.repo).is_address

@@ -28,7 +28,7 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.target import check_filled, target_for
-from reconciler.reconcile.trusted import local_problems
+from reconciler.reconcile.trusted import judged_here
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.lock_file import lock_path, read_lock
@@ -74,6 +74,7 @@ def propose_packages(state: HomeState, found: Sequence[Resolved], asked: Import)
     owner = saving_owner(state) if asked.save else None
     for one in found if asked.save else ():
         check_can_be_kept(state, one)
+    found, refused = judged_here(state, found)
     inputs = saved_packages(state, found) if asked.save else ()
     targets = [
         target_from_package(state, one, owner=owner, listed=state.listed_item(one.key) if asked.save else None)
@@ -95,7 +96,7 @@ def propose_packages(state: HomeState, found: Sequence[Resolved], asked: Import)
             resolved={one.key: one for one in found},
             inputs=inputs,
             against=against,
-            refused=local_problems(state, found),
+            refused=refused,
         ),
     )
 

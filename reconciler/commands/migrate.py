@@ -27,7 +27,7 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
-from reconciler.reconcile.trusted import local_problems
+from reconciler.reconcile.trusted import judged_here
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 
@@ -71,6 +71,8 @@ def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposa
         count = sum(map(len, folders.values()))
         message = f"{_named(folders)}: {count - len(packages)} of {count} packages cannot be migrated"
         raise InputError(message, faults=faults, advice="fix them, or leave them out with --skip-invalid")
+    judged, refusals = judged_here(state, packages)
+    packages = list(judged)
     new = [one for one in packages if one.key not in state.present and one.key not in state.record.items]
     earlier = [one for one in packages if asked.save and _is_to_be_listed(state, one)]
     owner = saving_owner(state) if asked.save else None
@@ -82,7 +84,7 @@ def propose_migration(env: Environment, file: Path, asked: Migration) -> Proposa
     claims = frozenset(one.key.id for one in earlier)
     intent = to_migrate(intent_of_command(state, saves_for=owner), targets, notes, claims=claims)
     resolved = {one.key: one for one in (*new, *earlier)}
-    refused = local_problems(state, resolved.values())
+    refused = {key: problem for key, problem in refusals.items() if key in resolved}
     parts = Parts(resolved=resolved, inputs=inputs, migrates=bool(packages), refused=refused)
     return propose_intent(state, intent, parts)
 

@@ -79,7 +79,8 @@ def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, 
     found, target = _package(state, key, number)
     paths = frozenset(node.path for node in tree.walk(state.home.backup(key, number)))
     intent = to_restore(intent_of_command(state), replace(target, backup=Backup(number, paths)))
-    refused = revoked_problems(state, {key: target.signers})
+    remembered = _remembered(state, key, number)
+    refused = revoked_problems(state, {key: remembered.signers if remembered else ()})
     return propose_intent(state, intent, Parts(resolved={key: found}, refused=refused))
 
 

@@ -26,7 +26,7 @@ from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import observed_for, propose_intent
-from reconciler.reconcile.trusted import local_problems
+from reconciler.reconcile.trusted import judged_here
 from reconciler.reconcile.unmanaged import unmanaged_package
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.state_files import read_record
@@ -83,7 +83,7 @@ def propose_sync_of(state: HomeState) -> Proposal:
     ]
     findings.notes += [
         Note(WarningCode.NOT_TRUSTED, f"{key.id}: {problem.message}", key)
-        for key, problem in local_problems(state, findings.resolved.values()).items()
+        for key, problem in judged_here(state, findings.resolved.values())[1].items()
     ]
     intent = to_sync(base, findings.targets.values(), findings.gone, findings.notes)
     return propose_intent(state, intent, Parts(resolved=findings.resolved))

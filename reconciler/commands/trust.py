@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
 from reconciler.codes import ErrorCode
-from reconciler.errors import InputError, telling
-from reconciler.fs import durable
+from reconciler.errors import InputChangedError, InputError, telling
 from reconciler.fs.bounded import read_if_there
 from reconciler.fs.places import located
+from reconciler.fs.replace import replace_if
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.trust import TrustRules
@@ -21,10 +21,12 @@ from reconciler.resolve.signatures import trust_of
 from reconciler.store.desired_file import read_desired
 from reconciler.store.trust_file import MAX_LIST_BYTES, host_trust_path, read_host_trust
 from reconciler.trust.policy import Authority
-from reconciler.trust.revocation import read_revoked
-from reconciler.trust.signers import SignerLine, fits, public_key, read_signers
+from reconciler.trust.revocation import FINGERPRINT, read_revoked
+from reconciler.trust.signers import SignerLine, fits, moment_of, public_key, read_signers
 from reconciler.trust.statements import CATALOG_NAMESPACE, PACKAGE_NAMESPACE
 from reconciler.trust.wire import WireError, fingerprint
+
+_TRIES: Final = 100
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -58,20 +60,24 @@ class Wrote(Struct, frozen=True, kw_only=True):
         return {"file": str(self.path), "added": [*self.lines]}
 
 
-def list_signers(env: Environment, file: Path) -> tuple[Listed, ...]:
-    """Everybody who may sign, by the rules of the host and of ``file``."""
+def list_signers(env: Environment, file: Path) -> tuple[Listed, ...] | None:
+    """Everybody who may sign, by the rules of the host and of ``file``; ``None`` where nobody is asked."""
     desired = read_desired(file) if file.exists() else None
     trust = trust_of(env, desired, file.absolute().parent)
+    if trust is None:
+        return None
     found: dict[tuple[str, int], Listed] = {}
-    for authority in trust.authorities if trust else ():
+    for authority in trust.authorities:
         for line in authority.signers:
-            found[authority.signers_file, line.number] = Listed(
+            place = (authority.signers_file, line.number)
+            known = found[place].state if place in found else ""  # a key that one of them revokes counts for nobody
+            found[place] = Listed(
                 name=line.principals,
                 key=line.key,
                 file=authority.signers_file,
                 line=line.number,
                 namespaces=line.namespaces,
-                state=_state(authority, line, env.now),
+                state=known or _state(authority, line, env.now),
             )
     return tuple(found.values())
 
@@ -83,40 +89,60 @@ def add_signer(env: Environment, file: Path, name: str, key: str, *, valid_befor
         raise InputError(f"{name!r} is not a name for a signer: write it without blanks, commas and patterns")
     place = _list_path(env, file, "signers")
     options = [f'namespaces="{PACKAGE_NAMESPACE},{CATALOG_NAMESPACE}"']
-    options += [f'valid-before="{valid_before}"'] if valid_before else []
+    options += [f'valid-before="{_checked_time(valid_before)}"'] if valid_before else []
     line = f"{name} {','.join(options)} {words}"
-    before = _read(place)
-    known = {(one.principals, one.key) for one in read_signers(before, name=str(place))}
     added = read_signers(line.encode(), name=str(place))[0]
-    if (name, added.key) in known:
-        return Wrote(path=place, lines=())
-    return _append(place, before, [line])
+
+    def missing(before: bytes) -> Sequence[str]:
+        known = {(one.principals, one.key) for one in read_signers(before, name=str(place))}
+        return [] if (name, added.key) in known else [line]
+
+    return _append(place, missing)
+
+
+def _checked_time(text: str) -> str:
+    try:
+        moment_of(text)
+    except WireError as error:
+        raise InputError(f"--valid-before: {error}", code=ErrorCode.USAGE) from error
+    return text
 
 
 def revoke(env: Environment, file: Path, what: str, *, reason: str = "") -> Wrote:
     """Let a key count no longer: a fingerprint, a public key or its file, or the name whose keys are all meant."""
     place = _list_path(env, file, "revoked")
-    before = _read(place)
-    known = read_revoked(before, name=str(place))
-    keys = [key for key in _meant(env, file, what) if key not in known]
+    keys = _meant(env, file, what)
     day = env.now.astimezone(UTC).strftime("%Y-%m-%d")
-    named = "" if what in keys else f" {what}"
+    named = "" if what in keys else f" {' '.join(what.split())}"
     note = f" {day}{named}" + (f": {' '.join(reason.split())}" if reason else "")
-    return _append(place, before, [f"{key}{note}" for key in keys]) if keys else Wrote(path=place, lines=())
+
+    def missing(before: bytes) -> Sequence[str]:
+        known = read_revoked(before, name=str(place))
+        return [f"{key}{note}" for key in keys if key not in known]
+
+    return _append(place, missing)
 
 
 def _meant(env: Environment, file: Path, what: str) -> Sequence[str]:
     if what.startswith("SHA256:"):
-        read_revoked(what.encode(), name=what)
+        if not FINGERPRINT.fullmatch(what):
+            raise InputError(f"{what} is not a fingerprint; copy it from 'llamagate trust list'")
         return [what]
-    named = [one.key for one in list_signers(env, file) if fits(what, one.name)]
+    named = [one.key for one in list_signers(env, file) or () if fits(what, one.name)]
     if named and not Path(what).exists():
         return list(dict.fromkeys(named))
+    if len(what.split()) == 1 and not Path(what).exists() and not Path(f"{what}.pub").exists():
+        advice = "'llamagate trust list' shows the signers, with their keys"
+        raise InputError(
+            f"{what}: no signer of that name, and no file of a key", advice=advice, code=ErrorCode.NOT_FOUND
+        )
     return [fingerprint(public_key(_public_words(what).split()))]
 
 
 def _public_words(key: str) -> str:
     """``TYPE BASE64`` of a public key that is given, or is in a file, or in the file beside its private one."""
+    if "PRIVATE KEY" in key:
+        raise InputError("this is a private key itself; name its file, or write its public part")
     text = key
     if " " not in key.strip():
         beside = Path(f"{key}.pub").expanduser()
@@ -154,19 +180,24 @@ def _named(rules: TrustRules, what: str) -> str | None:
     return rules.signers if what == "signers" else rules.revoked
 
 
-def _read(place: Path) -> bytes:
+def _read(place: Path) -> bytes | None:
     try:
-        return read_if_there(place, MAX_LIST_BYTES) or b""
+        return read_if_there(place, MAX_LIST_BYTES)
     except OSError as error:
         raise InputError.at(f"it cannot be read: {error.strerror}", file=place, code=ErrorCode.UNREADABLE) from error
 
 
-def _append(place: Path, before: bytes, lines: Sequence[str]) -> Wrote:
-    end = b"" if not before or before.endswith(b"\n") else b"\n"
-    data = before + end + "".join(f"{line}\n" for line in lines).encode()
-    with telling(f"{place} was not written"):
-        durable.write_file(Path(os.path.realpath(place)), data)
-    return Wrote(path=place, lines=tuple(lines))
+def _append(place: Path, missing: Callable[[bytes], Sequence[str]]) -> Wrote:
+    """Add the lines that are ``missing`` from what is there; of those who write at once, nobody's are lost."""
+    for _ in range(_TRIES):
+        before = _read(place)
+        lines, old = missing(before or b""), before or b""
+        end = b"" if not old or old.endswith(b"\n") else b"\n"
+        data = old + end + "".join(f"{line}\n" for line in lines).encode()
+        with telling(f"{place} was not written"):
+            if not lines or replace_if(place, data, expected=before):
+                return Wrote(path=place, lines=tuple(lines))
+    raise InputChangedError(f"{place} is written by others all the time")
 
 
 def _state(authority: Authority, listed: SignerLine, now: datetime) -> str:

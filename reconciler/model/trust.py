@@ -105,7 +105,7 @@ class SourceTrust(Struct, frozen=True, kw_only=True):
 
 
 class TrustRules(Struct, frozen=True, kw_only=True):
-    """The section ``trust`` of a desired state, or a host's own file. Paths are as written."""
+    """The section ``trust`` of a desired state, or a host's own file. Paths are as written; ids in lower case."""
 
     signers: str | None = None
     revoked: str | None = None
@@ -123,7 +123,7 @@ class TrustRules(Struct, frozen=True, kw_only=True):
             revoked=cast("str | None", value.get("revoked")),
             require=cast(Require, value.get("require", "signed")),
             sources={prefix: _source_trust(rule) for prefix, rule in sources.items()},
-            items={item_id: By.from_document(rule["by"]) for item_id, rule in items.items()},
+            items={item_id.casefold(): By.from_document(rule["by"]) for item_id, rule in items.items()},
         )
 
 

@@ -72,7 +72,9 @@ def propose_generation(state: HomeState, generation: Generation, *, overwrite: b
         resolved={found.key: found for found, _ in listed},
         carried={target.key: carried for target in targets if (carried := _carried(state, target))},
         list_of=number or None,
-        refused=revoked_problems(state, {target.key: target.signers for target in targets}),
+        refused=revoked_problems(
+            state, {item.key: item.signers for item in generation.items.values() if _returns(state, item)}
+        ),
     )
     return propose_intent(state, intent, parts)
 
@@ -114,6 +116,12 @@ def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
         return None
     found = package_as_resolved(opened.package, item.source, name=item.key.id, key=item.key)
     return found if item.executables is None else replace(found, executables=item.executables)
+
+
+def _returns(state: HomeState, item: GenerationItem) -> bool:
+    """Whether going back brings it; what is installed as it was stays, whoever signed it."""
+    recorded = state.record.items.get(item.key)
+    return recorded is None or recorded.tree != item.tree
 
 
 def _is_as_recorded(recorded: RecordItem, item: GenerationItem) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.lock import Lock
@@ -19,15 +21,18 @@ if TYPE_CHECKING:
     from reconciler.trust.policy import Problem
 
 
-def local_problems(state: HomeState, found: Iterable[Resolved]) -> Mapping[ItemKey, Problem]:
-    """Why packages of this machine may not be installed: a rule for ``local`` asks for signatures beside them."""
-    trust = _trust(state)
+def judged_here(state: HomeState, found: Iterable[Resolved]) -> tuple[tuple[Resolved, ...], Mapping[ItemKey, Problem]]:
+    """Packages of this machine with who signed them, and why some may not be installed.
+
+    A rule for ``local`` asks for signatures beside them; else nobody looks at those.
+    """
+    packages, trust = tuple(found), _trust(state)
     if trust is None:
-        return {}
-    packages = tuple(found)
+        return packages, {}
     items = [DesiredItem(key=one.key, source=one.source) for one in packages]
     entries = {one.key: one.locked_as(one.source) for one in packages}
-    return trust.judged(items, Lock(), entries, {}, nothing_asked).refusals
+    judged = trust.judged(items, Lock(), entries, {}, nothing_asked)
+    return tuple(replace(one, signed=judged.entries[one.key].signed) for one in packages), judged.refusals
 
 
 def revoked_problems(state: HomeState, signers: Mapping[ItemKey, tuple[Signer, ...]]) -> Mapping[ItemKey, Problem]:

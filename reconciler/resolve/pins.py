@@ -326,6 +326,17 @@ def _signers(entry: LockItem) -> str:
     return f"signed by {names}" if names else "not signed"
 
 
+def _signed_otherwise(before: LockItem, now: LockItem) -> str:
+    was, known = _signers(before), _signers(now)
+    if was != known:
+        return f"{was} is now {known}"
+    if {one.key for one in before.signed} != {one.key for one in now.signed}:
+        return f"{was}, with other keys than before"
+    if {one.signature for one in before.signed} != {one.signature for one in now.signed}:
+        return f"{was}, with other signatures than before"
+    return f"{was}, at a time that is in the future; it is pinned as of now"
+
+
 def _difference(before: LockItem | None, now: LockItem) -> str:
     if before is None:
         return f"not in the lock yet (now {now.version})"
@@ -338,6 +349,5 @@ def _difference(before: LockItem | None, now: LockItem) -> str:
     if before.executables != now.executables:
         return f"the executable bit of files in {now.source} changed"
     if before.signed != now.signed:
-        was, known = _signers(before), _signers(now)
-        return f"{was}, with other keys than before" if was == known else f"{was} is now {known}"
+        return _signed_otherwise(before, now)
     return f"where {now.source} has version {now.version} changed, and not its content"

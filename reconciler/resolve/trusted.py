@@ -23,6 +23,7 @@ from reconciler.model.lock import Lock, LockItem
 from reconciler.model.note import Note
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.trust import (
+    LOCAL,
     MAX_SIGNATURES_BYTES,
     SIGNATURE_SUFFIX,
     TIME_FORMAT,
@@ -45,6 +46,8 @@ from reconciler.trust.wire import WireError
 
 _SKEW: Final = 300
 """So many seconds the clocks of two machines may differ."""
+_FUTURE: Final = 86_400
+"""A pin that was made so many seconds after now was not: it becomes one of now."""
 
 
 class Trust(Struct, kw_only=True):
@@ -109,8 +112,18 @@ class Trust(Struct, kw_only=True):
                 self._checked |= {(one.signature, statement): "" for one in entry.signed}
 
     def until(self, lock: Lock) -> float:
-        """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more."""
-        return min((at for one in lock.catalogs if (at := moment(one.expires)) > self.now.timestamp()), default=0)
+        """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more.
+
+        Pins of a clock that is ahead of ours count as of now, so the next end of a key counts, too.
+        """
+        ends = [moment(one.expires) for one in lock.catalogs]
+        if any(one.at > self._now_text for item in lock.items for one in item.signed):
+            ends += [line.before for authority in self.authorities for line in authority.signers]
+        return min((end for end in ends if end > self.now.timestamp()), default=0)
+
+    @property
+    def _now_text(self) -> str:
+        return self.now.astimezone(UTC).strftime(TIME_FORMAT)
 
     def decide(self, item: DesiredItem, entry: LockItem, texts: Sequence[Signed]) -> tuple[Decision, ...]:
         """What each authority says of a pin with these signatures."""
@@ -119,7 +132,7 @@ class Trust(Struct, kw_only=True):
         checked = [self._check(one.signature, statement, at=min(moment(one.at), now), what="package") for one in texts]
         found = [one for one in checked if isinstance(one, Checked)]
         malformed = [one for one in checked if isinstance(one, str)]
-        subject = _subject(item)
+        subject = _subject(item, self.base)
         decisions = tuple(judge(one, subject, PACKAGE_NAMESPACE, found) for one in self.authorities)
         return tuple(_with_malformed(decision, malformed) for decision in decisions)
 
@@ -138,15 +151,16 @@ class Trust(Struct, kw_only=True):
                 found = self._as_signed(ask(item, entry))
         else:
             found = self._as_signed(local_signatures(item.source, self.base))
-        times = {one.signature: one.at for one in known}
-        texts = tuple(replace(one, at=times.get(one.signature, one.at)) for one in found)
+        latest, now = self.now.timestamp() + _FUTURE, self._now_text
+        times = {one.signature: one.at for one in known if moment(one.at) <= latest}
+        texts = tuple(replace(one, at=times.get(one.signature, now)) for one in found)
         entry = self._with_bits(entry, texts)
         decisions = self.decide(item, entry, texts)
         is_refused = any(decision.problem for decision in decisions)
         return decisions, replace(entry, signed=known if is_refused else _signed(decisions, texts))
 
     def _is_required(self, item: DesiredItem) -> bool:
-        return any(rule_for(one, _subject(item)).required for one in self.authorities)
+        return any(rule_for(one, _subject(item, self.base)).required for one in self.authorities)
 
     def _with_bits(self, entry: LockItem, texts: Sequence[Signed]) -> LockItem:
         """``entry``; where its source carries no modes, without executable files if that is what was signed."""
@@ -161,7 +175,7 @@ class Trust(Struct, kw_only=True):
 
     def _as_signed(self, files: Iterable[bytes]) -> tuple[Signed, ...]:
         """The signatures in these files, as pinned now. What is no signature is kept as it is, and refused by name."""
-        at = self.now.astimezone(UTC).strftime(TIME_FORMAT)
+        at = self._now_text
         found: list[Signed] = []
         for data in files:
             try:
@@ -333,11 +347,16 @@ def _authority(rules: TrustRules, said: Path, data: bytes, host: Authority | Non
     return Authority(
         name=str(said),
         rules=rules,
+        places={prefix: str(located(said.parent, prefix)) for prefix in rules.sources if _is_path(prefix)},
         signers_file=name,
         signers=lines,
         revoked_file=str(revoked or ""),
         revoked=keys,
     )
+
+
+def _is_path(prefix: str) -> bool:
+    return prefix != LOCAL and not Source(SourceKind.GIT, prefix).is_address
 
 
 def location_of(source: Source, base: Path) -> str:
@@ -360,8 +379,10 @@ def signature_beside(package: Path) -> Path:
     return package.with_name(f"{package.name}{SIGNATURE_SUFFIX}")
 
 
-def _subject(item: DesiredItem) -> Subject:
-    return Subject(source=item.source.location, is_local=not item.source.is_pinned, item=item.key.id)
+def _subject(item: DesiredItem, base: Path) -> Subject:
+    source = item.source
+    where = f"oci://{source.location}" if source.kind is SourceKind.OCI else location_of(source, base)
+    return Subject(source=where, is_local=not source.is_pinned, item=item.key.id)
 
 
 def _is_same(before: LockItem, now: LockItem) -> bool:

@@ -65,15 +65,15 @@ def _conflict(data: bytes, path: Path) -> InputError | None:
 
 
 @contextmanager
-def telling_path(path: Path) -> Iterator[None]:
-    """``InputError`` for what the system refuses, but for a missing file."""
+def telling_path(path: Path, flag: str = "-f") -> Iterator[None]:
+    """``InputError`` for what the system refuses, but for a missing file. ``flag`` names another one."""
     try:
         yield
     except FileNotFoundError:
         raise
     except IsADirectoryError as error:
         raise InputError.at(
-            "this is a folder, not a file; name a file with -f, or rename the folder",
+            f"this is a folder, not a file; name a file with {flag}, or rename the folder",
             file=path,
             code=ErrorCode.UNREADABLE,
         ) from error

@@ -10,7 +10,7 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
 from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.fs.places import located
-from reconciler.fs.presence import is_there
+from reconciler.fs.presence import is_folder, is_there
 from reconciler.model.environment import Environment
 from reconciler.model.trust import HOST_TRUST, TrustRules
 from reconciler.store.desired_file import DesiredFile
@@ -27,23 +27,33 @@ def host_trust_path(env: Environment) -> Path:
 def read_host_trust(env: Environment) -> TrustRules | None:
     """The rules of this host; ``None`` where it has none. ``InputError`` with all faults."""
     path = host_trust_path(env)
-    with telling_path(path):
+    with telling_path(path, "--trust"):
         data = read_if_there(path, MAX_BYTES + 1)
     if data is None:
         if env.trust is not None:
             raise InputError.at("no such file; name one with --trust", file=path, code=ErrorCode.NOT_FOUND)
+        _check_absent(path)
         return None
     return TrustRules.from_document(validated(data, path, "trust", "rules of trust", frozenset()))
 
 
+def _check_absent(path: Path) -> None:
+    """``InputError`` where there is a link to rules, and they cannot be read now: that is not the same as none."""
+    with telling_path(path, "--trust"):
+        is_lost = is_there(path) or (is_there(path.parent) and not is_folder(path.parent))
+    if is_lost:
+        message = "it, or its folder, is a link that leads nowhere; repair the link, or remove it"
+        raise InputError.at(message, file=path, code=ErrorCode.UNREADABLE)
+
+
 def host_lists(env: Environment) -> tuple[Path | None, Path | None]:
-    """The files of signers and of revoked keys that the rules of this host name, if it asks for signatures."""
+    """The files of signers, if this host asks for signatures, and of revoked keys that its rules name."""
     rules = read_host_trust(env)
-    if rules is None or rules.require != "signed":
+    if rules is None:
         return None, None
     folder = host_trust_path(env).absolute().parent
     signers, revoked = (located(folder, name) if name else None for name in (rules.signers, rules.revoked))
-    return signers, revoked
+    return signers if rules.require == "signed" else None, revoked
 
 
 def asks_for_trust(env: Environment, file: DesiredFile | None) -> bool:
@@ -51,7 +61,7 @@ def asks_for_trust(env: Environment, file: DesiredFile | None) -> bool:
     if (file is not None and file.desired.trust is not None) or env.trust is not None:
         return True
     try:
-        return is_there(Path(HOST_TRUST))
+        return is_there(Path(HOST_TRUST)) or is_there(Path(HOST_TRUST).parent)
     except OSError:  # who may not look there is told so where it is read
         return True
 
@@ -78,7 +88,7 @@ def read_list(path: Path, *, said: Path, data: bytes, key: str) -> bytes:
     try:
         found = read_start(path, MAX_LIST_BYTES + 1)
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
+        message = f"{path} cannot be read: {error.strerror}; correct its path, or the file"
         raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE) from error
     if len(found) > MAX_LIST_BYTES:
         message = f"{path} has more than {MAX_LIST_BYTES >> 20} MiB"

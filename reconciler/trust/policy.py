@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, field
 
 from reconciler.codes import RefusalCode
-from reconciler.model.regex import regex
 from reconciler.model.trust import LOCAL, By, TrustRules
-from reconciler.trust.signers import SignerLine
+from reconciler.trust.address import is_below, is_unclear, plain
+from reconciler.trust.signers import SignerLine, different_people
 from reconciler.trust.sshsig import Signature
 
-_ORIGIN: Final = regex(r"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
-_DOTS: Final = regex(r"(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)", re.IGNORECASE)
 ANYBODY: Final = By()
+_OCI: Final = "oci://"
 
 
 class Authority(Struct, frozen=True, kw_only=True):
-    """One who lays down rules: a host's file or a desired state. ``name`` is its path."""
+    """One who lays down rules: a host's file or a desired state. ``name`` is its path.
+
+    ``places`` says which folder a relative prefix of the rules means.
+    """
 
     name: str
     rules: TrustRules
+    places: Mapping[str, str] = field(default_factory=dict)
     signers_file: str = ""
     signers: tuple[SignerLine, ...] = ()
     revoked_file: str = ""
@@ -32,7 +33,10 @@ class Authority(Struct, frozen=True, kw_only=True):
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What is judged. ``source`` is where it comes from; ``item`` is its id, empty for a catalog's index."""
+    """What is judged. ``source`` is where it comes from; ``item`` is its id, empty for a catalog's index.
+
+    A path is absolute; ``oci://`` begins the name of a repository in a registry.
+    """
 
     source: str
     is_local: bool = False
@@ -60,11 +64,11 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """A signature that counts, and the line that says whose it is."""
+    """A signature that counts, and the line that says whose it is, for the name ``by``."""
 
     signature: Signature
     by: str
-    line: int
+    line: SignerLine
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -89,15 +93,15 @@ class Decision(Struct, frozen=True, kw_only=True):
 def rule_for(authority: Authority, subject: Subject) -> Rule:
     """The rule for a subject: of its id, else of the longest prefix of its source, else the general one."""
     rules = authority.rules
-    prefix = LOCAL if subject.is_local else _prefix(rules, subject.source)
+    prefix = LOCAL if subject.is_local else _prefix(authority, subject.source)
     found = rules.sources.get(prefix) if prefix else None
     general = "none" if subject.is_local else rules.require
     required = (found.require if found and found.require else general) == "signed"
     by = found.by if found and found.by else ANYBODY
     where = f"trust.sources.{prefix}" if found else "trust.require"
-    if _ORIGIN.match(subject.source) and _DOTS.search(subject.source):
-        required, where = True, "trust.require (an address with '..' is under no prefix)"
-    if item := rules.items.get(subject.item):
+    if not subject.is_local and is_unclear(subject.source):
+        required, where = True, f"{where} (what has '..' or such in its address must be signed)"
+    if item := rules.items.get(subject.item.casefold()):
         by, where = item, f"trust.items.{subject.item}"
     required = required or bool(item) or bool(found and found.by and found.require != "none")
     return Rule(required=required, by=by, where=where, max_age=found.max_age if found else None)
@@ -116,8 +120,8 @@ def judge(authority: Authority, subject: Subject, namespace: str, signatures: Se
             lines.append(f"{_named(one)}: {found.message}")
         else:
             accepted.append(found)
-            lines.append(f"{_named(one)}: by {found.by}, {authority.signers_file}:{found.line}")
-    enough = min(len({one.by for one in accepted}), len({one.signature.key for one in accepted})) >= rule.by.count
+            lines.append(f"{_named(one)}: by {found.by}, {authority.signers_file}:{found.line.number}")
+    enough = different_people(one.line for one in accepted) >= rule.by.count
     problem = None
     if not enough and (rule.required or any(one.code is RefusalCode.REVOKED_KEY for one in problems)):
         problem = _worst(problems) or _too_few(rule, accepted)
@@ -137,19 +141,24 @@ def _judged(authority: Authority, rule: Rule, namespace: str, one: Checked) -> A
         return Problem(code=RefusalCode.BAD_SIGNATURE, message=one.problem, advice=advice)
     if line := authority.revoked.get(signature.key):
         message = f"the key {signature.key} was revoked ({authority.revoked_file}:{line})"
-        advice = "have it signed with another key, then run 'llamagate lock --upgrade ID'"
+        advice = "have it signed with another key, then run 'llamagate lock --upgrade --accept-signer-change ID'"
         return Problem(code=RefusalCode.REVOKED_KEY, message=message, advice=advice)
     problem: Problem | None = None
     for listed in authority.signers:
         if listed.public == signature.public:
             problem = _line_problem(authority, listed, rule, namespace, one.at)
             if problem is None:
-                return Accepted(signature=signature, by=_name(listed, rule.by), line=listed.number)
-    return problem or Problem(
-        code=RefusalCode.UNKNOWN_SIGNER,
-        message=f"the key {signature.key} is not in {authority.signers_file}",
-        advice="if you know whose it is: 'llamagate trust add NAME KEY'",
-    )
+                return Accepted(signature=signature, by=_name(listed, rule.by), line=listed)
+    return problem or _unknown(authority, signature.key)
+
+
+def _unknown(authority: Authority, key: str) -> Problem:
+    message = f"the key {key} is not in {authority.signers_file}"
+    advice = "if you know whose it is: 'llamagate trust add NAME KEY'"
+    if not authority.signers_file:
+        message = f"it is signed with the key {key}, and {authority.name} does not say who may sign"
+        advice = "name a file with trust.signers"
+    return Problem(code=RefusalCode.UNKNOWN_SIGNER, message=message, advice=advice)
 
 
 def _line_problem(authority: Authority, listed: SignerLine, rule: Rule, namespace: str, at: float) -> Problem | None:
@@ -202,18 +211,17 @@ def _named(one: Checked) -> str:
     return f"signature of {one.signature.key}"
 
 
-def _prefix(rules: TrustRules, source: str) -> str:
+def _prefix(authority: Authority, source: str) -> str:
     """The longest prefix that ``source`` is below, part by part of the path."""
-    fitting = (prefix for prefix in rules.sources if prefix != LOCAL and _is_below(source, prefix))
-    return max(fitting, key=len, default="")
+    found, longest, source = "", -1, plain(source)
+    for prefix in authority.rules.sources:
+        for meant in _meant(authority, prefix, source):
+            if prefix != LOCAL and len(meant) > longest and is_below(source, meant):
+                found, longest = prefix, len(meant)
+    return found
 
 
-def _is_below(source: str, prefix: str) -> bool:
-    source, prefix = _plain(source), _plain(prefix).rstrip("/")
-    return source == prefix or source.startswith((f"{prefix}/", f"{prefix}?", f"{prefix}#"))
-
-
-def _plain(address: str) -> str:
-    """With scheme and host in lower case, which they are compared in; a path without ``..`` that lead out and in."""
-    match = _ORIGIN.match(address)
-    return posixpath.normpath(address) if match is None else match[0].lower() + address[match.end() :]
+def _meant(authority: Authority, prefix: str, source: str) -> tuple[str, ...]:
+    """What a prefix may mean, in the spelling in which it is compared: a registry's name needs no ``oci://``."""
+    named = plain(authority.places.get(prefix, prefix))
+    return (named, plain(f"{_OCI}{prefix}")) if source.startswith(_OCI) else (named,)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reconciler.codes import FaultCode
 from reconciler.errors import Fault, InputError
 from reconciler.model.regex import regex
-from reconciler.trust.signers import public_key
+from reconciler.trust.signers import public_key, text_of
 from reconciler.trust.wire import WireError, fingerprint
 
 _KRL: Final = b"SSHKRL\n\x00"
-_FINGERPRINT: Final = regex(r"SHA256:[A-Za-z0-9+/]{43}")
+FINGERPRINT: Final = regex(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
 def read_revoked(data: bytes, *, name: str) -> Mapping[str, int]:
@@ -22,14 +22,19 @@ def read_revoked(data: bytes, *, name: str) -> Mapping[str, int]:
         raise InputError.at(message, file=name)
     found: dict[str, int] = {}
     faults: list[Fault] = []
-    for number, text in enumerate(data.decode("utf-8", "surrogateescape").splitlines(), 1):
+    for number, text in enumerate(text_of(data, name=name).splitlines(), 1):
         words = text.split()
         if not words or words[0].startswith("#"):
             continue
         try:
-            found.setdefault(words[0] if _FINGERPRINT.fullmatch(words[0]) else fingerprint(public_key(words)), number)
+            found.setdefault(_named(words), number)
         except WireError as error:
             faults.append(Fault(message=str(error), code=FaultCode.INVALID_VALUE, file=name, line=number))
     if faults:
         raise InputError.of(faults, f"{name}: {len(faults)} lines cannot be used")
     return found
+
+
+def _named(words: Sequence[str]) -> str:
+    """The fingerprint in a line, or that of its key, however weak that is."""
+    return words[0] if FINGERPRINT.fullmatch(words[0]) else fingerprint(public_key(words, least_bits=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -12,11 +13,12 @@ from msgspec import Struct
 from reconciler.codes import FaultCode
 from reconciler.errors import Fault, InputError
 from reconciler.model.regex import regex
-from reconciler.trust.verify import check_public
+from reconciler.trust.verify import LEAST_RSA_BITS, check_public
 from reconciler.trust.wire import Reader, WireError, fingerprint, from_base64
 
 _OPTION: Final = regex(r'([a-z-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,|$)', re.IGNORECASE)
 _TIMES: Final = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTC: Final = regex(r"(?:Z|UTC)$", re.IGNORECASE)
 
 
@@ -35,11 +37,20 @@ class SignerLine(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """The first of its names that is no pattern; else all that it says."""
-        plain = (one for one in self.principals.split(",") if one and not set("!*?") & set(one))
-        return next(plain, self.principals)
+        return next(iter(self.plain_names), self.principals)
 
     def is_named(self, name: str) -> bool:
         return fits(name, self.principals)
+
+    def may_be(self, other: SignerLine) -> bool:
+        """Whether both lines may be of one person: they share a key, or a name that is no pattern."""
+        if self.public == other.public or self.principals == other.principals:
+            return True
+        return any(one.is_named(name) for one, two in ((self, other), (other, self)) for name in two.plain_names)
+
+    @property
+    def plain_names(self) -> tuple[str, ...]:
+        return tuple(one for one in self.principals.split(",") if one and not set("!*?") & set(one))
 
     def signs(self, namespace: str) -> bool:
         return not self.namespaces or fits(namespace, self.namespaces)
@@ -52,7 +63,7 @@ def read_signers(data: bytes, *, name: str) -> tuple[SignerLine, ...]:
     """The lines of a file. ``InputError`` with every fault: half a list of people is none."""
     lines: list[SignerLine] = []
     faults: list[Fault] = []
-    for number, text in enumerate(data.decode("utf-8", "surrogateescape").splitlines(), 1):
+    for number, text in enumerate(text_of(data, name=name).split("\n"), 1):
         if not (stripped := text.strip(" \t\r")) or stripped.startswith("#"):
             continue
         try:
@@ -64,22 +75,40 @@ def read_signers(data: bytes, *, name: str) -> tuple[SignerLine, ...]:
     return tuple(lines)
 
 
-def public_key(words: Iterable[str]) -> bytes:
+def text_of(data: bytes, *, name: str) -> str:
+    """What a list says. ``InputError`` where it is of an encoding in which its first line would not be read."""
+    if data.startswith(_MARKS):
+        message = "it begins with a byte order mark; save it as UTF-8 without a byte order mark"
+        raise InputError.at(message, file=name)
+    return data.decode("utf-8", "surrogateescape")
+
+
+def different_people(lines: Iterable[SignerLine]) -> int:
+    """How many people these are at least: lines that may be of one person are, also by way of a third one."""
+    groups: list[list[SignerLine]] = []
+    for line in lines:
+        same = [group for group in groups if any(line.may_be(other) for other in group)]
+        groups = [group for group in groups if group not in same]
+        groups.append([line, *(other for group in same for other in group)])
+    return len(groups)
+
+
+def public_key(words: Iterable[str], *, least_bits: int = LEAST_RSA_BITS) -> bytes:
     """The key of the words ``TYPE BASE64``. ``WireError`` where they are none, or are not taken."""
     kind, text = (*words, "", "")[:2]
     if not kind or not text:
         raise WireError("expected a public key: TYPE BASE64")
     try:
-        return _key_of(kind, text)
+        return _key_of(kind, text, least_bits)
     except WireError as error:
         raise WireError(f"the public key cannot be used: {error}") from error
 
 
-def _key_of(kind: str, text: str) -> bytes:
+def _key_of(kind: str, text: str, least_bits: int) -> bytes:
     public = from_base64(text)
     if Reader(public).name() != kind:
         raise WireError(f"it is not of the type {kind}")
-    check_public(public)
+    check_public(public, least_bits=least_bits)
     return public
 
 
@@ -95,7 +124,7 @@ def _line(text: str, number: int) -> SignerLine:
     given = _parsed(options)
     if "cert-authority" in given:
         raise WireError("cert-authority is not supported: list the keys of the people themselves")
-    after, before = (_time(given.get(name, "")) for name in ("valid-after", "valid-before"))
+    after, before = (moment_of(given.get(name, "")) for name in ("valid-after", "valid-before"))
     if after and before and after >= before:
         raise WireError("valid-before is not after valid-after")
     return SignerLine(
@@ -160,7 +189,7 @@ def _each(options: str) -> Iterator[tuple[str, str | None]]:
         at = match.end()
 
 
-def _time(text: str) -> float:
+def moment_of(text: str) -> float:
     """A time in seconds since 1970: local, unless it ends with Z; 0 where there is none."""
     if not text:
         return 0

@@ -41,6 +41,8 @@ def sign(message: bytes, *, namespace: str, key: str, variables: Mapping[str, st
         if key == AGENT:
             file.write_text(_only_key(variables) + "\n")
             named = str(file)
+        elif "PRIVATE KEY" in key:
+            raise InputError("this is a private key itself; name its file with --key", code=ErrorCode.NOT_FOUND)
         elif not Path(key).expanduser().is_file():
             raise InputError(f"{key}: no such key; name a file, or 'agent'", code=ErrorCode.NOT_FOUND)
         else:

@@ -50,16 +50,16 @@ def check_algorithm(kind: str, algorithm: str) -> None:
         raise WireError(f"its algorithm is {algorithm}, and its key is of the type {kind}")
 
 
-def check_public(public: bytes) -> None:
-    """``WireError`` where a public key is malformed, or is not taken."""
+def check_public(public: bytes, *, least_bits: int = LEAST_RSA_BITS) -> None:
+    """``WireError`` where a public key is malformed, or is not taken; an RSA key also with less than ``least_bits``."""
     reader = Reader(public)
     kind = reader.name()
     if kind not in KEY_TYPES:
         raise WireError(f"keys of the type {kind} are not supported; use one of {', '.join(KEY_TYPES)}")
     if kind == _RSA:
         exponent, bits = reader.positive(), reader.positive().bit_length()
-        if not LEAST_RSA_BITS <= bits <= MOST_RSA_BITS or exponent.bit_length() > _EXPONENT_BITS:
-            raise WireError(f"this RSA key has {bits} bits; use one of {LEAST_RSA_BITS} to {MOST_RSA_BITS}")
+        if not least_bits <= bits <= MOST_RSA_BITS or exponent.bit_length() > _EXPONENT_BITS:
+            raise WireError(f"this RSA key has {bits} bits; use one of {least_bits} to {MOST_RSA_BITS}")
     else:
         for _ in range(1 if kind == _ED25519 else 2):
             reader.string()

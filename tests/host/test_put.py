@@ -191,3 +191,16 @@ def test_a_home_that_another_command_is_changing_is_busy(session: Session, serve
     with held_apply(session):
         answer = host.put("/v1/extensions/foo", extension(RULE % 1))
         assert (answer.status_code, answer.json()["error"]["type"]) == (503, "service_unavailable")
+
+
+def test_what_is_required_of_local_packages_holds_for_what_is_sent(session: Session, serve: Serve) -> None:
+    session.desired("extensions: {}\ntrust: {signers: ./allowed_signers, sources: {local: {require: signed}}}\n")
+    (session.project / "allowed_signers").write_text("")
+    host = serve()
+    answer = host.put("/v1/extensions/foo", extension(RULE % 1))
+    assert (answer.status_code, host.names) == (409, [])
+    assert "not signed" in answer.text
+    (session.project / "allowed_signers").unlink()
+    answer = host.put("/v1/extensions/foo", extension(RULE % 1))
+    assert answer.status_code >= 400
+    assert host.names == []

@@ -76,3 +76,26 @@ def test_metrics_know_when_an_index_expires(team: Team, monkeypatch: pytest.Monk
     (line,) = (one for one in text.splitlines() if one.startswith("llamagate_catalog_expires_timestamp_seconds"))
     expires = datetime.strptime(team.index["expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     assert line.split(" ")[-1] == str(int(expires.timestamp()))
+
+
+def test_a_key_that_the_host_revoked_is_not_listed_as_valid(team: Team) -> None:
+    """The file has no signers of its own, so those of the host are listed for both."""
+    host = team.session.base / "trust.yaml"
+    host.write_text("apiVersion: llamagate/v1\nsigners: project/allowed_signers\nrevoked: project/revoked_keys\n")
+    team.session.desired("extensions: {}\ntrust: {require: signed}\n")
+    team.revoked.write_text(public(team.key("alice")) + "\n")
+    (row,) = team.session.llamagate("trust", "list", "--trust", host, "--json").json["signers"]
+    assert row["state"].startswith("revoked")
+
+
+def test_nobody_may_sign_and_nobody_is_asked_are_two_things(team: Team) -> None:
+    team.signers.write_text("")
+    asked = team.session.llamagate("trust", "list").out
+    team.session.desired("extensions: {}\n")
+    assert asked != team.session.llamagate("trust", "list").out
+
+
+def test_a_wrong_option_is_not_said_of_the_file(team: Team) -> None:
+    for words in ("tomorrow", '20300101",x="'):
+        found = failure(team.session, "trust", "add", "bob", public(team.key("bob")), "--valid-before", words)
+        assert (found.places, "--valid-before" in found.message) == ([], True)

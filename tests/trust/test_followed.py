@@ -54,6 +54,15 @@ def test_a_revoked_key_reaches_a_commit_that_was_taken(session: Session, origin:
     assert condition(session, "Ready")[0] == "False"
 
 
+def test_a_host_that_asks_for_nothing_has_a_list_of_revoked_keys(session: Session, origin: Origin, host: Path) -> None:
+    host.write_text("apiVersion: llamagate/v1\nrevoked: ./revoked\nrequire: none\n")
+    flags = ("--trust", host, "--allowed-signers", host.parent / "signers")
+    follow(session, origin, "--trust", host)
+    follow(session, origin, *flags)
+    (host.parent / "revoked").write_text(public(host.parent / "alice") + "\n")
+    assert "was revoked" in follow(session, origin, *flags, exits=5).err
+
+
 @pytest.mark.parametrize(("how", "exits"), [("tip", 0), ("all", 5)])
 def test_an_unsigned_commit_below_a_signed_one(
     session: Session, origin: Origin, host: Path, how: str, exits: int

@@ -151,6 +151,62 @@ def test_going_back_asks_for_revoked_keys(settled: Team) -> None:
     assert refused(session, "restore", "foo") == ["foo revoked-key"]
 
 
+def test_a_backup_whose_package_is_lost_was_signed_all_the_same(settled: Team) -> None:
+    """Where the cache has lost it, the folder is put back as it is."""
+    session = settled.session
+    session.llamagate("remove", "foo")
+    shutil.rmtree(session.ours / "cache")
+    settled.revoked.write_text(public(settled.key("alice")) + "\n")
+    assert refused(session, "restore", "foo") == ["foo revoked-key"]
+
+
+def test_what_a_command_brought_is_remembered_with_its_signer(session: Session, team: Team) -> None:
+    session.desired(
+        "extensions: {}\n"
+        "trust: {signers: ./allowed_signers, revoked: ./revoked_keys, sources: {local: {require: signed}}}\n"
+    )
+    session.llamagate("sign", "packages/foo", "--key", team.key("alice"))
+    session.llamagate("import", "packages/foo")
+    session.llamagate("remove", "foo")
+    team.revoked.write_text(public(team.key("alice")) + "\n")
+    assert refused(session, "rollback") == ["foo revoked-key"]
+
+
+def test_going_back_leaves_what_stays(settled: Team) -> None:
+    """A key that was revoked does not keep other items from going back."""
+    settled.session.package("other")
+    settled.session.llamagate("import", "packages/other")
+    settled.revoked.write_text(public(settled.key("alice")) + "\n")
+    settled.session.llamagate("rollback")
+    assert versions(settled.session) == {"foo": "1.0.0"}
+
+
+def test_a_pin_of_the_future_is_of_now(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a key that runs out would count on, until something else makes somebody look."""
+    (entry,) = settled.lock["items"]
+    settled.edit_lock(entry["signed"]["at"], "2099-01-01T00:00:00Z")
+    end = f"{datetime.now(UTC) + timedelta(hours=1):%Y%m%d%H%M%SZ}"
+    settled.signers.write_text(f'alice valid-before="{end}" {public(settled.key("alice"))}\n')
+    settled.session.llamagate("apply")
+    assert settled.lock["items"][0]["signed"]["at"] < "2099"
+    later(monkeypatch, timedelta(hours=3))
+    assert settled.session.llamagate("status", "--json").json["in_sync"] is True
+    assert watch_once(settled.session) == "True"
+
+
+def test_a_key_that_runs_out_after_a_pin_of_a_fast_clock(settled: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pin counts as of now, so the end of the key reaches it, whatever short cut is taken."""
+    start = datetime.now(UTC)
+    ahead, end = (start + timedelta(hours=hours) for hours in (6, 1))
+    settled.edit_lock(settled.lock["items"][0]["signed"]["at"], f"{ahead:%Y-%m-%dT%H:%M:%SZ}")
+    settled.signers.write_text(f'alice valid-before="{end:%Y%m%d%H%M%SZ}" {public(settled.key("alice"))}\n')
+    later(monkeypatch, timedelta(minutes=2))
+    settled.session.llamagate("apply")
+    assert settled.session.llamagate("status", "--json").json["in_sync"] is True
+    later(monkeypatch, timedelta(hours=3))
+    is_said(settled, code="key-not-valid")
+
+
 MARKS = ("no-longer-signed", "signer-changed", "key-changed", "new-signer")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.trust.revocation import read_revoked
-from reconciler.trust.signers import fits, read_signers
+from reconciler.trust.signers import different_people, fits, read_signers
 from tests.trust.keys import accepted_by_ssh_keygen, make_key, public, signature, signed
 
 SPACE = "package@llamagate"
@@ -120,3 +120,22 @@ def test_a_list_that_cannot_be_used_lets_nothing_pass(data: bytes) -> None:
 
 def test_patterns_take_time_that_is_bounded() -> None:
     assert not fits("a" * 2_000, "*a" * 200 + "b")
+
+
+PEOPLE = {
+    "two": ("a@b {0}\nc@b {1}", 2),
+    "two keys of one": ("a@b {0}\na@b {1}", 1),
+    "another name of one": ("a@b,work@b {0}\nwork@b,a@b {1}", 1),
+    "a pattern that fits": ("*@b {0}\na@b {1}", 1),
+    "a pattern that does not": ("*@c {0}\na@b {1}", 2),
+    "one key under two names": ("a@b {0}\nc@b {0}", 1),
+    "by way of a third": ("a@b {0}\nc@b {1}\na@b,c@b {2}", 1),
+}
+
+
+@pytest.mark.parametrize("case", PEOPLE)
+def test_different_people(tmp_path: Path, case: str) -> None:
+    """Two keys of one person are one person, whichever of their names is first."""
+    text, people = PEOPLE[case]
+    keys = [public(make_key(tmp_path / name)) for name in "abc"]
+    assert different_people(read_signers(text.format(*keys).encode(), name="signers")) == people
