@@ -501,3 +501,20 @@ def test_a_home_without_servers_is_as_ever(session: Session) -> None:
     assert session.llamagate("status", "--json").json["in_sync"] is True
     session.desired("mcp_servers:\n  a: {command: x}\n")
     assert refused(session, "apply") == ["a gateway-file"]
+
+
+def test_a_secret_that_somebody_else_wrote_is_shown_nowhere(session: Session) -> None:
+    session.home.mkdir()
+    gateway_file(session).write_text("""\
+mcp:
+  servers:
+  - name: theirs
+    url: "https://user:s3cr3t-1@h/x?key=s3cr3t-2"
+    args: [--api-key, s3cr3t-3, --token=s3cr3t-4, plain]
+    auth: s3cr3t-5
+    env: {ANY: s3cr3t-6}
+""")
+    session.desired("mcp_servers:\n  theirs: {command: ours}\n")
+    for command in (("show", "theirs"), ("plan",), ("plan", "--take-over", "theirs"), ("apply", "--take-over", "theirs")):
+        result = session.run(*command, "--json")
+        assert "s3cr3t" not in result.out + result.err, command
