@@ -363,7 +363,9 @@ def _of_edited(target: ServerTarget, recorded: RecordedServer, intent: Intent) -
 
 
 def _conflict(key: ItemKey) -> Refusal:
-    message = f"{_ENTRY} was changed by hand, and by the file; --overwrite uses that of the file, after a backup"
+    message = (
+        f"{_ENTRY} was changed by hand, and in the desired state too; --overwrite writes the latter, after a backup"
+    )
     return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
 
 

@@ -143,7 +143,8 @@ def test_what_was_edited_by_hand_stays_and_is_drift(both: Session) -> None:
         ("mcp-server", "files", "llamagate.yaml", "edited")
     ]
     assert plan["actions"] == []
-    both.llamagate("apply")
+    said = "its entry in the gateway's file was changed by hand"  # the desired state has the same name
+    assert f"files: {said}" in both.llamagate("apply").out
     assert gateway_file(both).read_text() == text
     assert both.llamagate("status", "--json").json["in_sync"] is False
     shown = both.llamagate("status", "--diff", "files").out
@@ -170,6 +171,7 @@ def test_what_is_gone_comes_back(both: Session) -> None:
     gateway_file(both).write_text(GATEWAYS)
     plan = both.plan()
     assert [row["path"] for row in plan["drift"]] == [".", "."]
+    assert "files: its entry in the gateway's file is missing" in both.llamagate("status").out
     assert [action["action"] for action in plan["actions"]] == ["repair", "repair"]
     both.llamagate("apply")
     assert sorted(servers(both)) == ["files", "search", "theirs"]
@@ -241,6 +243,7 @@ def test_a_server_and_an_extension_may_share_an_id(both: Session) -> None:
     assert both.actions() == ["install files"]
     both.llamagate("apply")
     assert failure(both, "disable", "files").code == "ambiguous"
+    assert failure(both, "set", "files", "timeout=5s").code == "ambiguous"
     both.llamagate("disable", "mcp", "files")
     assert both.registered()["files"]["enabled"] is True
     both.llamagate("remove", "ext", "files")
@@ -332,6 +335,15 @@ def test_a_missing_value_is_a_fault_at_its_place(desired: Session) -> None:
     found = failure(desired, "apply")
     assert (found.code, found.places) == ("not-set", ["llamagate.yaml:3:76 mcp_servers.files.env.TOKEN"])
     assert [action["id"] for action in desired.plan("--no-secrets")["actions"]] == ["files", "search"]
+
+
+@pytest.mark.parametrize("value", ["s3cr3t\r\nX-Admin: yes", "s3cr3t\n\n"], ids=["two headers", "an empty line"])
+def test_a_value_from_elsewhere_is_held_to_what_the_file_may_say(desired: Session, value: str) -> None:
+    """Nobody has seen it: a line break would begin another header."""
+    desired.write("auth", value)
+    found = desired.run("apply")
+    assert "search: headers.Authorization: it holds a line break" in found.err
+    assert (found.code, gateway_file(desired).exists(), "s3cr3t" in found.err) == (1, False, False)
 
 
 def test_what_is_fetched_unpinned_is_said(session: Session) -> None:
@@ -515,6 +527,11 @@ mcp:
     env: {ANY: s3cr3t-6}
 """)
     session.desired("mcp_servers:\n  theirs: {command: ours}\n")
-    for command in (("show", "theirs"), ("plan",), ("plan", "--take-over", "theirs"), ("apply", "--take-over", "theirs")):
+    for command in (
+        ("show", "theirs"),
+        ("plan",),
+        ("plan", "--take-over", "theirs"),
+        ("apply", "--take-over", "theirs"),
+    ):
         result = session.run(*command, "--json")
         assert "s3cr3t" not in result.out + result.err, command
