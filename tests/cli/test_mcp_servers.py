@@ -250,6 +250,11 @@ def test_a_server_and_an_extension_may_share_an_id(both: Session) -> None:
     assert "files" in servers(both)
 
 
+def test_who_names_the_other_type_is_told_which_one_there_is(both: Session) -> None:
+    told = failure(both, "show", "extension", "files").message
+    assert told == "no extension 'files' is installed or listed, but mcp-server files is"
+
+
 def test_the_gateways_switch_stays_and_is_said(desired: Session) -> None:
     desired.home.mkdir()
     gateway_file(desired).write_text("mcp: {enabled: false}\n")
@@ -396,6 +401,7 @@ def test_what_somebody_else_wrote_is_kept_and_can_come_back(both: Session) -> No
     (kept,) = both.llamagate("restore", "--list", "--json").json["backups"]
     assert (kept["kind"], kept["id"], kept["generation"]) == ("mcp-server", "theirs", 2)
     assert stat.S_IMODE((Path(kept["path"]) / "entry.json").stat().st_mode) == 0o600
+    assert both.llamagate("show", "theirs", "--json").json["backups"] == [2]
     both.llamagate("restore", "theirs")
     assert servers(both)["theirs"] == before
     assert [row["id"] for row in both.plan()["drift"]] == ["theirs"]
