@@ -94,7 +94,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield from (f"drift: {row}" for row in drift_rows(status.drift))
     if any(row.change is Change.EDITED for row in status.drift):
         yield "'llamagate status --diff ID' shows what was changed by hand"
-        yield "'policy.drift.edited: heal' in llamagate.yaml puts the package's files back, after a backup"
+        yield "'policy.drift.edited: heal' in llamagate.yaml puts back what was installed, after a backup"
     if status.pending:
         yield f"{counted(status.pending, 'change')} pending; 'llamagate plan' shows what"
     if status.unreachable:

@@ -21,7 +21,6 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice
-from reconciler.model.servers import DesiredServer, server_key
 from reconciler.planning.manifest_diff import MASK, Place, dotted, masked
 from reconciler.reconcile.inputs import made_again
 from reconciler.resolve.store import PackageStore
@@ -58,9 +57,10 @@ def set_values(
 
 def _set(env: Environment, path: Path, named: Named, values: Values) -> Edited:
     before = read_desired(path)
-    if server := _listed_server(before, named):
-        return _set_server(path, before, server.key, values)
-    item = _listed(before, path, named)
+    listed = _listed(before, path, named)
+    item = before.desired.find(listed)
+    if item is None:
+        return _set_server(path, before, listed, values)
     data = before.data
     if not isinstance(before.entry(item.key), dict) and any(text is not None for _, text in values):
         entry: Json = {"source": item.source.to_document()}
@@ -81,13 +81,13 @@ def _set(env: Environment, path: Path, named: Named, values: Values) -> Edited:
     )
 
 
-def _listed(file: DesiredFile, path: Path, named: Named) -> DesiredItem:
+def _listed(file: DesiredFile, path: Path, named: Named) -> ItemKey:
     """The item of the file. ``InputError`` where it lists none, or several, of this name."""
-    found = [one for one in file.desired.items if one.key.id == named.item_id and named.kind in (None, one.key.kind)]
+    found = [key for key in file.desired.keys if key.id == named.item_id and named.kind in (None, key.kind)]
     if len(found) > 1:
-        kinds = " and ".join(str(one.key.kind) for one in found)
+        kinds = " and ".join(str(key.kind) for key in found)
         message = f"{path} lists {named.item_id} as {kinds}"
-        advice = f"write the type before the id: 'llamagate set {found[0].key.kind} {named.item_id} KEY=VALUE'"
+        advice = f"write the type before the id: 'llamagate set {found[0].kind} {named.item_id} KEY=VALUE'"
         raise InputError(message, advice=advice, code=ErrorCode.AMBIGUOUS)
     if not found:
         known = {key.id for key in file.desired.keys}
@@ -98,14 +98,6 @@ def _listed(file: DesiredFile, path: Path, named: Named) -> DesiredItem:
             code=ErrorCode.NOT_FOUND,
         )
     return found[0]
-
-
-def _listed_server(file: DesiredFile, named: Named) -> DesiredServer | None:
-    """The tool server of this name, where no package has it too or the type is said."""
-    is_package = named.kind is None and any(one.key.id == named.item_id for one in file.desired.items)
-    if is_package or named.kind not in (None, Kind.MCP_SERVER):
-        return None
-    return file.desired.find_server(server_key(named.item_id))
 
 
 def _set_server(path: Path, before: DesiredFile, key: ItemKey, values: Values) -> Edited:

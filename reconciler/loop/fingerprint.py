@@ -39,9 +39,15 @@ class Lookout(Struct):
     def look(self) -> Fingerprint:
         """What an attempt would start from now. What cannot be read gives a fingerprint of its own."""
         record = self.record()
-        lines = "".join(_lines(self.home, record, self._record_stamp))
+        beside = f"{archive_stamp(self.home.gateway_file)}\n" if self.has_servers() else ""
+        lines = beside + "".join(_lines(self.home, record, self._record_stamp))
         mark = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
         return Fingerprint(input=self.inputs.digest(self.file), home=mark)
+
+    def has_servers(self) -> bool:
+        """Whether there are tool servers, installed or wanted: then the gateway's file decides what a pass does."""
+        record = self.record()
+        return bool(record and record.servers) or self.inputs.has_servers(self.file)
 
     def record(self) -> Record | None:
         """The record as it is now; ``None`` where it cannot be read."""
@@ -70,8 +76,6 @@ def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
         yield f"a record that cannot be read {stamp}\n"
         return
     yield f"{record.generation} {record.hold} {record.suspensions}\n"
-    if record.servers:
-        yield f"{archive_stamp(home.gateway_file)}\n"
     installed = {kind: str(home.installed(kind)) for kind in PACKAGE_KINDS}
     for key in sorted(record.items):
         folder = f"{installed[key.kind]}/{key.id}"

@@ -221,7 +221,7 @@ class Loop:
         if seconds is None:
             lookout = self.lookout
             sources = lookout.inputs.sources(lookout.file)
-            if (record := lookout.record()) is not None and record.servers:
+            if lookout.has_servers():
                 sources = (*sources, lookout.home.gateway_file)
             reason = self.events.watch(folders_to_watch(lookout.file, sources, lookout.home))
             seconds, triggers = (POLL_SECONDS, f"polling: {reason}") if reason else (None, "events")

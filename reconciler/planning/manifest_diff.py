@@ -21,7 +21,7 @@ MAX_COMPARED_VALUES: Final = 5_000
 grows with their square, and nobody reads it."""
 
 _SECRET_KEY: Final = regex(
-    r"(?i)(pass(word|phrase)?|secret|token|api_?key|credential|private_?key|authorization|cookie)s?$"
+    r"(?i)(pass(word|phrase)?|secret|token|api[_-]?key|credential|private[_-]?key|authorization|cookie)s?$"
 )
 _SECRET_PARTS: Final = (
     regex(r"(?i)(?<=^bearer )\s*\S+\s*$"),

@@ -16,7 +16,16 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, ActionKind, Drift, Mark, MarkCode, Refusal
 from reconciler.model.record import Record
-from reconciler.model.servers import WHAT_RUNS, FoundServer, RecordedServer, ServerEdit, changed_settings, entry_of
+from reconciler.model.regex import regex
+from reconciler.model.servers import (
+    KNOWN_SETTINGS,
+    WHAT_RUNS,
+    FoundServer,
+    RecordedServer,
+    ServerEdit,
+    changed_settings,
+    entry_of,
+)
 from reconciler.planning import policy
 from reconciler.planning.intent import Intent, ServerTarget
 from reconciler.planning.manifest_diff import MASK, manifest_diff, masked
@@ -25,6 +34,8 @@ from reconciler.planning.tool_changes import ToolChange, tool_changes, tool_file
 from reconciler.planning.verdict import Verdict
 
 _ENTRY: Final = "its entry in the gateway's file"
+_SAID_TO_URL: Final = regex(r"(?<=://)[^/?#]*(?=@)|(?<=[?#]).*$")
+"""A user with a password, a query and a fragment."""
 
 
 class _Before(Struct, frozen=True, kw_only=True):
@@ -185,15 +196,41 @@ def _unless_named(value: Json, other: Json) -> Json:
 
 
 def hidden_settings(settings: JsonObject, like: JsonObject) -> JsonObject:
-    """Settings as they were found: all that may be secret is hidden, as is what ``like`` has from elsewhere."""
+    """Settings as they were found: all that may be secret is hidden, as is what ``like`` has from elsewhere.
+
+    They may be anybody's: what goes with an address, what follows an option with the name of a secret, and what a key
+    holds that we do not know.
+    """
     elsewhere = {str(place[0]) for place, _ in references(like) if place}
-    shown: JsonObject = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            shown[key] = dict.fromkeys(value, MASK)
-        else:
-            shown[key] = MASK if key in elsewhere else value
-    return shown
+    return {key: MASK if key in elsewhere else _hidden(key, value) for key, value in settings.items()}
+
+
+def _hidden(key: str, value: Json) -> Json:
+    if isinstance(value, dict):
+        return dict.fromkeys(value, MASK)
+    if key == "args" and isinstance(value, list):
+        before = [None, *value]
+        return [_hidden_argument(one, option) for one, option in zip(value, before, strict=False)]
+    if key == "url" and isinstance(value, str):
+        return _SAID_TO_URL.sub(MASK, value)
+    return masked(("config",), value, frozenset()) if key in KNOWN_SETTINGS else MASK
+
+
+def _hidden_argument(value: Json, before: Json) -> Json:
+    """An argument: ``before`` may be the option whose value it is."""
+    if not isinstance(value, str):
+        return value
+    option, equals, _ = value.partition("=")
+    if equals and _is_masked(option):
+        return f"{option}={MASK}"
+    if isinstance(before, str) and before.startswith("-") and "=" not in before and _is_masked(before):
+        return MASK
+    return masked(("config",), value, frozenset())
+
+
+def _is_masked(name: str) -> bool:
+    """Whether what has this name is a secret."""
+    return masked(("config", name), "", frozenset()) == MASK
 
 
 def server_diff(action: Action, recorded: RecordedServer | None, found: FoundServer | None) -> JsonObject:
@@ -326,7 +363,9 @@ def _of_edited(target: ServerTarget, recorded: RecordedServer, intent: Intent) -
 
 
 def _conflict(key: ItemKey) -> Refusal:
-    message = f"{_ENTRY} was changed by hand, and by the file; --overwrite uses that of the file, after a backup"
+    message = (
+        f"{_ENTRY} was changed by hand, and in the desired state too; --overwrite writes the latter, after a backup"
+    )
     return Refusal(key=key, code=RefusalCode.CONFLICT, message=message)
 
 

@@ -235,7 +235,7 @@ def _shown_server(state: HomeState, key: ItemKey) -> Shown:
         needs=(),
         needed_by=graph.needed_by(key),
         history=tuple(_history(state, key)),
-        backups=(),
+        backups=tuple(reversed(backups_of(state.home, key))),
         suspended=suspended,
         notes=(state.gateway_file.problem,) if state.gateway_file.problem else (),
     )
@@ -368,7 +368,7 @@ def _offer(state: HomeState, text: str, kind: Kind | None, catalogs: Sequence[st
         found = ()
     one = next((one for one in found if one.key.id == text and kind in (None, one.key.kind)), None)
     if one is None:
-        raise _unknown(text, graph, found)
+        raise _unknown(text, kind, graph, found)
     if not one.latest or not state.home.root.is_dir():
         return ShownOffer(offered=one, contents=None)
     try:
@@ -377,11 +377,13 @@ def _offer(state: HomeState, text: str, kind: Kind | None, catalogs: Sequence[st
         return ShownOffer(offered=one, contents=None, notes=(error.message,))
 
 
-def _unknown(text: str, graph: Graph, found: Sequence[Offered]) -> InputError:
-    known = {*(node.key.id for node in graph.nodes), *(one.key.id for one in found)}
+def _unknown(text: str, kind: Kind | None, graph: Graph, found: Sequence[Offered]) -> InputError:
+    keys = {*(node.key for node in graph.nodes), *(one.key for one in found)}
+    others = sorted(key for key in keys if key.id == text)
+    near = f", but {others[0]} is" if others else did_you_mean(text, {key.id for key in keys})
     where = "installed, listed or in a catalog of the file" if found else "installed or listed"
     return InputError(
-        f"no item '{text}' is {where}{did_you_mean(text, known)}",
+        f"no {kind or 'item'} '{text}' is {where}{near}",
         advice="'llamagate list' shows what is installed, 'llamagate search' what catalogs have",
         code=ErrorCode.NOT_FOUND,
     )

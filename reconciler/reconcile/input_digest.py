@@ -28,10 +28,18 @@ from reconciler.store.document import MAX_BYTES
 from reconciler.store.lock_file import lock_path
 
 
+class _Listed(Struct, frozen=True):
+    """What a file names: its local inputs, what the policy leaves out of folders, and whether it has tool servers."""
+
+    paths: tuple[Path, ...] = ()
+    ignores: Ignores = NO_PATTERNS
+    has_servers: bool = False
+
+
 class Inputs(Struct):
     """Reads inputs, and remembers what it has read: what is as it was costs ``stat`` calls."""
 
-    _listed: dict[tuple[Path, Digest], tuple[tuple[Path, ...], Ignores]] = field(default_factory=dict)
+    _listed: dict[tuple[Path, Digest], _Listed] = field(default_factory=dict)
     _contents: dict[Path, tuple[str, str]] = field(default_factory=dict)
 
     def digest(self, file: Path, writing: Mapping[Path, bytes] = MappingProxyType({})) -> Digest:
@@ -41,19 +49,22 @@ class Inputs(Struct):
         """
         file = file.absolute()
         lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
-        sources, ignore = self._named_in(file)
-        lines += [f"source {location} {self._content(location, ignore)}\n" for location in sources]
+        listed = self._named_in(file)
+        lines += [f"source {location} {self._content(location, listed.ignores)}\n" for location in listed.paths]
         return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
     def sources(self, file: Path) -> tuple[Path, ...]:
         """The local packages of ``file`` and the files that a config names; nothing while it cannot be read."""
-        return self._named_in(file.absolute())[0]
+        return self._named_in(file.absolute()).paths
 
-    def _named_in(self, file: Path) -> tuple[tuple[Path, ...], Ignores]:
-        """Those, and what the policy leaves out of local folders."""
+    def has_servers(self, file: Path) -> bool:
+        """Whether ``file`` lists tool servers; not while it cannot be read."""
+        return self._named_in(file.absolute()).has_servers
+
+    def _named_in(self, file: Path) -> _Listed:
         data = _bytes(file)
         if not isinstance(data, bytes):
-            return (), NO_PATTERNS
+            return _Listed()
         key = (file, digest_bytes(data))
         if key not in self._listed:
             self._listed = {key: _local_inputs(data, file)}  # the last one is enough
@@ -76,12 +87,12 @@ def input_digests(
     return {str(one): inputs.digest(one, writing) for one in sorted(files)}
 
 
-def _local_inputs(data: bytes, file: Path) -> tuple[tuple[Path, ...], Ignores]:
+def _local_inputs(data: bytes, file: Path) -> _Listed:
     try:
         desired = decode_desired(data, file).desired
     except LlamagateError:
-        return (), NO_PATTERNS
-    return tuple(_paths(desired, file)), ignores(desired.policy.ignore)
+        return _Listed()
+    return _Listed(tuple(_paths(desired, file)), ignores(desired.policy.ignore), bool(desired.servers))
 
 
 def _paths(desired: Desired, file: Path) -> Iterator[Path]:

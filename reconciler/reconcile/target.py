@@ -8,7 +8,7 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.config import JsonObject, references, same
 from reconciler.model.ids import ItemKey, Kind
-from reconciler.model.servers import settings_digest
+from reconciler.model.servers import server_faults, settings_digest
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.realise import Realised, realise
 from reconciler.planning.intent import ServerTarget, Target
@@ -43,7 +43,15 @@ def server_target(state: HomeState, key: ItemKey, settings: JsonObject) -> Serve
     if not state.knows_values and recorded and same(recorded.settings, settings) and any(references(settings)):
         return ServerTarget(key=key, owner=None, settings=settings, filled=None, entry=recorded.entry)
     filled = state.values.filled(settings)
+    if state.knows_values:
+        _check_fits(key, filled)
     return ServerTarget(key=key, owner=None, settings=settings, filled=filled, entry=settings_digest(filled))
+
+
+def _check_fits(key: ItemKey, filled: JsonObject) -> None:
+    """What comes from a variable or a file must be what the file could say itself: no line break in a header."""
+    for place, what in server_faults(filled):
+        raise InputError(f"{key.id}: {dotted(place)}: {what}", advice="correct the variable or the file it comes from")
 
 
 def needs_reading(state: HomeState, found: Resolved, config: JsonObject) -> bool:

@@ -143,7 +143,8 @@ def test_what_was_edited_by_hand_stays_and_is_drift(both: Session) -> None:
         ("mcp-server", "files", "llamagate.yaml", "edited")
     ]
     assert plan["actions"] == []
-    both.llamagate("apply")
+    said = "its entry in the gateway's file was changed by hand"  # the desired state has the same name
+    assert f"files: {said}" in both.llamagate("apply").out
     assert gateway_file(both).read_text() == text
     assert both.llamagate("status", "--json").json["in_sync"] is False
     shown = both.llamagate("status", "--diff", "files").out
@@ -170,6 +171,7 @@ def test_what_is_gone_comes_back(both: Session) -> None:
     gateway_file(both).write_text(GATEWAYS)
     plan = both.plan()
     assert [row["path"] for row in plan["drift"]] == [".", "."]
+    assert "files: its entry in the gateway's file is missing" in both.llamagate("status").out
     assert [action["action"] for action in plan["actions"]] == ["repair", "repair"]
     both.llamagate("apply")
     assert sorted(servers(both)) == ["files", "search", "theirs"]
@@ -241,10 +243,16 @@ def test_a_server_and_an_extension_may_share_an_id(both: Session) -> None:
     assert both.actions() == ["install files"]
     both.llamagate("apply")
     assert failure(both, "disable", "files").code == "ambiguous"
+    assert failure(both, "set", "files", "timeout=5s").code == "ambiguous"
     both.llamagate("disable", "mcp", "files")
     assert both.registered()["files"]["enabled"] is True
     both.llamagate("remove", "ext", "files")
     assert "files" in servers(both)
+
+
+def test_who_names_the_other_type_is_told_which_one_there_is(both: Session) -> None:
+    told = failure(both, "show", "extension", "files").message
+    assert told.startswith("no extension 'files' is installed or listed, but mcp-server files is; ")
 
 
 def test_the_gateways_switch_stays_and_is_said(desired: Session) -> None:
@@ -334,6 +342,15 @@ def test_a_missing_value_is_a_fault_at_its_place(desired: Session) -> None:
     assert [action["id"] for action in desired.plan("--no-secrets")["actions"]] == ["files", "search"]
 
 
+@pytest.mark.parametrize("value", ["s3cr3t\r\nX-Admin: yes", "s3cr3t\n\n"], ids=["two headers", "an empty line"])
+def test_a_value_from_elsewhere_is_held_to_what_the_file_may_say(desired: Session, value: str) -> None:
+    """Nobody has seen it: a line break would begin another header."""
+    desired.write("auth", value)
+    found = desired.run("apply")
+    assert "search: headers.Authorization: it holds a line break" in found.err
+    assert (found.code, gateway_file(desired).exists(), "s3cr3t" in found.err) == (1, False, False)
+
+
 def test_what_is_fetched_unpinned_is_said(session: Session) -> None:
     session.desired('mcp_servers:\n  a: {command: npx, args: [-y, x]}\n  b: {command: npx, args: [-y, "x@1.0.0"]}\n')
     assert warned(session.plan()) == ["a unpinned-command"]
@@ -384,6 +401,7 @@ def test_what_somebody_else_wrote_is_kept_and_can_come_back(both: Session) -> No
     (kept,) = both.llamagate("restore", "--list", "--json").json["backups"]
     assert (kept["kind"], kept["id"], kept["generation"]) == ("mcp-server", "theirs", 2)
     assert stat.S_IMODE((Path(kept["path"]) / "entry.json").stat().st_mode) == 0o600
+    assert both.llamagate("show", "theirs", "--json").json["backups"] == [2]
     both.llamagate("restore", "theirs")
     assert servers(both)["theirs"] == before
     assert [row["id"] for row in both.plan()["drift"]] == ["theirs"]
@@ -501,3 +519,25 @@ def test_a_home_without_servers_is_as_ever(session: Session) -> None:
     assert session.llamagate("status", "--json").json["in_sync"] is True
     session.desired("mcp_servers:\n  a: {command: x}\n")
     assert refused(session, "apply") == ["a gateway-file"]
+
+
+def test_a_secret_that_somebody_else_wrote_is_shown_nowhere(session: Session) -> None:
+    session.home.mkdir()
+    gateway_file(session).write_text("""\
+mcp:
+  servers:
+  - name: theirs
+    url: "https://user:s3cr3t-1@h/x?key=s3cr3t-2"
+    args: [--api-key, s3cr3t-3, --token=s3cr3t-4, plain]
+    auth: s3cr3t-5
+    env: {ANY: s3cr3t-6}
+""")
+    session.desired("mcp_servers:\n  theirs: {command: ours}\n")
+    for command in (
+        ("show", "theirs"),
+        ("plan",),
+        ("plan", "--take-over", "theirs"),
+        ("apply", "--take-over", "theirs"),
+    ):
+        result = session.run(*command, "--json")
+        assert "s3cr3t" not in result.out + result.err, command

@@ -221,3 +221,21 @@ def test_law_each_edit_does_what_it_says_and_nothing_else(changes: list[dict[str
         assert line in text
     assert text.startswith(FILE[: FILE.index(b"    # reads")])
     assert text.endswith(FILE[FILE.index(b"  max_tool") :])
+
+
+def test_a_switch_keeps_the_spelling_of_its_key() -> None:
+    """The gateway takes ``Enabled`` for ``enabled``: a second one would leave it to chance which counts."""
+    text = b"mcp:\n  servers:\n  - Name: a\n    Enabled: true\n"
+    after = with_edits(text, {"a": ServerEdit(entry={"enabled": False}, is_whole=False)}, name="f")
+    assert after == text.replace(b"true", b"false")
+
+
+def test_a_key_in_two_spellings_is_refused() -> None:
+    with pytest.raises(InputError, match=r"f:4:5: .*'enabled' is there twice"):
+        entries_in(b"mcp:\n  servers:\n  - enabled: true\n    Enabled: false\n    name: a\n", name="f")
+
+
+@pytest.mark.parametrize("text", [b"{port: 1}\n", b"{}\n", b"port: 1\rdebug: true\r"], ids=["braces", "empty", "cr"])
+def test_nothing_is_written_that_could_not_be_taken_out_again(text: bytes) -> None:
+    with pytest.raises(InputError):
+        with_edits(text, {"new": ServerEdit(entry=NEW)}, name="f")

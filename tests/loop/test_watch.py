@@ -249,6 +249,33 @@ def test_a_refused_plan_waits_for_a_new_input(foo: Session) -> None:
         assert condition(foo, "Stalled") == ("False", "InSync")
 
 
+def test_the_gateways_file_is_an_input_before_its_first_server_is_ours(session: Session) -> None:
+    """Who mends the file that a plan was refused for is not made to wait for the next full check."""
+    session.desired("mcp_servers:\n  files: {command: run}\n")
+    session.home.mkdir()
+    gateways = session.home / "llamagate.yaml"
+    gateways.write_text("mcp: {enabled: true}\n")
+    with watching(session) as watcher:
+        watcher.said("Refused", "cannot be edited in place")
+        gateways.write_text("mcp:\n  enabled: true\n")
+        watcher.said("Applied")
+    assert "command: run" in gateways.read_text()
+
+
+def test_an_edit_of_the_gateways_file_is_seen(session: Session) -> None:
+    session.desired("policy: {drift: {edited: heal}}\nmcp_servers:\n  files: {command: run}\n")
+    gateways = session.home / "llamagate.yaml"
+    with watching(session) as watcher:
+        watcher.said("Applied")
+        healthy = gateways.read_text()
+        gateways.write_text(healthy.replace("command: run", "command: other"))
+        watcher.said("Applied", times=2)
+        eventually(lambda: gateways.read_text() == healthy, "healed")
+        gateways.unlink()
+        watcher.said("Applied", times=3)
+        eventually(gateways.exists, "put back")
+
+
 def test_a_busy_home_is_tried_again(foo: Session) -> None:
     with held_apply(foo) as other, watching(foo) as watcher:
         watcher.said("Failed", "is changing this home")

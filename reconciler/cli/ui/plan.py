@@ -14,6 +14,7 @@ from reconciler.cli.ui.style import PLAIN, Style
 from reconciler.cli.ui.words import counted
 from reconciler.codes import WarningCode
 from reconciler.documents.unseen import visible
+from reconciler.model.ids import Kind
 from reconciler.model.note import notes_once
 from reconciler.model.plan import Action, ActionKind, Change, Drift, Plan
 from reconciler.planning.names import Name, names_among, names_in
@@ -254,7 +255,9 @@ def _drift_row(row: Drift, name: str) -> str:
         Change.REPLACED: "was replaced by a link or another kind of file",
         Change.OTHER_VERSION: "has another version, which another tool installed",
     }
-    return f"{name}: {'its folder' if row.path == '.' else path} {words[row.change]}"
+    whole = "its entry in the gateway's file" if row.key.kind is Kind.MCP_SERVER else "its folder"
+    is_whole = row.path == "." or row.key.kind is Kind.MCP_SERVER
+    return f"{name}: {whole if is_whole else path} {words[row.change]}"
 
 
 def _section(title: str, rows: Sequence[str], colour: str, page: Page) -> str:

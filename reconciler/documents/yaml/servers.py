@@ -69,13 +69,19 @@ def _with_edit(data: bytes, server: str, edit: ServerEdit, name: str) -> bytes:
     elif edit.entry is None:
         result, wanted = _removed(data, index, name), servers[:index] + servers[index + 1 :]
     else:
-        entry = edit.entry if edit.is_whole else {**servers[index], **edit.entry}
+        entry = edit.entry if edit.is_whole else {**servers[index], **_spelled_as_in(servers[index], edit.entry)}
         if same(entry, servers[index]):
             return data
         result, wanted = _changed(data, index, servers[index], entry, name), [*servers]
         wanted[index] = entry
     _check(result, _expected(document, wanted), data, server, name)
     return result
+
+
+def _spelled_as_in(entry: JsonObject, keys: JsonObject) -> JsonObject:
+    """``keys`` with the spelling that ``entry`` has for them: the gateway reads ``Enabled`` too."""
+    spelling = {key.lower(): key for key in entry}
+    return {spelling.get(key, key): value for key, value in keys.items()}
 
 
 def _loaded(data: bytes, name: str) -> JsonObject:
@@ -110,10 +116,20 @@ def _check_servers(servers: Json, data: bytes, name: str) -> None:
         place = (*SERVERS_PLACE, index)
         if not isinstance(entry, dict):
             raise _wrong("expected a mapping with a name", data, place, name)
+        _check_keys(entry, place, data, name)
         server = name_of(entry)
         if server in seen:
             raise _wrong(f"the name '{server}' is listed twice", data, place, name)
         seen |= {server} - {""}
+
+
+def _check_keys(entry: JsonObject, place: tuple[str | int, ...], data: bytes, name: str) -> None:
+    """For the gateway ``Url`` and ``url`` are one key."""
+    seen: set[str] = set()
+    for key in entry:
+        if key.lower() in seen:
+            raise _wrong(f"the key '{key.lower()}' is there twice; case does not count", data, (*place, key), name)
+        seen.add(key.lower())
 
 
 def _wrong(message: str, data: bytes, place: tuple[str | int, ...], name: str) -> InputError:
@@ -134,10 +150,17 @@ def _check(result: bytes, expected: JsonObject, data: bytes, server: str, name: 
     """``InputError`` where ``result`` does not say what was asked for: then its form is one that we do not know."""
     try:
         if same(_settled(_loaded(result, name)), _settled(expected)):
+            _check_can_be_edited_again(expected, result, name)
             return
     except InputError:
         pass
     raise _wrong(f"the entry '{server}' cannot be changed in place; write it as a block", data, SERVERS_PLACE, name)
+
+
+def _check_can_be_edited_again(document: JsonObject, data: bytes, name: str) -> None:
+    """Nothing is written that could not be taken out again."""
+    if _servers(document):
+        _read(data, name)
 
 
 def _settled(document: JsonObject) -> JsonObject:
@@ -149,6 +172,7 @@ def _settled(document: JsonObject) -> JsonObject:
 def _added(data: bytes, document: JsonObject, entry: JsonObject, name: str) -> bytes:
     mcp = cast(JsonObject, document.get(_MCP) or {})
     if not mcp and _MCP not in document:
+        _check_is_block(data, (_MCP,), name)
         return set_entry(data, (_MCP,), {"enabled": True, _SERVERS: [entry]}, name=name)
     if not mcp:
         return _opened(data, (_MCP,), {"enabled": True, _SERVERS: [entry]}, name)
