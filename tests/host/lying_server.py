@@ -70,6 +70,11 @@ def main() -> None:
         if HOW == "wrong-id" and request["method"] == "tools/call":
             request["id"] = 4711
         print(json.dumps({"jsonrpc": "2.0", "id": request["id"], **end}), flush=True)
+        while HOW in ("news", "questions") and request["method"] == "tools/call":
+            question = (
+                {"id": 1, "method": "ping"} if HOW == "questions" else {"method": "notifications/tools/list_changed"}
+            )
+            print(json.dumps({"jsonrpc": "2.0", **question}))
 
 
 main()

@@ -146,6 +146,22 @@ def test_globs_pick_and_names_are_valid_and_unique(session: Session, serve: Serv
     assert found == asyncio.run(names(serve())), "they stay"
 
 
+def test_no_item_hides_another_by_the_name_of_its_tool(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "a" * 100, manifest__yaml=extension(GREET, name="a" * 100))
+    host = serve()
+
+    async def names() -> list[str]:
+        async with connected(host) as client:
+            return [tool.name for tool in (await client.list_tools()).tools]
+
+    chosen = asyncio.run(names())[0]
+    put_on_disk(session, chosen, manifest__yaml=extension(GREET, name=chosen))
+    host.refresh()
+    found = asyncio.run(names())
+    assert len({*found}) == 3
+    assert chosen in found
+
+
 def test_a_long_list_comes_in_parts(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp_server, "PAGE", 2)
     for name in "abcde":

@@ -22,7 +22,7 @@ import pytest
 
 from reconciler.host.engine.run import ToolReply, ToolRequest
 from reconciler.host.errors import RunTimeoutError, ToolError
-from reconciler.host.mcp import client, one_server
+from reconciler.host.mcp import client, one_server, stdio
 from reconciler.host.mcp.definitions import ToolSettings, tool_settings
 from reconciler.host.mcp.servers import ToolServers
 from reconciler.host.secrets import MASK
@@ -222,6 +222,33 @@ def test_one_that_lies(how: str, said: str, is_given_up: bool, monkeypatch: pyte
             assert time.monotonic() - started < SECONDS / 2
             assert made.health()[0].state == "failed"
             assert ("tried again" in await refused(made, "say")) is is_given_up
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("what", ["news", "questions"])
+def test_one_that_says_much_unasked_is_ended(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "MOST_UNASKED", 100)
+
+    async def scenario() -> None:
+        async with calling(settings(program(str(LIAR), what))) as made:
+            assert (await call(made, "say")).text == "said"
+            async with asyncio.timeout(SECONDS):
+                while made.health()[0].state != "failed":
+                    await asyncio.sleep(0.05)
+            assert "100 messages in a second that nobody asked for" in str(made.health()[0].error)
+
+    asyncio.run(scenario())
+
+
+def test_answers_do_not_pile_up_for_one_that_asks_and_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "MOST_UNASKED", 10**9)
+
+    async def scenario() -> None:
+        async with calling(settings(program(str(LIAR), "questions"))) as made:
+            await call(made, "say")
+            await asyncio.sleep(3)
+            assert len(asyncio.all_tasks()) < 500
 
     asyncio.run(scenario())
 

@@ -89,6 +89,15 @@ def test_what_denies_wins(allow: list[str], deny: list[str], permitted: bool) ->
     assert (settings(allow_tools=allow, deny_tools=deny).refusal("files", "read") is None) is permitted
 
 
+@pytest.mark.parametrize("pattern", ["mcp.web.*", "web.*", "mcp.web.read"])
+def test_no_server_is_allowed_what_another_one_is(pattern: str) -> None:
+    found = settings(allow_tools=[pattern])
+    assert found.refusal("files", "mcp.web.read") == "allow_tools does not name it"
+    assert found.refusal("files", "web.read") == "allow_tools does not name it"
+    assert found.refusal("web", "read") is None
+    assert settings(allow_tools=["files.web.*"]).refusal("files", "web.read") is None
+
+
 def test_a_size_has_a_bound() -> None:
     assert settings(max_tool_result_size=10**12).most == MAX_BYTES
     assert settings(max_tool_result_size=-1).most == settings().most

@@ -130,8 +130,12 @@ def test_what_cannot_be_read_is_passed_and_said(
         (b"Content-Encoding: br\r\n", b"{}", "unreadable"),
         (b"", b" " * (MAX_KEPT_BYTES + 1), "partial"),
         (b"Content-Encoding: gzip\r\n", gzip.compress(b'{"a": 1}'), "read"),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(b'{"a":') + gzip.compress(b" 1}"), "read"),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(b"{}") + b"more", "unreadable"),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(b"{}") + gzip.compress(b" ") * 1_000, "unreadable"),
+        (b"Content-Encoding: deflate\r\n", zlib.compress(b"{}") + zlib.compress(b" "), "unreadable"),
     ],
-    ids=["text", "br", "long", "gzip"],
+    ids=["text", "br", "long", "gzip", "pieces", "junk", "too many pieces", "deflate"],
 )
 def test_what_cannot_be_read_of_a_request_is_said(
     session: Session, hooked: World, headers: bytes, body: bytes, read: str

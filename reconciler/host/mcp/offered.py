@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -64,12 +64,19 @@ def _items(snapshot: Snapshot) -> Iterator[Extension | Module]:
     yield from sorted(modules, key=lambda one: one.name)
 
 
-def _name(item: Item, taken: Iterable[str]) -> str:
+def _name(item: Item, taken: Collection[str]) -> str:
     name = _OTHER.sub("_", item.name)
     if name == item.name and len(name) <= MAX_NAME and name not in taken:
         return name
-    mark = hashlib.sha256(f"{type(item).__name__} {item.name}".encode()).hexdigest()[:8]
-    return f"{name[: MAX_NAME - 9]}_{mark}"
+    marked = (f"{name[: MAX_NAME - 9]}_{mark}" for mark in _marks(f"{type(item).__name__} {item.name}"))
+    return next(one for one in marked if one not in taken)  # somebody may have chosen such a name
+
+
+def _marks(text: str) -> Iterator[str]:
+    digest = text.encode()
+    while True:
+        digest = hashlib.sha256(digest).digest()
+        yield digest.hex()[:8]
 
 
 def _schema(item: Extension | Module, *, strict: bool) -> JsonObject:

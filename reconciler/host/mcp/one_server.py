@@ -118,8 +118,10 @@ class OneServer:
     def health(self) -> ServerHealth:
         """How it is now."""
         is_up = self._connection is not None and self._connection.reason is None
-        if self._error is None and self._connection is not None and self._connection.reason is not None:
-            self._failed(self._connection, self._connection.reason)  # it died while nobody called it
+        connection = self._connection
+        if self._error is None and connection is not None and connection.reason is not None:
+            self._failed(connection, connection.reason)  # it died while nobody called it
+            self._end(connection)  # what is left of it, so that the host's own end waits for that
         state = "failed" if self._error else "healthy" if is_up else "not started"
         return health_of(self.definition, state, self._error, tools=self._tools, starts=self._starts)
 

@@ -27,6 +27,8 @@ _END_SECONDS: Final = 4.0
 _CHUNK: Final = 2**16
 _MOST_NOISE: Final = 100
 """Lines in a row that are no messages."""
+MOST_UNASKED: Final = 1_000
+"""Messages in a second that answer nothing: no program that works has so much to say."""
 _KEPT_LINES: Final = 5
 _KEPT_CHARACTERS: Final = 300
 
@@ -51,6 +53,9 @@ class Program:
         self._env = {name: variables[name] for name in INHERITED if name in variables} | {**definition.env}
         self._heard: deque[str] = deque(maxlen=_KEPT_LINES)
         self._ending: asyncio.Task[None] | None = None
+        self._unanswered = 0
+        self._hears = asyncio.Event()
+        self._hears.set()
         self.fault: str | None = None
 
     async def ended(self) -> None:
@@ -83,9 +88,12 @@ class Program:
             async with out_of:
                 async for message in out_of:
                     text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+                    self._unanswered += hasattr(message.message, "method") and hasattr(message.message, "id")
                     process.stdin.write(text.encode() + b"\n")
+                    self._hears.clear()
                     with contextlib.suppress(OSError):
                         await process.stdin.drain()
+                    self._hears.set()
 
         tasks = [asyncio.create_task(one) for one in (read(), write(), self._listen(process))]
         try:
@@ -132,7 +140,7 @@ class Program:
         import mcp_types
         from mcp.shared.message import SessionMessage
 
-        noise = 0
+        noise, unasked, since = 0, 0, 0.0
         async for line in self._lines(process):
             try:
                 message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
@@ -143,6 +151,16 @@ class Program:
                     return
                 continue
             noise = 0
+            if self._unanswered and not hasattr(message, "method"):
+                self._unanswered -= 1
+            else:
+                now = asyncio.get_running_loop().time()
+                unasked, since = (unasked + 1, since) if now - since < 1 else (1, now)
+            if unasked > MOST_UNASKED:
+                self.fault = f"it sent more than {MOST_UNASKED} messages in a second that nobody asked for"
+                return
+            if hasattr(message, "method") and hasattr(message, "id"):
+                await self._hears.wait()  # it asks, and must listen to the answers
             await into.send(SessionMessage(message))  # type: ignore[attr-defined]
 
     async def _lines(self, process: _Process) -> AsyncIterator[bytes]:

@@ -26,6 +26,8 @@ _NOT_ASKED: Final = _OF_CONNECTION | {b"host", b"expect"}
 _OF_CALLERS: Final = frozenset([b"authorization", b"x-api-key"])
 _NEVER_NAMED: Final = frozenset([b"content-length", b"host"])
 """``Connection: content-length`` would change where a body ends."""
+_LENGTH: Final = b"content-length"
+_CHUNKS: Final = b"transfer-encoding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class KeyPolicy:
         if self.own or self.shown:
             kept = [one for one in kept if one[0] not in _OF_CALLERS]
         if self.own:
-            kept = [one for one in kept if self.own not in one[1]]  # some callers show it twice
+            kept = [one for one in kept if one[0] == _LENGTH or self.own not in one[1]]  # some callers show it twice
         if self.shown:
             kept.append((b"authorization", b"Bearer " + self.shown))
         return kept
@@ -51,14 +53,11 @@ def asked_headers(
     headers: Sequence[tuple[bytes, bytes]], keys: KeyPolicy, authority: bytes, via: bytes, request_id: bytes
 ) -> Headers:
     """What the upstream is sent of a request's headers, whose names are in lower case."""
-    names = {name for name, _ in headers}
-    dropped = _NOT_ASKED | _named(headers)
-    if b"transfer-encoding" in names:
-        dropped |= {b"content-length"}  # two lengths are read differently by different servers
+    dropped = _NOT_ASKED | _named(headers) | _second_length(headers)
     kept = keys.passed(one for one in headers if one[0] not in dropped)
-    if b"transfer-encoding" in names:
-        kept.append((b"transfer-encoding", b"chunked"))
-    if b"x-request-id" not in names:
+    if any(name == _CHUNKS for name, _ in headers):
+        kept.append((_CHUNKS, b"chunked"))
+    if all(name != b"x-request-id" for name, _ in kept):
         kept.append((b"x-request-id", request_id))
     return [(b"host", authority), *kept, (b"via", via)]
 
@@ -66,11 +65,16 @@ def asked_headers(
 def answered_headers(headers: Sequence[tuple[bytes, bytes]], request_id: bytes) -> Headers:
     """What a caller is sent of an answer's headers, in their own spelling."""
     lower = [(name.lower(), value) for name, value in headers]
-    dropped = _OF_CONNECTION | _named(lower)
+    dropped = _OF_CONNECTION | _named(lower) | _second_length(lower)
     kept = [one for one, (name, _) in zip(headers, lower, strict=True) if name not in dropped]
     if all(name != b"x-request-id" for name, _ in lower):
         kept.append((b"x-request-id", request_id))
     return kept
+
+
+def _second_length(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    """Two lengths are read differently by different servers: beside chunks the other one ends (RFC 9112, 6.3)."""
+    return frozenset([_LENGTH]) if any(name == _CHUNKS for name, _ in headers) else frozenset()
 
 
 def _named(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:

@@ -18,8 +18,10 @@ _HEAD_BYTES: Final = 2**14
 _TAIL_BYTES: Final = 2**16
 """Of a stream the beginning and the end are kept: they say which model answered, and how many tokens it took."""
 MAX_UNPACKED_BYTES: Final = 4 * 2**20
-_PACKED: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+_GZIP: Final = 31
+_PACKED: Final = {b"gzip": _GZIP, b"x-gzip": _GZIP, b"deflate": 15}
 """How ``zlib`` is told of each."""
+_MAX_PIECES: Final = 1_000
 _EVENTS: Final = b"text/event-stream"
 _PLAIN: Final = frozenset([b"", b"identity"])
 NO_REPLY: Final = Reply(text="", model="", usage={})
@@ -124,12 +126,20 @@ def _in_documents(values: Sequence[Json]) -> Reply | None:
 
 
 def _unpacked(data: bytes, bits: int) -> tuple[Read, bytes]:
-    unpacker = zlib.decompressobj(bits)
-    try:
-        found = unpacker.decompress(data, MAX_UNPACKED_BYTES)
-    except zlib.error:
-        return Read.UNREADABLE, b""
-    return (Read.READ if unpacker.eof else Read.PARTIAL), found
+    """All of it: what is packed with gzip may be several pieces, one behind the other (RFC 1952, 2.2)."""
+    found = bytearray()
+    for _ in range(_MAX_PIECES if bits == _GZIP else 1):
+        unpacker = zlib.decompressobj(bits)
+        try:
+            found += unpacker.decompress(data, MAX_UNPACKED_BYTES + 1 - len(found))
+        except zlib.error:
+            return Read.UNREADABLE, b""
+        if not unpacker.eof or len(found) > MAX_UNPACKED_BYTES:
+            return Read.PARTIAL, bytes(found[:MAX_UNPACKED_BYTES])
+        data = unpacker.unused_data
+        if not data:
+            return Read.READ, bytes(found)
+    return Read.UNREADABLE, b""
 
 
 def _packing(headers: Sequence[tuple[bytes, bytes]]) -> bytes:

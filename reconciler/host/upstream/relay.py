@@ -7,6 +7,7 @@ upstream's answer was, and the upstream's connection is closed where the caller 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +22,8 @@ from reconciler.host.upstream.pool import Pool, may_repeat
 from reconciler.host.upstream.wire import Event, Wire
 
 _SWITCHING: Final = 101
+_LAST_STATUS: Final = 599
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class End(StrEnum):
@@ -186,9 +189,18 @@ async def _head(wire: Wire) -> h11.Response:
     while True:
         event = await wire.event()
         if isinstance(event, h11.Response):
+            _check(event)
             return event
         if not isinstance(event, h11.InformationalResponse) or event.status_code == _SWITCHING:
             raise UpstreamError("the upstream answered with another protocol")
+
+
+def _check(head: h11.Response) -> None:
+    """``UpstreamError`` where a server cannot send it on: it would cut the connection instead."""
+    if head.status_code > _LAST_STATUS:
+        raise UpstreamError(f"the upstream answered with the status {head.status_code}, which HTTP does not have")
+    if any(_CONTROL.search(value) for _, value in head.headers):
+        raise UpstreamError("the upstream's answer has a control character in a header")
 
 
 async def _body(wire: Wire, exchange: _Exchange) -> End:

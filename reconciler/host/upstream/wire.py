@@ -127,8 +127,9 @@ class Wire(asyncio.Protocol):
         try:
             found = self._http.next_event()
         except h11.RemoteProtocolError as error:
+            reason = str(error).partition(": bytearray")[0]  # what was sent is nobody's to read
             raise (
-                self._lost() if self._is_lost else UpstreamError(f"the upstream's answer is not HTTP: {error}")
+                self._lost() if self._is_lost else UpstreamError(f"the upstream's answer is not HTTP: {reason}")
             ) from error
         if found is h11.NEED_DATA and self._ahead:
             if self._ahead > _AHEAD_BYTES and self._transport is not None and not self._is_lost:

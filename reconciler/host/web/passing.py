@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import uuid
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 import h11
 from starlette.requests import Request
@@ -55,6 +56,10 @@ class Passer:
             message = f"No body came within {self._seconds:g} seconds"
             late = Problem(408, "invalid_request_error", message, _CLOSE)
             await marked(late.response(request_id), request_id)(scope, receive, send)
+        except h11.LocalProtocolError:  # a server gives no body of a request that asks for another protocol
+            message = "The body of this request is not as long as its head says"
+            unequal = Problem(400, "invalid_request_error", message, _CLOSE)
+            await marked(unequal.response(request_id), request_id)(scope, receive, send)
         except UpstreamError as error:
             passage.end = End.CUT
             await marked(problem_of(error).response(request_id), request_id)(scope, receive, send)
@@ -65,10 +70,14 @@ class Passer:
         for name, value in headers:
             if name == b"upgrade" and value.strip().lower() == _WEBSOCKET:
                 raise Problem(501, "not_implemented", "WebSockets are not passed on; ask the upstream itself")
+            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                raise Problem(501, "not_implemented", "Of transfer encodings only 'chunked' is passed on", _CLOSE)
             if name == b"via" and self._via in value:
                 raise Problem(508, "server_error", "The upstream passes its requests back to this host: a loop")
         target = self._target(scope)
         passed = asked_headers(headers, self._keys, self._authority, self._via, request_id.encode())
+        if scope["method"] == "TRACE":  # its answer repeats the request, and the upstream's key with it
+            passed = [one for one in passed if one[0] != b"authorization"]
         try:
             return h11.Request(method=scope["method"].encode(), target=target, headers=passed)
         except h11.LocalProtocolError as error:
@@ -81,8 +90,16 @@ class Passer:
             return path
         if not path.startswith(b"/"):
             raise bad_request("The target of a request begins with a slash; CONNECT is not supported")
+        if self._base and _climbs(path):
+            raise bad_request("With '..' in its path a request could leave the address of the upstream")
         query = scope["query_string"]
         return self._base + path + (b"?" + query if query else b"")
+
+
+def _climbs(path: bytes) -> bool:
+    """Whether a part of a path is ``..`` for any server, in whatever spelling."""
+    parts = unquote_to_bytes(path).replace(b"\\", b"/").split(b"/")
+    return any(part.partition(b";")[0].strip() == b".." for part in parts)
 
 
 def _plain_path(path: str) -> str:
