@@ -188,7 +188,7 @@ def _read(place: Path) -> bytes | None:
 
 
 def _append(place: Path, missing: Callable[[bytes], Sequence[str]]) -> Wrote:
-    """Add the lines that are ``missing`` from what is there; of those who write at once, nobody's are lost."""
+    """Add the lines that are ``missing`` from what is there; where several write at once, no line is lost."""
     for _ in range(_TRIES):
         before = _read(place)
         lines, old = missing(before or b""), before or b""

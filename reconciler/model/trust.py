@@ -26,7 +26,7 @@ Require = Literal["signed", "none"]
 
 
 class Signed(Struct, frozen=True, kw_only=True):
-    """One signature of a pin: ``by`` whom, with which ``key`` (its fingerprint), and ``at`` what time it was pinned.
+    """One signature of a pin: ``by`` its signer, with which ``key`` (its fingerprint), and ``at`` which time it counts.
 
     ``at`` is of our clock, in UTC: ``2026-11-29T18:00:00Z``. ``signature`` is an SSHSIG in base64, without its armour.
     """

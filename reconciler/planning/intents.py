@@ -71,7 +71,7 @@ def to_restore(base: Intent, target: Target) -> Intent:
 
 
 def to_restore_entry(base: Intent, key: ItemKey, entry: JsonObject, *, number: int) -> Intent:
-    """Put the entry of a tool server back as it was, whoever wrote it. The record stays."""
+    """Put the entry of a tool server back as it was, also where another program wrote it. The record stays."""
     reason = f"{key.id} was restored from the backup of generation {number}"
     return replace(base, entries={key: entry}, scope=frozenset([key]), pause=Pause(reason=reason))
 

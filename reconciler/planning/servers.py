@@ -320,7 +320,7 @@ def _choice(target: ServerTarget, before: _Before, intent: Intent) -> _Choice:
         return _Choice(refusal=refusal)
     if before.recorded is None:
         return _arrival(before, is_there=is_there)
-    if is_there:  # as it should be, whoever wrote it
+    if is_there:  # as it should be, also where another program wrote it
         return _Choice(changes=tuple(_settings_changes(before.recorded, target)))
     if before.found is None:
         return _of_missing(target, before.recorded, intent)

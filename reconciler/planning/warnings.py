@@ -63,7 +63,7 @@ def _of_servers(intent: Intent, observed: Observed) -> Iterable[Note]:
         yield mcp_off(file.path)
     for key, server in sorted(intent.servers.items()):
         if fetched := unpinned(server.settings):
-            message = f"{key.id}: '{fetched}' is fetched anew at each start, in whatever version there is; name one"
+            message = f"{key.id}: '{fetched}' is fetched again at each start, in whatever version there is; name one"
             yield Note(WarningCode.UNPINNED_COMMAND, message, key)
 
 

@@ -119,7 +119,7 @@ def kept_package(state: HomeState, item: GenerationItem) -> Resolved | None:
 
 
 def _returns(state: HomeState, item: GenerationItem) -> bool:
-    """Whether going back brings it; what is installed as it was stays, whoever signed it."""
+    """Whether going back brings it; what is installed as it was stays, also where nobody signed it."""
     recorded = state.record.items.get(item.key)
     return recorded is None or recorded.tree != item.tree
 

@@ -93,7 +93,7 @@ def test_a_signature_of_another_version_is_refused(team: Team) -> None:
 
 
 def test_a_stranger_in_a_good_index_is_refused(team: Team) -> None:
-    """The index is alice's; a package in it is signed by somebody whom nobody knows."""
+    """The index is alice's; a package in it is signed by a stranger."""
     team.publish("bar", by="mallory")
     resigned(team)
     team.desire("foo", "bar")

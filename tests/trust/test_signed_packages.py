@@ -1,4 +1,4 @@
-"""What is signed by whom may be installed: the good cases, from every kind of source."""
+"""Which signatures permit an install: the good cases, from every kind of source."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def _load() -> None:
             raise
         message = f"tools need the package {error.name}, which is not installed"
         raise MissingProgramError(message, advice=INSTALL) from error
-    for name in _LOGGERS:  # what it logs may hold what others sent, and is not for whoever runs the host
+    for name in _LOGGERS:  # what it logs may hold what others sent, and is not for the host's operator
         logger = logging.getLogger(name)
         logger.addHandler(logging.NullHandler())
         logger.propagate = False

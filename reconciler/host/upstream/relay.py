@@ -1,6 +1,6 @@
 """One request to the upstream and its answer back, at the level of ASGI: bytes pass as they come, both ways at once.
 
-Whoever leaves first, the other side learns it at once: the caller's connection is cut short of a valid end where the
+Where one side leaves, the other learns it at once: the caller's connection is cut short of a valid end where the
 upstream's answer was, and the upstream's connection is closed where the caller is gone.
 """
 

@@ -127,7 +127,7 @@ class Wire(asyncio.Protocol):
         try:
             found = self._http.next_event()
         except h11.RemoteProtocolError as error:
-            reason = str(error).partition(": bytearray")[0]  # what was sent is nobody's to read
+            reason = str(error).partition(": bytearray")[0]  # what was sent may be private
             raise (
                 self._lost() if self._is_lost else UpstreamError(f"the upstream's answer is not HTTP: {reason}")
             ) from error

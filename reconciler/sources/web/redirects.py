@@ -33,7 +33,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     network: Network = NETWORK
     message: Message = GET
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What is sent besides, to whoever answers in the end too: nothing that is secret."""
+    """What is sent besides, to the last server too: nothing that is secret."""
     welcome: frozenset[int] = OK
     """Which statuses of its own origin are an answer, and no failure."""
     named_by: HostAddresses | None = None
