@@ -17,6 +17,7 @@ from tests.browser.chromium import AXE, NARROW, SECONDS, Browser
 from tests.cli.shell import Session
 from tests.host.model_server import ModelServer
 from tests.host.test_serve_command import serving
+from tests.support.today import today
 
 VIEWS: Final[Mapping[str, str]] = {
     "": "Overview",
@@ -29,6 +30,8 @@ VIEWS: Final[Mapping[str, str]] = {
     "served": "Served",
     "try": "Try",
 }
+THEIRS: Final = "ul[aria-label='Tool servers of the gateway']"
+OURS: Final = "ul[aria-label='Tool servers of this host']"
 
 
 @pytest.fixture
@@ -54,6 +57,25 @@ def test_each_view_shows_what_it_is_for(browser: Browser, url: str) -> None:
         browser.open(f"{url}#/{view}", title)
         for words in said[view]:
             browser.wait(lambda words=words: words in browser.text)  # type: ignore[misc]
+
+
+def test_how_tool_servers_are_is_shown_and_followed(browser: Browser, session: Session) -> None:
+    """Those of the gateway, and those that this host calls: why one does not work, and that it is disabled now."""
+    with today(session.home) as gateway:
+        servers = "mcp_servers: {notes: {command: /no/such/program}}\n"
+        session.extensions("foo", text=f"gateway: {{url: '{gateway.url}'}}\n{servers}")
+        session.llamagate("apply")
+        gateway.restart()
+        with serving(session) as (_, url):
+            browser.open(f"{url}/ui/#/served", "Served")
+            browser.wait(lambda: "Tool servers of the gateway" in browser.text)
+            theirs, ours = browser.find(THEIRS), browser.find(OURS)
+            assert theirs.text.split("\n")[:3] == ["notes", "stdio", "0 tools"]
+            assert "disconnected: " in theirs.text
+            assert ours.text.split("\n") == ["notes", "stdio", "0 tools", "not started"]
+            session.llamagate("disable", "notes")
+            httpx2.post(f"{url}/v1/extensions/refresh", trust_env=False)
+            browser.wait(lambda: "disabled" in browser.find(OURS).text)
 
 
 def test_the_words_that_change_are_marked(browser: Browser, url: str) -> None:

@@ -1,7 +1,7 @@
 """What is new: one look for all pages that are open, taken where something changed.
 
 It looks by itself only while someone listens. A look that finds everything as it was costs a ``stat`` of each installed
-file, and is taken so seldom that it needs a fiftieth of one processor at most.
+file, and is taken so seldom that it needs a hundredth of one processor at most.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ from reconciler.packages.stamps import archive_stamp
 from reconciler.queries.status import read_status
 
 LOOK_SECONDS: Final = 1.0
+"""How old the view may be that is given to one who asks."""
+PAUSE_SECONDS: Final = 1.5
+"""Between two looks for those who listen: a change shows within two seconds."""
 GATEWAY_SECONDS: Final = 30.0
 """After which the gateway is asked again what it serves, though nothing changed here; later where that takes long."""
 PING_SECONDS: Final = 15.0
-_SHARE: Final = 50
+_SHARE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +48,24 @@ class View:
 class Looker:
     """Looks at one home, for any number of pages. It belongs to one event loop."""
 
-    def __init__(self, env: Callable[[], Environment], file: Path, ending: asyncio.Event) -> None:
-        """``ending`` is set when the server is told to end: then nobody is kept waiting for changes."""
+    def __init__(
+        self,
+        env: Callable[[], Environment],
+        file: Path,
+        ending: asyncio.Event,
+        serves: Callable[[], JsonObject | None] = lambda: None,
+    ) -> None:
+        """``ending`` is set when the server is told to end: then nobody is kept waiting for changes.
+
+        ``serves`` says what this process itself serves; ``None``: it serves nothing.
+        """
         self.env, self.file = env, file
+        self._serves = serves
         self._ending = ending
         self._begun = uuid.uuid4().hex[:8]
         self._lookout = Lookout(file, Home(env().home))
         self._seen: tuple[Fingerprint, str] | None = None
+        self._home: JsonObject = {}
         self._view: View | None = None
         self._looked_at = -LOOK_SECONDS
         self._ask_again_at = math.inf
@@ -100,7 +114,7 @@ class Looker:
                 await self._look()
                 took = time.monotonic() - started
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._ending.wait(), max(LOOK_SECONDS, took * _SHARE))
+                    await asyncio.wait_for(self._ending.wait(), max(PAUSE_SECONDS, took * _SHARE))
         finally:
             self._looking = None
             await self._tell()
@@ -114,32 +128,35 @@ class Looker:
             before = self._view
             if before is not None and time.monotonic() - self._looked_at <= LOOK_SECONDS / 2:
                 return before  # somebody else just looked
-            view = await asyncio.to_thread(self._look_now)
+            view = await asyncio.to_thread(self._look_now, self._serves())
         if before is None or view.revision != before.revision:
             await self._tell()
         return view
 
-    def _look_now(self) -> View:
+    def _look_now(self, serves: JsonObject | None) -> View:
         now = time.monotonic()
         seen = self._lookout.look(), archive_stamp(self._lookout.home.status)
-        if self._view is None or seen != self._seen or now >= self._ask_again_at:
-            self._view, self._seen = self._made(), seen
+        is_read = self._view is None or seen != self._seen or now >= self._ask_again_at
+        if is_read:
+            self._home, self._seen = self._read(), seen
             took = time.monotonic() - now
-            self._ask_again_at = now + max(GATEWAY_SECONDS, took * _SHARE) if _has_gateway(self._view) else math.inf
+            self._ask_again_at = now + max(GATEWAY_SECONDS, took * _SHARE) if _has_gateway(self._home) else math.inf
+        document = {**self._home, "serves": serves}
+        is_other = self._view is None or document != self._view.document
+        if self._view is None or is_read or is_other:
+            self._count += is_other
+            at = registry_time(self.env().now)
+            self._view = View(revision=f"{self._begun}-{self._count}", at=at, document=document)
         self._looked_at = now
         return self._view
 
-    def _made(self) -> View:
-        env = self.env()
+    def _read(self) -> JsonObject:
         try:
-            document = overview_document(read_status(env, self.file))
+            return overview_document(read_status(self.env(), self.file))
         except (LlamagateError, OSError) as error:
-            document = {"error": str(error)}
-        if self._view is None or document != self._view.document:
-            self._count += 1
-        return View(revision=f"{self._begun}-{self._count}", at=registry_time(env.now), document=document)
+            return {"error": str(error)}
 
 
-def _has_gateway(view: View) -> bool:
-    gateway = view.document.get("gateway")
+def _has_gateway(home: JsonObject) -> bool:
+    gateway = home.get("gateway")
     return isinstance(gateway, dict) and gateway.get("url") is not None

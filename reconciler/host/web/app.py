@@ -72,8 +72,8 @@ class _Gate:
         machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher, traffic=self._traffic)
         self._mcp = McpRoute(runtime)
         self._trying = Trying(runtime)
-        looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending)
-        self._plain_routes = plain_routes(machines, Pages(looker, self._serves), access, runtime.tell, self._trying)
+        looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending, self._serves)
+        self._plain_routes = plain_routes(machines, Pages(looker), access, runtime.tell, self._trying)
         self._pages: list[Route] = []
         self._passer = Passer(runtime, runtime.pool, access) if runtime.pool else None
 
@@ -188,6 +188,7 @@ class _Gate:
         return {
             "items": [{"name": one.name, "version": one.version, "enabled": one.enabled} for one in items],
             "faults": [str(fault) for fault in snapshot.faults],
+            "servers": [one.to_document() for one in self._runtime.tools.health()],
             "tries": self._trying.names(),
         }
 

@@ -68,11 +68,10 @@ def _content(name: str) -> bytes:
 
 
 class Pages:
-    """Answers what the page asks. ``tells`` says what this process itself serves; ``None``: it serves nothing."""
+    """Answers what the page asks."""
 
-    def __init__(self, looker: Looker, serves: Callable[[], JsonObject] | None = None) -> None:
+    def __init__(self, looker: Looker) -> None:
         self._looker = looker
-        self._serves = serves
         self._one_plan = asyncio.Lock()
         self._plan: tuple[str, Plan] | None = None
         self._compared: dict[tuple[str, str, str], Diff] = {}
@@ -85,7 +84,6 @@ class Pages:
             "program": __version__,
             "home": str(self._looker.env().home),
             "file": str(self._looker.file),
-            "serves": self._serves() if self._serves else None,
         }
         return document_answer({**view.document, **more})
 
