@@ -133,6 +133,7 @@ class WarningCode(StrEnum):
     NOT_REPLACED = "not-replaced"
     NOT_TIDIED = "not-tidied"
     NOT_TRUSTED = "not-trusted"
+    NO_SUCH_SIGNER = "no-such-signer"
     NOTHING_FOUND = "nothing-found"
     NOTHING_LISTED = "nothing-listed"
     OTHER_VERSION = "other-version"
@@ -143,6 +144,7 @@ class WarningCode(StrEnum):
     TASK_DIALECT = "task-dialect"
     UNLISTED = "unlisted"
     UNPINNED_COMMAND = "unpinned-command"
+    UNUSED_RULE = "unused-rule"
     VALUES_UNKNOWN = "values-unknown"
     YANKED = "yanked"
 

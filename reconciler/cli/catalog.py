@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.invocation import Invocation
-from reconciler.cli.sign import KEY_HELP, ExpiresOption, KeyOption, duration
+from reconciler.cli.sign import KEY_HELP, ExpiresOption, KeyOption, duration, lapsed, render_signed
 from reconciler.cli.ui.words import counted
 from reconciler.commands.catalog_build import Built, build_catalog
-from reconciler.commands.catalog_sign import Signing, has_issue, sign_index
-from reconciler.errors import UsageError
+from reconciler.commands.catalog_sign import Signing, sign_index
 from reconciler.model.desired import Limits
 
 SIGN_HELP = f"Sign the packages and the index. {KEY_HELP}"
@@ -52,24 +51,24 @@ def sign(
     folder: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="The catalog's folder.")],
     key: KeyOption,
     renew: Annotated[
-        bool, typer.Option("--renew", help="Sign the same packages as a new issue, which counts for longer.")
+        bool, typer.Option("--renew", help="Sign the same packages as a new issue, which only this key has signed.")
     ] = False,
     expires: ExpiresOption = "30d",
     name: NameOption = "",
 ) -> int:
-    """Sign a catalog's index as a new issue.
+    """Sign a catalog's index: as one more signer, or as a new issue.
 
-    Run it with --renew before the index expires: from an expired one nothing new is
-    pinned. What the packages are signed with stays.
+    An index that others have signed gets one more signature. Run it with --renew before the
+    index expires: from an expired one nothing new is pinned. A new issue has one
+    signature, and the others sign it again. What the packages are signed with stays.
 
+    Example: llamagate catalog sign ./public --key ~/.ssh/id_ed25519
     Example: llamagate catalog sign ./public --renew --key ~/.ssh/id_ed25519
     Exit codes: 0, 1
     """
-    if not renew and has_issue(folder):
-        raise UsageError("this index is signed already; --renew signs it as a new issue")
-    signed = sign_index(invocation.env, folder, Signing(key=key, seconds=duration(expires), name=name))
-    text = f"Signed {signed.index}: serial {signed.issue.serial}, it counts until {signed.issue.expires}."
-    return invocation.answer(signed.to_document(), text)
+    asked = Signing(key=key, seconds=duration(expires), name=name)
+    signed = sign_index(invocation.env, folder, asked, renew=renew)
+    return invocation.answer(signed.to_document(), render_signed(signed))
 
 
 def render_built(built: Built) -> str:
@@ -77,6 +76,5 @@ def render_built(built: Built) -> str:
     count = sum(len(versions) for versions in built.catalog.items.values())
     lines = [f"packed {path}" for path in built.packed]
     lines += [f"  + {added}" for added in built.added] + [f"  - {gone}: its file is gone" for gone in built.gone]
-    return "\n".join(
-        [*lines, f"{built.index} lists {counted(count, 'version')} of {counted(len(built.catalog.items), 'item')}."]
-    )
+    text = f"{built.index} lists {counted(count, 'version')} of {counted(len(built.catalog.items), 'item')}."
+    return "\n".join([*lines, text]) + (lapsed(built.signed) if built.signed else "")

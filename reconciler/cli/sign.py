@@ -10,7 +10,7 @@ import typer
 
 from reconciler.cli.invocation import Invocation
 from reconciler.cli.ui.words import counted
-from reconciler.commands.catalog_sign import Signing, sign_index
+from reconciler.commands.catalog_sign import SignedCatalog, Signing, sign_index
 from reconciler.commands.sign import sign_package, statement_of
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.catalog import INDEX_NAME
@@ -31,6 +31,22 @@ def duration(text: str) -> int:
     return seconds_of(text)
 
 
+def render_signed(signed: SignedCatalog) -> str:
+    """Which issue was signed, and who else has signed it."""
+    text = f"Signed {signed.index}: serial {signed.issue.serial}, it counts until {signed.issue.expires}."
+    text += f" {counted(signed.others, 'other signature')} of it kept." if signed.others else ""
+    return f"{text}{lapsed(signed)}"
+
+
+def lapsed(signed: SignedCatalog) -> str:
+    """That others have to sign the new issue, too."""
+    if not signed.lapsed:
+        return ""
+    were = "was" if signed.lapsed == 1 else "were"
+    what = f"{counted(signed.lapsed, 'other signature')} {were} of the issue before"
+    return f"\n{what}: 'llamagate catalog sign {signed.index.parent} --key KEY' adds one to this."
+
+
 def sign(
     invocation: Invocation,
     package: Annotated[
@@ -47,6 +63,7 @@ def sign(
     The signature is written beside the package, as PACKAGE.sig, or beside the index of
     the catalog. It is of the package's content: one is good for a folder, an archive, a
     URL and a catalog. What others signed of the same content stays.
+    A catalog that others have signed is signed by one more.
 
     Example: llamagate sign dist/greeter-1.2.0.zip --key ~/.ssh/id_ed25519
     Exit codes: 0, 1
@@ -61,8 +78,7 @@ def sign(
         raise UsageError("name a key with --key: a file, or 'agent'")
     if is_catalog:
         index = sign_index(invocation.env, package, Signing(key=key, seconds=duration(expires)))
-        text = f"Signed {index.index}: serial {index.issue.serial}, it counts until {index.issue.expires}."
-        return invocation.answer(index.to_document(), text)
+        return invocation.answer(index.to_document(), render_signed(index))
     done = sign_package(invocation.env, package, key)
     others = f" {counted(done.others, 'other signature')} of it kept." if done.others else ""
     return invocation.answer(done.to_document(), f"Signed {done.what} with {done.key}: wrote {done.path}.{others}")

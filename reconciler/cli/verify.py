@@ -32,7 +32,8 @@ def verify(
 
     Example: llamagate verify
     Example: llamagate verify --signatures --explain
-    Exit codes: 0 all is as it should be, 1, 3 a file is damaged or edited, 5 a signature is refused, 7, 8
+    Exit codes: 0 all is as it should be, 1, 3 a file is damaged or edited, 4 the lock lacks an item, 5 a signature
+    is refused, 7, 8
     """
     if explain and not signatures:
         raise UsageError("--explain works only with --signatures")
@@ -47,10 +48,11 @@ def verify(
 
 def _signatures(invocation: Invocation, *, explain: bool) -> int:
     found = read_signatures(invocation.env, invocation.file)
-    for message in found.expired:
+    for message in (*found.warnings, *found.expired):
         invocation.terminal.notice(f"warning: {message}")
     text = render_signatures(found, invocation.terminal.style, explain=explain)
-    return invocation.answer(found.to_document(), text, ExitCode.OK if found.is_good else ExitCode.REFUSED)
+    bad = ExitCode.REFUSED if found.is_refused else ExitCode.LOCK_STALE
+    return invocation.answer(found.to_document(), text, ExitCode.OK if found.is_good else bad)
 
 
 def render_signatures(found: SignaturesFound, style: Style, *, explain: bool) -> str:
@@ -61,7 +63,11 @@ def render_signatures(found: SignaturesFound, style: Style, *, explain: bool) ->
     for one in found.items:
         names = " and ".join(map(str, one.signers))
         what = one.problem or (f"signed by {names}" if names else "not signed, and need not be")
-        lines.append(style.paint(f"{one.key.id} {one.version}: {what}", "red" if one.problem else "green"))
+        lines.append(
+            style.paint(
+                f"{' '.join(filter(None, (one.key.id, one.version)))}: {what}", "red" if one.problem else "green"
+            )
+        )
         lines += [f"  {line}" for line in one.lines] if explain else []
     lines += [f"{one.source}: serial {one.serial}, it counts until {one.expires}" for one in found.catalogs]
     return "\n".join(lines) or "Nothing in the lock has to be signed."

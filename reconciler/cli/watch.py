@@ -210,9 +210,12 @@ def _following(options: LoopOptions, branch: Branch) -> LoopOptions:
 
 
 def _once(loop: Loop, terminal: Terminal) -> int:
-    error = loop.once().error
-    if error is None or isinstance(error, StandstillError):
+    tried = loop.once()
+    error = tried.error
+    if error is None:
         return ExitCode.OK
+    if isinstance(error, StandstillError):
+        return ExitCode.REFUSED if tried.distrust else ExitCode.OK
     if terminal.quiet:
         terminal.error(render_error(error, terminal.error_style))
     return error.exit_code

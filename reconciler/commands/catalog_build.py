@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
-from reconciler.commands.catalog_sign import Signing, with_signatures, write_signed
+from reconciler.commands.catalog_sign import SignedCatalog, Signing, with_signatures, write_signed
 from reconciler.errors import Fault, InputError, LlamagateError, RefusedError, telling
 from reconciler.fs import durable
 from reconciler.model.catalog import INDEX_NAME, Catalog, Release
@@ -44,6 +44,7 @@ class Built(Struct, frozen=True, kw_only=True):
     gone: tuple[str, ...]
     warnings: tuple[Note, ...] = ()
     """What was left out of the packages that are new, and what ``check`` finds in them."""
+    signed: SignedCatalog | None = None
 
     def to_document(self) -> JsonObject:
         return {
@@ -105,11 +106,12 @@ def build_catalog(env: Environment, folder: Path, limits: Limits, signing: Signi
         items.setdefault(one.key, {})[one.version] = _release(folder, archive, one, known, today)
     ordered = {key: {v: items[key][v] for v in in_order(items[key])} for key in items}
     catalog = Catalog(items=ordered, issue=before.issue)
+    signed: SignedCatalog | None = None
     if signing is None:
         _write(index, index_bytes(catalog))
     else:
         catalog = replace(catalog, items=with_signatures(env, ordered, signing.key))
-        write_signed(env, index, catalog, signing)
+        signed = write_signed(env, index, catalog, signing)
     new = [one for one in found if one.version not in before.items.get(one.key, {})]
     return Built(
         warnings=tuple(note for one in new for note in _notes(one)),
@@ -118,6 +120,7 @@ def build_catalog(env: Environment, folder: Path, limits: Limits, signing: Signi
         packed=tuple(packed),
         added=_more(catalog, before),
         gone=_more(before, catalog),
+        signed=signed,
     )
 
 

@@ -63,7 +63,7 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     parts = partition(
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
-    trust = trust_of(env, file, asked.file.absolute().parent, old=old)
+    trust = trust_of(env, file, asked.file.absolute().parent, old=old, may_change=asked.signer_change)
     store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=trust)
     resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
     kept = {item.key: entry for item, entry in parts.locked}

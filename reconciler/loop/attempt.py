@@ -24,16 +24,21 @@ from reconciler.reconcile.options import Options
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.propose import propose
+from reconciler.reconcile.trusted import distrusted
 from reconciler.store.desired_file import read_desired
 from reconciler.store.state_files import read_record
 
 
 class _LeftAloneError(StandstillError):
-    """A hold or a suspension; ``reload`` is how a gateway took a change that it had missed."""
+    """A hold or a suspension; ``reload`` is how a gateway took a change that it had missed.
 
-    def __init__(self, reason: str, reload: Reload | None) -> None:
-        super().__init__(reason)
+    ``distrust`` says why what is installed is no longer trusted.
+    """
+
+    def __init__(self, reason: str, reload: Reload | None, distrust: str) -> None:
+        super().__init__(f"{reason}; no longer trusted: {distrust}" if distrust else reason)
         self.reload = reload
+        self.distrust = distrust
 
 
 class WatchedPass(Struct):
@@ -51,7 +56,7 @@ class WatchedPass(Struct):
         try:
             outcome = change(self.env, self.options.file, self.listener, self._propose, creates=True)
         except _LeftAloneError as error:
-            return Tried(error=error, reload=error.reload)
+            return Tried(error=error, reload=error.reload, distrust=error.distrust)
         except LlamagateError as error:
             return Tried(error=error)
         except OSError as error:
@@ -64,7 +69,8 @@ class WatchedPass(Struct):
         record, _ = read_record(Home(self.env.home))
         reason = standstill(record, file, self.inputs.digest(file))
         if reason:
-            raise _LeftAloneError(reason, _told_all_the_same(self.env, file, record))
+            reload = _told_all_the_same(self.env, file, record)
+            raise _LeftAloneError(reason, reload, distrusted(self.env, file, record))
         # Nobody looks at this plan: what a tool says of itself is accepted by an 'apply' alone.
         proposal = propose(self.env, self.options, self.listener.progress, keeps=True, accepts_tools=False)
         suspended = {suspension.item: f"paused: {suspension.reason}" for suspension in record.suspensions}

@@ -18,13 +18,15 @@ class Tried(Struct, frozen=True, kw_only=True):
     """``outcome`` where a plan was made, ``error`` where the attempt failed.
 
     ``evidence`` tells of each item that was changed, by id, what points to who changed it before. ``reload`` tells how
-    a gateway took the last change, where it was told of one.
+    a gateway took the last change, where it was told of one. ``distrust``: why what is installed is no longer trusted,
+    where everything is left alone.
     """
 
     outcome: Outcome | None = None
     error: LlamagateError | None = None
     evidence: Mapping[str, str] = field(default_factory=dict)
     reload: Reload | None = None
+    distrust: str = ""
 
     @property
     def done(self) -> Plan | None:

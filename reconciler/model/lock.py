@@ -40,6 +40,11 @@ class Pin(Struct, frozen=True, kw_only=True):
         return {name: part for name, part in parts.items() if part}
 
 
+def asked_tag(source: Source, pin: Pin) -> str:
+    """The short name of the git tag that a pin was found by; a branch may be called so, too."""
+    return pin.tag or source.ref.removeprefix("refs/tags/")
+
+
 class LockItem(Struct, frozen=True, kw_only=True):
     """The exact package that ``source`` stood for when it was resolved: its version and tree.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, cast
 
@@ -29,15 +29,18 @@ class Signed(Struct, frozen=True, kw_only=True):
     """One signature of a pin: ``by`` its signer, with which ``key`` (its fingerprint), and ``at`` which time it counts.
 
     ``at`` is of our clock, in UTC: ``2026-11-29T18:00:00Z``. ``signature`` is an SSHSIG in base64, without its armour.
+    ``tag``: it is of a git tag with this text, in base64, and not of the package's statement.
     """
 
     by: str
     key: str
     at: str
     signature: str
+    tag: str = ""
 
     def to_document(self) -> JsonObject:
-        return {"by": self.by, "key": self.key, "at": self.at, "signature": self.signature}
+        tag: JsonObject = {"tag": self.tag} if self.tag else {}
+        return {"by": self.by, "key": self.key, "at": self.at, "signature": self.signature, **tag}
 
     @property
     def signer(self) -> Signer:
@@ -112,6 +115,8 @@ class TrustRules(Struct, frozen=True, kw_only=True):
     require: Require = "signed"
     sources: Mapping[str, SourceTrust] = field(default_factory=dict)
     items: Mapping[str, By] = field(default_factory=dict)
+    doubled: Mapping[str, str] = field(default_factory=dict)
+    """Ids that are there already but for their case, each with that other spelling."""
 
     @staticmethod
     def from_document(value: JsonObject) -> TrustRules:
@@ -124,7 +129,13 @@ class TrustRules(Struct, frozen=True, kw_only=True):
             require=cast(Require, value.get("require", "signed")),
             sources={prefix: _source_trust(rule) for prefix, rule in sources.items()},
             items={item_id.casefold(): By.from_document(rule["by"]) for item_id, rule in items.items()},
+            doubled=_doubled(items),
         )
+
+
+def _doubled(ids: Iterable[str]) -> Mapping[str, str]:
+    seen: dict[str, str] = {}
+    return {one: other for one in ids if (other := seen.setdefault(one.casefold(), one)) != one}
 
 
 def _source_trust(value: JsonObject) -> SourceTrust:
@@ -152,15 +163,19 @@ def moment(text: str) -> float:
 
 
 class LockedCatalog(Struct, frozen=True, kw_only=True):
-    """What was last seen of a signed catalog. ``source`` is as the file writes it; ``expires`` in UTC."""
+    """What was last seen of a signed catalog. ``source`` is as the file writes it; ``expires`` in UTC.
+
+    ``signed`` is false where its index was signed, and has lost that, and somebody accepted it.
+    """
 
     source: str
     catalog: str
     serial: int
     expires: str
+    signed: bool = True
 
     def is_expired(self, now: datetime) -> bool:
-        return now.timestamp() > moment(self.expires)
+        return self.signed and now.timestamp() > moment(self.expires)
 
     @staticmethod
     def from_document(value: JsonObject) -> LockedCatalog:
@@ -169,10 +184,12 @@ class LockedCatalog(Struct, frozen=True, kw_only=True):
             catalog=str(value["catalog"]),
             serial=cast(int, value["serial"]),
             expires=str(value["expires"]),
+            signed=bool(value.get("signed", True)),
         )
 
     def to_document(self) -> JsonObject:
-        return {"source": self.source, "catalog": self.catalog, "serial": self.serial, "expires": self.expires}
+        lost: JsonObject = {} if self.signed else {"signed": False}
+        return {"source": self.source, "catalog": self.catalog, "serial": self.serial, "expires": self.expires, **lost}
 
 
 def armoured(text: str) -> bytes:

@@ -114,7 +114,7 @@ def validate_desired(env: Environment, path: Path) -> Checked:
     found = resolver.resolve(partition(file.desired.items, lock_of(file, lock)))
     count = len(found) + len(file.desired.servers)
     lines = [f"{path} is valid: {count} {'item' if count == 1 else 'items'}"]
-    notes: list[Note] = []
+    notes = [*trust.remarks(file.desired.items)] if trust else []
     for one in found.values():
         opened = store.open(one)
         lines.append(f"{one.name} is valid: {_summary(opened.package)}")

@@ -16,7 +16,7 @@ from reconciler.model.note import Note
 from reconciler.model.record import ConfirmBy, Record
 from reconciler.model.registry import registry_time
 from reconciler.planning.planner import make_plan
-from reconciler.reconcile.proposal import Proposal
+from reconciler.reconcile.proposal import Proposal, with_refusals
 
 
 def is_awaited(home: Home, one: ConfirmBy, now: datetime) -> bool:
@@ -40,7 +40,10 @@ def standstill(record: Record, file: Path, digest: Digest) -> str:
 
 
 def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
-    """The pass without some items, which stay as they are; ``items`` maps each id to the reason."""
+    """The pass without some items, which stay as they are; ``items`` maps each id to the reason.
+
+    What the rules of trust refuse is refused all the same, also of those items.
+    """
     if not items:
         return proposal
     before = proposal.intent
@@ -51,7 +54,7 @@ def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
         pause=replace(before.pause, suspended=frozenset(items)),
         notes=(*before.notes, *_left_alone(items)),
     )
-    plan = make_plan(intent, proposal.state.record, proposal.observed)
+    plan = with_refusals(make_plan(intent, proposal.state.record, proposal.observed), proposal.parts.refused)
     plan = replace(plan, warnings=plan.warnings + proposal.parts.warnings)
     return replace(proposal, intent=intent, plan=plan, looked=None)  # the whole file may well want something
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
@@ -14,7 +15,7 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.inputs import Input
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Action, Plan
+from reconciler.model.plan import Action, Plan, Refusal
 from reconciler.model.record import ConfirmBy, Record
 from reconciler.model.unchanged import Covered
 from reconciler.planning.intent import Intent
@@ -54,12 +55,13 @@ class Parts(Struct, frozen=True, kw_only=True):
     migrates: bool = False
     confirm_by: ConfirmBy | None = None
     refused: Mapping[ItemKey, Problem] = field(default_factory=dict)
-    """What the rules of trust refuse."""
+    """What the rules of trust refuse, and what they only remark."""
+    remarks: tuple[Note, ...] = ()
 
     @property
     def warnings(self) -> tuple[Note, ...]:
-        """What is strange about the packages that were read."""
-        return tuple(note for one in self.resolved.values() for note in one.notes)
+        """What is strange about the packages that were read, and about who signed them."""
+        return (*self.remarks, *(note for one in self.resolved.values() for note in one.notes))
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -76,6 +78,15 @@ class Proposal(Struct, frozen=True, kw_only=True):
     parts: Parts
     documents: Mapping[Digest, JsonObject] = field(default_factory=dict)
     looked: tuple[Covered, Look] | None = None
+
+
+def with_refusals(plan: Plan, refused: Mapping[ItemKey, Problem]) -> Plan:
+    """``plan``, with what the rules of trust refuse."""
+    if not refused:
+        return plan
+    more = [Refusal(key=key, code=one.code, message=str(one)) for key, one in refused.items()]
+    ordered = sorted((*plan.refusals, *more), key=lambda refusal: (refusal.key, refusal.code, refusal.message))
+    return replace(plan, refusals=tuple(ordered))
 
 
 def needs_package(action: Action, record: Record) -> bool:

@@ -19,19 +19,20 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.note import Note
 from reconciler.model.observed import Observed
-from reconciler.model.plan import Plan, Refusal
+from reconciler.model.plan import Plan
 from reconciler.model.tools import Tool
 from reconciler.model.unchanged import Covered
 from reconciler.observe.home import observe, rebuilt_registry
 from reconciler.planning.intent import Intent
 from reconciler.planning.planner import make_plan
+from reconciler.planning.signers import with_unsigned_indexes
 from reconciler.reconcile.covered import Trusting, covered_by
 from reconciler.reconcile.home_state import HomeState, ListedBy, read_home_state
 from reconciler.reconcile.input_digest import input_digests
 from reconciler.reconcile.intent import intent_of_file
 from reconciler.reconcile.naming import check_listed
 from reconciler.reconcile.options import Options
-from reconciler.reconcile.proposal import Parts, Proposal, needs_package
+from reconciler.reconcile.proposal import Parts, Proposal, needs_package, with_refusals
 from reconciler.reconcile.serving import gateway_of
 from reconciler.reconcile.target import needs_reading
 from reconciler.reconcile.tool_servers import tools_of
@@ -46,7 +47,6 @@ from reconciler.store.trust_file import trust_files
 
 if TYPE_CHECKING:
     from reconciler.resolve.trusted import Trust
-    from reconciler.trust.policy import Problem
 
 
 def propose(
@@ -69,8 +69,7 @@ def propose(
     file = state.file or read_desired(options.file)  # the error that says that there is none
     check_listed(file, options.only | (options.allowances.take_over or frozenset()))
     lock = read_lock(lock_path(file.path, env.lock_file), known=state.record.documents)
-    # A text that is new to the record is written into it, and then nothing is kept.
-    trust = trust_of(env, file, file.path.absolute().parent, old=lock)
+    trust = trust_of(env, file, file.path.absolute().parent, old=lock, may_change=options.signer_change)
     # A text that is new to the record is written into it, and then nothing is kept.
     is_covered = file.is_known and covers(options) and not _asks_a_gateway(env, file)
     looked = _looked(state, file, lock, trust) if keeps and is_covered else None
@@ -97,16 +96,18 @@ def propose(
     env.phase("make the plan")
     intent = _with_tools(intent_of_file(state, file, options, resolved), tools, lock)
     observed = observed_for(state, intent)
-    plan = _with_refusals(make_plan(intent, state.record, observed), judged.refusals)
+    plan = with_refusals(make_plan(intent, state.record, observed), judged.refusals)
+    plan = replace(plan, actions=with_unsigned_indexes(plan.actions, file.desired.items, judged.catalogs))
     resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
-    needed = Parts(resolved=resolved, inputs=(*pins.inputs, *_gateway_inputs(plan, observed)))
+    inputs = (*pins.inputs, *_gateway_inputs(plan, observed))
+    needed = Parts(resolved=resolved, inputs=inputs, refused=judged.refusals, remarks=judged.notes)
     notes = [_nothing_listed(file)] if not (file.desired.keys or plan.changes or plan.refusals) else []
     notes += [] if options.with_values else _values_unknown(intent)
     return Proposal(
         state=state,
         intent=intent,
         observed=observed,
-        plan=replace(plan, stale=pins.stale, warnings=(*notes, *judged.notes, *plan.warnings, *needed.warnings)),
+        plan=replace(plan, stale=pins.stale, warnings=(*notes, *plan.warnings, *needed.warnings)),
         parts=needed,
         # A narrowed pass does not know that every item fits; what is refused is looked at again.
         documents={} if options.only or judged.refusals else _known_documents(file, pins),
@@ -146,15 +147,6 @@ def _deciding(file: DesiredFile, lock: LockFile, options: Options) -> Mapping[It
     return {key: entry for key, entry in lock_of(file, lock).items() if key.id not in options.upgrade}
 
 
-def _with_refusals(plan: Plan, refused: Mapping[ItemKey, Problem]) -> Plan:
-    """``plan``, with what the rules of trust refuse."""
-    if not refused:
-        return plan
-    more = [Refusal(key=key, code=one.code, message=str(one)) for key, one in refused.items()]
-    ordered = sorted((*plan.refusals, *more), key=lambda refusal: (refusal.key, refusal.code, refusal.message))
-    return replace(plan, refusals=tuple(ordered))
-
-
 def _looked(state: HomeState, file: DesiredFile, lock: LockFile, trust: Trust | None) -> tuple[Covered, Look] | None:
     """What decides the pass, as it is before anything else is read; what was read is not read again."""
     until = trust.until(lock.lock) if trust else 0
@@ -191,7 +183,7 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
     parts = parts or Parts()
     state.env.phase("make the plan")
     observed = observed_for(state, intent)
-    plan = _with_refusals(make_plan(intent, state.record, observed), parts.refused)
+    plan = with_refusals(make_plan(intent, state.record, observed), parts.refused)
     plan = replace(plan, warnings=state.file_warnings + plan.warnings + parts.warnings)
     parts = replace(parts, inputs=(*parts.inputs, *_gateway_inputs(plan, observed)))
     if plan.changes or parts.against:

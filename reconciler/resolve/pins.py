@@ -236,7 +236,10 @@ def pins_of(
 def _catalogs_changed(before: Iterable[LockedCatalog], now: Iterable[LockedCatalog]) -> Iterator[str]:
     known = {one.source: one for one in before}
     for one in now:
-        if (was := known.pop(one.source, None)) != one:
+        was = known.pop(one.source, None)
+        if was is not None and was.signed and not one.signed:
+            yield f"{one.source}: its index was signed, and is not signed now"
+        elif was != one:
             yield f"{one.source}: its index has the serial {one.serial}" + (f", and had {was.serial}" if was else "")
     for source in known:
         yield f"{source}: its index is no longer looked at"

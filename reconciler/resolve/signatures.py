@@ -18,6 +18,7 @@ from reconciler.resolve.judged import Ask, Judged, nothing_asked
 from reconciler.resolve.pins import Pins, pins_of, republished, signers_changed
 from reconciler.resolve.resolve import together
 from reconciler.resolve.resolved import Resolved
+from reconciler.resolve.tagged import commit_check
 from reconciler.sources.context import SourceContext
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
@@ -27,16 +28,22 @@ if TYPE_CHECKING:
     from reconciler.resolve.trusted import Trust
 
 
-def trust_of(env: Environment, file: DesiredFile | None, base: Path, *, old: LockFile | None = None) -> Trust | None:
+def trust_of(
+    env: Environment, file: DesiredFile | None, base: Path, *, old: LockFile | None = None, may_change: bool = False
+) -> Trust | None:
     """The rules that hold for ``file``, which has the lock ``old``; ``None`` where nobody is asked for signatures.
 
-    ``InputError`` with every fault of a list that they name.
+    ``may_change``: new pins may come from a catalog whose index was signed, and is not now. ``InputError`` with every
+    fault of a list that they name.
     """
     if not asks_for_trust(env, file):
         return None
     from reconciler.resolve.trusted import rules_of  # the door to the room of trust
 
-    return rules_of(env, file, base, old=old)
+    trust = rules_of(env, file, base, old=old, may_change=may_change)
+    if trust is not None and file is not None:
+        trust.content_of = commit_check(env, file)
+    return trust
 
 
 class Signing(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,8 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.codes import ErrorCode, RefusalCode, WarningCode
+from reconciler.codes import ErrorCode, FaultCode, RefusalCode, WarningCode
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError, RefusedError
 from reconciler.fs.bounded import read_if_there
 from reconciler.fs.places import located
@@ -19,7 +20,7 @@ from reconciler.model.catalog import Issue
 from reconciler.model.desired import DesiredItem
 from reconciler.model.environment import Environment
 from reconciler.model.ids import ItemKey
-from reconciler.model.lock import Lock, LockItem
+from reconciler.model.lock import Lock, LockItem, Pin, asked_tag
 from reconciler.model.note import Note
 from reconciler.model.source import Source, SourceKind
 from reconciler.model.trust import (
@@ -34,13 +35,16 @@ from reconciler.model.trust import (
 )
 from reconciler.resolve.judged import Ask, Judged, refused
 from reconciler.store.desired_file import DesiredFile
+from reconciler.store.document import MAX_BYTES
 from reconciler.store.lock_file import LockFile
 from reconciler.store.trust_file import host_trust_path, read_host_trust, read_list
 from reconciler.trust.policy import Accepted, Authority, Checked, Decision, Problem, Subject, judge, rule_for
 from reconciler.trust.revocation import read_revoked
+from reconciler.trust.rules import rule_faults, rule_remarks, short_of_people
 from reconciler.trust.signers import SignerLine, read_signers
 from reconciler.trust.sshsig import Signature, dearmoured, parse
 from reconciler.trust.statements import CATALOG_NAMESPACE, PACKAGE_NAMESPACE, package_statement
+from reconciler.trust.tags import Tag, is_tag, read_tag, tag_of
 from reconciler.trust.verify import has_signed
 from reconciler.trust.wire import WireError
 
@@ -48,6 +52,9 @@ _SKEW: Final = 300
 """So many seconds the clocks of two machines may differ."""
 _FUTURE: Final = 86_400
 """A pin that was made so many seconds after now was not: it becomes one of now."""
+
+
+ContentCheck = Callable[[DesiredItem, LockItem], str]
 
 
 class Trust(Struct, kw_only=True):
@@ -62,7 +69,12 @@ class Trust(Struct, kw_only=True):
     base: Path
     known: Mapping[str, LockedCatalog] = field(default_factory=dict)
     """What the lock says of catalogs, by absolute location."""
+    content_of: ContentCheck | None = None
+    """Says of a pin why its commit does not have that content; empty where it has."""
+    may_change: bool = False
+    """Whether a pin may come from an index that was signed and is not now."""
     _seen: dict[str, Issue | None] = field(default_factory=dict)
+    _unsigned: set[str] = field(default_factory=set)
     _checked: dict[tuple[str, bytes], str] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
@@ -98,7 +110,7 @@ class Trust(Struct, kw_only=True):
             if problem:
                 refusals[item.key] = problem
         catalogs = self._catalogs(items, old)
-        notes = tuple(self._expired(catalogs))
+        notes = (*self.remarks(items), *self._expired(catalogs))
         return Judged(entries=made, refusals=refusals, lines=lines, catalogs=catalogs, notes=notes)
 
     def take_as_verified(self, entries: Iterable[LockItem]) -> None:
@@ -107,9 +119,10 @@ class Trust(Struct, kw_only=True):
         Whose they are, and whether that still counts, is judged each time.
         """
         for entry in entries:
-            if entry.signed:
-                statement = package_statement(entry.key, entry.version, entry.tree, entry.executables)
-                self._checked |= {(one.signature, statement): "" for one in entry.signed}
+            for one in entry.signed:
+                self._checked[one.signature, _statement(entry)] = ""
+                if one.tag:
+                    self._checked[one.signature, _tagged(entry, one)] = ""
 
     def until(self, lock: Lock) -> float:
         """When the next index of a catalog expires, in seconds since 1970; 0 where none does any more.
@@ -127,14 +140,43 @@ class Trust(Struct, kw_only=True):
 
     def decide(self, item: DesiredItem, entry: LockItem, texts: Sequence[Signed]) -> tuple[Decision, ...]:
         """What each authority says of a pin with these signatures."""
-        statement = package_statement(entry.key, entry.version, entry.tree, entry.executables)
-        now = self.now.timestamp()
-        checked = [self._check(one.signature, statement, at=min(moment(one.at), now), what="package") for one in texts]
+        checked = [self._checked_pin(item, entry, one) for one in texts]
         found = [one for one in checked if isinstance(one, Checked)]
         malformed = [one for one in checked if isinstance(one, str)]
         subject = _subject(item, self.base)
         decisions = tuple(judge(one, subject, PACKAGE_NAMESPACE, found) for one in self.authorities)
         return tuple(_with_malformed(decision, malformed) for decision in decisions)
+
+    def _checked_pin(self, item: DesiredItem, entry: LockItem, one: Signed) -> Checked | str:
+        """One signature of a pin: of the package's statement, or of a tag that leads to it."""
+        at = min(moment(one.at), self.now.timestamp())
+        if one.tag:
+            return self._check_tag(item, entry, one, at)
+        return self._check(one.signature, _statement(entry), at=at, what="package")
+
+    def _check_tag(self, item: DesiredItem, entry: LockItem, one: Signed, at: float) -> Checked | str:
+        """A signature of a tag, held against the pin: the tag's own name and commit, and what that commit has."""
+        try:
+            tag = tag_of(one.tag)
+        except WireError as error:
+            return f"its tag cannot be used: {error}"
+        found = self._check(one.signature, tag.signed, at=at, what="tag")
+        if isinstance(found, str):
+            return found
+        problem = found.problem
+        if not problem and self._is_listed(found.signature):
+            problem = _other_tag(tag, entry) or self._other_content(item, entry, one)
+        return replace(found, problem=problem, tag=tag.name)
+
+    def _is_listed(self, signature: Signature) -> bool:
+        return any(line.public == signature.public for one in self.authorities for line in one.signers)
+
+    def _other_content(self, item: DesiredItem, entry: LockItem, one: Signed) -> str:
+        """Empty where the commit has the pinned content in the folder of the item."""
+        known = (one.signature, _tagged(entry, one))
+        if known not in self._checked and self.content_of is not None:
+            self._checked[known] = self.content_of(item, entry)
+        return self._checked.get(known, "nothing here says what its commit has")
 
     def _judged(
         self,
@@ -179,6 +221,10 @@ class Trust(Struct, kw_only=True):
         found: list[Signed] = []
         for data in files:
             try:
+                if is_tag(data):
+                    tag, text = read_tag(data)
+                    found.append(Signed(by="", key="", at=at, signature=text, tag=tag.text))
+                    continue
                 texts: tuple[str, ...] = dearmoured(data[: MAX_SIGNATURES_BYTES + 1])
             except WireError as error:
                 texts = (f"{_NOT_ONE}{error}",)
@@ -210,7 +256,7 @@ class Trust(Struct, kw_only=True):
 
     def _problem(self, signature: Signature, statement: bytes, what: str) -> str:
         """Empty where it is of the statement, or by a key that nobody lists: that counts for nothing anyhow."""
-        if not any(line.public == signature.public for one in self.authorities for line in one.signers):
+        if not self._is_listed(signature):
             return ""
         with self._one_at_a_time:
             known = self._checked.get((signature.text, statement))
@@ -229,11 +275,13 @@ class Trust(Struct, kw_only=True):
         checked = [self._check(one.signature, data, at=self.now.timestamp(), what="index") for one in texts]
         found = [one for one in checked if isinstance(one, Checked)]
         malformed = [one for one in checked if isinstance(one, str)]
+        is_signed = False
         for authority in self.authorities:
             decision = judge(authority, Subject(source=location), CATALOG_NAMESPACE, found)
             decision = _with_malformed(decision, malformed)
             if decision.problem:
                 raise refused(decision.problem, f"the index of {location}")
+            is_signed = is_signed or bool(decision.accepted)
         from reconciler.sources.catalog.index import read_index  # only where a catalog is asked
 
         issue = read_index(data, name=location).issue
@@ -244,7 +292,7 @@ class Trust(Struct, kw_only=True):
             advice = "its publisher builds it with 'llamagate catalog build --sign KEY'"
             raise RefusedError(message, advice=advice, code=ErrorCode.UNSIGNED)
         with self._one_at_a_time:
-            self._seen[location] = issue if texts else None
+            self._seen[location] = issue if is_signed else None
 
     def _check_issue(self, location: str, issue: Issue) -> None:
         before = self.known.get(location)
@@ -265,6 +313,7 @@ class Trust(Struct, kw_only=True):
         """See ``IndexJudge``."""
         issue = self._seen.get(location)
         if issue is None:
+            self._check_may_lose_signature(location)
             return
         advice = "its publisher runs 'llamagate catalog sign --renew'"
         now = self.now.timestamp()
@@ -280,6 +329,17 @@ class Trust(Struct, kw_only=True):
                 message = f"the index of {location} was issued at {issue.issued}, longer ago than {rule.where} permits"
                 raise RefusedError(message, advice=advice, code=ErrorCode.CATALOG_EXPIRED)
 
+    def _check_may_lose_signature(self, location: str) -> None:
+        before = self.known.get(location)
+        if before is None or not before.signed:
+            return
+        if not self.may_change:
+            message = f"the index of {location} was signed, and nobody who may has signed it now"
+            advice = "ask its publisher; 'llamagate lock --upgrade --accept-signer-change' takes it"
+            raise RefusedError(message, advice=advice, code=ErrorCode.SIGNER_CHANGED)
+        with self._one_at_a_time:
+            self._unsigned.add(location)
+
     def _catalogs(self, items: Iterable[DesiredItem], old: Lock) -> tuple[LockedCatalog, ...]:
         known = {one.source: one for one in old.catalogs}
         found: dict[str, LockedCatalog] = {}
@@ -287,14 +347,25 @@ class Trust(Struct, kw_only=True):
             source = item.source.location
             if item.source.kind is not SourceKind.CATALOG or source in found:
                 continue
-            issue = self._seen.get(location_of(item.source, self.base))
+            location = location_of(item.source, self.base)
+            issue = self._seen.get(location)
             if issue is not None:
                 found[source] = LockedCatalog(
                     source=source, catalog=issue.catalog, serial=issue.serial, expires=issue.expires
                 )
             elif source in known:
-                found[source] = known[source]
+                found[source] = replace(known[source], signed=False) if location in self._unsigned else known[source]
         return tuple(found[source] for source in sorted(found))
+
+    def remarks(self, items: Iterable[DesiredItem]) -> Iterator[Note]:
+        """What is strange about the rules. Those of a host speak of items of other files, too."""
+        if not any(one.rules.items or one.rules.sources for one in self.authorities):
+            return
+        subjects = [_subject(item, self.base) for item in items]
+        for authority in self.authorities:
+            found = [*rule_remarks(authority, subjects)] if authority.is_of_file else []
+            for code, message in (*found, *short_of_people(authority)):
+                yield Note(code, f"{authority.name}: {message}")
 
     def _expired(self, catalogs: Iterable[LockedCatalog]) -> Iterator[Note]:
         for one in catalogs:
@@ -307,7 +378,9 @@ _NOT_ONE: Final = "!"
 """Begins what stands in the place of a signature and is none, with what is wrong with it."""
 
 
-def rules_of(env: Environment, file: DesiredFile | None, base: Path, *, old: LockFile | None = None) -> Trust | None:
+def rules_of(
+    env: Environment, file: DesiredFile | None, base: Path, *, old: LockFile | None = None, may_change: bool = False
+) -> Trust | None:
     """The rules that hold for ``file``, which has the lock ``old``; ``None`` where nobody is asked for signatures.
 
     ``InputError`` with every fault of a list that they name.
@@ -323,7 +396,7 @@ def rules_of(env: Environment, file: DesiredFile | None, base: Path, *, old: Loc
         found.append(_authority(own, file.path, file.data, found[0] if found else None))
     catalogs = old.lock.catalogs if old else ()
     known = {location_of(Source(SourceKind.CATALOG, one.source), base): one for one in catalogs}
-    trust = Trust(authorities=tuple(found), now=env.now, base=base, known=known)
+    trust = Trust(authorities=tuple(found), now=env.now, base=base, known=known, may_change=may_change)
     if old is not None and old.is_known:
         trust.take_as_verified(old.lock.items)
     return trust
@@ -343,16 +416,28 @@ def _authority(rules: TrustRules, said: Path, data: bytes, host: Authority | Non
         name = str(signers)
     elif host is not None:
         lines = host.signers
+    places = {prefix: str(located(said.parent, prefix)) for prefix in rules.sources if _is_path(prefix)}
+    if faults := [*rule_faults(rules, places)]:
+        raise _faulty(faults, said, data)
     keys = read_revoked(read_list(revoked, said=said, data=data, key="revoked"), name=str(revoked)) if revoked else {}
     return Authority(
         name=str(said),
         rules=rules,
-        places={prefix: str(located(said.parent, prefix)) for prefix in rules.sources if _is_path(prefix)},
+        is_of_file=bool(data),
+        places=places,
         signers_file=name,
         signers=lines,
         revoked_file=str(revoked or ""),
         revoked=keys,
     )
+
+
+def _faulty(faults: Sequence[tuple[tuple[str, ...], str, FaultCode]], said: Path, data: bytes) -> InputError:
+    """The error with all that is wrong with the rules of the file ``said``."""
+    above = ("trust",) if data else ()
+    text = data or read_if_there(said, MAX_BYTES) or b""  # a host's file is read again to say where they are
+    placed = yaml_text.faults_at(text, str(said), [((*above, *place), what, code) for place, what, code in faults])
+    return InputError.of(placed, f"{said}: {len(placed)} faults in the rules of trust")
 
 
 def _is_path(prefix: str) -> bool:
@@ -383,6 +468,27 @@ def _subject(item: DesiredItem, base: Path) -> Subject:
     source = item.source
     where = f"oci://{source.location}" if source.kind is SourceKind.OCI else location_of(source, base)
     return Subject(source=where, is_local=not source.is_pinned, item=item.key.id)
+
+
+def _statement(entry: LockItem) -> bytes:
+    return package_statement(entry.key, entry.version, entry.tree, entry.executables)
+
+
+def _tagged(entry: LockItem, one: Signed) -> bytes:
+    """All that decides whether a tag leads to the content of a pin."""
+    commit = entry.pin.commit if entry.pin else ""
+    return "\0".join((one.tag, str(entry.source), entry.source.path, commit)).encode() + b"\0" + _statement(entry)
+
+
+def _other_tag(tag: Tag, entry: LockItem) -> str:
+    """Why a tag is not that of the pin; empty where it is."""
+    pin = entry.pin or Pin()
+    asked = asked_tag(entry.source, pin)
+    if entry.source.kind is not SourceKind.GIT:
+        return "it is the signature of a git tag, and this is not from git"
+    if tag.name != asked:
+        return f"it is the tag '{tag.name}', and not '{asked}'" if asked else "no tag was asked for"
+    return "" if tag.commit == pin.commit else f"the tag '{tag.name}' is of the commit {tag.commit}, not {pin.commit}"
 
 
 def _is_same(before: LockItem, now: LockItem) -> bool:

@@ -12,6 +12,7 @@ from reconciler.model.trust import LOCAL, By, TrustRules
 from reconciler.trust.address import is_below, is_unclear, plain
 from reconciler.trust.signers import SignerLine, different_people
 from reconciler.trust.sshsig import Signature
+from reconciler.trust.tags import GIT_NAMESPACE
 
 ANYBODY: Final = By()
 _OCI: Final = "oci://"
@@ -20,11 +21,12 @@ _OCI: Final = "oci://"
 class Authority(Struct, frozen=True, kw_only=True):
     """One who lays down rules: a host's file or a desired state. ``name`` is its path.
 
-    ``places`` says which folder a relative prefix of the rules means.
+    ``is_of_file``: they are of a desired state. ``places`` says which folder a relative prefix of the rules means.
     """
 
     name: str
     rules: TrustRules
+    is_of_file: bool = False
     places: Mapping[str, str] = field(default_factory=dict)
     signers_file: str = ""
     signers: tuple[SignerLine, ...] = ()
@@ -46,12 +48,13 @@ class Subject(Struct, frozen=True, kw_only=True):
 class Checked(Struct, frozen=True, kw_only=True):
     """A signature, held against the statement that it should be of; ``problem`` is empty where it is one of that.
 
-    ``at`` is when it was pinned, in seconds since 1970.
+    ``at`` is when it was pinned, in seconds since 1970. ``tag`` is the name of the git tag that it is of, if it is.
     """
 
     signature: Signature
     problem: str
     at: float
+    tag: str = ""
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -133,6 +136,7 @@ def judge(authority: Authority, subject: Subject, namespace: str, signatures: Se
 
 def _judged(authority: Authority, rule: Rule, namespace: str, one: Checked) -> Accepted | Problem:
     signature = one.signature
+    namespace = GIT_NAMESPACE if one.tag else namespace
     if signature.namespace != namespace:
         what = f"it is a signature for '{signature.namespace}', not for '{namespace}'"
         return Problem(code=RefusalCode.WRONG_NAMESPACE, message=what, advice="sign it with 'llamagate sign'")
@@ -208,7 +212,7 @@ def _too_few(rule: Rule, accepted: Sequence[Accepted]) -> Problem:
 
 
 def _named(one: Checked) -> str:
-    return f"signature of {one.signature.key}"
+    return f"tag '{one.tag}', signature of {one.signature.key}" if one.tag else f"signature of {one.signature.key}"
 
 
 def _prefix(authority: Authority, source: str) -> str:
@@ -219,6 +223,12 @@ def _prefix(authority: Authority, source: str) -> str:
             if prefix != LOCAL and len(meant) > longest and is_below(source, meant):
                 found, longest = prefix, len(meant)
     return found
+
+
+def covers(authority: Authority, prefix: str, source: str) -> bool:
+    """Whether ``source`` is below a prefix of the rules."""
+    source = plain(source)
+    return any(is_below(source, meant) for meant in _meant(authority, prefix, source))
 
 
 def _meant(authority: Authority, prefix: str, source: str) -> tuple[str, ...]:

@@ -43,10 +43,16 @@ class SignerLine(Struct, frozen=True, kw_only=True):
         return fits(name, self.principals)
 
     def may_be(self, other: SignerLine) -> bool:
-        """Whether both lines may be of one person: they share a key, or a name that is no pattern."""
+        """Whether both lines may be of one person: they share a key or a name, or both have a pattern."""
         if self.public == other.public or self.principals == other.principals:
             return True
+        if self.has_pattern and other.has_pattern:
+            return True
         return any(one.is_named(name) for one, two in ((self, other), (other, self)) for name in two.plain_names)
+
+    @property
+    def has_pattern(self) -> bool:
+        return bool(set("*?") & set(self.principals))
 
     @property
     def plain_names(self) -> tuple[str, ...]:

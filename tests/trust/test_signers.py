@@ -128,6 +128,7 @@ PEOPLE = {
     "another name of one": ("a@b,work@b {0}\nwork@b,a@b {1}", 1),
     "a pattern that fits": ("*@b {0}\na@b {1}", 1),
     "a pattern that does not": ("*@c {0}\na@b {1}", 2),
+    "two patterns that fit one name": ("a*@b {0}\n*l@b {1}", 1),
     "one key under two names": ("a@b {0}\nc@b {0}", 1),
     "by way of a third": ("a@b {0}\nc@b {1}\na@b,c@b {2}", 1),
 }

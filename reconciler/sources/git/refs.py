@@ -26,6 +26,8 @@ class Refs(Struct, frozen=True, kw_only=True):
     """Full names (``HEAD``, ``refs/heads/main``, ``refs/tags/v1``) → commit; of an annotated tag, what it is put on."""
 
     commits: Mapping[str, str]
+    tag_objects: Mapping[str, str] = MappingProxyType({})
+    """Short names of annotated tags → the object that the tag is, which may be signed."""
 
     @staticmethod
     def from_listing(text: str) -> Refs:
@@ -33,7 +35,8 @@ class Refs(Struct, frozen=True, kw_only=True):
         found = [match for line in text.split("\n") if (match := _LINE.fullmatch(line)) and match[2].isprintable()]
         plain = {match[2]: match[1] for match in found if not match[2].endswith(_PEELED)}
         peeled = {match[2].removesuffix(_PEELED): match[1] for match in found if match[2].endswith(_PEELED)}
-        return Refs(commits=MappingProxyType({**plain, **peeled}))
+        objects = {name.removeprefix(_TAGS): plain[name] for name in peeled if name in plain and name.startswith(_TAGS)}
+        return Refs(commits=MappingProxyType({**plain, **peeled}), tag_objects=MappingProxyType(objects))
 
     @property
     def head(self) -> str | None:

@@ -8,17 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from reconciler.codes import ErrorCode, WarningCode
 from reconciler.errors import InputError, RefusedError
 from reconciler.fs.places import located
 from reconciler.model.desired import DesiredItem
 from reconciler.model.digest import Digest
-from reconciler.model.lock import Pin
+from reconciler.model.lock import Pin, asked_tag
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
 from reconciler.model.source import Fetching, Source
-from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX
+from reconciler.model.trust import ARMOUR_BEGIN, MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX
 from reconciler.model.version import tagged_versions
 from reconciler.sources.context import SourceContext
 from reconciler.sources.git.address import Transport, git_url_problem, local_path, transport_of
@@ -29,6 +30,8 @@ from reconciler.sources.protocol import Delivery
 from reconciler.sources.web.credentials import credentials_for
 from reconciler.sources.web.proxy import DIRECT, proxies_of
 from reconciler.sources.web.url import parsed_url
+
+_SIGNED: Final = ARMOUR_BEGIN.encode()
 
 
 class GitRepository:
@@ -87,13 +90,23 @@ class GitRepository:
             self._repository.bring({offer.pin.commit for offer in offers})
 
     def signatures(self, item: DesiredItem, offer: Offer, _tree: Digest) -> tuple[bytes, ...]:
-        """The file beside the package's folder in its commit; a package that is the whole repository has none."""
+        """The file beside the package's folder in its commit, and the annotated tag that was asked for.
+
+        A package that is the whole repository has no file beside it.
+        """
+        return tuple(one for one in (self._beside(item, offer), self._tag(item, offer)) if one is not None)
+
+    def _beside(self, item: DesiredItem, offer: Offer) -> bytes | None:
         if not item.source.path:
-            return ()
+            return None
         self.bring([offer])
         path, name = f"{item.source.path}{SIGNATURE_SUFFIX}", str(item.source)
-        found = self._repository.file(offer.pin.commit, path, most=MAX_SIGNATURES_BYTES, name=name)
-        return () if found is None else (found,)
+        return self._repository.file(offer.pin.commit, path, most=MAX_SIGNATURES_BYTES, name=name)
+
+    def _tag(self, item: DesiredItem, offer: Offer) -> bytes | None:
+        oid = self._offered().tag_objects.get(asked_tag(item.source, offer.pin))
+        data = None if oid is None else self._repository.tag(oid, most=MAX_SIGNATURES_BYTES)
+        return data if data is not None and _SIGNED in data else None
 
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:

@@ -20,7 +20,7 @@ from reconciler.sources.git.command import Git, GitRules
 from reconciler.sources.git.content import GitContent, open_commit, read_file
 from reconciler.sources.git.copy import PINS, Copy, copy_path
 from reconciler.sources.git.failure import GitFailedError, IdsRefusedError, UnknownCommitError
-from reconciler.sources.git.objects import DamagedError, Objects
+from reconciler.sources.git.objects import DamagedError, Objects, OtherKindError, TooLargeError
 from reconciler.sources.git.refs import COMMIT, Refs
 
 _FETCH: Final = (
@@ -100,6 +100,14 @@ class Repository:
             return attempt()
         except DamagedError:
             return self._repaired(commit, attempt)
+
+    def tag(self, oid: str, *, most: int) -> bytes | None:
+        """The tag object ``oid``, brought if need be; ``None`` where there is none of at most ``most`` bytes."""
+        self.bring([oid])
+        try:
+            return self._objects.read(oid, "tag", most=most)
+        except (DamagedError, OtherKindError, TooLargeError):
+            return None
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether ``old`` is ``new`` or stands in its history. Fetches the history that this needs.
