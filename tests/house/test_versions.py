@@ -19,8 +19,7 @@ REQUIRED: Final = [
     Requirement(line)
     for line in (
         *_PROJECT["dependencies"],
-        *_PROJECT["optional-dependencies"]["host"],
-        *_PROJECT["optional-dependencies"]["mcp"],
+        *(line for extra, lines in _PROJECT["optional-dependencies"].items() if extra != "dev" for line in lines),
     )
     if not line.startswith("llamagate")
 ]
@@ -46,6 +45,11 @@ def test_a_range_has_both_ends_and_allows_the_pinned_versions(required: Requirem
 
 def test_the_lowest_versions_are_of_our_dependencies_alone() -> None:
     assert sorted(dict(pins(".ci/constraints-lowest.txt"))) == sorted(required.name for required in REQUIRED)
+
+
+def test_each_extra_of_users_is_pinned() -> None:
+    extras = set(_PROJECT["optional-dependencies"]) - {"dev"}
+    assert extras == set(re.findall(r"--extra (\S+)", (PROJECT / ".ci/constraints").read_text()))
 
 
 def test_each_pin_has_hashes_and_no_address() -> None:
