@@ -21,6 +21,7 @@ from reconciler.reconcile.intent import intent_of_command
 from reconciler.reconcile.naming import must_find
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
+from reconciler.reconcile.trusted import revoked_problems
 
 
 class Switch(Struct, frozen=True, kw_only=True):
@@ -45,7 +46,10 @@ def propose_switch(env: Environment, file: Path, asked: Switch) -> Proposal:
     inputs = saved_switch(state, key, enabled=asked.enabled) if asked.save else ()
     base = replace(intent_of_command(state), notes=tuple(_notes(state, key, enabled=asked.enabled)))
     intent = to_switch(base, key, enabled=asked.enabled)
-    return propose_intent(state, intent, Parts(inputs=inputs, against=_contradicted(state, key, asked)))
+    recorded = state.record.items.get(key)
+    refused = revoked_problems(state, {key: recorded.signers}) if asked.enabled and recorded else {}
+    parts = Parts(inputs=inputs, against=_contradicted(state, key, asked), refused=refused)
+    return propose_intent(state, intent, parts)
 
 
 def _notes(state: HomeState, key: ItemKey, *, enabled: bool) -> Iterator[Note]:

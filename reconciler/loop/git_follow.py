@@ -27,7 +27,8 @@ from reconciler.sources.git.address import ref_problem
 from reconciler.sources.git.remote import git_rules
 from reconciler.sources.git.repository import Repository
 from reconciler.trust.revocation import read_revoked
-from reconciler.trust.sshsig import dearmoured, parse
+from reconciler.trust.sshsig import Signature, dearmoured, parse
+from reconciler.trust.verify import KEY_TYPES
 from reconciler.trust.wire import WireError
 
 _LIMITS: Final = Limits(unpacked=512 * 2**20, entries=20_000)
@@ -151,10 +152,17 @@ def _revoked(path: Path) -> Mapping[str, int]:
 def _keys(signature: bytes) -> tuple[str, ...]:
     """The fingerprints of the keys that made it."""
     try:
-        return tuple(parse(text).key for text in dearmoured(signature))
+        return tuple(_key(parse(text)) for text in dearmoured(signature))
     except WireError as error:
         message = f"the signature of the commit cannot be read: {error}"
         raise RefusedError(message, advice="sign it again", code=ErrorCode.BAD_SIGNATURE) from error
+
+
+def _key(signature: Signature) -> str:
+    """A certificate has a fingerprint of its own, which no list of revoked keys has."""
+    if signature.kind not in KEY_TYPES:
+        raise WireError(f"its key is of the type {signature.kind}, which a list of revoked keys cannot judge")
+    return signature.key
 
 
 def _lay_out(content: Content, folder: Path) -> None:

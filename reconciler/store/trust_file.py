@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +36,23 @@ def read_host_trust(env: Environment) -> TrustRules | None:
             raise InputError.at("no such file; name one with --trust", file=path, code=ErrorCode.NOT_FOUND)
         _check_absent(path)
         return None
-    return TrustRules.from_document(validated(data, path, "trust", "rules of trust", frozenset()))
+    rules = TrustRules.from_document(validated(data, path, "trust", "rules of trust", frozenset()))
+    for each in (path.absolute(), *_lists(rules, path.absolute())):
+        _check_not_open(each)
+    return rules
+
+
+def _check_not_open(path: Path) -> None:
+    """``InputError`` where everybody on this machine may write a host's file of trust, or put another in its place."""
+    for each in (path, path.parent):
+        try:
+            mode = each.stat().st_mode
+        except OSError:  # which is said where it is read
+            continue
+        if os.name == "posix" and mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+            message = f"everybody may write {each}, and so decide who may sign"
+            advice = f"run 'chmod o-w {each}', after a look at what it says"
+            raise InputError.at(message, file=path, advice=advice, code=ErrorCode.INSECURE)
 
 
 def _check_absent(path: Path) -> None:

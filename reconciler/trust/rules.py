@@ -28,6 +28,8 @@ def rule_faults(rules: TrustRules, places: Mapping[str, str]) -> Iterator[tuple[
         yield ("items", item), f"'{other}' is the same id: case does not count", FaultCode.DUPLICATE_ID
     seen: dict[str, str] = {}
     for prefix in rules.sources:
+        if problem := _prefix_problem(prefix):
+            yield ("sources", prefix), problem, FaultCode.INVALID_VALUE
         if (other := seen.setdefault(_spelled(prefix, places), prefix)) != prefix:
             yield ("sources", prefix), f"'{other}' is the same place, and has another rule", FaultCode.INVALID_VALUE
     for place, by in _asking(rules):
@@ -74,6 +76,15 @@ def _asking(rules: TrustRules) -> Iterator[tuple[Place, By]]:
     for prefix, rule in rules.sources.items():
         if rule.by is not None:
             yield ("sources", prefix), rule.by
+
+
+def _prefix_problem(prefix: str) -> str:
+    """Why a prefix does not mean what it looks like; empty where it does."""
+    if prefix != LOCAL and prefix.strip().casefold() == LOCAL:
+        return f"for packages of this machine write '{LOCAL}'"
+    if "*" in prefix:
+        return "patterns are not supported: write the beginning of an address"
+    return "" if prefix.strip() else "expected the beginning of an address"
 
 
 def _spelled(prefix: str, places: Mapping[str, str]) -> str:

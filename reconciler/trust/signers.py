@@ -19,6 +19,8 @@ from reconciler.trust.wire import Reader, WireError, fingerprint, from_base64
 _OPTION: Final = regex(r'([a-z-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,|$)', re.IGNORECASE)
 _TIMES: Final = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MOST_CHARACTERS: Final = 1024
+"""Of the names of a line: they come into locks."""
 _UTC: Final = regex(r"(?:Z|UTC)$", re.IGNORECASE)
 
 
@@ -122,6 +124,10 @@ def _line(text: str, number: int) -> SignerLine:
     principals, rest = _first(text)
     if not principals or not rest:
         raise WireError("expected NAMES [OPTIONS] TYPE BASE64")
+    if len(principals) > _MOST_CHARACTERS:
+        raise WireError(f"its names have more than {_MOST_CHARACTERS} characters")
+    if any("\ud800" <= character <= "\udfff" for character in principals):
+        raise WireError("its names are not UTF-8")
     options, words = "", rest.split()
     if not _is_key(words):
         options, rest = _options(rest)

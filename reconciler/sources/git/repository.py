@@ -135,10 +135,17 @@ class Repository:
         return tuple(told.out.decode("ascii", "replace").split())
 
     def signature(self, commit: str, *, history: bool = False) -> bytes:
-        """The signature of a commit as it is in its header; empty where there is none."""
+        """The signature of a commit as it is in its header; empty where there is none.
+
+        ``RefusedError`` where there are several: git looks at another one of them than others do.
+        """
         _check(commit)
         copy = self._history if history else self._copy
-        return signature_of(self._git.ask("cat-file", "commit", commit, repository=copy.path).out)
+        found = signatures_of(self._git.ask("cat-file", "commit", commit, repository=copy.path).out)
+        if len(found) > 1:
+            message = f"{self._url}: the commit {commit} has {len(found)} signatures, and one is looked at"
+            raise RefusedError(message, advice="sign it once, with one key", code=ErrorCode.BAD_SIGNATURE)
+        return found[0] if found else b""
 
     def check_signed(self, commit: str, signers: Path, *, history: bool = False) -> None:
         """``RefusedError`` unless a key of the file ``signers`` signed ``commit``, which is in the copy.
@@ -146,7 +153,7 @@ class Repository:
         ``history``: in the one with the history. The key must be valid at the commit's own date, which its author
         chose, and now. The file is as ``ssh-keygen`` reads it: a line for each signer, with names and a public key.
         """
-        _check(commit)
+        signature = self.signature(commit, history=history)
         settings = (f"gpg.ssh.allowedSignersFile={signers}", *_SSH_SIGNATURES_ONLY)
         options = [part for setting in settings for part in ("-c", setting)]
         copy = self._history if history else self._copy
@@ -154,7 +161,7 @@ class Repository:
         if told.code:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
             raise RefusedError(message, advice="sign it, or add its signer's key to that file", code=ErrorCode.UNSIGNED)
-        if not self._git.is_valid_now(self.signature(commit, history=history), signers):
+        if not self._git.is_valid_now(signature, signers):
             message = f"{self._url}: the commit {commit} is signed by a key of {signers} that is not valid now"
             advice = "sign it with a key that is, or correct the key's dates in that file"
             raise RefusedError(message, advice=advice, code=ErrorCode.UNSIGNED)
@@ -207,17 +214,19 @@ class Repository:
         return not self._git.ask("rev-list", "--count", commit, repository=self._history.path).code
 
 
-def signature_of(commit: bytes) -> bytes:
-    """The signature in the header of a commit; empty where there is none."""
-    found: list[bytes] = []
+def signatures_of(commit: bytes) -> tuple[bytes, ...]:
+    """The signatures in the header of a commit, in the order in which they are there."""
+    found: list[list[bytes]] = []
+    is_inside = False
     for line in commit.partition(b"\n\n")[0].split(b"\n"):
-        if line.startswith((b"gpgsig ", b"gpgsig-sha256 ")):
-            found = [line.partition(b" ")[2]]
-        elif found and line.startswith(b" "):
-            found.append(line[1:])
-        elif found:
-            break
-    return b"\n".join(found) + b"\n" if found else b""
+        if line.startswith(b"gpgsig"):
+            found.append([line.partition(b" ")[2]])
+            is_inside = True
+        elif is_inside and line.startswith(b" "):
+            found[-1].append(line[1:])
+        else:
+            is_inside = False
+    return tuple(b"\n".join(lines) + b"\n" for lines in found)
 
 
 def _check(commit: str) -> None:
