@@ -27,7 +27,7 @@ from reconciler.planning.manifest_diff import dotted
 from reconciler.reconcile.inputs import made_again
 from reconciler.resolve.pins import Pins, entries_of, lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
-from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of, trusted_pins
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, judge_of, trust_of, trusted_pins
 from reconciler.resolve.store import store_for
 from reconciler.store.desired_file import DesiredFile, decode_desired, read_desired, with_other_ending
 from reconciler.store.lock_file import lock_path, read_lock
@@ -143,7 +143,7 @@ def _pins_with(env: Environment, file: DesiredFile, item_id: str, progress: Prog
     record = read_record(home)[0] if home.root.is_dir() else Record()
     old = read_lock(lock_path(file.path, env.lock_file), known=record.documents)
     trust = trust_of(env, file, file.path.absolute().parent, old=old)
-    store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=trust)
+    store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=judge_of(trust))
     resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
     items = [item for item in file.desired.items if item.key.id == item_id]
     found = resolver.resolve(partition(items, lock_of(file, old)))

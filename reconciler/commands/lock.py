@@ -14,9 +14,10 @@ from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
 from reconciler.resolve.judged import nothing_asked
-from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition
+from reconciler.resolve.moves import gone_down
+from reconciler.resolve.pins import Pins, entries_of, lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of, trusted_pins
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, judge_of, trust_of, trusted_pins
 from reconciler.resolve.store import store_for
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import lock_path, read_lock
@@ -64,7 +65,7 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
         file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
     )
     trust = trust_of(env, file, asked.file.absolute().parent, old=old, may_change=asked.signer_change)
-    store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=trust)
+    store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=judge_of(trust))
     resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
     kept = {item.key: entry for item, entry in parts.locked}
     found = resolver.resolve(parts.unlocked(), locked=asked.check)

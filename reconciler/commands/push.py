@@ -29,8 +29,8 @@ from reconciler.packages.check.notes import check_notes
 from reconciler.packages.checksums import with_checksums
 from reconciler.packages.content import OpenPackage
 from reconciler.packages.zip.pack import pack
+from reconciler.resolve.places import signature_beside
 from reconciler.resolve.store import store_for
-from reconciler.resolve.trusted import signature_beside
 from reconciler.sources.context import SourceContext
 from reconciler.sources.local import kind_at
 from reconciler.sources.oci.access import PUSH, access_to

@@ -18,8 +18,8 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.source import Source
 from reconciler.model.trust import MAX_SIGNATURES_BYTES, armoured
+from reconciler.resolve.places import signature_beside
 from reconciler.resolve.store import PackageStore
-from reconciler.resolve.trusted import signature_beside
 from reconciler.sources.local import kind_at
 from reconciler.trust import tool
 from reconciler.trust.sshsig import dearmoured, parse

@@ -25,7 +25,7 @@ from reconciler.observe.below import is_package, packages_below
 from reconciler.packages.check.notes import check_notes
 from reconciler.resolve.pins import lock_of, partition
 from reconciler.resolve.resolve import Resolver, context_of
-from reconciler.resolve.signatures import trust_of
+from reconciler.resolve.signatures import judge_of, trust_of
 from reconciler.resolve.store import PackageStore, store_for
 from reconciler.sources.local import kind_at
 from reconciler.store.desired_file import read_desired
@@ -109,7 +109,7 @@ def validate_desired(env: Environment, path: Path) -> Checked:
     store = store_for(Home(env.home), file.desired.policy)
     lock = read_lock(lock_path(path, env.lock_file))
     trust = trust_of(env, file, path.absolute().parent, old=lock)
-    context = context_of(env, file, judge=trust)
+    context = context_of(env, file, judge=judge_of(trust))
     resolver = Resolver(file=file, record=Record(), store=store, context=context, lock_path=lock.path)
     found = resolver.resolve(partition(file.desired.items, lock_of(file, lock)))
     count = len(found) + len(file.desired.servers)

@@ -38,9 +38,10 @@ from reconciler.reconcile.target import needs_reading
 from reconciler.reconcile.tool_servers import tools_of
 from reconciler.reconcile.unchanged import Look, covers, look
 from reconciler.resolve.judged import nothing_asked
-from reconciler.resolve.pins import Pins, entries_of, gone_down, lock_of, partition, pins_of, with_locked_bits
+from reconciler.resolve.moves import gone_down
+from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of, with_locked_bits
 from reconciler.resolve.resolve import Resolver, context_of, together
-from reconciler.resolve.signatures import Signing, asker, fresh_signatures, trust_of
+from reconciler.resolve.signatures import Signing, asker, fresh_signatures, judge_of, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
 from reconciler.store.trust_file import trust_files
@@ -73,7 +74,7 @@ def propose(
     # A text that is new to the record is written into it, and then nothing is kept.
     is_covered = file.is_known and covers(options) and not _asks_a_gateway(env, file)
     looked = _looked(state, file, lock, trust) if keeps and is_covered else None
-    context = context_of(env, file, progress, judge=trust)
+    context = context_of(env, file, progress, judge=judge_of(trust))
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")
     parts = partition(file.desired.items, _deciding(file, lock, options))

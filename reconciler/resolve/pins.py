@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
@@ -10,16 +10,15 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.codes import ErrorCode
-from reconciler.errors import RefusedError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.ignored import RULES
 from reconciler.model.inputs import Input
 from reconciler.model.lock import Lock, LockedServer, LockItem
 from reconciler.model.tools import AcceptedTools
-from reconciler.model.trust import LockedCatalog, signer_change
-from reconciler.model.version import in_range, is_older
+from reconciler.model.trust import LockedCatalog
+from reconciler.model.version import in_range
+from reconciler.resolve.differences import catalogs_changed, difference, tools_difference
 from reconciler.resolve.resolved import Resolved
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile, lock_bytes
@@ -137,62 +136,6 @@ class Pins(Struct, frozen=True, kw_only=True):
         )
 
 
-def gone_down(
-    items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem]
-) -> dict[ItemKey, RefusedError]:
-    """The pins that would move to an older version, though neither the file's source nor its range asks for that."""
-    before = old.by_key
-    errors: dict[ItemKey, RefusedError] = {}
-    for item in items:
-        entry, now = before.get(item.key), entries.get(item.key)
-        if entry is None or now is None or entry.source != item.source:
-            continue
-        is_asked = item.version is not None and not in_range(entry.version, item.version)
-        if not is_asked and is_older(now.version, entry.version):
-            message = f"{item.source} now has version {now.version} of {item.key.id}, and the lock pins {entry.version}"
-            advice = f"find out why; 'llamagate lock --upgrade --allow-downgrade {item.key.id}' takes it"
-            errors[item.key] = RefusedError(message, advice=advice, code=ErrorCode.OLDER_THAN_PIN)
-    return errors
-
-
-def signers_changed(
-    items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem], fresh: Collection[ItemKey]
-) -> dict[ItemKey, RefusedError]:
-    """The pins that would move to what somebody else signed, or nobody, or the same person with another key.
-
-    ``fresh`` have new signatures, whether they move or not.
-    """
-    before = old.by_key
-    errors: dict[ItemKey, RefusedError] = {}
-    for item in items:
-        entry, now = before.get(item.key), entries.get(item.key)
-        if entry is None or now is None or entry.source != item.source:
-            continue
-        if item.key not in fresh and (entry.version, entry.tree) == (now.version, now.tree):
-            continue
-        if what := signer_change([one.signer for one in entry.signed], [one.signer for one in now.signed]):
-            advice = f"ask them; 'llamagate lock --upgrade --accept-signer-change {item.key.id}' takes it"
-            errors[item.key] = RefusedError(what, advice=advice, code=ErrorCode.SIGNER_CHANGED)
-    return errors
-
-
-def republished(
-    items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem]
-) -> dict[ItemKey, RefusedError]:
-    """The pins that would keep their version and get other content: who signs publishes a version once."""
-    before = old.by_key
-    errors: dict[ItemKey, RefusedError] = {}
-    for item in items:
-        entry, now = before.get(item.key), entries.get(item.key)
-        if entry is None or now is None or entry.source != item.source or not (entry.signed and item.source.is_pinned):
-            continue
-        if entry.version == now.version and entry.tree != now.tree:
-            message = f"{item.source} has other content as version {now.version} of {item.key.id} than the lock pins"
-            advice = "find out who changed it; its publisher gives changed content a new version"
-            errors[item.key] = RefusedError(message, advice=advice, code=ErrorCode.REPUBLISHED)
-    return errors
-
-
 def lock_of(file: DesiredFile, lock: LockFile) -> Mapping[ItemKey, LockItem]:
     """What the lock that goes with ``file`` holds, as far as it decides anything; else it need not be decoded."""
     return lock.lock.by_key if any(item.source.is_pinned for item in file.desired.items) else {}
@@ -228,21 +171,9 @@ def pins_of(
         return Pins(lock=fresh, stale=(), data=old.data, file=file, old=old)
     lock, stale = pin(file.desired.items, old.lock, entries)
     lock = replace(lock, catalogs=catalogs, servers=servers)
-    stale = (*stale, *_catalogs_changed(old.lock.catalogs, catalogs))
+    stale = (*stale, *catalogs_changed(old.lock.catalogs, catalogs))
     stale = (*stale, *changes, *_superfluous_servers(file, old.lock))
     return Pins(lock=lock, stale=stale, data=lock_bytes(lock, like=old.data), file=file, old=old)
-
-
-def _catalogs_changed(before: Iterable[LockedCatalog], now: Iterable[LockedCatalog]) -> Iterator[str]:
-    known = {one.source: one for one in before}
-    for one in now:
-        was = known.pop(one.source, None)
-        if was is not None and was.signed and not one.signed:
-            yield f"{one.source}: its index was signed, and is not signed now"
-        elif was != one:
-            yield f"{one.source}: its index has the serial {one.serial}" + (f", and had {was.serial}" if was else "")
-    for source in known:
-        yield f"{source}: its index is no longer looked at"
 
 
 def pinned_servers(
@@ -259,24 +190,13 @@ def pinned_servers(
         if accepted is not None:
             servers.append(LockedServer(key=server.key, tools=accepted))
         if accepted != before:
-            changes.append(f"{server.key.id}: {_tools_difference(before, accepted or {})}")
+            changes.append(f"{server.key.id}: {tools_difference(before, accepted or {})}")
     return tuple(servers), tuple(changes)
 
 
 def _superfluous_servers(file: DesiredFile, lock: Lock) -> list[str]:
     listed = {server.key for server in file.desired.servers}
     return [f"{server.key.id}: no longer in the desired state" for server in lock.servers if server.key not in listed]
-
-
-def _tools_difference(before: AcceptedTools | None, now: AcceptedTools) -> str:
-    if before is None:
-        return f"its {len(now)} tools are not in the lock yet" if len(now) != 1 else "its tool is not in the lock yet"
-    parts = {
-        "changed": [name for name in before if name in now and before[name] != now[name]],
-        "new": [name for name in now if name not in before],
-        "gone": [name for name in before if name not in now],
-    }
-    return "tools " + "; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in parts.items() if names)
 
 
 def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, LockItem]) -> tuple[Lock, tuple[str, ...]]:
@@ -295,7 +215,7 @@ def pin(items: Iterable[DesiredItem], lock: Lock, resolved: Mapping[ItemKey, Loc
             continue
         entries[key] = now = _with_known_bits(before, now)
         if before != now:
-            stale.append(f"{key.id}: {_difference(before, now)}")
+            stale.append(f"{key.id}: {difference(before, now)}")
     superfluous = sorted(old.keys() - set(keys))
     if len(resolved) < len(keys):
         entries |= {key: old[key] for key in superfluous}
@@ -322,35 +242,3 @@ def _with_known_bits(before: LockItem | None, now: LockItem) -> LockItem:
     if before.executables is None:
         return before
     return before if now.executables is None else now
-
-
-def _signers(entry: LockItem) -> str:
-    names = " and ".join(dict.fromkeys(one.by for one in entry.signed))
-    return f"signed by {names}" if names else "not signed"
-
-
-def _signed_otherwise(before: LockItem, now: LockItem) -> str:
-    was, known = _signers(before), _signers(now)
-    if was != known:
-        return f"{was} is now {known}"
-    if {one.key for one in before.signed} != {one.key for one in now.signed}:
-        return f"{was}, with other keys than before"
-    if {one.signature for one in before.signed} != {one.signature for one in now.signed}:
-        return f"{was}, with other signatures than before"
-    return f"{was}, at a time that is in the future; it is pinned as of now"
-
-
-def _difference(before: LockItem | None, now: LockItem) -> str:
-    if before is None:
-        return f"not in the lock yet (now {now.version})"
-    if before.source != now.source:
-        return f"the source changed from {before.source} to {now.source}"
-    if before.version != now.version:
-        return f"version {before.version} is now {now.version}"
-    if before.tree != now.tree:
-        return f"the content of {now.source} changed (version {now.version} as before)"
-    if before.executables != now.executables:
-        return f"the executable bit of files in {now.source} changed"
-    if before.signed != now.signed:
-        return _signed_otherwise(before, now)
-    return f"where {now.source} has version {now.version} changed, and not its content"

@@ -15,11 +15,12 @@ from reconciler.model.ids import ItemKey
 from reconciler.model.lock import LockItem
 from reconciler.model.offer import Offer
 from reconciler.resolve.judged import Ask, Judged, nothing_asked
-from reconciler.resolve.pins import Pins, pins_of, republished, signers_changed
+from reconciler.resolve.moves import republished, signers_changed
+from reconciler.resolve.pins import Pins, pins_of
 from reconciler.resolve.resolve import together
 from reconciler.resolve.resolved import Resolved
 from reconciler.resolve.tagged import commit_check
-from reconciler.sources.context import SourceContext
+from reconciler.sources.context import IndexJudge, SourceContext
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
 from reconciler.store.trust_file import asks_for_trust
@@ -44,6 +45,11 @@ def trust_of(
     if trust is not None and file is not None:
         trust.content_of = commit_check(env, file)
     return trust
+
+
+def judge_of(trust: Trust | None) -> IndexJudge | None:
+    """Who says which index of a catalog may be used, where somebody is asked for signatures."""
+    return trust.indexes if trust is not None else None
 
 
 class Signing(Struct, frozen=True):

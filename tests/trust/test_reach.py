@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.cli import environment
 from reconciler.loop import options as loop_options
-from reconciler.resolve import trusted
+from reconciler.resolve import checks
 from reconciler.store import trust_file
 from reconciler.trust.sshsig import Signature
 from reconciler.trust.verify import has_signed
@@ -281,7 +281,7 @@ def test_what_was_verified_is_judged_and_not_computed_again(settled: Team, monke
         computed.append(signature.key)
         return has_signed(signature, message)
 
-    monkeypatch.setattr(trusted, "has_signed", look)
+    monkeypatch.setattr(checks, "has_signed", look)
     (settled.session.ours / "unchanged.json").unlink()
     assert settled.session.plan()["refusals"] == []
     assert computed == []
