@@ -21,6 +21,9 @@ from tests.conftest import PROJECT
 from tests.fleet.network import PORT, Network
 from tests.fleet.tools import needs
 
+HOSTS: Final = ("one", "two", "three")
+LATER: Final = "later"
+"""The host of the ring that comes after the three."""
 COLLECTIONS: Final = PROJECT / "integrations" / "ansible"
 _SECONDS: Final = 180
 _QUICK: Final = "-o ControlMaster=auto -o ControlPersist=60s -o ConnectTimeout=2 -o ServerAliveInterval=1"
