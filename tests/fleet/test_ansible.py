@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import time
 from pathlib import Path
 from typing import Final
@@ -40,9 +41,8 @@ def test_check_then_apply_then_again(controller: Controller) -> None:
 
 
 TEXTS: Final = {
-    "braces": "# {{ lookup('pipe', 'touch MARK') }} {% raw %} {# x #}\n",
+    "braces": "\n\n# {{ lookup('pipe', 'touch MARK') }} {% raw %} {# x #}",
     "json": '{"apiVersion": "llamagate/v1", "extensions": {"notes": "PACKAGE"}}\n',
-    "ends": "\n\n# the last line",
 }
 
 
@@ -146,13 +146,23 @@ def test_the_gate_waits_for_the_expected_input_only(controller: Controller) -> N
 
 @pytest.mark.long
 def test_a_play_that_changes_nothing_costs_a_second_a_host(controller: Controller) -> None:
-    """Beside SSH itself, which ``raw`` measures: alternating, the best of three each."""
+    """Beside SSH itself, which ``raw`` measures: alternating, the best of three each.
+
+    It is the processor time of controller and hosts together: all of them are one machine here, and others use it, too.
+    Two thirds are what Ansible takes to start a module; the rest is the apply.
+    """
     controller.release("1.0.0")
     controller.playbook("rollout", llamagate_rings=["batch"])
     least: dict[str, float] = {}
     for _ in range(3):
         for name in ("ssh", "state"):
-            begin = time.monotonic()
+            begin = spent(controller)
             controller.without_change("batch", is_bare=name == "ssh")
-            least[name] = min(least.get(name, 999.0), time.monotonic() - begin)
+            least[name] = min(least.get(name, 999.0), spent(controller) - begin)
+    print(least)  # noqa: T201
     assert (least["state"] - least["ssh"]) / len(HOSTS) <= 1.0, least
+
+
+def spent(controller: Controller) -> float:
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + controller.network.processor_seconds()
