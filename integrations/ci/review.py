@@ -23,6 +23,8 @@ from pathlib import Path
 
 MARK = "<!-- llamagate review"
 SECONDS = 30
+LINK = "120000 "
+"""The mode of a link, as git lists it."""
 MOST_SAID = 2000
 """Characters of an error that the comment quotes."""
 
@@ -132,6 +134,12 @@ def digests(settings):
 
 def digest(path):
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else "none"
+
+
+def check_is_no_link(settings):
+    for file in (settings.file, lock_of(settings.file)):
+        if git("ls-tree", "HEAD", "--", file.as_posix()).startswith(LINK):
+            raise ReviewError(f"{file} is a link: messages would quote what it leads to on this machine")
 
 
 def moved(settings):
@@ -289,6 +297,7 @@ def quality(settings):
 
 def review(settings):
     """Check, plan, comment. Red where a check fails, the plan is refused or the base has moved."""
+    check_is_no_link(settings)
     good = checked(settings)
     text, plan_digest, permitted = plan(settings)
     if not permitted:

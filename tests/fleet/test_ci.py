@@ -286,6 +286,18 @@ def test_no_token_of_the_run_is_shown_to_a_source_of_the_change(request_: Reques
         assert set(shown) <= {None, "not known in CI"}, shown
 
 
+@pytest.mark.parametrize("name", ["llamagate.yaml", "llamagate.lock.yaml"])
+def test_a_file_that_is_a_link_is_not_read(request_: Request, name: str) -> None:
+    """A message would quote what the runner keeps there."""
+    kept = request_.session.base / "kept"
+    kept.write_text("machine: [s3cret\n")
+    (request_.session.project / name).unlink()
+    (request_.session.project / name).symlink_to(kept)
+    request_.commit("a link")
+    code, said = request_.github()
+    assert (code, "is a link" in said, "s3cret" in said) == (1, True, False), said
+
+
 def test_text_of_a_package_is_no_command_to_the_runner(request_: Request) -> None:
     """A line of the log that begins with two colons, after spaces, too, is one; an output may be set by it."""
     request_.session.write("packages/notes/prompt.md", "one\n\n\n")
