@@ -81,14 +81,14 @@ class Request:
             "PYTHONPATH": str(PROJECT),
         }
 
-    def bash(self, code: str, variables: dict[str, str]) -> tuple[int, str]:
+    def bash(self, code: str, variables: dict[str, str], *, seconds: float = 120) -> tuple[int, str]:
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", code],
             cwd=self.session.project,
             env={**self.variables, **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=seconds,
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -180,13 +180,15 @@ def test_one_comment_that_is_edited_in_place(request_: Request) -> None:
 
 
 def test_the_same_at_gitlab(request_: Request) -> None:
+    """Also where somebody else wrote what looks like the plan."""
+    request_.forge.comments[1], request_.forge.authors[1] = "<!-- llamagate review digest=x -->", "mallory"
     request_.change("1.1.0")
     code, said = request_.gitlab()
     assert code == 0, said
     request_.change("1.2.0")
     request_.gitlab()
     notes = "/projects/12/merge_requests/7/notes"
-    assert request_.forge.writes == [f"POST {notes}", f"PUT {notes}/1"]
+    assert request_.forge.writes == [f"POST {notes}", f"PUT {notes}/2"]
     assert request_.forge.tokens == {"t0ken"}
 
 
@@ -218,16 +220,16 @@ MOVES: Final = {
 }
 
 
-@pytest.mark.parametrize("what", MOVES)
-def test_what_was_reviewed_has_moved(request_: Request, what: str) -> None:
+def test_what_was_reviewed_has_moved(request_: Request) -> None:
     request_.session.write("allowed_signers", "ada@example.org ssh-ed25519 AAAA\n")
     request_.change("1.1.0")
     request_.github()
-    name, text = MOVES[what]
-    with (request_.session.project / name).open("a") as stream:
-        stream.write(text)
-    code, said = request_.github("confirm")
-    assert (code, f"{what} has moved" in said) == (1, True), said
+    for what, (name, text) in MOVES.items():
+        before = (request_.session.project / name).read_text()
+        (request_.session.project / name).write_text(before + text)
+        code, said = request_.github("confirm")
+        assert (code, f"{what} has moved" in said) == (1, True), said
+        (request_.session.project / name).write_text(before)
 
 
 def test_a_fork_without_rights_gets_the_summary(request_: Request) -> None:
@@ -252,22 +254,18 @@ def test_a_secret_is_not_needed(request_: Request) -> None:
 # What others write
 
 
-@pytest.mark.parametrize("forge_", ["github", "gitlab"])
-def test_a_comment_of_somebody_else_is_not_the_plan(request_: Request, forge_: str) -> None:
+def test_a_comment_of_somebody_else_is_not_the_plan(request_: Request) -> None:
     """It has the mark, and the digests that the request has now: nobody approved them."""
     request_.change("1.1.0")
-    run = request_.github if forge_ == "github" else request_.gitlab
-    run()
-    ours = request_.forge.comments.pop(1)
-    request_.forge.comments |= {1: ours, 2: ours}
+    request_.github()
+    forged = request_.forge.comments[1]
     request_.forge.authors[1] = "mallory"
-    request_.change("1.2.0")
-    run()
-    assert request_.forge.comments[1] == ours
-    assert "1.2.0" in request_.forge.comments[2]
-    del request_.forge.comments[2]
     code, said = request_.github("confirm")
     assert (code, "no plan to confirm" in said) == (1, True)
+    request_.forge.comments[1] = f"{forged} and more"
+    request_.github()
+    assert request_.forge.comments == {1: f"{forged} and more", 2: forged}
+    assert request_.github("confirm") == (0, "")
 
 
 def test_no_token_of_the_run_is_shown_to_a_source_of_the_change(request_: Request) -> None:
@@ -353,10 +351,14 @@ def test_the_hooks_of_pre_commit(request_: Request) -> None:
 @pytest.mark.long
 def test_the_hooks_are_installed(request_: Request) -> None:
     (program,) = needs("pre-commit")
-    for hook in HOOKS:
-        code, said = request_.bash(f"{program} try-repo {PROJECT} {hook['id']} --all-files --color never", {})
-        assert code == 0, said
-        assert "Passed" in said
+    command = f"{program} try-repo {PROJECT} --all-files --color never"
+    variables = {"PYTHONPATH": "", "PATH": os.environ["PATH"]}
+    code, said = request_.bash(command, variables, seconds=900)
+    assert code == 0, said
+    assert said.count("Passed") == len(HOOKS)
+    request_.change("1.2.0", lock=False)
+    code, said = request_.bash(command, variables, seconds=900)
+    assert (code, "is out of date" in said) == (1, True), said
 
 
 SCHEMAS: Final = {

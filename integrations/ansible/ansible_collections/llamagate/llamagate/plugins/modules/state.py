@@ -30,6 +30,7 @@ options:
   content:
     description:
       - What O(file) must say. Left out, the file on the host is used as it is.
+      - C(--diff) and C(-vvv) show it. So it names secrets by C({env}) or C({file}), and does not hold them.
       - Its folder must be there.
     type: str
   lock:
