@@ -34,6 +34,7 @@ from reconciler.reconcile.target import check_filled, target_for
 from reconciler.reconcile.trusted import judged_here
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
+from reconciler.sources.web.url import shown
 from reconciler.store.desired_file import decode_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
@@ -120,13 +121,15 @@ def _read(state: HomeState, package: Path | str, asked: Import) -> Resolved:
 
 def _fetched(state: HomeState, address: str, asked: Import) -> Resolved:
     """The package at an address, which a file could name as well, and is held to the same rules."""
-    entry: Json = {
-        **Source.from_document(address).to_full_document(),
-        **({"path": asked.inside} if asked.inside else {}),
-    }
+    entry: Json = address
+    if asked.inside:
+        entry = {**Source.from_document(address).to_full_document(), "path": asked.inside}
     listed = {"apiVersion": API_VERSION, "extensions": {"package": {"source": entry}}}
-    with without_places():
-        (item,) = decode_desired(json.dumps(listed).encode(), Path(address)).desired.items
+    try:
+        with without_places():
+            (item,) = decode_desired(json.dumps(listed).encode(), state.path).desired.items
+    except InputError as error:
+        raise InputError(f"{shown(address)}: {error.message}", advice=error.advice, code=error.code) from error
     from reconciler.resolve.fetch import fetch_one  # the door to the clients, which take time to load
 
     return fetch_one(item.source, state.store, state.context)
