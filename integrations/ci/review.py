@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,19 @@ from pathlib import Path
 
 MARK = "<!-- llamagate review"
 SECONDS = 30
+LINK = "120000 "
+"""The mode of a link, as git lists it."""
+MOST_SAID = 2000
+"""Characters of an error that the comment quotes."""
+
+OF_THE_RUN = re.compile(
+    r"(GITHUB|GH|GITLAB)_TOKEN|LLAMAGATE_GITLAB_TOKEN|ACTIONS_.*|CI_JOB_(TOKEN|JWT.*)|CI_\w*(PASSWORD|_URL)"
+)
+"""What lets this run act at the forge. The change may name any variable as the credentials of a source of its own."""
+
+
+class ReviewError(Exception):
+    """What ends the review, and why."""
 
 
 class Settings:
@@ -40,8 +54,9 @@ class Settings:
 
 
 def run(*command, folder=None, variables=None):
-    """A program's exit code, output and errors."""
-    given = {**os.environ, **(variables or {})}
+    """A program's exit code, output and errors. It knows the variables of the run, but not its tokens."""
+    kept = {name: value for name, value in os.environ.items() if not OF_THE_RUN.fullmatch(name)}
+    given = {**kept, **(variables or {})}
     done = subprocess.run([*map(str, command)], cwd=folder, env=given, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -49,7 +64,7 @@ def run(*command, folder=None, variables=None):
 def git(*arguments):
     code, out, err = run("git", *arguments)
     if code:
-        raise SystemExit(f"git {' '.join(arguments)}: {err.strip()}")
+        raise ReviewError(f"git {' '.join(arguments)}: {err.strip()}")
     return out.strip()
 
 
@@ -60,7 +75,7 @@ def lock_of(file):
 def unset(text):
     """A value for each variable that a file names and that is not set: the same for the base and the change."""
     names = re.findall(r"\benv:\s*['\"]?([A-Za-z_][A-Za-z0-9_]*)", text)
-    return {name: "not known in CI" for name in names if not os.environ.get(name)}
+    return {name: "not known in CI" for name in names if OF_THE_RUN.fullmatch(name) or not os.environ.get(name)}
 
 
 def plan(settings):
@@ -87,17 +102,22 @@ def planned(settings, tree, home):
     if had_one:
         code, _, err = run("llamagate", "apply", "--locked", "--quiet", *place, variables=variables)
         if code:
-            notes.append(f"The base cannot be installed here, so that everything is shown as new: {err.strip()}")
+            notes.append(f"The base cannot be installed here, so that everything is shown as new:\n\n{indented(err)}")
     run("git", "checkout", "--quiet", "--detach", head, folder=tree)
     command = ["llamagate", "plan", "--locked", *place]
     code, out, err = run(*command, "--json", "--no-diff", variables=variables)
     if not out or "error" in json.loads(out):
-        raise SystemExit(err.strip() or out)
+        raise ReviewError(err.strip() or out)
     text = run(*command, "--format", "markdown", variables=variables)[1]
     shown = "\n\n".join([*notes, text.strip()])
     for here in (f" --home {home.as_posix()}", f"{tree.as_posix()}/"):  # of this run only
         shown = shown.replace(here, "")
     return shown, json.loads(out)["digest"], code == 0
+
+
+def indented(text):
+    """Text of others in Markdown, where it is nothing but text."""
+    return "\n".join(f"    {line}" for line in text.strip()[:MOST_SAID].splitlines())
 
 
 # What a reviewer approves
@@ -114,6 +134,12 @@ def digests(settings):
 
 def digest(path):
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else "none"
+
+
+def check_is_no_link(settings):
+    for file in (settings.file, lock_of(settings.file)):
+        if git("ls-tree", "HEAD", "--", file.as_posix()).startswith(LINK):
+            raise ReviewError(f"{file} is a link: messages would quote what it leads to on this machine")
 
 
 def moved(settings):
@@ -137,7 +163,7 @@ def marked(body):
 
 
 class Forge:
-    """One comment of a request: found by its mark, edited in place."""
+    """One comment of a request: found by its mark and its author, edited in place. Others can write the mark, too."""
 
     def __init__(self, url, headers, notes):
         self._url, self._headers, self._notes = url.rstrip("/"), headers, notes
@@ -147,7 +173,7 @@ class Forge:
         for page in range(1, 11):
             found = self._call("GET", f"{self._notes}?per_page=100&page={page}")
             for one in found:
-                if one["body"].startswith(MARK):
+                if one["body"].startswith(MARK) and self.is_ours(one):
                     return self.address(one), one["body"]
             if len(found) < 100:
                 break
@@ -175,10 +201,14 @@ class GitHub(Forge):
     def __init__(self, variables, number):
         headers = {"Authorization": f"Bearer {variables['GITHUB_TOKEN']}", "Accept": "application/vnd.github+json"}
         self._repository = f"/repos/{variables['GITHUB_REPOSITORY']}/issues"
+        self._commenter = variables.get("LLAMAGATE_COMMENTER") or "github-actions[bot]"
         super().__init__(variables["GITHUB_API_URL"], headers, f"{self._repository}/{number}/comments")
 
     def address(self, one):
         return f"{self._repository}/comments/{one['id']}"
+
+    def is_ours(self, one):
+        return one["user"]["login"] == self._commenter
 
 
 class GitLab(Forge):
@@ -188,9 +218,15 @@ class GitLab(Forge):
         request = f"/projects/{variables['CI_PROJECT_ID']}/merge_requests/{variables['CI_MERGE_REQUEST_IID']}"
         token = {"PRIVATE-TOKEN": variables["LLAMAGATE_GITLAB_TOKEN"]}
         super().__init__(variables["CI_API_V4_URL"], token, f"{request}/notes")
+        self._id = None
 
     def address(self, one):
         return f"{self._notes}/{one['id']}"
+
+    def is_ours(self, one):
+        if self._id is None:
+            self._id = self._call("GET", "/user")["id"]
+        return one["author"]["id"] == self._id
 
 
 def forge_of(variables):
@@ -214,6 +250,14 @@ def say(message, *, kind="error", file=None):
         print(f"{kind}: {file or ''} {message}")
 
 
+def quote(text):
+    """Print text of others. In the log of GitHub a line of it may be a command, which sets an output or hides text."""
+    if text and os.environ.get("GITHUB_ACTIONS"):
+        end = secrets.token_hex(16)
+        text = f"::stop-commands::{end}\n{text.rstrip()}\n::{end}::\n"
+    print(text, end="")
+
+
 def checked(settings):
     """Whether the file, its lock and its packages are right; what is not is said where it is."""
     place, good = ["--file", settings.file], True
@@ -227,7 +271,8 @@ def checked(settings):
             good = False
     style = ["--format", "github"] if os.environ.get("GITHUB_ACTIONS") else []
     code, out, err = run("llamagate", "check", *style, *place)
-    print(out + err, end="")
+    print(out, end="")
+    quote(err)
     if os.environ.get("GITLAB_CI"):
         quality(settings)
     return good and not code
@@ -252,6 +297,7 @@ def quality(settings):
 
 def review(settings):
     """Check, plan, comment. Red where a check fails, the plan is refused or the base has moved."""
+    check_is_no_link(settings)
     good = checked(settings)
     text, plan_digest, permitted = plan(settings)
     if not permitted:
@@ -283,7 +329,7 @@ def publish(settings, body):
         with Path(settings.summary).open("a", encoding="utf-8") as stream:
             stream.write(body)
     else:
-        print(body)
+        quote(body)
 
 
 def confirm(settings):
@@ -301,7 +347,11 @@ def confirm(settings):
 
 def main():
     settings = Settings(os.environ)
-    good = {"review": review, "confirm": confirm}[settings.mode](settings)
+    try:
+        good = {"review": review, "confirm": confirm}[settings.mode](settings)
+    except ReviewError as error:
+        say(str(error))
+        good = False
     return 0 if good else 1
 
 

@@ -14,7 +14,7 @@ from reconciler.documents.sealed import NOT_OURS
 from reconciler.errors import InputError
 from reconciler.fs import durable, tree
 from reconciler.fs.presence import entries
-from reconciler.model.home import Home
+from reconciler.model.home import DOCUMENT_SUFFIX, Home
 from reconciler.model.regex import regex
 
 _ONE_RUN: Final = timedelta(minutes=5)
@@ -101,8 +101,8 @@ def unneeded_packages(home: Home, *, without: frozenset[Path] = frozenset()) -> 
         trees = recorded_trees(home).union(*map(trees_in, documents))
     except (InputError, *NOT_OURS):
         return []  # a damaged document: what it needs cannot be known, so everything stays
-    needed = {home.cached(tree) for tree in trees}
-    return [entry for entry in entries(home.cache) if entry not in needed and entry != home.git_cache]
+    needed = {*map(home.cached, trees), home.git_cache}
+    return [entry for entry in entries(home.cache) if entry not in needed and entry.suffix != DOCUMENT_SUFFIX]
 
 
 def _drop(home: Home, backups: list[Path]) -> None:

@@ -8,14 +8,16 @@ from typing import Final
 from msgspec import UNSET, Struct
 
 from reconciler.documents.first_schema import journal_from
+from reconciler.documents.record import number_of
 from reconciler.documents.sealed import NOT_OURS, as_object, decode, seal, unseal
 from reconciler.errors import InputError, NeedsRecoveryError, NewerDocumentError
 from reconciler.fs import durable, sync, tree
 from reconciler.fs.bounded import read_start
 from reconciler.model.home import Home
 from reconciler.model.journal import JOURNAL_SCHEMA, Journal
+from reconciler.model.record import RECORD_SCHEMA
 
-_WITHOUT_SERVERS: Final = 2
+_EARLIER: Final = 2
 """The number of a journal that every version since can follow."""
 
 
@@ -26,7 +28,8 @@ class _Document(Struct, frozen=True, kw_only=True):
 
 def write_journal(home: Home, journal: Journal) -> None:
     """Durable when it returns: the commit point."""
-    schema = _WITHOUT_SERVERS if journal.servers is UNSET else JOURNAL_SCHEMA
+    records = map(number_of, (journal.record, journal.previous_record or ""))
+    schema = _EARLIER if journal.servers is UNSET and max(records) < RECORD_SCHEMA else JOURNAL_SCHEMA
     durable.write_file(
         home.journal, seal(_Document(schema=schema, journal=journal)), mode=durable.private_mode(home.ours)
     )

@@ -1,4 +1,4 @@
-"""``llamagate import``: install or update packages from archives or folders."""
+"""``llamagate import``: install or update packages, from this machine or from an address."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def import_(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[TYPE] ARCHIVE|DIR...",
+            metavar="[TYPE] ARCHIVE|DIR|URL...",
             show_default=False,
             help="The packages. With a TYPE, extension (ext) or agentic-module (module, am), another kind is refused.",
         ),
@@ -32,31 +32,33 @@ def import_(
     overwrite: OverwriteOption = False,
     save: SaveOption = False,
     path: Annotated[
-        str, typer.Option("--path", metavar="FOLDER", show_default=False, help="The package's folder in the archive.")
+        str,
+        typer.Option(
+            "--path", metavar="FOLDER", show_default=False, help="The package's folder in the archive or repository."
+        ),
     ] = "",
 ) -> int:
-    """Install or update packages from archives or folders.
+    """Install or update packages from archives, folders or addresses.
 
-    An archive is a .zip, .tar.gz or .tar. Several packages are one change: all of
-    them or none. An update keeps the configuration, local files, and whether the
-    item is enabled.
+    An archive is a .zip, .tar.gz or .tar, here or at a URL; a repository is a URL that
+    ends in .git, or begins with ssh://; a registry's package is oci://HOST/NAME:TAG.
+    Several packages are one change: all of them or none. An update keeps the
+    configuration, local files, and whether the item is enabled.
 
     Example: llamagate import ./greeter.zip
     Example: llamagate import ./packages/*
     Example: llamagate import packages-main.zip --path extensions/greeter
     Example: llamagate import extension ./packages/greeter --save
+    Example: llamagate import oci://registry.example.org/team/greeter:1.2.0
     Exit codes: 0, 1, 5, 6, 7, 8, 9, 10
     """
-    kind, packages = typed_many(words, "ARCHIVE|DIR")
+    kind, packages = typed_many(words, "ARCHIVE|DIR|URL")
     if kind is Kind.MCP_SERVER:
         raise UsageError("a tool server has no package to import; list it below 'mcp_servers:' in llamagate.yaml")
-    for package in packages:
-        if "://" in package:
-            raise UsageError(f"'import' takes an archive or a folder on this machine; list {package} in llamagate.yaml")
     if path and len(packages) > 1:
-        raise UsageError("--path is a folder in one archive; name only that archive")
+        raise UsageError("--path is a folder in one archive or repository; name only that one")
     asked = Import(
-        packages=tuple(map(Path, packages)),
+        packages=tuple(package if "://" in package else Path(package) for package in packages),
         inside=plain_path(path),
         kind=kind,
         downgrade=allow_downgrade,

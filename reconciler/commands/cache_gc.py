@@ -12,9 +12,10 @@ from reconciler.apply.cleanup import unneeded_packages
 from reconciler.errors import telling
 from reconciler.fs import tree
 from reconciler.fs.places import located
+from reconciler.fs.presence import entries
 from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
-from reconciler.model.home import Home
+from reconciler.model.home import DOCUMENT_SUFFIX, Home
 from reconciler.model.listener import Listener
 from reconciler.model.lock import LockItem
 from reconciler.model.record import Record
@@ -47,7 +48,8 @@ class Collected(Struct, frozen=True, kw_only=True):
 
 
 def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) -> Collected:
-    """Drop packages that neither the record, a generation nor a lock names, and repositories that no lock names.
+    """Drop packages that neither the record, a generation nor a lock names, repositories that no lock names, and all
+    documents of web servers: they are fetched again where one is asked for.
 
     The locks are that of ``file`` and those of the files whose items are installed; one that cannot be read is an
     error, since what it needs cannot be known.
@@ -56,12 +58,13 @@ def collect(env: Environment, file: Path, listener: Listener, *, dry_run: bool) 
     with exclusive(env, listener):
         settle(env, file)
         record, _ = read_record(home)
-        entries = [*_locked(record, file, env.lock_file)]
-        packages = {home.cached(entry.tree) for entry in entries}
-        git = [entry.source.location for entry in entries if entry.source.kind is SourceKind.GIT]
+        locked = [*_locked(record, file, env.lock_file)]
+        packages = {home.cached(entry.tree) for entry in locked}
+        git = [entry.source.location for entry in locked if entry.source.kind is SourceKind.GIT]
         with telling("some of it could not be deleted"):
             packages_to_drop = [path for path in unneeded_packages(home) if path not in packages]
-            dropped = [_drop(path, home, dry_run=dry_run) for path in packages_to_drop]
+            documents = [path for path in entries(home.cache) if path.suffix == DOCUMENT_SUFFIX]
+            dropped = [_drop(path, home, dry_run=dry_run) for path in (*packages_to_drop, *documents)]
             with unneeded_copies(home.git_cache, keep=git) as copies:
                 dropped += [_drop(path, home, dry_run=dry_run) for path in copies]
     return Collected(dropped=tuple(dropped), dry_run=dry_run)

@@ -1,7 +1,8 @@
-"""Import: packages from archives or folders."""
+"""Import: packages from archives, folders or addresses."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
+from reconciler.commands.edit import without_places
 from reconciler.commands.save import check_can_be_kept, saved_packages, saving_owner
 from reconciler.errors import InputError, LlamagateError, together
 from reconciler.fs.places import located
-from reconciler.model.desired import DesiredItem
+from reconciler.model.config import Json
+from reconciler.model.desired import API_VERSION, DesiredItem
 from reconciler.model.environment import Environment
 from reconciler.model.ids import Kind
 from reconciler.model.package import DEFINITIONS
@@ -31,6 +34,8 @@ from reconciler.reconcile.target import check_filled, target_for
 from reconciler.reconcile.trusted import judged_here
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
+from reconciler.sources.web.url import shown
+from reconciler.store.desired_file import decode_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
 _NAMED: Final = 4
@@ -38,11 +43,11 @@ _NAMED: Final = 4
 
 
 class Import(Struct, frozen=True, kw_only=True):
-    """What is asked for. ``kind`` is ``None`` where any will do; ``inside`` is the package's folder in an archive;
-    ``save`` writes the items into the desired state.
+    """What is asked for: paths, and addresses as text. ``kind`` is ``None`` where any will do; ``inside`` is the
+    package's folder in an archive or repository; ``save`` writes the items into the desired state.
     """
 
-    packages: tuple[Path, ...]
+    packages: tuple[Path | str, ...]
     inside: str = ""
     kind: Kind | None = None
     downgrade: bool = False
@@ -101,14 +106,33 @@ def propose_packages(state: HomeState, found: Sequence[Resolved], asked: Import)
     )
 
 
-def _read(state: HomeState, package: Path, asked: Import) -> Resolved:
-    _check_is_whole(package)
-    found = resolve_path(_absolute(package), state.store, name=str(package), inside=asked.inside)
+def _read(state: HomeState, package: Path | str, asked: Import) -> Resolved:
+    if isinstance(package, str):
+        found = _fetched(state, package, asked)
+    else:
+        _check_is_whole(package)
+        found = resolve_path(_absolute(package), state.store, name=str(package), inside=asked.inside)
     if asked.kind not in (None, found.key.kind):
         message = f"{package} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
         advice = f"'llamagate import {found.key.kind} {package}' installs it"
         raise InputError(message, advice=advice, code=ErrorCode.WRONG_PACKAGE)
     return found
+
+
+def _fetched(state: HomeState, address: str, asked: Import) -> Resolved:
+    """The package at an address, which a file could name as well, and is held to the same rules."""
+    entry: Json = address
+    if asked.inside:
+        entry = {**Source.from_document(address).to_full_document(), "path": asked.inside}
+    listed = {"apiVersion": API_VERSION, "extensions": {"package": {"source": entry}}}
+    try:
+        with without_places():
+            (item,) = decode_desired(json.dumps(listed).encode(), state.path).desired.items
+    except InputError as error:
+        raise InputError(f"{shown(address)}: {error.message}", advice=error.advice, code=error.code) from error
+    from reconciler.resolve.fetch import fetch_one  # the door to the clients, which take time to load
+
+    return fetch_one(item.source, state.store, state.context)
 
 
 def _check_is_whole(package: Path) -> None:
@@ -167,6 +191,8 @@ def _is_wanted(state: HomeState, says: ListedBy, item: DesiredItem, found: Resol
 
 def _is_same(listed: Source, taken: Source, folder: Path) -> bool:
     """Whether ``listed``, as a file in ``folder`` writes it, is the source that was ``taken`` now."""
+    if taken.is_pinned:
+        return listed == taken
     there = located(folder, listed.location)
     return (listed.kind, listed.path) == (taken.kind, taken.path) and there.exists() and there.samefile(taken.location)
 

@@ -51,6 +51,8 @@ def saving_owner(state: HomeState) -> str:
 
 def check_can_be_kept(state: HomeState, package: Resolved) -> None:
     """``InputError`` where a package is in a folder that commands change: the next one may remove it."""
+    if package.source.is_pinned:
+        return
     location = Path(os.path.realpath(package.source.location))
     changed = [state.home.ours, *map(state.home.installed, PACKAGE_KINDS)]
     if any(location.is_relative_to(os.path.realpath(folder)) for folder in changed):
@@ -147,6 +149,8 @@ def _lock(state: HomeState) -> LockFile:
 
 def relative_source(source: Source, folder: Path) -> Source:
     """``source`` as a file in ``folder`` writes it: relative where it is below that folder."""
+    if source.is_address:
+        return source
     location = Path(source.location)
     if location.is_relative_to(folder):
         below = location.relative_to(folder).as_posix()

@@ -18,6 +18,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.generation import GENERATION_SCHEMA, Generation, GenerationItem
 from reconciler.model.home import Home
 from reconciler.model.servers import ServerItem
+from reconciler.model.source import has_later_kind
 
 _SUFFIXES: Final = (".json.gz", ".json")
 """The second is of the first versions."""
@@ -25,7 +26,7 @@ _GZIP: Final = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 """The head of a gzip file (RFC 1952) without a name or a time. Its end has checksum and length, 4 bytes each."""
 _END_BYTES: Final = 8
 _MOST_BYTES: Final = 2**28
-_WITHOUT_SERVERS: Final = 2
+_EARLIER: Final = 2
 """The number of a generation that every version since can read."""
 
 
@@ -52,7 +53,7 @@ class _Trees(Struct, frozen=True):
 def generation_bytes(generation: Generation) -> bytes:
     """A generation as it is on disk."""
     document = _Document(
-        schema=GENERATION_SCHEMA if generation.servers else _WITHOUT_SERVERS,
+        schema=GENERATION_SCHEMA if _is_later(generation) else _EARLIER,
         generation=generation.number,
         list_of=generation.list_of,
         applied_at=generation.applied_at,
@@ -66,6 +67,10 @@ def generation_bytes(generation: Generation) -> bytes:
     # Half of a generation is digests: chance matches of a few digits in them cost more than the digits (45 to 51 KB).
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS, strategy=zlib.Z_FILTERED)
     return _GZIP + packer.compress(data) + packer.flush() + _end(data)
+
+
+def _is_later(generation: Generation) -> bool:
+    return bool(generation.servers) or has_later_kind(item.source for item in generation.items.values())
 
 
 def stage_generation(home: Home, number: int, data: bytes) -> Path:

@@ -26,14 +26,17 @@ from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import RECORD_SCHEMA, ConfirmBy, Hold, Record, RecordItem, Routes, Suspension
+from reconciler.model.regex import regex
 from reconciler.model.servers import RecordedServer
+from reconciler.model.source import has_later_kind
 
 _ITEMS_PER_PIECE: Final = 32
 """About as many. A change of one item writes its piece, and a reader opens all of them."""
 _ATTEMPTS: Final = 100
-_WITHOUT_SERVERS: Final = 2
+_EARLIER: Final = 2
 """The number of a record that every version since can read and keep."""
 _SUFFIX: Final = ".json"
+_NUMBER: Final = regex(r'\{"digest":"[^"]*","body":\{"schema":([0-9]{1,9})\b')
 
 
 class _Head(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,7 +73,7 @@ def record_files(record: Record) -> RecordFiles:
     items = [encode(items) for items in _shared_out(record.items)]
     documents = {digest: encode(record.documents[digest]) for digest in sorted(record.documents)}
     head = _Head(
-        schema=RECORD_SCHEMA if record.servers else _WITHOUT_SERVERS,
+        schema=RECORD_SCHEMA if _is_later(record) else _EARLIER,
         generation=record.generation,
         told_generation=record.told_generation,
         hold=record.hold,
@@ -85,6 +88,16 @@ def record_files(record: Record) -> RecordFiles:
         restarts=record.restarts,
     )
     return RecordFiles(seal(head), {_name(data): data for data in (*items, *documents.values())})
+
+
+def _is_later(record: Record) -> bool:
+    return bool(record.servers) or has_later_kind(item.source for item in record.items.values())
+
+
+def number_of(head: str) -> int:
+    """The number of a record, by the first bytes of its head; 0 where it has none. Nothing is checked."""
+    match = _NUMBER.match(head)
+    return int(match[1]) if match else 0
 
 
 def read_record_files(home: Home) -> tuple[Record, bytes]:

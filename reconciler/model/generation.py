@@ -19,7 +19,7 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.model.trust import Signer
 
 GENERATION_SCHEMA: Final = 3
-"""The newest; one without tool servers is written with 2, as ever."""
+"""The newest; one without tool servers and packages of registries is written with 2, as ever."""
 
 
 class Unreadable(StrEnum):

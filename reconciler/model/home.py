@@ -12,6 +12,7 @@ from reconciler.model.servers import GATEWAY_FILE
 
 STAGE_BESIDE = ".llamagate-stage"
 """The staging folder beside an ``installed`` that is on another filesystem than the home."""
+DOCUMENT_SUFFIX = ".web"
 _OURS = "reconciler"
 
 
@@ -80,6 +81,10 @@ class Home(Struct, frozen=True):
     def git_cache(self) -> Path:
         """Copies of the repositories that packages come from."""
         return self.cache / "git"
+
+    def cached_document(self, name: str) -> Path:
+        """A document of a web server, as it was last sent. A version that does not know of it drops it."""
+        return self.cache / f"{name}{DOCUMENT_SUFFIX}"
 
     @property
     def stage(self) -> Path:

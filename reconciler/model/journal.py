@@ -12,7 +12,7 @@ from reconciler.model.registry import RegistryEntry
 from reconciler.model.servers import ServerChange
 
 JOURNAL_SCHEMA: Final = 3
-"""The newest; one that changes no tool server is written with 2, as ever."""
+"""The newest; one that changes no tool server, and whose records have the number 2, is written with 2, as ever."""
 
 
 class Move(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from reconciler.model.source import Source
 from reconciler.model.trust import Signer
 
 RECORD_SCHEMA: Final = 3
-"""The newest; a record without tool servers is written with 2, as ever."""
+"""The newest; a record without tool servers and packages of registries is written with 2, as ever."""
 
 
 class RecordedFile(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, cast
 
@@ -132,6 +133,11 @@ def _kind_of(location: str) -> SourceKind:
     if location.lower().endswith(TAR_SUFFIXES):
         return SourceKind.TAR
     return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR
+
+
+def has_later_kind(sources: Iterable[Source]) -> bool:
+    """Whether one of them is of a kind that the documents with the number 2 do not know."""
+    return any(source.kind is SourceKind.OCI for source in sources)
 
 
 class Fetching(Struct, frozen=True, kw_only=True):

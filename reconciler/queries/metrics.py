@@ -180,4 +180,6 @@ def _family(name: str, kind: Literal["counter", "gauge"], text: str, samples: _S
 
 
 def _escaped(text: str) -> str:
+    """As a label's value. A path may hold bytes that are no UTF-8; a line that cannot be read costs all others."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

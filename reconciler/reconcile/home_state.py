@@ -23,6 +23,7 @@ from reconciler.model.registry import Registry
 from reconciler.model.servers import DesiredServer, GatewayFile, server_key
 from reconciler.observe.home import manifest_at, present_items
 from reconciler.resolve.store import PackageStore, store_for
+from reconciler.sources.context import SourceContext
 from reconciler.store.config_values import ConfigValues
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.gateway_file import read_gateway_file
@@ -66,6 +67,18 @@ class HomeState(Struct, frozen=True, kw_only=True, dict=True):
     def store(self) -> PackageStore:
         """The packages that this pass opens."""
         return store_for(self.home, self.policy)
+
+    @cached_property
+    def context(self) -> SourceContext:
+        """What a source that a command names is fetched with."""
+        return SourceContext(
+            home=self.home,
+            base=self.path.absolute().parent,
+            variables=self.env.variables,
+            rules=self.policy.sources,
+            limits=self.policy.limits,
+            offline=self.env.offline,
+        )
 
     @cached_property
     def values(self) -> ConfigValues:

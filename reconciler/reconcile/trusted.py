@@ -18,9 +18,8 @@ from reconciler.model.lock import Lock
 from reconciler.model.record import Record
 from reconciler.model.trust import Signer
 from reconciler.reconcile.home_state import HomeState
-from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.resolved import Resolved
-from reconciler.resolve.signatures import trust_of
+from reconciler.resolve.signatures import asker, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
@@ -30,16 +29,17 @@ if TYPE_CHECKING:
 
 
 def judged_here(state: HomeState, found: Iterable[Resolved]) -> tuple[tuple[Resolved, ...], Mapping[ItemKey, Problem]]:
-    """Packages of this machine with who signed them, and why some may not be installed.
+    """Packages that a command names, with who signed them, and why some may not be installed.
 
-    A rule for ``local`` asks for signatures beside them; else nobody looks at those.
+    Of those on this machine only a rule for ``local`` asks for signatures, beside them; others
+    come with what their source has of them.
     """
     packages, trust = tuple(found), _trust(state)
     if trust is None:
         return packages, {}
     items = [DesiredItem(key=one.key, source=one.source) for one in packages]
     entries = {one.key: one.locked_as(one.source) for one in packages}
-    judged = trust.judged(items, Lock(), entries, {}, nothing_asked)
+    judged = trust.judged(items, Lock(), entries, {}, asker(state.context))
     return tuple(replace(one, signed=judged.entries[one.key].signed) for one in packages), judged.refusals
 
 

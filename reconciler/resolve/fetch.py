@@ -12,10 +12,11 @@ from reconciler.codes import WarningCode
 from reconciler.errors import InputError, LlamagateError, UnreachableError
 from reconciler.fs.ownership import give_back, owner_of_nearest
 from reconciler.model.desired import DesiredItem
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.lock import LockItem
 from reconciler.model.note import Note
 from reconciler.model.offer import Offer
+from reconciler.model.source import Source
 from reconciler.resolve.choose import choose
 from reconciler.resolve.parallel import side_by_side
 from reconciler.resolve.pins import Request
@@ -63,6 +64,22 @@ def fetch_all(
     _hint_at_proxy(errors.values(), context)
     give_back(context.home.ours, owner_of_nearest(context.home.root))
     return found, errors
+
+
+def fetch_one(source: Source, store: PackageStore, context: SourceContext) -> Resolved:
+    """The package at an address, whatever its id is. Where tags or versions choose, the newest is taken."""
+    item = DesiredItem(key=ItemKey(Kind.EXTENSION, _last_name(source)), source=source)
+    remote = Remotes(context).of(item)
+    offer = choose(remote.offers(item), item)
+    remote.bring([offer])
+    found = store.fetch_any(source, offer, remote)
+    give_back(context.home.ours, owner_of_nearest(context.home.root))
+    return found
+
+
+def _last_name(source: Source) -> str:
+    """What the tags of its versions may begin with, in a repository of several packages."""
+    return (source.path or source.location.removesuffix(".git")).rstrip("/").rpartition("/")[2]
 
 
 def _say_of_proxy(chosen: Sequence[_Chosen], found: dict[ItemKey, Resolved], context: SourceContext) -> None:

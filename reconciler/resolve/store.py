@@ -128,6 +128,15 @@ class PackageStore(Struct, frozen=True, kw_only=True):
         found = replace(found, pin=delivery.pin or offer.pin, archive=delivery.archive, notes=notes, older_tree=older)
         return found if offer.executables is None else replace(found, executables=offer.executables)
 
+    def fetch_any(self, source: Source, offer: Offer, remote: Remote) -> Resolved:
+        """As ``fetch``, for a package that no file lists: it may be any."""
+        name = str(source)
+        with remote.open(source, offer) as delivery:
+            kept = self._keep(_opened(delivery.content, name), name=name)
+        self._open[kept.package.tree] = kept
+        found = package_as_resolved(kept.package, source, name=name)
+        return replace(found, pin=delivery.pin or offer.pin, archive=delivery.archive)
+
     def _remember(self, tree: Digest, opened: OpenPackage | None) -> OpenPackage | None:
         if opened is not None:
             self._open[tree] = opened

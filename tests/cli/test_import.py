@@ -142,12 +142,20 @@ def test_import_with_invalid_zip(session: Session) -> None:
     )
 
 
-def test_import_of_an_address(session: Session) -> None:
-    said = session.llamagate("import", "https://example.org/foo.zip", exits=64)
-    assert said.err.splitlines()[0] == (
-        "llamagate: 'import' takes an archive or a folder on this machine; "
-        "list https://example.org/foo.zip in llamagate.yaml"
-    )
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ada:s3cret@example.org/foo.zip",
+        "ssh://ada:s3cret@example.org/foo.git",
+        "oci://ada:s3cret@example.org/foo",
+        "ftp://example.org/foo.zip",
+    ],
+)
+def test_an_address_that_no_file_may_name_is_not_imported(session: Session, address: str) -> None:
+    said = session.llamagate("import", address, exits=1)
+    assert "s3cret" not in said.err + said.out
+    assert said.err.startswith(f"llamagate: {address.partition(':')[0]}://")
+    assert {path.name for path in session.ours.iterdir()} == {"lock"}
 
 
 def test_import_with_truncated_zip(session: Session) -> None:

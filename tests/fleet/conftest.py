@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from tests.cli.shell import Session
+from tests.fleet.controller import HOSTS, LATER, Controller
+from tests.fleet.network import Network, network
+from tests.fleet.tools import needs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/fleet/" in item.path.as_posix():
             item.add_marker("fleet")
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    needs("ansible", "ansible-playbook")
+    with network(tmp_path_factory.mktemp("hosts"), *HOSTS, LATER) as made:
+        yield made
+
+
+@pytest.fixture
+def controller(hosts: Network, tmp_path: Path) -> Controller:
+    made = Controller(network=hosts, session=Session(tmp_path))
+    made.reset()
+    return made

@@ -21,6 +21,9 @@ from tests.conftest import PROJECT
 from tests.fleet.network import PORT, Network
 from tests.fleet.tools import needs
 
+HOSTS: Final = ("one", "two", "three")
+LATER: Final = "later"
+"""The host of the ring that comes after the three."""
 COLLECTIONS: Final = PROJECT / "integrations" / "ansible"
 _SECONDS: Final = 180
 _QUICK: Final = "-o ControlMaster=auto -o ControlPersist=60s -o ConnectTimeout=2 -o ServerAliveInterval=1"
@@ -145,7 +148,7 @@ class Controller:
 
     def _run(self, program: str, *arguments: str) -> Play:
         (path,) = needs(program)
-        with self.controlled() as environment:
+        with self.controlled(self.network.sockets if program == "ansible" else None) as environment:
             command = self.network.inside(path, "-i", str(self._inventory()), *arguments)
             done = subprocess.run(
                 command, cwd=self.session.project, env=environment, capture_output=True, text=True, timeout=_SECONDS
@@ -153,8 +156,8 @@ class Controller:
         return Play(code=done.returncode, out=done.stdout + done.stderr)
 
     @contextmanager
-    def controlled(self) -> Iterator[dict[str, str]]:
-        """The environment of a run, with connections of its own. Their path must be short."""
+    def controlled(self, sockets: Path | None = None) -> Iterator[dict[str, str]]:
+        """The environment of a run, with connections of its own where it shares none. Their path must be short."""
         with tempfile.TemporaryDirectory(prefix="lg", dir="/tmp") as folder:
             yield {
                 "PATH": f"{Path(needs('ansible')[0]).parent}{os.pathsep}{os.environ['PATH']}",
@@ -163,7 +166,7 @@ class Controller:
                 "ANSIBLE_HOME": str(self.session.base / "ansible"),
                 "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
                 "ANSIBLE_HOST_KEY_CHECKING": "false",
-                "ANSIBLE_SSH_CONTROL_PATH_DIR": folder,
+                "ANSIBLE_SSH_CONTROL_PATH_DIR": str(sockets or folder),
                 "ANSIBLE_PIPELINING": "true",
                 "ANSIBLE_NOCOLOR": "true",
                 "ANSIBLE_DEPRECATION_WARNINGS": "false",

@@ -8,29 +8,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
+
+OURS: Final = "github-actions[bot]"
+"""Who writes with the token of the run."""
 
 
 @dataclass
 class Forge:
-    """``comments`` by number; ``writes`` are the calls that changed one; ``refuses`` answers them with 403."""
+    """``comments`` by number; ``writes`` are the calls that changed one; ``refuses`` answers them with 403.
+
+    A comment is by the one whose token is shown, unless ``authors`` says otherwise.
+    """
 
     url: str = ""
     comments: dict[int, str] = field(default_factory=dict)
+    authors: dict[int, str] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     refuses: bool = False
 
     def answer(self, method: str, path: str, body: str) -> tuple[int, Any]:
+        if path == "/user":
+            return 200, {"id": OURS, "username": OURS}
         if method == "GET":
-            return 200, [{"id": number, "body": text} for number, text in self.comments.items()]
+            return 200, [self._shown(number, text) for number, text in self.comments.items()]
         if self.refuses:
             return 403, {"message": "Resource not accessible by integration"}
         place = path.rsplit("/", 1)[1]
         number = int(place) if place.isdigit() else len(self.comments) + 1
         self.writes.append(f"{method} {path}")
         self.comments[number] = body
-        return 200, {"id": number, "body": body}
+        return 200, self._shown(number, body)
+
+    def _shown(self, number: int, text: str) -> dict[str, Any]:
+        author = self.authors.get(number, OURS)
+        return {"id": number, "body": text, "user": {"login": author}, "author": {"id": author}}
 
 
 def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:

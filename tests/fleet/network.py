@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,8 @@ class Network:
     names: tuple[str, ...]
     mark: str
     servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    sockets: Path = Path("/tmp")  # noqa: S108 - replaced: their paths must be short
+    """Where connections are kept that several runs share."""
 
     @property
     def controller(self) -> str:
@@ -55,6 +58,17 @@ class Network:
 
     def cut(self, name: str) -> None:
         subprocess.run(self.cutting(name), check=True)
+
+    def processor_seconds(self) -> float:
+        """What all processes of the hosts have used, with those that ended and were waited for."""
+        found = 0
+        for name in self.names:
+            listed = subprocess.run(["ip", "netns", "pids", self.namespace(name)], capture_output=True, text=True)
+            for pid in listed.stdout.split():
+                with suppress(FileNotFoundError):
+                    figures = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
+                    found += sum(map(int, figures[11:15]))
+        return found / os.sysconf("SC_CLK_TCK")
 
     def mend(self) -> None:
         """Every host can be reached again."""
@@ -133,8 +147,10 @@ def network(folder: Path, *names: str) -> Iterator[Network]:
         pytest.skip("network namespaces cannot be made here: that needs root")
     Path("/run/sshd").mkdir(exist_ok=True)
     made = Network(folder=folder, names=names, mark=f"lg{os.getpid()}")
-    try:
-        made.begin()
-        yield made
-    finally:
-        made.close()
+    with tempfile.TemporaryDirectory(prefix="lg", dir="/tmp") as sockets:
+        made.sockets = Path(sockets)
+        try:
+            made.begin()
+            yield made
+        finally:
+            made.close()

@@ -126,6 +126,81 @@ def test_values_that_do_not_go_together(flags: str, message: str) -> None:
     assert message in done.stderr
 
 
+HOSTILE: Final = {
+    "host.model.name": [
+        "a: b",
+        "x # y",
+        "{a: b}",
+        "- x",
+        "null",
+        "a\nb: c",
+        'a"b',
+        "a\\b",
+        "{{ .Values }}",
+        "%x",
+        "&a",
+        "*a",
+    ],
+    "host.model.url": ["https://x/#a", "https://x/:", 'https://x/"', "https://x/{{a}}"],
+    "repository.ref": ["a:b", "null", "1e3", "a#b", 'x"y', "*", "{a}"],
+    "repository.path": ["1", "true", "a:b", "null"],
+    "secrets": ["null", "true", "1e3", "0", "1.5", "1-1"],
+    "host.apiKeySecret.name": ["null", "on", "0x1f"],
+    "host.apiKeySecret.key": ["null", "0x1f", "-", "1_000", "."],
+    "home.existingClaim": ["123", "false"],
+    "home.storageClass": ["1", "no"],
+    "image.tag": ["1.10", "null"],
+    "pod.labels.x": ["null", "1", "a: b", "x\ny: z", "true"],
+    "pod.annotations.x": ["{{ fail }}", "a\n  - b", "#"],
+    "pod.nodeSelector.x": ["true", "1"],
+    "serviceMonitor.labels.x": ["1", "a: b"],
+}
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_a_value_is_text_and_nothing_else(key: str, tmp_path: Path) -> None:
+    """Whatever YAML would make of it: the documents have the shape that they have with a plain word."""
+    example = EXAMPLES["branch"] if key.startswith("repository.") else EXAMPLES["configmap"]
+
+    def shaped(value: str) -> tuple[Any, set[Any]]:
+        values: Any = value
+        for part in reversed(key.split(".")):
+            values = {part: values}
+        if key.startswith("serviceMonitor"):
+            values["serviceMonitor"]["enabled"] = True
+        (tmp_path / "values.yaml").write_text(json.dumps(values))
+        found = [*yaml.safe_load_all(rendered(example, "-f", str(tmp_path / "values.yaml")))]
+        return shape_of(found), {leaf for leaf in leaves(found) if isinstance(leaf, str)}
+
+    plain, _ = shaped("https://word" if key.endswith("url") else "word")
+    for value in HOSTILE[key]:
+        made, texts = shaped(value)
+        assert made == plain, value
+        assert any(text == value or text.endswith((f"={value}", f":{value}")) for text in texts), value
+
+
+@pytest.mark.parametrize("name", ["123", "1e3", "true", "null", "0x1f"])
+def test_a_release_may_have_any_name(name: str) -> None:
+    for one in yaml.safe_load_all(rendered(EXAMPLES["texts"], name=name)):
+        if one:
+            assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == name
+            assert isinstance(one["metadata"]["name"], str)
+
+
+def shape_of(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: shape_of(one) for key, one in value.items()}
+    return [shape_of(one) for one in value] if isinstance(value, list) else type(value).__name__
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if parts is None:
+        yield value
+    for part in parts or ():
+        yield from leaves(part)
+
+
 # The pod
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from tests.conftest import PROJECT
 from tests.docs.pages import command_in
 from tests.fleet.forge import Forge, forge
 from tests.fleet.tools import needs
+from tests.sources.http_server import HttpServer
 
 CI: Final = PROJECT / "integrations" / "ci"
 ACTION: Final = CI / "github" / "action.yml"
@@ -79,14 +81,14 @@ class Request:
             "PYTHONPATH": str(PROJECT),
         }
 
-    def bash(self, code: str, variables: dict[str, str]) -> tuple[int, str]:
+    def bash(self, code: str, variables: dict[str, str], *, seconds: float = 120) -> tuple[int, str]:
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", code],
             cwd=self.session.project,
             env={**self.variables, **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=seconds,
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -108,6 +110,7 @@ class Request:
             "inputs.file": "llamagate.yaml",
             "inputs.mode": mode,
             "inputs.token": "t0ken",
+            "inputs.commenter": "github-actions[bot]",
             "github.event.pull_request.number": "7",
             "github.base_ref || github.event.repository.default_branch": "main",
         }
@@ -177,13 +180,15 @@ def test_one_comment_that_is_edited_in_place(request_: Request) -> None:
 
 
 def test_the_same_at_gitlab(request_: Request) -> None:
+    """Also where somebody else wrote what looks like the plan."""
+    request_.forge.comments[1], request_.forge.authors[1] = "<!-- llamagate review digest=x -->", "mallory"
     request_.change("1.1.0")
     code, said = request_.gitlab()
     assert code == 0, said
     request_.change("1.2.0")
     request_.gitlab()
     notes = "/projects/12/merge_requests/7/notes"
-    assert request_.forge.writes == [f"POST {notes}", f"PUT {notes}/1"]
+    assert request_.forge.writes == [f"POST {notes}", f"PUT {notes}/2"]
     assert request_.forge.tokens == {"t0ken"}
 
 
@@ -215,16 +220,16 @@ MOVES: Final = {
 }
 
 
-@pytest.mark.parametrize("what", MOVES)
-def test_what_was_reviewed_has_moved(request_: Request, what: str) -> None:
+def test_what_was_reviewed_has_moved(request_: Request) -> None:
     request_.session.write("allowed_signers", "ada@example.org ssh-ed25519 AAAA\n")
     request_.change("1.1.0")
     request_.github()
-    name, text = MOVES[what]
-    with (request_.session.project / name).open("a") as stream:
-        stream.write(text)
-    code, said = request_.github("confirm")
-    assert (code, f"{what} has moved" in said) == (1, True), said
+    for what, (name, text) in MOVES.items():
+        before = (request_.session.project / name).read_text()
+        (request_.session.project / name).write_text(before + text)
+        code, said = request_.github("confirm")
+        assert (code, f"{what} has moved" in said) == (1, True), said
+        (request_.session.project / name).write_text(before)
 
 
 def test_a_fork_without_rights_gets_the_summary(request_: Request) -> None:
@@ -244,6 +249,84 @@ def test_a_secret_is_not_needed(request_: Request) -> None:
     request_.change("1.1.0")
     code, said = request_.github()
     assert code == 0, said
+
+
+# What others write
+
+
+def test_a_comment_of_somebody_else_is_not_the_plan(request_: Request) -> None:
+    """It has the mark, and the digests that the request has now: nobody approved them."""
+    request_.change("1.1.0")
+    request_.github()
+    forged = request_.forge.comments[1]
+    request_.forge.authors[1] = "mallory"
+    code, said = request_.github("confirm")
+    assert (code, "no plan to confirm" in said) == (1, True)
+    request_.forge.comments[1] = f"{forged} and more"
+    request_.github()
+    assert request_.forge.comments == {1: f"{forged} and more", 2: forged}
+    assert request_.github("confirm") == (0, "")
+
+
+def test_no_token_of_the_run_is_shown_to_a_source_of_the_change(request_: Request) -> None:
+    """The change names the variables, and the server."""
+    with HttpServer() as server:
+        names = ("GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "CI_JOB_TOKEN", "LLAMAGATE_GITLAB_TOKEN")
+        sources = [
+            f"  notes{number}:\n    source: {{http: '{server.url(f'/{name}.zip')}', auth: {{header_env: {name}}}}}\n"
+            for number, name in enumerate(names)
+        ]
+        request_.session.desired("extensions:\n" + "".join(sources))
+        request_.commit("mine")
+        code, said = request_.github(**dict.fromkeys(names[1:], "s3cret"))
+        assert code == 1, said
+        shown = [request.headers.get("authorization") for request in server.requests]
+        assert set(shown) <= {None, "not known in CI"}, shown
+
+
+@pytest.mark.parametrize("name", ["llamagate.yaml", "llamagate.lock.yaml"])
+def test_a_file_that_is_a_link_is_not_read(request_: Request, name: str) -> None:
+    """A message would quote what the runner keeps there."""
+    kept = request_.session.base / "kept"
+    kept.write_text("machine: [s3cret\n")
+    (request_.session.project / name).unlink()
+    (request_.session.project / name).symlink_to(kept)
+    request_.commit("a link")
+    code, said = request_.github()
+    assert (code, "is a link" in said, "s3cret" in said) == (1, True, False), said
+
+
+def test_text_of_a_package_is_no_command_to_the_runner(request_: Request) -> None:
+    """A line of the log that begins with two colons, after spaces, too, is one; an output may be set by it."""
+    request_.session.write("packages/notes/prompt.md", "one\n\n\n")
+    request_.commit("with a line")
+    request_.git("push", "--quiet", "origin", "HEAD:main")
+    evil = "\n  ::set-output name=digest::sha256:evil\n::stop-commands::x\n##[add-mask]notes\n"
+    request_.session.edit("packages/notes/manifest.yaml", "uses: llm.chat", f"uses: {json.dumps(evil)}")
+    request_.session.write("packages/notes/prompt.md", evil)
+    request_.session.llamagate("lock")
+    request_.commit("mine")
+    request_.forge.refuses = True  # with no summary the plan is in the log
+    said = request_.github(GITHUB_STEP_SUMMARY="")[1]
+    assert "::set-output name=digest" in said
+    assert outputs_of(said) == {}
+    request_.session.write("packages/notes/a\n::set-output name=digest::evil.md", evil)
+    request_.commit("mine, too")
+    assert outputs_of(request_.github()[1]) == {}
+
+
+def outputs_of(log: str) -> dict[str, str]:
+    """What the lines of a log set, as the runner of GitHub reads them."""
+    found, stopped = {}, ""
+    for line in map(str.strip, log.splitlines()):
+        if stopped:
+            stopped = "" if line == f"::{stopped}::" else stopped
+        elif line.startswith("::stop-commands::"):
+            stopped = line.removeprefix("::stop-commands::")
+            assert re.fullmatch("[0-9a-f]{32}", stopped), line
+        elif match := re.match(r"::([a-z-]+)[^:]*::|.*##\[([a-z-]+)", line):
+            found[match[1] or match[2]] = line
+    return {name: line for name, line in found.items() if name not in ("error", "warning", "notice")}
 
 
 HOOKS: Final = yaml.safe_load((PROJECT / ".pre-commit-hooks.yaml").read_text())
@@ -268,10 +351,14 @@ def test_the_hooks_of_pre_commit(request_: Request) -> None:
 @pytest.mark.long
 def test_the_hooks_are_installed(request_: Request) -> None:
     (program,) = needs("pre-commit")
-    for hook in HOOKS:
-        code, said = request_.bash(f"{program} try-repo {PROJECT} {hook['id']} --all-files --color never", {})
-        assert code == 0, said
-        assert "Passed" in said
+    command = f"{program} try-repo {PROJECT} --all-files --color never"
+    variables = {"PYTHONPATH": "", "PATH": os.environ["PATH"]}
+    code, said = request_.bash(command, variables, seconds=900)
+    assert code == 0, said
+    assert said.count("Passed") == len(HOOKS)
+    request_.change("1.2.0", lock=False)
+    code, said = request_.bash(command, variables, seconds=900)
+    assert (code, "is out of date" in said) == (1, True), said
 
 
 SCHEMAS: Final = {
@@ -336,12 +423,89 @@ def test_the_preset_is_valid_for_renovate(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_update_workflow_moves_pins_and_says_so(request_: Request, tmp_path: Path) -> None:
+GH: Final = """\
+#!/bin/sh
+# The forge's own command, as far as the workflow needs it: a request is made once, and edited from then on.
+echo "$@" >> "$RUNNER_TEMP/gh.log"
+case "$1 $2" in
+"pr create") [ ! -e "$RUNNER_TEMP/request.md" ] || { echo 'a request is there already' >&2; exit 1; } ;;
+esac
+while [ "$1" != --body-file ]; do shift; done
+cp "$2" "$RUNNER_TEMP/request.md"
+"""
+
+
+def test_the_update_workflow_asks_for_a_merge(request_: Request, tmp_path: Path) -> None:
+    """All of its steps under bash: nothing to do, a first request, and the next day the same one with more in it."""
     steps = yaml.safe_load((CI / "github" / "update.example.yml").read_text())["jobs"]["update"]["steps"]
-    (move,) = [step["run"] for step in steps if step.get("id") == "move"]
-    outputs = tmp_path / "outputs"
-    for expected in ("false", "true"):
+    runs = [step for step in steps if "run" in step and "pip install" not in step["run"]]
+    assert [step["name"] for step in runs] == ["Move the pins", "Ask for a merge"]
+    program = request_.session.base / ".venv" / "bin" / "gh"
+    program.write_text(GH)
+    program.chmod(0o755)
+    catalog = request_.session.project / "catalog"
+
+    def publish(version: str) -> None:
+        request_.session.package("notes", version=version)
+        shutil.copytree(request_.session.project / "packages" / "notes", catalog / f"notes-{version}")
+        request_.session.llamagate("catalog", "build", catalog)
+
+    def day() -> str:
+        temporary = tmp_path / "runner"
+        temporary.mkdir(exist_ok=True)
+        shutil.rmtree(temporary / "home", ignore_errors=True)
+        outputs = temporary / "outputs"
         outputs.write_text("")
-        code, said = request_.bash(move, {"GITHUB_OUTPUT": str(outputs)})
-        assert (code, outputs.read_text()) == (0, f"changed={expected}\n"), said
-        request_.session.package("notes", version="1.1.0")
+        request_.git("switch", "--quiet", "main")
+        for step in runs:
+            if "changed == 'true'" in step.get("if", "") and "changed=true" not in outputs.read_text():
+                continue
+            variables = {"GITHUB_OUTPUT": str(outputs), "RUNNER_TEMP": str(temporary)}
+            code, said = request_.bash(step["run"], variables)
+            assert code == 0, said
+        return outputs.read_text()
+
+    request_.git("switch", "--quiet", "main")
+    publish("1.0.0")
+    request_.session.desired("extensions:\n  notes: {source: {catalog: ./catalog}, version: ^1}\n")
+    request_.session.llamagate("lock")
+    request_.commit("from a catalog")
+    request_.git("push", "--quiet", "origin", "main")
+    assert day() == "changed=false\n"
+    for version in ("1.1.0", "1.2.0"):
+        request_.git("switch", "--quiet", "main")
+        publish(version)
+        request_.commit(f"published {version}")
+        request_.git("push", "--quiet", "origin", "main")
+        assert day() == "changed=true\n"
+        plan = (tmp_path / "runner" / "request.md").read_text()
+        assert "1.0.0" in plan  # what is there, and not everything as new
+        assert version in plan
+        request_.git("fetch", "--quiet", "origin")
+        assert f"1.{version[2]}.0" in request_.git("show", "origin/llamagate/update:llamagate.lock.yaml")
+        assert request_.git("diff", "--name-only", "origin/main", "origin/llamagate/update") == "llamagate.lock.yaml"
+    said = (tmp_path / "runner" / "gh.log").read_text().splitlines()
+    assert [line.split()[1] for line in said] == ["create", "create", "edit"]
+
+
+def test_a_private_repository_that_checkout_has_fetched(request_: Request) -> None:
+    """Without credentials the base cannot be fetched again: what checkout brought is taken."""
+    request_.change("1.1.0")
+    request_.git("remote", "set-url", "origin", "../gone.git")
+    code, said = request_.github()
+    assert code == 0, said
+    request_.git("update-ref", "-d", "refs/remotes/origin/main")
+    assert request_.github()[0] != 0
+
+
+@pytest.mark.parametrize("folder", ["my hosts", "--out", "a'b;$(touch x)", "-x"])
+def test_a_hook_takes_any_name_of_a_folder(request_: Request, folder: str) -> None:
+    (program,) = needs("pre-commit")
+    hooks = [{**hook, "language": "system"} for hook in HOOKS if hook["id"] == "llamagate-validate"]
+    request_.session.write(".pre-commit-config.yaml", json.dumps({"repos": [{"repo": "local", "hooks": hooks}]}))
+    for text, expected in (("apiVersion: llamagate/v1\n", 0), ("apiVersion: [\n", 1)):
+        request_.session.write(f"./{folder}/llamagate.yaml", text)
+        request_.commit("a folder")
+        code, said = request_.bash(f"{program} run --all-files --color never", {})
+        assert code == expected, said
+        assert code == 0 or f"{folder}/llamagate.yaml:" in said

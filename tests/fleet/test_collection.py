@@ -30,6 +30,7 @@ def environment(folder: Path) -> dict[str, str]:
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_PIPELINING": "true",
     }
 
 
@@ -75,7 +76,7 @@ def test_the_unit_of_the_role_is_the_one_of_the_examples(tmp_path: Path) -> None
     - ansible.builtin.template: {src: %(role)s/templates/llamagate-watch.service.j2, dest: %(here)s/made.service}
     - ansible.builtin.template: {src: %(role)s/templates/llamagate-watch.service.j2, dest: %(here)s/follows.service}
       vars:
-        llamagate_repository: https://example.org/site.git
+        llamagate_repository: https://example.org/our%%20site.git
         llamagate_path: prod
         llamagate_signers: "ada@example.org ssh-ed25519 AAAA"
         llamagate_textfile_folder: /var/lib/prometheus/node-exporter
@@ -84,7 +85,8 @@ def test_the_unit_of_the_role_is_the_one_of_the_examples(tmp_path: Path) -> None
     ended_well([playbook, str(tmp_path / "play.yml")], env=environment(tmp_path), cwd=tmp_path)
     assert (tmp_path / "made.service").read_text() == (DEPLOY / "llamagate-watch.service").read_text()
     follows = (tmp_path / "follows.service").read_text()
-    assert "--repo https://example.org/site.git --ref main --path prod" in follows
+    assert "--repo https://example.org/our%%20site.git --ref main" in follows  # '%' begins a name for systemd
+    assert "--path prod" in follows
     assert "--allowed-signers /etc/llamagate/allowed_signers" in follows
     assert "ReadWritePaths=/var/lib/prometheus/node-exporter" in follows
     assert "--metrics-file /var/lib/prometheus/node-exporter/llamagate-watch.prom" in follows

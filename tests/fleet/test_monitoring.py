@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -104,6 +105,20 @@ def home(folder: Path, name: str, *flags: object) -> Iterator[Home]:
     with watching(session, "--listen", place, "--interval", 1, *flags) as watcher:
         watcher.said("Applied")
         yield Home(session, place, watcher)
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\\", "a\nb", "ö {x}=1", os.fsdecode(b"a\xff"), "\u2028"], ids=ascii)
+def test_a_home_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """By the parser that the node exporter has: one line that it cannot read, and the file is left out."""
+    (promtool,) = needs("promtool")
+    session = Session(tmp_path)
+    session.variables["LLAMAGATE_HOME"] = str(tmp_path / name)
+    session.extensions("notes")
+    session.llamagate("watch", "--once", "--metrics-file", tmp_path / "x.prom", "-q")
+    text = (tmp_path / "x.prom").read_bytes()
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=60)
+    assert b"error while linting" not in done.stderr, done.stderr
+    assert text.count(b"llamagate_generation{") == 1
 
 
 def names_of(scrape: bytes) -> set[str]:

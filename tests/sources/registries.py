@@ -53,6 +53,13 @@ class Registry:
     data: Path
     log: Path
     tokens: TokenServer | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        """From now on nobody answers there."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     @property
     def requests(self) -> list[str]:
@@ -171,7 +178,7 @@ def registry(folder: Path, auth: str = "none", **tokens: Any) -> Iterator[Regist
             )
             try:
                 _wait_for(port, process, log)
-                yield Registry(host, folder / "data", log, server)
+                yield Registry(host, folder / "data", log, server, process)
             finally:
                 process.kill()
                 process.wait()

@@ -35,6 +35,10 @@ class Route(ABC):
     def publish(self, item: str, version: str = "1.0.0") -> None:
         """Give out what is in ``packages/ITEM`` now, in place of what was given out as this version."""
 
+    @abstractmethod
+    def import_words(self, item: str) -> tuple[str, ...]:
+        """What 'import' is given for it."""
+
     @property
     @abstractmethod
     def asked(self) -> int:
@@ -49,6 +53,9 @@ class DirRoute(Route):
 
     def source(self, item: str) -> str:
         return f"./published/{item}"
+
+    def import_words(self, item: str) -> tuple[str, ...]:
+        return (self.source(item),)
 
     def publish(self, item: str, version: str = "1.0.0") -> None:
         place = self.session.project / "published" / item
@@ -66,6 +73,9 @@ class ZipRoute(Route):
     def source(self, item: str) -> str:
         return f"published/{item}.zip"
 
+    def import_words(self, item: str) -> tuple[str, ...]:
+        return (self.source(item),)
+
     def publish(self, item: str, version: str = "1.0.0") -> None:
         place = self.session.project / "published" / f"{item}.zip"
         place.parent.mkdir(exist_ok=True)
@@ -81,6 +91,9 @@ class TarRoute(Route):
 
     def source(self, item: str) -> str:
         return f"published/{item}.tar.gz"
+
+    def import_words(self, item: str) -> tuple[str, ...]:
+        return (self.source(item),)
 
     def publish(self, item: str, version: str = "1.0.0") -> None:
         place = self.session.project / "published" / f"{item}.tar.gz"
@@ -102,6 +115,9 @@ class HttpRoute(Route):
     def source(self, item: str) -> str:
         return f"{{http: '{self.server.url(f'/{item}.zip')}'}}"
 
+    def import_words(self, item: str) -> tuple[str, ...]:
+        return (self.server.url(f"/{item}.zip"),)
+
     def publish(self, item: str, version: str = "1.0.0") -> None:
         place = self.session.base / f"{item}.zip"
         pack(self.folder(item), place)
@@ -119,6 +135,9 @@ class GitRoute(Route):
 
     def source(self, item: str) -> str:
         return f"{{git: '{self.serving.url('packages')}', path: {item}, ref: {item}/v1.0.0}}"
+
+    def import_words(self, item: str) -> tuple[str, ...]:
+        return (self.serving.url("packages"), "--path", item)
 
     def publish(self, item: str, version: str = "1.0.0") -> None:
         shutil.rmtree(self.origin.path / item, ignore_errors=True)
@@ -138,6 +157,9 @@ class CatalogRoute(Route):
 
     def source(self, item: str) -> str:
         return f"{{catalog: '{self.server.url('/catalog')}'}}"
+
+    def import_words(self, item: str) -> tuple[str, ...]:
+        return ()
 
     def publish(self, item: str, version: str = "1.0.0") -> None:
         """As a publisher who does not keep to the rule that versions stay as they were."""
@@ -163,6 +185,9 @@ class OciRoute(Route):
 
     def source(self, item: str) -> str:
         return f"{{oci: '{self.server.host}/packages/{item}', ref: 1.0.0}}"
+
+    def import_words(self, item: str) -> tuple[str, ...]:
+        return (f"oci://{self.server.host}/packages/{item}",)
 
     def publish(self, item: str, version: str = "1.0.0") -> None:
         place = f"{self.server.host}/packages/{item}:{version}"

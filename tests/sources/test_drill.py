@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.cli.shell import Session, snapshot
-from tests.sources.routes import HERE, KINDS, PINNED, Route, route_of
+from tests.sources.routes import HERE, KINDS, PINNED, CatalogRoute, Route, route_of
 
 
 @pytest.fixture
@@ -53,6 +53,26 @@ def test_it_installs_what_was_published(session: Session, route: Route) -> None:
     assert installed(session) == {
         path: (route.folder("foo") / path).read_bytes() for path in ("manifest.yaml", "bin/run.sh", "docs/läs mig.txt")
     }
+
+
+@every_kind
+def test_it_is_imported_from_where_it_is(session: Session, route: Route) -> None:
+    """Of a catalog an item must be named: that is what 'add' is for."""
+    if isinstance(route, CatalogRoute):
+        assert session.llamagate("import", f"{route.server.url('/catalog')}", exits=1).err
+        return
+    words = route.import_words("foo")
+    (session.project / "llamagate.yaml").unlink()
+    session.llamagate("import", *words)
+    assert installed(session)["manifest.yaml"] == (route.folder("foo") / "manifest.yaml").read_bytes()
+    session.llamagate("import", "--save", *words)
+    session.llamagate("apply", "--locked", "--offline")
+    assert session.actions() == []
+    assert session.llamagate("verify").code == 0
+    if route.is_pinned:
+        assert set(session.locked()) >= {"pin", "tree"}
+    shutil.rmtree(session.home)
+    session.llamagate("apply", "--locked")
 
 
 @every_kind

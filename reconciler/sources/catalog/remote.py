@@ -24,10 +24,11 @@ from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX, armou
 from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
+from reconciler.sources.web.again import read_again
 from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded, network_of
 from reconciler.sources.web.beside import beside
 from reconciler.sources.web.credentials import credentials_for
-from reconciler.sources.web.transfer import Bounds, read_document
+from reconciler.sources.web.transfer import Bounds
 
 
 class CatalogFolder(Struct):
@@ -149,7 +150,7 @@ class CatalogFolder(Struct):
         network = network_of(self.context)
         bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts, network=network)
         credentials = credentials_for(auth, url, self.context.variables) if auth else None
-        data = read_document(url, bounds=bounds, credentials=credentials)
+        data = read_again(url, self.context.home, bounds=bounds, credentials=credentials)
         self._check_signed(data, lambda: next(iter(beside([url], auth, self.context)), None))
         return read_index(data, name=url)
 

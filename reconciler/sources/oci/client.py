@@ -30,6 +30,8 @@ from reconciler.sources.web.url import HttpUrl, parsed_url
 _TAGS_A_PAGE: Final = 1000
 _MAX_PAGES: Final = 200
 _MAX_PAGE_BYTES: Final = 4 * 2**20
+_MAX_TAG_BYTES: Final = 16 * 2**20
+"""Of all pages together."""
 _NEXT: Final = regex(r'<([^<>]*)>\s*;[^,]*\brel="?next\b')
 _UNAUTHORIZED: Final = 401
 _OK: Final = 200
@@ -65,17 +67,24 @@ class Client(Struct, frozen=True, kw_only=True):
 
     access: Access
     bounds: Bounds
+    deadline: Deadline | None = None
+    """The end of all that is asked; left out, each question has the time of ``bounds`` for itself."""
 
     @property
     def repository(self) -> Repository:
         return self.access.repository
 
+    def within_one_deadline(self) -> Client:
+        """The same for many questions, of which the registry decides how many there are."""
+        return replace(self, deadline=self.deadline or Deadline.after(self.bounds.seconds))
+
     def tags(self) -> tuple[str, ...] | None:
         """All tags, page by page; ``None`` where there is no such repository."""
         found: list[str] = []
-        url = self._url(f"/tags/list?n={_TAGS_A_PAGE}")
+        url, left = self._url(f"/tags/list?n={_TAGS_A_PAGE}"), _MAX_TAG_BYTES
+        asking = self.within_one_deadline()
         for _ in range(_MAX_PAGES):
-            status, data, link = self._read(Request(url=url, size=_MAX_PAGE_BYTES))
+            status, data, link = asking._read(Request(url=url, size=min(_MAX_PAGE_BYTES, left)))
             if status == _NOT_FOUND:
                 return None
             page = _tags_in(data, f"the list of tags of {self.repository}")
@@ -83,8 +92,10 @@ class Client(Struct, frozen=True, kw_only=True):
             following = self._next(url, link) if page else None
             if following is None:
                 return tuple(found)
-            url = following
-        raise InputError(f"{self.repository} has more than {_MAX_PAGES} pages of tags", advice="name one with 'ref'")
+            url, left = following, left - len(data)
+            if left <= 0:
+                break
+        raise InputError(f"{self.repository} has too many tags to look at", advice="name one with 'ref'")
 
     def manifest(self, ref: str) -> Manifest | None:
         """The manifest of a tag or a digest, which is what it must be; ``None`` where there is none."""
@@ -190,7 +201,7 @@ class Client(Struct, frozen=True, kw_only=True):
         return self._patiently(str(asked.url), attempt)
 
     def _patiently(self, name: str, attempt: Callable[[Deadline], T]) -> T:
-        deadline = Deadline.after(self.bounds.seconds)
+        deadline = self.deadline or Deadline.after(self.bounds.seconds)
         try:
             return patiently(lambda: attempt(deadline), end=deadline.end)
         except LlamagateError as error:

@@ -52,6 +52,7 @@ class Referrers(Struct, frozen=True, kw_only=True):
 
 def referrers(client: Client, subject: Digest, artifact_type: str) -> Referrers:
     """All that is attached to the manifest ``subject`` as an ``artifact_type``. Errors as for a download."""
+    client = client.within_one_deadline()
     attached: list[Attached] = []
     missing: list[Digest] = []
     for one in _listed(client, subject, artifact_type)[:MAX_ATTACHED]:

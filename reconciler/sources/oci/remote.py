@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, WarningCode
-from reconciler.errors import InputError, RefusedError
+from reconciler.errors import InputError, LlamagateError, RefusedError, StorageError
 from reconciler.model.desired import DesiredItem
 from reconciler.model.digest import Digest
 from reconciler.model.lock import Pin
@@ -35,18 +35,26 @@ from reconciler.sources.web.artifact import (
     delivery,
     show_arrival,
 )
+from reconciler.sources.web.transfer import all_failed
+
+T = TypeVar("T")
 
 _LISTED: Final = "'skopeo list-tags docker://REGISTRY/NAME' lists the tags that are there"
 
 
 class RegistryRepository:
-    """One repository of a registry. ``Remote`` says what the parts mean."""
+    """One repository of a registry, and its mirrors, which are asked in their order where it fails or has nothing.
+
+    ``Remote`` says what the parts mean.
+    """
 
     def __init__(self, location: str, fetching: Fetching, context: SourceContext) -> None:
         self._location = location
         self._context = context
-        self._client = Client(
-            access=access_to(repository(location), fetching.auth, context.variables), bounds=bounds_of(context)
+        places = [(location, fetching.auth), *((mirror, None) for mirror in fetching.mirrors)]
+        self._clients = tuple(
+            Client(access=access_to(repository(place), auth, context.variables), bounds=bounds_of(context))
+            for place, auth in places
         )
         self._manifests: dict[str, Manifest] = {}
         self._tags: tuple[str, ...] | None = None
@@ -89,8 +97,8 @@ class RegistryRepository:
         manifest = self._manifest(offer.pin.digest or offer.pin.tag)
         if manifest is None:
             return ()
-        found = referrers(self._client, manifest.digest, SIGNATURE)
-        return tuple(one.data for one in found.attached)
+        found = self._first(lambda client: referrers(client, manifest.digest, SIGNATURE).attached or None)
+        return tuple(one.data for one in found or ())
 
     @contextmanager
     def open(self, source: Source, offer: Offer) -> Iterator[Delivery]:
@@ -106,7 +114,8 @@ class RegistryRepository:
             claim=BY_LOCK if by_lock and offer.archive != layer.digest else BY_MANIFEST,
         )
         with arriving(self._context) as out:
-            digest = self._client.fetch(layer, out, partial(show_arrival, self._context.progress, wanted.name))
+            arrived = partial(show_arrival, self._context.progress, wanted.name)
+            digest = cast(Digest, self._first(lambda client: client.fetch(layer, out, arrived)))
             found = delivery(Artifact(out, digest), wanted, self._context)
             yield replace(found, pin=replace(offer.pin, oci=self._location, digest=manifest.digest))
 
@@ -114,7 +123,7 @@ class RegistryRepository:
         with self._one_at_a_time:
             if self._tags is None:
                 self._context.check_may_ask(self._location)
-                self._tags = self._client.tags()
+                self._tags = self._first(lambda client: client.tags())
             if self._tags is None:
                 raise InputError(f"{self._location}: there is no such repository", code=ErrorCode.NOT_FOUND)
             return self._tags
@@ -128,11 +137,29 @@ class RegistryRepository:
         """What a tag leads to is known by its digest from then on."""
         if ref not in self._manifests:
             self._context.check_may_ask(f"{self._location} at {ref}")
-            found = self._client.manifest(ref)
+            found = self._first(lambda client: client.manifest(ref))
             if found is None:
                 return None
             self._manifests |= {ref: found, found.digest: found}
         return self._manifests[ref]
+
+    def _first(self, ask: Callable[[Client], T | None]) -> T | None:
+        """What the first has that has it; ``None`` where none has. One error for all that failed.
+
+        What is taken from any of them is held against its digest, as far as that is known.
+        """
+        failures: list[LlamagateError] = []
+        for client in self._clients:
+            try:
+                if (found := ask(client)) is not None:
+                    return found
+            except StorageError:
+                raise
+            except LlamagateError as error:
+                failures.append(error)
+        if failures:
+            raise all_failed(failures)
+        return None
 
     def _gone(self, source: Source, offer: Offer) -> InputError:
         if not offer.is_locked:

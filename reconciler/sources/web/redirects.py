@@ -36,6 +36,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     """What is sent besides, to the last server too: nothing that is secret."""
     welcome: frozenset[int] = OK
     """Which statuses of its own origin are an answer, and no failure."""
+    welcome_elsewhere: frozenset[int] = OK
+    """And which of another one, to which it was redirected."""
     named_by: HostAddresses | None = None
     """The server that named the address, where no file did: it may lead to no place less public than its own."""
 
@@ -81,7 +83,8 @@ def final_answer(url: HttpUrl, terms: Terms) -> Iterator[Response]:
     while True:
         with _located(hop), asked(hop.url, hop.place, hop.headers(terms.headers), terms) as answer:
             if answer.status not in _REDIRECTS or terms.message.method not in ("GET", "HEAD"):
-                if answer.status not in (terms.welcome if hop.url.origin == url.origin else OK):
+                welcome = terms.welcome if hop.url.origin == url.origin else terms.welcome_elsewhere
+                if answer.status not in welcome:
                     check_status(answer.status, hop.credentials, answer.header("Retry-After"))
                 yield answer
                 return

@@ -114,7 +114,7 @@ def download_first(
                 raise
             except LlamagateError as error:
                 failures[url] = error
-        raise _all_failed([*failures.values()])
+        raise all_failed([*failures.values()])
 
     return patiently(attempt, end=time.monotonic() + bounds.seconds * len(urls))
 
@@ -126,7 +126,7 @@ def read_document(url: str, *, bounds: Bounds, credentials: Credentials | None =
     return out.getvalue()
 
 
-def _all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
+def all_failed(failures: Sequence[LlamagateError]) -> LlamagateError:
     """One error for all: of the kind after which most can be hoped for."""
     if len(failures) == 1:
         return failures[0]

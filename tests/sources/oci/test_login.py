@@ -166,13 +166,24 @@ class TestHelpers:
         assert found is not None
         assert found.basic == f"Basic {basic()}"
 
-    @pytest.mark.parametrize("script", ["echo s3cret; exit 1", "echo s3cret", 'echo \'{"Username": "s3cret"}\''])
-    def test_one_that_fails_is_named_and_not_quoted(self, user: User, script: str) -> None:
+    @pytest.mark.parametrize(
+        "script",
+        [
+            "echo s3cret; exit 1",
+            "echo s3cret",
+            "echo s3cret >&2; exit 1",
+            "echo s3cret >&2",
+            'echo \'{"Username": "s3cret"}\'',
+        ],
+    )
+    def test_one_that_fails_is_named_and_not_quoted(
+        self, user: User, script: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         user.helper("x", script)
         user.file(DOCKER, {"credsStore": "x"})
         with pytest.raises(InputError, match="docker-credential-x") as failed:
             user.login()
-        assert "s3cret" not in f"{failed.value.message} {failed.value.faults}"
+        assert "s3cret" not in f"{failed.value.message} {failed.value.faults} {capfd.readouterr()}"
 
     @pytest.mark.parametrize("name", ["missing", "../x", "a b", ""])
     def test_one_that_is_not_there(self, user: User, name: str) -> None:

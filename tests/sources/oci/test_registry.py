@@ -8,6 +8,10 @@ import time
 
 import pytest
 
+from reconciler.apply import journal as journals
+from reconciler.apply import transaction
+from reconciler.model.home import Home
+from reconciler.model.journal import Journal
 from reconciler.sources.oci.manifests import MANIFEST
 from tests.cli.shell import Session
 from tests.sources.oci.clients import client_of, packed
@@ -161,6 +165,66 @@ def test_a_mirror_keeps_the_pins(session: Session, open_registry: Registry) -> N
     after = session.locked()
     assert (after["archive"], after["tree"]) == (before["archive"], before["tree"])
     assert after["pin"] == {**before["pin"], "oci": f"{mirror.host}/team/foo"}
+
+
+@pytest.mark.parametrize("lost", ["all", "blobs"])
+def test_a_mirror_helps_out(session: Session, open_registry: Registry, log_in: LogIn, lost: str) -> None:
+    """Where the registry is down, or has lost it. The lock says where it belongs; each has a login of its own."""
+    push(session, open_registry.host)
+    with registry(session.base / "mirror", "basic") as mirror:
+        log_in(mirror.host)
+        push(session, mirror.host)
+        desire(session, open_registry.host, f", mirrors: ['{mirror.host}/gone/foo', '{mirror.host}/team/foo']")
+        session.llamagate("lock")
+        before = session.locked()
+        asked = len(mirror.requests)
+        shutil.rmtree(session.home)
+        if lost == "blobs":
+            open_registry.blob(before["archive"]).unlink()
+            session.llamagate("apply", "--locked")
+            assert len(mirror.requests) > asked
+        else:
+            open_registry.stop()
+            session.llamagate("apply", "--locked")
+            session.llamagate("lock", "--upgrade")
+        assert session.locked() == before
+        log_in(auths={})
+        shutil.rmtree(session.home)
+        failed = session.llamagate("apply", "--json", exits=1)
+        assert mirror.host in failed.err
+
+
+def test_mirrors_of_a_registry_are_repositories(session: Session) -> None:
+    desire(session, "registry.example.org", ", mirrors: ['https://mirror.example.org/team/foo']")
+    assert "REGISTRY/NAME" in session.llamagate("validate", exits=1).err
+
+
+# What an earlier version is told
+
+
+def test_a_home_with_a_package_of_a_registry_has_a_number_of_its_own(
+    session: Session, open_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Record, generation and journal, also of the change that takes the last one away; without one it is as ever."""
+    numbers = []
+
+    def write_journal(home: Home, journal: Journal) -> None:
+        journals.write_journal(home, journal)
+        numbers.append(json.loads(home.journal.read_bytes())["body"]["schema"])
+
+    monkeypatch.setattr(transaction, "write_journal", write_journal)
+    push(session, open_registry.host)
+    session.package("foo", version="0.9.0")
+    session.extensions("foo")
+    session.llamagate("apply")
+    found = [(session.record()["schema"], session.generation(1)["schema"], numbers[-1])]
+    desire(session, open_registry.host)
+    session.llamagate("apply")
+    found.append((session.record()["schema"], session.generation(2)["schema"], numbers[-1]))
+    session.extensions()
+    session.llamagate("apply", "--allow-prune")
+    found.append((session.record()["schema"], session.generation(3)["schema"], numbers[-1]))
+    assert found == [(2, 2, 2), (3, 3, 3), (2, 2, 3)]
 
 
 # What is refused

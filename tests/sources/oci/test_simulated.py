@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -130,8 +131,58 @@ def test_all_pages_of_tags_are_read(server: HttpServer) -> None:
 
 def test_pages_without_end_are_an_error(server: HttpServer) -> None:
     server.routes[f"{V2}/tags/list"] = body(b'{"tags": ["1.0.0"]}', Link=f"<{V2}/tags/list?n=1000>; rel=next")
-    with pytest.raises(InputError, match="pages of tags"):
+    with pytest.raises(InputError, match="too many tags"):
         client(server).tags()
+
+
+def test_pages_that_come_slowly_have_one_deadline(server: HttpServer) -> None:
+    """Each of them is in time, and the registry decides how many there are."""
+    page = body(b'{"tags": ["1.0.0"]}', Link=f"<{V2}/tags/list?n=1000>; rel=next")
+
+    def slowly(exchange: Exchange) -> None:
+        time.sleep(0.2)
+        page(exchange)
+
+    server.routes[f"{V2}/tags/list"] = slowly
+    began = time.monotonic()
+    with pytest.raises(UnreachableError):
+        replace(client(server), bounds=Bounds(size=2**20, seconds=1)).tags()
+    assert time.monotonic() - began < 5
+
+
+def test_large_pages_of_tags_end(server: HttpServer) -> None:
+    tags = [f"{number:0128d}" for number in range(25_000)]
+    server.routes[f"{V2}/tags/list"] = body(
+        json.dumps({"tags": tags}).encode(), Link=f"<{V2}/tags/list?n=1000>; rel=next"
+    )
+    with pytest.raises(InputError):
+        client(server).tags()
+    assert len(server.requests) < 10
+
+
+@pytest.mark.parametrize("where", ["manifests", "blobs"])
+def test_signatures_that_come_slowly_have_one_deadline(server: HttpServer, where: str) -> None:
+    blobs = {digest_bytes(str(number).encode()): str(number).encode() for number in range(30)}
+    found = [attached_to(SUBJECT.digest, layer=digest) for digest in blobs]
+    lists(server, ASKED, *found)
+    server.routes |= {f"{V2}/blobs/{digest}": data for digest, data in blobs.items()}
+    slow = map(digest_bytes, found) if where == "manifests" else blobs
+    for digest in slow:
+        server.routes[f"{V2}/{where}/{digest}"] = late(server.routes[f"{V2}/{where}/{digest}"])
+    began = time.monotonic()
+    with pytest.raises(UnreachableError):
+        referrers(replace(client(server), bounds=Bounds(size=2**20, seconds=1)), SUBJECT.digest, TYPE)
+    assert time.monotonic() - began < 5
+
+
+def late(route: Any) -> Behaviour:
+    then = route if callable(route) else body(route)
+
+    def behave(exchange: Exchange) -> None:
+        time.sleep(0.2)
+        then(exchange)
+
+    return behave
 
 
 @pytest.mark.parametrize("data", [b'{"tags": "x"}', b"[]", b"<html>"])

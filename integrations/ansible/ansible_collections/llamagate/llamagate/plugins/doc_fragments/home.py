@@ -24,3 +24,18 @@ options:
     type: path
     default: llamagate
 """
+
+    CHANGING = r"""
+options:
+  overwrite:
+    description: Where a file was changed by hand and by the package too, take the package's.
+    type: bool
+    default: false
+  reason:
+    description: Why, for C(llamagate history).
+    type: str
+  wait:
+    description: How many seconds to wait for another command at work in this home.
+    type: int
+    default: 300
+"""

@@ -11,6 +11,13 @@ COMMON = {
 }
 """The options that all modules have."""
 
+CHANGING = {
+    "overwrite": {"type": "bool", "default": False},
+    "reason": {"type": "str"},
+    "wait": {"type": "int", "default": 300},
+}
+"""The options of modules that change a home."""
+
 
 STANDS = (7, 10)
 """Exit codes after which the home may be as wanted: it needs recovery; it is applied, but not served."""
@@ -50,6 +57,15 @@ class Program:
         place = ["--file", file] + (["--home", home] if home else [])
         command = [self._executable, verb, *place, *arguments, "--color", "never", "--no-pager"]
         return self._module.run_command(command, environ_update={"COLUMNS": "120"})
+
+
+def changing_flags(options, *more):
+    """The flags for ``CHANGING``; ``more`` are further options that have a value, by their names."""
+    flags = ["--wait", str(options["wait"])]
+    for flag, name in (("--message", "reason"), *more):
+        if options[name] not in (None, ""):
+            flags += [flag, str(options[name])]
+    return flags
 
 
 def check(code, document, **facts):

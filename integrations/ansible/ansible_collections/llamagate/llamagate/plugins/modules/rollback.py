@@ -15,7 +15,9 @@ description:
   - The file on the host stays as it is. Roll out the content of before, too, or the next apply undoes the rollback.
 version_added: 0.1.0
 author: The llamagate developers (@llamagate)
-extends_documentation_fragment: llamagate.llamagate.home
+extends_documentation_fragment:
+  - llamagate.llamagate.home
+  - llamagate.llamagate.home.changing
 attributes:
   check_mode:
     description: Says whether something would change.
@@ -29,17 +31,6 @@ options:
       - The generation whose items should be there again.
       - Left out, it is the one before the current one, so that each run of the task goes one further back.
     type: int
-  overwrite:
-    description: Where a file was changed by hand and by the package too, take the package's.
-    type: bool
-    default: false
-  reason:
-    description: Why, for C(llamagate history).
-    type: str
-  wait:
-    description: How many seconds to wait for another command at work in this home.
-    type: int
-    default: 300
 seealso:
   - module: llamagate.llamagate.state
 """
@@ -83,24 +74,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.llamagate.llamagate.plugins.module_utils import program
 from ansible_collections.llamagate.llamagate.plugins.module_utils.program import ModuleError, Program
 
-OPTIONS = {
-    "to": {"type": "int"},
-    "overwrite": {"type": "bool", "default": False},
-    "reason": {"type": "str"},
-    "wait": {"type": "int", "default": 300},
-}
+OPTIONS = dict(program.CHANGING, to={"type": "int"})
 
 
 def made(module):
     """The result of the module."""
     options, file = module.params, module.params["file"]
-    flags = ["--wait", str(options["wait"])]
-    if options["to"] is not None:
-        flags += ["--to", str(options["to"])]
-    if options["overwrite"]:
-        flags.append("--overwrite")
-    if options["reason"]:
-        flags += ["--message", options["reason"]]
+    flags = program.changing_flags(options, ("--to", "to")) + (["--overwrite"] if options["overwrite"] else [])
     command = Program(module)
     text = command.text("rollback", [*flags, "--dry-run"], file) if module._diff else ""
     code, document = command.document(

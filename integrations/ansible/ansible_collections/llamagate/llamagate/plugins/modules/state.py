@@ -16,7 +16,9 @@ description:
   - With C(--diff) it shows how file and lock change, and the text of the plan. Values of variables are hidden there.
 version_added: 0.1.0
 author: The llamagate developers (@llamagate)
-extends_documentation_fragment: llamagate.llamagate.home
+extends_documentation_fragment:
+  - llamagate.llamagate.home
+  - llamagate.llamagate.home.changing
 attributes:
   check_mode:
     description: Says whether something would change, as the plan has it.
@@ -28,6 +30,7 @@ options:
   content:
     description:
       - What O(file) must say. Left out, the file on the host is used as it is.
+      - C(--diff) and C(-vvv) show it. So it names secrets by C({env}) or C({file}), and does not hold them.
       - Its folder must be there.
     type: str
   lock:
@@ -48,10 +51,6 @@ options:
     description: Permit more removals than C(policy.max_prune).
     type: bool
     default: false
-  overwrite:
-    description: Where a file was changed by hand and by the package too, take the package's.
-    type: bool
-    default: false
   take_over:
     description: Replace these items, even if llamagate did not install them.
     type: list
@@ -60,13 +59,6 @@ options:
   expect:
     description: Do it only if the plan has this digest.
     type: str
-  reason:
-    description: Why, for C(llamagate history).
-    type: str
-  wait:
-    description: How many seconds to wait for another command at work in this home.
-    type: int
-    default: 300
 seealso:
   - module: llamagate.llamagate.info
   - module: llamagate.llamagate.rollback
@@ -143,16 +135,14 @@ from ansible_collections.llamagate.llamagate.plugins.module_utils.inputs import 
 from ansible_collections.llamagate.llamagate.plugins.module_utils.program import ModuleError, Program
 
 OPTIONS = {
+    **program.CHANGING,
     "content": {"type": "str"},
     "lock": {"type": "str"},
     "locked": {"type": "bool", "default": True},
     "only": {"type": "list", "elements": "str", "default": []},
     "allow_prune": {"type": "bool", "default": False},
-    "overwrite": {"type": "bool", "default": False},
     "take_over": {"type": "list", "elements": "str", "default": []},
     "expect": {"type": "str"},
-    "reason": {"type": "str"},
-    "wait": {"type": "int", "default": 300},
 }
 
 
@@ -225,12 +215,7 @@ def _flags(module):
 
 
 def _apply_flags(module):
-    options = module.params
-    flags = ["--no-diff", "--wait", str(options["wait"])]
-    for flag, name in (("--expect", "expect"), ("--message", "reason")):
-        if options[name]:
-            flags += [flag, options[name]]
-    return flags
+    return ["--no-diff", *program.changing_flags(module.params, ("--expect", "expect"))]
 
 
 def made(module):
