@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def owner_of_nearest(path: Path) -> int:
         with suppress(OSError):
             return os.stat(place).st_uid
     return 0
+
+
+def is_of_another(path: Path) -> bool:
+    """Whether another user owns what is at ``path``; not where nothing is there, or the system knows no owners."""
+    if sys.platform == "win32":
+        return False
+    try:
+        return os.stat(path).st_uid != os.geteuid()
+    except OSError:
+        return False
 
 
 def give_back(root: Path, uid: int) -> None:

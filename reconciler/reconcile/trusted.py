@@ -18,6 +18,7 @@ from reconciler.model.lock import Lock
 from reconciler.model.record import Record
 from reconciler.model.trust import Signer
 from reconciler.reconcile.home_state import HomeState
+from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.resolved import Resolved
 from reconciler.resolve.signatures import asker, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired

@@ -39,7 +39,8 @@ def test_what_cannot_be_looked_at_is_no_answer(
     def refuse(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
-    for name in ("stat", "lstat", "listdir"):
-        monkeypatch.setattr(os, name, refuse)
-    with pytest.raises(PermissionError):
-        ask(tmp_path)
+    with monkeypatch.context() as patch:
+        for name in ("stat", "lstat", "listdir"):
+            patch.setattr(os, name, refuse)
+        with pytest.raises(PermissionError):
+            ask(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -214,7 +215,7 @@ NO_HTTP = "the answer is not HTTP"
         ),
         pytest.param(
             endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
-            FAR_MORE,
+            FAR_MORE if sys.version_info < (3, 14) else NO_HTTP,  # which counts them itself, and stops at a hundred
             id="row-84 in answers before the answer",
         ),
         pytest.param(

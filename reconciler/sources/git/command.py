@@ -20,9 +20,10 @@ from msgspec import Struct, field
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, StorageError, UnreachableError
 from reconciler.fs.durable import make_folders, write_file
+from reconciler.fs.ownership import is_of_another
 from reconciler.model.digest import digest_bytes
 from reconciler.sources.git.address import Transport, local_path, origin_of, transport_of
-from reconciler.sources.git.failure import failure
+from reconciler.sources.git.failure import failure, foreign
 from reconciler.sources.git.process import Finished, GitCommand, OutputTooLargeError, run, spawn
 from reconciler.sources.retry import patiently
 from reconciler.sources.web.authorities import authorities_of
@@ -89,6 +90,7 @@ class Git:
         the other errors of ``failure``.
         """
         self.check_online()
+        self._check_owner()
         command = self._command(arguments, repository, self._environment(talks=True))
         end = time.monotonic() + self._rules.seconds
 
@@ -108,6 +110,15 @@ class Git:
             raise InputError(
                 f"{self._url} is needed, and --offline forbids to ask it", advice=advice, code=ErrorCode.OFFLINE
             )
+
+    def _check_owner(self) -> None:
+        """``InputError`` where the url is the folder of another user, whom the rules do not trust."""
+        path = Path(local_path(self._url))
+        if self._rules.trusted or not path.is_absolute():
+            return
+        for place in (path, path / ".git"):
+            if is_of_another(place):
+                raise foreign(self._url, place)
 
     def ask(self, *arguments: str, repository: Path) -> Finished:
         """Run a git command that looks into ``repository``, or changes it, and can talk to nobody."""

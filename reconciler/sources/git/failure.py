@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from reconciler.codes import ErrorCode
@@ -53,6 +54,8 @@ def _rule(pattern: str, kind: type[LlamagateError], meaning: str, advice: str = 
     return _Explanation(regex(pattern, re.IGNORECASE), kind, meaning, advice)
 
 
+_FOREIGN: Final = "it belongs to another user"
+_LIST_IT: Final = "if you trust its owner, list its path: policy.sources.local_git: [PATH]"
 _RULES: Final = (
     _rule(r"File too large", InputError, "sends more than one fetch may bring", "use a smaller repository"),
     _rule(
@@ -64,8 +67,8 @@ _RULES: Final = (
     _rule(
         r"dubious ownership|unsafe repository|safe\.directory",
         InputError,
-        "it belongs to another user",
-        "if you trust its owner, list its path: policy.sources.local_git: [PATH]",
+        _FOREIGN,
+        _LIST_IT,
     ),
     _rule(r"not our ref", UnknownCommitError, "has no such commit", "check the ref"),
     _rule(
@@ -130,6 +133,11 @@ _RULES: Final = (
         "is not reached",
     ),
 )
+
+
+def foreign(url: str, place: Path) -> InputError:
+    """The error for a repository of another user: that git refuses it too is not so from 2.48 on."""
+    return InputError(f"{url}: {_FOREIGN} ({place})", advice=_LIST_IT)
 
 
 def failure(url: str, stderr: bytes, *, secrets: Iterable[str]) -> LlamagateError:
