@@ -118,7 +118,7 @@ class Git:
             return
         for place in (path, path / ".git"):
             if is_of_another(place):
-                raise foreign(self._url, place)
+                raise foreign(self._url, str(place))
 
     def ask(self, *arguments: str, repository: Path) -> Finished:
         """Run a git command that looks into ``repository``, or changes it, and can talk to nobody."""

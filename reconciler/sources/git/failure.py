@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from reconciler.codes import ErrorCode
@@ -135,7 +134,7 @@ _RULES: Final = (
 )
 
 
-def foreign(url: str, place: Path) -> InputError:
+def foreign(url: str, place: str) -> InputError:
     """The error for a repository of another user: that git refuses it too is not so from 2.48 on."""
     return InputError(f"{url}: {_FOREIGN} ({place})", advice=_LIST_IT)
 
