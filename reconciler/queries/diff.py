@@ -23,7 +23,7 @@ from reconciler.model.plan import ActionKind, Plan
 from reconciler.model.record import RecordItem
 from reconciler.model.source import TAR_SUFFIXES
 from reconciler.planning.manifest_diff import manifest_diff, secret_places
-from reconciler.planning.servers import shown_settings
+from reconciler.planning.server_views import shown_settings
 from reconciler.queries.edits import drift_files, server_drift_files
 from reconciler.queries.history import difference, server_difference
 from reconciler.queries.versions import package_of_version

@@ -24,7 +24,7 @@ from reconciler.packages.realise import realise
 from reconciler.planning.content.file_change import FileSide, file_change
 from reconciler.planning.drift import drift_of
 from reconciler.planning.manifest_diff import MASK
-from reconciler.planning.servers import hidden_settings, shown_settings
+from reconciler.planning.server_views import hidden_settings, shown_settings
 from reconciler.reconcile.as_found import shown_as_found, without_secrets
 from reconciler.resolve.store import PackageStore
 from reconciler.store.gateway_file import read_gateway_file

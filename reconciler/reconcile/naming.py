@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -28,14 +29,24 @@ def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
 
 def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
     """The item that ``text`` names, by id, else by name. ``InputError`` with the candidates where there are several."""
+    return one_of(text, named_items(state, text, kind))
+
+
+def named_items(state: HomeState, text: str, kind: Kind | None) -> list[ItemKey]:
+    """The items that ``text`` names, by id, else by name."""
     known = sorted(key for key in state.known | state.servers if kind in (None, key.kind))
-    named = [key for key in known if key.id == text] or [key for key in known if _name(state, key) == text]
-    if len(named) > 1:
-        candidates = ", ".join(str(key) for key in named)
+    return [key for key in known if key.id == text] or [key for key in known if _name(state, key) == text]
+
+
+def one_of(text: str, keys: Iterable[ItemKey]) -> ItemKey | None:
+    """The one that ``text`` names of ``keys``, if there is one. ``InputError`` where there are several."""
+    found = sorted(set(keys))
+    if len(found) > 1:
+        candidates = ", ".join(map(str, found))
         raise InputError(
             f"'{text}' is ambiguous: {candidates}", advice="name the type and the id", code=ErrorCode.AMBIGUOUS
         )
-    return named[0] if named else None
+    return found[0] if found else None
 
 
 def must_find(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
