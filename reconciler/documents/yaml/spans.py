@@ -226,20 +226,11 @@ def content_end(event: Any, text: str) -> int:
     if not isinstance(event, yaml.ScalarEvent):
         return end if start < end else 0
     if event.style in ("|", ">"):
-        last = _trimmed(text, end, " \t" + BREAKS)
-        return _last_break(text, last) if "+" in text[start : start + 3] else last
+        return _trimmed(text, end, " \t" + BREAKS)
     if start < end:
         return end
     end = _trimmed(text, end, " \t")
     return end if text[end - 1 : end] in ("-", ":", "?") else 0
-
-
-def _last_break(text: str, end: int) -> int:
-    """The break that ends the last of the blank lines behind ``end``: to a text that is written ``|+`` they belong."""
-    found, at = end, end
-    while at < len(text) and text[at] in " \t\r\n":
-        found, at = at if text[at] in "\r\n" else found, at + 1
-    return found
 
 
 def _trimmed(text: str, end: int, blanks: str) -> int:
