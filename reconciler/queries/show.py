@@ -36,7 +36,7 @@ from reconciler.queries.history import difference, server_difference
 from reconciler.queries.list import changed_servers, known_registry, look
 from reconciler.queries.why import Listing, listing_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
-from reconciler.reconcile.naming import find
+from reconciler.reconcile.naming import named_items, one_of
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.reconcile.unmanaged import unmanaged_package
 from reconciler.resolve.choose import choose
@@ -176,9 +176,7 @@ def read_show(
 
 
 def _known(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
-    found = find(state, text, kind)
-    keys = state.file.desired.keys if state.file else ()
-    return found or next((key for key in keys if key.id == text and kind in (None, key.kind)), None)
+    return one_of(text, named_items(state, text, kind, state.file.desired.keys if state.file else ()))
 
 
 def _shown(state: HomeState, key: ItemKey) -> Shown:
@@ -187,7 +185,7 @@ def _shown(state: HomeState, key: ItemKey) -> Shown:
     package, notes = _package(state, key, recorded)
     drift, unreadable = _drift(state, recorded)
     installed = _listed(state, key)
-    suspended = next((one.reason for one in state.record.suspensions if one.item in ("", key.id)), "")
+    suspended = next((one.reason for one in state.record.suspensions if one.covers(key)), "")
     return Shown(
         key=key,
         installed=installed,
@@ -219,7 +217,7 @@ def _shown_server(state: HomeState, key: ItemKey) -> Shown:
     says = recorded or wanted
     settings = without_secrets(says.settings) if says else hidden_settings(found.settings, {}) if found else {}
     is_listed = says is not None and wanted is not None and wanted.settings == says.settings
-    suspended = next((one.reason for one in state.record.suspensions if one.item in ("", key.id)), "")
+    suspended = next((one.reason for one in state.record.suspensions if one.covers(key)), "")
     lines, otherwise = _server_lines(state, key) if is_listed else {}, "last apply" if recorded else "gateway"
     return Shown(
         key=key,

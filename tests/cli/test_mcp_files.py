@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.store.desired_file import GATEWAY_KEYS
 from tests.cli.failures import failure
 from tests.cli.shell import Session
 from tests.cli.test_mcp_servers import SECRET, both, desired, gateway_file, servers
@@ -145,3 +146,9 @@ def test_the_secret_of_an_option_is_hidden_in_ones_own_file_too(session: Session
         said = session.run(*command, "--json")
         assert "s3cr3t" not in said.out + said.err, command
     assert SECRET in gateway_file(session).read_text()
+
+
+def test_an_editors_schema_knows_the_gateways_own_keys(session: Session) -> None:
+    schema = session.llamagate("schema", "desired-state", "--json").json
+    own = {key for key, value in schema["properties"].items() if value.get("$ref") == "#/$defs/gateways_own"}
+    assert own == GATEWAY_KEYS
