@@ -106,9 +106,10 @@ _SILENT: Final = Listener(wait=300.0, notice=_no_notice)
 class PassOptions(Struct, frozen=True, kw_only=True):
     """What a plan or an apply covers, and what it may do beyond the file's policy; as the flags of ``llamagate apply``.
 
-    ``only``: ids of items; these and what they depend on, empty is everything. ``locked``: the lock is not changed.
-    ``offline``: no source on another machine is asked. ``allow_prune``: more removals than ``policy.max_prune``.
-    ``overwrite``: files that were edited by hand. ``take_over``: ids of items of another owner; ``None`` is every item.
+    ``only``: items, each as ``ID`` or ``KIND/ID``; these and what they depend on, empty is everything. ``locked``: the
+    lock is not changed. ``offline``: no source on another machine is asked. ``allow_prune``: more removals than
+    ``policy.max_prune``. ``overwrite``: files that were edited by hand. ``take_over``: items of another owner, named in
+    the same way; ``None`` is every item.
     """
 
     only: Collection[str] = ()

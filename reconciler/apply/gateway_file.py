@@ -28,11 +28,12 @@ def edit_gateway_file(path: Path, change: ServerChange) -> None:
     for attempt in range(_ATTEMPTS):
         found = read_if_there(path)
         wanted = _with(found, change.edits, path)
-        if wanted == (found or b""):
+        before = durable.mode_of(path)
+        mode = before & _PRIVATE if change.is_private else before
+        if wanted == (found or b"") and (mode == before or found is None):
             return
-        mode = _PRIVATE if change.is_private else durable.mode_of(path)
         still = partial(_is_as, path, found) if attempt < _ATTEMPTS - 1 else None
-        if durable.write_file(path, wanted, mode=mode, still=still):
+        if durable.write_file(path, wanted, mode=mode, still=still, is_theirs=True):
             return
 
 
@@ -40,17 +41,18 @@ def restore_gateway_file(path: Path, change: ServerChange) -> None:
     """Undo the edits. The bytes from before come back, where nobody else has written since; else the entries alone."""
     found = read_if_there(path)
     before = None if change.text is None else change.text.encode()
-    if found == before:
+    mode = durable.mode_of(path) if change.mode is None else change.mode
+    if found == before and (found is None or mode == durable.mode_of(path)):
         return
     if found == _with(before, change.edits, path):
         if before is None:
             durable.unlink(path)
         else:
-            durable.write_file(path, before, mode=change.mode if change.mode is not None else durable.mode_of(path))
+            durable.write_file(path, before, mode=mode, is_theirs=True)
         return
     undone = _with(found, change.before, path)
     if undone != (found or b""):
-        durable.write_file(path, undone, mode=durable.mode_of(path))
+        durable.write_file(path, undone, mode=durable.mode_of(path), is_theirs=True)
 
 
 def keep_entries(home: Home, change: ServerChange, generation: int) -> None:

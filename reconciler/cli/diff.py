@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from reconciler.cli.diff_flags import FullOption, NoDiffOption, StatOption, detail_of
 from reconciler.cli.flags import OfflineOption
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.item import with_type
 from reconciler.cli.plan import detailed_code
 from reconciler.cli.ui.diff import DiffLines
 from reconciler.cli.ui.diff_rows import diff_rows
@@ -28,7 +29,7 @@ def diff(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID|PACKAGE|@GEN|ID@VERSION]...",
+            metavar="[[TYPE] ID|PACKAGE|@GEN|ID@VERSION]...",
             show_default=False,
             help="What to compare; a package is a path with a / or an archive. Without it: the home with the file.",
         ),
@@ -56,7 +57,8 @@ def diff(
     Exit codes: 0, 1, 2 something differs (with --detailed-exitcode), 5 refused; or an apply would be, 7, 8
     """
     env = replace(invocation.env, offline=offline)
-    found = read_diff(env, invocation.file, words or (), invocation.terminal.progress)
+    kind, named = with_type(words)
+    found = read_diff(env, invocation.file, named, invocation.terminal.progress, kind=kind)
     terminal = invocation.terminal
     page = Page(style=terminal.style, columns=terminal.columns, detail=detail_of(stat=stat, full=full, no_diff=no_diff))
     code = ExitCode.REFUSED if found.refusals else ExitCode.OK

@@ -32,6 +32,8 @@ SaveOption = Annotated[
 ]
 ITEM_HELP = "The item's id or name. TYPE: extension (ext), agentic-module (module, am) or mcp-server (mcp)."
 ItemArgument = Annotated[list[str], typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)]
+ITEM_OPTION = "ID|TYPE/ID"
+"""How an option names an item: its value is one word."""
 OptionalItemArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[TYPE] ID", show_default=False, help=ITEM_HELP)
 ]

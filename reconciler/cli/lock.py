@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.cli.flags import OfflineOption, SignerChangeOption
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.item import typed_ids
 from reconciler.commands.lock import Locking
 from reconciler.commands.lock import lock as renew
 from reconciler.errors import UsageError
@@ -17,7 +18,7 @@ from reconciler.errors import UsageError
 def lock(
     invocation: Invocation,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="With --upgrade: only these items.")
+        list[str] | None, typer.Argument(metavar="[TYPE] [ID]...", help="With --upgrade: only these items.")
     ] = None,
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Move these pins, or all, to the newest version that fits.")
@@ -49,7 +50,7 @@ def lock(
     if accept_signer_change and not upgrade:
         raise UsageError("--accept-signer-change works only with --upgrade")
     file, env = invocation.file, replace(invocation.env, offline=offline)
-    moved = (frozenset(ids) if ids else None) if upgrade else frozenset()
+    moved = (typed_ids(ids) if ids else None) if upgrade else frozenset()
     asked = Locking(
         file=file, upgrade=moved, check=check, downgrade=allow_downgrade, signer_change=accept_signer_change
     )

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from reconciler.cli.flags import LockedOption, OfflineOption, OverwriteOption
+from reconciler.cli.flags import ITEM_OPTION, LockedOption, OfflineOption, OverwriteOption
+from reconciler.cli.item import words_of
 from reconciler.planning.intent import Allowances
 from reconciler.reconcile.options import Options
 
@@ -18,7 +19,7 @@ class PassFlags(Struct, frozen=True, kw_only=True):
 
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="ID", help="Only this item and what it depends on; may be repeated."),
+        typer.Option("--only", metavar=ITEM_OPTION, help="Only this item and what it depends on; may be repeated."),
     ] = None
     locked: LockedOption = False
     offline: OfflineOption = False
@@ -30,7 +31,7 @@ class PassFlags(Struct, frozen=True, kw_only=True):
         list[str] | None,
         typer.Option(
             "--take-over",
-            metavar="ID",
+            metavar=ITEM_OPTION,
             help="Replace this item, even if llamagate did not install it; may be repeated.",
         ),
     ] = None
@@ -41,6 +42,6 @@ class PassFlags(Struct, frozen=True, kw_only=True):
 
     def options(self, file: Path) -> Options:
         """The same as the pass takes it."""
-        taken = None if self.take_over_all else frozenset(self.take_over or ())
+        taken = None if self.take_over_all else words_of(self.take_over)
         allowances = Allowances(prune=self.allow_prune, overwrite=self.overwrite, take_over=taken)
-        return Options(file=file, only=frozenset(self.only or ()), locked=self.locked, allowances=allowances)
+        return Options(file=file, only=words_of(self.only), locked=self.locked, allowances=allowances)

@@ -8,8 +8,10 @@ from typing import Annotated, Final
 
 import typer
 
+from reconciler.cli.flags import ITEM_OPTION
 from reconciler.cli.gateway_hint import gateway_hints
 from reconciler.cli.invocation import Invocation
+from reconciler.cli.item import one_word
 from reconciler.cli.plan import detailed_code
 from reconciler.cli.ui.diff import Detail, DiffLines
 from reconciler.cli.ui.diff_rows import diff_rows
@@ -28,7 +30,8 @@ from reconciler.queries.status import Status, read_status
 def status(
     invocation: Invocation,
     diff: Annotated[
-        str | None, typer.Option("--diff", metavar="ID", help="Show what was changed by hand in this item's files.")
+        str | None,
+        typer.Option("--diff", metavar=ITEM_OPTION, help="Show what was changed by hand in this item's files."),
     ] = None,
     detailed_exitcode: Annotated[
         bool,
@@ -56,8 +59,9 @@ def status(
     return invocation.answer(found.to_document(), render_status(found, invocation.terminal.style), code)
 
 
-def _show_edits(invocation: Invocation, item: str) -> ExitCode:
-    found: JsonObject = {"files": drift_of_item(invocation.env, item, None)}
+def _show_edits(invocation: Invocation, named: str) -> ExitCode:
+    kind, item = one_word(named)
+    found: JsonObject = {"files": drift_of_item(invocation.env, item, kind)}
     terminal = invocation.terminal
     rows = diff_rows(DiffLines(Detail.FULL).of(found), terminal.style, terminal.columns)
     text = "\n".join(rows) or f"{item}: its files are as they were installed."
@@ -111,7 +115,7 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"generation {one.generation} waits for 'llamagate confirm' until {moment(one.until)}, else it is undone"
     if status.hold:
         yield f"the watcher is paused since generation {status.hold.generation}: {status.hold.reason}"
-    yield from (f"the watcher is paused for {one.item or 'everything'}: {one.reason}" for one in status.suspensions)
+    yield from (f"the watcher is paused for {one.what}: {one.reason}" for one in status.suspensions)
     yield from _watcher(status)
     yield f"{counted(len(status.items), 'item')} installed; {_gateway(status)}"
     if status.serving is not None:

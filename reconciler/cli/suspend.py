@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.invocation import WaitingInvocation
+from reconciler.cli.item import typed_optional
 from reconciler.commands.suspend import suspend as suspend_item
 from reconciler.errors import UsageError
 
@@ -14,9 +15,10 @@ from reconciler.errors import UsageError
 def suspend(
     invocation: WaitingInvocation,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; 'status' and the watcher show it.")],
-    item: Annotated[
-        str, typer.Argument(metavar="[ID]", show_default=False, help="Only this item; else everything.")
-    ] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TYPE] [ID]", show_default=False, help="Only this item; else everything."),
+    ] = None,
 ) -> int:
     """Pause the watcher for one item or for everything.
 
@@ -27,6 +29,8 @@ def suspend(
     """
     if not reason.strip():
         raise UsageError("--reason is empty; say why, so that others know")
-    given = suspend_item(invocation.env, invocation.named_file, invocation.listener, item=item, reason=reason)
-    text = f"Paused the watcher for {given.item or 'everything'} until 'llamagate resume': {given.reason}."
+    kind, item = typed_optional(words, "ID")
+    env, listener = invocation.env, invocation.listener
+    given = suspend_item(env, invocation.named_file, listener, item=item, kind=kind, reason=reason)
+    text = f"Paused the watcher for {given.what} until 'llamagate resume': {given.reason}."
     return invocation.answer(given.to_document(), text)

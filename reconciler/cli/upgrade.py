@@ -8,13 +8,15 @@ import typer
 
 from reconciler.cli.changing import ChangingInvocation
 from reconciler.cli.flags import SignerChangeOption
+from reconciler.cli.item import typed_ids
 from reconciler.commands.upgrade import propose_upgrade
 
 
 def upgrade(
     invocation: ChangingInvocation,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", show_default=False, help="Only these, and what they need.")
+        list[str] | None,
+        typer.Argument(metavar="[TYPE] [ID]...", show_default=False, help="Only these, and what they need."),
     ] = None,
     allow_downgrade: Annotated[
         bool, typer.Option("--allow-downgrade", help="Permit an older version than the lock pins.")
@@ -35,7 +37,7 @@ def upgrade(
         lambda: propose_upgrade(
             invocation.env,
             invocation.file,
-            ids or (),
+            typed_ids(ids),
             progress,
             downgrade=allow_downgrade,
             signer_change=accept_signer_change,

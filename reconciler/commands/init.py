@@ -37,7 +37,7 @@ from reconciler.packages.installed import open_installed
 from reconciler.planning.diff import mutable_matcher
 from reconciler.planning.drift import drift_of
 from reconciler.planning.manifest_diff import MASK
-from reconciler.planning.servers import shown_settings
+from reconciler.planning.server_views import shown_settings
 from reconciler.reconcile.readers import check_there
 from reconciler.resolve.store import PackageStore
 from reconciler.store.gateway_file import read_gateway_file

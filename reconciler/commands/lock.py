@@ -10,6 +10,7 @@ from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LockStaleError
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, is_named
 from reconciler.model.listener import Notice, Progress, no_progress
 from reconciler.reconcile.inputs import made_again, writing_inputs
 from reconciler.reconcile.naming import check_listed
@@ -58,12 +59,11 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     home = Home(env.home)
     record, _ = read_record(home)
     file = read_desired(asked.file, known=record.documents)
-    check_upgrades(file, asked.upgrade or frozenset(), advice="run 'llamagate lock' to pin what is there now")
+    named = asked.upgrade or frozenset()
+    moved = named_upgrades(file, named, advice="run 'llamagate lock' to pin what is there now")
     old = read_lock(lock_path(asked.file, env.lock_file), known=record.documents)
     entries = lock_of(file, old) if asked.upgrade is not None else {}
-    parts = partition(
-        file.desired.items, {key: one for key, one in entries.items() if key.id not in (asked.upgrade or ())}
-    )
+    parts = partition(file.desired.items, {key: one for key, one in entries.items() if key not in moved})
     trust = trust_of(env, file, asked.file.absolute().parent, old=old, may_change=asked.signer_change)
     store, context = store_for(home, file.desired.policy), context_of(env, file, progress, judge=judge_of(trust))
     resolver = Resolver(file=file, record=record, store=store, context=context, lock_path=old.path)
@@ -79,10 +79,16 @@ def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progr
     return pins
 
 
-def check_upgrades(file: DesiredFile, named: frozenset[str], *, advice: str) -> None:
-    """``InputError`` where an id is not listed, or its source has no versions to move to."""
-    check_listed(file, named)
-    for item in file.desired.items:
-        if item.key.id in named and not item.source.is_pinned:
+def named_upgrades(file: DesiredFile, named: frozenset[str], *, advice: str) -> frozenset[ItemKey]:
+    """The packages that ``named`` are. ``InputError`` where one is not listed, or has no versions to move to."""
+    packages = [item for item in file.desired.items if is_named(item.key, named)]
+    check_listed(file, frozenset(word for word in named if not any(is_named(one.key, (word,)) for one in packages)))
+    for server in file.desired.servers:
+        if is_named(server.key, named) and not any(one.key.id == server.key.id for one in packages):
+            message = f"{server.key.id} is a tool server, which has no versions, so there is no pin to move"
+            raise InputError(message, advice=advice, code=ErrorCode.NOT_FOUND)
+    for item in packages:
+        if not item.source.is_pinned:
             message = f"{item.key.id} comes from {item.source}, which has no versions, so there is no pin to move"
             raise InputError(message, advice=advice, code=ErrorCode.NOT_FOUND)
+    return frozenset(item.key for item in packages)

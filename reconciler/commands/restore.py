@@ -23,7 +23,7 @@ from reconciler.planning.intent import Backup, Target
 from reconciler.planning.intents import to_restore, to_restore_entry
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.intent import intent_of_command
-from reconciler.reconcile.naming import find, not_installed
+from reconciler.reconcile.naming import named_items, not_installed, one_of
 from reconciler.reconcile.proposal import Parts, Proposal
 from reconciler.reconcile.propose import propose_intent
 from reconciler.reconcile.readers import check_there
@@ -58,15 +58,20 @@ def list_backups(env: Environment, file: Path, text: str | None, kind: Kind | No
     """The kept backups of one item, newest first; without ``text`` those of all items."""
     check_there(Home(env.home))
     state = read_home_state(env, file)
-    keys = backed_up(state.home) if text is None else [_backed_up(state, text, kind)]
-    return tuple(_described(state, key, number) for key in keys for number in reversed(backups_of(state.home, key)))
+    keys = backed_up(state.home) if text is None else _meant(state, text, kind)
+    found = tuple(_described(state, key, number) for key in keys for number in reversed(backups_of(state.home, key)))
+    if text is not None and not found:
+        raise _no_backup(state, text, kind)
+    return found
 
 
 def propose_restore(env: Environment, file: Path, text: str, kind: Kind | None, generation: int | None) -> Proposal:
     """Plan to put the backup of ``generation`` back; ``None`` is the newest. ``InputError`` where none such is kept."""
     state = read_home_state(env, file)
-    key = _backed_up(state, text, kind)
-    kept = backups_of(state.home, key)
+    key = one_of(text, _meant(state, text, kind))
+    kept = backups_of(state.home, key) if key else []
+    if key is None or not kept:
+        raise _no_backup(state, text, kind)
     number = kept[-1] if generation is None else generation
     if number not in kept:
         there = ", ".join(map(str, kept))
@@ -97,16 +102,19 @@ def _entry(state: HomeState, key: ItemKey, number: int) -> JsonObject:
     return value
 
 
-def _backed_up(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
-    """The item that ``text`` names; it need not be installed any more."""
-    key = find(state, text, kind)
-    candidates = [key] if key else [ItemKey(one, text) for one in Kind if kind in (None, one)]
-    for candidate in candidates:
-        if backups_of(state.home, candidate):
-            return candidate
-    missing = "" if key else f", and {not_installed(state, text, None)}"
-    message = f"there is no backup of '{text}'{missing}"
-    raise InputError(message, advice="policy.backups sets how many are kept of each item", code=ErrorCode.NOT_FOUND)
+def _meant(state: HomeState, text: str, kind: Kind | None) -> list[ItemKey]:
+    """The items that ``text`` may name: what is installed, and what only backups are left of."""
+    left = (ItemKey(one, text) for one in Kind if kind in (None, one))
+    return sorted({*named_items(state, text, kind), *(key for key in left if backups_of(state.home, key))})
+
+
+def _no_backup(state: HomeState, text: str, kind: Kind | None) -> InputError:
+    missing = "" if named_items(state, text, kind) else f", and {not_installed(state, text, kind)}"
+    return InputError(
+        f"there is no backup of '{text}'{missing}",
+        advice="policy.backups sets how many are kept of each item",
+        code=ErrorCode.NOT_FOUND,
+    )
 
 
 def _described(state: HomeState, key: ItemKey, number: int) -> KeptBackup:

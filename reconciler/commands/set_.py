@@ -22,6 +22,7 @@ from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Notice
 from reconciler.planning.manifest_diff import MASK, Place, dotted, masked
+from reconciler.planning.server_views import without_secrets
 from reconciler.reconcile.inputs import made_again
 from reconciler.resolve.store import PackageStore
 from reconciler.store.desired_file import DesiredFile, decode_desired, read_desired
@@ -125,11 +126,23 @@ def _setting_place(name: str) -> tuple[str, ...]:
 def _setting_edit(place: tuple[str, ...], before: Json, after: Json) -> Iterator[Edit]:
     if before is None and after is None:
         return
-    shown = [None if value is None else _shown(place, value) for value in (before, after)]
+    shown = [None if value is None else _shown_setting(place, value) for value in (before, after)]
     change: Literal["added", "changed", "removed"] = "changed"
     if None in (before, after):
         change = "added" if before is None else "removed"
     yield Edit(key=dotted(place), change=change, before=shown[0], after=shown[1])
+
+
+def _shown_setting(place: tuple[str, ...], value: Json) -> Json:
+    """As ``_shown``; of headers and arguments as ``show`` does."""
+    if place[0] not in ("args", "headers"):
+        return _shown(place, value)
+    for name in reversed(place):
+        value = {name: value}
+    value = without_secrets(cast(JsonObject, value))
+    for name in place:
+        value = cast(JsonObject, value)[name]
+    return value
 
 
 def _with_setting(file: DesiredFile, key: ItemKey, place: tuple[str, ...], text: str | None) -> bytes:

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.listener import Listener
 from reconciler.model.record import Suspension
 from reconciler.model.registry import registry_time
 from reconciler.reconcile.exclusive import exclusive, settle
-from reconciler.reconcile.naming import check_known
+from reconciler.reconcile.naming import known_kind, one_of
 from reconciler.store.state_files import read_record
 from reconciler.store.write import write_record
 
@@ -29,30 +30,38 @@ class Resumed(Struct, frozen=True, kw_only=True):
         return (*([self.hold] if self.hold is not None else []), *(one.reason for one in self.suspensions))
 
 
-def suspend(env: Environment, file: Path, listener: Listener, *, item: str = "", reason: str) -> Suspension:
+def suspend(
+    env: Environment, file: Path, listener: Listener, *, item: str = "", kind: Kind | None = None, reason: str
+) -> Suspension:
     """Order a watcher to leave ``item`` alone, or everything. A second order for the same replaces the first.
 
-    ``InputError`` where no such item is installed or desired.
+    ``InputError`` where no such item is installed or desired, or where two kinds have one of this id.
     """
     home = Home(env.home)
     with exclusive(env, listener):
         settle(env, file)
         record, _ = read_record(home)
         if item:
-            check_known(item, record, file)
-        suspension = Suspension(item=item, reason=reason, since=registry_time(env.now))
-        others = [one for one in record.suspensions if one.item != item]
-        write_record(home, replace(record, suspensions=tuple(sorted([*others, suspension], key=lambda one: one.item))))
+            kind = known_kind(item, kind, record, file)
+        suspension = Suspension(item=item, kind=kind, reason=reason, since=registry_time(env.now))
+        others = [one for one in record.suspensions if (one.item, one.kind) not in ((item, kind), (item, None))]
+        suspensions = sorted([*others, suspension], key=lambda one: (one.item, one.kind or ""))
+        write_record(home, replace(record, suspensions=tuple(suspensions)))
         return suspension
 
 
-def resume(env: Environment, file: Path, listener: Listener, *, item: str = "") -> Resumed:
-    """End the hold and every suspension; or, with ``item``, the suspension of that one alone."""
+def resume(env: Environment, file: Path, listener: Listener, *, item: str = "", kind: Kind | None = None) -> Resumed:
+    """End the hold and every suspension; or, with ``item``, the suspension of that one alone.
+
+    ``InputError`` where those of two kinds are suspended.
+    """
     home = Home(env.home)
     with exclusive(env, listener):
         settle(env, file)
         record, _ = read_record(home)
-        ended = tuple(one for one in record.suspensions if item in ("", one.item))
+        ended = tuple(one for one in record.suspensions if item in ("", one.item) and kind in (None, one.kind or kind))
+        if item:
+            one_of(item, (ItemKey(one.kind, item) for one in ended if one.kind))
         hold = record.hold if not item else None
         if hold or ended:
             left = tuple(one for one in record.suspensions if one not in ended)

@@ -25,17 +25,26 @@ _MAX_NAME_BYTES: Final = 255
 
 
 def write_file(
-    path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True, still: Callable[[], bool] | None = None
+    path: Path,
+    data: bytes,
+    *,
+    mode: int = 0o644,
+    sync: bool = True,
+    still: Callable[[], bool] | None = None,
+    is_theirs: bool = False,
 ) -> bool:
     """Replace the content of ``path`` at once: a reader, or a crash, meets all of the old or all of the new.
 
     Where ``path`` is a symbolic link, what it leads to is replaced. ``mode`` holds whatever the umask is. ``still`` is
-    asked at the last moment; where it says no, nothing is replaced, and the answer is ``False``. Raises ``OSError``
+    asked at the last moment; where it says no, nothing is replaced, and the answer is ``False``. ``is_theirs``: owner
+    and group stay, where the system permits it; those of a new file are its folder's. Raises ``OSError``
     with the path; then the temporary is gone, and ``path`` is as it was unless only the last sync failed.
     """
+    target = behind_link(path)
     try:
-        with _replacing(behind_link(path), sync=sync) as temporary:
-            write_new(temporary, data, mode, sync=sync)
+        with _replacing(target, sync=sync) as temporary:
+            owner = (owner_of(target) or owner_for_new(target.parent)) if is_theirs else None
+            write_new(temporary, data, mode, sync=sync, owner=owner)
             _check(still)
     except _ChangedError:
         return False

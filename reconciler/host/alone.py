@@ -131,5 +131,5 @@ async def _run(run: Run, bench: Bench, item: Extension | Module, given: JsonObje
         return await execute(run, item, given)
 
 
-async def _nobody(_reply: Reply, _trace_id: str) -> None:
+def _nobody(_reply: Reply, _trace_id: str) -> None:
     """No observer is told of answers: nothing is installed here."""

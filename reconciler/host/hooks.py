@@ -1,7 +1,7 @@
 """Middleware and observers: what they write of requests and answers, below their own mutable folders.
 
-A hook never fails what it watches, and does not hold it up for long: its own failure is reported, once per hook and
-reason.
+A hook never fails what it watches, and does not hold it up: it works beside it. Its own failure is reported, once per
+hook and reason.
 """
 
 from __future__ import annotations
@@ -10,22 +10,19 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Any, Final
 
-from jsonpath import JSONPathEnvironment
-from jsonpath.exceptions import JSONPathError
-
+from reconciler.host.beside import Beside
 from reconciler.host.engine.files import ItemFiles
-from reconciler.host.engine.pieces import Workers, done
+from reconciler.host.engine.pieces import done
 from reconciler.host.engine.run import Reply, within
 from reconciler.host.engine.weight import weight
 from reconciler.host.errors import RunError
 from reconciler.host.items import Extension, Hook, Item
+from reconciler.host.redaction import cost_of_redaction, redacted
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.upstream.kept import Read
 from reconciler.model.config import Json, JsonObject
@@ -39,10 +36,6 @@ _ANSWER: Final = "llm.response"
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MAX_NAME_CHARACTERS: Final = 200
 """Of a model: callers choose it, and the report must hold many rows."""
-MAX_MATCHES: Final = 10_000
-"""Of one rule of ``redact`` in one body."""
-
-_REDACTED: Final = "[redacted]"
 _DEFAULT_AUDIT: Final = "./var/audit"
 _DEFAULT_REPORT: Final = "./output/usage_report.json"
 
@@ -62,11 +55,11 @@ class HookEvent:
 class Hooks:
     """Runs the hooks of a snapshot. ``share`` gives a number from 0 to 1, by which requests are sampled.
 
-    ``seconds`` is how long a hook may hold up what it watches.
+    ``seconds`` is how long a hook may take.
     """
 
     files_of: Callable[[Item], ItemFiles]
-    workers: Workers
+    beside: Beside
     seconds: float
     now: Callable[[], datetime]
     tell: Callable[[str], None]
@@ -127,7 +120,7 @@ class Hooks:
         line = await self._line(extension, entry, event)
         folder = str(config.get("audit_dir") or _DEFAULT_AUDIT).rstrip("/")
         path = f"{folder}/audit-{moment:%Y-%m-%d}.jsonl"
-        await asyncio.to_thread(self.files_of(extension).append, path, line)
+        await self.beside.in_thread(self.files_of(extension).append, path, line)
 
     async def _line(self, extension: Extension, entry: JsonObject, event: HookEvent) -> bytes:
         """``entry`` with the request's body, only where the manifest says what of it to hide.
@@ -143,8 +136,8 @@ class Hooks:
                 entry["read"] = str(read)
                 if body is None:
                     return _line_of(entry)
-                cost = _cost_of_redaction(rules, weight(body))
-                return await done(self.workers, cost, _line_with, entry, body, rules)
+                cost = cost_of_redaction(rules, weight(body))
+                return await done(self.beside.workers, cost, _line_with, entry, body, rules)
         except RunError as error:
             self._tell_once(extension, _REQUEST, error)
             return _line_of({**entry, "read": str(Read.UNREADABLE), "body": f"[dropped: {error.message}]"})
@@ -164,9 +157,14 @@ class Hooks:
         async with self._one_report:
             rows, waiting[:] = [*waiting], []  # those of others too, that came while the report was written
             if rows:
-                report = await asyncio.to_thread(_text_of, files, path)
-                data = await done(self.workers, len(report) // 4, report_with, report, rows, files.limit)
-                await asyncio.to_thread(files.write, path, data)
+                report = await self.beside.in_thread(_text_of, files, path)
+                data = await done(self.beside.workers, len(report) // 4, report_with, report, rows, files.limit)
+                await self.beside.in_thread(files.write, path, data)
+
+
+async def unread() -> tuple[Read, Json]:
+    """The body of an event for which there is no time. No caller keeps an entry out of a log by asking much."""
+    return Read.UNREADABLE, None
 
 
 async def _shielded(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -195,55 +193,9 @@ def report_with(report: str, more: list[Json], limit: int) -> bytes:
     return data
 
 
-def _cost_of_redaction(rules: list[Json], body: int) -> int:
-    """In the units of ``weight``: a rule that looks at all depths may look at each value once for each other."""
-    return sum(body * (body if ".." in str(rule) else 2) * 5 for rule in rules)
-
-
-def redacted(body: Json, rules: list[Json]) -> Json:
-    """A copy of ``body`` with the rules laid over it.
-
-    ``truncate`` cuts a text to ``max_len`` characters; any other mode, or value, is replaced. ``RunError`` for a path
-    that is not understood: what it should hide would else be written.
-    """
-    environment = JSONPathEnvironment()
-    environment.function_extensions.clear()  # patterns of a manifest must not run on what callers send
-    copy = deepcopy(body)
-    for rule in rules:
-        path = rule.get("path") if isinstance(rule, dict) else None
-        if not isinstance(rule, dict) or not isinstance(path, str):
-            raise RunError("a rule of 'redact' has a 'path'")
-        try:
-            found = list(islice(environment.finditer(path, copy), MAX_MATCHES + 1))
-        except JSONPathError as error:
-            raise RunError(f"the path {path[:80]!r} of 'redact' is not understood") from error
-        if len(found) > MAX_MATCHES:
-            raise RunError(f"the path {path[:80]!r} of 'redact' fits more than {MAX_MATCHES} places in one body")
-        for match in sorted(found, key=lambda one: -len(one.parts)):  # what is deeper first
-            copy = _replaced(copy, tuple(match.parts), _hidden(match.obj, rule))
-    return copy
-
-
 def _check_action(hook: Hook, known: str) -> None:
     if hook.action != known:
         raise RunError(f"there is no action '{hook.action}' for {hook.on}; known is {known}")
-
-
-def _hidden(value: object, rule: JsonObject) -> Json:
-    longest = rule.get("max_len")
-    if rule.get("mode") == "truncate" and isinstance(value, str) and isinstance(longest, int):
-        return value if len(value) <= longest else value[: max(0, longest)] + "…"
-    return _REDACTED
-
-
-def _replaced(document: Json, place: tuple[str | int, ...], value: Json) -> Json:
-    if not place:
-        return value
-    holder: Json = document
-    for part in place[:-1]:
-        holder = holder[part]  # type: ignore[index]
-    holder[place[-1]] = value  # type: ignore[index]
-    return document
 
 
 def _count(value: Json) -> int | None:

@@ -20,7 +20,7 @@ from reconciler.host.access_log import AccessLog
 from reconciler.host.beside import Beside
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.modules import ModuleRecord, run_module
-from reconciler.host.engine.run import Budget, Run, Services, Witness, within
+from reconciler.host.engine.run import Budget, Reply, Run, Services, Witness, within
 from reconciler.host.engine.trace import Overheard, OverheardTools, Trace
 from reconciler.host.engine.workflow import execute
 from reconciler.host.hooks import Hooks
@@ -66,7 +66,7 @@ class Runtime:
         self.workers = Workers(seconds=settings.limits.piece)
         self.client = ModelClient(settings.model, self.workers)
         self.pool = Pool(settings.upstream) if settings.upstream else None
-        self.beside = Beside(tell)
+        self.beside = Beside(tell, seconds=settings.limits.piece)
         self.access_log = AccessLog(settings.access_log, tell) if settings.access_log else None
         self.tools = ToolServers(settings.env.variables, tell=tell, clock=time.monotonic)
         self.closing: list[Callable[[], Awaitable[None]]] = []
@@ -75,7 +75,7 @@ class Runtime:
         self.ending = asyncio.Event()
         self._is_mutable = mutable_matcher(DEFAULT_MUTABLE)
         self.hooks = Hooks(
-            files_of=self._files_of, workers=self.workers, seconds=settings.limits.hook, now=_now, tell=tell
+            files_of=self._files_of, beside=self.beside, seconds=settings.limits.hook, now=_now, tell=tell
         )
         self._loaded: Loaded | None = None
         self._snapshot = Snapshot()
@@ -162,6 +162,7 @@ class Runtime:
     def abandon(self) -> None:
         """End the worker processes, whatever they do, because this process is about to end."""
         self.workers.close()
+        self.beside.abandon()
 
     async def close(self) -> None:
         """End what hooks still write, the connections to model, tool servers and upstream, and the worker processes."""
@@ -191,6 +192,11 @@ class Runtime:
         else:
             self._is_mutable = mutable_matcher(patterns)
 
+    def _answered(self, snapshot: Snapshot, reply: Reply, trace_id: str) -> None:
+        """Tell observers of a model's answer, beside the run that asked for it; of its text they need nothing."""
+        if self.hooks.see_answers(snapshot):
+            self.beside.begin(partial(self.hooks.answered, snapshot, replace(reply, text=""), trace_id))
+
     def _begin(
         self, snapshot: Snapshot, trace_id: str, trace: Trace | None = None, witness: Witness | None = None
     ) -> Run:
@@ -204,7 +210,7 @@ class Runtime:
             default_model=self.settings.default_model,
             files_of=self._files_of,
             now=_now,
-            answered=partial(self.hooks.answered, snapshot),
+            answered=partial(self._answered, snapshot),
             execute=execute,
             witness=trace or witness,
             tools=OverheardTools(tools=self.tools, trace=trace) if trace else self.tools,

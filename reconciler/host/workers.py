@@ -26,11 +26,11 @@ _MOST_PROCESSES: Final = max(2, min(4, os.cpu_count() or 1))
 
 
 class Workers:
-    """A few processes; a piece may take ``seconds``. It belongs to the event loop that first uses it."""
+    """At ``most`` so many processes; a piece may take ``seconds``. It belongs to the event loop that first uses it."""
 
-    def __init__(self, *, seconds: float) -> None:
+    def __init__(self, *, seconds: float, most: int = _MOST_PROCESSES) -> None:
         self._seconds = seconds
-        self._free = asyncio.Semaphore(_MOST_PROCESSES)
+        self._free = asyncio.Semaphore(most)
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
 

@@ -14,6 +14,7 @@ from reconciler.loop.fights import Fights
 from reconciler.loop.tried import Tried
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
+from reconciler.model.ids import ItemKey
 from reconciler.model.listener import Listener
 from reconciler.model.record import Record
 from reconciler.reconcile.change import change
@@ -49,7 +50,7 @@ class WatchedPass(Struct):
     listener: Listener
     inputs: Inputs
     fights: Fights
-    _evidence: Mapping[str, str] = field(default_factory=dict)
+    _evidence: Mapping[ItemKey, str] = field(default_factory=dict)
 
     def attempt(self) -> Tried:
         """Make the home match the file once, under the lock."""
@@ -73,8 +74,7 @@ class WatchedPass(Struct):
             raise _LeftAloneError(reason, reload, distrusted(self.env, file, record))
         # Nobody looks at this plan: what a tool says of itself is accepted by an 'apply' alone.
         proposal = propose(self.env, self.options, self.listener.progress, keeps=True, accepts_tools=False)
-        suspended = {suspension.item: f"paused: {suspension.reason}" for suspension in record.suspensions}
-        proposal = leaving_out(proposal, suspended)
+        proposal = leaving_out(proposal, record.suspensions)
         self._evidence = evidence(proposal, self.fights)
         return proposal
 

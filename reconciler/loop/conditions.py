@@ -71,7 +71,7 @@ def _suspended(attempt: Attempt, record: Record | None) -> tuple[Truth, str, str
     if attempt.result is Result.LEFT_ALONE:
         is_ordered = any(not suspension.item for suspension in suspensions)
         return "True", "Suspended" if is_ordered else "OnHold", attempt.message
-    items = [f"{suspension.item}: {suspension.reason}" for suspension in suspensions if suspension.item]
+    items = [f"{suspension.what}: {suspension.reason}" for suspension in suspensions if suspension.item]
     if items:
         return "True", "ItemsSuspended", "; ".join(items)
     return "False", "NotSuspended", ""

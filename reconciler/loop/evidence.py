@@ -8,16 +8,16 @@ from pathlib import Path
 
 from reconciler.errors import LlamagateError
 from reconciler.loop.fights import Fights
-from reconciler.model.ids import Kind
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.plan import Action, Change, Drift
 from reconciler.reconcile.proposal import Proposal
 from reconciler.store.state_files import read_generation
 
 
-def evidence(proposal: Proposal, fights: Fights) -> dict[str, str]:
-    """For each item that the pass is about to change, by id: what points to who changed it."""
+def evidence(proposal: Proposal, fights: Fights) -> dict[ItemKey, str]:
+    """For each item that the pass is about to change: what points to who changed it."""
     ours = "; ".join(_other_commands(proposal, fights))
-    return {action.key.id: ours or "; ".join(_traces(proposal, action)) for action in proposal.plan.actions}
+    return {action.key: ours or "; ".join(_traces(proposal, action)) for action in proposal.plan.actions}
 
 
 def _other_commands(proposal: Proposal, fights: Fights) -> Iterator[str]:

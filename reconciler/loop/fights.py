@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Action, Plan
 
 LIMIT: Final = 5
@@ -23,7 +24,7 @@ class Streak(Struct, frozen=True, kw_only=True):
 
 
 class Fights(Struct, frozen=True, kw_only=True):
-    """What was done to each item, by id, while the input stayed the same.
+    """What was done to each item while the input stayed the same.
 
     ``window`` is how many seconds may pass between two repairs in a row: a look in between found it right.
     ``generation`` is the current one when the watcher last looked.
@@ -32,25 +33,25 @@ class Fights(Struct, frozen=True, kw_only=True):
     window: float
     input: str = ""
     generation: int = 0
-    streaks: Mapping[str, Streak] = field(default_factory=dict)
+    streaks: Mapping[ItemKey, Streak] = field(default_factory=dict)
 
     def after(self, now: float, *, input_digest: str, plan: Plan, generation: int) -> Fights:
         """What is known after a pass that carried out ``plan``."""
         before = self.streaks if input_digest == self.input else {}
         streaks = {item: streak for item, streak in before.items() if now - streak.last_at <= self.window}
         for action in plan.actions:
-            deed, item = _deed(action, plan), action.key.id
+            deed, item = _deed(action, plan), action.key
             old = streaks.get(item)
             count = old.count + 1 if old is not None and old.deed == deed else 1
             streaks[item] = Streak(deed=deed, count=count, last_at=now)
         return replace(self, input=input_digest, generation=generation, streaks=streaks)
 
     @property
-    def lost(self) -> tuple[str, ...]:
+    def lost(self) -> tuple[ItemKey, ...]:
         """The items that are not worth another repair."""
         return tuple(sorted(item for item, streak in self.streaks.items() if streak.count >= LIMIT))
 
-    def without(self, item: str) -> Fights:
+    def without(self, item: ItemKey) -> Fights:
         """Someone else has taken over ``item``."""
         return replace(self, streaks={other: streak for other, streak in self.streaks.items() if other != item})
 

@@ -201,16 +201,17 @@ class Loop:
             return
         plan, generation = tried.outcome.plan, tried.outcome.generation
         fights = self.memory.fights.after(now, input_digest=fingerprint.input, plan=plan, generation=generation)
-        for item in fights.lost:
-            fights = fights.without(item)
-            who = tried.evidence.get(item, "by an unknown program")
+        for key in fights.lost:
+            fights = fights.without(key)
+            who = tried.evidence.get(key, "by an unknown program")
             reason = f"repaired {LIMIT} times in a row and changed back each time; {who}"
             try:
-                suspend(self._env, self.lookout.file, self._listener, item=item, reason=reason)
+                given = suspend(self._env, self.lookout.file, self._listener, item=key.id, kind=key.kind, reason=reason)
             except LlamagateError as error:
                 self._notice(error.message)
             else:
-                self._tell(Event("Fighting", f"{item} is paused until 'llamagate resume {item}': {reason}"))
+                said = f"{given.what} is paused until 'llamagate resume {given.what}': {reason}"
+                self._tell(Event("Fighting", said))
         self.memory = replace(self.memory, fights=fights)
 
     def _watch_folders(self, now: float) -> None:

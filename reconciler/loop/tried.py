@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from reconciler.errors import LlamagateError, RefusedError, StandstillError
 from reconciler.loop.schedule import End
+from reconciler.model.ids import ItemKey
 from reconciler.model.plan import Plan
 from reconciler.model.watched import Result
 from reconciler.reconcile.gateway import Reload
@@ -17,14 +18,14 @@ from reconciler.reconcile.outcome import Outcome
 class Tried(Struct, frozen=True, kw_only=True):
     """``outcome`` where a plan was made, ``error`` where the attempt failed.
 
-    ``evidence`` tells of each item that was changed, by id, what points to who changed it before. ``reload`` tells how
+    ``evidence`` tells of each item that was changed what points to who changed it before. ``reload`` tells how
     a gateway took the last change, where it was told of one. ``distrust``: why what is installed is no longer trusted,
     where everything is left alone.
     """
 
     outcome: Outcome | None = None
     error: LlamagateError | None = None
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[ItemKey, str] = field(default_factory=dict)
     reload: Reload | None = None
     distrust: str = ""
 

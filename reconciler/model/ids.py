@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from functools import lru_cache
 from operator import ne
@@ -66,6 +66,16 @@ class ItemKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+def word_of(key: ItemKey) -> str:
+    """An item in one word, where a kind and an id cannot be two: ``mcp-server/files``."""
+    return f"{key.kind}/{key.id}"
+
+
+def is_named(key: ItemKey, words: Collection[str]) -> bool:
+    """Whether one of ``words`` is its id, or its ``word_of``."""
+    return key.id in words or word_of(key) in words
 
 
 def id_problem(text: str) -> str | None:

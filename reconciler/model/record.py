@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
 from reconciler.model.executables import as_set
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.package import Manifest
 from reconciler.model.servers import RecordedServer
 from reconciler.model.source import Source
@@ -104,18 +104,29 @@ class ConfirmBy(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, Digest] = field(default_factory=dict)
 
 
-class Suspension(Struct, frozen=True, kw_only=True):
+class Suspension(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Someone's order to the watcher to leave one item alone, or everything where ``item`` is empty, until resumed.
 
-    ``since`` is a time as the registry writes it.
+    ``since`` is a time as the registry writes it. Without a ``kind``, as older versions write it, each item of the id
+    is meant.
     """
 
     item: str
     reason: str
     since: str
+    kind: Kind | None = None
+
+    @property
+    def what(self) -> str:
+        """What it is for, in words with which 'resume' finds it."""
+        return f"{self.kind} {self.item}" if self.kind is Kind.MCP_SERVER else self.item or "everything"
+
+    def covers(self, key: ItemKey) -> bool:
+        """Whether ``key`` is to be left alone."""
+        return self.item in ("", key.id) and self.kind in (None, key.kind)
 
     def to_document(self) -> JsonObject:
-        return {"id": self.item, "reason": self.reason, "since": self.since}
+        return {"kind": self.kind, "id": self.item, "reason": self.reason, "since": self.since}
 
 
 class Routes(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from reconciler.model.config import JsonObject
 from reconciler.model.desired import DEFAULT_OWNER, Policy
 from reconciler.model.digest import Digest
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, is_named
 from reconciler.model.note import Note
 from reconciler.model.package import Manifest
 from reconciler.model.source import Source
@@ -76,7 +76,7 @@ class ServerTarget(Struct, frozen=True, kw_only=True):
 class Allowances(Struct, frozen=True, kw_only=True):
     """What the person who runs the command permits beyond the policy.
 
-    ``take_over`` holds ids, or is ``None`` for every item that is in the way. ``downgrade``: a lower version may
+    ``take_over`` names items, or is ``None`` for every item that is in the way. ``downgrade``: a lower version may
     replace a higher one. ``force``: what others depend on may go. ``same_id``: an item may be installed beside another
     of its id.
     """
@@ -88,8 +88,8 @@ class Allowances(Struct, frozen=True, kw_only=True):
     same_id: bool = False
     take_over: frozenset[str] | None = frozenset()
 
-    def takes_over(self, item_id: str) -> bool:
-        return self.take_over is None or item_id in self.take_over
+    def takes_over(self, key: ItemKey) -> bool:
+        return self.take_over is None or is_named(key, self.take_over)
 
 
 class Speaker(Struct, frozen=True, kw_only=True):
@@ -123,13 +123,13 @@ class Rules(Struct, frozen=True, kw_only=True):
 class Pause(Struct, frozen=True, kw_only=True):
     """What a pass does to the hold: set one for a ``reason``, against these ``inputs``; or end the one there is.
 
-    ``suspended`` are ids of items that are left as they are, whatever the file says.
+    ``suspended`` are left as they are, whatever the file says.
     """
 
     reason: str = ""
     inputs: Mapping[str, Digest] = field(default_factory=dict)
     ends: bool = False
-    suspended: frozenset[str] = frozenset()
+    suspended: frozenset[ItemKey] = frozenset()
 
 
 class Intent(Struct, frozen=True, kw_only=True):

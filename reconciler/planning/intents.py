@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from reconciler.model.config import JsonObject
-from reconciler.model.ids import ItemKey, Kind
+from reconciler.model.ids import ItemKey, Kind, word_of
 from reconciler.model.note import Note
 from reconciler.model.record import Record, RecordItem
 from reconciler.planning.intent import Allowances, Intent, Pause, Rules, ServerTarget, Target
@@ -15,8 +15,8 @@ from reconciler.planning.intent import Allowances, Intent, Pause, Rules, ServerT
 
 def to_import(base: Intent, targets: Sequence[Target], record: Record, *, downgrade: bool, overwrite: bool) -> Intent:
     """Install or update items. What something else, or an earlier command, installed under their ids gives way."""
-    recorded = {one.key.id: record.items.get(one.key) for one in targets}
-    gives_way = frozenset(name for name, item in recorded.items() if item is None or item.owner is None)
+    recorded = {one.key: record.items.get(one.key) for one in targets}
+    gives_way = frozenset(word_of(key) for key, item in recorded.items() if item is None or item.owner is None)
     allowances = Allowances(downgrade=downgrade, overwrite=overwrite, take_over=gives_way)
     asked = [replace(one, is_asked_for=True) for one in targets]
     return replace(_covering(base, asked), rules=replace(base.rules, allowances=allowances))
@@ -47,7 +47,7 @@ def to_roll_back(
     listed, recorded = packages.keys() | tools.keys(), record.owners_by_key
     going = {key: f"not in generation {number}" for key in recorded if key not in listed}
     allowances = Allowances(
-        overwrite=overwrite, force=True, take_over=frozenset(key.id for key in recorded if key in listed)
+        overwrite=overwrite, force=True, take_over=frozenset(word_of(key) for key in recorded if key in listed)
     )
     return replace(
         base,
@@ -65,7 +65,7 @@ def to_restore(base: Intent, target: Target) -> Intent:
     number = target.backup.generation if target.backup else 0
     return replace(
         _covering(base, [target]),
-        rules=replace(base.rules, allowances=Allowances(take_over=frozenset([target.key.id]))),
+        rules=replace(base.rules, allowances=Allowances(take_over=frozenset([word_of(target.key)]))),
         pause=Pause(reason=f"{target.key.id} was restored from the backup of generation {number}"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from reconciler.model.servers import GatewayFile, ServerChange, ServerEdit, serv
 from reconciler.planning.intent import Intent
 from reconciler.planning.servers import server_edits
 
+_FOR_OTHERS: Final = 0o077
 Stamps = Mapping[ItemKey, Mapping[str, RecordedFile]]
 """Item → path → the file as it was staged."""
 
@@ -74,17 +76,22 @@ def registry_edits(plan: Plan, intent: Intent, observed: Observed, now: datetime
 def server_change(
     plan: Plan, intent: Intent, record: Record, observed: Observed, mode: int | None
 ) -> ServerChange | None:
-    """What ``plan`` does to the gateway's file, which has this ``mode``; ``None`` where nothing is written there."""
+    """What ``plan`` does to the gateway's file, which has this ``mode``; ``None`` where nothing is written there.
+
+    A file that others may read, with a secret in it, is narrowed, also where it says already what it should.
+    """
     edits, file = server_edits(plan.actions, intent), observed.gateway_file
-    if not edits or file is None:
+    servers = [action.server for action in plan.actions if action.server is not None]
+    is_private = bool(intent.entries) or any(any(references(server.settings)) for server in servers)
+    is_wide = mode is not None and bool(mode & _FOR_OTHERS)
+    if file is None or not (edits or (is_private and is_wide)):
         return None
-    written = (intent.servers.get(action.key) for action in plan.actions if action.edits == "entry")
     return ServerChange(
         edits=edits,
         before={name: ServerEdit(entry=found.entry if (found := file.servers.get(name)) else None) for name in edits},
         text=None if file.data is None else file.data.decode(),
         mode=mode,
-        is_private=bool(intent.entries) or any(one is not None and any(references(one.settings)) for one in written),
+        is_private=is_private,
         kept=tuple(name for name in sorted(edits) if _is_unknown(name, edits[name], record, file)),
     )
 

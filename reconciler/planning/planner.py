@@ -83,7 +83,7 @@ def _pruned(intent: Intent, record: Record) -> list[ItemKey]:
         if owner == intent.speaker.owner
         and key not in intent.targets
         and key not in intent.servers
-        and key.id not in intent.pause.suspended
+        and key not in intent.pause.suspended
     )
 
 

@@ -43,7 +43,7 @@ def _is_in_the_way(
     key: ItemKey, recorded: RecordItem | RecordedServer | None, owner: str | None, intent: Intent, *, is_free: bool
 ) -> bool:
     """Whether something is there that is not this ``owner``'s; what is ``is_free`` may be taken from nobody."""
-    if intent.rules.allowances.takes_over(key.id) or (recorded and recorded.owner == owner):
+    if intent.rules.allowances.takes_over(key) or (recorded and recorded.owner == owner):
         return False
     return not is_free or (recorded is not None and recorded.owner is not None)
 
@@ -146,7 +146,7 @@ def dependencies(
     if intent.speaker.owner is None:
         return
     listed = [*intent.targets, *intent.servers, *installed]
-    there = {key.id for key in listed if key not in removed} | intent.pause.suspended
+    there = {key.id for key in (*listed, *intent.pause.suspended) if key not in removed}
     for key, target in intent.targets.items():
         for need in target.depends_on:
             if need not in there:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,14 +11,12 @@ from msgspec.structs import replace
 from reconciler.codes import RefusalCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import InputError
-from reconciler.model.config import Json, JsonObject, reference_of, references, same, with_references
+from reconciler.model.config import JsonObject, same
 from reconciler.model.ids import ItemKey
 from reconciler.model.observed import Observed
 from reconciler.model.plan import Action, ActionKind, Drift, Mark, MarkCode, Refusal
 from reconciler.model.record import Record
-from reconciler.model.regex import regex
 from reconciler.model.servers import (
-    KNOWN_SETTINGS,
     WHAT_RUNS,
     FoundServer,
     RecordedServer,
@@ -28,14 +26,11 @@ from reconciler.model.servers import (
 )
 from reconciler.planning import policy
 from reconciler.planning.intent import Intent, ServerTarget
-from reconciler.planning.manifest_diff import MASK, manifest_diff, masked
 from reconciler.planning.server_drift import edited, missing
-from reconciler.planning.tool_changes import ToolChange, tool_changes, tool_files, tool_marks
+from reconciler.planning.tool_changes import ToolChange, tool_changes, tool_marks
 from reconciler.planning.verdict import Verdict
 
 _ENTRY: Final = "its entry in the gateway's file"
-_SAID_TO_URL: Final = regex(r"(?<=://)[^/?#]*(?=@)|(?<=[?#]).*$")
-"""A user with a password, a query and a fragment."""
 
 
 class _Before(Struct, frozen=True, kw_only=True):
@@ -168,90 +163,6 @@ def not_editable(actions: Iterable[Action], intent: Intent, observed: Observed) 
     except InputError as error:
         problem = str(error.faults[0]) if error.faults else error.message
         yield from (policy.gateway_file(action.key, problem) for action in actions)
-
-
-def shown_settings(settings: JsonObject) -> JsonObject:
-    """Settings of the desired state as they may be shown: references by their names, and no value that is a secret."""
-    named = cast(JsonObject, with_references(settings, lambda one: f"{{{one.kind}: {one.name}}}"))
-    headers = {name: _unless_named(value, MASK) for name, value in cast(JsonObject, named.get("headers", {})).items()}
-    env = cast(JsonObject, named.get("env", {}))
-    hidden = cast(JsonObject, masked(("config",), env, frozenset()))
-    parts: JsonObject = {
-        "env": {name: _unless_named(env[name], hidden[name]) for name in env},
-        "headers": headers,
-    }
-    return {key: parts.get(key, value) for key, value in named.items()}
-
-
-def with_hidden_headers(settings: JsonObject) -> JsonObject:
-    """Settings without what headers hold; references stay, and tell where a value is."""
-    headers = cast(JsonObject, settings.get("headers", {}))
-    shown: JsonObject = {name: value if reference_of(value) else MASK for name, value in headers.items()}
-    return {key: shown if key == "headers" else value for key, value in settings.items()}
-
-
-def _unless_named(value: Json, other: Json) -> Json:
-    is_named = isinstance(value, str) and value.startswith(("{env: ", "{file: "))
-    return value if is_named else other
-
-
-def hidden_settings(settings: JsonObject, like: JsonObject) -> JsonObject:
-    """Settings as they were found: all that may be secret is hidden, as is what ``like`` has from elsewhere.
-
-    They may be anybody's: what goes with an address, what follows an option with the name of a secret, and what a key
-    holds that we do not know.
-    """
-    elsewhere = {str(place[0]) for place, _ in references(like) if place}
-    return {key: MASK if key in elsewhere else _hidden(key, value) for key, value in settings.items()}
-
-
-def _hidden(key: str, value: Json) -> Json:
-    if isinstance(value, dict):
-        return dict.fromkeys(value, MASK)
-    if key == "args" and isinstance(value, list):
-        before = [None, *value]
-        return [_hidden_argument(one, option) for one, option in zip(value, before, strict=False)]
-    if key == "url" and isinstance(value, str):
-        return _SAID_TO_URL.sub(MASK, value)
-    return masked(("config",), value, frozenset()) if key in KNOWN_SETTINGS else MASK
-
-
-def _hidden_argument(value: Json, before: Json) -> Json:
-    """An argument: ``before`` may be the option whose value it is."""
-    if not isinstance(value, str):
-        return value
-    option, equals, _ = value.partition("=")
-    if equals and _is_masked(option):
-        return f"{option}={MASK}"
-    if isinstance(before, str) and before.startswith("-") and "=" not in before and _is_masked(before):
-        return MASK
-    return masked(("config",), value, frozenset())
-
-
-def _is_masked(name: str) -> bool:
-    """Whether what has this name is a secret."""
-    return masked(("config", name), "", frozenset()) == MASK
-
-
-def server_diff(action: Action, recorded: RecordedServer | None, found: FoundServer | None) -> JsonObject:
-    """What an action changes in the settings of a server, as far as it may be shown."""
-    if action.edits == "backup":
-        return {}  # it may hold any secret
-    after = action.server.settings if action.server else {}
-    before: JsonObject = {}
-    if recorded is not None and (found is None or found.digest == recorded.entry):
-        before = shown_settings(recorded.settings)
-    elif found is not None:
-        before = hidden_settings(found.settings, {**(recorded.settings if recorded else {}), **after})
-    return manifest_diff(before, shown_settings(after))
-
-
-def server_files(target: ServerTarget | None, recorded: RecordedServer | None) -> list[JsonObject]:
-    """The tools whose words are not those that were accepted, as files, with the words that differ."""
-    if target is None or target.tools is None or target.accepted is None:
-        return []
-    words = {tool.name: tool for tool in (recorded.tools if recorded else ())}
-    return [*tool_files(tool_changes(target.accepted, target.tools, words))]
 
 
 def judge_server_restore(key: ItemKey, entry: JsonObject, observed: Observed) -> Verdict:

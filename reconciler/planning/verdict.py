@@ -117,7 +117,7 @@ def _diff(target: Target, before: ItemBefore, intent: Intent) -> FileDiff:
         there = frozenset((*found.files, *found.links, *found.folders))
         return FileDiff(rewrites=True, brought=there | target.backup.paths)
     # What was not installed by us is replaced whole when it is taken over.
-    taken = before.recorded is None and intent.rules.allowances.takes_over(target.key.id)
+    taken = before.recorded is None and intent.rules.allowances.takes_over(target.key)
     overwrite = intent.rules.allowances.overwrite or taken
     diff = compare(target.key, before.recorded, target.files, found, intent.rules.policy, overwrite=overwrite)
     if before.other_version is not None and (diff.rewrites or diff.drift or diff.conflicts):
@@ -132,7 +132,7 @@ def _over_other_tool(target: Target, before: ItemBefore, intent: Intent) -> File
     """
     rules, recorded = intent.rules, before.recorded
     drift = other_version_drift(target.key, rules.policy)
-    takes_over = rules.allowances.takes_over(target.key.id) and recorded is not None and recorded.owner != target.owner
+    takes_over = rules.allowances.takes_over(target.key) and recorded is not None and recorded.owner != target.owner
     if takes_over or rules.allowances.overwrite or rules.policy.drift_edited == "heal":
         is_mutable = mutable_matcher(rules.policy.mutable)
         keep = frozenset(path for path in target.files if path in before.found.files and is_mutable(path))

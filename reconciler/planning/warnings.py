@@ -40,17 +40,16 @@ def warnings(
         yield Note(WarningCode.HOLD_ENDS, f"'llamagate apply' ends the pause of the watcher ({record.hold.reason})")
     if intent.pause.ends and not intent.pause.suspended:
         for one in record.suspensions:
-            what = one.item or "everything"
-            message = f"the watcher is paused for {what} ({one.reason}); 'apply' changes it all the same"
+            message = f"the watcher is paused for {one.what} ({one.reason}); 'apply' changes it all the same"
             yield Note(WarningCode.SUSPENDED, message)
     yield from _not_replaced(intent, changing)
     yield from _of_servers(intent, observed)
     yield from _look_alikes(intent, record, observed)
     yield from (note for note in _what_cannot_run(intent, record, observed, removed) if _is_new(note, changing))
     if intent.rules.policy.prune == "never" and intent.scope is None and intent.speaker.owner is not None:
-        staying = {key.id for key in (*intent.targets, *intent.servers)} | intent.pause.suspended
-        owned = (key.id for key, owner in record.owners_by_key.items() if owner == intent.speaker.owner)
-        left = sorted(name for name in owned if name not in staying)
+        staying = {*intent.targets, *intent.servers, *intent.pause.suspended}
+        owned = (key for key, owner in record.owners_by_key.items() if owner == intent.speaker.owner)
+        left = sorted(key.id for key in owned if key not in staying)
         if left:
             message = f"no longer in the file, but kept because policy.prune is 'never': {', '.join(left)}"
             yield Note(WarningCode.KEPT, message)

@@ -7,7 +7,7 @@ from typing import cast
 
 from msgspec import Struct
 
-from reconciler.model.config import Json, JsonObject, Reference, reference_of
+from reconciler.model.config import Json, JsonObject, reference_of
 from reconciler.model.package import FileEntry, Package
 from reconciler.planning.manifest_diff import MASK, dotted, masked
 
@@ -16,6 +16,8 @@ Place = tuple[str | int, ...]
 
 class Value(Struct, frozen=True, kw_only=True):
     """One value of a configuration, and who sets it: ``package``, ``file``, ``command``, or where the value is.
+
+    Of a tool server also ``last apply``, and ``gateway``: somebody else wrote its entry.
 
     ``line`` is that of the file, 0 where it is not known.
     """
@@ -79,19 +81,19 @@ def contents_of(package: Package) -> Contents:
     )
 
 
-def values_of(base: JsonObject, config: JsonObject, *, lines: Mapping[Place, int], listed: bool) -> Iterator[Value]:
-    """Each value of ``base`` with ``config`` laid over it; secrets are masked. ``lines`` are those of the file."""
+def values_of(
+    base: JsonObject, config: JsonObject, *, lines: Mapping[Place, int], listed: bool, otherwise: str = "command"
+) -> Iterator[Value]:
+    """Each value of ``base`` with ``config`` laid over it; secrets are masked. ``lines`` are those of the file.
+
+    ``otherwise`` is who set what is in ``config`` and not ``listed``.
+    """
     for place, value, is_own in _leaves(base, config, ()):
         reference = reference_of(value)
-        origin = _origin(reference, is_own=is_own, listed=listed)
+        own = reference.label if reference else "file" if listed else otherwise
+        origin = own if is_own else "package"
         shown = MASK if reference else masked(("config", *place), value, frozenset())
         yield Value(place=dotted(place), value=shown, origin=origin, line=lines.get(place, 0) if is_own else 0)
-
-
-def _origin(reference: Reference | None, *, is_own: bool, listed: bool) -> str:
-    if not is_own:
-        return "package"
-    return reference.label if reference else "file" if listed else "command"
 
 
 def _leaves(base: Json, over: Json, place: Place) -> Iterator[tuple[Place, Json, bool]]:

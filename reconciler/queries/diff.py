@@ -17,13 +17,13 @@ from reconciler.model.digits import whole
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation, GenerationItem, generation_of
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.plan import ActionKind, Plan
 from reconciler.model.record import RecordItem
 from reconciler.model.source import TAR_SUFFIXES
 from reconciler.planning.manifest_diff import manifest_diff, secret_places
-from reconciler.planning.servers import shown_settings
+from reconciler.planning.server_views import shown_settings
 from reconciler.queries.edits import drift_files, server_drift_files
 from reconciler.queries.history import difference, server_difference
 from reconciler.queries.versions import package_of_version
@@ -85,18 +85,20 @@ class Diff(Struct, frozen=True, kw_only=True):
         }
 
 
-def read_diff(env: Environment, file: Path, words: Sequence[str], progress: Progress = no_progress) -> Diff:
-    """What differs between what ``words`` name; without any, between the home and ``file``."""
+def read_diff(
+    env: Environment, file: Path, words: Sequence[str], progress: Progress = no_progress, *, kind: Kind | None = None
+) -> Diff:
+    """What differs between what ``words`` name; without any, between the home and ``file``. ``kind`` is that of ids."""
 
     def read() -> Diff:
-        return _diff(env, file, words, progress)
+        return _diff(env, file, words, kind, progress)
 
     return steadily(Home(env.home), read)
 
 
-def _diff(env: Environment, file: Path, words: Sequence[str], progress: Progress) -> Diff:
+def _diff(env: Environment, file: Path, words: Sequence[str], kind: Kind | None, progress: Progress) -> Diff:
     if not words or (len(words) == 1 and not _is_path(words[0]) and "@" not in words[0]):
-        return _file_against_home(env, file, words[0] if words else None, progress)
+        return _file_against_home(env, file, (words[0] if words else None, kind), progress)
     check_there(Home(env.home))
     state = read_home_state(env, file)
     if len(words) > 2:
@@ -106,7 +108,7 @@ def _diff(env: Environment, file: Path, words: Sequence[str], progress: Progress
     if len(words) == 1 and _is_path(words[0]):
         return _package(state, Path(words[0]))
     if all(all(word.partition("@")) and not _is_path(word) for word in words):
-        return _versions(state, [word.partition("@") for word in words])
+        return _versions(state, [word.partition("@") for word in words], kind)
     raise UsageError(_EXPECTED)
 
 
@@ -121,12 +123,13 @@ def _number(word: str) -> int:
     return number
 
 
-def _file_against_home(env: Environment, file: Path, named: str | None, progress: Progress) -> Diff:
+def _file_against_home(env: Environment, file: Path, named: tuple[str | None, Kind | None], progress: Progress) -> Diff:
     proposal = propose(env, Options(file=file), progress)
+    text, kind = named
     key = None
-    if named is not None:
+    if text is not None:
         listed = proposal.state.file.desired.keys if proposal.state.file else []
-        key = next((key for key in listed if key.id == named), None) or must_find(proposal.state, named, None)
+        key = must_find(proposal.state, text, kind, listed)
     wanted = tuple(action for action in proposal.plan.actions if key in (None, action.key))
     plan = explained(replace(proposal, plan=replace(proposal.plan, actions=wanted))).plan
     refusals = sum(key in (None, refusal.key) for refusal in plan.refusals)
@@ -250,14 +253,14 @@ def _installed_side(state: HomeState, key: ItemKey) -> Side | None:
     return Side(opened=state.store.open(found), executables=found.executables)
 
 
-def _versions(state: HomeState, words: Sequence[tuple[str, str, str]]) -> Diff:
+def _versions(state: HomeState, words: Sequence[tuple[str, str, str]], kind: Kind | None) -> Diff:
     """One version of an item against another, or the installed one against a version. Configuration is left out."""
     ids = {item_id for item_id, _, _ in words}
     if len(ids) > 1:
         raise UsageError(f"both versions must be of one item, not of {' and '.join(sorted(ids))}")
     item_id, versions = words[0][0], [version for _, _, version in words]
-    listed = _listed(state, item_id)
-    key = listed.key if listed else must_find(state, item_id, None)
+    listed = _listed(state, item_id, kind)
+    key = listed.key if listed else must_find(state, item_id, kind)
     after = _version_side(state, key, listed, versions[-1])
     name = f"{item_id}@{versions[-1]}"
     if len(versions) > 1:
@@ -268,10 +271,10 @@ def _versions(state: HomeState, words: Sequence[tuple[str, str, str]]) -> Diff:
     return Diff(before="the home", after=name, items=_pair(key, before, after))
 
 
-def _listed(state: HomeState, item_id: str) -> DesiredItem | None:
+def _listed(state: HomeState, item_id: str, kind: Kind | None) -> DesiredItem | None:
     items = state.file.desired.items if state.file else ()
-    found = next((item for item in items if item.key.id == item_id), None)
-    key = find(state, item_id, None) if found is None else None
+    found = next((item for item in items if item.key.id == item_id and kind in (None, item.key.kind)), None)
+    key = find(state, item_id, kind) if found is None else None
     return state.listed_item(key) if key else found
 
 

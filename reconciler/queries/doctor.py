@@ -219,8 +219,8 @@ def _hold(state: HomeState) -> Iterator[Finding]:
     if state.record.hold is not None:
         yield note(FindingCode.HOLD, f"the watcher is paused: {state.record.hold.reason}", "llamagate resume")
     for one in state.record.suspensions:
-        message = f"the watcher is paused for {one.item or 'everything'}: {one.reason}"
-        yield note(FindingCode.SUSPENDED, message, f"llamagate resume {one.item}".rstrip())
+        message = f"the watcher is paused for {one.what}: {one.reason}"
+        yield note(FindingCode.SUSPENDED, message, f"llamagate resume {one.what if one.item else ''}".rstrip())
 
 
 def _hidden_file(state: HomeState, folder: Path) -> Iterator[Finding]:

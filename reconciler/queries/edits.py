@@ -17,15 +17,16 @@ from reconciler.model.home import Home
 from reconciler.model.ids import Kind, did_you_mean
 from reconciler.model.observed import Observed, ObservedItem
 from reconciler.model.record import RecordItem
-from reconciler.model.servers import GATEWAY_FILE, RecordedServer, server_key
+from reconciler.model.servers import GATEWAY_FILE, RecordedServer
 from reconciler.observe.home import observe
 from reconciler.packages.content import read
 from reconciler.packages.realise import realise
 from reconciler.planning.content.file_change import FileSide, file_change
 from reconciler.planning.drift import drift_of
 from reconciler.planning.manifest_diff import MASK
-from reconciler.planning.servers import hidden_settings, shown_settings
+from reconciler.planning.server_views import hidden_settings, shown_settings
 from reconciler.reconcile.as_found import shown_as_found, without_secrets
+from reconciler.reconcile.naming import one_of
 from reconciler.resolve.store import PackageStore
 from reconciler.store.gateway_file import read_gateway_file
 from reconciler.store.state_files import read_record, read_registry
@@ -35,16 +36,14 @@ def drift_of_item(env: Environment, item_id: str, kind: Kind | None) -> list[Jso
     """The entries of ``diff.files``, as a plan has them, of an item that we installed."""
     home = Home(env.home)
     record, _ = read_record(home)
-    recorded = next(
-        (item for key, item in record.items.items() if key.id == item_id and kind in (None, key.kind)), None
-    )
-    server = record.servers.get(server_key(item_id)) if kind in (None, Kind.MCP_SERVER) else None
-    if recorded is None and server is not None:
-        return server_drift_files(home, server)
-    if recorded is None:
-        hint = did_you_mean(item_id, (key.id for key in record.owners_by_key))
+    known = record.owners_by_key
+    key = one_of(item_id, (key for key in known if key.id == item_id and kind in (None, key.kind)))
+    if key is None:
+        hint = did_you_mean(item_id, (key.id for key in known))
         raise InputError(f"llamagate did not install '{item_id}'{hint}", code=ErrorCode.NOT_FOUND)
-    return drift_files(home, recorded)
+    if key.kind is Kind.MCP_SERVER:
+        return server_drift_files(home, record.servers[key])
+    return drift_files(home, record.items[key])
 
 
 def server_drift_files(home: Home, recorded: RecordedServer) -> list[Json]:

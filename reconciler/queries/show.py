@@ -28,7 +28,7 @@ from reconciler.observe.items import ListedItem, listed_items, listed_servers
 from reconciler.observe.kept import backups_of
 from reconciler.planning.drift import drift_of
 from reconciler.planning.server_drift import server_drift
-from reconciler.planning.servers import hidden_settings, with_hidden_headers
+from reconciler.planning.server_views import hidden_settings, without_secrets
 from reconciler.queries.catalogs import Offered, context_for, offered
 from reconciler.queries.contents import Contents, Place, Value, contents_of, values_of
 from reconciler.queries.graph import Edge, Graph, graph_of
@@ -36,7 +36,7 @@ from reconciler.queries.history import difference, server_difference
 from reconciler.queries.list import changed_servers, known_registry, look
 from reconciler.queries.why import Listing, listing_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
-from reconciler.reconcile.naming import find
+from reconciler.reconcile.naming import named_items, one_of
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.reconcile.unmanaged import unmanaged_package
 from reconciler.resolve.choose import choose
@@ -176,9 +176,7 @@ def read_show(
 
 
 def _known(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
-    found = find(state, text, kind)
-    keys = state.file.desired.keys if state.file else ()
-    return found or next((key for key in keys if key.id == text and kind in (None, key.kind)), None)
+    return one_of(text, named_items(state, text, kind, state.file.desired.keys if state.file else ()))
 
 
 def _shown(state: HomeState, key: ItemKey) -> Shown:
@@ -187,7 +185,7 @@ def _shown(state: HomeState, key: ItemKey) -> Shown:
     package, notes = _package(state, key, recorded)
     drift, unreadable = _drift(state, recorded)
     installed = _listed(state, key)
-    suspended = next((one.reason for one in state.record.suspensions if one.item in ("", key.id)), "")
+    suspended = next((one.reason for one in state.record.suspensions if one.covers(key)), "")
     return Shown(
         key=key,
         installed=installed,
@@ -217,9 +215,10 @@ def _shown_server(state: HomeState, key: ItemKey) -> Shown:
     drift = server_drift(recorded, state.gateway_file, Policy()) if recorded else ()
     listed = listed_servers(state.gateway_file, state.record, changed_servers(drift))
     says = recorded or wanted
-    settings = with_hidden_headers(says.settings) if says else hidden_settings(found.settings, {}) if found else {}
+    settings = without_secrets(says.settings) if says else hidden_settings(found.settings, {}) if found else {}
     is_listed = says is not None and wanted is not None and wanted.settings == says.settings
-    suspended = next((one.reason for one in state.record.suspensions if one.item in ("", key.id)), "")
+    suspended = next((one.reason for one in state.record.suspensions if one.covers(key)), "")
+    lines, otherwise = _server_lines(state, key) if is_listed else {}, "last apply" if recorded else "gateway"
     return Shown(
         key=key,
         installed=next((one for one in listed if one.key == key), None),
@@ -228,7 +227,7 @@ def _shown_server(state: HomeState, key: ItemKey) -> Shown:
         listing=listing_of(state, key),
         pin=None,
         enabled_by="" if not (recorded or found) else "file" if wanted and wanted.enabled is not None else "gateway",
-        config=tuple(values_of({}, settings, lines=_server_lines(state, key) if is_listed else {}, listed=is_listed)),
+        config=tuple(values_of({}, settings, lines=lines, listed=is_listed, otherwise=otherwise)),
         contents=None,
         files=(),
         drift=drift,

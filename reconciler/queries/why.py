@@ -18,7 +18,7 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, Kind, did_you_mean
 from reconciler.queries.graph import Graph, How, graph_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
-from reconciler.reconcile.naming import find
+from reconciler.reconcile.naming import named_items, one_of
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generations
 
@@ -101,14 +101,13 @@ def read_why(env: Environment, file: Path, text: str, kind: Kind | None = None) 
 
 def known_key(state: HomeState, graph: Graph, text: str, kind: Kind | None) -> ItemKey:
     """The item that ``text`` names: it is installed, listed, or needed. ``InputError`` where it is none of these."""
-    found = find(state, text, kind)
-    named = [node.key for node in graph.nodes if node.key.id == text and kind in (None, node.key.kind)]
-    if found is None and not named:
+    found = one_of(text, named_items(state, text, kind, (node.key for node in graph.nodes)))
+    if found is None:
         known = {node.key.id for node in graph.nodes}
         raise InputError(
             f"no item '{text}' is installed, listed or needed{did_you_mean(text, known)}", code=ErrorCode.NOT_FOUND
         )
-    return found or named[0]
+    return found
 
 
 class _Explaining:

@@ -24,7 +24,7 @@ from reconciler.model.observed import ObservedItem
 from reconciler.model.plan import Action
 from reconciler.model.record import Hold, Record, RecordedFile, RecordItem
 from reconciler.model.registry import Registry, registry_time
-from reconciler.model.servers import GatewayFile
+from reconciler.model.servers import GatewayFile, ServerChange
 from reconciler.model.tools import is_accepted
 from reconciler.observe.access import refuse_foreign_link
 from reconciler.planning.intent import Intent
@@ -54,7 +54,8 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         return notes or []
     state.env.phase("stage the packages")
     look_again(inputs)
-    if any(action.edits for action in proposal.plan.actions):
+    servers = _server_change(proposal)
+    if servers is not None:
         with telling("nothing was changed"):
             refuse_foreign_link(state.home, state.home.gateway_file)
     rewriting = [action for action in proposal.plan.actions if action.rewrites and action.after]
@@ -74,7 +75,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         state.env.phase("change the home")
         files, previous = record_files(record), state.previous_record
         change.stage_documents(files, generation_bytes(_generation(proposal, record)), previous)
-        return change.commit(proposal.plan.actions, _journal(proposal, record, files.head), inputs, policy)
+        return change.commit(proposal.plan.actions, _journal(proposal, record, files.head, servers), inputs, policy)
 
 
 def _staged(proposal: Proposal, action: Action, change: Transaction) -> Mapping[str, RecordedFile]:
@@ -104,12 +105,17 @@ def _generation(proposal: Proposal, record: Record) -> Generation:
     return replace(made, user=env.user, message=env.message)
 
 
-def _journal(proposal: Proposal, record: Record, head: bytes) -> Journal:
+def _server_change(proposal: Proposal) -> ServerChange | None:
+    """What is written into the gateway's file, if anything is."""
+    observed = proposal.observed
+    mode = mode_before(proposal.state.home.gateway_file) if observed.gateway_file else None
+    return server_change(proposal.plan, proposal.intent, proposal.state.record, observed, mode)
+
+
+def _journal(proposal: Proposal, record: Record, head: bytes, servers: ServerChange | None) -> Journal:
     """All but its moves."""
     env, observed, previous = proposal.state.env, proposal.observed, proposal.state.previous_record
     edits, before = registry_edits(proposal.plan, proposal.intent, observed, env.now)
-    mode = mode_before(proposal.state.home.gateway_file) if observed.gateway_file else None
-    servers = server_change(proposal.plan, proposal.intent, proposal.state.record, observed, mode)
     return Journal(
         txn=f"{record.generation}",
         generation=record.generation,

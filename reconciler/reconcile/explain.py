@@ -22,7 +22,7 @@ from reconciler.planning.content.decoded import is_plain
 from reconciler.planning.manifest_diff import Secrets, manifest_diff, secret_places
 from reconciler.planning.marks import Contents, content_marks
 from reconciler.planning.review import MOST_CHANGES, shown_first
-from reconciler.planning.servers import server_diff, server_files
+from reconciler.planning.server_views import server_diff, server_files
 from reconciler.reconcile.file_changes import InstalledFolder, file_changes
 from reconciler.reconcile.proposal import Proposal
 

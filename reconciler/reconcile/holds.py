@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from reconciler.fs import file_lock
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.model.note import Note
-from reconciler.model.record import ConfirmBy, Record
+from reconciler.model.record import ConfirmBy, Record, Suspension
 from reconciler.model.registry import registry_time
 from reconciler.planning.planner import make_plan
 from reconciler.reconcile.proposal import Proposal, with_refusals
@@ -39,26 +39,28 @@ def standstill(record: Record, file: Path, digest: Digest) -> str:
     return ""
 
 
-def leaving_out(proposal: Proposal, items: Mapping[str, str]) -> Proposal:
-    """The pass without some items, which stay as they are; ``items`` maps each id to the reason.
+def leaving_out(proposal: Proposal, suspensions: Collection[Suspension]) -> Proposal:
+    """The pass without the suspended items, which stay as they are.
 
     What the rules of trust refuse is refused all the same, also of those items.
     """
-    if not items:
+    if not suspensions:
         return proposal
-    before = proposal.intent
+    before, recorded = proposal.intent, proposal.state.record.owners_by_key
+    keys = {*before.targets, *before.servers, *recorded}
+    left = frozenset(key for key in keys if any(one.covers(key) for one in suspensions))
     intent = replace(
         before,
-        targets={key: target for key, target in before.targets.items() if key.id not in items},
-        servers={key: target for key, target in before.servers.items() if key.id not in items},
-        pause=replace(before.pause, suspended=frozenset(items)),
-        notes=(*before.notes, *_left_alone(items)),
+        targets={key: target for key, target in before.targets.items() if key not in left},
+        servers={key: target for key, target in before.servers.items() if key not in left},
+        pause=replace(before.pause, suspended=left),
+        notes=(*before.notes, *_left_alone(suspensions)),
     )
     plan = with_refusals(make_plan(intent, proposal.state.record, proposal.observed), proposal.parts.refused)
     plan = replace(plan, warnings=plan.warnings + proposal.parts.warnings)
     return replace(proposal, intent=intent, plan=plan, looked=None)  # the whole file may well want something
 
 
-def _left_alone(items: Mapping[str, str]) -> Iterator[Note]:
-    for item, reason in sorted(items.items()):
-        yield Note(WarningCode.LEFT_ALONE, f"{item} is not changed: {reason}")
+def _left_alone(suspensions: Collection[Suspension]) -> Iterator[Note]:
+    for one in suspensions:
+        yield Note(WarningCode.LEFT_ALONE, f"{one.what} is not changed: paused: {one.reason}")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError
 from reconciler.model.desired import DesiredItem, place_of
-from reconciler.model.ids import ItemKey
+from reconciler.model.ids import ItemKey, is_named
 from reconciler.model.servers import DesiredServer
 from reconciler.planning.intent import Intent, Pause, Rules, ServerTarget, Speaker, Target
 from reconciler.reconcile.home_state import HomeState
@@ -24,7 +24,7 @@ def intent_of_file(
 ) -> Intent:
     """What ``file`` says of the items that were resolved. ``InputError`` where a configuration cannot be filled in."""
     items = [item for item in file.desired.items if item.key in resolved]
-    servers = [one for one in file.desired.servers if not options.only or one.key.id in options.only]
+    servers = [one for one in file.desired.servers if not options.only or is_named(one.key, options.only)]
     return Intent(
         speaker=Speaker(owner=file.desired.owner, file=state.speaker(file.desired.owner)),
         home=str(state.home.root),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import InputError, LlamagateError, NotDesiredError
 from reconciler.fs.presence import is_there
-from reconciler.model.ids import ItemKey, Kind, did_you_mean
+from reconciler.model.ids import ItemKey, Kind, did_you_mean, is_named
 from reconciler.model.record import Record
 from reconciler.reconcile.home_state import HomeState
 from reconciler.store.desired_file import DesiredFile, read_desired
@@ -17,30 +18,43 @@ SEE_LIST: Final = "'llamagate list' shows what is installed"
 
 
 def check_listed(file: DesiredFile, named: frozenset[str]) -> None:
-    """Ids given on the command line must be in the file: a typing error must not pass for "nothing to do"."""
-    known = {key.id for key in file.desired.keys}
-    unknown = sorted(named - known)
-    if unknown:
-        raise InputError(
-            f"{file.path} lists no item '{unknown[0]}'{did_you_mean(unknown[0], known)}", code=ErrorCode.NOT_FOUND
-        )
+    """Words given on the command line must each name one item of the file: see ``is_named``.
+
+    A typing error must not pass for "nothing to do".
+    """
+    keys = file.desired.keys
+    known = {key.id for key in keys}
+    for word in sorted(named):
+        if one_of(word, (key for key in keys if is_named(key, (word,)))) is None:
+            near = did_you_mean(word, known)
+            raise InputError(f"{file.path} lists no item '{word}'{near}", code=ErrorCode.NOT_FOUND)
 
 
 def find(state: HomeState, text: str, kind: Kind | None) -> ItemKey | None:
     """The item that ``text`` names, by id, else by name. ``InputError`` with the candidates where there are several."""
-    known = sorted(key for key in state.known | state.servers if kind in (None, key.kind))
-    named = [key for key in known if key.id == text] or [key for key in known if _name(state, key) == text]
-    if len(named) > 1:
-        candidates = ", ".join(str(key) for key in named)
+    return one_of(text, named_items(state, text, kind))
+
+
+def named_items(state: HomeState, text: str, kind: Kind | None, also: Iterable[ItemKey] = ()) -> list[ItemKey]:
+    """The items that ``text`` names, by id, else by name: of those that somebody knows, and of ``also``."""
+    known = sorted(key for key in {*state.known, *state.servers, *also} if kind in (None, key.kind))
+    return [key for key in known if key.id == text] or [key for key in known if _name(state, key) == text]
+
+
+def one_of(text: str, keys: Iterable[ItemKey]) -> ItemKey | None:
+    """The one that ``text`` names of ``keys``, if there is one. ``InputError`` where there are several."""
+    found = sorted(set(keys))
+    if len(found) > 1:
+        candidates = ", ".join(map(str, found))
         raise InputError(
             f"'{text}' is ambiguous: {candidates}", advice="name the type and the id", code=ErrorCode.AMBIGUOUS
         )
-    return named[0] if named else None
+    return found[0] if found else None
 
 
-def must_find(state: HomeState, text: str, kind: Kind | None) -> ItemKey:
-    """``find``; ``InputError`` with the nearest id where there is no such item."""
-    key = find(state, text, kind)
+def must_find(state: HomeState, text: str, kind: Kind | None, also: Iterable[ItemKey] = ()) -> ItemKey:
+    """``find``, of ``also`` too; ``InputError`` with the nearest id where there is no such item."""
+    key = one_of(text, named_items(state, text, kind, also))
     if key is None:
         raise InputError(not_installed(state, text, kind), advice=SEE_LIST, code=ErrorCode.NOT_FOUND)
     return key
@@ -61,16 +75,22 @@ def _name(state: HomeState, key: ItemKey) -> str | None:
     return recorded.manifest.name if recorded else entry.name if entry else None
 
 
-def check_known(item: str, record: Record, file: Path) -> None:
-    """A typing error must not pass for an item: it is installed, or listed in ``file``."""
-    known = {key.id for key in record.owners_by_key}
+def known_kind(item: str, kind: Kind | None, record: Record, file: Path) -> Kind | None:
+    """The kind of ``item``: it is installed, or listed in ``file``, so that a typing error does not pass for an item.
+
+    ``None`` where the file cannot be read, which may list it. ``InputError`` where it is unknown, or two kinds have it.
+    """
+    known = {*record.owners_by_key}
     try:
-        known |= {key.id for key in read_desired(file).desired.keys} if is_there(file) else set()
+        known |= {*read_desired(file).desired.keys} if is_there(file) else set()
     except NotDesiredError:
         pass  # it lists no item
     except LlamagateError:
-        return  # it may be listed there
-    if item not in known:
-        raise InputError(
-            f"no item '{item}' is installed or listed in the file{did_you_mean(item, known)}", code=ErrorCode.NOT_FOUND
-        )
+        if not any(key.id == item and kind in (None, key.kind) for key in known):
+            return kind
+    found = one_of(item, (key for key in known if key.id == item and kind in (None, key.kind)))
+    if found is None:
+        near = did_you_mean(item, {key.id for key in known if kind in (None, key.kind)})
+        message = f"no {kind or 'item'} '{item}' is installed or listed in the file{near}"
+        raise InputError(message, code=ErrorCode.NOT_FOUND)
+    return found.kind

@@ -13,7 +13,7 @@ from reconciler.errors import LockStaleError
 from reconciler.model.config import JsonObject, references
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
-from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind, id_problem
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind, id_problem, is_named
 from reconciler.model.inputs import Input
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
@@ -78,7 +78,8 @@ def propose(
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")
     parts = partition(file.desired.items, _deciding(file, lock, options))
-    resolved = resolver.resolve(parts, only=options.only, locked=options.locked)
+    only = {item.key.id for item in file.desired.items if is_named(item.key, options.only)} if options.only else None
+    resolved = resolver.resolve(parts, only=only, locked=options.locked)
     entries = entries_of(file, resolved, locked=options.locked)
     undecided = [] if options.downgrade else [item for item, _ in parts.undecided]
     if undecided and (errors := gone_down(undecided, lock.lock, entries)):
@@ -124,7 +125,7 @@ def _asks_a_gateway(env: Environment, file: DesiredFile) -> bool:
 
 def _tools(state: HomeState, file: DesiredFile, options: Options) -> Mapping[ItemKey, tuple[Tool, ...]]:
     """The tools of the servers that are recorded and listed, as a running gateway says; of others nothing is known."""
-    listed = [one.key for one in file.desired.servers if not options.only or one.key.id in options.only]
+    listed = [one.key for one in file.desired.servers if not options.only or is_named(one.key, options.only)]
     asked = [key for key in listed if key in state.record.servers]
     is_asked = asked and not state.env.offline and file.desired.gateway.reload != "off"
     gateway = gateway_of(state.env, file.desired.gateway) if is_asked else None
@@ -145,7 +146,7 @@ def _deciding(file: DesiredFile, lock: LockFile, options: Options) -> Mapping[It
     """The entries of the lock that say which package an item is."""
     if options.upgrade is None:
         return {}
-    return {key: entry for key, entry in lock_of(file, lock).items() if key.id not in options.upgrade}
+    return {key: entry for key, entry in lock_of(file, lock).items() if not is_named(key, options.upgrade)}
 
 
 def _looked(state: HomeState, file: DesiredFile, lock: LockFile, trust: Trust | None) -> tuple[Covered, Look] | None:

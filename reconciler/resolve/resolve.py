@@ -38,7 +38,9 @@ class Resolver(Struct, frozen=True, kw_only=True):
     context: SourceContext
     lock_path: Path
 
-    def resolve(self, parts: Partition, *, only: Collection[str] = (), locked: bool = False) -> dict[ItemKey, Resolved]:
+    def resolve(
+        self, parts: Partition, *, only: Collection[str] | None = None, locked: bool = False
+    ) -> dict[ItemKey, Resolved]:
         """Resolve the items; ``only`` narrows that to these ids and what they depend on.
 
         The error of one item that cannot be used, or one error with the faults of all of them. ``LockStaleError``
@@ -46,14 +48,15 @@ class Resolver(Struct, frozen=True, kw_only=True):
         """
         found: dict[ItemKey, Resolved] = {}
         errors: dict[ItemKey, LlamagateError] = {}
-        wave, done = (parts.only(only) if only else parts), set(only)
+        wave, done = (parts if only is None else parts.only(only)), set(only or ())
         while wave:
             if locked and wave.undecided:
                 raise LockStaleError(f"{self.lock_path} is out of date: " + "; ".join(wave.reasons))
             new, failed = self._wave(wave, fetches=not errors)
             found |= new
             errors |= failed
-            needed = {name for item in wave.items for name in _needs(item, new.get(item.key))} - done if only else set()
+            needs = (name for item in wave.items for name in _needs(item, new.get(item.key)))
+            needed = set() if only is None else {*needs} - done
             wave = parts.only(needed)
             done |= needed
         self.context.progress("reading", len(found), len(found))

@@ -20,7 +20,7 @@ _VALUES: Final = {
     "DIR|URL": "folders",
     "FILE": "files",
     "ZIP": "files",
-    "ID": "ids",
+    "ID|TYPE/ID": "ids",
 }
 _NUMBERS: Final = {"--to": "generations", "--from": "generations"}
 _WORDS: Final = {
@@ -28,11 +28,11 @@ _WORDS: Final = {
     "ID": "ids",
     "[DIR]...": "folders",
     "[FILE|PACKAGE|FOLDER]...": "files",
-    "[ID]": "ids",
-    "[ID]...": "ids",
-    "[ID|PACKAGE|@GEN|ID@VERSION]...": "ids @generations files",
+    "[TYPE] [ID]": "types ids",
+    "[TYPE] [ID]...": "types ids",
+    "[[TYPE] ID|PACKAGE|@GEN|ID@VERSION]...": "types ids @generations files",
     "[PLAN]": "files",
-    "[TYPES]": "extensions|agentic-modules",
+    "[TYPES]": "extensions|agentic-modules|mcp-servers",
     "[TYPE] ARCHIVE|DIR...": "types files",
     "[TYPE] ID SOURCE [RANGE]": "types files",
     "[TYPE] ID": "types ids",

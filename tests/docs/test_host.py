@@ -22,8 +22,9 @@ from reconciler.host.engine.builtin_steps import STEPS
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.engine.state import MAX_PLACEHOLDER_CHARACTERS, MAX_TEXT_CHARACTERS
 from reconciler.host.engine.template import MAX_ACTIONS
-from reconciler.host.hooks import MAX_MATCHES, MAX_USAGE_ROWS
+from reconciler.host.hooks import MAX_USAGE_ROWS
 from reconciler.host.model_client import MAX_ANSWER_BYTES
+from reconciler.host.redaction import MAX_MATCHES
 from reconciler.host.runtime import Runtime
 from reconciler.host.schema import MAX_PARTS
 from reconciler.host.server import GRACE_SECONDS

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.documents.yaml.servers import entries_in, with_edits
+from reconciler.documents.yaml.server_list import entries_in
+from reconciler.documents.yaml.servers import with_edits
 from reconciler.errors import InputError
 from reconciler.model.servers import ServerEdit
 from tests.support.laws import examples
@@ -221,6 +222,33 @@ def test_law_each_edit_does_what_it_says_and_nothing_else(changes: list[dict[str
         assert line in text
     assert text.startswith(FILE[: FILE.index(b"    # reads")])
     assert text.endswith(FILE[FILE.index(b"  max_tool") :])
+
+
+@pytest.mark.parametrize("mark", ["|+", ">+", "|2+", "|", "|-"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("behind", ["", "  # behind\n", "  max_tool_rounds: 10\n", "# far behind\nport: 1\n"])
+@pytest.mark.parametrize(
+    ("server", "edit"),
+    [
+        ("new", ServerEdit(entry=NEW)),
+        ("first", ServerEdit(entry=None)),
+        ("last", ServerEdit(entry=None)),
+        ("first", ServerEdit(entry={"enabled": False}, is_whole=False)),
+        ("last", ServerEdit(entry={"enabled": False}, is_whole=False)),
+        ("last", ServerEdit(entry={"name": "last", "enabled": True, "command": "other", "timeout": "5s"})),
+        ("first", ServerEdit(entry={"name": "first", "enabled": True, "command": "other", "note": "  a\n"})),
+    ],
+    ids=["add", "remove first", "remove last", "switch first", "switch last", "change last", "change first"],
+)
+def test_blank_lines_of_a_text_at_the_end_of_an_entry_are_its_own(
+    mark: str, newline: str, behind: str, server: str, edit: ServerEdit
+) -> None:
+    entry = f"  - name: %s\n    enabled: true\n    command: c\n    note: {mark}\n      a\n\n\n"
+    text = ("mcp:\n  enabled: true\n  servers:\n" + entry % "first" + entry % "last" + behind).replace("\n", newline)
+    before = {one["name"]: one for one in entries_in(text.encode(), name="f")[1]}
+    after = {one["name"]: one for one in entries_in(with_edits(text.encode(), {server: edit}, name="f"), name="f")[1]}
+    wanted = edit.entry if edit.is_whole or edit.entry is None else {**before[server], **edit.entry}
+    assert after == {name: one for name, one in {**before, server: wanted}.items() if one is not None}
 
 
 def test_a_switch_keeps_the_spelling_of_its_key() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,13 @@ class Host:
 
     def refresh(self) -> Any:
         return self.post("/v1/extensions/refresh").json()
+
+    def hooks_done(self) -> None:
+        """Wait until hooks have written what they were told of: they do so beside the answers."""
+        until = time.monotonic() + SECONDS
+        while self.runtime.beside._tasks:
+            assert time.monotonic() < until
+            time.sleep(0.005)
 
     @property
     def names(self) -> list[str]:

@@ -208,6 +208,7 @@ def test_row_126_nobody_elses_header_is_believed(session: Session, serve: Serve)
     forged = [{"X-Forwarded-For": f"10.0.{number}.1", "Forwarded": "for=1.2.3.4"} for number in range(40)]
     found = [served.get("/v1/extensions", headers=one).status_code for one in forged]
     assert found.count(429) > 20
+    served.hooks_done()
     logs = "".join(path.read_text() for path in session.installed("audit", "var/audit").glob("*.jsonl"))
     assert {json.loads(line)["ip"] for line in logs.splitlines()} == {"127.0.0.1"}
 
@@ -318,6 +319,7 @@ def test_a_callers_request_id_is_echoed_logged_and_handed_on(
     found = served.post("/v1/extensions/foo/execute", {}, headers=headers).headers["x-request-id"]
     assert (found == given) is is_taken
     assert model.seen_headers[-1]["x-request-id"] == found
+    served.hooks_done()
     log = next(session.installed("audit", "var/audit").glob("*.jsonl")).read_text()
     assert json.loads(log)["request_id"] == found
     missing = served.get("/v1/extensions/nope", headers=headers)

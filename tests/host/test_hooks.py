@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
+import httpx2
 import pytest
 
+from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.errors import RunError
-from reconciler.host.hooks import MAX_MATCHES, MAX_USAGE_ROWS, redacted
+from reconciler.host.hooks import MAX_USAGE_ROWS
+from reconciler.host.redaction import MAX_MATCHES, redacted
 from tests.cli.shell import Session
 from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
-from tests.host.served import extension, put_on_disk
+from tests.host.served import SECONDS, Host, extension, put_on_disk
 
 AUDIT = """\
 config:
@@ -30,9 +35,16 @@ USAGE = (
 CHAT = "steps: [{uses: llm.chat, with: {prompt: one two}}]\n"
 
 
-def audited(session: Session, item: str = "audit") -> list[Any]:
-    logs = sorted(session.installed(item, "var/audit").glob("audit-*.jsonl"))
+def audited(session: Session, host: Host) -> list[Any]:
+    host.hooks_done()
+    logs = sorted(session.installed("audit", "var/audit").glob("audit-*.jsonl"))
     return [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+
+
+def counted(session: Session, host: Host) -> list[Any]:
+    host.hooks_done()
+    rows: list[Any] = json.loads(session.installed("usage", "output/usage.json").read_text())
+    return rows
 
 
 def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session, serve: Serve) -> None:
@@ -45,7 +57,7 @@ def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session
         "/v1/extensions/foo/execute",
         {"messages": [{"content": "a long text"}, {"content": "short"}, {"content": 5}], "token": "t0ken", "a": 1},
     )
-    rows = audited(session)
+    rows = sorted(audited(session, host), key=lambda row: row["method"])
     assert [(row["method"], row["path"]) for row in rows] == [
         ("GET", "/v1/extensions"),
         ("POST", "/v1/extensions/foo/execute"),
@@ -63,8 +75,9 @@ def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session
 def test_row_128_without_rules_no_body_is_written(session: Session, serve: Serve, config: str) -> None:
     text = config + "hooks: [{on: http.request, action: audit.log}]\n"
     put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
-    serve().post("/v1/extensions/foo/execute", {"private": 1})
-    assert "body" not in audited(session)[0]
+    host = serve()
+    host.post("/v1/extensions/foo/execute", {"private": 1})
+    assert "body" not in audited(session, host)[0]
 
 
 def test_row_123_what_is_not_hidden_in_time_is_not_written(session: Session, serve: Serve) -> None:
@@ -76,7 +89,7 @@ def test_row_123_what_is_not_hidden_in_time_is_not_written(session: Session, ser
         body = {"a": [body, [0] * 4_000]}
     host = serve(limits=RunLimits(hook=0.4))
     assert host.post("/v1/extensions/foo/execute", body).status_code == 200
-    assert audited(session)[0]["body"] == "[dropped: hiding parts of it took longer than 0.2 seconds]"
+    assert audited(session, host)[0]["body"] == "[dropped: hiding parts of it took longer than 0.2 seconds]"
 
 
 def test_a_rule_that_fits_too_many_places_writes_no_body(session: Session, serve: Serve) -> None:
@@ -84,7 +97,7 @@ def test_a_rule_that_fits_too_many_places_writes_no_body(session: Session, serve
     put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
     host = serve()
     host.post("/v1/extensions/foo/execute", {"l": [0] * (MAX_MATCHES + 1)})
-    assert f"fits more than {MAX_MATCHES} places in one body" in audited(session)[0]["body"]
+    assert f"fits more than {MAX_MATCHES} places in one body" in audited(session, host)[0]["body"]
     assert f"fits more than {MAX_MATCHES} places in one body" in host.told[-1]
 
 
@@ -96,7 +109,7 @@ def test_requests_are_sampled(session: Session, serve: Serve) -> None:
     host.runtime.hooks = replace(host.runtime.hooks, share=lambda: next(shares))
     for _ in range(4):
         host.get("/v1/extensions")
-    assert len(audited(session)) == 2
+    assert len(audited(session, host)) == 2
 
 
 def test_each_answer_of_a_model_is_counted(session: Session, serve: Serve) -> None:
@@ -104,7 +117,7 @@ def test_each_answer_of_a_model_is_counted(session: Session, serve: Serve) -> No
     put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
     host = serve()
     answers = [host.post("/v1/extensions/foo/execute", {}) for _ in range(2)]
-    rows = json.loads(session.installed("usage", "output/usage.json").read_text())
+    rows = counted(session, host)
     assert [row.pop("request_id") for row in rows] == [answer.headers["x-request-id"] for answer in answers]
     assert [{key: row[key] for key in row if key != "timestamp"} for row in rows] == [
         {"model": "mistral", "prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3, "read": "read"}
@@ -116,8 +129,9 @@ def test_a_report_that_is_none_or_full(session: Session, serve: Serve, before: s
     put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
     put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
     session.write(str(session.installed("usage", "output/usage.json")), before)
-    serve().run("foo", {})
-    rows = json.loads(session.installed("usage", "output/usage.json").read_text())
+    host = serve()
+    host.run("foo", {})
+    rows = counted(session, host)
     assert len(rows) == (MAX_USAGE_ROWS if before.startswith("[") else 1)
     assert rows[-1]["total_tokens"] == 3
 
@@ -128,7 +142,7 @@ def test_no_caller_can_stop_the_count(session: Session, serve: Serve) -> None:
     host = serve(limits=RunLimits(file=2_000))
     for number in range(20):
         host.run("foo", {"model": f"{number} " + "m" * 10_000})
-    rows = json.loads(session.installed("usage", "output/usage.json").read_text())
+    rows = counted(session, host)
     assert rows[-1]["model"].startswith("19 mmm")
     assert 1 < len(rows) < 20
     assert not any("hook" in line for line in host.told)
@@ -139,15 +153,17 @@ def test_only_numbers_count_as_tokens(session: Session, serve: Serve, model: Mod
     put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
     usage = b'{"prompt_tokens": 7, "completion_tokens": "many", "total_tokens": true}'
     model.raw = b'{"choices": [{"message": {"content": "x"}}], "usage": %s}' % usage
-    serve().run("foo", {})
-    row = json.loads(session.installed("usage", "output/usage.json").read_text())[0]
+    host = serve()
+    host.run("foo", {})
+    row = counted(session, host)[0]
     assert (row["prompt_tokens"], row["completion_tokens"], row["total_tokens"]) == (7, None, None)
 
 
 def test_a_disabled_hook_does_nothing(session: Session, serve: Serve) -> None:
     put_on_disk(session, "audit", manifest__yaml=extension("enabled: false\n" + AUDIT, name="audit", kind="middleware"))
-    serve().get("/v1/extensions")
-    assert audited(session) == []
+    host = serve()
+    host.get("/v1/extensions")
+    assert audited(session, host) == []
 
 
 @pytest.mark.parametrize(
@@ -170,10 +186,61 @@ def test_a_hook_that_fails_is_told_once_and_fails_nothing(session: Session, serv
     put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
     host = serve()
     assert {host.post("/v1/extensions/refresh", {"a": 1}).status_code for _ in range(3)} == {200}
+    rows = audited(session, host)
     told = [line for line in host.told if line.startswith("the hook http.request of audit failed: ")]
     assert len(told) == 1
     assert said in told[0]
-    assert all(row["body"].startswith("[dropped: ") for row in audited(session))
+    assert all(row["body"].startswith("[dropped: ") for row in rows)
+
+
+class Hanging:
+    """Files of a disk that does not answer."""
+
+    limit = 2**20
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+
+    def append(self, *_arguments: object) -> None:
+        self.answers.wait(SECONDS)
+
+    read = write = append
+
+
+def test_hooks_that_hang_hold_up_no_call_and_none_of_its_steps(session: Session, serve: Serve) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    host, files = serve(), Hanging()
+    host.runtime.hooks = replace(host.runtime.hooks, files_of=lambda _: cast(ItemFiles, files))
+    begun = time.monotonic()
+    for number in range(20):  # more than there are threads for what blocks
+        assert host.run("foo", {"token": "t", "number": number}) == {"llm_response": "hello"}
+        assert host.get("/v1/extensions").status_code == 200
+    assert time.monotonic() - begun < SECONDS / 2
+    assert len(host.runtime.beside._tasks) == 60
+    files.answers.set()
+
+
+def test_a_caller_who_leaves_is_in_the_log_all_the_same(session: Session, serve: Serve, model: ModelServer) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    model.pause = threading.Event()
+    host = serve()
+    with pytest.raises(httpx2.ReadTimeout):
+        host.post("/v1/extensions/foo/execute", {"token": "t"}, timeout=0.3)
+    assert audited(session, host)[0]["body"] == {"token": "[redacted]"}
+
+
+def test_under_load_a_request_is_recorded_without_its_body(
+    session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.host.beside.MUCH_BESIDE", 0)
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    host = serve()
+    host.post("/v1/extensions/refresh", {"token": "t"})
+    row = audited(session, host)[0]
+    assert (row["path"], row["read"], row.get("body")) == ("/v1/extensions/refresh", "unreadable", None)
 
 
 def test_a_log_that_is_a_link_or_a_pipe_is_left_alone(session: Session, serve: Serve, tmp_path: Path) -> None:
@@ -184,6 +251,7 @@ def test_a_log_that_is_a_link_or_a_pipe_is_left_alone(session: Session, serve: S
     session.write(str(session.installed("audit", "var/audit/x")), "")
     session.installed("audit", "var/audit/audit-2026-01-02.jsonl").symlink_to(outside)
     assert host.get("/v1/extensions").status_code == 200
+    host.hooks_done()
     assert outside.read_text() == "kept\n"
     assert any("cannot be used" in line for line in host.told)
 
@@ -206,6 +274,36 @@ def test_redaction(rules: list[Any], expected: object) -> None:
     assert body == {"a": {"b": 1}, "l": ["xy", 1]}
 
 
+HIDDEN: Final = "[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"Messages": [{"CONTENT": "p"}]}, {"Messages": [{"CONTENT": HIDDEN}]}),
+        ({"messages": [{"content": "a", "Content": "b"}]}, {"messages": [{"content": HIDDEN, "Content": HIDDEN}]}),
+        (
+            {"messages": [{"content": "a"}, {"content": "b"}], "Messages": [{"content": "c"}]},
+            {"messages": [{"content": HIDDEN}, {"content": HIDDEN}], "Messages": [{"content": HIDDEN}]},
+        ),
+        ({"me\u017f\u017fages": [{"content": "p"}]}, {"me\u017f\u017fages": [{"content": HIDDEN}]}),
+    ],
+    ids=["upper", "both", "two lists", "long s"],
+)
+def test_a_gateway_that_knows_no_case_reads_no_more_than_is_hidden(body: Any, expected: object) -> None:
+    """It takes ``Content`` for ``content``, by simple folding: so must a rule."""
+    assert redacted(body, [{"path": "$.messages[*].content"}]) == expected
+    assert redacted(body, [{"path": "$.messages[*]['content']"}]) == expected
+    assert redacted(body, [{"path": "$..content"}]) == expected
+
+
+def test_a_filter_of_a_rule_knows_no_case_either() -> None:
+    body: Any = {"messages": [{"Role": "user", "Content": "p"}, {"role": "system", "content": "s"}]}
+    assert redacted(body, [{"path": "$.messages[?@.role == 'user'].content"}]) == {
+        "messages": [{"Role": "user", "Content": "[redacted]"}, {"role": "system", "content": "s"}]
+    }
+
+
 @pytest.mark.parametrize("rule", [{}, "x", {"path": 5}, {"path": "$["}, {"path": "$[?search(@.a, '(x+)+$')]"}], ids=str)
 def test_a_rule_that_is_not_understood_hides_everything(rule: Any) -> None:
     with pytest.raises(RunError):
@@ -217,7 +315,7 @@ def test_many_answers_at_once_lose_no_row(session: Session, serve: Serve, model:
     put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
     host = serve()
     at_once(8, lambda: [host.run("foo", {}) for _ in range(5)])
-    assert len(json.loads(session.installed("usage", "output/usage.json").read_text())) == 40
+    assert len(counted(session, host)) == 40
 
 
 def at_once(count: int, work: Callable[[], object]) -> None:

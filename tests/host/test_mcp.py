@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -297,18 +298,74 @@ def test_a_caller_of_the_older_protocol_that_goes_away_stops_the_run(
     assert model.left.wait(20)
 
 
+ACCEPTS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+
+
+def opened(host: Host, caller: str) -> JsonObject:
+    """Open a session of the older protocol; the headers by which it is used."""
+    headers = {**ACCEPTS, "X-Forwarded-For": caller}
+    begun = host.post("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}, headers=headers)
+    assert begun.status_code == 200, begun.text
+    headers["Mcp-Session-Id"] = begun.headers["mcp-session-id"]
+    host.post("/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
+    return {**headers}
+
+
+def listed(host: Host, session: Any) -> int:
+    return host.post("/mcp", {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, headers=session).status_code
+
+
+def test_open_sessions_of_a_stranger_keep_nobody_out(
+    session: Session, stage: Stage, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_server, "MOST_SESSIONS", 5)
+    host = serve(trusted_proxies=("127.0.0.0/8",))
+    first = opened(host, "10.0.0.1")
+    strangers = [opened(host, "10.6.6.6") for _ in range(12)]
+    assert [listed(host, one) for one in strangers] == [404] * 8 + [200] * 4
+    assert listed(host, first) == 200, "who has few sessions keeps them"
+    others = [opened(host, f"10.0.0.{number}") for number in (2, 3, 4)]
+    assert [listed(host, one) for one in (first, *others)] == [200] * 4
+    assert [listed(host, one) for one in strangers[-4:]] == [404] * 3 + [200]
+
+
+def test_a_session_in_use_does_not_make_room(
+    session: Session, model: ModelServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_server, "MOST_SESSIONS", 2)
+    put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
+    model.pause = threading.Event()
+    host = serve(trusted_proxies=("127.0.0.0/8",))
+    calls = opened(host, "10.0.0.1")
+    params = {"name": "greet", "arguments": {"person": "Ada"}}
+    body = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(host.post, "/mcp", body, headers=calls)
+        while not model.asked:
+            time.sleep(0.01)
+        idle = [opened(host, "10.0.0.1") for _ in range(3)]
+        model.pause.set()
+        assert "hello" in running.result().text
+    assert [listed(host, one) for one in (calls, *idle)] == [200, 404, 404, 200]
+
+
 def test_many_runs_that_nobody_waits_for_are_refused(
     session: Session, model: ModelServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reconciler.host.mcp.handles.MOST", 2)
     put_on_disk(session, "greet", manifest__yaml=extension(GREET, name="greet"))
     model.pause = threading.Event()
-    host = serve(mcp_wait=0.05)
+    host = serve(mcp_wait=0.3)
 
     async def scenario() -> None:
         async with connected(host) as client:
             found = [await client.call_tool("greet", {"person": "Ada"}) for _ in range(3)]
             assert [one.is_error for one in found] == [False, False, True]
+            model.pause = None
+            short = await client.call_tool("greet", {"person": "Eve"})
+            assert short.structured_content == {"greeting": "hello"}
+            model.pause = threading.Event()
             handle = (found[0].structured_content or {})["handle"]
             await client.call_tool(RESULT_TOOL, {"handle": handle, "cancel": True})
             assert not (await client.call_tool("greet", {"person": "Ada"})).is_error

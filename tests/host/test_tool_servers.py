@@ -20,6 +20,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from reconciler.documents.yaml import text as yaml_text
+from reconciler.gateway.call import Gateway
+from reconciler.gateway.tool_servers import read_tools
 from reconciler.host.engine.run import ToolReply, ToolRequest
 from reconciler.host.errors import RunTimeoutError, ToolError
 from reconciler.host.mcp import client, one_server, stdio
@@ -27,6 +30,7 @@ from reconciler.host.mcp.definitions import ToolSettings, tool_settings
 from reconciler.host.mcp.servers import ToolServers
 from reconciler.host.secrets import MASK
 from reconciler.model.config import JsonObject
+from tests.support.today import today
 
 HERE = Path(__file__).parent
 SERVER, LIAR = HERE / "tool_server.py", HERE / "lying_server.py"
@@ -330,6 +334,25 @@ def test_a_tool_that_is_not_as_it_was_accepted_is_not_called() -> None:
             await call(made, "change")
             assert "changed since the lock was written" in await refused(made, "say", text="x")
             assert (await call(made, "repeat", text="x", times=2)).text == "xx"
+
+    asyncio.run(scenario())
+
+
+def test_what_a_gateway_leaves_out_of_its_list_is_no_change(tmp_path: Path) -> None:
+    """It passes on names, descriptions and input schemas, and the numbers in these as Go writes them."""
+    row = {**program(str(SERVER)), "enabled": True, "transport": "stdio"}
+    (tmp_path / "llamagate.yaml").write_text(yaml_text.dump({"mcp": {"enabled": True, "servers": [row]}}))
+    with today(tmp_path) as gateway:
+        listed = read_tools(Gateway(url=gateway.url), "tests")
+    assert isinstance(listed, tuple)
+    assert {tool.output_schema for tool in listed} == {None}
+    accepted = {tool.name: tool.digest for tool in listed}
+
+    async def scenario() -> None:
+        async with calling(settings(row)) as made:
+            made.define(settings(row), {"tests": accepted})
+            assert (await call(made, "add", a=1, b=2)).structured == {"sum": 3}
+            assert (await call(made, "wait")).text == "waited"
 
     asyncio.run(scenario())
 

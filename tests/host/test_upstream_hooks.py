@@ -225,7 +225,7 @@ def test_records_do_not_pile_up() -> None:
     done: list[int] = []
 
     async def fill() -> None:
-        beside, go = Beside(told.append), asyncio.Event()
+        beside, go = Beside(told.append, seconds=1), asyncio.Event()
 
         async def work() -> None:
             await go.wait()

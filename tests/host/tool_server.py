@@ -46,7 +46,7 @@ def repeat(text: str, times: int) -> str:
 
 
 @server.tool()
-async def wait(seconds: float, mark: str = "") -> str:
+async def wait(seconds: float = 0.0, mark: str | None = None) -> str:
     """Take a while; the file ``mark`` is there afterwards, unless the call is cancelled."""
     await anyio.sleep(seconds)
     if mark:

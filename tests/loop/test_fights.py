@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.loop.fights import LIMIT, Fights
 from reconciler.model.ids import ItemKey, Kind
@@ -26,11 +27,11 @@ def after(fights: Fights, plans: list[Plan], *, start: float = 0, every: float =
 
 def test_five_equal_repairs_in_a_row_are_a_fight() -> None:
     assert after(NONE, [repair()] * (LIMIT - 1)).lost == ()
-    assert after(NONE, [repair()] * LIMIT).lost == ("foo",)
+    assert after(NONE, [repair()] * LIMIT).lost == (KEY,)
 
 
 def test_a_look_in_between_that_found_it_right_does_not_end_the_row() -> None:
-    assert after(NONE, [repair(), Plan(generation=1)] * LIMIT).lost == ("foo",)
+    assert after(NONE, [repair(), Plan(generation=1)] * LIMIT).lost == (KEY,)
 
 
 def test_a_pause_of_an_interval_does() -> None:
@@ -57,6 +58,13 @@ def test_a_new_input_begins_anew() -> None:
 
 
 def test_an_item_that_was_given_up_begins_anew() -> None:
-    fights = after(NONE, [repair()] * LIMIT).without("foo")
+    fights = after(NONE, [repair()] * LIMIT).without(KEY)
     assert fights.lost == ()
     assert after(fights, [repair()], start=60).lost == ()
+
+
+def test_another_item_of_the_same_id_has_its_own_row() -> None:
+    other = ItemKey(Kind.MCP_SERVER, "foo")
+    plans = [repair(), Plan(generation=1, actions=(replace(repair().actions[0], key=other),))] * (LIMIT - 1)
+    assert after(NONE, plans).lost == ()
+    assert after(after(NONE, plans), [repair()], start=90).lost == (KEY,)

@@ -153,6 +153,25 @@ class Server:
         }
 
 
+def _listed(tool: Any) -> Any:
+    """A tool in its list: what else its server says of it is left out, and numbers are as Go writes doubles."""
+    return {
+        "name": tool["name"],
+        "description": tool.get("description", ""),
+        "inputSchema": _as_go_writes(tool.get("inputSchema")),
+    }
+
+
+def _as_go_writes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_go_writes(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [*map(_as_go_writes, value)]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return int(value) if float(value).is_integer() and abs(value) < 10**21 else float(value)
+
+
 class _RefusedError(Exception):
     def __init__(self, status: int, kind: str, message: str) -> None:
         super().__init__(message)
@@ -234,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "errors": errors,
             }
         if self.command == "GET" and below in _BELOW:
-            found = server.tools if below == "tools" else []
+            found = [*map(_listed, server.tools)] if below == "tools" else []
             return {below: found, "count": len(found)}
         known = {"": server.row, "health": server.health, "stats": {"calls": 0}}
         if self.command == "GET" and below in known:

@@ -12,6 +12,7 @@ from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
 from reconciler.documents.unseen import visible
 from reconciler.model.catalog import Release
+from reconciler.model.ids import Kind
 from reconciler.queries.contents import Contents, Value
 from reconciler.queries.graph import Edge
 from reconciler.queries.show import FileShown, Shown, ShownOffer, Step
@@ -55,7 +56,8 @@ def _of_item(found: Shown, style: Style) -> Iterator[list[str]]:
     yield part("Needs", (_edge(edge, edge.needs.id) for edge in found.needs), style)
     yield part("Needed by", (_edge(edge, edge.item.id) for edge in found.needed_by), style)
     yield part("History", map(_step, found.history), style)
-    backups = (f"{number:>4}  llamagate restore {found.key.id} --from {number}" for number in found.backups)
+    named = str(found.key) if found.key.kind is Kind.MCP_SERVER else found.key.id
+    backups = (f"{number:>4}  llamagate restore {named} --from {number}" for number in found.backups)
     yield part("Backups", backups, style)
     yield part("Not known", found.notes, style)
 

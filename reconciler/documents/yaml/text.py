@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from reconciler.documents.yaml.edit import remove_entry, replace_block, set_entry
     from reconciler.documents.yaml.load import MAX_BYTES, load
     from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, faults_at, locate, locate_all
-    from reconciler.documents.yaml.servers import entries_in, with_edits
+    from reconciler.documents.yaml.server_list import entries_in
+    from reconciler.documents.yaml.servers import with_edits
 
 _MODULES: Final = {
     "dump": ("dump",),
     "edit": ("remove_entry", "replace_block", "set_entry"),
     "load": ("MAX_BYTES", "load"),
     "places": ("MAX_DEPTH", "Path", "dotted", "faults_at", "locate", "locate_all"),
-    "servers": ("entries_in", "with_edits"),
+    "server_list": ("entries_in",),
+    "servers": ("with_edits",),
 }
 
 __all__ = [

@@ -151,7 +151,8 @@ class Witness(Protocol):
 class Services(Struct, frozen=True, kw_only=True):
     """What the engine is given. ``extensions`` and ``modules`` are those that were served when the run began.
 
-    ``files_of`` opens the files of an item; ``answered`` is told of each reply of a model, with the trace id;
+    ``files_of`` opens the files of an item; ``answered`` is told of each reply of a model, with the trace id,
+    and holds up nothing;
     ``execute`` runs an extension, for the steps that call others; ``witness`` watches, where somebody wants to see;
     ``tools`` are the tool servers, where there are any.
     """
@@ -164,7 +165,7 @@ class Services(Struct, frozen=True, kw_only=True):
     default_model: str
     files_of: Callable[[Item], ItemFiles]
     now: Callable[[], datetime]
-    answered: Callable[[Reply, str], Awaitable[None]]
+    answered: Callable[[Reply, str], None]
     execute: Execute
     witness: Witness | None = None
     tools: Tools | None = None

@@ -137,7 +137,7 @@ async def asked(run: Run, question: Question) -> str:
     """The model's answer, and its tokens told to the observers. The longest that guardrails allow is kept to."""
     run.budget.spend()
     reply = await run.services.model.ask(question)
-    await run.services.answered(reply, run.trace_id)
+    run.services.answered(reply, run.trace_id)
     longest = run.guardrails.max_output
     if longest is not None and len(reply.text) > longest:
         raise RunError(f"the model's answer has {len(reply.text)} characters; max_output_length allows {longest}")

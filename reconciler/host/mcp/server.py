@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from reconciler import __version__
 from reconciler.errors import LlamagateError
@@ -22,6 +22,7 @@ from reconciler.host.mcp.handles import Handles, Job
 from reconciler.host.mcp.offered import RESULT_TOOL, Offer, offers
 from reconciler.host.mcp.running import GoneError, News, ended_of, waited
 from reconciler.host.mcp.sdk import load_sdk
+from reconciler.host.mcp.sessions import Sessions
 from reconciler.host.snapshot import Snapshot
 from reconciler.model.config import JsonObject
 from reconciler.model.digits import whole
@@ -30,14 +31,16 @@ from reconciler.model.ids import did_you_mean
 if TYPE_CHECKING:
     import mcp_types
     from mcp.server.context import ServerRequestContext
-    from mcp.server.session import ServerSession
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
 PAGE: Final = 200
 """Tools in one part of the list."""
 MOST_SESSIONS: Final = 1_000
+"""Of the older protocol. One more makes room for itself: see ``Sessions``."""
+MOST_LISTENERS: Final = 1_000
 IDLE_SECONDS: Final = 900.0
+_SESSION: Final = b"mcp-session-id"
 _NOTICE_SECONDS: Final = 1.0
 
 
@@ -79,7 +82,7 @@ class McpServer:
         self._options = options
         self._bug = bug
         self._handles = Handles(time.monotonic)
-        self._sessions: OrderedDict[str, ServerSession] = OrderedDict()
+        self._sessions = Sessions(MOST_SESSIONS, IDLE_SECONDS, time.monotonic)
         self._offers: tuple[Snapshot | None, dict[str, Offer]] = (None, {})
         self._ready: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
@@ -96,9 +99,35 @@ class McpServer:
             self._ready = asyncio.create_task(self._begin())
         await asyncio.shield(self._ready)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request that was let in."""
-        await self._manager.handle_request(scope, receive, send)
+    async def handle(self, scope: Scope, receive: Receive, send: Send, caller: str) -> None:
+        """Answer one request of ``caller`` that was let in."""
+        asked = _value(scope["headers"])
+        if asked is not None:
+            with self._sessions.using(asked, is_stream=scope["method"] == "GET"):
+                await self._manager.handle_request(scope, receive, send)
+            if scope["method"] == "DELETE":
+                self._sessions.ended(asked)
+            return
+        surplus: list[str] = []
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < HTTPStatus.BAD_REQUEST:
+                opened = _value(message["headers"])
+                if opened is not None and (one := self._sessions.opened(opened, caller)):
+                    surplus.append(one)
+            await send(message)
+
+        try:
+            await self._manager.handle_request(scope, receive, sending)
+        finally:
+            for one in surplus:
+                await self._end(one)
+
+    async def _end(self, session_id: str) -> None:
+        """End a session, as its client would."""
+        headers = [(_SESSION, session_id.encode())]
+        scope = {"type": "http", "method": "DELETE", "path": "/mcp", "query_string": b"", "headers": headers}
+        await self._manager.handle_request(scope, _nothing, _unseen)
 
     def changed(self) -> None:
         """What is served may have changed; from any thread but that of the event loop."""
@@ -143,7 +172,7 @@ class McpServer:
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._look)
         self._bus = InMemorySubscriptionBus()
-        self._listeners = ListenHandler(self._bus, max_subscriptions=MOST_SESSIONS)
+        self._listeners = ListenHandler(self._bus, max_subscriptions=MOST_LISTENERS)
         server = Announcing(
             "llamagate",
             version=__version__,
@@ -156,7 +185,7 @@ class McpServer:
         self._manager = StreamableHTTPSessionManager(
             server,
             session_idle_timeout=IDLE_SECONDS,
-            max_sessions=MOST_SESSIONS,
+            max_sessions=2 * MOST_SESSIONS,  # for those that are about to make room
             max_request_body_size=self._options.body,
         )
         begun = asyncio.Event()
@@ -211,8 +240,6 @@ class McpServer:
         offer = offered.get(name)
         if offer is None or snapshot is None:
             return failed(f"There is no tool '{name[:80]}'{did_you_mean(name[:80], offered)}")
-        if not self._handles.takes_more():
-            return failed("Too many runs are under way that nobody waits for; fetch or cancel one, or try again later")
         if self._options.strict and isinstance(offer.item, Extension):
             problem = undeclared(offer.item, given)
             if problem:
@@ -227,6 +254,9 @@ class McpServer:
         except BaseException:  # the client cancelled it, or went away
             job.task.cancel()
             raise
+        if not self._handles.takes_more():  # who has many of them keeps nobody from calls that are soon over
+            job.task.cancel()
+            return failed("It takes long, and too many runs are under way that nobody waits for; try again later")
         return under_way(job, self._handles.keep(job))
 
     async def _later(self, ctx: ServerRequestContext[Any, Any], given: JsonObject) -> mcp_types.CallToolResult:
@@ -258,11 +288,9 @@ class McpServer:
     def _remember(self, ctx: ServerRequestContext[Any, Any]) -> None:
         """A session of an older client is told when the list of tools changes; a newer one listens by itself."""
         session_id = ctx.request.headers.get("mcp-session-id") if ctx.request is not None else None
-        if session_id is not None:
-            self._sessions[session_id] = ctx.session
-            self._sessions.move_to_end(session_id)
-            if len(self._sessions) > MOST_SESSIONS:
-                self._sessions.popitem(last=False)
+        held = self._sessions.find(session_id) if session_id is not None else None
+        if held is not None:
+            held.news = ctx.session
 
     def _tell_changed(self) -> None:
         telling = asyncio.get_running_loop().create_task(self._announce())
@@ -273,16 +301,31 @@ class McpServer:
         from mcp.server.subscriptions import ToolsListChanged
 
         await self._bus.publish(ToolsListChanged())
-        for session_id, session in [*self._sessions.items()]:
+        for session_id, held in self._sessions:
+            if held.news is None:
+                continue
             try:
                 async with asyncio.timeout(_NOTICE_SECONDS):
-                    await session.send_tool_list_changed()
+                    await held.news.send_tool_list_changed()
             except Exception:  # it is gone
-                self._sessions.pop(session_id, None)
+                self._sessions.ended(session_id)
 
 
 def _compared(offer: Offer) -> tuple[str, str, str, JsonObject]:
     return offer.name, offer.description, offer.version, offer.schema
+
+
+def _value(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The session that a request, or an answer, names."""
+    return next((value.decode("latin-1") for name, value in headers if name.lower() == _SESSION), None)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _unseen(_message: Message) -> None:
+    """Nobody waits for this answer."""
 
 
 def _request_id(ctx: ServerRequestContext[Any, Any]) -> str:

@@ -15,7 +15,7 @@ from starlette.routing import Match as RouteMatch
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from reconciler.host.hooks import HookEvent
+from reconciler.host.hooks import HookEvent, unread
 from reconciler.host.page.look import Looker
 from reconciler.host.routes import Route as RouteOfExtension
 from reconciler.host.runtime import Runtime
@@ -70,7 +70,7 @@ class _Gate:
         self._api = Api(runtime)
         self._traffic = Traffic(address_of=access.address_of, log=runtime.access_log)
         machines = Machines(lambda: runtime.env, runtime.settings.file, is_watcher=is_watcher, traffic=self._traffic)
-        self._mcp = McpRoute(runtime)
+        self._mcp = McpRoute(runtime, access)
         self._trying = Trying(runtime)
         looker = Looker(lambda: runtime.env, runtime.settings.file, runtime.ending, self._serves)
         self._plain_routes = plain_routes(machines, Pages(looker), access, runtime.tell, self._trying)
@@ -149,9 +149,7 @@ class _Gate:
 
         async def work() -> Response:
             body = await self._admitted(request, route)
-            await self._runtime.hooks.requested(
-                snapshot, request.url.path, partial(self._seen, request, request_id, body)
-            )
+            self._tell_hooks(request, request_id, snapshot, body)
             workers = self._runtime.workers
             return await handler(
                 Call(request=request, request_id=request_id, snapshot=snapshot, body=body, workers=workers)
@@ -172,14 +170,19 @@ class _Gate:
     async def _answered(self, request_id: str, work: Awaitable[Response]) -> Response:
         return await answered(request_id, work, self._runtime.tell)
 
-    def _seen(self, request: Request, request_id: str, body: Body) -> HookEvent:
-        return HookEvent(
+    def _tell_hooks(self, request: Request, request_id: str, snapshot: Snapshot, body: Body) -> None:
+        """Hooks write beside the answer, which waits for none of them."""
+        hooks, beside, path = self._runtime.hooks, self._runtime.beside, request.url.path
+        if not hooks.see_requests(snapshot, path):
+            return
+        event = HookEvent(
             method=request.method,
-            path=request.url.path,
+            path=path,
             request_id=request_id,
             address=self._access.address_of(request),
-            body=body.read,
+            body=body.read if beside.has_time else unread,
         )
+        beside.begin(partial(hooks.requested, snapshot, path, lambda: event))
 
     def _serves(self) -> JsonObject:
         """What is served by this process, for its page."""

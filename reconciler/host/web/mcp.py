@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.errors import InputError, MissingProgramError
 from reconciler.host.mcp.running import LEFT
 from reconciler.host.mcp.server import McpOptions, McpServer
 from reconciler.host.runtime import Runtime
+from reconciler.host.web.access import Access
+from reconciler.host.web.addresses import counted_as
 from reconciler.host.web.front import tell_bug
 from reconciler.host.web.request import Call
 from reconciler.host.web.response import Problem, answer, bad_request
@@ -25,12 +28,13 @@ MCP_METHODS: Final = ("GET", "POST", "DELETE")
 class McpRoute:
     """Answers on ``/mcp`` for a runtime, and ends with it."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, access: Access) -> None:
         settings = runtime.settings
         options = McpOptions(
             patterns=settings.mcp_tools, wait=settings.mcp_wait, strict=settings.strict, body=settings.body
         )
         self._runtime = runtime
+        self._access = access
         self._server = McpServer(runtime, options, partial(tell_bug, runtime.tell))
         runtime.closing.append(self._server.close)
         runtime.refreshed.append(self._server.changed)
@@ -45,7 +49,9 @@ class McpRoute:
             raise bad_request(f"Invalid request body: {error.message}") from error
         except MissingProgramError as error:
             raise Problem(501, "not_implemented", f"{error.message}; {error.advice}") from error
-        return _Delegated(self._server, call.body.data, self._runtime.ending)
+        caller = counted_as(self._access.address_of(call.request))
+        handle = partial(self._server.handle, caller=caller)
+        return _Delegated(handle, self._server.end_streams, call.body.data, self._runtime.ending)
 
     async def servers(self, _call: Call) -> Response:
         """How the tool servers are that steps can call."""
@@ -57,9 +63,10 @@ class McpRoute:
 class _Delegated(Response):
     """An answer that the SDK writes."""
 
-    def __init__(self, server: McpServer, body: bytes, ending: asyncio.Event) -> None:
+    def __init__(self, handle: ASGIApp, end_streams: Callable[[], None], body: bytes, ending: asyncio.Event) -> None:
         super().__init__()
-        self._server = server
+        self._handle = handle
+        self._end_streams = end_streams
         self._body = body
         self._host_ends = ending
 
@@ -88,12 +95,12 @@ class _Delegated(Response):
 
     async def _until_the_end(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A stream that only tells of news ends with the host; a call is answered first."""
-        handling = asyncio.ensure_future(self._server.handle(scope, receive, send))
+        handling = asyncio.ensure_future(self._handle(scope, receive, send))
         ending = asyncio.ensure_future(self._host_ends.wait())
         try:
             await asyncio.wait([handling, ending], return_when=asyncio.FIRST_COMPLETED)
             if not handling.done():
-                self._server.end_streams()
+                self._end_streams()
                 if scope["method"] == "GET":
                     handling.cancel()
                 await asyncio.wait([handling])

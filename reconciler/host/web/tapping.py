@@ -12,7 +12,7 @@ from starlette.requests import Request
 from reconciler.host.engine.pieces import done
 from reconciler.host.engine.run import Reply
 from reconciler.host.errors import RunError
-from reconciler.host.hooks import HookEvent
+from reconciler.host.hooks import HookEvent, unread
 from reconciler.host.runtime import Runtime
 from reconciler.host.snapshot import Snapshot
 from reconciler.host.upstream.kept import NO_REPLY, Kept, Read, cost_of, kept_of, reply_of, text_of
@@ -69,9 +69,8 @@ class HookTap:
             self._tell_request(self._request)
         if self._answer is not None:
             kept, headers = self._answer
-            self._runtime.beside.begin(
-                partial(self._tell_answer, self._held(kept), headers, is_cut=end is not End.WHOLE)
-            )
+            held = kept if self._runtime.beside.has_time else None
+            self._runtime.beside.begin(partial(self._tell_answer, held, headers, is_cut=end is not End.WHOLE))
 
     def _tell_request(self, kept: Kept) -> None:
         self._request = None
@@ -81,20 +80,14 @@ class HookTap:
             path=passing.path,
             request_id=passing.request_id,
             address=passing.address,
-            body=partial(self._read, self._held(kept)),
+            body=partial(self._read, kept) if self._runtime.beside.has_time else unread,
         )
         requested = self._runtime.hooks.requested
         self._runtime.beside.begin(partial(requested, passing.snapshot, event.path, lambda: event))
 
-    def _held(self, kept: Kept) -> Kept | None:
-        """``kept``, where there is time to read it. No caller keeps an entry out of a log by asking much."""
-        return kept if self._runtime.beside.has_time else None
-
-    async def _read(self, kept: Kept | None) -> tuple[Read, Json]:
+    async def _read(self, kept: Kept) -> tuple[Read, Json]:
         """A request's body, for the hooks that want to see it."""
-        if kept is None:
-            return Read.UNREADABLE, None
-        workers, headers = self._runtime.workers, self._passing.request.headers.raw
+        workers, headers = self._runtime.beside.workers, self._passing.request.headers.raw
         read, data = await done(workers, cost_of(kept, headers), text_of, kept, headers)
         return await Body(data, workers).read() if read is Read.READ else (read, None)
 
@@ -104,7 +97,9 @@ class HookTap:
 
     async def _reply(self, kept: Kept, headers: Pairs, *, is_cut: bool) -> tuple[Read, Reply]:
         try:
-            return await done(self._runtime.workers, cost_of(kept, headers), reply_of, kept, headers, is_cut=is_cut)
+            return await done(
+                self._runtime.beside.workers, cost_of(kept, headers), reply_of, kept, headers, is_cut=is_cut
+            )
         except RunError:  # it takes too long
             return Read.UNREADABLE, NO_REPLY
 
