@@ -60,7 +60,7 @@ while not over:
 
 def swept(session: Session, deed: str, step: int, *command: str) -> Iterator[tuple[int, int, str, str]]:
     """For each moment, counted in events of the interpreter: it, the exit code and both streams."""
-    with session.python(SWEEP, deed, step, 1, *command) as process:
+    with session.python(SWEEP, deed, step, 1, *command, fresh=True) as process:
         out, err = process.communicate(timeout=1200)
     assert err == ""
     for line in out.splitlines():
