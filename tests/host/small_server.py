@@ -52,7 +52,7 @@ def listed() -> list[dict[str, Any]]:
 def called(name: str, given: dict[str, Any], cancelled: threading.Event) -> Any:
     """What a tool gives: a mapping, a text, or ``None`` where nobody waits for it any more."""
     if name == "add":
-        return {"sum": given["a"] + given["b"]}
+        return {"sum": int(given["a"]) + int(given["b"])}
     if name == "say":
         return given["text"]
     if name == "variables":
