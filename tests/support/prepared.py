@@ -139,8 +139,9 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         os.close(descriptor)
     os.chdir(request["folder"])
     os.umask(request["mask"])
+    coerced = {name: value for name, value in os.environ.items() if name == "LC_CTYPE"}  # Python does that at its start
     os.environ.clear()
-    os.environ.update(request["variables"])
+    os.environ.update({**request["variables"], **coerced})
     resource.setrlimit(resource.RLIMIT_NOFILE, tuple(request["descriptors"]))
     sys.argv = ["-c", *request["arguments"]]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
