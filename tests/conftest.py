@@ -8,6 +8,7 @@ import gc
 import ipaddress
 import os
 import pwd
+import re
 import shutil
 import socket
 import sys
@@ -27,6 +28,7 @@ _GATEWAY_PORT: Final = 11435
 MEMORY: Final = "/dev/shm"  # noqa: S108 - only pytest and tempfile make folders in it, under new names
 """Where tests keep their files, if that can be: on a disk they wait for their 50,000 syncs longer than they compute."""
 _ROOM: Final = 1 << 30
+_A_TEST: Final = re.compile(r"/test_\w+\.py$")
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _PATHS_OF: Final = {
     "open": 1,
@@ -137,7 +139,27 @@ def pytest_configure(config: pytest.Config) -> None:
     if _has_room(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
     if getattr(config.option, "numprocesses", None):
-        compileall.compile_dir(PROJECT / "reconciler", quiet=2)
+        for folder in ("reconciler", "tests"):
+            compileall.compile_dir(PROJECT / folder, quiet=2, rx=_A_TEST)
+    elif worker := getattr(config, "workerinput", None):
+        _rewrite(config, int(worker["workerid"].removeprefix("gw")), worker["workercount"])
+    gc.disable()  # until all tests are collected: what is made by then stays
+
+
+def _rewrite(config: pytest.Config, number: int, workers: int) -> None:
+    """Do a worker's share of what each would do for all: pytest rewrites the assertions of every file of tests."""
+    try:
+        from _pytest.assertion import rewrite
+
+        state = config.stash[rewrite.assertstate_key]
+        for path in sorted((PROJECT / "tests").rglob("test_*.py"))[number::workers]:
+            kept = rewrite.get_cache_dir(path) / f"{path.stem}{rewrite.PYC_TAIL}"
+            if rewrite._read_pyc(path, kept) is None:
+                kept.parent.mkdir(exist_ok=True)
+                stamp, code = rewrite._rewrite_test(path, config)
+                rewrite._write_pyc(state, code, stamp, kept)
+    except (AttributeError, ImportError, OSError, TypeError):
+        return  # another pytest, or a checkout that is read-only: then each worker does it all
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -180,6 +202,7 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays to the end: no collection looks at its million objects again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @functools.cache

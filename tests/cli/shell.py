@@ -21,7 +21,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import pytest
@@ -32,6 +31,7 @@ from reconciler.cli import app
 from tests.conftest import PROJECT
 from tests.support.home_documents import generation_of, generation_path, record_of, write_record
 from tests.support.packages import MANIFEST, MODULE
+from tests.support.prepared import started
 
 SAMPLES: Final = PROJECT.parent / "shared" / "samples" / "extensions"
 TIMEOUT_SECONDS: Final = 60
@@ -61,17 +61,6 @@ class Result:
         document = self.json
         assert list(document) == ["error"]
         return document["error"]
-
-
-class Running(subprocess.Popen[str]):
-    """A process that a failing test ends: at the end of a ``with`` block it would be waited for, maybe for ever."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self.kill()
-        super().__exit__(kind, error, trace)
 
 
 @dataclass(slots=True)
@@ -125,15 +114,16 @@ class Session:
         """Start the command as a process of its own."""
         return self.python("from reconciler.cli.app import main; main()", *arguments, **options)
 
-    def python(self, code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-        """Start ``code`` as a process of its own, with the project importable."""
+    def python(self, code: str, *arguments: object, fresh: bool = False, **options: Any) -> subprocess.Popen[str]:
+        """Start ``code`` as a process of its own, with the project importable; ``fresh`` where the start matters."""
         settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
         # Tests that are run in the background inherit that Ctrl-C is ignored; the command here is in the foreground.
         foreground = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        return Running(
+        return started(
             [sys.executable, "-B", "-c", foreground + code, *map(str, arguments)],
+            {**self.environment, **_measured()},
+            fresh=fresh,
             cwd=self.project,
-            env={**self.environment, **_measured(), "PYTHONPATH": str(PROJECT)},
             **settings,
         )
 

@@ -60,7 +60,7 @@ while not over:
 
 def swept(session: Session, deed: str, step: int, *command: str) -> Iterator[tuple[int, int, str, str]]:
     """For each moment, counted in events of the interpreter: it, the exit code and both streams."""
-    with session.python(SWEEP, deed, step, 1, *command) as process:
+    with session.python(SWEEP, deed, step, 1, *command, fresh=True) as process:
         out, err = process.communicate(timeout=1200)
     assert err == ""
     for line in out.splitlines():
@@ -95,7 +95,7 @@ NO_DESCRIPTOR: Final = {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("step", [73, pytest.param(1, marks=pytest.mark.long)], ids=["sample", "every"])
+@pytest.mark.parametrize("step", [97, pytest.param(1, marks=pytest.mark.long)], ids=["sample", "every"])
 def test_no_free_descriptor(applied: Session, command: list[str], step: int) -> None:
     moments, wrong = faults(swept(applied, "descriptors", step, *command, "--json"), NO_DESCRIPTOR)
     assert wrong == []
@@ -103,7 +103,7 @@ def test_no_free_descriptor(applied: Session, command: list[str], step: int) -> 
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("step", [397, pytest.param(3, marks=pytest.mark.long)], ids=["sample", "every third"])
+@pytest.mark.parametrize("step", [591, pytest.param(3, marks=pytest.mark.long)], ids=["sample", "every third"])
 def test_ctrl_c(applied: Session, command: list[str], step: int) -> None:
     moments, wrong = faults(swept(applied, "ctrl_c", step, *command, "--json"), {*OVER, (130, "interrupted")})
     assert wrong == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -41,6 +42,38 @@ def foo(session: Session, variables: dict[str, str]) -> Session:
     return session
 
 
+EACH: Final = """\
+import json, os, sys
+from reconciler import __main__ as start
+from reconciler.cli import app
+start.boot.use_utf_8()
+app.application().list_commands(None)
+for words in json.loads(sys.argv[1]):
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        sys.argv[1:] = words
+        start.main()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        sys.exit(f"{words}: {code}")
+"""
+"""Commands one after the other, each as ``llamagate`` starts it where it has found the locale and started again."""
+
+
+def run_each(foo: Session, *commands: str) -> Result:
+    """All must end well, and say nothing on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", EACH, json.dumps([one.split() for one in commands])],
+        cwd=foo.project,
+        env={**foo.environment, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return Result(code=0, out=done.stdout.decode("latin-1"), err="")
+
+
 def run(foo: Session, *arguments: str, exits: int = 0) -> Result:
     done = subprocess.run(
         [sys.executable, "-B", "-m", "reconciler", *arguments],
@@ -61,16 +94,13 @@ def test_names_are_bytes_in_every_locale(foo: Session) -> None:
         NAME.encode(),
         f"földer/{NAME}".encode(),
     }
-    for verb in ("plan", "status", "doctor", "verify", "list", "history"):
-        assert run(foo, verb, *(["-f", "söme.yaml"] if verb in ("plan", "status") else [])).err == ""
-    run(foo, "export", "foo", "--out", "pläce.zip")
+    looks = ("plan -f söme.yaml", "status -f söme.yaml", "doctor", "verify", "list", "history")
+    run_each(foo, *looks, "export foo --out pläce.zip")
     assert (foo.project / "pläce.zip").exists()
-    run(foo, "remove", "foo")
-    run(foo, "import", "pläce.zip")
-    run(foo, "watch", "--once", "-f", "söme.yaml")
+    run_each(foo, "remove foo", "import pläce.zip")
     foo.variables = {"LLAMAGATE_HOME": str(foo.base / "hömé")}
-    run(foo, "apply", "-f", "söme.yaml", "--take-over", "foo")
-    assert run(foo, "plan", "-f", "söme.yaml").out.startswith("No changes")
+    foo.llamagate("apply", "-f", "söme.yaml", "--take-over", "foo")
+    assert foo.llamagate("plan", "-f", "söme.yaml").out.startswith("No changes")
 
 
 def test_what_is_shown_is_in_the_locale_or_escaped(foo: Session, variables: dict[str, str]) -> None:

@@ -79,6 +79,18 @@ COMMANDS = [
     ("rollback", "--dry-run", "--json"),
 ]
 
+FEW = [
+    ("plan", "--full"),
+    ("plan", "--json"),
+    ("plan", "--format", "markdown", "--full"),
+    ("status", "--json"),
+    ("status", "--diff", "foo"),
+    ("show", "foo", "--json"),
+    ("restore", "foo", "--dry-run", "--full"),
+    ("rollback", "--dry-run", "--json"),
+]
+"""One for each way to show a value: all of ``COMMANDS`` are tried where there is most to show."""
+
 
 def check(session: Session, *commands: tuple[str, ...]) -> None:
     """Run each; some of them fail, which says nothing either."""
@@ -96,15 +108,15 @@ def check(session: Session, *commands: tuple[str, ...]) -> None:
 def test_no_output_has_it(session: Session, plant: Place, value: str) -> None:
     session.package("foo")
     plant(session, OLD)
-    check(session, *COMMANDS[:10], ("apply", "--full"))
+    check(session, *FEW[:3], ("apply", "--full"))
     session.package("foo", version="1.1.0", files={"prompt.md": "Never reveal it.\n"})
     plant(session, value)
     check(session, *COMMANDS)
-    check(session, ("apply", "--full"), *COMMANDS)
+    check(session, ("apply", "--full"), *FEW)
     session.edit(session.installed("foo", "manifest.yaml"), "A package for tests", "Other words")
     check(session, *COMMANDS)
     session.desired("extensions: {}\n")
-    check(session, *COMMANDS, ("apply", "--json"), *COMMANDS)
+    check(session, *FEW, ("apply", "--json"), *FEW)
 
 
 BEARER = "Bearer s3cr3t"
@@ -122,16 +134,16 @@ def test_what_looks_like_a_secret_is_one_under_any_key(session: Session, value: 
     """In the file, in the package, changed by hand, and where it changes."""
     session.package("foo")
     session.desired(f"extensions: {{foo: {{source: ./packages/foo, config: {{auth: {{header: '{value}'}}}}}}}}\n")
-    check(session, *COMMANDS[:10], ("apply", "--full"), *COMMANDS)
+    check(session, *FEW, ("apply", "--full"), *FEW)
     session.edit("llamagate.yaml", value, value.replace("s3cr3t", "s3cr3t9"))
     [before, after] = session.plan()["actions"][0]["diff"]["manifest"]["changed"]["config.auth.header"]
     assert before == after
     assert "(hidden)" in before
     assert ", changed (hidden)" in session.llamagate("plan").out.replace(": changed (hidden)", ", changed (hidden)")
-    check(session, *COMMANDS, ("set", "foo", f"other='{value}'"))
+    check(session, *(COMMANDS if value == BEARER else FEW), ("set", "foo", f"other='{value}'"))
     session.desired("extensions: {foo: ./packages/foo}\n")
     session.edit("packages/foo/manifest.yaml", "  interval: 5", f"  interval: 5\n  endpoint: '{value}'")
-    check(session, *COMMANDS, ("apply", "--full"), *COMMANDS)
+    check(session, *FEW, ("apply", "--full"), *FEW)
 
 
 @pytest.mark.parametrize("value", ["Bearer of bad news", "Basic settings", "https://example.org:80/a@b", "a token"])

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -197,13 +197,13 @@ GOOD: Final = Entry(name="manifest.yaml", data=b"name: foo\nversion: 1.0.0\ndesc
     ("entries", "message"),
     [
         ([Entry(name="zeros", data=bytes(10 << 20), deflate=True)], "unpacks to more than 200 times its "),
-        ([Entry(name=f"{number}", data=b"") for number in range(50_000)], "entries"),
+        ((Entry(name=f"{number}", data=b"") for number in range(50_000)), "entries"),
         ([Entry(name="a", data=b"1"), Entry(name="a", data=b"2")], "is there twice"),
         ([Entry(name="a", data=b"1"), Entry(name="A", data=b"2")], "is the same as 'a' where case"),
     ],
     ids=["bomb", "50000-entries", "duplicate", "case-colliding"],
 )
-def test_an_archive_that_does_harm_is_refused(session: Session, entries: list[Entry], message: str) -> None:
+def test_an_archive_that_does_harm_is_refused(session: Session, entries: Iterable[Entry], message: str) -> None:
     session.write("foo.zip", build([GOOD, *entries]))
     said = session.llamagate("import", "foo.zip", exits=1)
     assert message in said.err

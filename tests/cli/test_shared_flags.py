@@ -75,7 +75,7 @@ def test_every_verb_takes_the_shared_flags(verb: Any) -> None:
 )
 def test_only_the_verb_that_is_asked_for_is_loaded(session: Session, arguments: list[str], expected: set[str]) -> None:
     session.home.mkdir()
-    with session.python(LOADED, *arguments) as running:
+    with session.python(LOADED, *arguments, fresh=True) as running:
         out, err = running.communicate(timeout=TIMEOUT_SECONDS)
     assert ({*out.splitlines()[-1].split()}, err) == (ALWAYS | expected, "")
 

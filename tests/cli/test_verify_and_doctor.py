@@ -6,14 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Session, interrupt_apply
-from tests.conftest import PROJECT
+from tests.cli.shell import Session, finished, interrupt_apply
 from tests.crash.sweeps import folder
 from tests.fs.hostile import ordinary_user, python
 from tests.support.packages import MANIFEST, MODULE
@@ -172,18 +170,25 @@ def test_doctor_of_two_items_with_one_id_advises_what_helps(pair: Session) -> No
     assert codes(pair, exits=0) == []
 
 
+DROP = """\
+import ctypes
+system, head, sets = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+assert system.capget(head, sets) == 0
+for at in (0, 1):
+    sets[at] &= ~0b110
+assert system.capset(head, sets) == 0
+"""
+"""Of the capabilities in effect, and of those that may be, those that let root read and write whatever is forbidden."""
+
+
 def unprivileged(session: Session, *arguments: str, exits: int) -> str:
     """The output of a command run by one who may not read what permissions forbid, as root may."""
-    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-    done = subprocess.run(
-        [*drop, sys.executable, "-B", "-m", "reconciler", *arguments],
-        cwd=session.project,
-        env={**session.environment, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == exits, done.stderr
-    return done.stdout
+    with session.python(
+        f"{DROP if os.geteuid() == 0 else ''}from reconciler.cli.app import main; main()", *arguments
+    ) as running:
+        done = finished(running)
+    assert done.code == exits, done.err
+    return done.out
 
 
 @pytest.mark.parametrize("path", ["", "templates", "manifest.yaml"])

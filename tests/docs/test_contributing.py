@@ -40,7 +40,7 @@ def test_the_verb_of_the_example_works(tmp_path: Path, with_the_example: Path) -
     for item in ("foo", "bar"):
         session.write(str(session.installed(item, "manifest.yaml")), "edited\n")
     start = f"import sys; sys.path.insert(0, {str(with_the_example)!r}); from reconciler.cli.app import main; main()"
-    with session.python(start, "repair", "foo") as running:
+    with session.python(start, "repair", "foo", fresh=True) as running:
         done = finished(running)
     assert done.code == 0, done.err
     assert "1 repaired" in done.out

@@ -12,15 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from mcp.client.client import Client
-from mcp.client.stdio import StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult
 
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.host.mcp import running
@@ -38,7 +34,11 @@ from tests.host.model_server import ModelServer
 from tests.host.served import Host, Stage, extension, put_on_disk
 from tests.host.test_modules import RULES, TASK, put_module
 from tests.host.test_serve_command import serving
-from tests.host.test_tool_servers import LIAR, SERVER, gone
+from tests.host.test_tool_servers import LIAR, REAL, SERVER, gone
+
+if TYPE_CHECKING:  # the SDK takes a second to load: only the worker that needs it waits
+    from mcp.client.client import Client
+    from mcp_types import CallToolResult
 
 GREET = """\
 inputs: [{id: person, type: string, required: true}, {id: mood, type: string, default: good}]
@@ -50,6 +50,9 @@ MODES = pytest.mark.parametrize("mode", ["legacy", "auto"])
 
 @asynccontextmanager
 async def connected(host: Host, mode: str = "auto", key: str = "", **options: Any) -> AsyncIterator[Client]:
+    from mcp.client.client import Client
+    from mcp.client.streamable_http import streamable_http_client
+
     url = f"{str(host.client.base_url).rstrip('/')}/mcp"
     headers = {"X-API-Key": key} if key else {}
     async with (
@@ -164,6 +167,8 @@ def test_no_item_hides_another_by_the_name_of_its_tool(session: Session, serve: 
 
 
 def test_a_long_list_comes_in_parts(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcp.shared.exceptions import MCPError
+
     monkeypatch.setattr(mcp_server, "PAGE", 2)
     for name in "abcde":
         put_on_disk(session, name, manifest__yaml=extension(GREET, name=name))
@@ -509,21 +514,21 @@ outputs: [{id: tool_result, type: object}]
 """
 
 
-def put_servers(session: Session, **mcp: Any) -> None:
+def put_servers(session: Session, program: Path = SERVER, **mcp: Any) -> None:
     session.home.mkdir(exist_ok=True)
-    row: JsonObject = {"name": "tests", "transport": "stdio", "command": sys.executable, "args": [str(SERVER)]}
+    row: JsonObject = {"name": "tests", "transport": "stdio", "command": sys.executable, "args": [str(program)]}
     (session.home / "llamagate.yaml").write_bytes(yaml_text.dump({"mcp": {"servers": [row], **mcp}}).encode())
 
 
 def test_a_step_calls_a_tool_server(session: Session, serve: Serve) -> None:
-    put_servers(session)
+    put_servers(session, REAL)
     put_on_disk(session, "calls", manifest__yaml=extension(CALLS, name="calls"))
     host = serve()
     assert host.get("/mcp/servers").json()["servers"][0]["status"] == "not started"
     assert host.run("calls", {"a": 40}) == {"tool_result": {"result": "42!"}}
     shown = host.get("/mcp/servers").json()["servers"][0]
     assert (shown["status"], shown["starts"], shown["error"]) == ("healthy", 1, None)
-    put_servers(session, deny_tools=["mcp.tests.say"])
+    put_servers(session, REAL, deny_tools=["mcp.tests.say"])
     host.refresh()
     assert "deny_tools forbids it" in host.run("calls", {"a": 40}, 502)
 
@@ -571,6 +576,10 @@ guardrails: [{type: """
 @pytest.mark.parametrize("mode", [pytest.param("legacy", marks=pytest.mark.long), "auto"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
 def test_a_host_that_ends_leaves_no_program_and_no_client_waiting(number: int, mode: str, session: Session) -> None:
+    from mcp.client.client import Client
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared.exceptions import MCPError
+
     put_servers(session)
     steps = "steps: [{uses: mcp.call, with: {server: tests, tool: process}}]"
     put_on_disk(session, "process", manifest__yaml=extension(f"mcp_servers: [tests]\n{steps}", name="process"))
@@ -627,6 +636,9 @@ def test_other_requests_are_served_while_a_tool_server_hangs(session: Session, s
 
 
 def test_only_tools_that_the_lock_accepted_are_called(session: Session, serve: Serve) -> None:
+    from mcp.client.client import Client
+    from mcp.client.stdio import StdioServerParameters
+
     put_servers(session)
     put_on_disk(session, "calls", manifest__yaml=extension(CALLS, name="calls"))
     host = serve()

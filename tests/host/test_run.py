@@ -259,6 +259,6 @@ def test_a_run_without_a_model_costs_at_most_half_more_than_a_validation(session
 
 def _cost(session: Session, *arguments: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    session.in_process(*arguments)
+    session.in_process(*arguments, fresh=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

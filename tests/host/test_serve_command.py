@@ -163,7 +163,7 @@ def test_a_port_that_is_taken(session: Session, model: ModelServer) -> None:
 
 def test_without_the_extra_it_says_how_to_install_it(session: Session) -> None:
     hidden = "import sys; sys.modules['uvicorn'] = None; from reconciler.cli.app import main; main()"
-    with session.python(hidden, "serve") as running:
+    with session.python(hidden, "serve", fresh=True) as running:
         out, err = running.communicate(timeout=TIMEOUT_SECONDS)
     assert (running.returncode, out) == (1, "")
     assert err == (
@@ -179,6 +179,6 @@ def test_no_other_command_loads_any_of_it(session: Session) -> None:
         "'asyncio'} & set(sys.modules)))\n"
     )
     session.extensions("foo")
-    with session.python(code, "apply", "-q") as running:
+    with session.python(code, "apply", "-q", fresh=True) as running:
         out, _ = running.communicate(timeout=TIMEOUT_SECONDS)
     assert out == "[]\n"

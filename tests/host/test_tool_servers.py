@@ -33,7 +33,8 @@ from reconciler.model.config import JsonObject
 from tests.support.today import today
 
 HERE = Path(__file__).parent
-SERVER, LIAR = HERE / "tool_server.py", HERE / "lying_server.py"
+REAL, SERVER, LIAR = HERE / "tool_server.py", HERE / "small_server.py", HERE / "lying_server.py"
+"""The first is made with the official SDK, which takes a second to load; the second has its tools without it."""
 SECONDS = 30.0
 Call = Callable[..., Awaitable[ToolReply]]
 
@@ -89,7 +90,7 @@ def listening(transport: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, SERVER, str(port), transport], stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen([sys.executable, REAL, str(port), transport], stderr=subprocess.DEVNULL) as process:
         try:
             until = time.monotonic() + SECONDS
             while time.monotonic() < until:
@@ -105,7 +106,7 @@ def listening(transport: str) -> Iterator[str]:
 
 def test_a_program_is_started_once_and_gone_at_the_end() -> None:
     async def scenario() -> list[int]:
-        async with calling(settings(program(str(SERVER), env={"SERVICE_TOKEN": "a-secret-token"}))) as made:
+        async with calling(settings(program(str(REAL), env={"SERVICE_TOKEN": "a-secret-token"}))) as made:
             assert made.health()[0].state == "not started"
             assert (await call(made, "add", a=1, b=2)).structured == {"sum": 3}
             assert (await call(made, "say", text="Grüße")).text == "Grüße"

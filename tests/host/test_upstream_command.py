@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import openai
 import pytest
 
 from tests.cli.shell import Session
@@ -42,6 +41,8 @@ def test_one_address_serves_chat_and_extensions(session: Session, gateway: Today
 
 
 def test_a_real_client_of_openai(session: Session, gateway: Today) -> None:
+    import openai  # it takes a second: only the worker that needs it waits
+
     session.variables |= {"API_KEY": "ours", "LLAMAGATE_UPSTREAM_API_KEY": "theirs"}
     gateway.api_key = "theirs"
     with (

@@ -8,6 +8,7 @@ by other programs; neither is looked at.
 from __future__ import annotations
 
 import ast
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,17 +30,15 @@ ALIVE: Final = {
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@functools.cache
 def modules() -> dict[str, ast.Module]:
     """File → its code."""
     files = sorted((PROJECT / "reconciler").rglob("*.py"))
     return {path.relative_to(PROJECT / "reconciler").as_posix(): ast.parse(path.read_text()) for path in files}
 
 
-MODULES: Final = modules()
-
-
 def nodes() -> Iterator[ast.AST]:
-    for tree in MODULES.values():
+    for tree in modules().values():
         yield from ast.walk(tree)
 
 
@@ -80,7 +79,7 @@ class Calls:
 def calls() -> dict[str, Calls]:
     """By the name of what is called, wherever it is from; a subclass is made like its base."""
     found: dict[str, Calls] = defaultdict(Calls)
-    for tree in MODULES.values():
+    for tree in modules().values():
         real = {
             alias.asname: alias.name
             for node in ast.walk(tree)
@@ -108,7 +107,7 @@ def last_name(node: ast.expr) -> str:
 
 def optional_parameters() -> Iterator[tuple[str, str, int | None]]:
     """What is called, a parameter that has a default, and how many arguments by place reach it."""
-    for file, tree in MODULES.items():
+    for file, tree in modules().items():
         for holder in ast.walk(tree) if not file.startswith(("cli/", "api.py")) else ():
             class_name = holder.name if isinstance(holder, ast.ClassDef) else ""
             for node in ast.iter_child_nodes(holder):

@@ -75,7 +75,7 @@ def examples() -> dict[str, Subject]:
     }
 
 
-@pytest.mark.parametrize("slips", [300, pytest.param(1_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("slips", [60, pytest.param(1_000, marks=pytest.mark.long)])
 def test_nothing_is_found_in_the_examples_and_slips_of_the_fingers_are(slips: int) -> None:
     whole = examples()
     known = Known(extensions={one.called: one.signature for one in whole.values() if one.signature}, names_all=True)
