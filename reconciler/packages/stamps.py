@@ -19,7 +19,7 @@ from reconciler.packages import ignore_file
 _NAME: Final = attrgetter("name")
 
 
-def archive_stamp(path: Path) -> str:
+def archive_stamp(path: Path | str) -> str:
     """A fingerprint from one ``stat``: while it stays, so does the archive. Empty where there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 - a thousand of these are made for one plan
@@ -28,7 +28,7 @@ def archive_stamp(path: Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
-def folder_stamp(path: Path, ignore: Ignores) -> str:
+def folder_stamp(path: Path | str, ignore: Ignores) -> str:
     """A fingerprint of all files from their ``stat`` alone: while it stays, so does the package.
 
     What ``ignore`` or the package's own file of patterns names does not count.
