@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -29,6 +29,8 @@ from reconciler.model.record import RECORD_SCHEMA, ConfirmBy, Hold, Record, Reco
 from reconciler.model.regex import regex
 from reconciler.model.servers import RecordedServer
 from reconciler.model.source import has_later_kind
+
+T = TypeVar("T")
 
 _ITEMS_PER_PIECE: Final = 32
 """About as many. A change of one item writes its piece, and a reader opens all of them."""
@@ -206,14 +208,17 @@ def _record(home: Home, data: bytes) -> Record:
     if schema == 1:
         return record_from(as_object(body))
     head = decode(body, _Head)
-    items = (item for name in head.items for item in decode(_piece(home, name), list[RecordItem]))
+    pieces = _Pieces(home)
+    items = [item for name in head.items for item in pieces.read(name, _items)]
+    documents = _documents(pieces, head)
+    pieces.keep()
     return Record(
         generation=head.generation,
         told_generation=head.told_generation,
         hold=head.hold,
         suspensions=head.suspensions,
         owners=head.owners,
-        documents=_documents(home, head),
+        documents=documents,
         items={item.key: item for item in items},
         servers={server.key: server for server in head.servers},
         routes=head.routes,
@@ -222,11 +227,43 @@ def _record(home: Home, data: bytes) -> Record:
     )
 
 
-def _documents(home: Home, head: _Head) -> Mapping[Digest, JsonObject]:
+def _documents(pieces: _Pieces, head: _Head) -> Mapping[Digest, JsonObject]:
     """What another version has accepted does not count: this one knows other keys."""
     if head.documents_by != __version__:
         return {}
-    return {digest: as_object(_piece(home, name)) for digest, name in head.documents.items()}
+    return {digest: pieces.read(name, as_object) for digest, name in head.documents.items()}
+
+
+def _items(data: bytes) -> list[RecordItem]:
+    return decode(data, list[RecordItem])
+
+
+class _Pieces:
+    """Those of one record. A watcher reads it again and again, and only a few pieces are others each time.
+
+    What was read last is kept as decoded, by the stamp of its file: a piece never changes, but it may be damaged.
+    """
+
+    _last: ClassVar[Mapping[Path, tuple[tree.Stamp, Any]]] = {}
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._found: dict[Path, tuple[tree.Stamp, Any]] = {}
+
+    def read(self, name: str, decoded: Callable[[bytes], T]) -> T:
+        """Errors as for ``read_record_files``."""
+        path = self._home.pieces / f"{name}{_SUFFIX}"
+        stamp = tree.stamp_of(path.stat())
+        known = self._last.get(path)
+        if known is None or known[0] != stamp:
+            known = stamp, decoded(_piece(self._home, name))
+        self._found[path] = known
+        value: T = known[1]
+        return value
+
+    def keep(self) -> None:
+        """All of them were read."""
+        _Pieces._last = self._found
 
 
 def _piece(home: Home, name: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
 from operator import attrgetter
@@ -121,6 +121,33 @@ def _walk(name: str, parent: int | None, root: str, prefix: str) -> Iterator[Nod
             if kind is NodeKind.FOLDER:
                 with suppress(FileNotFoundError):
                     yield from _walk(entry.name, folder, root, f"{path}/")
+    finally:
+        os.close(folder)
+
+
+def executables_if_untouched(root: str, files: Mapping[str, tuple[object, ...]]) -> frozenset[str] | None:
+    """Which of ``files`` below the real folder ``root`` may be run; ``None`` unless each has its stamp still.
+
+    ``files`` maps a path to a tuple whose first part is not looked at, and whose others are the stamp. Each must be a
+    regular file, in real folders. Raises ``OSError``.
+    """
+    executables, folders = [], {""}
+    folder = os.open(root, READ_FOLDER)  # not "opened": it runs for every item of a home
+    try:
+        for path, file in files.items():
+            status = os.stat(path, dir_fd=folder, follow_symlinks=False)
+            mode, stamp = status.st_mode, (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            if file[1:] != stamp or not stat.S_ISREG(mode):
+                return None
+            if mode & 0o111:
+                executables.append(path)
+            above = path.rpartition("/")[0]
+            while above not in folders:
+                if not stat.S_ISDIR(os.stat(above, dir_fd=folder, follow_symlinks=False).st_mode):
+                    return None
+                folders.add(above)
+                above = above.rpartition("/")[0]
+        return frozenset(executables)
     finally:
         os.close(folder)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from reconciler.fs.tree import NodeKind, inode_of, kind_at, link_at
 from reconciler.model.home import Home
@@ -36,14 +36,11 @@ class WatchedFolder(Struct, frozen=True):
 
 def folders_to_watch(file: Path, sources: tuple[Path, ...], home: Home) -> frozenset[WatchedFolder]:
     """What to watch for a pass over ``file``: its folder, its local sources, and the home."""
-    found = [_watched(folder) for path in (file, *sources) for folder in _folders_of(path)]
-    found += [_watched(folder, deep=True) for folder in _deep_folders(sources)]
-    for kind in PACKAGE_KINDS:
-        installed = home.installed(kind)
-        found += [_watched(folder) for folder in _folders_of(installed)]
-        if _is_folder(installed):
-            found.append(_watched(installed, deep=True))
-    found += [_watched(folder) for folder in _folders_of(home.registry)]
+    installed = [home.installed(kind) for kind in PACKAGE_KINDS]
+    above = _Above()
+    folders = {folder for path in (file, *sources, *installed, home.registry) for folder in _folders_of(path, above)}
+    found = [_watched(folder) for folder in folders]
+    found += [_watched(folder, deep=True) for folder in (*_deep_folders(sources), *filter(_is_folder, installed))]
     found.append(_watched(_nearest(home.ours), only=_OURS if _is_folder(home.ours) else frozenset()))
     return frozenset(found)
 
@@ -56,11 +53,30 @@ def _deep_folders(sources: Collection[Path]) -> list[Path]:
     return [folder for folder in chosen if not chosen.intersection(folder.parents)]
 
 
-def _folders_of(path: Path) -> Iterator[Path]:
+class _Above(Struct):
+    """What is known of folders for one look: packages by the thousand are side by side in one."""
+
+    _nearest: dict[Path, Path] = field(default_factory=dict)
+    _links: dict[Path, Path | None] = field(default_factory=dict)
+
+    def nearest(self, folder: Path) -> Path:
+        if folder not in self._nearest:
+            self._nearest[folder] = _nearest(folder)
+        return self._nearest[folder]
+
+    def link(self, folder: Path) -> Path | None:
+        """``folder``, or the closest one above it, where that is a link."""
+        if folder not in self._links:
+            above = (part for part in (folder, *folder.parents) if link_at(part) is not None)
+            self._links[folder] = next(above, None)
+        return self._links[folder]
+
+
+def _folders_of(path: Path, above: _Above) -> Iterator[Path]:
     """The folders in which ``path`` can be replaced: its own, and that of each link on the way to its content."""
     for _ in range(_MAX_LINKS):
-        yield _nearest(path.parent)
-        link = next((part for part in (path, *path.parents) if link_at(part) is not None), None)
+        yield above.nearest(path.parent)
+        link = path if link_at(path) is not None else above.link(path.parent)
         target = link_at(link) if link is not None else None
         if link is None or target is None:
             return

@@ -8,18 +8,19 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError
+from reconciler.fs.descriptor import READ_FOLDER_THROUGH_LINKS, opened
 from reconciler.fs.presence import is_folder
 from reconciler.fs.tree import link_at
 from reconciler.model.home import Home
 from reconciler.model.ids import PACKAGE_KINDS
 
-_ROOT = 0
+_ROOT: Final = 0
 
 
 class Exposed(Struct, frozen=True, kw_only=True):
@@ -93,26 +94,42 @@ def exposed(home: Home) -> Iterator[Exposed]:
     if owner not in (os.geteuid(), _ROOT) and not (is_shared and os.access(home.root, os.W_OK)):
         message = f"{home.root} belongs to {_user(owner)}, and you are {_user(os.geteuid())}"
         yield Exposed(why="home", path=home.root, message=message, cure=f"sudo -u {_user(owner)} llamagate …")
-    for path in _places(home):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            status = os.stat(path)  # noqa: PTH116 - of thousands of places, each a text
-            if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-                message = f"everyone can write to {path}"
-                yield Exposed(why="writable", path=Path(path), message=message, cure=f"chmod o-w {path}")
-            if status.st_uid not in (owner, _ROOT) and not (is_shared and status.st_gid == root.st_gid):
-                message = f"{path} belongs to {_user(status.st_uid)}, and the home to {_user(owner)}"
-                yield Exposed(why="foreign", path=Path(path), message=message, cure=f"chown -R {_user(owner)} {path}")
+    for path, status in _places(home, owner):
+        if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+            message = f"everyone can write to {path}"
+            yield Exposed(why="writable", path=Path(path), message=message, cure=f"chmod o-w {path}")
+        if status.st_uid not in (owner, _ROOT) and not (is_shared and status.st_gid == root.st_gid):
+            message = f"{path} belongs to {_user(status.st_uid)}, and the home to {_user(owner)}"
+            yield Exposed(why="foreign", path=Path(path), message=message, cure=f"chown -R {_user(owner)} {path}")
 
 
-def _places(home: Home) -> Iterator[str]:
-    """Their paths, as text: there may be thousands."""
+def _places(home: Home, owner: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Those that are there, as text: there may be thousands. Of items, only those that may be of interest."""
     ours = (home.root, home.ours, home.cache, home.backups, home.pieces, home.generations)
-    yield from map(str, (*ours, home.registry.parent, home.registry, home.gateway_file))
-    for kind in PACKAGE_KINDS:
-        installed = str(home.installed(kind))
-        yield installed
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(installed) as entries:
-            yield from sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+    installed = [str(home.installed(kind)) for kind in PACKAGE_KINDS]
+    for path in map(str, (*ours, home.registry.parent, home.registry, home.gateway_file, *installed)):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            yield path, os.stat(path)  # noqa: PTH116 - as text
+    for path in installed:
+        yield from sorted(_items_in(path, owner))
+
+
+def _items_in(installed: str, owner: int) -> Iterator[tuple[str, os.stat_result]]:
+    """By a descriptor of the folder: every change asks for all of them."""
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        opened(installed, READ_FOLDER_THROUGH_LINKS) as folder,
+        os.scandir(folder) as entries,
+    ):
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if status.st_mode & stat.S_IWOTH or status.st_uid != owner:
+                yield f"{installed}/{entry.name}", status
 
 
 def _user(number: int) -> str:

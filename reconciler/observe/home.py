@@ -29,16 +29,18 @@ def observe(
     wanted: Mapping[ItemKey, Collection[str]],
     *,
     corrupt: str | None,
+    whole: Collection[ItemKey] = (),
 ) -> Observed:
     """Look at the ``recorded`` and the ``wanted`` items.
 
     ``wanted`` names the paths whose content matters beyond the recorded ones. A file with its recorded stat stamp is
-    not read again; a local file that nobody asked for is never read.
+    not read again; a local file that nobody asked for is never read. ``whole`` are the items of which local files
+    count, too.
     """
     present = present_items(home)
     see = Sight(home, registry).see
     keys = {**dict.fromkeys(recorded), **wanted}
-    items = {key: see(key, recorded.get(key), wanted.get(key, ())) for key in keys}
+    items = {key: see(key, recorded.get(key), wanted.get(key, ()), whole=key in whole) for key in keys}
     return Observed(registry=registry, items=items, present=present, corrupt=corrupt)
 
 
@@ -54,18 +56,25 @@ def is_there(home: Home) -> bool:
 
 
 class Sight:
-    """Looks at items one by one, and remembers none. ``reads_all``: also what has its recorded stat stamp."""
+    """Looks at items one by one, and remembers none. ``reads_all``: also what has its recorded stat stamp.
+
+    Where every recorded file is as it was, local files are not looked for, unless an item is asked for as a ``whole``.
+    """
 
     def __init__(self, home: Home, registry: Registry, *, reads_all: bool = False) -> None:
         self._home, self._registry, self._reads_all = home, registry, reads_all
         self._installed = {kind: str(home.installed(kind)) for kind in PACKAGE_KINDS}
 
-    def see(self, key: ItemKey, recorded: RecordItem | None, wanted: Collection[str] = ()) -> ObservedItem:
+    def see(
+        self, key: ItemKey, recorded: RecordItem | None, wanted: Collection[str] = (), *, whole: bool = False
+    ) -> ObservedItem:
         """What is at the item's place. ``StorageError`` where that cannot be read."""
-        before = recorded.files if recorded else {}
+        before, folder = recorded.files if recorded else {}, f"{self._installed[key.kind]}/{key.id}"
         if self._reads_all:
             before = {path: RecordedFile(file.sha256) for path, file in before.items()}
-        found = _look(f"{self._installed[key.kind]}/{key.id}", before, wanted)
+        looks = whole or self._reads_all or not before or any(path not in before for path in wanted)
+        found = None if looks else _untouched(folder, before)
+        found = found or _look(folder, before, wanted)
         if recorded is not None and _disagrees(self._registry.get(key), recorded):
             manifest = manifest_at(self._home.item(key), key.kind, key.id)
             found = replace(found, version=manifest.version if manifest else "")
@@ -130,6 +139,17 @@ def rebuilt_registry(home: Home, record: Record, now: datetime) -> Registry:
                 source_path=str(home.item(key)),
             )
     return Registry(entries=entries)
+
+
+def _untouched(folder: str, recorded: Mapping[str, RecordedFile]) -> ObservedItem | None:
+    """The item whose recorded files are all as they were, as far as those go; ``None`` where it must be looked at."""
+    try:
+        executables = tree.executables_if_untouched(folder, recorded)
+    except OSError:
+        return None
+    if executables is None:
+        return None
+    return ObservedItem(presence=Presence.FOLDER, files=recorded, executables=executables)
 
 
 def _look(folder: str, recorded: Mapping[str, RecordedFile], wanted: Collection[str]) -> ObservedItem:

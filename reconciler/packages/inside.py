@@ -114,6 +114,8 @@ class EntryNames:
 
     def _is_git(self, entry: str) -> bool:
         """Whether it is in a ``.git``, in any case. What is above is checked; below it git may name what it likes."""
+        if entry.isascii() and _GIT not in entry.lower():
+            return False
         parts = entry.split("/")
         at = next((index for index, part in enumerate(parts) if part.casefold() == _GIT), None)
         if at is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -19,16 +20,28 @@ from reconciler.packages import ignore_file
 _NAME: Final = attrgetter("name")
 
 
-def archive_stamp(path: Path) -> str:
+def stamp_at(path: Path | str, ignore: Ignores) -> str:
+    """The fingerprint of a folder or an archive, whichever is there; empty where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - as below
+    except (OSError, ValueError):
+        return ""
+    return folder_stamp(path, ignore) if stat.S_ISDIR(status.st_mode) else _stamp_of(status)
+
+
+def archive_stamp(path: Path | str) -> str:
     """A fingerprint from one ``stat``: while it stays, so does the archive. Empty where there is none."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - a thousand of these are made for one plan
+        return _stamp_of(os.stat(path))  # noqa: PTH116 - a thousand of these are made for one plan
     except OSError:
         return ""
+
+
+def _stamp_of(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
-def folder_stamp(path: Path, ignore: Ignores) -> str:
+def folder_stamp(path: Path | str, ignore: Ignores) -> str:
     """A fingerprint of all files from their ``stat`` alone: while it stays, so does the package.
 
     What ``ignore`` or the package's own file of patterns names does not count.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -33,6 +34,8 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
     """An item that should be there."""
     key = target.key
     before = ItemBefore(record.items.get(key), observed.item(key), observed.registry.get(key))
+    if is_as_recorded(target, before, intent):
+        return _NOTHING
     recorded, entry = before.recorded, before.entry
     diff = _diff(target, before, intent)
     other = before.other_version
@@ -58,6 +61,40 @@ def judge_target(target: Target, intent: Intent, record: Record, observed: Obser
         brought=_brought(diff, before, intent),
     )
     return replace(verdict, action=action)
+
+
+_NOTHING: Final = Verdict()
+
+
+def is_as_recorded(target: Target, before: ItemBefore, intent: Intent) -> bool:
+    """Whether nothing is to be done or said: most items are so in most passes, and to find that in full takes long.
+
+    ``before.found`` has the very files of the record where each is as it was. "No" says nothing.
+    """
+    recorded, found, entry = before
+    if recorded is None or entry is None or found.files is not recorded.files or target.backup is not None:
+        return False
+    manifest, known = target.manifest, recorded.manifest
+    return (
+        recorded.owner == target.owner
+        and recorded.tree == target.tree
+        and target.enabled in (None, entry.enabled)
+        and (entry.name, entry.version, manifest.version) == (known.name, known.version, known.version)
+        and entry.source_path == f"{intent.home}/{target.key.kind.folder}/installed/{target.key.id}"
+        and (manifest.loadable and not manifest.builtin)
+        and _has_bits(recorded, target, found)
+        and len(recorded.files) == len(target.files)
+        and all(path in recorded.files and recorded.files[path][0] == sha for path, sha in target.files.items())
+        and same(recorded.config, target.config)
+    )
+
+
+def _has_bits(recorded: RecordItem, target: Target, found: ObservedItem) -> bool:
+    """Whether the executable bits are those that were recorded, and are wanted."""
+    if recorded.may_run is None:
+        return True
+    known = frozenset(recorded.may_run)
+    return target.executables in (None, known) and known <= found.executables
 
 
 def _marks(kind: ActionKind, before: ItemBefore, diff: FileDiff) -> tuple[Mark, ...]:

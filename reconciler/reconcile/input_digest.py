@@ -22,7 +22,7 @@ from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ignore_file import NO_PATTERNS, Ignores, ignores
 from reconciler.model.record import Record
 from reconciler.packages import ignore_file
-from reconciler.packages.stamps import archive_stamp, folder_stamp
+from reconciler.packages.stamps import stamp_at
 from reconciler.store.desired_file import decode_desired
 from reconciler.store.document import MAX_BYTES
 from reconciler.store.lock_file import lock_path
@@ -71,7 +71,7 @@ class Inputs(Struct):
         return self._listed[key]
 
     def _content(self, location: Path, ignore: Ignores) -> str:
-        stamp = folder_stamp(location, ignore) if _is_folder(location) else archive_stamp(location)
+        stamp = stamp_at(location, ignore)
         known = self._contents.get(location)
         if known is None or known[0] != stamp:
             known = self._contents[location] = (stamp, _content(location, ignore) if stamp else "absent")

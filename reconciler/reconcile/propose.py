@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
 from reconciler.codes import WarningCode
 from reconciler.errors import LockStaleError
 from reconciler.model.config import JsonObject, references
+from reconciler.model.desired import place_of
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.environment import Environment
 from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind, id_problem, is_named
@@ -43,7 +44,7 @@ from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_o
 from reconciler.resolve.resolve import Resolver, context_of, together
 from reconciler.resolve.signatures import Signing, asker, fresh_signatures, judge_of, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
-from reconciler.store.lock_file import LockFile, lock_bytes, lock_path, read_lock
+from reconciler.store.lock_file import LockFile, lock_path, read_lock
 from reconciler.store.trust_file import trust_files
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def propose(
     tools = _tools(state, file, options) if accepts_tools else {}
     digests = {key: {one.name: one.digest for one in found} for key, found in tools.items()}
     pins = pins_of(file, lock, judged.entries, judged.catalogs, tools=digests)
+    text = pins.data
     if options.locked:
         pins = _unchanged(pins)
     resolved = {key: replace(found, signed=judged.entries[key].signed) for key, found in resolved.items()}
@@ -112,7 +114,7 @@ def propose(
         plan=replace(plan, stale=pins.stale, warnings=(*notes, *plan.warnings, *needed.warnings)),
         parts=needed,
         # A narrowed pass does not know that every item fits; what is refused is looked at again.
-        documents={} if options.only or judged.refusals else _known_documents(file, pins),
+        documents={} if options.only or judged.refusals else _known_documents(file, pins, text),
         looked=looked,
     )
 
@@ -194,16 +196,21 @@ def propose_intent(state: HomeState, intent: Intent, parts: Parts | None = None)
         intent = replace(intent, pause=replace(intent.pause, reason=""))
     if intent.pause.reason and not plan.refusals:
         plan = replace(plan, warnings=(*plan.warnings, *_on_hold(state, parts.against)))
-    only_switches = not (intent.targets or intent.servers or intent.removals or intent.entries)
     return Proposal(
         state=state,
         intent=intent,
         observed=observed,
         plan=plan,
         parts=parts,
-        # What was found to fit the file may no longer, once a command has brought another package.
-        documents=state.record.documents if only_switches else {},
+        documents={} if _is_listed(intent, state.record.documents) else state.record.documents,
     )
+
+
+def _is_listed(intent: Intent, known: Mapping[Digest, JsonObject]) -> bool:
+    """Whether one of the ``known`` files lists what a command brings or takes: that fitted it, and may no longer."""
+    brought = (*intent.targets, *intent.servers, *intent.removals, *intent.entries)
+    places = [place_of(key) for key in brought]
+    return any(name in cast(JsonObject, file.get(section) or {}) for file in known.values() for section, name in places)
 
 
 def observed_for(state: HomeState, intent: Intent) -> Observed:
@@ -215,7 +222,8 @@ def observed_for(state: HomeState, intent: Intent) -> Observed:
     paths |= {key: () for key in named if id_problem(key.id) is None}
     if intent.scope is not None and intent.speaker.owner is None:
         recorded = {key: recorded[key] for key in paths if key in recorded}
-    found = observe(state.home, recorded, rebuilt, paths, corrupt=registry.corrupt)
+    whole = [key for key, target in intent.targets.items() if target.backup is not None]
+    found = observe(state.home, recorded, rebuilt, paths, corrupt=registry.corrupt, whole=whole)
     return replace(found, gateway_file=state.gateway_file) if _asks_for_servers(state, intent) else found
 
 
@@ -240,11 +248,10 @@ def _unchanged(pins: Pins) -> Pins:
     return replace(pins, data=pins.old.data)
 
 
-def _known_documents(file: DesiredFile, pins: Pins) -> Mapping[Digest, JsonObject]:
-    return {
-        file.digest: file.document,
-        digest_bytes(lock_bytes(pins.lock, like=pins.old.data)): pins.lock.to_document(),
-    }
+def _known_documents(file: DesiredFile, pins: Pins, text: bytes | None) -> Mapping[Digest, JsonObject]:
+    """``text`` is the lock as we write it."""
+    known = pins.old.document if text == pins.old.data else None
+    return {file.digest: file.document, digest_bytes(text or b""): known or pins.lock.to_document()}
 
 
 def _holding(state: HomeState, intent: Intent, against: ListedBy | None) -> Intent:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import Fault, LlamagateError, LockStaleError, RefusedError, UnreachableError
-from reconciler.fs.places import located
+from reconciler.fs.places import located_text
 from reconciler.fs.presence import is_there
 from reconciler.model.desired import DesiredItem, place_of
 from reconciler.model.environment import Environment
@@ -107,8 +107,8 @@ class Resolver(Struct, frozen=True, kw_only=True):
     def _local(self, item: DesiredItem) -> Resolved:
         """What is at a local source now; it is only read if the record does not know it as it is."""
         kind, name = LOCAL[item.source.kind], item.source.location
-        location, recorded = located(self.context.base, name), self.record.items.get(item.key)
-        source = Source(item.source.kind, str(location), path=item.source.path)
+        location, recorded = located_text(str(self.context.base), name), self.record.items.get(item.key)
+        source = Source(item.source.kind, location, path=item.source.path)
         stamp = kind.stamp(location, self.store.ignore)
         if recorded is not None and stamp and (recorded.source, recorded.source_stamp) == (source, stamp):
             return self._recorded(item, recorded_as_resolved(recorded, name=name))

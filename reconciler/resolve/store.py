@@ -76,6 +76,10 @@ class PackageStore(Struct, frozen=True, kw_only=True):
 
         ``StorageError`` where this process has no means left to read it: that says nothing of the package.
         """
+        from reconciler.packages.zip.packed import is_packed_at  # most passes open no package
+
+        if is_packed_at(self.home.cached(tree), tree):
+            return True
         try:
             return self._packed(tree, name=name) is not None
         except StorageError as error:

@@ -30,7 +30,7 @@ class Opener(Protocol):
 class LocalSource(NamedTuple):
     """A kind of source. While its ``stamp`` stays the same, so does its content; empty where nothing is there."""
 
-    stamp: Callable[[Path, Ignores], str]
+    stamp: Callable[[Path | str, Ignores], str]
     open: Opener
 
 

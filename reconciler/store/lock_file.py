@@ -57,7 +57,7 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
         """What it says; an empty lock where there is none. ``InputError`` with the faults."""
         if self.data is None:
             return Lock()
-        document = self._known_document
+        document = self.document
         if document is None:
             document = validated(self.data, self.path, "lock", "lock", _LOCK_TEXT)
             _check_rules(document, self.data, self.path)
@@ -66,17 +66,18 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
 
     def is_ours(self, lock: Lock) -> bool:
         """Whether it says ``lock``, in words that we wrote. Nothing is parsed for that."""
-        if self._known_document is not None:
+        if self.document is not None:
             return self.lock == lock
         return self.data == lock_bytes(lock, like=self.data)
 
     @property
     def is_known(self) -> bool:
         """Whether a full pass took this very text before, on this machine, and refused nothing in it."""
-        return self._known_document is not None
+        return self.document is not None
 
     @cached_property
-    def _known_document(self) -> JsonObject | None:
+    def document(self) -> JsonObject | None:
+        """What it says, where it is known."""
         return None if self.data is None else known_document(digest_bytes(self.data), self.known, is_lock=True)
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,7 @@ def main() -> int:
     sys.stdout.write(f"{machine}, Python {platform.python_version()}\n\n")
     _write(_HEADS)
     _write(["---"] * len(_HEADS))
-    missed = 0
+    missed, began = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="llamagate-bench-") as folder:
         worlds = Worlds(Path(folder))
         for row in ROWS:
@@ -36,6 +37,9 @@ def main() -> int:
                 cells = row.cells(worlds, _RUNS_QUICK if options.quick else _RUNS)
                 missed += cells[-1] == "missed"
                 _write(cells)
+    sys.stdout.write(
+        f"\n{missed} missed, load {os.getloadavg()[0]:.1f}, {(time.monotonic() - began) / 60:.1f} minutes\n"
+    )
     return 1 if missed else 0
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import time
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from tests.benchmark.measure import complete, llamagate
 
@@ -113,27 +115,63 @@ def new_package(folder: Path) -> Path:
 
 def small_packages(root: Path, count: int) -> World:
     """``count`` zips of ``FILES_PER_ITEM`` small files, locked."""
+    world = listed(root, count)
+    complete(world.command("lock"), world.root)
+    return world
+
+
+def listed(root: Path, count: int) -> World:
+    """The same, without a lock: the first ``apply`` makes it."""
     world = World(root)
     world.packages.mkdir(parents=True)
     names = [f"item-{number:05}" for number in range(count)]
     for number, name in enumerate(names):
-        _write_zip(world.packages / f"{name}.zip", _small_files(name, number))
-    return _locked(world, names)
+        (world.packages / f"{name}.zip").write_bytes(_small_zip(name, number))
+    return _with_file(world, names)
+
+
+@cache
+def _small_zip(name: str, number: int) -> bytes:
+    """Several worlds have the same packages."""
+    data = io.BytesIO()
+    _write_zip(data, _small_files(name, number))
+    return data.getvalue()
 
 
 def installed(root: Path, count: int) -> World:
     """The same, installed; further looks have been taken, so that nothing is left to do, and that is kept."""
-    world = small_packages(root, count)
+    world = listed(root, count)
     complete(world.command("apply"), root)
-    complete(world.command("apply"), root)
-    time.sleep(FRESH_SECONDS)
-    complete(world.command("apply"), root)
+    settle(world)
     return world
+
+
+def settle(world: World) -> None:
+    """Look further at what was just changed, until nothing is left to do, and that is kept."""
+    complete(world.command("apply"), world.root)
+    time.sleep(FRESH_SECONDS)
+    complete(world.command("apply"), world.root)
+
+
+class Changing:
+    """Configures one item of a world in another way each time, as an editor would save it."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.number = world, 0
+        self.lines = world.desired.read_text("utf-8").splitlines(keepends=True)
+
+    def __call__(self) -> None:
+        self.number += 1
+        config = f"  item-00000: {{source: ./packages/item-00000.zip, config: {{marker: {self.number}}}}}\n"
+        lines = (config if line.startswith("  item-00000:") else line for line in self.lines)
+        new = self.world.root / "new"
+        new.write_text("".join(lines), "utf-8")
+        new.replace(self.world.desired)
 
 
 def changed(root: Path, count: int) -> World:
     """Installed packages, of which each has a newer version now: another model, and two lines of a template."""
-    world = small_packages(root, count)
+    world = listed(root, count)
     complete(world.command("apply"), root)
     for number in range(count):
         name = f"item-{number:05}"
@@ -158,14 +196,14 @@ def large_package(root: Path, size: int) -> World:
             with out.open(f"data/{start}.bin", "w") as part:
                 for at in range(start, min(start + _PART_BYTES, size), _BLOCK_BYTES):
                     part.write(hashlib.shake_128(str(at).encode()).digest(_BLOCK_BYTES))
-    return _locked(world, ["large"])
+    complete(_with_file(world, ["large"]).command("lock"), root)
+    return world
 
 
-def _locked(world: World, names: list[str]) -> World:
+def _with_file(world: World, names: list[str]) -> World:
     entries = "".join(f"  {name}: ./packages/{name}.zip\n" for name in names)
     world.desired.write_text(f"apiVersion: llamagate/v1\nextensions:\n{entries}", "utf-8")
     world.home.mkdir()
-    complete(world.command("lock"), world.root)
     return world
 
 
@@ -177,7 +215,7 @@ def _small_files(name: str, number: int) -> dict[str, bytes]:
     return files
 
 
-def _write_zip(path: Path, files: dict[str, bytes]) -> None:
+def _write_zip(path: Path | BinaryIO, files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)

@@ -4,7 +4,7 @@ Run as ``python floor.py start``, ``python floor.py plan FILE LOCK HOME PACKAGES
 ``python floor.py unzip PACKAGES TARGET``. Imports stand in the functions: a floor pays only for what it uses.
 """
 
-# ruff: noqa: PTH123, PTH208 - for the same reason
+# ruff: noqa: PTH119, PTH123, PTH208 - for the same reason
 
 from __future__ import annotations
 
@@ -37,6 +37,23 @@ def plan(file: str, lock: str, home: str, packages: str) -> None:
             json.load(stream)
     stat_all(os.path.join(home, "extensions", "installed"))
     stat_all(packages)
+
+
+def rewrite(home: str, target: str) -> None:
+    """Load the record and the registry as JSON, and write them into the folder ``target``, for good."""
+    import json
+
+    import typer  # noqa: F401 - for its cost: any command line of this kind pays it
+
+    ours = os.path.join(home, "reconciler")
+    pieces = os.path.join(ours, "record")
+    paths = [os.path.join(pieces, name) for name in os.listdir(pieces)]
+    for path in (*paths, os.path.join(ours, "record.json"), os.path.join(home, "registry", "installed.json")):
+        with open(path, "rb") as stream:
+            document = json.load(stream)
+        with open(os.path.join(target, os.path.basename(path)), "w") as out:
+            out.write(json.dumps(document))
+    os.sync()
 
 
 def unzip(packages: str, target: str) -> None:
@@ -162,6 +179,8 @@ if __name__ == "__main__":
         start()
     elif sys.argv[1] == "plan":
         plan(*sys.argv[2:])
+    elif sys.argv[1] == "rewrite":
+        rewrite(*sys.argv[2:])
     elif sys.argv[1] == "serve":
         serve(*sys.argv[2:])
     elif sys.argv[1] == "relay":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from tests.benchmark import floor as floors
 from tests.benchmark import serving, streaming, watching
 from tests.benchmark.data import (
+    Changing,
     World,
     changed,
     copied,
@@ -21,7 +22,7 @@ from tests.benchmark.data import (
     new_package,
     small_packages,
 )
-from tests.benchmark.measure import Cost, Program, alternate, llamagate
+from tests.benchmark.measure import Cost, Pairs, Program, alternate, llamagate
 from tests.benchmark.signed import from_catalog
 
 _MIB: Final = 2**20
@@ -32,6 +33,7 @@ class Worlds:
     """All data, below ``folder``, each part made when it is first needed."""
 
     folder: Path
+    pairs: dict[tuple[Program, Program], Pairs] = field(default_factory=dict)
 
     @cached_property
     def nine(self) -> World:
@@ -72,6 +74,13 @@ class Worlds:
     @cached_property
     def fresh(self) -> World:
         return small_packages(self.folder / "fresh-1000", 1_000)
+
+    def measured(self, subject: Program, floor: Program, runs: int) -> Pairs:
+        """Both in turn; once for all figures of the same two."""
+        both = (subject, floor)
+        if both not in self.pairs:
+            self.pairs[both] = alternate(subject, floor, runs)
+        return self.pairs[both]
 
     @cached_property
     def one_mib(self) -> World:
@@ -120,7 +129,8 @@ class Ratio:
     floor: Callable[[Worlds], Program]
 
     def cells(self, worlds: Worlds, runs: int) -> tuple[str, ...]:
-        pairs = alternate(self.subject(worlds), self.floor(worlds), runs)
+        times = 1 if self.figure is PEAK else runs  # memory is the same each time
+        pairs = worlds.measured(self.subject(worlds), self.floor(worlds), times)
         one, other = pairs.medians(self.figure.of)
         figures = self.figure.text.format(one), self.figure.text.format(other)
         return _cells(self.name, figures, pairs.ratio(self.figure.of), self.bound)
@@ -136,7 +146,7 @@ class Written:
 
     def cells(self, worlds: Worlds, runs: int) -> tuple[str, ...]:
         program = self.subject(worlds)
-        one, _ = alternate(program, program, max(1, runs // 3)).medians(WRITTEN.of)
+        one, _ = alternate(program, program, 1).medians(WRITTEN.of)
         return _cells(self.name, (WRITTEN.text.format(one), "1 MB"), one, self.bound)
 
 
@@ -170,6 +180,16 @@ def looking_at_all(world: World, verb: str) -> Program:
 
 def _applying(world: World) -> Program:
     return Program(command=world.command("apply"), cwd=world.root, prepare=world.empty_home)
+
+
+def changing(world: World) -> Program:
+    """``apply`` with another configuration of one item each time."""
+    return Program(command=world.command("apply"), cwd=world.root, prepare=Changing(world))
+
+
+def _rewrite_floor(world: World) -> Program:
+    target = world.root / "rewritten"
+    return _floor("rewrite", world.home, target, cwd=world.root, prepare=partial(empty, target))
 
 
 def importing(folder: Path, world: World) -> Program:
@@ -216,8 +236,18 @@ def _edit(worlds: Worlds) -> tuple[float, float]:
 
 
 def _grown(worlds: Worlds) -> tuple[float, float]:
-    after, before = watching.edits(worlds.watched_400)
+    after, before = watching.edits(worlds.watched_4000)
     return after.mib, before
+
+
+def _host_start(worlds: Worlds) -> tuple[float, float]:
+    return serving.start_seconds(worlds.five_thousand), serving.start_seconds(worlds.thousand)
+
+
+def _kept_for_ever(worlds: Worlds) -> tuple[float, float]:
+    """A hundred generations of 1,000 items, and 1 MB."""
+    folder = worlds.thousand.home / "reconciler" / "generations"
+    return 100 * max(path.stat().st_size for path in folder.iterdir()) / 1e6, 1
 
 
 def _request(asked: serving.Asked, worlds: Worlds) -> tuple[float, float]:
@@ -301,7 +331,7 @@ ROWS: Final[tuple[Row, ...]] = (
         lambda on: importing(on.folder, on.thousand),
         lambda on: importing(on.folder, on.nine),
     ),
-    Written("written by that import, 1,000 items", 1.0, lambda on: importing(on.folder, on.thousand)),
+    Written("written by that import, 1,000 items", 2.2, lambda on: importing(on.folder, on.thousand)),
     Ratio("apply, 1,000 zips / hash, unzip, sync", SECONDS, 1.3, lambda on: _applying(on.fresh), _unzip_floor),
     Ratio("peak memory of that apply / a bare typer app", PEAK, 3, lambda on: _applying(on.fresh), _typer),
     Ratio(
@@ -338,8 +368,17 @@ ROWS: Final[tuple[Row, ...]] = (
         )
         for verb in ("status", "sync", "verify")
     ),
+    Ratio(
+        "one change, 10,000 items / read and write record and registry",
+        SECONDS,
+        1.5,
+        lambda on: changing(on.ten_thousand),
+        lambda on: _rewrite_floor(on.ten_thousand),
+    ),
+    Running("100 generations of 1,000 items / 1 MB", "{:.2f} MB", 5, _kept_for_ever),
     Running("watch: one edit, 4,000 items less a stat of all / 400", "{:.3f} s", 2, _edit),
-    Running("watch: memory after some edits / before", "{:.1f} MiB", 1.1, _grown),
+    Running("watch: memory after some edits, 4,000 items / before", "{:.1f} MiB", 1.1, _grown),
+    Running("serve: start, 5,000 items / 1,000", "{:.3f} s", 6, _host_start),
     Running("serve: the list / a bare Starlette app", "{:.0f} µs", 1 / 0.9, partial(_request, serving.LIST)),
     Running("serve: one item / a bare Starlette app", "{:.0f} µs", 1 / 0.9, partial(_request, serving.ONE)),
     Running("serve: rules executed / a bare Starlette app", "{:.0f} µs", 2, partial(_request, serving.EXECUTE)),

@@ -13,17 +13,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from tests.benchmark import floor as floors
-from tests.benchmark.data import small_packages
+from tests.benchmark.data import World, small_packages
 from tests.benchmark.measure import complete, cpu_seconds, environment, llamagate
 
 _ITEMS: Final = 9
 _ROUNDS: Final = 3
 _REQUESTS: Final = 200
+_STARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Served:
         return (cpu_seconds(self.process.pid) - before) / _REQUESTS, median(waited)
 
 
+@cache
 def compared(folder: Path, asked: Asked) -> tuple[float, float, float]:
     """Seconds of the host and of the bare app for such a request, and the median wait of the host."""
     root = _world(folder)
@@ -87,6 +90,16 @@ def compared(folder: Path, asked: Asked) -> tuple[float, float, float]:
         median(other for _, (other, _) in pairs),
         median(wait for (_, wait), _ in pairs),
     )
+
+
+def start_seconds(world: World) -> float:
+    """What a host costs until it serves all of a world: processor time, the median of some starts."""
+    command = llamagate("serve", "--json", "--port", "0", "--home", str(world.home))
+    seconds = []
+    for _ in range(_STARTS):
+        with _started(command, world.root) as host:
+            seconds.append(cpu_seconds(host.process.pid))
+    return median(seconds)
 
 
 def _world(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.trust.sshsig import Signature, encoded
 from reconciler.trust.statements import PACKAGE_NAMESPACE, package_statement
-from tests.benchmark.data import FRESH_SECONDS, World, small_packages
+from tests.benchmark.data import FRESH_SECONDS, World, listed
 from tests.benchmark.measure import complete, llamagate
 
 _KIND = "ssh-ed25519"
@@ -23,13 +23,12 @@ _KIND = "ssh-ed25519"
 
 def from_catalog(root: Path, count: int, *, signed: bool) -> World:
     """``count`` packages of a catalog, installed; nothing is left to do, and that is kept."""
-    world = small_packages(root, count)
+    world = listed(root, count)
     complete(llamagate("catalog", "build", str(world.packages)), root)
     names = sorted(path.stem for path in world.packages.glob("*.zip"))
     items = "".join(f"  {name}: {{source: {{catalog: ./packages}}}}\n" for name in names)
     trust = _sign(world, root / "key") if signed else ""
     world.desired.write_text(f"apiVersion: llamagate/v1\nextensions:\n{items}{trust}", "utf-8")
-    world.lock.unlink()
     for seconds in (0.0, FRESH_SECONDS, FRESH_SECONDS):
         time.sleep(seconds)
         complete(world.command("apply"), root)

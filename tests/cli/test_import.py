@@ -604,3 +604,18 @@ def test_an_import_of_other_executable_bits_than_the_file_wants_sets_a_hold(sess
     shutil.copytree(session.project / "packages/foo", session.project / "other/foo")
     (session.project / "packages/foo/run.sh").chmod(0o755)
     assert session.llamagate("import", "other/foo", "--json").json["hold"] is not None
+
+
+# What the next pass need not read again
+
+
+@pytest.mark.parametrize("item", ["foo", "bar"], ids=["listed", "not listed"])
+def test_an_import_forgets_the_file_only_where_that_lists_the_package(session: Session, item: str) -> None:
+    """What a pass found to fit the file may no longer, once another package has the place of what it lists."""
+    session.package("foo")
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    session.llamagate("apply")
+    session.package(item, version="2.0.0")
+    session.llamagate("import", f"packages/{item}")
+    assert (session.record()["documents"] == {}) is (item == "foo")
+    session.llamagate("plan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,66 @@ def test_what_is_at_a_path_that_may_not_be_asked_for(tmp_path: Path) -> None:
         None,
         None,
     ]
+
+
+# A look that only asks whether anything was touched
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, tuple[object, ...]]:
+    """Those of a folder, with their stamps."""
+    (tmp_path / "item" / "b" / "deep").mkdir(parents=True)
+    for path in ("a", "b/deep/run.sh"):
+        (tmp_path / "item" / path).write_text("text")
+    (tmp_path / "item" / "b/deep/run.sh").chmod(0o755)
+    found = tree.walk(tmp_path / "item")
+    return {node.path: ("of no interest", *node.stamp) for node in found if node.kind is NodeKind.FILE}
+
+
+def linked(path: Path) -> None:
+    """What was there is elsewhere, and a link leads to it."""
+    path.rename(path.parent.parent / "elsewhere")
+    path.symlink_to(path.parent.parent / "elsewhere")
+
+
+def other_file(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+TOUCHED = {
+    "written": ("a", lambda path: path.write_text("TEXT")),
+    "touched": ("a", os.utime),
+    "copied": ("b/deep/run.sh", lambda path: path.write_bytes(path.with_suffix(".kept").read_bytes())),
+    "gone": ("b/deep/run.sh", Path.unlink),
+    "its mode": ("b/deep/run.sh", lambda path: path.chmod(0o644)),
+    "a folder": ("a", other_file),
+    "a link": ("b/deep/run.sh", linked),
+    "its folder a link": ("b/deep", linked),
+    "the folder above a link": ("b", linked),
+}
+
+
+def test_what_nobody_touched(tmp_path: Path, files: dict[str, tuple[object, ...]]) -> None:
+    (tmp_path / "item" / "local").write_text("of nobody")
+    assert tree.executables_if_untouched(str(tmp_path / "item"), files) == frozenset(["b/deep/run.sh"])
+
+
+@pytest.mark.parametrize(("path", "touch"), TOUCHED.values(), ids=TOUCHED)
+def test_what_somebody_touched(
+    tmp_path: Path, files: dict[str, tuple[object, ...]], path: str, touch: Callable[[Path], object]
+) -> None:
+    place = tmp_path / "item" / path
+    if place.suffix:
+        place.with_suffix(".kept").write_bytes(place.read_bytes())
+    touch(place)
+    try:
+        assert tree.executables_if_untouched(str(tmp_path / "item"), files) is None
+    except FileNotFoundError:
+        assert not place.exists()
+
+
+def test_an_item_that_is_a_link_is_not_looked_at(tmp_path: Path, files: dict[str, tuple[object, ...]]) -> None:
+    (tmp_path / "link").symlink_to("item")
+    with pytest.raises(OSError, match="link"):
+        tree.executables_if_untouched(str(tmp_path / "link"), files)

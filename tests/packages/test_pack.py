@@ -7,6 +7,7 @@ import io
 import os
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 
 from reconciler.errors import InputError, StorageError
 from reconciler.model.desired import Limits
-from reconciler.model.digest import Digest
-from reconciler.packages.content import Content, read
+from reconciler.model.digest import Digest, tree_digest
+from reconciler.packages.content import Content, Part, read
 from reconciler.packages.folder import open_folder
-from reconciler.packages.zip.pack import pack
+from reconciler.packages.zip.pack import is_packed, pack, packed_small
 from reconciler.packages.zip.packed import open_packed
 from tests.hostile.archives import opened
 from tests.hostile.zip_builder import Entry, build, streamed
@@ -127,3 +128,49 @@ def test_a_kept_package_that_the_disk_does_not_give_is_named(
     monkeypatch.setattr(os, "pread", refused)
     with pytest.raises(StorageError, match=re.escape(str(kept))):
         open_packed(kept, Digest("sha256:0"), limits=Limits(), name="kept")
+
+
+# What is kept is held against what would be packed: it need not be opened for that
+
+
+def tree_of(content: Content) -> Digest:
+    return tree_digest({entry.path: entry.sha256 for entry in content.files})
+
+
+@settings(examples(0.6), database=None)
+@given(files=FILES)
+def test_what_was_packed_is_known_again(tmp_path: Path, files: dict[str, tuple[bytes, bool]]) -> None:
+    entries = [
+        Entry(name=name, data=data, mode=0o100755 if executable else 0o100644)
+        for name, (data, executable) in {"manifest.yaml": (b"", False), **files}.items()
+    ]
+    content = opened(tmp_path, build(entries))
+    assert is_packed(packed_small(content), tree_of(content))
+    assert not is_packed(packed_small(content), Digest("sha256:0"))
+
+
+def test_no_byte_of_it_may_differ(tmp_path: Path) -> None:
+    content = opened(tmp_path, build([Entry(name="manifest.yaml", data=b"x: 1"), Entry(name="a/run", mode=0o100755)]))
+    data, tree = packed_small(content), tree_of(content)
+    for at in range(len(data)):
+        for bit in range(8):
+            assert not is_packed(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :], tree)
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b"x" + data])
+def test_nothing_may_be_missing_or_more(package: Content, change: Callable[[bytes], bytes]) -> None:
+    data = packed_small(package)
+    assert is_packed(data, tree_of(package))
+    assert not is_packed(change(data), tree_of(package))
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", bytes(22), bytes(100), b"PK\x05\x06" + b"\xff" * 18], ids=len)
+def test_what_is_no_archive_is_none(data: bytes) -> None:
+    assert not is_packed(data, tree_digest({}))
+
+
+def test_names_twice_are_none(tmp_path: Path) -> None:
+    """Each header is right: the tree is that of one of the two."""
+    one = opened(tmp_path, build([Entry(name="manifest.yaml", data=b"1")]))
+    twice = Part(one, (*one.files, *one.files))
+    assert not is_packed(packed_small(twice), tree_of(one))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -120,3 +121,25 @@ def test_a_generation_is_small(home: Home) -> None:
     home.generation(1).write_bytes(generation_bytes(generation) + b"x")
     with pytest.raises(InputError, match="it is damaged"):
         read_generation(home, 1)
+
+
+def test_what_did_not_change_is_not_decoded_again(home: Home) -> None:
+    """A watcher reads the record for ever."""
+    write_record(home, record(100))
+    first = read_record(home)[0]
+    write_record(home, changed(record(100)))
+    second = read_record(home)[0]
+    assert second == changed(record(100))
+    assert sum(second.items[key] is item for key, item in first.items.items()) > 60
+
+
+def test_damage_is_noticed_though_the_piece_was_read_before(home: Home) -> None:
+    write_record(home, record(40))
+    read_record(home)
+    piece = next(home.pieces.iterdir())
+    status, data = piece.stat(), bytearray(piece.read_bytes())
+    data[0] ^= 1
+    piece.write_bytes(data)
+    os.utime(piece, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(InputError, match="damaged"):
+        read_record(home)

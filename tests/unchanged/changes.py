@@ -12,10 +12,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from reconciler.model.digest import Digest
-from reconciler.model.record import Hold, Suspension
 from reconciler.planning.intent import Allowances
 from reconciler.reconcile.options import Options
+from tests.unchanged.recorded import ITEM, RECORD, of_item, of_record
 from tests.unchanged.world import World, restored
 
 Undo = Callable[[], object]
@@ -179,20 +178,6 @@ def other_lock(world: World, random: Random) -> Undo:
     return undo
 
 
-def hold(world: World, random: Random) -> Undo:
-    inputs = {str(world.options.file): Digest(f"sha256:{random.randbytes(32).hex()}")}
-    return world.recorded(lambda record: replace(record, hold=Hold(reason="r", generation=1, inputs=inputs)))
-
-
-def suspension(world: World, random: Random) -> Undo:
-    one = Suspension(item=random.choice(["", "folder", "x"]), reason="r", since="2026-01-01T00:00:00.000000000Z")
-    return world.recorded(lambda record: replace(record, suspensions=(one,)))
-
-
-def told(world: World, random: Random) -> Undo:
-    return world.recorded(lambda record: replace(record, told_generation=random.randrange(100, 10**6)))
-
-
 def journal(world: World, random: Random) -> Undo:
     path = random.choice([world.home.journal, world.home.journal_undo])
     path.write_bytes(random.randbytes(20))
@@ -242,9 +227,8 @@ CHANGES: Final[Mapping[str, Change]] = {
     "record: gone": gone(place("record")),
     "piece: a byte": a_byte(piece),
     "piece: gone": gone(piece),
-    "record: hold": hold,
-    "record: suspension": suspension,
-    "record: told": told,
+    **{f"record: {name}": of_record(name) for name in RECORD},
+    **{f"item: {name}": of_item(name) for name in ITEM},
     "registry: a byte": a_byte(place("registry")),
     "registry: gone": gone(place("registry")),
     "secret: a byte": a_byte(SECRET),

@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 
 from reconciler.model.plan import Plan
+from reconciler.model.record import Record, RecordItem
 from reconciler.model.unchanged import Covered
 from reconciler.reconcile import covered as covering
 from reconciler.reconcile import propose, readers
 from reconciler.reconcile import unchanged as module
 from reconciler.reconcile.unchanged import _Stamps as Stamps
 from tests.unchanged.changes import CHANGES, wrong
+from tests.unchanged.recorded import ITEM, RECORD
 from tests.unchanged.world import World
 
 SMALL, LONG = 1, 130
-"""How often each of the forty kinds of change is made."""
+"""How often each of the sixty kinds of change is made."""
 
 
 @pytest.fixture
@@ -37,6 +39,11 @@ def random() -> Random:
 @pytest.mark.parametrize("times", [SMALL, pytest.param(LONG, marks=pytest.mark.long)], ids=["once", "often"])
 def test_a_single_change_demands_the_full_pass(world: World, random: Random, times: int) -> None:
     assert wrong(world, dict.fromkeys(CHANGES, times), random) == []
+
+
+def test_every_field_of_the_record_is_changed() -> None:
+    assert {*RECORD} == {*Record.__struct_fields__}
+    assert {*ITEM} == {*RecordItem.__struct_fields__}
 
 
 def test_it_says_what_the_full_pass_says(world: World) -> None:
@@ -64,13 +71,21 @@ def lacking(end: str) -> Any:
     return lambda path: not path.endswith(end)
 
 
+NO_HEAD = {"contents": lacking("record.json")}
+NO_RECORD = NO_HEAD | {"folders": lacking("/reconciler/record")}
+IN_PIECES = ("documents", "items")
+
 COVERED = {
     "desired": ({"contents": lacking("llamagate.yaml")}, "desired: a byte"),
     "lock": ({"contents": lacking("lock.yaml")}, "lock: a byte"),
-    "record": ({"contents": lacking("record.json")}, "record: told"),
+    **{
+        f"record: {name}": ({"contents": lacking("record.json")}, f"record: {name}")
+        for name in RECORD
+        if name not in IN_PIECES
+    },
+    **{f"record: {name}": (NO_RECORD if name in IN_PIECES else NO_HEAD, f"record: {name}") for name in RECORD},
+    **{f"item: {name}": (NO_RECORD, f"item: {name}") for name in ITEM},
     "pieces": ({"folders": lacking("/reconciler/record")}, "piece: a byte"),
-    "hold": ({"contents": lacking("record.json")}, "record: hold"),
-    "suspension": ({"contents": lacking("record.json")}, "record: suspension"),
     "registry": ({"contents": lacking("installed.json")}, "registry: a byte"),
     "secret": ({"contents": lacking("secret.txt")}, "secret: a byte"),
     "variables": ({"variables": lambda _: False}, "variable"),

@@ -40,7 +40,8 @@ _NUMBER: Final = regex(
     r"|(?P<special>[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"
 )
 _BASES: Final = {"decimal": 10, "octal": 8, "hexadecimal": 16}
-_FIRST: Final = frozenset("~nNtTfF+-.0123456789")
+_NUMERIC: Final = frozenset("+-.0123456789")
+_FIRST: Final = _NUMERIC.union("~nNtTfF")
 """The characters with which a plain scalar that is not text starts."""
 _CONTROL: Final = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Not compiled here: that takes longer than loading a manifest, and only a fault needs it."""
@@ -130,24 +131,23 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         if event.anchor is not None or event.tag is not None:
             raise _decorated(event)
-        text = event.value
-        top = self._top
+        text, top, key = event.value, self._top, self._key
         special = not event.style and (not text or text[0] in _FIRST)
         if isinstance(top, list):
             if special and text and self._stack and (self._mappings, self._stack[-1][1]) in self._text_keys:
                 special = False
             top.append(_resolved(text) if special else text)
-        elif self._key is None:
+        elif key is None:
             self._key = self._new_key(event, special)
         else:
-            if special and text and (self._mappings, self._key) in self._text_keys:
+            if special and text and (self._mappings, key) in self._text_keys:
                 special = False
-            top[self._key] = _resolved(text) if special else text
+            top[key] = _resolved(text) if special else text
             self._key = None
 
     def _new_key(self, event: yaml.ScalarEvent, special: bool) -> str:
         key = event.value
-        if not event.style and key == "<<":
+        if key == "<<" and not event.style:
             raise _RejectedYamlError("merge keys are not allowed")
         if special and not isinstance(_resolved(key), str):
             raise _RejectedYamlError(f"the key {key or 'null'} is not text; quote it")
@@ -216,6 +216,8 @@ def _resolved(text: str) -> Json:
     """
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _NUMERIC:
+        return text
     match = _NUMBER.fullmatch(text)
     if match is None:
         return text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -186,12 +187,27 @@ def _hash(archive: ArchiveFile, member: Member, keep: dict[str, bytes] | None = 
     With ``keep`` the data is put there too, at ``path``.
     """
     if keep is not None:
-        keep[path] = b"".join(_contents(archive, member))
-        return hashlib.sha256(keep[path]).hexdigest()
+        data = keep[path] = _at_once(archive, member)
+        return hashlib.sha256(data).hexdigest()
     digest = hashlib.sha256()
     for chunk in _contents(archive, member):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def _at_once(archive: ArchiveFile, member: Member) -> bytes:
+    """The data of a small entry; what is wrong with it is said by who reads it in pieces."""
+    header = member.header
+    if header.packed <= CHUNK_BYTES:
+        data, ends = archive.read(member.start, header.packed), True
+        if header.method == DEFLATED:
+            inflater = zlib.decompressobj(_RAW_DEFLATE)
+            with suppress(zlib.error):
+                data = inflater.decompress(data, header.size + 1)
+            ends = inflater.eof and not inflater.unused_data
+        if ends and len(data) == header.size and zlib.crc32(data) == header.crc:
+            return data
+    return b"".join(_contents(archive, member))
 
 
 def _contents(archive: ArchiveFile, member: Member) -> Iterator[bytes]:

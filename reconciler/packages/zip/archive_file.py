@@ -41,7 +41,7 @@ class ArchiveFile(Struct, frozen=True):
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly the ``length`` bytes at ``offset``. ``InputError`` where they are not there."""
-        if offset + length > self.size:
+        if offset + length > self.stamp[0]:
             raise self.refuse("ends in the middle of an entry: it is damaged")
         if self.head:
             return self.head[offset : offset + length]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 import zlib
 from collections.abc import Sequence
 from typing import BinaryIO, Final, NamedTuple
@@ -9,6 +11,7 @@ from typing import BinaryIO, Final, NamedTuple
 from msgspec.structs import replace
 
 from reconciler.model.desired import Limits
+from reconciler.model.digest import Digest, tree_digest
 from reconciler.model.package import FileEntry
 from reconciler.packages.content import SMALLER, Content, read, refusal
 from reconciler.packages.zip import records
@@ -26,6 +29,7 @@ _ATTRIBUTES: Final = {
     (True, True): records.PRIVATE_EXECUTABLE_FILE,
 }
 """By whether a file is executable, and private."""
+_MODES: Final = {mode: kind for kind, mode in _ATTRIBUTES.items()}
 
 
 class _Data(NamedTuple):
@@ -63,6 +67,43 @@ def packed_small(content: Content) -> bytes:
         parts += (header, data)
         offset += len(header) + len(data)
     return b"".join([*parts, _directory(rows, offset)])
+
+
+def is_packed(data: bytes, tree: Digest) -> bool:
+    """Whether ``data`` is what ``packed_small`` makes of the package with this tree, byte for byte.
+
+    It costs a fifth of opening the archive, since each header is only compared with the one that belongs there. "No"
+    says nothing: ``open_packed`` does.
+    """
+    found: dict[str, str] = {}
+    rows: list[bytes] = []
+    try:
+        count, _, at = records.END.unpack_from(data, len(data) - records.END.size)[4:7]
+        offset, end = 0, at
+        for _ in range(count):
+            entry, facts, length = _listed(data, at)
+            name = entry.path.encode()
+            start = offset + records.LOCAL.size + len(name)
+            content = data[start : start + entry.size]
+            if data[offset:start] != _local_header(entry, name, facts) or zlib.crc32(content) != facts.crc:
+                return False
+            found[entry.path] = hashlib.sha256(content).hexdigest()
+            rows.append(_central_record(entry, name, facts, offset=offset))
+            offset, at = start + entry.size, at + length
+    except (struct.error, ValueError, KeyError):
+        return False
+    is_whole = offset == end and data[end:] == _directory(rows, end)
+    return is_whole and len(found) == count and [*found] == sorted(found) and tree_digest(found) == tree
+
+
+def _listed(data: bytes, at: int) -> tuple[FileEntry, _Data, int]:
+    """What the record at ``at`` of the central directory says, and how long it is; nothing of it is believed."""
+    fields = records.CENTRAL.unpack_from(data, at)
+    crc, size, name_length, attributes = fields[8], fields[10], fields[11], fields[16]
+    executable, private = _MODES[attributes]
+    path = data[at + records.CENTRAL.size : at + records.CENTRAL.size + name_length].decode()
+    entry = FileEntry(path=path, sha256="", size=size, executable=executable, private=private)
+    return entry, _Data(records.STORED, crc, size), records.CENTRAL.size + name_length
 
 
 def _directory(rows: Sequence[bytes], start: int) -> bytes:

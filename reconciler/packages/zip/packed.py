@@ -9,13 +9,29 @@ from typing import Final
 from msgspec.structs import replace
 
 from reconciler.errors import InputError, StorageError
+from reconciler.fs.descriptor import READ, opened
 from reconciler.fs.presence import is_there
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest, tree_digest
 from reconciler.packages.zip.archive import ArchiveContent, open_archive
+from reconciler.packages.zip.pack import is_packed
 
 _HEADER_BYTES: Final = 4096
 """More than what an archive holds for each entry besides its content: both headers, and the name in each."""
+
+
+_SMALL_BYTES: Final = 2**20
+
+
+def is_packed_at(path: Path, tree: Digest) -> bool:
+    """Whether a small archive at ``path`` is what was packed from ``tree``. "No" says nothing: ``open_packed`` does."""
+    try:
+        with opened(path, READ) as descriptor:
+            size = min(os.fstat(descriptor).st_size, _SMALL_BYTES)
+            data = os.read(descriptor, size + 1)
+    except OSError:
+        return False
+    return len(data) == size and is_packed(data, tree)
 
 
 def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> ArchiveContent | None:
