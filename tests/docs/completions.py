@@ -33,7 +33,7 @@ _WORDS: Final = {
     "[[TYPE] ID|PACKAGE|@GEN|ID@VERSION]...": "types ids @generations files",
     "[PLAN]": "files",
     "[TYPES]": "extensions|agentic-modules|mcp-servers",
-    "[TYPE] ARCHIVE|DIR...": "types files",
+    "[TYPE] ARCHIVE|DIR|URL...": "types files",
     "[TYPE] ID SOURCE [RANGE]": "types files",
     "[TYPE] ID": "types ids",
     "[TYPE] ID|PLAN": "types ids files",
