@@ -41,12 +41,15 @@ def test_the_jobs_that_workflows_run_are_there(path: Any) -> None:
     assert set(called) <= set(jobs)
 
 
-def test_only_the_step_that_publishes_may_ask_for_an_identity() -> None:
+def test_each_step_of_a_release_may_do_one_thing_only() -> None:
+    """One asks for an identity, one writes the release; neither has the key, and the one that has it may only read."""
     release = workflow("release.yml")
     assert release["permissions"] == {"contents": "read"}
     assert {name: job["permissions"] for name, job in release["jobs"].items() if "permissions" in job} == {
-        "publish": {"id-token": "write"}
+        "publish": {"id-token": "write"},
+        "attach": {"contents": "write"},
     }
+    assert [name for name, job in release["jobs"].items() if "secrets." in str(job)] == ["sign"]
     assert "password" not in str(release)
 
 

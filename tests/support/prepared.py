@@ -38,6 +38,8 @@ _READ_AT_THE_START: Final = ("PYTHON", "LC_", "LANG")
 _OPTIONS: Final = frozenset(["cwd", "stdin", "stdout", "stderr", "text", "umask"])
 _MOST_BYTES: Final = 1 << 17
 _STREAMS: Final = 3
+_ASKING: Final = threading.Lock()
+"""Tests start processes from several threads at once; each gets its own answer."""
 
 
 class Running(subprocess.Popen[str]):
@@ -67,9 +69,10 @@ class Copied(Running):
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE),
         }
         streams = [number if pipe == -1 else pipe for number, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
-        channel = _channel(str(Path("/proc/self/ns/mnt").readlink()))
-        socket.send_fds(channel, [json.dumps(request).encode()], streams)
-        self.pid = int(channel.recv(_MOST_BYTES))
+        with _ASKING:
+            channel = _channel(str(Path("/proc/self/ns/mnt").readlink()))
+            socket.send_fds(channel, [json.dumps(request).encode()], streams)
+            self.pid = int(channel.recv(_MOST_BYTES))
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
