@@ -12,11 +12,13 @@ from msgspec.structs import replace
 from reconciler.codes import RefusalCode
 from reconciler.model.trust import MAX_SIGNATURES_BYTES, Signed
 from reconciler.trust.policy import Authority, Checked, Decision, Problem, Subject, judge
-from reconciler.trust.sshsig import Signature, dearmoured, parse
+from reconciler.trust.sshsig import MOST_SIGNATURES, Signature, dearmoured, parse
 from reconciler.trust.tags import is_tag, read_tag
 from reconciler.trust.verify import has_signed
 from reconciler.trust.wire import WireError
 
+_MOST: Final = 2 * MOST_SIGNATURES
+"""So many signatures of one package are looked at, wherever they come from: each costs, and some cost a process."""
 _NOT_ONE: Final = "!"
 """Begins what stands in the place of a signature and is none, with what is wrong with it."""
 
@@ -86,7 +88,7 @@ def signatures_in(files: Iterable[bytes], *, at: str) -> tuple[Signed, ...]:
         except WireError as error:
             texts = (f"{_NOT_ONE}{error}",)
         found += [Signed(by="", key="", at=at, signature=text) for text in texts]
-    return tuple({one.signature: one for one in found}.values())
+    return tuple({one.signature: one for one in found}.values())[:_MOST]
 
 
 def _with_malformed(decision: Decision, malformed: Sequence[str]) -> Decision:

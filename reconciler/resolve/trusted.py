@@ -31,6 +31,7 @@ from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
 from reconciler.trust.policy import Accepted, Authority, Checked, Decision, Problem, rule_for
 from reconciler.trust.rules import rule_remarks, short_of_people
+from reconciler.trust.sshsig import MOST_SIGNATURES
 from reconciler.trust.statements import PACKAGE_NAMESPACE, package_statement
 from reconciler.trust.tags import Tag, tag_of
 from reconciler.trust.wire import WireError
@@ -263,7 +264,7 @@ def _is_same(before: LockItem, now: LockItem) -> bool:
 
 
 def _signed(decisions: Sequence[Decision], texts: Sequence[Signed]) -> tuple[Signed, ...]:
-    """The signatures that count for somebody, with whose they are."""
+    """The signatures that count for somebody, with whose they are: one of each key, of the package before a tag."""
     accepted: dict[str, Accepted] = {}
     for decision in decisions:
         for one in decision.accepted:
@@ -273,4 +274,5 @@ def _signed(decisions: Sequence[Decision], texts: Sequence[Signed]) -> tuple[Sig
         for one in texts
         if one.signature in accepted
     ]
-    return tuple(sorted(found, key=lambda one: (one.by, one.key)))
+    of_keys = {one.key: one for one in sorted(found, key=lambda one: not one.tag)}  # the last one of a key stays
+    return tuple(sorted(of_keys.values(), key=lambda one: (one.by, one.key))[:MOST_SIGNATURES])

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from reconciler.model.trust import armoured
+from reconciler.resolve import checks
 from tests.cli.failures import failure, refused
 from tests.cli.shell import Session
 from tests.loop.test_following import follow, publish, sign, version
 from tests.sources.git_servers import Origin
 from tests.trust.keys import make_key, public, signed
 from tests.trust.team import BOTH, Team
+from tests.trust.test_attacks import release
 from tests.trust.test_followed import host, origin
 
 __all__ = ["host", "origin"]
@@ -176,3 +182,76 @@ def test_trust_that_is_empty_is_not_none(team: Team) -> None:
     for text in ("trust:", "trust: ~", "trust: []", "trust: {signers: }"):
         team.session.desired(f"extensions: {{foo: {{source: {{catalog: '{team.shop}'}}}}}}\n{text}\n")
         failure(team.session, "plan")
+
+
+def test_a_flood_of_signatures(team: Team) -> None:
+    """Of one package so many are looked at, and no more: each costs, and some cost a process."""
+    (good,) = release(team)["signatures"]
+    data = bytearray(base64.b64decode(good))
+    flood = []
+    for number in range(200):
+        data[-1] = number
+        flood.append(armoured(base64.b64encode(bytes(data)).decode()))
+    assert len(checks.signatures_in(flood, at="")) <= 32
+    team.session.llamagate("lock")
+    entry = json.dumps(team.lock["items"][0]["signed"])
+    path = team.session.project / "llamagate.lock.yaml"
+    path.write_text(path.read_text().replace(entry, f"[{', '.join([entry] * 200)}]"))
+    failure(team.session, "plan")
+
+
+def test_a_tag_and_a_file_are_of_two_people(team: Team, tmp_path: Path) -> None:
+    origin = Origin(tmp_path / "both")
+    origin.package("packages/foo")
+    team.signers.write_text("")
+    team.allow("alice", namespaces=f"{BOTH},git")
+    team.allow("bob")
+    team.session.llamagate("sign", origin.path / "packages" / "foo", "--key", team.key("bob"))
+    origin.commit()
+    key = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={team.key('alice')}"]
+    origin.git(*key, "tag", "--sign", "--message", "one", "v1.0.0")
+    team.session.desired(
+        f"extensions: {{foo: {{source: {{git: '{origin.path}', path: packages/foo}}, version: '*'}}}}\n"
+        "policy: {sources: {local_git: true}}\n"
+        "trust: {signers: ./allowed_signers, items: {foo: {by: {any: 2}}}}\n"
+    )
+    team.session.llamagate("apply")
+    assert [one["by"] for one in team.lock["items"][0]["signed"]] == ["alice", "bob"]
+
+
+def test_a_saved_plan_is_judged_when_it_is_applied(team: Team) -> None:
+    plan = team.session.project / "plan.json"
+    team.session.llamagate("plan", "--out", plan)
+    team.revoked.write_text(public(team.key("alice")) + "\n")
+    team.session.llamagate("apply", plan, exits=5)
+    assert not team.session.registry.exists()
+
+
+def test_a_signature_beside_that_is_no_file(team: Team) -> None:
+    session = team.session
+    session.desired(
+        "extensions: {foo: ./packages/foo}\ntrust: {signers: ./allowed_signers, sources: {local: {require: signed}}}\n"
+    )
+    beside = session.project / "packages" / "foo.sig"
+    for make in (os.mkfifo, partial(os.symlink, "/dev/zero"), os.mkdir):
+        make(beside)
+        assert session.run("plan").code in (1, 5)
+        if beside.is_dir():
+            beside.rmdir()
+        else:
+            beside.unlink()
+
+
+def test_one_key_that_signed_often(team: Team) -> None:
+    """Each signature of an ecdsa key is another one. The lock keeps one of them, and can be read again."""
+    key = make_key(team.session.base / "ecdsa", "ecdsa-256")
+    team.signers.write_text(f"carol {public(key)}\n")
+    statement = team.session.llamagate("sign", "packages/foo", "--statement").out.encode()
+    files = [signed(key, statement, "package@llamagate") for _ in range(20)]
+    (team.session.project / "packages" / "foo.sig").write_bytes(b"".join(files[:16]))
+    team.session.desired(
+        "extensions: {foo: ./packages/foo}\ntrust: {signers: ./allowed_signers, sources: {local: {by: carol}}}\n"
+    )
+    team.session.llamagate("lock")
+    assert team.lock["items"][0]["signed"]["by"] == "carol"
+    team.session.llamagate("apply", "--locked")
