@@ -12,6 +12,7 @@ from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model.plan import Change
+from reconciler.model.trust import LockedCatalog
 from reconciler.queries.signatures import SignaturesFound, read_signatures
 from reconciler.queries.verify import Verified
 from reconciler.queries.verify import verify as verify_files
@@ -69,8 +70,14 @@ def render_signatures(found: SignaturesFound, style: Style, *, explain: bool) ->
             )
         )
         lines += [f"  {line}" for line in one.lines] if explain else []
-    lines += [f"{one.source}: serial {one.serial}, it counts until {one.expires}" for one in found.catalogs]
+    lines += [_of_catalog(one) for one in found.catalogs]
     return "\n".join(lines) or "Nothing in the lock has to be signed."
+
+
+def _of_catalog(one: LockedCatalog) -> str:
+    if not one.signed:
+        return f"{one.source}: its index was signed, and is not signed now"
+    return f"{one.source}: serial {one.serial}, it counts until {one.expires}"
 
 
 def render_verified(found: Verified, style: Style) -> str:

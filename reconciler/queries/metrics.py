@@ -89,7 +89,8 @@ def _lines(status: Status, facts: Facts) -> Iterator[str]:
     yield from _family("items", "gauge", "Installed items.", [(home | {"kind": kind}, n) for kind, n in kinds.items()])
     for name, text, value in (*_figures(status, facts), *_gateway(status)):
         yield from _family(name, "gauge", text, [(home, value)] if value is not None else [])
-    expiries: _Samples = [(home | {"catalog": one.source}, int(moment(one.expires))) for one in status.catalogs]
+    signed = [one for one in status.catalogs if one.signed]
+    expiries: _Samples = [(home | {"catalog": one.source}, int(moment(one.expires))) for one in signed]
     yield from _family("catalog_expires_timestamp_seconds", "gauge", "When a signed catalog expires.", expiries)
     newer = watcher.newer if watcher else None
     if newer is not None:

@@ -23,9 +23,12 @@ def commit_check(env: Environment, file: DesiredFile) -> Callable[[DesiredItem, 
         from reconciler.packages.manifest import read_package  # where a tag is looked at for the first time
         from reconciler.sources.remotes import Remotes
 
+        offer = Offer.of(entry)
         try:
             remote = Remotes(context_of(env, file)).of(item)
-            with remote.open(item.source, Offer.of(entry)) as delivery:
+            if env.offline and not remote.holds(offer):
+                return f"its commit {offer.pin.commit} is not on this machine; 'llamagate apply' fetches it"
+            with remote.open(item.source, offer) as delivery:
                 package = read_package(delivery.content, name=str(item.source))
         except LlamagateError as error:
             return f"what its commit has cannot be read: {error.message}"

@@ -111,6 +111,7 @@ def test_an_index_that_loses_its_signature_is_told(team: Team) -> None:
     assert (action["id"], action["marks"][0]["code"]) == ("bar", "no-longer-signed")
     session.llamagate("apply")
     session.llamagate("lock", "--upgrade")  # it was accepted
+    assert "is not signed now" in session.llamagate("verify", "--signatures").out
     assert session.plan()["actions"] == []
 
 

@@ -172,7 +172,8 @@ def test_a_tag_and_no_commit_at_hand(team: Team, origin: Origin) -> None:
     for copy in (team.session.ours / "cache" / "git").glob("*.git"):
         shutil.rmtree(copy)
     team.session.llamagate("apply", "--locked")  # it was verified here before
-    team.session.llamagate("verify", "--signatures", exits=5)
+    said = team.session.llamagate("verify", "--signatures", "--json", exits=5).json
+    assert "is not on this machine" in said["items"][0]["problem"]
 
 
 def test_a_revoked_key(team: Team, origin: Origin) -> None:
