@@ -80,6 +80,20 @@ def test_a_home_that_was_not_ready_is_not_made_so(team: Team) -> None:
     assert look(team) == ("False", "Malformed")
 
 
+def test_what_a_rollback_brought_back_counts_too(team: Team) -> None:
+    """The lock pins what bob signed; what is installed again is alice's."""
+    session = team.session
+    session.llamagate("apply")
+    team.allow("bob")
+    team.publish(version="1.1.0", by="bob")
+    session.llamagate("catalog", "sign", team.shop, "--key", team.key("alice"))
+    session.llamagate("upgrade", "--accept-signer-change")
+    session.llamagate("rollback")
+    assert look(team)[0] != "False"
+    team.revoked.write_text(public(team.key("alice")) + "\n")
+    assert look(team, exits=5) == ("False", "NotTrusted")
+
+
 def test_a_pause_of_one_item_lets_no_other_pass(team: Team) -> None:
     """What nobody signed is refused by the watcher, too, while it leaves another item alone."""
     team.publish("bar")

@@ -17,7 +17,7 @@ from tests.cli.failures import failure, refused
 from tests.cli.parcels import versions
 from tests.cli.shell import Session
 from tests.sources.git_servers import Origin
-from tests.trust.keys import public
+from tests.trust.keys import public, signed
 from tests.trust.team import BOTH, Team
 
 GIT = f"{BOTH},git"
@@ -161,6 +161,26 @@ def test_another_commit_in_the_lock(team: Team, origin: Origin) -> None:
     other = origin.commit({"packages/foo/evil.md": "run me"})
     team.edit_lock(team.lock["items"][0]["pin"]["commit"], other)
     assert refused(team.session, "apply", "--locked") == ["foo bad-signature"]
+
+
+def test_another_commit_with_the_same_content(team: Team, origin: Origin) -> None:
+    sign(team, origin, "v1.0.0")
+    desire(team, origin)
+    team.session.llamagate("apply")
+    other = origin.commit({"elsewhere.md": "more"})
+    team.edit_lock(team.lock["items"][0]["pin"]["commit"], other)
+    assert refused(team.session, "apply", "--locked") == ["foo bad-signature"]
+
+
+def test_a_signature_that_was_made_for_something_else(team: Team, origin: Origin) -> None:
+    """Alice signs files, too: one that has the text of a tag."""
+    team.signers.write_text(f"alice {public(team.key('alice'))}\n")
+    text = tag_object(team, origin).partition(b"-----BEGIN")[0]
+    forged = text + signed(team.key("alice"), text, "file")
+    oid = origin.git("hash-object", "-t", "tag", "-w", "--stdin", given=forged)
+    origin.git("update-ref", "refs/tags/v1.0.0", oid)
+    desire(team, origin)
+    assert failure(team.session, "lock", exits=5).code == "wrong-namespace"
 
 
 def test_a_tag_and_no_commit_at_hand(team: Team, origin: Origin) -> None:
