@@ -9,7 +9,7 @@ from typing import Final
 
 from reconciler.codes import ErrorCode
 from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import InputError
+from reconciler.errors import InputError, LlamagateError, RefusedError
 from reconciler.fs.bounded import read_if_there, read_start
 from reconciler.fs.places import located
 from reconciler.fs.presence import is_folder, is_there
@@ -27,7 +27,10 @@ def host_trust_path(env: Environment) -> Path:
 
 
 def read_host_trust(env: Environment) -> TrustRules | None:
-    """The rules of this host; ``None`` where it has none. ``InputError`` with all faults."""
+    """The rules of this host; ``None`` where it has none. ``InputError`` with all faults.
+
+    ``RefusedError`` where everybody may write them.
+    """
     path = host_trust_path(env)
     with telling_path(path, "--trust"):
         data = read_if_there(path, MAX_BYTES + 1)
@@ -43,16 +46,12 @@ def read_host_trust(env: Environment) -> TrustRules | None:
 
 
 def _check_not_open(path: Path) -> None:
-    """``InputError`` where everybody on this machine may write a host's file of trust, or put another in its place."""
+    """``RefusedError`` where everybody on this machine may write a host's file of trust, or put another in its place."""
     for each in (path, path.parent):
-        try:
-            mode = each.stat().st_mode
-        except OSError:  # which is said where it is read
-            continue
-        if os.name == "posix" and mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+        if os.name == "posix" and _may_be_written_by_all(each):
             message = f"everybody may write {each}, and so decide who may sign"
             advice = f"run 'chmod o-w {each}', after a look at what it says"
-            raise InputError.at(message, file=path, advice=advice, code=ErrorCode.INSECURE)
+            raise RefusedError(message, advice=advice, code=ErrorCode.INSECURE)
 
 
 def _check_absent(path: Path) -> None:
@@ -62,6 +61,16 @@ def _check_absent(path: Path) -> None:
     if is_lost:
         message = "it, or its folder, is a link that leads nowhere; repair the link, or remove it"
         raise InputError.at(message, file=path, code=ErrorCode.UNREADABLE)
+
+
+def _may_be_written_by_all(path: Path) -> bool:
+    """What is mounted for reading alone may not, whatever its mode says: so containers get their files."""
+    try:
+        mode = path.stat().st_mode
+        is_open = mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)
+        return bool(is_open) and not os.statvfs(path).f_flag & os.ST_RDONLY
+    except OSError:  # which is said where it is read
+        return False
 
 
 def host_lists(env: Environment) -> tuple[Path | None, Path | None]:
@@ -89,7 +98,7 @@ def trust_files(env: Environment, file: DesiredFile | None) -> tuple[str, ...]:
     host = host_trust_path(env).absolute()
     try:
         rules = read_host_trust(env)
-    except InputError:
+    except LlamagateError:
         rules = None
     own = file.desired.trust if file is not None else None
     lists = [*(_lists(rules, host) if rules else ()), *(_lists(own, file.path.absolute()) if file and own else ())]

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from reconciler.model.trust import armoured
 from reconciler.resolve import checks
 from tests.cli.failures import failure, refused
 from tests.cli.shell import Session
+from tests.conftest import PROJECT
 from tests.loop.test_following import follow, publish, sign, version
 from tests.sources.git_servers import Origin
 from tests.trust.keys import make_key, public, signed
@@ -98,7 +100,26 @@ def test_a_host_file_that_everybody_may_write(team: Team, tmp_path: Path, what: 
     (folder / "trust.yaml").write_text("apiVersion: llamagate/v1\nsigners: ./signers\nrevoked: ./revoked\n")
     team.session.llamagate("apply", "--trust", folder / "trust.yaml")
     (folder / what).chmod(0o777)
-    assert failure(team.session, "plan", "--trust", folder / "trust.yaml").code == "insecure"
+    assert failure(team.session, "plan", "--trust", folder / "trust.yaml", exits=5).code == "insecure"
+
+
+def test_a_host_file_that_is_mounted_for_reading_alone(team: Team, tmp_path: Path) -> None:
+    """So containers get their files: the folder has the mode 0777, and nobody may write into it."""
+    folder = tmp_path / "etc"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    (folder / "signers").write_text(f"alice {public(team.key('alice'))}\n")
+    (folder / "trust.yaml").write_text("apiVersion: llamagate/v1\nsigners: ./signers\n")
+    mounts = f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*alone, mounts], check=False, capture_output=True).returncode:
+        pytest.skip("no mounts of one's own here")
+    command = f"{mounts} && {sys.executable} -B -m reconciler plan --trust {folder / 'trust.yaml'}"
+    environ = {**team.session.environment, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [*alone, command], cwd=team.session.project, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_list_that_is_no_file(team: Team) -> None:
