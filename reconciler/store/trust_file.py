@@ -46,8 +46,12 @@ def read_host_trust(env: Environment) -> TrustRules | None:
 
 
 def _check_not_open(path: Path) -> None:
-    """``RefusedError`` where everybody on this machine may write a host's file of trust, or put another in its place."""
-    for each in (path, path.parent):
+    """``RefusedError`` where everybody on this machine may write a host's file of trust, or put another in its place.
+
+    A link is looked at, and where it leads.
+    """
+    real = Path(os.path.realpath(path))
+    for each in (path, path.parent, real, real.parent):
         if os.name == "posix" and _may_be_written_by_all(each):
             message = f"everybody may write {each}, and so decide who may sign"
             advice = f"run 'chmod o-w {each}', after a look at what it says"

@@ -99,6 +99,12 @@ def test_a_host_file_that_everybody_may_write(team: Team, tmp_path: Path, what: 
     (folder / "revoked").write_text("")
     (folder / "trust.yaml").write_text("apiVersion: llamagate/v1\nsigners: ./signers\nrevoked: ./revoked\n")
     team.session.llamagate("apply", "--trust", folder / "trust.yaml")
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir(mode=0o777)
+    real.chmod(0o777)
+    (real / "trust.yaml").write_bytes((folder / "trust.yaml").read_bytes().replace(b"./", f"{folder}/".encode()))
+    link.symlink_to(real / "trust.yaml")
+    assert failure(team.session, "plan", "--trust", link, exits=5).code == "insecure"
     (folder / what).chmod(0o777)
     assert failure(team.session, "plan", "--trust", folder / "trust.yaml", exits=5).code == "insecure"
 
