@@ -68,6 +68,15 @@ def test_a_certificate_does_not_hide_a_revoked_key(session: Session, origin: Ori
     follow(session, origin, *flags, "--revoked-keys", folder / "revoked", exits=5)
 
 
+def test_a_key_that_ran_out_for_commits_alone(session: Session, origin: Origin, host: Path) -> None:
+    """It is valid for packages still, and the commit says that it is old."""
+    key = public(host.parent / "alice")
+    (host.parent / "signers").write_text(
+        f'alice namespaces="git",valid-before="20250101" {key}\nalice namespaces="{BOTH}" {key}\n'
+    )
+    assert "is not valid now" in follow(session, origin, "--trust", host, exits=5).err
+
+
 ESCAPE = "ali\x1b[8mce"
 
 

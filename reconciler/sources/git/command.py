@@ -125,8 +125,8 @@ class Git:
         command = self._command(arguments, repository, self._environment(talks=False))
         return self._run(command, seconds=_LOCAL_SECONDS)
 
-    def is_valid_now(self, signature: bytes, signers: Path) -> bool:
-        """Whether the file ``signers`` has the key of an ssh ``signature``, and its dates permit it now."""
+    def is_valid_now(self, signature: bytes, signed: bytes, signers: Path) -> bool:
+        """Whether an ssh ``signature`` of ``signed`` is by a key that the file ``signers`` lets sign commits now."""
         environment = self._environment(talks=False)
         program = shutil.which("ssh-keygen", path=environment["PATH"])
         if program is None:
@@ -137,9 +137,16 @@ class Git:
         with tempfile.NamedTemporaryFile() as file:
             file.write(signature)
             file.flush()
-            arguments = (program, "-Y", "find-principals", "-f", os.fspath(signers.absolute()), "-s", file.name)
-            command = GitCommand(arguments=arguments, environment=environment, folder=self._home)
-            return self._run(command, seconds=_LOCAL_SECONDS).code == 0
+            files = ("-f", os.fspath(signers.absolute()), "-s", file.name)
+
+            def ask(*words: str, given: bytes = b"") -> Finished:
+                command = GitCommand(arguments=(program, "-Y", *words), environment=environment, folder=self._home)
+                return self._run(command, seconds=_LOCAL_SECONDS, given=given)
+
+            # Whose key it is says nothing of what for: one that has run out for commits may be valid for packages.
+            found = ask("find-principals", *files)
+            names = os.fsdecode(found.out).rstrip("\n").split("\n") if not found.code else []
+            return any(not ask("verify", *files, "-n", "git", "-I", name, given=signed).code for name in names)
 
     def converse(self, *arguments: str, repository: Path) -> subprocess.Popen[bytes]:
         """Start a git command like ``ask`` that answers on its output what it is asked on its input.

@@ -139,13 +139,17 @@ class Repository:
 
         ``RefusedError`` where there are several: git looks at another one of them than others do.
         """
+        return self._signed(commit, history=history)[0]
+
+    def _signed(self, commit: str, *, history: bool) -> tuple[bytes, bytes]:
+        """The signature of a commit, and what is signed by it."""
         _check(commit)
         copy = self._history if history else self._copy
-        found = signatures_of(self._git.ask("cat-file", "commit", commit, repository=copy.path).out)
+        found, signed = parted(self._git.ask("cat-file", "commit", commit, repository=copy.path).out)
         if len(found) > 1:
             message = f"{self._url}: the commit {commit} has {len(found)} signatures, and one is looked at"
             raise RefusedError(message, advice="sign it once, with one key", code=ErrorCode.BAD_SIGNATURE)
-        return found[0] if found else b""
+        return found[0] if found else b"", signed
 
     def check_signed(self, commit: str, signers: Path, *, history: bool = False) -> None:
         """``RefusedError`` unless a key of the file ``signers`` signed ``commit``, which is in the copy.
@@ -153,7 +157,7 @@ class Repository:
         ``history``: in the one with the history. The key must be valid at the commit's own date, which its author
         chose, and now. The file is as ``ssh-keygen`` reads it: a line for each signer, with names and a public key.
         """
-        signature = self.signature(commit, history=history)
+        signature, signed = self._signed(commit, history=history)
         settings = (f"gpg.ssh.allowedSignersFile={signers}", *_SSH_SIGNATURES_ONLY)
         options = [part for setting in settings for part in ("-c", setting)]
         copy = self._history if history else self._copy
@@ -161,7 +165,7 @@ class Repository:
         if told.code:
             message = f"{self._url}: the commit {commit} is not signed by a key of {signers}"
             raise RefusedError(message, advice="sign it, or add its signer's key to that file", code=ErrorCode.UNSIGNED)
-        if not self._git.is_valid_now(signature, signers):
+        if not self._git.is_valid_now(signature, signed, signers):
             message = f"{self._url}: the commit {commit} is signed by a key of {signers} that is not valid now"
             advice = "sign it with a key that is, or correct the key's dates in that file"
             raise RefusedError(message, advice=advice, code=ErrorCode.UNSIGNED)
@@ -214,11 +218,13 @@ class Repository:
         return not self._git.ask("rev-list", "--count", commit, repository=self._history.path).code
 
 
-def signatures_of(commit: bytes) -> tuple[bytes, ...]:
-    """The signatures in the header of a commit, in the order in which they are there."""
+def parted(commit: bytes) -> tuple[tuple[bytes, ...], bytes]:
+    """The signatures in the header of a commit, in the order in which they are there; and the commit without them."""
     found: list[list[bytes]] = []
+    rest: list[bytes] = []
     is_inside = False
-    for line in commit.partition(b"\n\n")[0].split(b"\n"):
+    head, end, message = commit.partition(b"\n\n")
+    for line in head.split(b"\n"):
         if line.startswith(b"gpgsig"):
             found.append([line.partition(b" ")[2]])
             is_inside = True
@@ -226,7 +232,8 @@ def signatures_of(commit: bytes) -> tuple[bytes, ...]:
             found[-1].append(line[1:])
         else:
             is_inside = False
-    return tuple(b"\n".join(lines) + b"\n" for lines in found)
+            rest.append(line)
+    return tuple(b"\n".join(lines) + b"\n" for lines in found), b"\n".join(rest) + end + message
 
 
 def _check(commit: str) -> None:
