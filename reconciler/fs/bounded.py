@@ -15,7 +15,7 @@ _PART_BYTES: Final = 1 << 16
 """Of what is asked for at once: where a file has no size, as those of ``/proc``, and behind the end that it had."""
 
 
-def read_start(path: Path, most: int = -1) -> bytes:
+def read_start(path: Path | str, most: int = -1) -> bytes:
     """The first ``most`` bytes of ``path``, or all. Raises ``OSError``: ``EINVAL`` where it is no regular file."""
     name = os.fspath(path)
     with naming(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,7 @@ class InstalledFolder:
     """The folder of an installed item, read as far as is asked for, and each file once."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = os.fspath(folder)
         self._documents: dict[str, JsonObject] = {}
         self._bytes: dict[str, bytes] = {}
 
@@ -54,7 +55,7 @@ class InstalledFolder:
 
     def _read(self, path: str) -> bytes:
         if path not in self._bytes:
-            self._bytes[path] = read_start(self._folder / path)
+            self._bytes[path] = read_start(os.path.join(self._folder, path))
         return self._bytes[path]
 
 

@@ -41,9 +41,10 @@ def glanced(proposal: Proposal, action: Action, *, is_alone: bool) -> Action | N
     found = _changed(proposal, action, action.after)
     if found is None or not all(hides_nothing(found.after(path)) for path in found.paths if path in found.new):
         return None
-    before, after = found.documents(is_whole=not is_alone or action.kept_version is not None)
+    is_whole = not is_alone or action.kept_version is not None
+    before, after = found.documents(is_whole=is_whole)
     # Where all is new, the lines of the manifest say it.
-    manifest = manifest_diff(*_where_they_differ(before, after)) if before else {}
+    manifest = manifest_diff(*_where_they_differ(before, after)) if before and is_whole else {}
     files = [*map(found.named if is_alone else found.change, found.paths)]
     if None in files or MASK in repr(manifest):
         return None

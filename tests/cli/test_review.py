@@ -362,7 +362,7 @@ CHANGES: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 
 
-def everything(session: Session, items: dict[str, tuple[tuple[str, str, str], ...]]) -> None:
+def everything(session: Session, items: dict[str, tuple[tuple[str, str, str], ...]], version: str) -> None:
     """Install these, and then change each as it says, with a new version of every second."""
     for name in items:
         config = "config:\n  model: a\n  token: a\n  other:\n    model: a\n"
@@ -378,15 +378,16 @@ def everything(session: Session, items: dict[str, tuple[tuple[str, str, str], ..
             assert old in file.read_text(encoding="utf-8")
             file.write_bytes(file.read_text(encoding="utf-8").replace(old, new).encode())
         if number % 2:
-            session.edit(f"packages/{name}/manifest.yaml", "1.0.0", "1.1.0")
+            session.edit(f"packages/{name}/manifest.yaml", "1.0.0", version.format(number))
 
 
-def test_whatever_changes_it_is_the_same_page(session: Session) -> None:
+@pytest.mark.parametrize("version", ["1.1.0", "1.1.{}"], ids=["one version", "each its own"])
+def test_whatever_changes_it_is_the_same_page(session: Session, version: str) -> None:
     """Each change in several items with a new version and several without, so that some are told as one."""
     items = {
         f"c{number:02}{twin}": edits for number, edits in enumerate(CHANGES.values()) for twin in ("", "-b", "-c", "-d")
     }
-    everything(session, items)
+    everything(session, items, version)
     page = same_page(session)
     assert "answers without a key: GET /x" in page
     assert "brings 1 character that nobody sees" in page
