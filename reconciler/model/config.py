@@ -65,8 +65,8 @@ def same(one: Json, other: Json) -> bool:
     """Whether both would be written alike; unlike ``==`` this tells 1, 1.0 and true apart."""
     if one is other or one != other or one in ({}, []):
         return one == other
-    if isinstance(one, str):
-        return isinstance(other, str)
+    if not isinstance(one, dict | list):
+        return type(one) is type(other) and (isinstance(one, str) or repr(one) == repr(other))
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 

@@ -129,6 +129,11 @@ class Action(Struct, frozen=True, kw_only=True):
     def removes(self) -> bool:
         return self.action is ActionKind.REMOVE
 
+    @property
+    def kept_version(self) -> str | None:
+        """The version of an item that keeps it."""
+        return self.to_version if self.from_version == self.to_version else None
+
     def to_document(self) -> JsonObject:
         return {
             **self.key.to_document(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, cast
 
 from msgspec import Struct, field
@@ -154,6 +155,7 @@ def seconds_of(text: str) -> int:
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
+@lru_cache(maxsize=4096)
 def moment(text: str) -> float:
     """A time of ours in seconds since 1970; of what is none, the beginning of that."""
     try:

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode, FaultCode, WarningCode
 from reconciler.documents import schemas
-from reconciler.documents.schema_messages import BOOLEAN_WORDS
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError
 from reconciler.model.config import Json, JsonObject
@@ -26,12 +25,12 @@ from reconciler.model.package import (
 )
 from reconciler.packages import checksums
 from reconciler.packages.content import Content, read, shown
+from reconciler.packages.document import TEXT_KEYS, accept_booleans
 from reconciler.packages.inside import in_words
 
 MAX_YAML_BYTES: Final = 2**20
 """In all YAML files that one package is read for, together: what bounds the time that a package can cost."""
 
-_TEXT_KEYS: Final = frozenset((1, key) for key in ("name", "id", "version", "description"))
 _DEFINITION_KEYS: Final = ("type", "steps", "hooks", "endpoints")
 _TASK_KEYS: Final = ("task", "prompt", "model")
 
@@ -55,7 +54,7 @@ class _ManifestReader:
             return {}
         data = read(self.content, path)
         try:
-            value = yaml_text.load(data, name=file, text_keys=_TEXT_KEYS)
+            value = yaml_text.load(data, name=file, text_keys=TEXT_KEYS)
         except InputError as error:
             self.faults += error.faults or [Fault(message=error.message, code=error.code, file=file)]
             return {}
@@ -100,13 +99,9 @@ class _ManifestReader:
 
     def _accept_gateway_booleans(self, document: JsonObject, file: str) -> None:
         """The gateway reads ``yes`` and ``off`` as booleans where it expects one; so must we."""
-        for holder, keys in _boolean_places(document):
-            for key in keys:
-                word = holder.get(key)
-                if isinstance(word, str) and word.lower() in BOOLEAN_WORDS:
-                    holder[key] = BOOLEAN_WORDS[word.lower()]
-                    message = f"{file}: '{key}: {word}' is read as {str(holder[key]).lower()}; write that"
-                    self.warnings.append(Note(WarningCode.BOOLEAN_WORD, message))
+        for key, word, value in accept_booleans(document):
+            message = f"{file}: '{key}: {word}' is read as {str(value).lower()}; write that"
+            self.warnings.append(Note(WarningCode.BOOLEAN_WORD, message))
 
 
 def _own_schemas(document: JsonObject) -> Iterator[tuple[yaml_text.Path, Json]]:
@@ -282,13 +277,3 @@ def _step_extensions(document: JsonObject) -> Iterator[tuple[yaml_text.Path, str
     for index, step in enumerate(steps if isinstance(steps, list) else []):
         if isinstance(step, dict) and isinstance(step.get("extension"), str):
             yield (*prefix, "steps", index, "extension"), str(step["extension"])
-
-
-def _boolean_places(document: JsonObject) -> Iterator[tuple[JsonObject, tuple[str, ...]]]:
-    """Each mapping of a manifest in which the gateway expects booleans, with their keys."""
-    yield document, ("enabled", "builtin", "enabled_default", "hot_reload", "autostart")
-    for section, keys in (("inputs", ("required",)), ("endpoints", ("requires_auth", "requires_rate_limit", "strict"))):
-        rows: Json = document.get(section)
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, dict):
-                yield row, keys

@@ -118,7 +118,7 @@ def _row(report: str, before: Json, after: Json) -> tuple[str, list[Json]]:
 
 def masked(place: Place, value: Json, hidden: Secrets) -> Json:
     """``value``, which stands at ``place`` in a manifest, with a mask for what must not be shown."""
-    if any(place[: len(secret)] == secret for secret in hidden) or _sounds_secret(place):
+    if (hidden and any(place[: len(secret)] == secret for secret in hidden)) or _sounds_secret(place):
         return MASK
     if isinstance(value, dict):
         return {key: masked((*place, key), below, hidden) for key, below in value.items()}

@@ -28,6 +28,7 @@ _PROMPT_KEYS: Final = ("steps", "prompt", "workflow", "model")
 _MODE_ALONE: Final = frozenset(["path", "change", "hunks", "mode"])
 """The keys of a file of which only the mode changes."""
 _NAME_CHARACTERS: Final = 60
+_REACH: Final = ("endpoints", "hooks", "steps", "outputs", "mcp_servers")
 
 
 class Contents(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,11 @@ def is_prompt(path: str) -> bool:
     return is_prose(path) and PurePosixPath(path).name.lower().partition(".")[0] not in _ABOUT
 
 
+def reach_of(document: JsonObject) -> tuple[str, ...]:
+    """The keys of a manifest that say what it can do outside itself; what its hooks read is in ``config``, too."""
+    return (*_REACH, "config") if "hooks" in document else _REACH
+
+
 def content_marks(found: Contents, *, version: str | None) -> Iterator[Mark]:
     """The marks of what changes inside. ``version`` is that of an item that keeps it, else ``None``."""
     if unseen := _unseen(found.files):
@@ -51,6 +57,8 @@ def content_marks(found: Contents, *, version: str | None) -> Iterator[Mark]:
         yield Mark(MarkCode.UNSEEN, f"brings {characters} that nobody sees")
     if version is not None and _changes_a_prompt(found):
         yield Mark(MarkCode.PROMPT, f"its prompt changes, but its version is still {visible(version).text}")
+    if _reach_stays(found):
+        return
     yield from _endpoints(found)
     if hooks := _new(map(_hooks_with_bodies, found.before.values()), map(_hooks_with_bodies, found.after.values())):
         yield Mark(MarkCode.READS_BODIES, f"reads what callers send: {_listed(hooks)}")
@@ -59,6 +67,12 @@ def content_marks(found: Contents, *, version: str | None) -> Iterator[Mark]:
     if servers := _new(map(_tool_servers, found.before.values()), map(_tool_servers, found.after.values())):
         what = "tool server" if len(servers) == 1 else "tool servers"
         yield Mark(MarkCode.TOOL_SERVER, f"calls {what} {_listed(servers)}")
+
+
+def _reach_stays(found: Contents) -> bool:
+    """Whether all that the marks below rest on is one and the same, as where it was not even read again."""
+    pairs = [(found.before.get(path, {}), after) for path, after in found.after.items()]
+    return all(before.get(key) is after.get(key) for before, after in pairs for key in reach_of(after))
 
 
 def _unseen(files: Iterable[JsonObject]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, cast
@@ -128,7 +129,7 @@ def what_happens(action: Action) -> str:
 
 
 def _part(what: str, actions: list[Action]) -> Part:
-    groups: dict[bytes, list[Action]] = {}
+    groups: dict[object, list[Action]] = {}
     for action in actions:
         groups.setdefault(_sameness(action), []).append(action)
     changes = [Changed(what=what, actions=tuple(group)) for group in groups.values()]
@@ -141,16 +142,21 @@ def _part(what: str, actions: list[Action]) -> Part:
     )
 
 
-def _sameness(action: Action) -> bytes:
+def _sameness(action: Action) -> object:
     """Equal for two changes exactly when they are told alike, but for the id and the lines that stay as they are."""
-    marks = [(mark.code, mark.message) for mark in action.marks]
-    told: tuple[object, ...] = (action.key.kind, action.from_version, action.to_version, action.reasons, marks)
-    if action.removes:  # nobody compares what was in them
-        return msgspec.json.encode(told)
-    if action.alike:
-        return msgspec.json.encode((told, action.alike))
-    files = [_changed_in(file) for file in cast(list[dict[str, Any]], action.diff.get("files", []))]
-    return msgspec.json.encode((told, action.diff.get("manifest"), files))
+    # Of what is removed nobody compares what was in it.
+    return told_of(action) if action.removes else (told_of(action), action.alike or alike(action.diff))
+
+
+def told_of(action: Action) -> object:
+    """What is told of an action besides what changes inside: two that differ in this are not told as one."""
+    return (what_happens(action), action.key.kind, action.from_version, action.to_version, action.reasons, action.marks)
+
+
+def alike(diff: JsonObject) -> str:
+    """A text that is equal for two diffs exactly when the same lines and values change."""
+    files = [_changed_in(file) for file in cast(list[dict[str, Any]], diff.get("files", []))]
+    return hashlib.sha256(msgspec.json.encode((diff.get("manifest"), files))).hexdigest()
 
 
 def _changed_in(file: dict[str, Any]) -> list[object]:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 from msgspec.structs import replace
 
-from reconciler.documents.unseen import unseen_in
-from reconciler.documents.yaml import text as yaml_text
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.ids import Kind
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordItem
-from reconciler.model.regex import regex
 from reconciler.packages.content import OpenPackage, read
+from reconciler.packages.document import as_read
 from reconciler.packages.realise import configured
-from reconciler.planning.content.decoded import is_plain
 from reconciler.planning.manifest_diff import Secrets, manifest_diff, secret_places
 from reconciler.planning.marks import Contents, content_marks
-from reconciler.planning.review import MOST_CHANGES, shown_first
+from reconciler.planning.review import MOST_CHANGES, shown_first, told_of
 from reconciler.planning.server_views import server_diff, server_files
 from reconciler.reconcile.file_changes import InstalledFolder, file_changes
+from reconciler.reconcile.glance import glanced
 from reconciler.reconcile.proposal import Proposal
 
 
@@ -36,66 +33,23 @@ def explained(proposal: Proposal, *, is_whole: bool = True) -> Proposal:
     if is_whole or len(proposal.plan.actions) <= MOST_CHANGES:
         actions = tuple(_explained(proposal, action) for action in proposal.plan.actions)
         return replace(proposal, plan=replace(proposal.plan, actions=actions))
-    glanced = replace(proposal.plan, actions=tuple(_glanced(proposal, action) for action in proposal.plan.actions))
-    first = shown_first(glanced)
+    told = Counter(map(told_of, proposal.plan.actions))
+    actions = tuple(_glanced(proposal, action, is_alone=told[told_of(action)] == 1) for action in proposal.plan.actions)
+    plan = replace(proposal.plan, actions=actions)
+    first = shown_first(plan)
     actions = tuple(
         # With the marks that it was sorted by.
-        replace(action, diff=_explained(proposal, action).diff) if action.alike and action.key in first else action
-        for action in glanced.actions
+        replace(action, diff=_explained(proposal, action).diff) if action.key in first and not action.diff else action
+        for action in plan.actions
     )
-    return replace(proposal, plan=replace(glanced, actions=actions))
+    return replace(proposal, plan=replace(plan, actions=actions))
 
 
-def _glanced(proposal: Proposal, action: Action) -> Action:
-    """``action`` with its marks, without its lines; as explained where only that tells them."""
-    after, recorded = action.after, proposal.state.record.items.get(action.key)
-    if action.key.kind is Kind.MCP_SERVER:
-        return _explained(proposal, action)
-    if after is None or not action.rewrites:
-        return action if after else replace(action, alike="removed")
-    if recorded is None or recorded.config or after.config or after.key.kind is Kind.MODULE:
-        return _explained(proposal, action)
-    opened = proposal.state.store.open(proposal.parts.resolved[after.key])
-    folder = InstalledFolder(proposal.state.home.item(action.key))
-    old, new = ({path: file.sha256 for path, file in one.files.items()} for one in (recorded, after))
-    changed: list[tuple[str, list[str], list[str]]] = []
-    for path in sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path)):
-        before = folder.bytes_of(path, old[path]) if path in old else b""
-        came = read(opened.content, path) if path in new and path in opened.package.hashes else b""
-        if (
-            before is None
-            or not (is_plain(before) and is_plain(came))
-            or (path in new and path not in opened.package.hashes)
-        ):
-            return _explained(proposal, action)
-        changed.append((path, *_lines_of(before, came)))
-    definition = after.manifest.definition
-    is_bump = all(
-        path != definition or ([*map(len, lines)] == [1, 1] and all(_VERSION.fullmatch(line[0]) for line in lines))
-        for path, *lines in changed
-    )
-    if not is_bump or recorded.executables != after.executables or old.keys() != new.keys():
-        return _explained(proposal, action)
-    contents = Contents(
-        before={},
-        after={},
-        files=[
-            {"path": path, "change": "changed", "unseen": sum(map(unseen_in, came)), "hunks": []}
-            for path, _, came in changed
-        ],
-    )
-    kept = after.version if action.from_version == action.to_version else None
-    marks = (*action.marks, *content_marks(contents, version=kept))
-    return replace(action, marks=marks, alike=hashlib.sha256(repr(changed).encode()).hexdigest())
-
-
-_VERSION: Final = regex(r"version: [0-9A-Za-z.+-]+")
-
-
-def _lines_of(before: bytes, after: bytes) -> tuple[list[str], list[str]]:
-    """The lines that only the one has, and those that only the other has, each as often as it has more of them."""
-    old, new = (Counter(data.decode("utf-8", "backslashreplace").split("\n")) for data in (before, after))
-    return sorted((old - new).elements()), sorted((new - old).elements())
+def _glanced(proposal: Proposal, action: Action, *, is_alone: bool) -> Action:
+    """``action`` with its marks and what it is alike to; with its lines where only those tell."""
+    if action.after is None and action.removes and action.key.kind is not Kind.MCP_SERVER:
+        return action
+    return glanced(proposal, action, is_alone=is_alone) or _explained(proposal, action)
 
 
 def _explained(proposal: Proposal, action: Action) -> Action:
@@ -127,11 +81,10 @@ def _explained(proposal: Proposal, action: Action) -> Action:
         files=cast(list[JsonObject], files),
         manifest=cast(dict[str, JsonObject], manifest),
     )
-    kept = after.version if action.from_version == action.to_version else None
     return replace(
         action,
         diff={part: value for part, value in parts.items() if value},
-        marks=(*action.marks, *content_marks(contents, version=kept)),
+        marks=(*action.marks, *content_marks(contents, version=action.kept_version)),
     )
 
 
@@ -152,8 +105,7 @@ def _brought(item: RecordItem | None) -> list[str]:
 
 
 def _document(opened: OpenPackage, path: str) -> JsonObject:
-    value = yaml_text.load(read(opened.content, path), name=path)
-    return value if isinstance(value, dict) else {}
+    return as_read(read(opened.content, path), name=path)
 
 
 def _manifest_diff(

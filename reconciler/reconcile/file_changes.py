@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import cast
 
-from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import LlamagateError
 from reconciler.fs.bounded import read_start
 from reconciler.model.config import Json, JsonObject, same, with_references
 from reconciler.model.plan import Action
 from reconciler.model.record import RecordedFile, RecordItem
 from reconciler.packages.content import OpenPackage, read
+from reconciler.packages.document import as_read
 from reconciler.packages.realise import configured, with_config
 from reconciler.planning.content.file_change import FileSide
 from reconciler.planning.content.renamed import Sides, changes_of
@@ -28,13 +29,14 @@ class InstalledFolder:
     """The folder of an installed item, read as far as is asked for, and each file once."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = os.fspath(folder)
         self._documents: dict[str, JsonObject] = {}
+        self._bytes: dict[str, bytes] = {}
 
     def bytes_of(self, path: str, sha256: str) -> bytes | None:
         """The file ``path``, if it is what this digest says."""
         try:
-            data = read_start(self._folder / path)
+            data = self._read(path)
         except OSError:
             return None
         return data if hashlib.sha256(data).hexdigest() == sha256 else None
@@ -47,10 +49,14 @@ class InstalledFolder:
 
     def _read_document(self, path: str) -> JsonObject:
         try:
-            value = yaml_text.load(read_start(self._folder / path), name=path)
+            return as_read(self._read(path), name=path)
         except (OSError, LlamagateError):
             return {}
-        return value if isinstance(value, dict) else {}
+
+    def _read(self, path: str) -> bytes:
+        if path not in self._bytes:
+            self._bytes[path] = read_start(os.path.join(self._folder, path))
+        return self._bytes[path]
 
 
 def file_changes(

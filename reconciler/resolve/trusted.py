@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,7 @@ _FUTURE: Final = 86_400
 ContentCheck = Callable[[DesiredItem, LockItem], str]
 
 
-class Trust(Struct, kw_only=True):
+class Trust(Struct, kw_only=True, dict=True):
     """The rules that hold for one pass: the host's, and those of the file, which can only be stricter.
 
     ``indexes`` judges those of catalogs.
@@ -116,7 +117,7 @@ class Trust(Struct, kw_only=True):
             ends += [line.before for authority in self.authorities for line in authority.signers]
         return min((end for end in ends if end > self.now.timestamp()), default=0)
 
-    @property
+    @cached_property
     def _now_text(self) -> str:
         return self.now.astimezone(UTC).strftime(TIME_FORMAT)
 

@@ -115,13 +115,16 @@ def _lists(rules: TrustRules, said: Path) -> list[Path]:
 
 def read_list(path: Path, *, said: Path, data: bytes, key: str) -> bytes:
     """The file at ``path`` that ``key`` below ``trust`` of the file ``said`` names, which has the text ``data``."""
-    place = yaml_text.locate(data, ("trust", key)) if data else None
     try:
         found = read_start(path, MAX_LIST_BYTES + 1)
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}; correct its path, or the file"
-        raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE) from error
+        raise _unreadable(message, said, data, key) from error
     if len(found) > MAX_LIST_BYTES:
-        message = f"{path} has more than {MAX_LIST_BYTES >> 20} MiB"
-        raise InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE)
+        raise _unreadable(f"{path} has more than {MAX_LIST_BYTES >> 20} MiB", said, data, key)
     return found
+
+
+def _unreadable(message: str, said: Path, data: bytes, key: str) -> InputError:
+    place = yaml_text.locate(data, ("trust", key)) if data else None
+    return InputError.at(message, file=said, place=place, path=f"trust.{key}", code=ErrorCode.UNREADABLE)

@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -24,7 +25,7 @@ _MOST_CHARACTERS: Final = 1024
 _UTC: Final = regex(r"(?:Z|UTC)$", re.IGNORECASE)
 
 
-class SignerLine(Struct, frozen=True, kw_only=True):
+class SignerLine(Struct, frozen=True, kw_only=True, dict=True):
     """One line: whose key it is, what for, and from when to when, in seconds since 1970; 0 where it does not say."""
 
     number: int
@@ -36,7 +37,7 @@ class SignerLine(Struct, frozen=True, kw_only=True):
     after: float = 0
     before: float = 0
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The first of its names that is no pattern; else all that it says."""
         return next(iter(self.plain_names), self.principals)
@@ -56,7 +57,7 @@ class SignerLine(Struct, frozen=True, kw_only=True):
     def has_pattern(self) -> bool:
         return bool(set("*?") & set(self.principals))
 
-    @property
+    @cached_property
     def plain_names(self) -> tuple[str, ...]:
         return tuple(one for one in self.principals.split(",") if one and not set("!*?") & set(one))
 

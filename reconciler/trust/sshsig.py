@@ -40,7 +40,7 @@ class Signature(Struct, frozen=True, kw_only=True, dict=True):
         """The fingerprint of its key."""
         return fingerprint(self.public)
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The type of its key."""
         return Reader(self.public).name()

@@ -12,6 +12,7 @@ from reconciler.model.ids import ItemKey
 PACKAGE_NAMESPACE: Final = "package@llamagate"
 CATALOG_NAMESPACE: Final = "catalog@llamagate"
 PACKAGE_TYPE: Final = "llamagate.package.v1"
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def package_statement(key: ItemKey, version: str, tree: Digest, executables: Iterable[str] | None) -> bytes:
@@ -24,5 +25,4 @@ def package_statement(key: ItemKey, version: str, tree: Digest, executables: Ite
         "tree": tree,
         "exec": None if executables is None else sorted(executables),
     }
-    text = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass")
+    return _CANONICAL.encode(statement).encode("utf-8", "surrogatepass")

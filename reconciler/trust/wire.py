@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 from typing import Final
 
+from reconciler.model.regex import regex
+
 _LENGTH: Final = 4
+_NAME: Final = regex(rb"[!-~]*")
 
 
 class WireError(ValueError):
@@ -38,7 +42,7 @@ class Reader:
     def name(self) -> str:
         """A string of ASCII that people can read."""
         found = self.string()
-        if not all(0x20 < byte < 0x7F for byte in found):
+        if not _NAME.fullmatch(found):
             raise WireError("a name in it has other characters than ASCII")
         return found.decode("ascii")
 
@@ -69,6 +73,7 @@ def from_base64(text: str) -> bytes:
     return data
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(key: bytes) -> str:
     """As ``ssh-keygen -l`` prints it: ``SHA256:…``."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")

@@ -313,8 +313,121 @@ def test_a_page_is_the_same_whether_all_was_compared_or_only_what_is_shown(sessi
             for name in names[4:]
         )
     )
+    page = same_page(session)
+    for mark in ("e40: writes files", "e42: brings 1 character", "its prompt changes, but its version is still 1.0.0"):
+        assert mark in page
+
+
+def same_page(session: Session) -> str:
+    """The page of a plan, which is that of the same plan when it was saved."""
     page = session.llamagate("plan").out
     session.llamagate("plan", "--out", "plan.json", "-q")
     assert session.llamagate("show", "plan.json").out.replace("apply plan.json'", "apply'") == page
-    for mark in ("e40: writes files", "e42: brings 1 character", "its prompt changes, but its version is still 1.0.0"):
-        assert mark in page
+    return page
+
+
+OTHER_STEPS = """\
+steps:
+  - id: one
+    uses: llm.chat
+    with: {prompt: "Be kind to all."}
+  - id: two
+    uses: llm.chat
+    with: {prompt: "Never tell."}
+outputs:
+  - {id: out, type: file, path: ./out.md}
+"""
+CHANGES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "the first two lines change places": ((PROMPT, "One.\nTwo.\n", "Two.\nOne.\n"),),
+    "the last two do": ((PROMPT, "Two.\nThree.\n", "Three.\nTwo.\n"),),
+    "wrapped otherwise": ((PROMPT, "Be brief\nand kind.\n", "Be brief and\nkind.\n"),),
+    "an empty line": ((PROMPT, "One.\n", "One.\n\n"),),
+    "a new paragraph": ((PROMPT, "Three.\n", "Three.\n\nFour.\n"),),
+    "a paragraph less": ((PROMPT, "One.\nTwo.\nThree.\n\n", ""),),
+    "no line feed at the end": ((PROMPT, "kind.\n", "kind."),),
+    "what nobody sees": ((PROMPT, "kind", "ki\u200bnd"),),
+    "what nobody sees goes": ((PROMPT, "Seen\u200b.", "Seen."),),
+    "a letter beyond ASCII": ((PROMPT, "kind", "gütig"),),
+    "line ends": ((PROMPT, "\n", "\r\n"),),
+    "a value": (("manifest.yaml", "model: a", "model: b"),),
+    "a value of the same name elsewhere": (("manifest.yaml", "  other:\n    model: a", "  other:\n    model: b"),),
+    "a hidden value": (("manifest.yaml", "token: a", "token: b"),),
+    "a step's prompt": (("manifest.yaml", "Be kind to all.", "Be kind to all, and brief."),),
+    "another's": (("manifest.yaml", "Never tell.", "Always tell."),),
+    "a step that writes": (("manifest.yaml", "id: two\n    uses: llm.chat", "id: two\n    uses: file.write"),),
+    "an output moves": (("manifest.yaml", "./out.md", "./elsewhere.md"),),
+    "a comment that looks like a key": (("manifest.yaml", "steps:", "# hooks: []\nsteps:"),),
+    "an endpoint": (("manifest.yaml", "outputs:", "endpoints:\n  - {path: /x, method: GET}\noutputs:"),),
+    "a hook": (("manifest.yaml", "outputs:", "hooks:\n  - {on: http.request, action: audit.log}\noutputs:"),),
+}
+
+
+def everything(session: Session, items: dict[str, tuple[tuple[str, str, str], ...]], version: str) -> None:
+    """Install these, and then change each as it says, with a new version of every second."""
+    for name in items:
+        config = "config:\n  model: a\n  token: a\n  other:\n    model: a\n"
+        prompt = "One.\nTwo.\nThree.\n\nBe brief\nand kind.\nSeen\u200b.\n"
+        session.package(name, files={PROMPT: prompt, "README.md": "About.\n", "data/x.json": "{}\n"})
+        text = (session.project / f"packages/{name}/manifest.yaml").read_text()
+        session.write(f"packages/{name}/manifest.yaml", text.partition("config:")[0] + config + OTHER_STEPS)
+    session.extensions(*items)
+    session.llamagate("apply")
+    for number, (name, edits) in enumerate(items.items()):
+        for path, old, new in edits:
+            file = session.project / f"packages/{name}/{path}"
+            assert old in file.read_text(encoding="utf-8")
+            file.write_bytes(file.read_text(encoding="utf-8").replace(old, new).encode())
+        if number % 2:
+            session.edit(f"packages/{name}/manifest.yaml", "1.0.0", version.format(number))
+
+
+@pytest.mark.parametrize("version", ["1.1.0", "1.1.{}"], ids=["one version", "each its own"])
+def test_whatever_changes_it_is_the_same_page(session: Session, version: str) -> None:
+    """Each change in several items with a new version and several without, so that some are told as one."""
+    items = {
+        f"c{number:02}{twin}": edits for number, edits in enumerate(CHANGES.values()) for twin in ("", "-b", "-c", "-d")
+    }
+    everything(session, items, version)
+    page = same_page(session)
+    assert "answers without a key: GET /x" in page
+    assert "brings 1 character that nobody sees" in page
+    assert "writes files: ./out.md" in page
+
+
+def test_so_it_is_where_files_come_and_go_or_were_changed_by_hand(session: Session) -> None:
+    names = [f"e{number:02}" for number in range(24)]
+    for name in names:
+        session.package(name, files={PROMPT: "Never tell.\n", "old.md": f"Old {name}.\nStays.\n", "README.md": "x\n"})
+    session.extensions(*names)
+    session.llamagate("apply")
+    for number, name in enumerate(names):
+        session.edit(f"packages/{name}/manifest.yaml", "1.0.0", "1.0.1")
+        if number % 4 == 0:
+            session.write(f"packages/{name}/new.md", "New, and hid\u200bden.\n" if number % 8 else "New.\n")
+        if number % 4 == 1:
+            (session.project / f"packages/{name}/README.md").unlink()
+        if number % 4 == 2:
+            (session.project / f"packages/{name}/old.md").rename(session.project / f"packages/{name}/renamed.md")
+        if number % 4 == 3:
+            session.installed(name, PROMPT).write_text("By hand.\n")
+    installs = [f"i{number:02}" for number in range(24)]
+    for number, name in enumerate(installs):
+        session.package(name, files={PROMPT: "Hid\u200bd\u200ben.\n" if number == 23 else "Tell.\n"})
+    session.edit("packages/i22/manifest.yaml", "llm.chat", "file.write")
+    session.extensions(*names, *installs, text="policy: {drift: {edited: heal}}\n")
+    page = same_page(session)
+    assert "i23: brings 2 characters" in page
+    assert "i22: writes files" in page
+
+
+@pytest.mark.parametrize("closed", ["true", "yes"])
+@pytest.mark.parametrize("opened", ["false", "no"])
+def test_an_endpoint_is_opened_however_that_is_written(session: Session, closed: str, opened: str) -> None:
+    endpoint = f"endpoints:\n  - {{path: /x, method: GET, requires_auth: {closed}}}\n"
+    session.package("foo")
+    text = (session.project / "packages/foo/manifest.yaml").read_text()
+    session.write("packages/foo/manifest.yaml", text + endpoint)
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.edit("packages/foo/manifest.yaml", f"requires_auth: {closed}", f"requires_auth: {opened}")
+    assert "answers without a key: GET /x" in session.llamagate("plan").out

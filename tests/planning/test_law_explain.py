@@ -10,7 +10,7 @@ from deepdiff import DeepDiff
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.config import Json, JsonObject, merged, with_references
+from reconciler.model.config import Json, JsonObject, merged, same, with_references
 from reconciler.packages.realise import configured
 from reconciler.planning.manifest_diff import LONG, MASK, dotted, manifest_diff, secret_places
 from tests.support.laws import examples
@@ -127,3 +127,30 @@ def test_long_manifests_are_compared_at_the_top_only() -> None:
         "removed": {"old": LONG},
     }
     assert manifest_diff(before, before) == {}
+
+
+VALUES: list[Json] = [
+    0,
+    0.0,
+    -0.0,
+    1,
+    1.0,
+    10**20,
+    1e20,
+    True,
+    False,
+    None,
+    "",
+    "1",
+    "true",
+    [],
+    {},
+    [1],
+    [1.0],
+    {"a": 1},
+]
+
+
+@pytest.mark.parametrize("one", VALUES, ids=repr)
+def test_the_same_is_what_is_written_alike(one: Json) -> None:
+    assert [same(one, other) for other in VALUES] == [json.dumps(one) == json.dumps(other) for other in VALUES]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from tests.cli.parcels import versions
+from tests.conftest import PROJECT
 from tests.trust.team import Team
 
 
@@ -25,3 +29,19 @@ def test_the_lock_is_the_same_twice(team: Team) -> None:
     team.session.llamagate("lock")
     assert team.lock == before
     assert team.session.plan()["changes"] is False
+
+
+def test_a_pass_over_what_is_known_reads_no_yaml_and_verifies_nothing_again(team: Team) -> None:
+    """A file of a thousand items takes longer to read than all of the rest, and only an error needs its lines."""
+    team.session.llamagate("apply")
+    code = (
+        "import sys; from reconciler.cli import app\n"
+        "try: app.main()\nexcept SystemExit as end: code = end.code\n"
+        "print({'yaml', 'cryptography'} & {*sys.modules}, file=sys.stderr); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, "plan", "--full", "--home", str(team.session.home)]
+    ran = subprocess.run(
+        command, cwd=team.session.project, env={"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, check=True
+    )
+    assert "No changes" in ran.stdout
+    assert ran.stderr.endswith("set()\n")

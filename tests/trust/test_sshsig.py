@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 from reconciler.model.trust import armoured
 from reconciler.trust.sshsig import Signature, dearmoured, encoded, parse
 from reconciler.trust.verify import has_signed
-from reconciler.trust.wire import WireError, string
+from reconciler.trust.wire import Reader, WireError, string
 from tests.trust.keys import KINDS, accepted_by_ssh_keygen, make_key, public, signature, signed
 
 MESSAGE = b"a statement\n"
@@ -91,6 +91,16 @@ def test_a_malformed_signature_says_what_is_wrong(tmp_path: Path, change, why: s
     text = signature(make_key(tmp_path / "key"), MESSAGE, SPACE).text
     with pytest.raises(WireError, match=why):
         parse(change(text))
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_a_name_has_visible_ascii_alone(byte: int) -> None:
+    data = string(b"a" + bytes([byte]) + b"b")
+    if 0x20 < byte < 0x7F:
+        assert Reader(data).name() == f"a{chr(byte)}b"
+    else:
+        with pytest.raises(WireError):
+            Reader(data).name()
 
 
 def test_weak_and_old_keys_are_not_taken(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reconciler.documents.yaml.dump import dump
     from reconciler.documents.yaml.edit import remove_entry, replace_block, set_entry
     from reconciler.documents.yaml.load import MAX_BYTES, load
+    from reconciler.documents.yaml.partly import changed_entries
     from reconciler.documents.yaml.places import MAX_DEPTH, Path, dotted, faults_at, locate, locate_all
     from reconciler.documents.yaml.server_list import entries_in
     from reconciler.documents.yaml.servers import with_edits
@@ -21,6 +22,7 @@ _MODULES: Final = {
     "dump": ("dump",),
     "edit": ("remove_entry", "replace_block", "set_entry"),
     "load": ("MAX_BYTES", "load"),
+    "partly": ("changed_entries",),
     "places": ("MAX_DEPTH", "Path", "dotted", "faults_at", "locate", "locate_all"),
     "server_list": ("entries_in",),
     "servers": ("with_edits",),
@@ -30,6 +32,7 @@ __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
     "Path",
+    "changed_entries",
     "dotted",
     "dump",
     "entries_in",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import Final
 
 from msgspec import Struct
@@ -45,7 +44,9 @@ class Word(Struct, frozen=True, kw_only=True):
 
 def is_prose(path: str) -> bool:
     """Whether a paragraph in this file may be wrapped anywhere without another meaning."""
-    return PurePosixPath(path).suffix.lower() in _PROSE
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return (name[dot:].lower() if 0 < dot < len(name) - 1 else "") in _PROSE
 
 
 def blocks(lines: Sequence[str], *, prose: bool) -> list[Block]:

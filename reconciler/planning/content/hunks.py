@@ -77,7 +77,7 @@ class TextDiff(Struct, frozen=True, kw_only=True):
 
 def text_diff(before: str, after: str, *, prose: bool) -> TextDiff:
     """What differs. Two texts that differ in anything differ here too: only ``\\n`` ends a line."""
-    old, new = _lines(before), _lines(after)
+    old, new = lines_of(before), lines_of(after)
     if max(len(before), len(after)) > MAX_TEXT_BYTES or max(len(old), len(new)) > MAX_LINES:
         return _counted(Counter(old), Counter(new))
     rows = [*_compared_lines(blocks(old, prose=prose), blocks(new, prose=prose))]
@@ -97,7 +97,7 @@ def _counted(before: Counter[str], after: Counter[str]) -> TextDiff:
     return TextDiff(added=added.total(), removed=(before - after).total(), unseen=unseen, is_too_long=True)
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
     r"""The lines; a last one without ``\n`` says so, and so differs from one that has it."""
     lines = text.split("\n")
     last = lines.pop()
