@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cli.shell import Session
+from tests.docs.pages import page, shell_blocks
 from tests.fleet.controller import HOSTS, LATER, Controller, Play
 from tests.fleet.network import Network
 from tests.loop.watcher import watching
@@ -121,6 +122,8 @@ def test_two_controllers_at_once(controller: Controller, hosts: Network, tmp_pat
 
 # Branches
 
+BRANCHES: Final = ["canary", "early", "rest"]
+
 
 @contextmanager
 def followers(controller: Controller) -> Iterator[Path]:
@@ -129,7 +132,7 @@ def followers(controller: Controller) -> Iterator[Path]:
     git("init", "--quiet", "--bare", "--initial-branch=main", "origin.git", folder=base)
     git("clone", "--quiet", "origin.git", "clone", folder=base)
     with ExitStack() as stack:
-        for ring, host in zip(RINGS, HOSTS, strict=True):
+        for ring, host in zip(BRANCHES, HOSTS, strict=True):
             (base / host).mkdir()
             session = Session(base / host, variables={"LLAMAGATE_HOME": str(controller.place(host, "home"))})
             flags = ("--repo", base / "origin.git", "--ref", f"ring/{ring}", "--interval", 1)
@@ -152,7 +155,7 @@ def test_branches_are_moved_ring_by_ring(controller: Controller) -> None:
 
         def promote(*flags: str, **more: Any) -> Play:
             given: dict[str, Any] = {
-                "llamagate_rings": RINGS,
+                "llamagate_rings": BRANCHES,
                 "llamagate_checkout": str(clone),
                 "llamagate_timeout": 30,
                 **more,
@@ -160,14 +163,14 @@ def test_branches_are_moved_ring_by_ring(controller: Controller) -> None:
             return controller.playbook("promote", *flags, **given)
 
         def branches() -> list[str]:
-            listed = git("ls-remote", "origin", *(f"refs/heads/ring/{ring}" for ring in RINGS), folder=clone)
+            listed = git("ls-remote", "origin", *(f"refs/heads/ring/{ring}" for ring in BRANCHES), folder=clone)
             return sorted(line.partition("\t")[0] for line in listed.splitlines())
 
         controller.release("1.0.0")
         first = commit(controller, clone)
         assert promote("--check").code == 0
         assert branches() == []
-        done = promote()
+        done = controller.shell(dict(shell_blocks(page("fleet.md")))["promote"], clone)
         assert (done.code, branches()) == (0, [first] * 3), done.out
         assert [controller.installed(host) for host in HOSTS] == [{"notes": "1.0.0"}] * 3
         assert done.recap("localhost")["changed"] == 3
