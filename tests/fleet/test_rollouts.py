@@ -91,7 +91,7 @@ def test_a_dead_link_ends_a_play_in_twenty_seconds(controller: Controller) -> No
     assert (failed.recap("one")["unreachable"], failed.recap("two")) == (1, {}), failed.out
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["one file", "two files"])
+@pytest.mark.parametrize("same", [pytest.param(True, marks=pytest.mark.long), False], ids=["one file", "two files"])
 def test_two_controllers_at_once(controller: Controller, hosts: Network, tmp_path: Path, same: bool) -> None:
     """Each home is whole; two rollouts that both end well left all hosts alike."""
     (tmp_path / "other").mkdir()
