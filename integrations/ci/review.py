@@ -208,7 +208,7 @@ class GitHub(Forge):
         return f"{self._repository}/comments/{one['id']}"
 
     def is_ours(self, one):
-        return one["user"]["login"] == self._commenter
+        return one["user"] is not None and one["user"]["login"] == self._commenter  # an account may be gone
 
 
 class GitLab(Forge):

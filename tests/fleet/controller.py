@@ -146,6 +146,16 @@ class Controller:
             given.setdefault("llamagate_ssh_args", _QUICK)
         return self._run("ansible-playbook", f"llamagate.llamagate.{name}", "-e", json.dumps(given), *flags)
 
+    def shell(self, code: str, folder: Path) -> Play:
+        """Commands of a page, in which ``hosts.yml`` is the inventory."""
+        code = code.replace("hosts.yml", str(self._inventory()))
+        with self.controlled() as environment:
+            command = self.network.inside("bash", "-euo", "pipefail", "-c", code)
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_SECONDS
+            )
+        return Play(code=done.returncode, out=done.stdout + done.stderr)
+
     def _run(self, program: str, *arguments: str) -> Play:
         (path,) = needs(program)
         with self.controlled(self.network.sockets if program == "ansible" else None) as environment:
@@ -176,6 +186,7 @@ class Controller:
         hosts = {name: self.variables(name) for name in self.network.names}
         groups: dict[str, list[str]] = {f"ring{number}": [name] for number, name in enumerate(hosts, 1)}
         groups["batch"] = [*hosts][:3]
+        groups |= {name: [host] for name, host in zip(("canary", "early", "rest"), HOSTS, strict=True)}
         children: dict[str, Any] = {group: {"hosts": {name: {} for name in names}} for group, names in groups.items()}
         path = self.session.base / f"hosts-{next(self.numbers)}.json"
         path.write_text(json.dumps({"all": {"hosts": hosts, "children": children}}))

@@ -43,7 +43,8 @@ class Forge:
 
     def _shown(self, number: int, text: str) -> dict[str, Any]:
         author = self.authors.get(number, OURS)
-        return {"id": number, "body": text, "user": {"login": author}, "author": {"id": author}}
+        user = {"login": author} if author else None
+        return {"id": number, "body": text, "user": user, "author": {"id": author}}
 
 
 def _handler(forge: Forge) -> type[BaseHTTPRequestHandler]:

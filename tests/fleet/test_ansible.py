@@ -57,11 +57,9 @@ def test_a_file_arrives_byte_for_byte(controller: Controller, kind: str) -> None
     text = TEXTS[kind].replace("PACKAGE", package).replace("MARK", str(mark))
     file.write_text(before + text)
     controller.session.llamagate("lock")
-    for _ in range(2):
-        done = controller.playbook("rollout", llamagate_rings=["ring1"])
-        assert done.code == 0, done.out
-        assert controller.file("one").read_bytes() == file.read_bytes()
-    assert done.recap("one")["changed"] == 0
+    done = controller.playbook("rollout", llamagate_rings=["ring1"])
+    assert done.code == 0, done.out
+    assert controller.file("one").read_bytes() == file.read_bytes()
     assert not mark.exists()
 
 

@@ -43,6 +43,7 @@ def test_from_one_host_to_three_rings(tmp_path: Path) -> None:
                 (tmp_path / "fleet" / "host_vars" / f"{name}.json").write_text(json.dumps(known))
             path = [str(tmp_path / ".venv" / "bin"), str(Path(playbook).parent), os.environ["PATH"]]
             blocks = {name: code.replace("mkdir fleet\n", "") for name, code in shell_blocks(text)}
+            del blocks["promote"]  # for hosts that follow branches: test_rollouts.py runs it
             said = run_blocks(
                 [*blocks.values()],
                 tmp_path,
@@ -55,7 +56,7 @@ def test_from_one_host_to_three_rings(tmp_path: Path) -> None:
             line
             for block, lines in shown_lines(text)
             for line in lines
-            if not is_printed(f"…{line.strip()}…", printed[block])
+            if block in printed and not is_printed(f"…{line.strip()}…", printed[block])
         ]
         assert missing == [], printed
         assert (tmp_path / "opt" / "bin" / "llamagate").exists()

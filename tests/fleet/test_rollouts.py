@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cli.shell import Session
+from tests.docs.pages import page, shell_blocks
 from tests.fleet.controller import HOSTS, LATER, Controller, Play
 from tests.fleet.network import Network
 from tests.loop.watcher import watching
@@ -90,7 +91,7 @@ def test_a_dead_link_ends_a_play_in_twenty_seconds(controller: Controller) -> No
     assert (failed.recap("one")["unreachable"], failed.recap("two")) == (1, {}), failed.out
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["one file", "two files"])
+@pytest.mark.parametrize("same", [pytest.param(True, marks=pytest.mark.long), False], ids=["one file", "two files"])
 def test_two_controllers_at_once(controller: Controller, hosts: Network, tmp_path: Path, same: bool) -> None:
     """Each home is whole; two rollouts that both end well left all hosts alike."""
     (tmp_path / "other").mkdir()
@@ -121,6 +122,8 @@ def test_two_controllers_at_once(controller: Controller, hosts: Network, tmp_pat
 
 # Branches
 
+BRANCHES: Final = ["canary", "early", "rest"]
+
 
 @contextmanager
 def followers(controller: Controller) -> Iterator[Path]:
@@ -129,7 +132,7 @@ def followers(controller: Controller) -> Iterator[Path]:
     git("init", "--quiet", "--bare", "--initial-branch=main", "origin.git", folder=base)
     git("clone", "--quiet", "origin.git", "clone", folder=base)
     with ExitStack() as stack:
-        for ring, host in zip(RINGS, HOSTS, strict=True):
+        for ring, host in zip(BRANCHES, HOSTS, strict=True):
             (base / host).mkdir()
             session = Session(base / host, variables={"LLAMAGATE_HOME": str(controller.place(host, "home"))})
             flags = ("--repo", base / "origin.git", "--ref", f"ring/{ring}", "--interval", 1)
@@ -152,7 +155,7 @@ def test_branches_are_moved_ring_by_ring(controller: Controller) -> None:
 
         def promote(*flags: str, **more: Any) -> Play:
             given: dict[str, Any] = {
-                "llamagate_rings": RINGS,
+                "llamagate_rings": BRANCHES,
                 "llamagate_checkout": str(clone),
                 "llamagate_timeout": 30,
                 **more,
@@ -160,25 +163,28 @@ def test_branches_are_moved_ring_by_ring(controller: Controller) -> None:
             return controller.playbook("promote", *flags, **given)
 
         def branches() -> list[str]:
-            listed = git("ls-remote", "origin", *(f"refs/heads/ring/{ring}" for ring in RINGS), folder=clone)
+            listed = git("ls-remote", "origin", *(f"refs/heads/ring/{ring}" for ring in BRANCHES), folder=clone)
             return sorted(line.partition("\t")[0] for line in listed.splitlines())
 
         controller.release("1.0.0")
         first = commit(controller, clone)
         assert promote("--check").code == 0
         assert branches() == []
-        done = promote()
+        done = controller.shell(dict(shell_blocks(page("fleet.md")))["promote"], clone)
         assert (done.code, branches()) == (0, [first] * 3), done.out
         assert [controller.installed(host) for host in HOSTS] == [{"notes": "1.0.0"}] * 3
         assert done.recap("localhost")["changed"] == 3
-        assert promote().recap("localhost")["changed"] == 0
-        (controller.place("two", "home", "extensions", "installed", "notes") / "manifest.yaml").write_text("mine\n")
+        manifest = controller.place("two", "home", "extensions", "installed", "notes") / "manifest.yaml"
+        before = manifest.read_text()
+        manifest.write_text("mine\n")
         controller.release("1.1.0")
         second = commit(controller, clone)
         failed = promote(llamagate_timeout=5)
         assert failed.code != 0
         assert branches() == sorted([first, second, second]), failed.out
         assert [controller.installed(host) for host in HOSTS[::2]] == [{"notes": "1.1.0"}, {"notes": "1.0.0"}]
+        manifest.write_text(before)
+        again = promote()  # goes on where it ended
+        assert (again.code, again.recap("localhost")["changed"], branches()) == (0, 1, [second] * 3), again.out
         back = promote(llamagate_commit=first)
-        assert (back.code != 0, branches()) == (True, sorted([first, second, second]))  # no branch is rewound
-        assert promote(llamagate_commit="--all").code != 0
+        assert (back.code != 0, branches()) == (True, [second] * 3)  # no branch is rewound

@@ -19,6 +19,7 @@ from tests.cli.failures import refused
 from tests.cli.parcels import versions, zipped
 from tests.cli.shell import Session
 from tests.loop.watcher import condition
+from tests.sources.http_server import HttpServer
 from tests.trust.keys import public, signed
 from tests.trust.team import Team
 
@@ -136,6 +137,26 @@ def test_commands_obey_the_rule_for_local_packages(session: Session, team: Team)
     assert refused(session, "import", "packages/foo") == ["foo unsigned"]
     session.llamagate("sign", "packages/foo", "--key", team.key("alice"))
     session.llamagate("import", "packages/foo")
+
+
+def test_an_import_obeys_the_rule_for_its_address(session: Session, team: Team) -> None:
+    """Of a web server; what is signed is beside it there."""
+    served = session.base / "served"
+    served.mkdir()
+    session.package("foo")
+    with HttpServer(folder=served) as server:
+        zipped(session, "foo", str(served / "foo.zip"))
+        session.desired("extensions: {}\ntrust: {signers: ./allowed_signers, require: signed}\n")
+        assert refused(session, "import", server.url("/foo.zip")) == ["foo unsigned"]
+        session.llamagate("sign", served / "foo.zip", "--key", team.key("alice"))
+        session.llamagate("import", server.url("/foo.zip"))
+        assert versions(session) == {"foo": "1.0.0"}
+        session.llamagate("sign", served / "foo.zip", "--key", team.key("mallory"))
+        shutil.rmtree(session.home)
+        (served / "foo.zip.sig").write_text(
+            (served / "foo.zip.sig").read_text().partition("-----END")[2].partition("\n")[2]
+        )
+        assert refused(session, "import", server.url("/foo.zip")) != []
 
 
 def test_going_back_asks_for_revoked_keys(settled: Team) -> None:

@@ -69,8 +69,8 @@ EXAMPLES = r"""
   llamagate.llamagate.state:
     file: /etc/llamagate/llamagate.yaml
     home: /var/lib/llamagate/.llamagate
-    content: "{{ lookup('ansible.builtin.file', 'llamagate.yaml', rstrip=false) }}"
-    lock: "{{ lookup('ansible.builtin.file', 'llamagate.lock.yaml', rstrip=false) }}"
+    content: "{{ lookup('ansible.builtin.file', 'llamagate.yaml', rstrip=false) | string }}"
+    lock: "{{ lookup('ansible.builtin.file', 'llamagate.lock.yaml', rstrip=false) | string }}"
     reason: "{{ release }}"
 """
 
