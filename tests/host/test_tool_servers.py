@@ -493,6 +493,7 @@ def test_no_program_outlives_its_keeper() -> None:
             assert isinstance(pid, int)
             keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
             os.kill(keeper, signal.SIGKILL)
+            assert await asyncio.to_thread(gone, pid)  # a small one may still answer meanwhile
             await refused(made, "say", text="x")
             return pid
 
