@@ -33,6 +33,7 @@ class Beside:
         self._tell = tell
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_told = False
+        self._is_closed = False
 
     @property
     def has_time(self) -> bool:
@@ -40,7 +41,9 @@ class Beside:
         return len(self._tasks) < MUCH_BESIDE
 
     def begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Begin it, where there is room."""
+        """Begin it, where there is room, and the host does not end."""
+        if self._is_closed:
+            return
         if len(self._tasks) >= MAX_BESIDE:
             if not self._has_told:
                 self._has_told = True
@@ -67,6 +70,7 @@ class Beside:
 
     async def close(self) -> None:
         """Wait for the tasks, but not for long, and end what is left of them."""
+        self._is_closed = True
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=_END_SECONDS)
             for task in late:

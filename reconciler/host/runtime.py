@@ -166,12 +166,12 @@ class Runtime:
 
     async def close(self) -> None:
         """End what hooks still write, the connections to model, tool servers and upstream, and the worker processes."""
+        for close in self.closing:  # what ends here may have told hooks of something
+            await close()
         await self.beside.close()
         self.workers.close()
         if self.pool:
             self.pool.close()
-        for close in self.closing:
-            await close()
         await self.tools.close()
         await self.client.close()
         if self.access_log:

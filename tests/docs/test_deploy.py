@@ -131,3 +131,14 @@ def test_gateway_and_host_are_the_same_user_and_see_one_home() -> None:
     gateway, host = services()["gateway"], services()["host"]
     assert gateway["user"] == user[1]
     assert gateway["volumes"][0] == host["volumes"][0]
+
+
+def test_a_new_volume_of_the_image_is_its_users() -> None:
+    """It takes its owner from the folder in the image, which must be there before the volume is named."""
+    text = (DEPLOY / "Containerfile").read_text("utf-8")
+    volume = re.search(r"^VOLUME (\S+)$", text, re.MULTILINE)
+    user = re.search(r"^USER (\d+):(\d+)$", text, re.MULTILINE)
+    assert volume
+    assert user
+    made = f"install --directory --owner={user[1]} --group={user[2]} --mode=0700 {volume[1]}\n"
+    assert made in text[: volume.start()]

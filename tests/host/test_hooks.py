@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any, Final, cast
 import httpx2
 import pytest
 
+from reconciler.host.beside import Beside
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.errors import RunError
@@ -230,6 +232,40 @@ def test_a_caller_who_leaves_is_in_the_log_all_the_same(session: Session, serve:
     with pytest.raises(httpx2.ReadTimeout):
         host.post("/v1/extensions/foo/execute", {"token": "t"}, timeout=0.3)
     assert audited(session, host)[0]["body"] == {"token": "[redacted]"}
+
+
+def test_a_caller_who_leaves_ends_the_run_at_once_though_hooks_hang(
+    session: Session, serve: Serve, model: ModelServer
+) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    model.pause = threading.Event()
+    host, files = serve(), Hanging()
+    host.runtime.hooks = replace(host.runtime.hooks, files_of=lambda _: cast(ItemFiles, files))
+    with pytest.raises(httpx2.ReadTimeout):
+        host.post("/v1/extensions/foo/execute", {"token": "t"}, timeout=0.5)
+    assert model.left.wait(SECONDS / 3)
+    files.answers.set()
+
+
+def test_what_begins_when_the_host_ends_is_left_out() -> None:
+    told: list[str] = []
+
+    async def scenario() -> None:
+        beside = Beside(told.append, seconds=1)
+        done: list[int] = []
+
+        async def work() -> None:
+            done.append(await beside.in_thread(lambda: 1))
+
+        beside.begin(work)
+        await beside.close()
+        beside.begin(work)
+        await asyncio.sleep(0.05)
+        assert done == [1]
+
+    asyncio.run(scenario())
+    assert told == []
 
 
 def test_under_load_a_request_is_recorded_without_its_body(

@@ -174,6 +174,7 @@ def test_every_hook_writes_its_file(everything: Host, session: Session, name: st
     if name not in everything.names:
         pytest.skip("the published samples are not beside the project")
     everything.run("ticket-triage-api", {"ticket": "x", "customer_tier": "team"})
+    everything.hooks_done()
     folders = (session.installed(name), session.project / "extensions" / name)
     written = [path for folder in folders for part in ("var", "output") for path in (folder / part).rglob("*.json*")]
     assert len(written) == 1

@@ -104,6 +104,13 @@ def listening(transport: str) -> Iterator[str]:
             process.kill()
 
 
+@pytest.fixture(scope="module")
+def at_an_address() -> Iterator[str]:
+    """A server of streamable HTTP for all that ask one."""
+    with listening("streamable-http") as url:
+        yield url
+
+
 def test_a_program_is_started_once_and_gone_at_the_end() -> None:
     async def scenario() -> list[int]:
         async with calling(settings(program(str(REAL), env={"SERVICE_TOKEN": "a-secret-token"}))) as made:
@@ -122,18 +129,21 @@ def test_a_program_is_started_once_and_gone_at_the_end() -> None:
     assert gone(*asyncio.run(scenario()))
 
 
-@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
-def test_a_server_at_an_address(transport: str) -> None:
-    async def scenario(url: str) -> None:
-        row: JsonObject = {"name": "tests", "transport": "sse" if transport == "sse" else "http", "url": url}
-        async with calling(settings(row)) as made:
-            assert (await call(made, "add", a=1, b=2)).structured == {"sum": 3}
-            assert "no such tool" in await refused(made, "adds")
-            assert (await refused(made, "fail", why="oh")).endswith("oh")
-            assert (await call(made, "say", text="x")).text == "x"
+async def is_served(transport: str, url: str) -> None:
+    async with calling(settings({"name": "tests", "transport": transport, "url": url})) as made:
+        assert (await call(made, "add", a=1, b=2)).structured == {"sum": 3}
+        assert "no such tool" in await refused(made, "adds")
+        assert (await refused(made, "fail", why="oh")).endswith("oh")
+        assert (await call(made, "say", text="x")).text == "x"
 
-    with listening(transport) as url:
-        asyncio.run(scenario(url))
+
+def test_a_server_at_an_address(at_an_address: str) -> None:
+    asyncio.run(is_served("http", at_an_address))
+
+
+def test_a_server_at_an_address_of_the_older_kind() -> None:
+    with listening("sse") as url:
+        asyncio.run(is_served("sse", url))
 
 
 def test_one_that_dies_is_started_again_after_a_while_and_others_go_on() -> None:
@@ -252,7 +262,7 @@ def test_answers_do_not_pile_up_for_one_that_asks_and_does_not_listen(monkeypatc
     async def scenario() -> None:
         async with calling(settings(program(str(LIAR), "questions"))) as made:
             await call(made, "say")
-            await asyncio.sleep(3)
+            await asyncio.sleep(1)
             assert len(asyncio.all_tasks()) < 500
 
     asyncio.run(scenario())
@@ -339,14 +349,13 @@ def test_a_tool_that_is_not_as_it_was_accepted_is_not_called() -> None:
     asyncio.run(scenario())
 
 
-def test_what_a_gateway_leaves_out_of_its_list_is_no_change(tmp_path: Path) -> None:
+def test_what_a_gateway_leaves_out_of_its_list_is_no_change(tmp_path: Path, at_an_address: str) -> None:
     """It passes on names, descriptions and input schemas, and the numbers in these as Go writes them."""
-    row = {**program(str(SERVER)), "enabled": True, "transport": "stdio"}
+    row: JsonObject = {"name": "tests", "enabled": True, "transport": "http", "url": at_an_address}
     (tmp_path / "llamagate.yaml").write_text(yaml_text.dump({"mcp": {"enabled": True, "servers": [row]}}))
     with today(tmp_path) as gateway:
         listed = read_tools(Gateway(url=gateway.url), "tests")
     assert isinstance(listed, tuple)
-    assert {tool.output_schema for tool in listed} == {None}
     accepted = {tool.name: tool.digest for tool in listed}
 
     async def scenario() -> None:
@@ -354,6 +363,10 @@ def test_what_a_gateway_leaves_out_of_its_list_is_no_change(tmp_path: Path) -> N
             made.define(settings(row), {"tests": accepted})
             assert (await call(made, "add", a=1, b=2)).structured == {"sum": 3}
             assert (await call(made, "wait")).text == "waited"
+            connection = made._servers["tests"]._connection
+            assert connection is not None
+            own = (await connection.tools(again=False))["add"].output_schema
+            assert (own is None, {tool.output_schema for tool in listed}) == (False, {None})
 
     asyncio.run(scenario())
 
@@ -480,6 +493,7 @@ def test_no_program_outlives_its_keeper() -> None:
             assert isinstance(pid, int)
             keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
             os.kill(keeper, signal.SIGKILL)
+            assert await asyncio.to_thread(gone, pid)  # a small one may still answer meanwhile
             await refused(made, "say", text="x")
             return pid
 
