@@ -22,7 +22,7 @@ from tests.crash.sweeps import Sweep
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 SAMPLED: Final = 12
-SAMPLED_OF_GOOD: Final = 2
+SAMPLED_OF_GOOD: Final = 1
 """Where nothing is wrong all of the sample is tried, and not just what comes up to the first fault."""
 NOTICED: Final = "seeded mistakes of ours that were noticed"
 SOON_NOTICED: Final = (
