@@ -231,7 +231,7 @@ def test_one_that_lies(how: str, said: str, is_given_up: bool, monkeypatch: pyte
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("what", ["news", "questions"])
+@pytest.mark.parametrize("what", ["news", pytest.param("questions", marks=pytest.mark.long)])
 def test_one_that_says_much_unasked_is_ended(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "MOST_UNASKED", 100)
 
@@ -463,7 +463,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_no_program_outlives_a_host_that_is_killed(number: int) -> None:
     with subprocess.Popen([sys.executable, "-c", HOST, SERVER], stdout=subprocess.PIPE, text=True) as host:
         assert host.stdout is not None
