@@ -73,7 +73,7 @@ def test_the_first_extension_typed_into_a_terminal(tmp_path: Path, free_port: in
         pytest.skip("curl is not installed")
     model = ModelServer(say=lambda _: "Good morning, Ada!")
     text = page(PAGES[0]).replace("11500", str(free_port)).replace("http://127.0.0.1:11434", model.url)
-    command_in(tmp_path)
+    command_in(tmp_path, fresh=True)
     blocks = shell_blocks(text)
     try:
         said = typed_blocks([code for _, code in blocks], tmp_path)
