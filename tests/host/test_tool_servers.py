@@ -475,11 +475,12 @@ def test_no_program_outlives_a_host_that_is_killed(number: int) -> None:
 
 def test_no_program_outlives_its_keeper() -> None:
     async def scenario() -> int:
-        async with calling(settings(program(str(SERVER)))) as made:
+        async with calling(settings(program(str(SERVER))), clock=float) as made:
             pid = ((await call(made, "process")).structured or {})["pid"]
             assert isinstance(pid, int)
             keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
             os.kill(keeper, signal.SIGKILL)
+            assert await asyncio.to_thread(gone, pid)
             await refused(made, "say", text="x")
             return pid
 
