@@ -289,7 +289,7 @@ def test_a_cancelled_call_is_cancelled_there(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
 
     async def scenario() -> None:
-        async with calling(settings(program(str(SERVER)))) as made:
+        async with calling(settings(program(str(REAL)))) as made:
             await call(made, "say", text="x")
             running = asyncio.create_task(call(made, "wait", seconds=0.5, mark=str(mark)))
             await asyncio.sleep(0.2)
