@@ -360,6 +360,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.long
 def test_what_is_just_within_the_limits_can_be_imported_again(session: Session) -> None:
     words = "many words that are much the same, and a number: "
     text = "".join(f"{words}{number}\n" for number in range(250_000))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.shell import TIMEOUT_SECONDS, Session, finished
-from tests.support.prepared import Copied
+from tests.support import prepared
+from tests.support.prepared import Copied, Running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each process is started")
 BOTH = pytest.mark.parametrize("fresh", [False, True], ids=["prepared", "fresh"])
@@ -109,3 +112,44 @@ def test_what_python_reads_at_its_start_makes_a_fresh_one(session: Session, name
     session.variables[name] = "C" if name != "PYTHONUTF8" else "1"
     with session.python("pass") as running:
         assert not isinstance(running, Copied)
+
+
+@pytest.fixture
+def relayed(session: Session) -> Path:
+    """A program for shells that has a prepared process run the command."""
+    text = prepared.relayed()
+    assert text is not None
+    program = session.write("llamagate", text)
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize("arguments", [("apply",), ("plan", "--json"), ("list", "--color", "always"), ("nonsense",)])
+def test_a_relay_does_what_the_command_does(session: Session, relayed: Path, arguments: tuple[str, ...]) -> None:
+    session.extensions("foo")
+    expected = session.run(*arguments, *(["--dry-run"] if arguments == ("apply",) else []))
+    command = [str(relayed), *arguments, *(["--dry-run"] if arguments == ("apply",) else [])]
+    done = subprocess.run(command, cwd=session.project, env=session.environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (expected.code, expected.out, expected.err)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_relay_hands_on_signals(session: Session, relayed: Path, number: int, code: int) -> None:
+    session.extensions("foo")
+    command = [str(relayed), "watch", "--json"]
+    with Running(command, cwd=session.project, env=session.environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        while "Applied" not in running.stdout.readline():
+            assert running.poll() is None
+        running.send_signal(number)
+        assert running.wait(TIMEOUT_SECONDS) == code
+
+
+def test_a_relay_ends_as_the_command_does(session: Session, relayed: Path) -> None:
+    session.write("llamagate.yaml", "")
+    with Running([str(relayed), "watch", "--json"], cwd=session.project, env=session.environment) as running:
+        while not (session.ours / "status.json").exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        os.kill(json.loads((session.ours / "status.json").read_bytes())["pid"], signal.SIGKILL)
+        assert running.wait(TIMEOUT_SECONDS) == -signal.SIGKILL

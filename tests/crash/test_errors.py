@@ -23,10 +23,10 @@ from tests.crash.worlds import Portrait, World, leftovers, portrait
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS, errno.EMFILE)
-SAMPLED: Final = 5
+SAMPLED: Final = 3
 MANY: Final = 60
 PARTS: Final = 4
-UNDONE: Final = 3
+UNDONE: Final = 2
 
 
 @pytest.fixture(scope="module", params=CHANGES)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.conftest import PROJECT
+from tests.support import prepared
 
 DOCS: Final = PROJECT / "docs"
 TIMEOUT_SECONDS: Final = 120
@@ -62,11 +63,12 @@ def rows(text: str) -> Iterator[list[str]]:
             yield [cell.strip().replace(r"\|", "|") for cell in _TABLE_CELL.split(line)[1:-1]]
 
 
-def command_in(folder: Path) -> None:
-    """Put a ``.venv/bin/llamagate`` there, as the README's first command leaves it."""
+def command_in(folder: Path, *, fresh: bool = False) -> None:
+    """Put a ``.venv/bin/llamagate`` there, as the README's first command leaves it; a ``fresh`` one starts Python."""
     command = folder / ".venv" / "bin" / "llamagate"
     command.parent.mkdir(parents=True)
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n')
+    started = f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n'
+    command.write_text(started if fresh else prepared.relayed() or started)
     command.chmod(0o755)
 
 

@@ -51,7 +51,9 @@ def test_every_block_has_a_name_of_its_own(name: str) -> None:
     assert len(names) == page(name).count("```sh") == len(set(names))
 
 
+@pytest.mark.long
 def test_the_first_extension(tmp_path: Path, free_port: int) -> None:
+    """In a shell without a terminal."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     model = ModelServer(say=lambda _: "Good morning, Ada!")
@@ -66,13 +68,17 @@ def test_the_first_extension(tmp_path: Path, free_port: int) -> None:
 
 
 def test_the_first_extension_typed_into_a_terminal(tmp_path: Path, free_port: int) -> None:
-    """Up to the steps that need a model: with colours, a pager and jobs of the shell, as a reader has them."""
+    """With colours, a pager and jobs of the shell, as a reader has them."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    text = page(PAGES[0]).replace("11500", str(free_port))
-    command_in(tmp_path)
-    blocks = [(name, code) for name, code in shell_blocks(text) if name != "model"]
-    said = typed_blocks([code for _, code in blocks], tmp_path)
+    model = ModelServer(say=lambda _: "Good morning, Ada!")
+    text = page(PAGES[0]).replace("11500", str(free_port)).replace("http://127.0.0.1:11434", model.url)
+    command_in(tmp_path, fresh=True)
+    blocks = shell_blocks(text)
+    try:
+        said = typed_blocks([code for _, code in blocks], tmp_path)
+    finally:
+        model.close()
     shown = dict(shown_lines(text))
     missing = [
         line
@@ -81,6 +87,7 @@ def test_the_first_extension_typed_into_a_terminal(tmp_path: Path, free_port: in
         if not is_printed(_WORD_MARKS.sub("", line), output)  # on a terminal colours mark them
     ]
     assert missing == [], "\n".join(said)
+    assert model.prompts == ["Greet Ada warmly, as an old friend.\n"]
     assert [path.name for path in tmp_path.iterdir()] == [".venv"]
 
 

@@ -45,7 +45,7 @@ class Request:
         self.commit("one")
         self.git("push", "--quiet", "origin", "main")
         self.git("switch", "--quiet", "--create", "change")
-        command_in(self.session.base)
+        command_in(self.session.base, fresh=True)
 
     def git(self, *arguments: str) -> str:
         who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]

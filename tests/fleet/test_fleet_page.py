@@ -31,7 +31,7 @@ def test_from_one_host_to_three_rings(tmp_path: Path) -> None:
     (playbook,) = needs("ansible-playbook")
     (tmp_path / "hosts").mkdir()
     text = page("fleet.md").replace(_CATALOG, f"{tmp_path}/fleet/catalog")
-    command_in(tmp_path)
+    command_in(tmp_path, fresh=True)
     small_wheel(tmp_path, "0.1.0", runs=True)
     with network(tmp_path / "hosts", "h1", "h2", "h3") as hosts:
         (tmp_path / "session").mkdir()

@@ -31,6 +31,23 @@ FEW: Final = 5
 LIMITS: Final = RunLimits(piece=1.0)
 
 
+ALIKE: Final = (
+    *("a long key in a loop", "many placeholders", "ranges without an end"),
+    *("many comparisons", "many keys", "fences"),
+)
+"""The cases that are much like another one: the long run has them too."""
+
+
+def some(cases: dict[str, Any]) -> list[Any]:
+    """The ``cases`` as parameters; those that are ``ALIKE`` are long."""
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)), id=name, marks=[pytest.mark.long] if name in ALIKE else []
+        )
+        for name, case in cases.items()
+    ]
+
+
 class Beside:
     """Asks for ``/health`` again and again while a block runs."""
 
@@ -165,7 +182,7 @@ TEMPLATES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("template", "given"), TEMPLATES.values(), ids=TEMPLATES.keys())
+@pytest.mark.parametrize(("template", "given"), some(TEMPLATES))
 def test_row_123_a_template_of_a_caller(session: Session, serve: Serve, template: str, given: Any) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(RENDER))
     host = serve()
@@ -184,7 +201,7 @@ CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("condition", "given"), CONDITIONS.values(), ids=CONDITIONS.keys())
+@pytest.mark.parametrize(("condition", "given"), some(CONDITIONS))
 def test_row_123_a_rule_over_long_lists(session: Session, serve: Serve, condition: str, given: Any) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(RULES % condition))
     host = serve(limits=LIMITS)
@@ -228,7 +245,7 @@ BODIES: Final = {
 }
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+@pytest.mark.parametrize("body", some(BODIES))
 def test_row_124_bodies_from_five_strangers_at_once(session: Session, serve: Serve, body: bytes) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(endpoint({"type": "object"})))
     put_on_disk(session, "audit", manifest__yaml=extension(AUDIT % "$.x", name="audit", kind="middleware"))
@@ -261,7 +278,7 @@ MODEL_SAYS: Final = {
 }
 
 
-@pytest.mark.parametrize("said", MODEL_SAYS.values(), ids=MODEL_SAYS.keys())
+@pytest.mark.parametrize("said", some(MODEL_SAYS))
 def test_a_model_that_says_much(session: Session, serve: Serve, model: ModelServer, said: str) -> None:
     text = "steps: [{uses: llm.chat, with: {prompt: p}}]\noutputs: [{id: llm_response, type: array}]\n"
     put_on_disk(session, "foo", manifest__yaml=extension(text))

@@ -241,7 +241,7 @@ def test_one_that_lies(how: str, said: str, is_given_up: bool, monkeypatch: pyte
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("what", ["news", "questions"])
+@pytest.mark.parametrize("what", ["news", pytest.param("questions", marks=pytest.mark.long)])
 def test_one_that_says_much_unasked_is_ended(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "MOST_UNASKED", 100)
 
@@ -299,7 +299,7 @@ def test_a_cancelled_call_is_cancelled_there(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
 
     async def scenario() -> None:
-        async with calling(settings(program(str(SERVER)))) as made:
+        async with calling(settings(program(str(REAL)))) as made:
             await call(made, "say", text="x")
             running = asyncio.create_task(call(made, "wait", seconds=0.5, mark=str(mark)))
             await asyncio.sleep(0.2)
@@ -476,7 +476,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_no_program_outlives_a_host_that_is_killed(number: int) -> None:
     with subprocess.Popen([sys.executable, "-c", HOST, SERVER], stdout=subprocess.PIPE, text=True) as host:
         assert host.stdout is not None
@@ -488,7 +488,7 @@ def test_no_program_outlives_a_host_that_is_killed(number: int) -> None:
 
 def test_no_program_outlives_its_keeper() -> None:
     async def scenario() -> int:
-        async with calling(settings(program(str(SERVER)))) as made:
+        async with calling(settings(program(str(SERVER))), clock=float) as made:
             pid = ((await call(made, "process")).structured or {})["pid"]
             assert isinstance(pid, int)
             keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -19,6 +19,7 @@ import json
 import os
 import pkgutil
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -37,6 +38,12 @@ _CLONE: Final = {("linux", "x86_64"): 56, ("linux", "aarch64"): 220}.get((sys.pl
 _READ_AT_THE_START: Final = ("PYTHON", "LC_", "LANG")
 _OPTIONS: Final = frozenset(["cwd", "stdin", "stdout", "stderr", "text", "umask"])
 _MOST_BYTES: Final = 1 << 17
+_RELAY: Final = PROJECT / "tests" / "support" / "relay.py"
+_OF_A_RELAY: Final = {
+    "code": "from reconciler.__main__ import main; main()",
+    "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE),
+}
+_keepers: Final[list[int]] = []
 _STREAMS: Final = 3
 _ASKING: Final = threading.Lock()
 """Tests start processes from several threads at once; each gets its own answer."""
@@ -70,7 +77,7 @@ class Copied(Running):
         }
         streams = [number if pipe == -1 else pipe for number, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
         with _ASKING:
-            channel = _channel(str(Path("/proc/self/ns/mnt").readlink()))
+            channel = _channel(_mounts())
             socket.send_fds(channel, [json.dumps(request).encode()], streams)
             self.pid = int(channel.recv(_MOST_BYTES))
         self._child_created = True
@@ -92,14 +99,32 @@ def _mask() -> int:
     return mask
 
 
+def relayed() -> str | None:
+    """The text of a program ``llamagate`` for shells, which has a copy run the command; ``None`` where none is made."""
+    if not _CLONE:
+        return None
+    with _ASKING:
+        _channel(mounts := _mounts())
+    return f'#!/bin/sh\nexec "{sys.executable}" -I -S "{_RELAY}" {_name(mounts)} "$@"\n'
+
+
+def _name(mounts: str) -> str:
+    """Of the socket where copies are asked for by programs: no file, but a name that Linux keeps."""
+    return f"llamagate-tests-{os.getpid()}-{''.join(filter(str.isdigit, mounts))}"
+
+
+def _mounts() -> str:
+    return str(Path("/proc/self/ns/mnt").readlink())
+
+
 @functools.cache
-def _channel(_mounts: str) -> socket.socket:
+def _channel(mounts: str) -> socket.socket:
     """The way to the process that is copied: one for all tests that see the same mounts. It ends with this process."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     variables = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     with its:
         subprocess.Popen(
-            [sys.executable, "-B", "-m", "tests.support.prepared", str(its.fileno())],
+            [sys.executable, "-B", "-m", "tests.support.prepared", str(its.fileno()), _name(mounts)],
             cwd=PROJECT,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), **variables},
             pass_fds=[its.fileno()],
@@ -111,19 +136,47 @@ def _channel(_mounts: str) -> socket.socket:
 # In the process that is copied
 
 
-def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
+def _serve(channel: socket.socket, listener: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Make copies until nobody asks any more; what was asked for, in the copy."""
     while True:
+        if listener in select.select([channel, listener], [], [])[0]:
+            if (request := _relayed(channel, listener)) is not None:
+                return request
+            continue
         data, descriptors, _, _ = socket.recv_fds(channel, _MOST_BYTES, _STREAMS)
         if not data:
             os._exit(0)
         pid = _copy()
         if not pid:
             channel.close()
+            listener.close()
             return json.loads(data), descriptors
         for descriptor in descriptors:
             os.close(descriptor)
         channel.send(str(pid).encode())
+
+
+def _relayed(channel: socket.socket, listener: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """Copy for a relay, by way of a process that waits for the copy and says how it ended; in the copy: what to run."""
+    while _keepers and os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG):
+        _keepers.pop()
+    relay, _ = listener.accept()
+    with relay:
+        keeper = os.fork()
+        if keeper:
+            _keepers.append(keeper)
+            return None
+        channel.close()
+        listener.close()
+        data, descriptors, _, _ = socket.recv_fds(relay, _MOST_BYTES, _STREAMS)
+        child = os.fork()
+        if not child:
+            return {**json.loads(data), **_OF_A_RELAY, "mask": _mask()}, descriptors
+        for descriptor in descriptors:
+            os.close(descriptor)
+        relay.send(str(child).encode())
+        relay.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
+        os._exit(0)
 
 
 def _copy() -> int:
@@ -195,8 +248,11 @@ if __name__ == "__main__":
     _load()
     gc.collect()
     gc.freeze()
+    _listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    _listener.bind(f"\0{sys.argv[2]}")
+    _listener.listen()
     _channel_here = socket.socket(fileno=int(sys.argv[1]))
     _channel_here.send(b"!")
-    _request, _descriptors = _serve(_channel_here)
+    _request, _descriptors = _serve(_channel_here, _listener)
     _become(_request, _descriptors)
     _run(_request["code"])
