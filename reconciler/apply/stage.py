@@ -16,7 +16,7 @@ from reconciler.errors import StorageError
 from reconciler.fs import durable, swap, sync, tree
 from reconciler.fs.carry import copy_tree
 from reconciler.fs.descriptor import CREATE, naming, opened, write_all
-from reconciler.fs.ownership import likeness_of
+from reconciler.fs.ownership import Likeness, likeness_of
 from reconciler.fs.presence import is_there
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest
@@ -25,7 +25,7 @@ from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.record import RecordedFile
 from reconciler.packages.content import Content, privates_of
 from reconciler.packages.zip.pack import pack, packed_small
-from reconciler.packages.zip.packed import open_packed
+from reconciler.packages.zip.packed import is_packed_at, open_packed
 
 _SMALL_BYTES: Final = 2**20
 
@@ -36,10 +36,12 @@ class Stage(Struct):
     home: Home
     txn: str
     _areas: dict[Kind, Path] = field(default_factory=dict)
-    _folders: dict[Kind, str] = field(default_factory=dict)
+    _folders: dict[Kind, tuple[str, Likeness | None]] = field(default_factory=dict)
     _prepared: set[Kind] = field(default_factory=set)
     _cached: frozenset[str] | None = None
     """The names in the cache, once they were asked for."""
+    _packing: str = ""
+    """Where packages for the cache are written."""
     _packed: set[str] = field(default_factory=set)
     """Those of what this transaction packs."""
 
@@ -51,8 +53,8 @@ class Stage(Struct):
 
     def build(self, key: ItemKey, wanted: NewTree) -> Mapping[str, RecordedFile]:
         """Build the item's new tree; the files as staged, with stamps that the swap does not change."""
-        root, installed = self.new(key), self._installed(key.kind)
-        before = Before(f"{installed}/{key.id}", likeness_of(installed))
+        root, (installed, like) = self.new(key), self._installed(key.kind)
+        before = Before(f"{installed}/{key.id}", like)
         os.mkdir(root)  # noqa: PTH102 - once an item, and parsing paths is a fair part of a large change
         stamps = write_files(root, wanted, before)
         if wanted.carried_from or before.is_there:
@@ -65,13 +67,15 @@ class Stage(Struct):
 
     def cache(self, tree_digest: Digest, content: Content) -> None:
         """Pack the package for the cache, in place of a damaged one too: it can come back when its source is gone."""
-        size, cached = sum(entry.size for entry in content.files), self.home.cached(tree_digest)
+        size, name = sum(entry.size for entry in content.files), f"{tree_digest.removeprefix('sha256:')}.zip"
         if self._cached is None:
             self._cached = _names_in(self.home.cache)
-        if cached.name in self._packed or (cached.name in self._cached and _is_whole(cached, tree_digest, content)):
+        is_known = name in self._cached
+        if name in self._packed or (is_known and _is_whole(self.home.cached(tree_digest), tree_digest, content)):
             return
-        self._packed.add(cached.name)
-        target = f"{self.home.stage}/{self.txn}/cache/{cached.name}"
+        self._packed.add(name)
+        self._packing = self._packing or f"{self._cache_area}"
+        target = f"{self._packing}/{name}"
         with naming(target), opened(target, CREATE, 0o666) as descriptor:
             if size <= _SMALL_BYTES:
                 write_all(descriptor, packed_small(content))
@@ -123,9 +127,11 @@ class Stage(Struct):
     def _cache_area(self) -> Path:
         return self.home.stage.joinpath(self.txn, "cache")
 
-    def _installed(self, kind: Kind) -> str:
+    def _installed(self, kind: Kind) -> tuple[str, Likeness | None]:
+        """The folder of the items, and what it is like."""
         if kind not in self._folders:
-            self._folders[kind] = os.fspath(self.home.installed(kind))
+            folder = os.fspath(self.home.installed(kind))
+            self._folders[kind] = folder, likeness_of(folder)
         return self._folders[kind]
 
     def _area(self, kind: Kind) -> Path:
@@ -165,6 +171,8 @@ def _names_in(folder: Path) -> frozenset[str]:
 
 def _is_whole(cached: Path, tree_digest: Digest, content: Content) -> bool:
     """Whether the cache has the package, undamaged."""
+    if is_packed_at(cached, tree_digest):
+        return True
     size = sum(entry.size for entry in content.files)
     own_limits = Limits(unpacked=size, file=size, entries=len(content.files))
     return open_packed(cached, tree_digest, limits=own_limits, name=str(cached)) is not None

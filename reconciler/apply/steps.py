@@ -190,12 +190,12 @@ def _renamed(source: Path, target: Path) -> bool:
 
 def _with_old_tree(moves: Iterable[Move]) -> list[Move]:
     """Those that replaced or removed something. A look at each folder costs less than one at each place of an item."""
-    places = {move: [place for place in (move.backup, move.old, move.new) if place] for move in moves}
+    places = [(move, [place for place in (move.backup, move.old, move.new) if place]) for move in moves]
     there: set[str] = set()
-    for folder in {place.rpartition("/")[0] for found in places.values() for place in found}:
+    for folder in {place.rpartition("/")[0] for _, found in places for place in found}:
         with suppress(FileNotFoundError, NotADirectoryError):
             there |= {f"{folder}/{name}" for name in os.listdir(folder)}  # noqa: PTH208 - names are enough
-    return [move for move, found in places.items() if not there.isdisjoint(found)]
+    return [move for move, found in places if not there.isdisjoint(found)]
 
 
 def _old_tree(move: Move) -> Path | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from reconciler.commands.suspend import suspend
 from reconciler.errors import LlamagateError
 from reconciler.fs.tree import kind_at
+from reconciler.loop.asking import Asking
 from reconciler.loop.attempt import WatchedPass
 from reconciler.loop.conditions import reported
 from reconciler.loop.fights import LIMIT, Fights
@@ -69,6 +71,7 @@ class Loop:
         self.events = events
         self.looked = looked
         self.clock = clock
+        self.asking = Asking(wake)
         self.lookout = Lookout(options.options.file, Home(options.env.home))
         self.schedule = Schedule(interval=options.interval, resync_at=self.clock.monotonic())
         self.watched = self._begun()
@@ -94,6 +97,7 @@ class Loop:
     def once(self) -> Tried:
         """One attempt, and no more. Who started it wants to know, too, that there was nothing to do."""
         tried = self.attempt()
+        self._take_newer(waits=True)
         if tried.result is Result.UNCHANGED and self.watched.attempted is not None:
             generation = self.watched.attempted.generation
             self._tell(Event("InSync", f"{said_of(tried)} (generation {generation})", generation=generation))
@@ -102,6 +106,8 @@ class Loop:
 
     def step(self) -> None:
         """Do what is due, if anything is. A trigger is nothing to do where all is as it was at the last attempt."""
+        if self._take_newer():
+            self.reporter.status(self.watched)
         now = self.clock.monotonic()
         why = self.schedule.due(now)
         if why is None:
@@ -188,13 +194,15 @@ class Loop:
         asked = self.memory.asked_at
         if 0 <= age < seconds or (asked is not None and now < asked + seconds):
             return
-        from reconciler.queries.outdated import read_outdated  # the door to the clients, which take time to load
-
         self.memory = replace(self.memory, asked_at=now)
-        with suppress(LlamagateError):
-            found = read_outdated(self._env, self.lookout.file, self._progress)
-            items = sum(one.is_outdated for one in found)
-            self.watched = replace(self.watched, newer=Newer(at=registry_time(moment), items=items))
+        self.asking.begin(partial(_newer, self._env, self.lookout.file))
+
+    def _take_newer(self, *, waits: bool = False) -> bool:
+        """Take the answer about newer versions, if there is one; whether there is."""
+        newer = self.asking.take(waits=waits)
+        if newer is not None:
+            self.watched = replace(self.watched, newer=newer)
+        return newer is not None
 
     def _end_fights(self, tried: Tried, fingerprint: Fingerprint, now: float) -> None:
         if tried.outcome is None or tried.outcome.plan.refusals:
@@ -255,3 +263,11 @@ class Loop:
 
     def _progress(self, _what: str, _done: int, _total: int) -> None:
         self.reporter.manager.alive()
+
+
+def _newer(env: Environment, file: Path) -> Newer:
+    """How many items have a newer version, at the time of ``env``."""
+    from reconciler.queries.outdated import read_outdated  # the door to the clients, which take time to load
+
+    found = read_outdated(env, file)
+    return Newer(at=registry_time(env.now), items=sum(one.is_outdated for one in found))

@@ -37,7 +37,7 @@ from reconciler.reconcile.proposal import Parts, Proposal, needs_package, with_r
 from reconciler.reconcile.serving import gateway_of
 from reconciler.reconcile.target import needs_reading
 from reconciler.reconcile.tool_servers import tools_of
-from reconciler.reconcile.unchanged import Look, covers, look
+from reconciler.reconcile.unchanged import Look, covers, look, may_be_kept
 from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.moves import gone_down
 from reconciler.resolve.pins import Pins, entries_of, lock_of, partition, pins_of, with_locked_bits
@@ -74,7 +74,8 @@ def propose(
     trust = trust_of(env, file, file.path.absolute().parent, old=lock, may_change=options.signer_change)
     # A text that is new to the record is written into it, and then nothing is kept.
     is_covered = file.is_known and covers(options) and not _asks_a_gateway(env, file)
-    looked = _looked(state, file, lock, trust) if keeps and is_covered else None
+    looks = keeps and is_covered and may_be_kept(env)
+    looked = _looked(state, file, lock, trust) if looks else None
     context = context_of(env, file, progress, judge=judge_of(trust))
     resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")

@@ -62,13 +62,23 @@ def covers(options: Options) -> bool:
     return options == Options(file=options.file)
 
 
+def may_be_kept(env: Environment) -> bool:
+    """Whether a pass that finds nothing to do may keep that: not where our own record was written just before it."""
+    status = _stat(str(Home(env.home).record))
+    return status is not None and max(status.st_ctime_ns, status.st_mtime_ns) < _settled(env)
+
+
+def _settled(env: Environment) -> int:
+    """What was touched later than this, in nanoseconds since 1970, may have another change that its times hide."""
+    return int(env.now.timestamp() * 10**9) - _FRESH_NS
+
+
 def keep(env: Environment, file: Path, covered: Covered, before: Look, plan: Plan) -> None:
     """Keep that ``plan`` does nothing, unless something was touched since ``before``, or just before the pass.
 
     The caller holds the mutex, and has written nothing. What cannot be kept costs the next reader time.
     """
     home, name = Home(env.home), _name(env, file)
-    settled = int(env.now.timestamp() * 10**9) - _FRESH_NS
     kept = Unchanged(
         schema=UNCHANGED_SCHEMA,
         version=__version__,
@@ -79,7 +89,7 @@ def keep(env: Environment, file: Path, covered: Covered, before: Look, plan: Pla
         covered=covered,
     )
     try:
-        is_new = before.newest < settled and kept != read_unchanged(home)
+        is_new = before.newest < _settled(env) and kept != read_unchanged(home)
         if is_new and look(home, covered, env.variables) == before:
             write_unchanged(home, kept)
     except (OSError, StorageError):

@@ -23,6 +23,8 @@ from tests.crash.worlds import Portrait, World, leftovers, portrait
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim reads /proc")
 
 ERRORS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EDQUOT, errno.EROFS, errno.EMFILE)
+EXPECTED: Final = (ExitCode.OK, ExitCode.ERROR, ExitCode.REFUSED, ExitCode.ROLLED_BACK, ExitCode.NEEDS_RECOVERY)
+"""Refused: a plan says why, such as that the gateway's file cannot be read."""
 SAMPLED: Final = 3
 MANY: Final = 60
 PARTS: Final = 4
@@ -84,14 +86,15 @@ def _outcomes(world: World, ended: Ended) -> list[Portrait]:
 
 def _said(ended: Ended, cause: str, world: World) -> list[str]:
     """What is wrong with the exit code and the words."""
-    if ended.signal or ended.code not in (ExitCode.OK, ExitCode.ERROR, ExitCode.ROLLED_BACK, ExitCode.NEEDS_RECOVERY):
+    if ended.signal or ended.code not in EXPECTED:
         return [f"signal {ended.signal}: {ended.err}"]
+    words = ended.out if ended.code == ExitCode.REFUSED else ended.err
     if ended.code == ExitCode.OK:
         left = leftovers(world.base)
         return [f"nothing is said of it: {text}; but {ended.err}" for text in left if cause not in ended.err]
-    is_placed = str(world.base.parent) in ended.err or "./packages/" in ended.err
-    missing = [*([] if cause in ended.err else ["cause"]), *([] if is_placed else ["path"])]
-    return [f"it names no {what}: {ended.err}" for what in missing]
+    is_placed = str(world.base.parent) in words or "./packages/" in words
+    missing = [*([] if cause in words else ["cause"]), *([] if is_placed else ["path"])]
+    return [f"it names no {what}: {words}" for what in missing]
 
 
 @pytest.mark.parametrize("count", [SAMPLED, pytest.param(MANY, marks=pytest.mark.long)])

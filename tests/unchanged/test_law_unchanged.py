@@ -22,7 +22,7 @@ from tests.unchanged.recorded import ITEM, RECORD
 from tests.unchanged.world import World
 
 SMALL, LONG = 1, 130
-"""How often each of the sixty kinds of change is made."""
+"""How often each of the sixty-five kinds of change is made."""
 
 
 @pytest.fixture
