@@ -53,6 +53,13 @@ def setup_fleet(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """The page in a real browser, where 'setup-browser' could install one."""
+    install(session)
+    session.run("pytest", "-m", "browser and not long", *session.posargs)
+
+
+@nox.session
 def fleet(session: nox.Session) -> None:
     """Hosts with SSH and Ansible, Prometheus, helm and the CI kit, as far as 'setup-fleet' could install them."""
     install(session)

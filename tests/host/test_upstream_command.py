@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from tests.cli.shell import Session
-from tests.host.raw import host
+from tests.host.raw import host, until
 from tests.host.raw_upstream import RawUpstream, answering
 from tests.host.served import extension, put_on_disk
 from tests.support.today import Today, today
@@ -147,6 +147,7 @@ def test_the_access_log(session: Session, gateway: Today, tmp_path: Path) -> Non
         httpx2.Client(trust_env=False) as client,
     ):
         client.get(f"{process.url}/v1/models?secret=1", headers={"X-Request-ID": "id-1"})
+        assert until(lambda: log.read_text() != "")  # it is written when the exchange has ended on both sides
         log.rename(tmp_path / "rotated")
         client.get(f"{process.url}/v1/extensions")
         figures = client.get(f"{process.url}/metrics").text
