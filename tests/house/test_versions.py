@@ -15,11 +15,13 @@ from tests.conftest import PROJECT
 
 _PROJECT: Final = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 _PIN: Final = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
+_OWN: Final = {"dev", "test"}
+"""Extras of those who work on it."""
 REQUIRED: Final = [
     Requirement(line)
     for line in (
         *_PROJECT["dependencies"],
-        *(line for extra, lines in _PROJECT["optional-dependencies"].items() if extra != "dev" for line in lines),
+        *(line for extra, lines in _PROJECT["optional-dependencies"].items() if extra not in _OWN for line in lines),
     )
     if not line.startswith("llamagate")
 ]
@@ -48,7 +50,7 @@ def test_the_lowest_versions_are_of_our_dependencies_alone() -> None:
 
 
 def test_each_extra_of_users_is_pinned() -> None:
-    extras = set(_PROJECT["optional-dependencies"]) - {"dev"}
+    extras = set(_PROJECT["optional-dependencies"]) - _OWN
     assert extras == set(re.findall(r"--extra (\S+)", (PROJECT / ".ci/constraints").read_text()))
 
 
