@@ -92,19 +92,26 @@ def _changes_a_prompt(found: Contents) -> bool:
 
 
 def _endpoints(found: Contents) -> Iterator[Mark]:
-    before = {name: is_open for one in found.before.values() for name, is_open in _routes(one)}
-    after = {name: is_open for one in found.after.values() for name, is_open in _routes(one)}
-    opened = [name for name, is_open in after.items() if is_open and not before.get(name)]
+    before, after = _routes(found.before.values()), _routes(found.after.values())
+    opened = [name for name, is_open in after.items() if any(is_open) and not _was_open(before.get(name), is_open)]
     if opened:
         yield Mark(MarkCode.OPEN_ENDPOINT, f"answers without a key: {_listed(opened)}")
     if closed := [name for name in after if name not in before and name not in opened]:
         yield Mark(MarkCode.ENDPOINT, f"new endpoint: {_listed(closed)}")
 
 
-def _routes(document: JsonObject) -> Iterator[tuple[str, bool]]:
-    """Each endpoint, and whether everybody may call it."""
-    for one in _mappings(document.get("endpoints")):
-        yield f"{str(one.get('method', '')).upper()} {one.get('path', '')}", one.get("requires_auth") is not True
+def _routes(documents: Iterable[JsonObject]) -> dict[str, list[bool]]:
+    """Of each endpoint, each time that it is there, whether everybody may call it: one host may serve the first."""
+    found: dict[str, list[bool]] = {}
+    for one in (one for document in documents for one in _mappings(document.get("endpoints"))):
+        name = f"{str(one.get('method', '')).upper()} {one.get('path', '')}"
+        found.setdefault(name, []).append(one.get("requires_auth") is not True)
+    return found
+
+
+def _was_open(before: list[bool] | None, after: list[bool]) -> bool:
+    """Whether everybody could call it before, whichever was served."""
+    return before is not None and (all(before) or before == after)
 
 
 def _hooks_with_bodies(document: JsonObject) -> Iterator[str]:

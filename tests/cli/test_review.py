@@ -420,6 +420,50 @@ def test_so_it_is_where_files_come_and_go_or_were_changed_by_hand(session: Sessi
     assert "i22: writes files" in page
 
 
+def test_an_endpoint_that_was_text_before_is_marked_among_many(session: Session) -> None:
+    """The old description is quoted, and goes on at the edge, where it looks like the entry that comes."""
+    names = [f"e{number:02}" for number in range(24)]
+    for number, name in enumerate(names):
+        session.package(name, version=f"1.0.{number}")
+    plain, endpoint = "description: An example", 'endpoints: [{path: /x, method: GET}] #"'
+    manifest = session.project / "packages/e00/manifest.yaml"
+    text = re.sub("(?m)^description:.*$", plain, manifest.read_text())
+    manifest.write_text(text.replace(plain, f'description: "An example\n{endpoint}'))
+    session.extensions(*names)
+    session.llamagate("apply")
+    for number, name in enumerate(names):
+        session.edit(f"packages/{name}/manifest.yaml", f"1.0.{number}", f"1.1.{number}")
+    manifest.write_text(manifest.read_text().replace('"An example', "An example"))
+    assert "e00: answers without a key: GET /x" in same_page(session)
+
+
+CLOSED, OPEN = ("{path: /x, method: GET, requires_auth: %s}" % word for word in ("true", "false"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "marked"),
+    [
+        ([CLOSED], [OPEN, CLOSED], True),
+        ([CLOSED, OPEN], [OPEN], True),
+        ([CLOSED, OPEN], [OPEN, CLOSED], True),
+        ([OPEN, CLOSED], [OPEN, CLOSED], False),
+        ([OPEN], [CLOSED, OPEN], False),
+        ([OPEN, OPEN], [OPEN], False),
+    ],
+)
+def test_an_endpoint_that_is_there_twice_is_as_open_as_the_first(
+    session: Session, before: list[str], after: list[str], marked: bool
+) -> None:
+    session.package("foo")
+    manifest = session.project / "packages/foo/manifest.yaml"
+    text = manifest.read_text()
+    manifest.write_text(f"{text}endpoints: [{', '.join(before)}]\n")
+    session.extensions("foo")
+    session.llamagate("apply")
+    manifest.write_text(f"{text}endpoints: [{', '.join(after)}]\n# other\n")
+    assert ("answers without a key: GET /x" in session.llamagate("plan").out) is marked
+
+
 @pytest.mark.parametrize("closed", ["true", "yes"])
 @pytest.mark.parametrize("opened", ["false", "no"])
 def test_an_endpoint_is_opened_however_that_is_written(session: Session, closed: str, opened: str) -> None:
