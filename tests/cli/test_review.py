@@ -437,7 +437,8 @@ def test_an_endpoint_that_was_text_before_is_marked_among_many(session: Session)
     assert "e00: answers without a key: GET /x" in same_page(session)
 
 
-CLOSED, OPEN = ("{path: /x, method: GET, requires_auth: %s}" % word for word in ("true", "false"))
+CLOSED, OPEN = (f"{{path: /x, method: GET, requires_auth: {word}}}" for word in ("true", "false"))
+SIGNED = f"{OPEN.removesuffix('}')}, signature: {{header: X-Sum, secret: {{env: SUM}}}}}}"
 
 
 @pytest.mark.parametrize(
@@ -449,9 +450,12 @@ CLOSED, OPEN = ("{path: /x, method: GET, requires_auth: %s}" % word for word in 
         ([OPEN, CLOSED], [OPEN, CLOSED], False),
         ([OPEN], [CLOSED, OPEN], False),
         ([OPEN, OPEN], [OPEN], False),
+        ([SIGNED], [OPEN], True),
+        ([OPEN], [SIGNED], False),
+        ([SIGNED], [SIGNED], False),
     ],
 )
-def test_an_endpoint_that_is_there_twice_is_as_open_as_the_first(
+def test_an_endpoint_that_more_may_call_is_marked_whichever_of_two_is_served(
     session: Session, before: list[str], after: list[str], marked: bool
 ) -> None:
     session.package("foo")
