@@ -258,6 +258,40 @@ def test_a_page_has_room_for_a_comment_and_counts_the_rest(session: Session) -> 
     assert re.search(r"… and \d+ more items", page)
 
 
+STEP = "steps: [{uses: llm.chat, with: {prompt: Hidden words}}]"
+QUOTED = 'steps: [{uses: llm.chat, with: {prompt: "\ninputs: x\n  Hidden words"}}]'
+LONG = "  # more\n" * 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{{name: foo, version: 1.0.0, description: x, type: workflow,\ninputs: [],\n {STEP}\n{LONG}}}\n",
+        f' name: foo\n version: 1.0.0\n type: workflow\n description: "x\ninputs: x"\n {STEP}\n{LONG}',
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\n{QUOTED}\n{LONG}",
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\ninputs: []\r{STEP}\n{LONG}",
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\ninputs: []\u2028{STEP}\n{LONG}",
+    ],
+    ids=["in braces", "not at the edge", "in quotes", "a lone carriage return", "a line separator"],
+)
+def test_steps_are_shown_where_they_look_like_inputs(session: Session, text: str) -> None:
+    session.write("packages/foo/manifest.yaml", text)
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    assert "Hidden words" in session.llamagate("plan").out
+
+
+def test_long_inputs_are_only_counted(session: Session) -> None:
+    inputs = "".join(f"  - {{id: i{number}, type: string}}\n" for number in range(30))
+    session.write(
+        "packages/foo/manifest.yaml",
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\ninputs:\n{inputs}{STEP}\n",
+    )
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    page = session.llamagate("plan").out
+    assert "31 lines of inputs or outputs" in page
+    assert "Hidden words" in page
+
+
 # The pager
 
 
