@@ -280,6 +280,17 @@ def test_steps_are_shown_where_they_look_like_inputs(session: Session, text: str
     assert "Hidden words" in session.llamagate("plan").out
 
 
+def test_the_end_of_a_long_value_is_shown(session: Session) -> None:
+    session.package("foo")
+    manifest = session.project / "packages/foo/manifest.yaml"
+    text = f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\n{STEP}\n"
+    manifest.write_text(f"{text}config: {{model: small}}\n")
+    session.extensions("foo")
+    session.llamagate("apply")
+    manifest.write_text(f"{text}config: {{model: {'x' * 90}.its-end}}\n")
+    assert ".its-end" in session.llamagate("plan").out
+
+
 def test_long_inputs_are_only_counted(session: Session) -> None:
     inputs = "".join(f"  - {{id: i{number}, type: string}}\n" for number in range(30))
     session.write(

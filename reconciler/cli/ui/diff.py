@@ -192,7 +192,7 @@ def _is_said(file: File, manifest: JsonObject) -> bool:
     changed = cast(dict[str, list[Json]], manifest.get("changed", {}))
     alone = [value for part in ("added", "removed") for value in cast(JsonObject, manifest.get(part, {})).values()]
     values = [*alone, *(value for pair in changed.values() for value in pair)]
-    if any(isinstance(value, dict | list) or " " in _written(value) for value in values):
+    if any(isinstance(value, dict | list) or " " in (text := _written(value)) or _is_cut(text) for value in values):
         return False  # changed words are marked
     added, removed = (len(cast(JsonObject, manifest.get(part, {}))) for part in ("added", "removed"))
     return (file.get("added", 0), file.get("removed", 0)) == (len(changed) + added, len(changed) + removed)
@@ -328,6 +328,10 @@ def _pair(values: list[Json]) -> str:
 def _first_difference(one: str, other: str) -> int:
     """Where they differ first: behind the shorter one, if the longer one begins with it."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _is_cut(text: str) -> bool:
+    return len(text) > _MAX_VALUE_CHARACTERS
 
 
 def _cut(text: str, start: int) -> str:
