@@ -17,18 +17,20 @@ class Asking:
         self._wake = wake
         self._thread: threading.Thread | None = None
         self._answer: Newer | None = None
+        self._ended = threading.Event()
 
     def begin(self, ask: Callable[[], Newer]) -> None:
         """Ask, unless that is being done. A process that ends waits for no answer."""
         if self._thread is None:
+            self._ended.clear()
             self._thread = threading.Thread(target=self._run, args=(ask,), name="newer versions", daemon=True)
             self._thread.start()
 
     def take(self, *, waits: bool = False) -> Newer | None:
         """The answer, once; ``None`` while there is none. ``waits`` until it is known whether there is one."""
-        if self._thread is None or (self._thread.is_alive() and not waits):
+        if self._thread is None or not (waits or self._ended.is_set()):
             return None
-        self._thread.join()
+        self._ended.wait()
         self._thread = None
         answer, self._answer = self._answer, None
         return answer
@@ -39,4 +41,5 @@ class Asking:
         except (LlamagateError, OSError):
             self._answer = None
         finally:
+            self._ended.set()  # first: who is woken looks, while this thread may still run
             self._wake.trigger()

@@ -92,19 +92,27 @@ def _changes_a_prompt(found: Contents) -> bool:
 
 
 def _endpoints(found: Contents) -> Iterator[Mark]:
-    before = {name: is_open for one in found.before.values() for name, is_open in _routes(one)}
-    after = {name: is_open for one in found.after.values() for name, is_open in _routes(one)}
-    opened = [name for name, is_open in after.items() if is_open and not before.get(name)]
+    before, after = _routes(found.before.values()), _routes(found.after.values())
+    opened = [name for name, ways in after.items() if _is_opened(before.get(name, [0]), ways)]
     if opened:
         yield Mark(MarkCode.OPEN_ENDPOINT, f"answers without a key: {_listed(opened)}")
     if closed := [name for name in after if name not in before and name not in opened]:
         yield Mark(MarkCode.ENDPOINT, f"new endpoint: {_listed(closed)}")
 
 
-def _routes(document: JsonObject) -> Iterator[tuple[str, bool]]:
-    """Each endpoint, and whether everybody may call it."""
-    for one in _mappings(document.get("endpoints")):
-        yield f"{str(one.get('method', '')).upper()} {one.get('path', '')}", one.get("requires_auth") is not True
+def _routes(documents: Iterable[JsonObject]) -> dict[str, list[int]]:
+    """How open each endpoint is, each time that it is there: 0 with a key, 1 with a signature, 2 for everybody."""
+    found: dict[str, list[int]] = {}
+    for one in (one for document in documents for one in _mappings(document.get("endpoints"))):
+        name = f"{str(one.get('method', '')).upper()} {one.get('path', '')}"
+        is_closed, is_signed = one.get("requires_auth") is True, isinstance(one.get("signature"), dict)
+        found.setdefault(name, []).append(0 if is_closed else 1 if is_signed else 2)
+    return found
+
+
+def _is_opened(before: list[int], after: list[int]) -> bool:
+    """Whether more may call it, whichever of them is served."""
+    return before != after and max(after) > min(before)
 
 
 def _hooks_with_bodies(document: JsonObject) -> Iterator[str]:

@@ -6,18 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from msgspec import Struct
-
-from reconciler.codes import ErrorCode
-from reconciler.documents.yaml import text as yaml_text
-from reconciler.errors import InputError, LlamagateError, StorageError
+from reconciler.errors import LlamagateError, StorageError
 from reconciler.fs import tree
-from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import DesiredItem, Policy, place_of
+from reconciler.model.desired import DesiredItem, Policy
 from reconciler.model.environment import Environment
 from reconciler.model.generation import Generation
 from reconciler.model.home import Home
-from reconciler.model.ids import ItemKey, Kind, did_you_mean
+from reconciler.model.ids import ItemKey, Kind
 from reconciler.model.listener import Progress, no_progress
 from reconciler.model.lock import LockItem
 from reconciler.model.package import Package
@@ -29,127 +24,20 @@ from reconciler.observe.kept import backups_of
 from reconciler.planning.drift import drift_of
 from reconciler.planning.server_drift import server_drift
 from reconciler.planning.server_views import hidden_settings, without_secrets
-from reconciler.queries.catalogs import Offered, context_for, offered
-from reconciler.queries.contents import Contents, Place, Value, contents_of, values_of
-from reconciler.queries.graph import Edge, Graph, graph_of
+from reconciler.queries.contents import Value, contents_of, values_of
+from reconciler.queries.graph import graph_of
 from reconciler.queries.history import difference, server_difference
+from reconciler.queries.lines import config_lines, setting_lines
 from reconciler.queries.list import changed_servers, known_registry, look
-from reconciler.queries.why import Listing, listing_of
+from reconciler.queries.offer import show_offer
+from reconciler.queries.shown import FileShown, Shown, ShownOffer, Step
+from reconciler.queries.why import listing_of
 from reconciler.reconcile.home_state import HomeState, read_home_state
 from reconciler.reconcile.naming import named_items, one_of
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.reconcile.unmanaged import unmanaged_package
-from reconciler.resolve.choose import choose
-from reconciler.sources.remotes import Remotes
 from reconciler.store.lock_file import lock_path, read_lock
 from reconciler.store.state_files import read_generations
-
-
-class FileShown(Struct, frozen=True, kw_only=True):
-    """One file of an item; ``state`` is ``installed``, a change of drift, or ``local``: no package brought it."""
-
-    path: str
-    state: str
-
-    def to_document(self) -> JsonObject:
-        return {"path": self.path, "state": self.state}
-
-
-class Step(Struct, frozen=True, kw_only=True):
-    """One generation that changed the item, and how."""
-
-    generation: int
-    applied_at: str
-    command: str
-    changes: tuple[str, ...]
-
-    def to_document(self) -> JsonObject:
-        return {
-            "generation": self.generation,
-            "applied_at": self.applied_at,
-            "command": self.command,
-            "changes": [*self.changes],
-        }
-
-
-class Shown(Struct, frozen=True, kw_only=True):
-    """All that is known of one item that is installed or listed.
-
-    ``installed`` is ``None`` where it is only listed. ``enabled_by``: ``file`` or ``registry``. ``notes`` say what
-    could not be looked at.
-    """
-
-    key: ItemKey
-    installed: ListedItem | None
-    recorded: RecordItem | None
-    wanted: DesiredItem | None
-    listing: Listing | None
-    pin: LockItem | None
-    enabled_by: str
-    config: tuple[Value, ...]
-    contents: Contents | None
-    files: tuple[FileShown, ...]
-    drift: tuple[Drift, ...]
-    needs: tuple[Edge, ...]
-    needed_by: tuple[Edge, ...]
-    history: tuple[Step, ...]
-    backups: tuple[int, ...]
-    suspended: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def state(self) -> str:
-        """In one word or two."""
-        return self.installed.state if self.installed else "not installed"
-
-    def to_document(self) -> JsonObject:
-        recorded, wanted, here = self.recorded, self.wanted, self.installed
-        source = wanted.source if wanted else recorded.source if recorded else None
-        return {
-            **self.key.to_document(),
-            "state": self.state,
-            "name": here.name if here else None,
-            "description": self.contents.description if self.contents else None,
-            "version": here.version if here else None,
-            "range": wanted.version if wanted else None,
-            "enabled": here.enabled if here else None,
-            "enabled_by": self.enabled_by or None,
-            "source": source.to_full_document() if source else None,
-            "listed": self.listing.to_document() if self.listing else None,
-            "owner": recorded.owner if recorded else None,
-            "pin": _pin_document(self.pin),
-            "tree": recorded.tree if recorded else None,
-            "signed_by": [{"by": one.by, "key": one.key} for one in (recorded.signers if recorded else ())],
-            "config": [value.to_document() for value in self.config],
-            "files": [one.to_document() for one in self.files],
-            "drift": [row.to_document() for row in self.drift],
-            "routes": [route.to_document() for route in (self.contents.routes if self.contents else ())],
-            "needs": [edge.to_document() for edge in self.needs],
-            "needed_by": [edge.to_document() for edge in self.needed_by],
-            "history": [step.to_document() for step in self.history],
-            "backups": [*self.backups],
-            "suspended": self.suspended or None,
-            "notes": [*self.notes],
-        }
-
-
-def _pin_document(pin: LockItem | None) -> Json:
-    if pin is None:
-        return None
-    where: JsonObject = pin.pin.to_document() if pin.pin else {}
-    return {"version": pin.version, "tree": pin.tree, **where}
-
-
-class ShownOffer(Struct, frozen=True, kw_only=True):
-    """An item that is not installed, as a catalog has it, and what is in its newest version."""
-
-    offered: Offered
-    contents: Contents | None
-    notes: tuple[str, ...] = ()
-
-    def to_document(self) -> JsonObject:
-        contents = self.contents.to_document() if self.contents else None
-        return {**self.offered.to_document(), "contents": contents, "notes": [*self.notes]}
 
 
 def read_show(
@@ -170,7 +58,7 @@ def read_show(
         key = None if catalogs else _known(state, text, kind)
         if key is not None and key.kind is Kind.MCP_SERVER:
             return _shown_server(state, key)
-        return _shown(state, key) if key else _offer(state, text, kind, catalogs, progress)
+        return _shown(state, key) if key else show_offer(state, text, kind, catalogs, progress)
 
     return steadily(Home(env.home), read)
 
@@ -218,7 +106,7 @@ def _shown_server(state: HomeState, key: ItemKey) -> Shown:
     settings = without_secrets(says.settings) if says else hidden_settings(found.settings, {}) if found else {}
     is_listed = says is not None and wanted is not None and wanted.settings == says.settings
     suspended = next((one.reason for one in state.record.suspensions if one.covers(key)), "")
-    lines, otherwise = _server_lines(state, key) if is_listed else {}, "last apply" if recorded else "gateway"
+    lines, otherwise = setting_lines(state, key) if is_listed else {}, "last apply" if recorded else "gateway"
     return Shown(
         key=key,
         installed=next((one for one in listed if one.key == key), None),
@@ -238,16 +126,6 @@ def _shown_server(state: HomeState, key: ItemKey) -> Shown:
         suspended=suspended,
         notes=(state.gateway_file.problem,) if state.gateway_file.problem else (),
     )
-
-
-def _server_lines(state: HomeState, key: ItemKey) -> Mapping[Place, int]:
-    """The line of each setting in the file."""
-    if state.file is None:
-        return {}
-    start = place_of(key)
-    places = [place for place in _places(state.file.server(key.id), ()) if place]
-    found = yaml_text.locate_all(state.file.data, [(*start, *place) for place in places])
-    return {place: found[(*start, *place)][0] for place in places}
 
 
 def _listed(state: HomeState, key: ItemKey) -> ListedItem | None:
@@ -301,26 +179,7 @@ def _config(
     own = package.document.get("config") if package else None
     base = own if isinstance(own, dict) else {}
     listed = wanted is not None and wanted.config == config
-    yield from values_of(base, config, lines=_lines(state, key) if listed else {}, listed=listed)
-
-
-def _lines(state: HomeState, key: ItemKey) -> Mapping[Place, int]:
-    """The line of each value of its configuration in the file."""
-    entry = state.file.entry(key) if state.file else None
-    config = entry.get("config") if isinstance(entry, dict) else None
-    if state.file is None or not isinstance(config, dict):
-        return {}
-    start: Place = (*place_of(key), "config")
-    places = [*_places(config, ())]
-    found = yaml_text.locate_all(state.file.data, [(*start, *place) for place in places])
-    return {place: found[(*start, *place)][0] for place in places}
-
-
-def _places(value: Json, place: Place) -> Iterator[Place]:
-    yield place
-    if isinstance(value, dict):
-        for key, below in value.items():
-            yield from _places(below, (*place, key))
+    yield from values_of(base, config, lines=config_lines(state, key) if listed else {}, listed=listed)
 
 
 def _files(state: HomeState, key: ItemKey, recorded: RecordItem | None, drift: Sequence[Drift]) -> Iterator[FileShown]:
@@ -355,41 +214,3 @@ def _difference(before: Generation | None, one: Generation, key: ItemKey) -> tup
     if key.kind is Kind.MCP_SERVER:
         return server_difference(before.servers.get(key) if before else None, one.servers.get(key))
     return difference(before.items.get(key) if before else None, one.items.get(key))
-
-
-def _offer(state: HomeState, text: str, kind: Kind | None, catalogs: Sequence[str], progress: Progress) -> ShownOffer:
-    graph = graph_of(state)
-    try:
-        found = offered(state, catalogs, progress)
-    except InputError as error:
-        if error.code is not ErrorCode.NOT_FOUND:
-            raise
-        found = ()
-    one = next((one for one in found if one.key.id == text and kind in (None, one.key.kind)), None)
-    if one is None:
-        raise _unknown(text, kind, graph, found)
-    if not one.latest or not state.home.root.is_dir():
-        return ShownOffer(offered=one, contents=None)
-    try:
-        return ShownOffer(offered=one, contents=contents_of(_fetched(state, one, progress)))
-    except LlamagateError as error:
-        return ShownOffer(offered=one, contents=None, notes=(error.message,))
-
-
-def _unknown(text: str, kind: Kind | None, graph: Graph, found: Sequence[Offered]) -> InputError:
-    keys = {*(node.key for node in graph.nodes), *(one.key for one in found)}
-    others = sorted(key for key in keys if key.id == text)
-    near = f", but {others[0]} is" if others else did_you_mean(text, {key.id for key in keys})
-    where = "installed, listed or in a catalog of the file" if found else "installed or listed"
-    return InputError(
-        f"no {kind or 'item'} '{text}' is {where}{near}",
-        advice="'llamagate list' shows what is installed, 'llamagate search' what catalogs have",
-        code=ErrorCode.NOT_FOUND,
-    )
-
-
-def _fetched(state: HomeState, one: Offered, progress: Progress) -> Package:
-    """The newest version; it is kept in the cache, from which an install takes it."""
-    item = DesiredItem(key=one.key, source=one.catalog, fetching=one.fetching)
-    remote = Remotes(context_for(state, progress)).of(item)
-    return state.store.open(state.store.fetch(item, choose(remote.offers(item), item), remote)).package

@@ -258,6 +258,51 @@ def test_a_page_has_room_for_a_comment_and_counts_the_rest(session: Session) -> 
     assert re.search(r"… and \d+ more items", page)
 
 
+STEP = "steps: [{uses: llm.chat, with: {prompt: Hidden words}}]"
+QUOTED = 'steps: [{uses: llm.chat, with: {prompt: "\ninputs: x\n  Hidden words"}}]'
+LONG = "  # more\n" * 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{{name: foo, version: 1.0.0, description: x, type: workflow,\ninputs: [],\n {STEP}\n{LONG}}}\n",
+        f' name: foo\n version: 1.0.0\n type: workflow\n description: "x\ninputs: x"\n {STEP}\n{LONG}',
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\n{QUOTED}\n{LONG}",
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\ninputs: []\r{STEP}\n{LONG}",
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\ninputs: []\u2028{STEP}\n{LONG}",
+    ],
+    ids=["in braces", "not at the edge", "in quotes", "a lone carriage return", "a line separator"],
+)
+def test_steps_are_shown_where_they_look_like_inputs(session: Session, text: str) -> None:
+    session.write("packages/foo/manifest.yaml", text)
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    assert "Hidden words" in session.llamagate("plan").out
+
+
+def test_the_end_of_a_long_value_is_shown(session: Session) -> None:
+    session.package("foo")
+    manifest = session.project / "packages/foo/manifest.yaml"
+    text = f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\n{STEP}\n"
+    manifest.write_text(f"{text}config: {{model: small}}\n")
+    session.extensions("foo")
+    session.llamagate("apply")
+    manifest.write_text(f"{text}config: {{model: {'x' * 90}.its-end}}\n")
+    assert ".its-end" in session.llamagate("plan").out
+
+
+def test_long_inputs_are_only_counted(session: Session) -> None:
+    inputs = "".join(f"  - {{id: i{number}, type: string}}\n" for number in range(30))
+    session.write(
+        "packages/foo/manifest.yaml",
+        f"name: foo\nversion: 1.0.0\ntype: workflow\ndescription: x\ninputs:\n{inputs}{STEP}\n",
+    )
+    session.desired("extensions: {foo: ./packages/foo}\n")
+    page = session.llamagate("plan").out
+    assert "31 lines of inputs or outputs" in page
+    assert "Hidden words" in page
+
+
 # The pager
 
 
@@ -418,6 +463,54 @@ def test_so_it_is_where_files_come_and_go_or_were_changed_by_hand(session: Sessi
     page = same_page(session)
     assert "i23: brings 2 characters" in page
     assert "i22: writes files" in page
+
+
+def test_an_endpoint_that_was_text_before_is_marked_among_many(session: Session) -> None:
+    """The old description is quoted, and goes on at the edge, where it looks like the entry that comes."""
+    names = [f"e{number:02}" for number in range(24)]
+    for number, name in enumerate(names):
+        session.package(name, version=f"1.0.{number}")
+    plain, endpoint = "description: An example", 'endpoints: [{path: /x, method: GET}] #"'
+    manifest = session.project / "packages/e00/manifest.yaml"
+    text = re.sub("(?m)^description:.*$", plain, manifest.read_text())
+    manifest.write_text(text.replace(plain, f'description: "An example\n{endpoint}'))
+    session.extensions(*names)
+    session.llamagate("apply")
+    for number, name in enumerate(names):
+        session.edit(f"packages/{name}/manifest.yaml", f"1.0.{number}", f"1.1.{number}")
+    manifest.write_text(manifest.read_text().replace('"An example', "An example"))
+    assert "e00: answers without a key: GET /x" in same_page(session)
+
+
+CLOSED, OPEN = (f"{{path: /x, method: GET, requires_auth: {word}}}" for word in ("true", "false"))
+SIGNED = f"{OPEN.removesuffix('}')}, signature: {{header: X-Sum, secret: {{env: SUM}}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "marked"),
+    [
+        ([CLOSED], [OPEN, CLOSED], True),
+        ([CLOSED, OPEN], [OPEN], True),
+        ([CLOSED, OPEN], [OPEN, CLOSED], True),
+        ([OPEN, CLOSED], [OPEN, CLOSED], False),
+        ([OPEN], [CLOSED, OPEN], False),
+        ([OPEN, OPEN], [OPEN], False),
+        ([SIGNED], [OPEN], True),
+        ([OPEN], [SIGNED], False),
+        ([SIGNED], [SIGNED], False),
+    ],
+)
+def test_an_endpoint_that_more_may_call_is_marked_whichever_of_two_is_served(
+    session: Session, before: list[str], after: list[str], marked: bool
+) -> None:
+    session.package("foo")
+    manifest = session.project / "packages/foo/manifest.yaml"
+    text = manifest.read_text()
+    manifest.write_text(f"{text}endpoints: [{', '.join(before)}]\n")
+    session.extensions("foo")
+    session.llamagate("apply")
+    manifest.write_text(f"{text}endpoints: [{', '.join(after)}]\n# other\n")
+    assert ("answers without a key: GET /x" in session.llamagate("plan").out) is marked
 
 
 @pytest.mark.parametrize("closed", ["true", "yes"])

@@ -56,6 +56,19 @@ def test_it_is_what_reading_everything_tells(
         assert [*found] == [*(loaded(before) or {})]
 
 
+@examples(25)
+@given(above=lines, old=lines, new=lines, below=lines, keys=st.frozensets(st.sampled_from("abc")))
+def test_so_it_is_where_only_some_entries_are_wanted(
+    above: list[str], old: list[str], new: list[str], below: list[str], keys: frozenset[str]
+) -> None:
+    before, after = ("\n".join([*above, *between, *below]) for between in (old, new))
+    known = loaded(after)
+    if known is not None and (found := changed_entries(before, after, known, load, keys)) is not None:
+        whole = loaded(before)
+        assert whole is not None, (before, after)
+        assert same(found, {key: value for key, value in whole.items() if key in keys}), (before, after)
+
+
 AFTER = "# about\nname: x\nversion: 1.1\nsteps:\n  - uses: a\n# end of steps\nconfig: {level: 1}\n"
 
 
@@ -104,3 +117,25 @@ def test_only_some_entries_are_wanted() -> None:
         "steps": [{"uses": "a"}],
         "config": {"level": 2},
     }
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ['"one\nsteps: [] #"\n', "'one\nsteps: [] #'\n", "[one,\nsteps: [] #\n  ]\n", '{one: "\nsteps: [] #"}\n', "*x\n"],
+)
+def test_a_wanted_entry_may_be_in_the_middle_of_one_that_is_not(inside: str) -> None:
+    """What looks like "steps" before is text, or an item, of a value that nobody asked for."""
+    after = "about: one\nsteps: [] #\n"
+    assert changed_entries(f"about: {inside}", after, load(after), load, ("steps",)) is None
+
+
+def test_a_plain_line_that_is_not_wanted_is_not_read() -> None:
+    asked: list[str] = []
+
+    def told(text: str) -> JsonObject:
+        asked.append(text)
+        return load(text)
+
+    before = AFTER.replace("1.1", "1.0").replace("level: 1", "level: 2")
+    assert changed_entries(before, AFTER, load(AFTER), told, ("steps",)) == {"steps": [{"uses": "a"}]}
+    assert asked == ["config: {level: 2}\n"]

@@ -7,12 +7,13 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.errors import InputError, StorageError
 from reconciler.model.desired import Limits
@@ -174,3 +175,19 @@ def test_names_twice_are_none(tmp_path: Path) -> None:
     one = opened(tmp_path, build([Entry(name="manifest.yaml", data=b"1")]))
     twice = Part(one, (*one.files, *one.files))
     assert not is_packed(packed_small(twice), tree_of(one))
+
+
+def test_a_name_that_holds_lines_of_a_tree_is_none(tmp_path: Path) -> None:
+    """The tree covers lines: one file may be called like the rest of a line and the next one."""
+    content = opened(tmp_path, build([Entry(name="a", data=b"1"), Entry(name="manifest.yaml", data=b"2")]))
+    first, second = content.files
+    joined = replace(first, path=f"{first.path}\n{second.sha256}  {second.path}")
+    assert tree_of(Part(content, (joined,))) == tree_of(content)
+    assert not is_packed(packed_small(Renamed(content, (joined,))), tree_of(content))
+
+
+class Renamed(Part, frozen=True):
+    """Its only file has the bytes of the first one."""
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        return self.whole.chunks(self.whole.files[0].path)

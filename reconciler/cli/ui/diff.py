@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible
+from reconciler.documents.yaml import text as yaml_text
 from reconciler.model.config import Json, JsonObject, same
 from reconciler.planning.manifest_diff import MASK
 from reconciler.planning.marks import is_prompt
@@ -191,7 +192,7 @@ def _is_said(file: File, manifest: JsonObject) -> bool:
     changed = cast(dict[str, list[Json]], manifest.get("changed", {}))
     alone = [value for part in ("added", "removed") for value in cast(JsonObject, manifest.get(part, {})).values()]
     values = [*alone, *(value for pair in changed.values() for value in pair)]
-    if any(isinstance(value, dict | list) or " " in _written(value) for value in values):
+    if any(isinstance(value, dict | list) or " " in (text := _written(value)) or _is_cut(text) for value in values):
         return False  # changed words are marked
     added, removed = (len(cast(JsonObject, manifest.get(part, {}))) for part in ("added", "removed"))
     return (file.get("added", 0), file.get("removed", 0)) == (len(changed) + added, len(changed) + removed)
@@ -227,15 +228,14 @@ def _is_new(row: dict[str, Any]) -> bool:
 
 def _folded(file: File, lines: list[Line]) -> Iterator[Line]:
     """The lines of a new definition that is long, without what it takes and gives: so its prompts have room."""
-    if file["change"] != "added" or not str(file["path"]).endswith(_DEFINITIONS) or len(lines) < _FOLDED_FROM:
+    is_new = file["change"] == "added" and str(file["path"]).endswith(_DEFINITIONS)
+    if not is_new or len(lines) < _FOLDED_FROM or any(line.unseen for line in lines):
         yield from lines
         return
-    left_out = 0
-    for line in lines:
+    left_out, begins = 0, _where_folded([line.text for line in lines])
+    for number, line in enumerate(lines):
         is_below = line.text[:1] in ("", " ", "#", "-")
-        if line.text.startswith(_FOLDED):
-            left_out = 1
-        elif left_out and is_below:
+        if number in begins or (left_out and is_below):
             left_out += 1
         else:
             if left_out:
@@ -246,7 +246,20 @@ def _folded(file: File, lines: list[Line]) -> Iterator[Line]:
         yield Line(level=Level.GAP, sign=" ", text=f"⋮ {counted(left_out, 'line')} of inputs or outputs")
 
 
-_FOLDED: Final = ("inputs:", "outputs:")
+def _where_folded(lines: Sequence[str]) -> frozenset[int]:
+    """Where inputs and outputs begin. What only looks like them may hide a prompt: the parser says where they are.
+
+    Below an entry at the edge are lines with spaces before them; that holds where the first entry is at the edge, too.
+    """
+    first = next((line for line in lines if line.strip() and line != "---" and not line.startswith("#")), "")
+    if not first[:1].isalpha():
+        return frozenset()
+    found = yaml_text.locate_all("\n".join(lines).encode(), [(key,) for key in _FOLDED])
+    places = [(line - 1, f"{key}:") for (key,), (line, column) in found.items() if column == 1]
+    return frozenset(at for at, start in places if lines[at].startswith(start))
+
+
+_FOLDED: Final = ("inputs", "outputs")
 
 
 def _facts(file: File) -> Iterator[str]:
@@ -315,6 +328,10 @@ def _pair(values: list[Json]) -> str:
 def _first_difference(one: str, other: str) -> int:
     """Where they differ first: behind the shorter one, if the longer one begins with it."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _is_cut(text: str) -> bool:
+    return len(text) > _MAX_VALUE_CHARACTERS
 
 
 def _cut(text: str, start: int) -> str:

@@ -15,7 +15,7 @@ from reconciler.model.catalog import Release
 from reconciler.model.ids import Kind
 from reconciler.queries.contents import Contents, Value
 from reconciler.queries.graph import Edge
-from reconciler.queries.show import FileShown, Shown, ShownOffer, Step
+from reconciler.queries.shown import FileShown, Shown, ShownOffer, Step
 
 _MAX_ROWS: Final = 20
 _VALUE_CHARACTERS: Final = 60

@@ -17,6 +17,8 @@ _AT_THE_EDGE: Final = regex(r"^(?:([A-Za-z_][A-Za-z0-9_-]*):(?=[ \n])|[^ #\n])",
 """Each line that begins at the edge, but for comments. Where it is no plain key, nothing is known of the text."""
 _OTHER_BREAKS: Final = regex("[\r\x85\u2028\u2029]")
 """What ends a line in YAML, besides a line feed."""
+_PLAIN: Final = regex(r"[^:]+: [A-Za-z0-9](?:(?![:#])[ -~])*\n?")
+"""An entry that is one line of plain text: it ends there."""
 _START: Final = "---\n"
 
 
@@ -34,17 +36,19 @@ def changed_entries(
 
     An entry of a block mapping reaches from its key at the edge to the next one. That a line at the edge is a key, and
     not in the middle of a value, is known where the keys are those of what was parsed, in order; what is written
-    like that once is the same a second time, since it begins where a key is due, and ends there.
+    like that once is the same a second time, since it begins where a key is due, and ends there. Of an entry that is
+    not wanted that must be known, too: what looks like the next one may be in the middle of it.
     """
     old, new = _entries(text), _entries(known)
     if old is None or new is None or [*new] != [*document]:
         return None
     found: JsonObject = {}
     for key, entry in old.items():
-        if keys is not None and key not in keys:
-            continue
+        is_wanted = keys is None or key in keys
         if entry == new.get(key):
-            found[key] = document[key]
+            found |= {key: document[key]} if is_wanted else {}
+            continue
+        if not is_wanted and key in new and _PLAIN.fullmatch(entry):
             continue
         try:
             parsed = load(entry)
@@ -52,7 +56,7 @@ def changed_entries(
             return None
         if [*parsed] != [key]:
             return None
-        found |= parsed
+        found |= parsed if is_wanted else {}
     return found
 
 

@@ -92,8 +92,9 @@ def is_packed(data: bytes, tree: Digest) -> bool:
             offset, at = start + entry.size, at + length
     except (struct.error, ValueError, KeyError):
         return False
-    is_whole = offset == end and data[end:] == _directory(rows, end)
-    return is_whole and len(found) == count and [*found] == sorted(found) and tree_digest(found) == tree
+    is_whole = offset == end and data[end:] == _directory(rows, end) and len(found) == count
+    # A tree is of lines: a name with a line feed could be two of them.
+    return is_whole and [*found] == sorted(found) and "\n" not in "".join(found) and tree_digest(found) == tree
 
 
 def _listed(data: bytes, at: int) -> tuple[FileEntry, _Data, int]:
