@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, cast
+from urllib.parse import unquote_plus
 
 from reconciler.model.config import Json, JsonObject, reference_of, references, with_references
 from reconciler.model.plan import Action
@@ -14,6 +16,9 @@ from reconciler.planning.tool_changes import tool_changes, tool_files
 
 _SAID_TO_URL: Final = regex(r"(?<=://)[^/?#]*(?=@)|(?<=[?#]).*$")
 """A user with a password, a query and a fragment."""
+_BETWEEN_WORDS: Final = regex(r"[\s&=:;,]+")
+_SHORTEST_SECRET: Final = 8
+"""A shorter one is in too many words, and tells little."""
 
 
 def shown_settings(settings: JsonObject) -> JsonObject:
@@ -56,6 +61,52 @@ def hidden_settings(settings: JsonObject, like: JsonObject) -> JsonObject:
     """
     elsewhere = {str(place[0]) for place, _ in references(like) if place}
     return {key: MASK if key in elsewhere else _hidden(key, value) for key, value in settings.items()}
+
+
+def without_secrets_of(settings: JsonObject, recorded: JsonObject, text: str) -> str:
+    """``text``, which another program says of a server with these settings, without what of them may be secret.
+
+    What ``recorded`` has from elsewhere is.
+    """
+    texts = [*_hidden_texts(settings, hidden_settings(settings, {})), *_from_elsewhere(settings, recorded)]
+    found = {word for one in texts for word in _words(one)}
+    for secret in sorted(found, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
+
+
+def _hidden_texts(value: Json, shown: Json) -> Iterator[str]:
+    """The texts in ``value`` that are hidden in ``shown``."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _hidden_texts(below, shown[key] if isinstance(shown, dict) else MASK)
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _hidden_texts(below, shown[index] if isinstance(shown, list) else MASK)
+    elif isinstance(value, str) and isinstance(shown, str) and value != shown:
+        rest = value
+        for part in shown.split(MASK):  # what is shown of it, piece by piece
+            before, _, rest = rest.partition(part) if part else ("", "", rest)
+            yield before
+        yield rest
+
+
+def _from_elsewhere(settings: Json, recorded: Json) -> Iterator[str]:
+    """The texts that have a reference in their place in ``recorded``."""
+    if isinstance(settings, str) and reference_of(recorded):
+        yield settings
+    elif isinstance(settings, dict) and isinstance(recorded, dict):
+        for key in settings.keys() & recorded.keys():
+            yield from _from_elsewhere(settings[key], recorded[key])
+    elif isinstance(settings, list) and isinstance(recorded, list):
+        for one, other in zip(settings, recorded, strict=False):
+            yield from _from_elsewhere(one, other)
+
+
+def _words(text: str) -> set[str]:
+    """A secret and its parts, as far as each is long enough to be told from other words."""
+    parts = [text, *_BETWEEN_WORDS.split(text)]
+    return {part for one in parts for part in (one, unquote_plus(one)) if len(part) >= _SHORTEST_SECRET}
 
 
 def _hidden(key: str, value: Json) -> Json:

@@ -340,7 +340,21 @@ def test_a_filter_of_a_rule_knows_no_case_either() -> None:
     }
 
 
-@pytest.mark.parametrize("rule", [{}, "x", {"path": 5}, {"path": "$["}, {"path": "$[?search(@.a, '(x+)+$')]"}], ids=str)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        "x",
+        {"path": 5},
+        {"path": "$["},
+        {"path": "$[?search(@.a, '(x+)+$')]"},
+        {"path": "$[?@ =~ /x+/]"},
+        {"path": "$.~"},
+        {"path": "$.~a"},
+        {"path": "^[0].a"},
+    ],
+    ids=str,
+)
 def test_a_rule_that_is_not_understood_hides_everything(rule: Any) -> None:
     with pytest.raises(RunError):
         redacted({"a": "x"}, [rule])

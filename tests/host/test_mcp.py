@@ -516,7 +516,8 @@ outputs: [{id: tool_result, type: object}]
 
 def put_servers(session: Session, program: Path = SERVER, **mcp: Any) -> None:
     session.home.mkdir(exist_ok=True)
-    row: JsonObject = {"name": "tests", "transport": "stdio", "command": sys.executable, "args": [str(program)]}
+    start: JsonObject = {"transport": "stdio", "command": sys.executable, "args": [str(program)]}
+    row: JsonObject = {"name": "tests", "enabled": True, **start}
     (session.home / "llamagate.yaml").write_bytes(yaml_text.dump({"mcp": {"servers": [row], **mcp}}).encode())
 
 
@@ -615,7 +616,8 @@ def test_a_host_that_ends_leaves_no_program_and_no_client_waiting(number: int, m
 
 def test_other_requests_are_served_while_a_tool_server_hangs(session: Session, serve: Serve) -> None:
     session.home.mkdir(exist_ok=True)
-    row: JsonObject = {"name": "tests", "command": sys.executable, "args": [str(LIAR), "no-answer"]}
+    start: JsonObject = {"command": sys.executable, "args": [str(LIAR), "no-answer"]}
+    row: JsonObject = {"name": "tests", "enabled": True, **start}
     (session.home / "llamagate.yaml").write_bytes(yaml_text.dump({"mcp": {"servers": [row]}}).encode())
     steps = "mcp_servers: [tests]\nsteps: [{uses: mcp.call, with: {server: tests, tool: say}}]"
     put_on_disk(session, "hangs", manifest__yaml=extension(steps, name="hangs"))
