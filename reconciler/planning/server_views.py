@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final, cast
-from urllib.parse import unquote_plus
 
 from reconciler.model.config import Json, JsonObject, reference_of, references, with_references
 from reconciler.model.plan import Action
@@ -17,6 +16,7 @@ from reconciler.planning.tool_changes import tool_changes, tool_files
 _SAID_TO_URL: Final = regex(r"(?<=://)[^/?#]*(?=@)|(?<=[?#]).*$")
 """A user with a password, a query and a fragment."""
 _BETWEEN_WORDS: Final = regex(r"[\s&=:;,]+")
+_ESCAPE: Final = regex(r"%([0-9A-Fa-f]{2})")
 _SHORTEST_SECRET: Final = 8
 """A shorter one is in too many words, and tells little."""
 
@@ -106,7 +106,12 @@ def _from_elsewhere(settings: Json, recorded: Json) -> Iterator[str]:
 def _words(text: str) -> set[str]:
     """A secret and its parts, as far as each is long enough to be told from other words."""
     parts = [text, *_BETWEEN_WORDS.split(text)]
-    return {part for one in parts for part in (one, unquote_plus(one)) if len(part) >= _SHORTEST_SECRET}
+    return {part for one in parts for part in (one, _unescaped(one)) if len(part) >= _SHORTEST_SECRET}
+
+
+def _unescaped(text: str) -> str:
+    """A part of an address without its escapes, as it may be told."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _hidden(key: str, value: Json) -> Json:
