@@ -15,6 +15,10 @@ from reconciler.planning.tool_changes import tool_changes, tool_files
 
 _SAID_TO_URL: Final = regex(r"(?<=://)[^/?#]*(?=@)|(?<=[?#]).*$")
 """A user with a password, a query and a fragment."""
+_OPTION: Final = regex(r"(?:--?headers?=)?([^=:\s]+)\s*[=:]\s*")
+"""An option with its value in one argument, or a header."""
+_HEADERS: Final = ("-H", "--header", "--headers")
+_ASKED: Final = regex(r"(?<=[?&])([^=&#?\s]+)=([^&#\s]*)")
 _BETWEEN_WORDS: Final = regex(r"[\s&=:;,]+")
 _ESCAPE: Final = regex(r"%([0-9A-Fa-f]{2})")
 _SHORTEST_SECRET: Final = 8
@@ -31,6 +35,7 @@ def shown_settings(settings: JsonObject) -> JsonObject:
         "args": _hidden("args", named.get("args")),
         "env": {name: _unless_named(env[name], hidden[name]) for name in env},
         "headers": headers,
+        "url": _without_secrets_asked(named.get("url")),
     }
     return {key: parts.get(key, value) for key, value in named.items()}
 
@@ -38,12 +43,13 @@ def shown_settings(settings: JsonObject) -> JsonObject:
 def without_secrets(settings: JsonObject) -> JsonObject:
     """Settings of the desired state in which references stay, and tell where a value is.
 
-    What headers hold is hidden, and what follows an option with the name of a secret.
+    What headers hold is hidden, and what follows an option, or stands in an address, with the name of a secret.
     """
     headers = cast(JsonObject, settings.get("headers", {}))
     parts: JsonObject = {
         "args": _hidden("args", settings.get("args")),
         "headers": {name: value if reference_of(value) else MASK for name, value in headers.items()},
+        "url": _without_secrets_asked(settings.get("url")),
     }
     return {key: parts.get(key, value) for key, value in settings.items()}
 
@@ -129,12 +135,19 @@ def _hidden_argument(value: Json, before: Json) -> Json:
     """An argument: ``before`` may be the option whose value it is."""
     if not isinstance(value, str):
         return value  # it says where it comes from
-    option, equals, _ = value.partition("=")
-    if equals and _is_masked(option):
-        return f"{option}={MASK}"
+    option = _OPTION.match(value)
+    if option and (_is_masked(option[1]) or before in _HEADERS or value.startswith(("--header=", "--headers="))):
+        return value[: option.end()] + MASK
     if isinstance(before, str) and before.startswith("-") and "=" not in before and _is_masked(before):
         return _unless_named(value, MASK)
-    return masked(("config",), value, frozenset())
+    return _without_secrets_asked(masked(("config",), value, frozenset()))
+
+
+def _without_secrets_asked(value: Json) -> Json:
+    """An address without what its query has under the name of a secret."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    return _ASKED.sub(lambda found: f"{found[1]}={MASK}" if _is_masked(found[1]) else found[0], value)
 
 
 def _is_masked(name: str) -> bool:
