@@ -335,6 +335,20 @@ def test_open_sessions_of_a_stranger_keep_nobody_out(
     assert [listed(host, one) for one in strangers[-4:]] == [404] * 3 + [200]
 
 
+@pytest.mark.parametrize("version", ["2099-01-01", "2026-07-28", "x"])
+def test_a_session_counts_until_it_ends(
+    session: Session, stage: Stage, serve: Serve, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(mcp_server, "MOST_SESSIONS", 3)
+    host = serve(trusted_proxies=("127.0.0.0/8",))
+    for _ in range(7):
+        mine: Any = opened(host, "10.6.6.6")
+        host.client.delete("/mcp", headers={**mine, "MCP-Protocol-Version": version})
+    opened(host, "10.0.0.1")
+    assert host.client.delete("/mcp", headers=mine).status_code == 200
+    assert listed(host, mine) == 404
+
+
 def test_a_session_in_use_does_not_make_room(
     session: Session, model: ModelServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
