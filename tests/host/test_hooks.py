@@ -73,6 +73,14 @@ def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session
     assert rows[0]["timestamp"].endswith("Z")
 
 
+@pytest.mark.parametrize("name", ["x/health?", "x#", "x/../..", "[", "a b"])
+def test_no_name_of_a_host_keeps_an_entry_out_of_the_log(session: Session, serve: Serve, name: str) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    host = serve()
+    status = host.client.get("/v1/extensions", headers={"Host": name}).status_code
+    assert [row["path"] for row in audited(session, host)] == (["/v1/extensions"] if status == 200 else [])
+
+
 @pytest.mark.parametrize("config", ["", "config: {redact: []}\n", "config: {redact: {}}\n"], ids=["none", "[]", "{}"])
 def test_row_128_without_rules_no_body_is_written(session: Session, serve: Serve, config: str) -> None:
     text = config + "hooks: [{on: http.request, action: audit.log}]\n"
