@@ -256,6 +256,21 @@ def test_a_caller_who_leaves_ends_the_run_at_once_though_hooks_hang(
     files.answers.set()
 
 
+def test_a_report_that_cannot_be_written_does_not_pile_up_rows(
+    session: Session, serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.host.hooks.MAX_BESIDE", 3)
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    host, files = serve(limits=RunLimits(hook=0.1)), Hanging()
+    host.runtime.hooks = replace(host.runtime.hooks, files_of=lambda _: cast(ItemFiles, files))
+    for _ in range(8):
+        host.run("foo", {})
+    host.hooks_done()
+    assert [len(rows) for rows in host.runtime.hooks._waiting.values()] == [3]
+    files.answers.set()
+
+
 def test_what_begins_when_the_host_ends_is_left_out() -> None:
     told: list[str] = []
 
