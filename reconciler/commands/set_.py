@@ -134,8 +134,8 @@ def _setting_edit(place: tuple[str, ...], before: Json, after: Json) -> Iterator
 
 
 def _shown_setting(place: tuple[str, ...], value: Json) -> Json:
-    """As ``_shown``; of headers and arguments as ``show`` does."""
-    if place[0] not in ("args", "headers"):
+    """As ``_shown``; of headers, arguments and addresses as ``show`` does."""
+    if place[0] not in ("args", "headers", "url"):
         return _shown(place, value)
     for name in reversed(place):
         value = {name: value}

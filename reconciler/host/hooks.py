@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from reconciler.host.beside import Beside
+from reconciler.host.beside import MAX_BESIDE, Beside
 from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.pieces import done
 from reconciler.host.engine.run import Reply, within
@@ -153,6 +153,8 @@ class Hooks:
             "read": str(read),
         }
         waiting = self._waiting.setdefault((extension.name, path), [])
+        if len(waiting) >= MAX_BESIDE:  # one that nobody waits for any more stands behind each
+            raise RunError("its report is not written: what was begun before has not ended")
         waiting.append(row)
         async with self._one_report:
             rows, waiting[:] = [*waiting], []  # those of others too, that came while the report was written

@@ -12,8 +12,16 @@ from itertools import islice
 from typing import Any, Final
 
 from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment, JSONPathMatch
-from jsonpath.exceptions import JSONPathError
+from jsonpath.exceptions import JSONPathError, JSONPathSyntaxError
 from jsonpath.selectors import NameSelector
+from jsonpath.token import (
+    TOKEN_DOT_KEY_PROPERTY,
+    TOKEN_KEY_NAME,
+    TOKEN_KEYS,
+    TOKEN_KEYS_FILTER,
+    TOKEN_PSEUDO_ROOT,
+    TOKEN_RE,
+)
 
 from reconciler.host.errors import RunError
 from reconciler.model.config import Json, JsonObject
@@ -22,6 +30,8 @@ MAX_MATCHES: Final = 10_000
 """Of one rule of ``redact`` in one body."""
 
 _REDACTED: Final = "[redacted]"
+_NAMES: Final = (TOKEN_DOT_KEY_PROPERTY, TOKEN_KEY_NAME, TOKEN_KEYS, TOKEN_KEYS_FILTER, TOKEN_PSEUDO_ROOT)
+"""They lead to what is no value in the body, and cannot be replaced."""
 
 
 class _AnyCase(NameSelector):
@@ -35,7 +45,7 @@ class _AnyCase(NameSelector):
 
 
 class _Environment(JSONPathEnvironment):
-    """Knows no case in names, and no functions: patterns of a manifest must not run on what callers send."""
+    """Knows no case in names, no functions and no patterns: those of a manifest must not run on what callers send."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +60,10 @@ class _Environment(JSONPathEnvironment):
         raise KeyError(key)
 
     def found(self, path: str, body: Json) -> Iterator[JSONPathMatch]:
-        """The places in ``body``. ``JSONPathError`` where ``path`` is none."""
+        """The places in ``body``. ``JSONPathError`` where ``path`` is none, leads to no value, or has a pattern."""
+        for token in self.lexer.tokenize(path):
+            if token.kind in (TOKEN_RE, *_NAMES):
+                raise JSONPathSyntaxError("patterns and names are not permitted", token=token)
         compiled = self.compile(path)
         for one in _single_paths(compiled):
             for segment in one.segments:

@@ -26,6 +26,7 @@ _URL: Final = regex(r"[hH][tT][tT][pP][sS]?://[^/?#@\s]+(?:[/?][^\s#]*)?")
 _BREAK: Final = regex(r"[\x00-\x1f\x7f]")
 _NAME: Final = "name"
 _ENABLED: Final = "enabled"
+_TRUE: Final = ("1", "t", "T", "true", "True", "TRUE")
 KNOWN_SETTINGS: Final = frozenset(["transport", "command", "args", "env", "url", "headers", "timeout"])
 _ORDER: Final = ("transport", "command", "args", "env", "url", "headers", "timeout")
 
@@ -225,9 +226,17 @@ def _values(entry: JsonObject) -> Iterator[tuple[tuple[str | int, ...], Json]]:
 
 
 def found_server(entry: JsonObject) -> FoundServer:
-    """An entry as it is in the gateway's file, which takes one that does not say ``enabled: true`` for disabled."""
-    lowered = {key.lower(): value for key, value in entry.items()}
-    return FoundServer(entry=entry, settings=settings_of(entry), enabled=lowered.get(_ENABLED) is True)
+    """An entry as it is in the gateway's file."""
+    return FoundServer(entry=entry, settings=settings_of(entry), enabled=is_on(entry))
+
+
+def is_on(entry: JsonObject) -> bool:
+    """Whether the gateway uses an entry of its file: one that does not say so is disabled.
+
+    Its reader takes a number but 0, and the words that Go takes for true, for ``true``.
+    """
+    said = next((value for key, value in entry.items() if key.lower() == _ENABLED), None)
+    return said != 0 if isinstance(said, int | float) else said in _TRUE
 
 
 def name_of(entry: Json) -> str:

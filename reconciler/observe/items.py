@@ -13,7 +13,7 @@ from reconciler.model.observed import is_enabled
 from reconciler.model.package import Dialect
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
-from reconciler.model.servers import GatewayFile, server_key, summary_of
+from reconciler.model.servers import GatewayFile, server_key
 from reconciler.observe.home import manifest_at, present_items
 
 
@@ -69,7 +69,6 @@ def listed_servers(
 
 def _listed_server(key: ItemKey, file: GatewayFile, record: Record, state: str | None) -> ListedItem:
     recorded, found = record.servers.get(key), file.get(key)
-    settings = recorded.settings if recorded else found.settings if found else {}
     gone = "unreadable" if file.problem else "missing"
     return ListedItem(
         key=key,
@@ -80,7 +79,7 @@ def _listed_server(key: ItemKey, file: GatewayFile, record: Record, state: str |
         path=file.path,
         dialect=None,
         loadable=found is not None and file.is_on,
-        source=summary_of(settings) if recorded else "",
+        source="",
         state=gone if found is None else state or ("installed" if recorded else "unmanaged"),
     )
 

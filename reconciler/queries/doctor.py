@@ -243,7 +243,7 @@ def _gateway(state: HomeState) -> Iterator[Finding]:
     gateway = gateway_of(state.env, state.gateway)
     if gateway is None or state.gateway.reload == "off":
         return
-    found = look_at(gateway, state.record, state.registry)
+    found = look_at(gateway, state.record, state.registry, state.gateway_file)
     if found.state is Cause.UNREACHABLE:
         message = f"no gateway answers at {gateway.url}"
         fix = "start it, or set gateway.url; it reads what is installed when it starts"

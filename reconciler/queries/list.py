@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import InputError, LlamagateError, StorageError
 from reconciler.fs.presence import is_there
@@ -17,11 +18,12 @@ from reconciler.model.observed import Observed, version_of_other_tool
 from reconciler.model.plan import Drift
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry
-from reconciler.model.servers import GatewayFile
+from reconciler.model.servers import GatewayFile, summary_of
 from reconciler.observe.home import Sight, rebuilt_registry
 from reconciler.observe.items import ListedItem, listed_items, listed_servers
 from reconciler.planning.drift import drift_of
 from reconciler.planning.server_drift import server_drift
+from reconciler.planning.server_views import without_secrets
 from reconciler.reconcile.readers import check_there, steadily, transaction_state
 from reconciler.store.desired_file import read_policy
 from reconciler.store.gateway_file import read_gateway_file
@@ -62,7 +64,14 @@ def _read(env: Environment, file: Path | None) -> tuple[ListedItem, ...]:
     seen = look(home, record.items, registry, policy)
     found = read_gateway_file(home)
     servers = changed_servers(drift_of_servers(record, found, policy))
-    return (*listed_items(home, record, registry, seen.states), *listed_servers(found, record, servers))
+    entries = (_with_source(one, record) for one in listed_servers(found, record, servers))
+    return (*listed_items(home, record, registry, seen.states), *entries)
+
+
+def _with_source(item: ListedItem, record: Record) -> ListedItem:
+    """A tool server with what it starts or asks, as far as that may be shown."""
+    recorded = record.servers.get(item.key)
+    return replace(item, source=summary_of(without_secrets(recorded.settings))) if recorded else item
 
 
 def drift_of_servers(record: Record, file: GatewayFile, policy: Policy) -> tuple[Drift, ...]:

@@ -20,10 +20,12 @@ from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
+from reconciler.model.servers import GatewayFile
 from reconciler.reconcile.changed import Changed, changed_since
 from reconciler.reconcile.endpoints import routes_now
 from reconciler.reconcile.serving import gateway_of, serving
 from reconciler.reconcile.tool_servers import servers_seen, with_restarts
+from reconciler.store.gateway_file import read_gateway_file
 from reconciler.store.state_files import read_record, read_registry
 from reconciler.store.write import write_record
 
@@ -81,7 +83,11 @@ def reload_gateway(
     if noted.servers or noted.restarts or servers:
         is_down = isinstance(refreshed, Missed) and refreshed.cause is Cause.UNREACHABLE
         noted = replace(noted, restarts={}) if is_down else with_restarts(noted, gateway, servers)
-        reload = reload if is_down else _with_servers(gateway, noted, reload, is_asked_for=not by_pass)
+        reload = (
+            reload
+            if is_down
+            else _with_servers(gateway, noted, read_gateway_file(home), reload, is_asked_for=not by_pass)
+        )
     if reload.reloaded or (reload.state in _NOTIFIED and settings.reload != "required"):
         noted = replace(noted, told_generation=record.generation)
     if noted != record:
@@ -90,12 +96,12 @@ def reload_gateway(
     return reload
 
 
-def _with_servers(gateway: Gateway, record: Record, reload: Reload, *, is_asked_for: bool) -> Reload:
+def _with_servers(gateway: Gateway, record: Record, file: GatewayFile, reload: Reload, *, is_asked_for: bool) -> Reload:
     """The same with the tool servers, which a gateway reads when it starts.
 
     One without extensions is as it should be where none changed (``is_asked_for`` tells) and none is there.
     """
-    seen = servers_seen(gateway, record)
+    seen = servers_seen(gateway, record, file)
     if seen is None or reload.state is Cause.KEY_REFUSED:
         return reload
     if reload.state is Cause.NO_EXTENSIONS and is_asked_for and not seen.unknown:

@@ -75,19 +75,25 @@ def _name(state: HomeState, key: ItemKey) -> str | None:
     return recorded.manifest.name if recorded else entry.name if entry else None
 
 
+def known_to(record: Record, file: Path) -> tuple[frozenset[ItemKey], bool]:
+    """The items that are installed, or listed in ``file``; and whether it could be read."""
+    try:
+        listed = read_desired(file).desired.keys if is_there(file) else ()
+    except NotDesiredError:
+        listed = ()  # it lists no item
+    except LlamagateError:
+        return frozenset(record.owners_by_key), False
+    return frozenset((*record.owners_by_key, *listed)), True
+
+
 def known_kind(item: str, kind: Kind | None, record: Record, file: Path) -> Kind | None:
     """The kind of ``item``: it is installed, or listed in ``file``, so that a typing error does not pass for an item.
 
     ``None`` where the file cannot be read, which may list it. ``InputError`` where it is unknown, or two kinds have it.
     """
-    known = {*record.owners_by_key}
-    try:
-        known |= {*read_desired(file).desired.keys} if is_there(file) else set()
-    except NotDesiredError:
-        pass  # it lists no item
-    except LlamagateError:
-        if not any(key.id == item and kind in (None, key.kind) for key in known):
-            return kind
+    known, is_read = known_to(record, file)
+    if not is_read and not any(key.id == item and kind in (None, key.kind) for key in known):
+        return kind
     found = one_of(item, (key for key in known if key.id == item and kind in (None, key.kind)))
     if found is None:
         near = did_you_mean(item, {key.id for key in known if kind in (None, key.kind)})

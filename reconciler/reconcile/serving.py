@@ -18,6 +18,7 @@ from reconciler.model.ids import Kind
 from reconciler.model.observed import is_enabled
 from reconciler.model.record import Record
 from reconciler.model.registry import Registry
+from reconciler.model.servers import GatewayFile
 from reconciler.reconcile.changed import Changed
 from reconciler.reconcile.tool_servers import ServersSeen, servers_seen
 
@@ -49,8 +50,11 @@ def gateway_of(env: Environment, settings: GatewaySettings) -> Gateway | None:
     return Gateway(url=url, api_key=env.variables.get(settings.api_key_env), key_name=settings.api_key_env)
 
 
-def look_at(gateway: Gateway, record: Record, registry: Registry) -> Serving:
-    """Ask what it serves now, and compare; one that does not answer at all is not waited for long."""
+def look_at(gateway: Gateway, record: Record, registry: Registry, file: GatewayFile) -> Serving:
+    """Ask what it serves now, and compare; one that does not answer at all is not waited for long.
+
+    ``file`` is that with the tool servers.
+    """
     if not reachable(gateway.url):
         return Serving(state=Cause.UNREACHABLE)
     served = read_served(gateway)
@@ -58,7 +62,7 @@ def look_at(gateway: Gateway, record: Record, registry: Registry) -> Serving:
         found = Serving(state=served.cause, notes=(served.reason,))
     else:
         found = serving(gateway, record, registry, served)
-    seen = servers_seen(gateway, record) if served_may_have_servers(found) else None
+    seen = servers_seen(gateway, record, file) if served_may_have_servers(found) else None
     return found if seen is None else with_servers(found, seen, has_packages=bool(record.items))
 
 

@@ -13,8 +13,9 @@ from reconciler.gateway.routes import process_of
 from reconciler.gateway.tool_servers import ServedServer, read_servers, read_tools
 from reconciler.model.ids import ItemKey
 from reconciler.model.record import Record
-from reconciler.model.servers import RecordedServer
+from reconciler.model.servers import GatewayFile, RecordedServer, server_key
 from reconciler.model.tools import Tool
+from reconciler.planning.server_views import without_secrets_of
 
 
 class ServersSeen(Struct, frozen=True, kw_only=True):
@@ -27,19 +28,33 @@ class ServersSeen(Struct, frozen=True, kw_only=True):
     """Why it does not say what it uses."""
 
 
-def servers_seen(gateway: Gateway, record: Record) -> ServersSeen | None:
-    """Ask it, and compare; ``None`` where there is nothing to ask about."""
+def servers_seen(gateway: Gateway, record: Record, file: GatewayFile) -> ServersSeen | None:
+    """Ask it, and compare; ``None`` where there is nothing to ask about.
+
+    ``file`` has the secrets that its words about a server must not tell.
+    """
     if not record.servers and not record.restarts:
         return None
-    served = read_servers(gateway)
-    if isinstance(served, Missed):
-        return ServersSeen(unknown=served.reason if any(one.enabled for one in record.servers.values()) else "")
+    found = read_servers(gateway)
+    if isinstance(found, Missed):
+        return ServersSeen(unknown=found.reason if any(one.enabled for one in record.servers.values()) else "")
+    served = {name: _masked(one, record, file) for name, one in found.items()}
     changed = changed_in(record, process_of(gateway.url))
     return ServersSeen(
         servers=tuple(served[name] for name in sorted(served)),
         notes=tuple(_notes(record, served, changed)),
         unwell=tuple(f"{one.name} does not work: {one.trouble}" for one in _ours(record, served) if one.trouble),
     )
+
+
+def _masked(served: ServedServer, record: Record, file: GatewayFile) -> ServedServer:
+    """The same without the secrets of the server, which may be in what the gateway says of its failure."""
+    key = server_key(served.name)
+    found, recorded = file.get(key), record.servers.get(key)
+    if found is None or not served.trouble:
+        return served
+    text = without_secrets_of(found.settings, recorded.settings if recorded else {}, served.trouble)
+    return replace(served, trouble=text)
 
 
 def _notes(record: Record, served: Mapping[str, ServedServer], changed: frozenset[str]) -> Iterator[str]:

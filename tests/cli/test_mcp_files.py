@@ -137,6 +137,27 @@ def test_restore_asks_which_kind_is_meant(both: Session) -> None:
     assert "theirs" in servers(both)
 
 
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ("{command: x, args: [--token, s3cr3t-1, --port, '80']}", "x --token (hidden) --port 80"),
+        ("{command: x, args: [--api-key=s3cr3t-1]}", "x --api-key=(hidden)"),
+        ("{command: x, args: [--header, 'X-Any: s3cr3t-1']}", "x --header X-Any: (hidden)"),
+        ("{command: x, args: ['--header=X-Any: s3cr3t-1']}", "x --header=X-Any: (hidden)"),
+        ("{command: x, args: ['Authorization: Bearer s3cr3t-1']}", "x Authorization: (hidden)"),
+        ("{command: x, args: ['https://h/mcp?a=b&api_key=s3cr3t-1']}", "x https://h/mcp?a=b&api_key=(hidden)"),
+        ("{url: 'https://h/mcp?token=s3cr3t-1&a=b'}", "https://h/mcp?token=(hidden)&a=b"),
+        ("{command: x, args: ['C:/a', 'http://h:80/a=b']}", "x C:/a http://h:80/a=b"),
+    ],
+)
+def test_no_secret_of_a_server_is_in_what_any_command_shows(session: Session, entry: str, shown: str) -> None:
+    session.desired(f"mcp_servers:\n  a: {entry}\n")
+    for words in (("plan",), ("apply",), ("list",), ("list", "--columns", "id,source"), ("show", "a"), ("status",)):
+        said = session.run(*words)
+        assert "s3cr3t" not in said.out + said.err + session.run(*words, "--json").out, words
+    assert shown in session.llamagate("list", "--columns", "id,source").out
+
+
 def test_the_secret_of_an_option_is_hidden_in_ones_own_file_too(session: Session) -> None:
     session.variables["NAME"] = SECRET
     session.desired(

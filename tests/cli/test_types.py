@@ -102,6 +102,18 @@ def test_what_an_older_version_paused_is_each_of_them(twins: Session) -> None:
     assert twins.llamagate("resume", "ext", "files", "--json").json["resumed"] is True
 
 
+@pytest.mark.parametrize("words", [("resume", "ext", "files"), ("suspend", "ext", "files", "--reason", "two")])
+def test_what_an_older_version_paused_stays_paused_for_the_other_one(twins: Session, words: tuple[str, ...]) -> None:
+    twins.llamagate("suspend", "mcp", "files", "--reason", "one")
+    rewrite_suspension(twins)
+    twins.llamagate(*words)
+    found = {kind: twins.llamagate("show", kind, "files", "--json").json["suspended"] for kind in ("ext", "mcp")}
+    assert found == {"ext": None if words[0] == "resume" else "two", "mcp": "one"}
+    twins.edit("llamagate.yaml", "command: c", "command: d")
+    twins.llamagate("watch", "--once")
+    assert servers(twins)["files"]["command"] == "c"
+
+
 def rewrite_suspension(session: Session) -> None:
     """Write the record again without the kind, as a version did that knew none."""
     from msgspec.structs import replace

@@ -28,7 +28,10 @@ FILE = "mcp: {{enabled: true, deny_tools: [mcp.b.*], servers: [{servers}]}}\n"
 def configured(home: Path, *names: str) -> None:
     script = home / "server.py"
     script.write_text(TOOL_SERVER)
-    entries = (f"{{name: {name}, transport: stdio, command: {sys.executable}, args: [{script}]}}" for name in names)
+    entries = (
+        f"{{name: {name}, enabled: true, transport: stdio, command: {sys.executable}, args: [{script}]}}"
+        for name in names
+    )
     (home / "llamagate.yaml").write_text(FILE.format(servers=", ".join(entries)))
 
 
@@ -78,7 +81,9 @@ def test_it_asks_for_its_key_where_gateways_do(tmp_path: Path, path: str, status
 
 
 def test_a_server_that_does_not_start_is_shown_with_its_error(tmp_path: Path) -> None:
-    (tmp_path / "llamagate.yaml").write_text("mcp: {enabled: true, servers: [{name: a, command: ./none}]}\n")
+    (tmp_path / "llamagate.yaml").write_text(
+        "mcp: {enabled: true, servers: [{name: a, enabled: true, command: ./none}]}\n"
+    )
     with today(tmp_path) as gateway:
         row = httpx2.get(f"{gateway.url}/v1/mcp/servers", trust_env=False).json()["servers"][0]
         refreshed = httpx2.post(f"{gateway.url}/v1/mcp/servers/a/refresh", trust_env=False).json()

@@ -138,6 +138,37 @@ def test_health_is_in_the_status(session: Session, today: Started) -> None:
     assert state(session) == ("NotServed", ["files does not work: unhealthy: no such program"])
 
 
+@pytest.mark.parametrize(
+    ("entry", "said", "shown"),
+    [
+        ("{command: x, env: {TOKEN: secret-1}}", "bad secret-1", "bad (hidden)"),
+        ("{command: x, args: [--token, secret-1, plain-text]}", "x secret-1 plain-text", "x (hidden) plain-text"),
+        ("{command: x, args: [--api-key=secret-1]}", "x --api-key=secret-1", "x --api-key=(hidden)"),
+        ("{command: x, args: [{env: ARGUMENT}, public-one]}", "x by-argument public-one", "x (hidden) public-one"),
+        (
+            "{url: 'http://127.0.0.1/mcp?a=%73ecret-1'}",
+            "GET /mcp?a=%73ecret-1, secret-1",
+            "GET /mcp?(hidden), (hidden)",
+        ),
+        ("{url: 'http://127.0.0.1/x', headers: {A: Bearer secret-1}}", "not secret-1", "not (hidden)"),
+    ],
+)
+def test_what_a_gateway_says_of_a_server_has_no_secret_of_it(
+    session: Session, today: Started, entry: str, said: str, shown: str
+) -> None:
+    session.variables["ARGUMENT"] = "by-argument"
+    session.desired(f"mcp_servers:\n  files: {entry}\n")
+    session.llamagate("apply")
+    today.restart()
+    session.llamagate("sync", "--gateway-restarted")
+    today.health["files"] = {"healthy": False, "error": said}
+    assert state(session) == ("NotServed", [f"files does not work: unhealthy: {shown}"])
+    status = session.llamagate("status", "--json")
+    assert status.json["gateway"]["servers"][0]["trouble"] == f"unhealthy: {shown}"
+    found = status.out + session.llamagate("status").out + session.run("doctor").out + session.run("apply").out
+    assert not any(secret in found for secret in ("secret-1", "by-argument"))
+
+
 def test_one_that_must_serve_it_is_waited_for(session: Session, today: Started) -> None:
     session.desired("gateway: {reload: required}\n" + FILES)
     session.llamagate("apply", exits=10)

@@ -73,6 +73,14 @@ def test_each_request_is_logged_with_what_the_rules_leave_of_it(session: Session
     assert rows[0]["timestamp"].endswith("Z")
 
 
+@pytest.mark.parametrize("name", ["x/health?", "x#", "x/../..", "[", "a b"])
+def test_no_name_of_a_host_keeps_an_entry_out_of_the_log(session: Session, serve: Serve, name: str) -> None:
+    put_on_disk(session, "audit", manifest__yaml=extension(AUDIT, name="audit", kind="middleware"))
+    host = serve()
+    status = host.client.get("/v1/extensions", headers={"Host": name}).status_code
+    assert [row["path"] for row in audited(session, host)] == (["/v1/extensions"] if status == 200 else [])
+
+
 @pytest.mark.parametrize("config", ["", "config: {redact: []}\n", "config: {redact: {}}\n"], ids=["none", "[]", "{}"])
 def test_row_128_without_rules_no_body_is_written(session: Session, serve: Serve, config: str) -> None:
     text = config + "hooks: [{on: http.request, action: audit.log}]\n"
@@ -248,6 +256,21 @@ def test_a_caller_who_leaves_ends_the_run_at_once_though_hooks_hang(
     files.answers.set()
 
 
+def test_a_report_that_cannot_be_written_does_not_pile_up_rows(
+    session: Session, serve: Serve, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.host.hooks.MAX_BESIDE", 3)
+    put_on_disk(session, "usage", manifest__yaml=extension(USAGE, name="usage", kind="observer"))
+    put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
+    host, files = serve(limits=RunLimits(hook=0.1)), Hanging()
+    host.runtime.hooks = replace(host.runtime.hooks, files_of=lambda _: cast(ItemFiles, files))
+    for _ in range(8):
+        host.run("foo", {})
+    host.hooks_done()
+    assert [len(rows) for rows in host.runtime.hooks._waiting.values()] == [3]
+    files.answers.set()
+
+
 def test_what_begins_when_the_host_ends_is_left_out() -> None:
     told: list[str] = []
 
@@ -340,7 +363,21 @@ def test_a_filter_of_a_rule_knows_no_case_either() -> None:
     }
 
 
-@pytest.mark.parametrize("rule", [{}, "x", {"path": 5}, {"path": "$["}, {"path": "$[?search(@.a, '(x+)+$')]"}], ids=str)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        "x",
+        {"path": 5},
+        {"path": "$["},
+        {"path": "$[?search(@.a, '(x+)+$')]"},
+        {"path": "$[?@ =~ /x+/]"},
+        {"path": "$.~"},
+        {"path": "$.~a"},
+        {"path": "^[0].a"},
+    ],
+    ids=str,
+)
 def test_a_rule_that_is_not_understood_hides_everything(rule: Any) -> None:
     with pytest.raises(RunError):
         redacted({"a": "x"}, [rule])

@@ -335,6 +335,20 @@ def test_open_sessions_of_a_stranger_keep_nobody_out(
     assert [listed(host, one) for one in strangers[-4:]] == [404] * 3 + [200]
 
 
+@pytest.mark.parametrize("version", ["2099-01-01", "2026-07-28", "x"])
+def test_a_session_counts_until_it_ends(
+    session: Session, stage: Stage, serve: Serve, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(mcp_server, "MOST_SESSIONS", 3)
+    host = serve(trusted_proxies=("127.0.0.0/8",))
+    for _ in range(7):
+        mine: Any = opened(host, "10.6.6.6")
+        host.client.delete("/mcp", headers={**mine, "MCP-Protocol-Version": version})
+    opened(host, "10.0.0.1")
+    assert host.client.delete("/mcp", headers=mine).status_code == 200
+    assert listed(host, mine) == 404
+
+
 def test_a_session_in_use_does_not_make_room(
     session: Session, model: ModelServer, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,7 +530,8 @@ outputs: [{id: tool_result, type: object}]
 
 def put_servers(session: Session, program: Path = SERVER, **mcp: Any) -> None:
     session.home.mkdir(exist_ok=True)
-    row: JsonObject = {"name": "tests", "transport": "stdio", "command": sys.executable, "args": [str(program)]}
+    start: JsonObject = {"transport": "stdio", "command": sys.executable, "args": [str(program)]}
+    row: JsonObject = {"name": "tests", "enabled": True, **start}
     (session.home / "llamagate.yaml").write_bytes(yaml_text.dump({"mcp": {"servers": [row], **mcp}}).encode())
 
 
@@ -615,7 +630,8 @@ def test_a_host_that_ends_leaves_no_program_and_no_client_waiting(number: int, m
 
 def test_other_requests_are_served_while_a_tool_server_hangs(session: Session, serve: Serve) -> None:
     session.home.mkdir(exist_ok=True)
-    row: JsonObject = {"name": "tests", "command": sys.executable, "args": [str(LIAR), "no-answer"]}
+    start: JsonObject = {"command": sys.executable, "args": [str(LIAR), "no-answer"]}
+    row: JsonObject = {"name": "tests", "enabled": True, **start}
     (session.home / "llamagate.yaml").write_bytes(yaml_text.dump({"mcp": {"servers": [row]}}).encode())
     steps = "mcp_servers: [tests]\nsteps: [{uses: mcp.call, with: {server: tests, tool: say}}]"
     put_on_disk(session, "hangs", manifest__yaml=extension(steps, name="hangs"))

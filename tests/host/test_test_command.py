@@ -304,7 +304,7 @@ def test_a_mock_answers_for_tools(mock: str, expect: str, problem: str | None, s
 
 
 def test_run_calls_the_servers_of_the_home_and_its_recording_is_a_mock(session: Session) -> None:
-    row = f"{{name: library, command: {sys.executable}, args: ['{SERVER}']}}"
+    row = f"{{name: library, enabled: true, command: {sys.executable}, args: ['{SERVER}']}}"
     session.write(
         "desk/manifest.yaml",
         _CALLS.replace("tool: find, arguments: {q:", "tool: add, arguments: {b: 1, a:").replace("pages", "sum"),

@@ -40,7 +40,7 @@ Call = Callable[..., Awaitable[ToolReply]]
 
 
 def program(*arguments: str, **more: Any) -> JsonObject:
-    return {"name": "tests", "command": sys.executable, "args": [*arguments], **more}
+    return {"name": "tests", "enabled": True, "command": sys.executable, "args": [*arguments], **more}
 
 
 def settings(*rows: JsonObject, **mcp: Any) -> ToolSettings:
@@ -130,7 +130,7 @@ def test_a_program_is_started_once_and_gone_at_the_end() -> None:
 
 
 async def is_served(transport: str, url: str) -> None:
-    async with calling(settings({"name": "tests", "transport": transport, "url": url})) as made:
+    async with calling(settings({"name": "tests", "enabled": True, "transport": transport, "url": url})) as made:
         assert (await call(made, "add", a=1, b=2)).structured == {"sum": 3}
         assert "no such tool" in await refused(made, "adds")
         assert (await refused(made, "fail", why="oh")).endswith("oh")
@@ -203,7 +203,7 @@ def test_a_start_goes_on_where_nobody_waits_for_it_any_more() -> None:
 
 def test_a_program_that_is_not_there() -> None:
     async def scenario() -> None:
-        async with calling(settings({"name": "tests", "command": "no-such-program"})) as made:
+        async with calling(settings({"name": "tests", "enabled": True, "command": "no-such-program"})) as made:
             assert "'no-such-program' is not there" in await refused(made, "add")
             assert made.health()[0].state == "failed"
 
@@ -435,6 +435,7 @@ def test_an_address_that_lies(how: str, monkeypatch: pytest.MonkeyPatch) -> None
     port = server.server_address[1]
     row: JsonObject = {
         "name": "tests",
+        "enabled": True,
         "url": f"http://127.0.0.1:{port}/{how}",
         "headers": {"Authorization": "Bearer s3cr3t-of-headers"},
     }
@@ -465,7 +466,7 @@ from reconciler.host.engine.run import ToolRequest
 
 async def main():
     made = ToolServers({"PATH": "/usr/bin:/bin"}, tell=print, clock=float)
-    row = {"name": "tests", "command": sys.executable, "args": [sys.argv[1]]}
+    row = {"name": "tests", "enabled": True, "command": sys.executable, "args": [sys.argv[1]]}
     made.define(tool_settings({"mcp": {"servers": [row]}}), {})
     for tool, given in (("process", {}), ("spawn", {}), ("spawn", {"away": True})):
         reply = await made.call(ToolRequest(server="tests", tool=tool, arguments=given))

@@ -10,10 +10,16 @@ from reconciler.errors import InputError
 from reconciler.host.mcp.definitions import MAX_BYTES, ToolSettings, Transport, read_tool_settings, tool_settings
 from reconciler.model.config import JsonObject
 from reconciler.model.home import Home
+from reconciler.model.servers import found_server
 from tests.cli.shell import Session
 
-STDIO: JsonObject = {"name": "files", "command": "npx", "args": ["-y", "x@1", 7], "env": {"A": True}}
-HTTP: JsonObject = {"name": "web", "url": "https://example.org/mcp", "headers": {"Authorization": "Bearer secret"}}
+STDIO: JsonObject = {"name": "files", "enabled": True, "command": "npx", "args": ["-y", "x@1", 7], "env": {"A": True}}
+HTTP: JsonObject = {
+    "name": "web",
+    "enabled": True,
+    "url": "https://example.org/mcp",
+    "headers": {"Authorization": "Bearer secret"},
+}
 
 
 def settings(*rows: Any, **mcp: Any) -> ToolSettings:
@@ -36,7 +42,8 @@ def test_both_kinds_and_their_defaults() -> None:
 
 
 def test_keys_know_no_case_but_names_of_variables_do() -> None:
-    found = tool_settings({"MCP": {"Servers": [{"Name": "files", "Command": "x", "Env": {"aB": "c"}}]}})
+    row: JsonObject = {"Name": "files", "Enabled": True, "Command": "x", "Env": {"aB": "c"}}
+    found = tool_settings({"MCP": {"Servers": [row]}})
     assert found.server("files").env == {"aB": "c"}
 
 
@@ -59,6 +66,27 @@ def test_one_that_cannot_be_used_is_a_sentence_and_others_can(row: JsonObject, s
     with pytest.raises(InputError, match=said):
         found.server("x")
     assert found.server("files").command == "npx"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_on"),
+    [
+        ({}, False),
+        ({"enabled": None}, False),
+        ({"enabled": False}, False),
+        ({"enabled": 0}, False),
+        ({"enabled": []}, False),
+        ({"enabled": "yes"}, False),
+        ({"enabled": True}, True),
+        ({"Enabled": True}, True),
+        ({"enabled": 1}, True),
+        ({"enabled": "true"}, True),
+    ],
+    ids=str,
+)
+def test_the_host_and_show_say_of_one_server_what_the_gateway_does(said: JsonObject, is_on: bool) -> None:
+    row: JsonObject = {"name": "x", "command": "a", **said}
+    assert settings(row).servers["x"].enabled is found_server(row).enabled is is_on
 
 
 @pytest.mark.parametrize(

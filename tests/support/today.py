@@ -76,7 +76,7 @@ class Today:
         document = yaml.safe_load(file.read_text(encoding="utf-8")) if file else None
         mcp = document.get("mcp") if isinstance(document, dict) else None
         self.mcp = mcp if isinstance(mcp, dict) and mcp.get("enabled") else {}
-        entries = [entry for entry in self.mcp.get("servers") or [] if entry.get("enabled", True)]
+        entries = [entry for entry in self.mcp.get("servers") or [] if entry.get("enabled")]
         self.servers = {str(one["name"]): Server(one, self.fixed_tools.get(str(one["name"]))) for one in entries}
 
     def close(self) -> None:

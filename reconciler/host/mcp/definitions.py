@@ -18,6 +18,7 @@ from reconciler.model.config import Json, JsonObject
 from reconciler.model.home import Home
 from reconciler.model.ids import did_you_mean
 from reconciler.model.regex import regex
+from reconciler.model.servers import is_on
 
 GATEWAY_FILE: Final = "llamagate.yaml"
 MAX_SERVERS: Final = 200
@@ -50,7 +51,7 @@ class ServerDefinition(Struct, frozen=True, kw_only=True):
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = DEFAULT_SECONDS
-    enabled: bool = True
+    enabled: bool
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -188,7 +189,7 @@ def _server(name: str, row: JsonObject, seconds: float) -> ServerDefinition:
         url=_text(row.get("url")),
         headers={key: _text(value) for key, value in _mapping(row, "headers").items()},
         seconds=_seconds(row.get("timeout")) or seconds,
-        enabled=row.get("enabled") is not False,
+        enabled=is_on(row),
     )
 
 

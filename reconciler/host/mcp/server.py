@@ -103,10 +103,7 @@ class McpServer:
         """Answer one request of ``caller`` that was let in."""
         asked = _value(scope["headers"])
         if asked is not None:
-            with self._sessions.using(asked, is_stream=scope["method"] == "GET"):
-                await self._manager.handle_request(scope, receive, send)
-            if scope["method"] == "DELETE":
-                self._sessions.ended(asked)
+            await self._of_session(asked, scope, receive, send)
             return
         surplus: list[str] = []
 
@@ -122,6 +119,18 @@ class McpServer:
         finally:
             for one in surplus:
                 await self._end(one)
+
+    async def _of_session(self, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that names a session, which ends only where the SDK says so."""
+        method = scope["method"]
+
+        async def sending(message: Message) -> None:
+            if method == "DELETE" and message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
+                self._sessions.ended(session_id)
+            await send(message)
+
+        with self._sessions.using(session_id, is_stream=method == "GET"):
+            await self._manager.handle_request(scope, receive, sending)
 
     async def _end(self, session_id: str) -> None:
         """End a session, as its client would."""
@@ -301,14 +310,14 @@ class McpServer:
         from mcp.server.subscriptions import ToolsListChanged
 
         await self._bus.publish(ToolsListChanged())
-        for session_id, held in self._sessions:
+        for held in self._sessions:
             if held.news is None:
                 continue
             try:
                 async with asyncio.timeout(_NOTICE_SECONDS):
                     await held.news.send_tool_list_changed()
-            except Exception:  # it is gone
-                self._sessions.ended(session_id)
+            except Exception:  # it is gone, or does not listen
+                held.news = None
 
 
 def _compared(offer: Offer) -> tuple[str, str, str, JsonObject]:

@@ -52,8 +52,8 @@ class Sessions:
     def find(self, session_id: str) -> Held | None:
         return self._all.get(session_id)
 
-    def __iter__(self) -> Iterator[tuple[str, Held]]:
-        return iter([*self._all.items()])
+    def __iter__(self) -> Iterator[Held]:
+        return iter([*self._all.values()])
 
     @contextmanager
     def using(self, session_id: str, *, is_stream: bool) -> Iterator[None]:
@@ -77,7 +77,7 @@ class Sessions:
 
     def _forget_idle(self) -> None:
         before = self.clock() - self.idle
-        for session_id, held in self:
+        for session_id, held in [*self._all.items()]:
             if held.used > before:
                 return
             if not held.calls and not held.streams:

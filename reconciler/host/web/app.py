@@ -28,7 +28,7 @@ from reconciler.host.web.mcp import MCP_METHODS, McpRoute
 from reconciler.host.web.pages import Pages
 from reconciler.host.web.passing import Beyond, Passer
 from reconciler.host.web.plain import answered, marked, plain_routes
-from reconciler.host.web.request import Body, Call, body_of, path_below
+from reconciler.host.web.request import Body, Call, body_of, path_below, path_of
 from reconciler.host.web.response import not_found
 from reconciler.host.web.traffic import Counted, Traffic
 from reconciler.host.web.trying import Trying
@@ -172,7 +172,7 @@ class _Gate:
 
     def _tell_hooks(self, request: Request, request_id: str, snapshot: Snapshot, body: Body) -> None:
         """Hooks write beside the answer, which waits for none of them."""
-        hooks, beside, path = self._runtime.hooks, self._runtime.beside, request.url.path
+        hooks, beside, path = self._runtime.hooks, self._runtime.beside, path_of(request)
         if not hooks.see_requests(snapshot, path):
             return
         event = HookEvent(
@@ -197,7 +197,7 @@ class _Gate:
 
     def _is_page(self, request: Request) -> bool:
         """Whether a request would be for a page of the host's own, but for a slash at its end."""
-        path = request.url.path
+        path = path_of(request)
         scope = {**request.scope, "path": path.rstrip("/")}
         return path.endswith("/") and any(page.matches(scope)[0] is RouteMatch.FULL for page in self._pages)
 
@@ -220,8 +220,9 @@ class _Gate:
 
 def _without_slash(request: Request) -> Response:
     """To the same path without the slash at its end. It begins with one of our own, so no other site is meant."""
-    path = bytes(request.scope.get("raw_path") or request.url.path.encode()).decode("ascii", "replace").rstrip("/")
-    query = f"?{request.url.query}" if request.url.query else ""
+    path = bytes(request.scope.get("raw_path") or path_of(request).encode()).decode("ascii", "replace").rstrip("/")
+    asked = request.scope["query_string"].decode("ascii", "replace")
+    query = f"?{asked}" if asked else ""
     status = _MOVED if request.method == "GET" else _MOVED_AS_IT_IS
     response = Response(status_code=status, headers={"Location": f"{path}{query}"})
     return marked(response, request_id_of(request.scope))

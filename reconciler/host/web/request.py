@@ -37,6 +37,11 @@ _EXTENSIONS: Final = "/v1/extensions/"
 _T = TypeVar("_T")
 
 
+def path_of(request: Request) -> str:
+    """Its path. Not by ``request.url``, which in some versions of Starlette begins with whatever ``Host`` says."""
+    return str(request.scope["path"])
+
+
 class Body:
     """What a request brought, decoded at most once, however often it is asked for."""
 
@@ -146,7 +151,7 @@ async def _read(request: Request, limit: int) -> bytes:
 
 def path_below(request: Request) -> tuple[str, tuple[str, ...]]:
     """The extension's name and the parts of the path below it; ``%2F`` is no separator."""
-    raw = bytes(request.scope.get("raw_path") or request.url.path.encode()).decode("ascii", "replace")
+    raw = bytes(request.scope.get("raw_path") or path_of(request).encode()).decode("ascii", "replace")
     name, *parts = raw.partition(_EXTENSIONS)[2].rstrip("/").split("/")
     return unquote(name), tuple(unquote(part) for part in parts)
 
