@@ -113,8 +113,9 @@ def _read(state: HomeState, package: Path | str, asked: Import) -> Resolved:
         _check_is_whole(package)
         found = resolve_path(_absolute(package), state.store, name=str(package), inside=asked.inside)
     if asked.kind not in (None, found.key.kind):
-        message = f"{package} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
-        advice = f"'llamagate import {found.key.kind} {package}' installs it"
+        name = shown(package) if isinstance(package, str) else str(package)
+        message = f"{name} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
+        advice = f"'llamagate import {found.key.kind} {name}' installs it"
         raise InputError(message, advice=advice, code=ErrorCode.WRONG_PACKAGE)
     return found
 

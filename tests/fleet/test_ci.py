@@ -500,9 +500,10 @@ def test_a_private_repository_that_checkout_has_fetched(request_: Request) -> No
 
 
 @pytest.mark.parametrize("folder", ["my hosts", "--out", "a'b;$(touch x)", "-x"])
-def test_a_hook_takes_any_name_of_a_folder(request_: Request, folder: str) -> None:
+@pytest.mark.parametrize("verb", ["validate", "lock"])
+def test_a_hook_takes_any_name_of_a_folder(request_: Request, verb: str, folder: str) -> None:
     (program,) = needs("pre-commit")
-    hooks = [{**hook, "language": "system"} for hook in HOOKS if hook["id"] == "llamagate-validate"]
+    hooks = [{**hook, "language": "system"} for hook in HOOKS if hook["id"] == f"llamagate-{verb}"]
     request_.session.write(".pre-commit-config.yaml", json.dumps({"repos": [{"repo": "local", "hooks": hooks}]}))
     for text, expected in (("apiVersion: llamagate/v1\n", 0), ("apiVersion: [\n", 1)):
         request_.session.write(f"./{folder}/llamagate.yaml", text)
