@@ -272,7 +272,13 @@ def test_a_comment_of_somebody_else_is_not_the_plan(request_: Request) -> None:
 def test_no_token_of_the_run_is_shown_to_a_source_of_the_change(request_: Request) -> None:
     """The change names the variables, and the server."""
     with HttpServer() as server:
-        names = ("GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "CI_JOB_TOKEN", "LLAMAGATE_GITLAB_TOKEN")
+        names = (
+            "GITHUB_TOKEN",
+            "GH_ENTERPRISE_TOKEN",
+            "ACTIONS_RUNTIME_TOKEN",
+            "CI_JOB_TOKEN",
+            "LLAMAGATE_GITLAB_TOKEN",
+        )
         sources = [
             f"  notes{number}:\n    source: {{http: '{server.url(f'/{name}.zip')}', auth: {{header_env: {name}}}}}\n"
             for number, name in enumerate(names)
