@@ -29,7 +29,7 @@ MOST_SAID = 2000
 """Characters of an error that the comment quotes."""
 
 OF_THE_RUN = re.compile(
-    r"(GITHUB|GH|GITLAB)_TOKEN|LLAMAGATE_GITLAB_TOKEN|ACTIONS_.*|CI_JOB_(TOKEN|JWT.*)|CI_\w*(PASSWORD|_URL)"
+    r"(GITHUB|GH)(_ENTERPRISE)?_TOKEN|(LLAMAGATE_)?GITLAB_TOKEN|ACTIONS_.*|CI_JOB_(TOKEN|JWT.*)|CI_\w*(PASSWORD|_URL)"
 )
 """What lets this run act at the forge. The change may name any variable as the credentials of a source of its own."""
 

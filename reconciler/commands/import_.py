@@ -37,6 +37,7 @@ from reconciler.resolve.resolved import Resolved
 from reconciler.sources.web.url import shown
 from reconciler.store.desired_file import decode_desired
 from reconciler.store.lock_file import lock_path, read_lock
+from reconciler.store.trust_file import asks_for_trust
 
 _NAMED: Final = 4
 """As many packages are named; a folder with more is named as a pattern."""
@@ -113,8 +114,9 @@ def _read(state: HomeState, package: Path | str, asked: Import) -> Resolved:
         _check_is_whole(package)
         found = resolve_path(_absolute(package), state.store, name=str(package), inside=asked.inside)
     if asked.kind not in (None, found.key.kind):
-        message = f"{package} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
-        advice = f"'llamagate import {found.key.kind} {package}' installs it"
+        name = shown(package) if isinstance(package, str) else str(package)
+        message = f"{name} is the {found.key.kind} '{found.key.id}', not an {asked.kind}"
+        advice = f"'llamagate import {found.key.kind} {name}' installs it"
         raise InputError(message, advice=advice, code=ErrorCode.WRONG_PACKAGE)
     return found
 
@@ -132,7 +134,7 @@ def _fetched(state: HomeState, address: str, asked: Import) -> Resolved:
         raise InputError(f"{shown(address)}: {error.message}", advice=error.advice, code=error.code) from error
     from reconciler.resolve.fetch import fetch_one  # the door to the clients, which take time to load
 
-    return fetch_one(item.source, state.store, state.context)
+    return fetch_one(item.source, state.store, state.context, signed=asks_for_trust(state.env, state.file))
 
 
 def _check_is_whole(package: Path) -> None:

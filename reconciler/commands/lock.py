@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from reconciler.codes import ErrorCode
-from reconciler.errors import InputError, LockStaleError
+from reconciler.errors import InputError, LlamagateError, LockStaleError
+from reconciler.errors import together as all_of
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey, is_named
@@ -21,7 +24,7 @@ from reconciler.resolve.resolve import Resolver, context_of, together
 from reconciler.resolve.signatures import Signing, asker, fresh_signatures, judge_of, trust_of, trusted_pins
 from reconciler.resolve.store import store_for
 from reconciler.store.desired_file import DesiredFile, read_desired
-from reconciler.store.lock_file import lock_path, read_lock
+from reconciler.store.lock_file import desired_of, lock_path, read_lock
 from reconciler.store.state_files import read_record
 
 
@@ -48,6 +51,26 @@ def lock(env: Environment, asked: Locking, notice: Notice, progress: Progress = 
             return pins
 
     return made_again(update, notice)
+
+
+def check_locks(
+    env: Environment, files: Sequence[Path], notice: Notice, progress: Progress = no_progress
+) -> tuple[Pins, ...]:
+    """The pins of each of ``files``, whose locks need no change. One error for all that is wrong.
+
+    Each is a desired state, or a lock that is beside one.
+    """
+    done: list[Pins] = []
+    errors: list[LlamagateError] = []
+    asked = {os.path.realpath(file): file for file in map(desired_of, files)}.values()
+    for file in asked:
+        try:
+            done.append(lock(env, Locking(file=file, check=True), notice, progress))
+        except LlamagateError as error:
+            errors.append(error)
+    if errors:
+        raise all_of(errors, f"{len(errors)} of {len(asked)} locks are not as they should be")
+    return tuple(done)
 
 
 def renewed_pins(env: Environment, asked: Locking, progress: Progress = no_progress) -> Pins:

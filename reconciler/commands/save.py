@@ -70,7 +70,7 @@ def saved_packages(state: HomeState, packages: Iterable[Resolved]) -> tuple[Inpu
     for package in packages:
         source = relative_source(package.source, state.path.absolute().parent)
         data = _with_package(state, data, package, source)
-        lock[package.key] = package.locked_as(source)
+        lock[package.key] = replace(package.locked_as(source), signed=package.signed)
     return _inputs(state, data, old, lock)
 
 
@@ -129,12 +129,16 @@ def _with_package(state: HomeState, data: bytes, package: Resolved, source: Sour
 def _inputs(state: HomeState, data: bytes, old: LockFile, lock: Mapping[ItemKey, LockItem]) -> tuple[Input, ...]:
     """Both files, as they were read and as they will be. The new text is decoded first, as by the next command.
 
-    An empty lock is not written where there was none.
+    What the lock remembers of catalogs stays as long as one of the items is from there. An empty lock is not written
+    where there was none.
     """
     desired = decode_desired(data, state.path).desired
     listed = {server.key for server in desired.servers}
     servers = tuple(server for server in old.lock.servers if server.key in listed)
-    pins = Lock(items=tuple(lock[key] for key in sorted(lock)), rules=old.lock.rules, servers=servers)
+    places = {item.source.location for item in desired.items if item.source.kind is SourceKind.CATALOG}
+    catalogs = tuple(one for one in old.lock.catalogs if one.source in places)
+    items = tuple(lock[key] for key in sorted(lock))
+    pins = Lock(items=items, rules=old.lock.rules, catalogs=catalogs, servers=servers)
     locked = lock_bytes(pins, like=old.data) if lock or old.data is not None else None
     before = state.file.data if state.file else None
     return (

@@ -19,8 +19,10 @@ from reconciler.model.listener import Progress, no_progress
 from reconciler.model.source import NOTHING_MORE, Fetching, Source, SourceKind, SourceRules
 from reconciler.model.version import in_order
 from reconciler.reconcile.home_state import HomeState, read_home_state
+from reconciler.resolve.signatures import looker_of, trust_of
 from reconciler.sources.catalog.remote import CatalogFolder
 from reconciler.sources.context import SourceContext
+from reconciler.store.lock_file import lock_path, read_lock
 
 
 class Offered(Struct, frozen=True, kw_only=True):
@@ -105,14 +107,16 @@ def _of(state: HomeState, catalog: CatalogFolder, source: Source, fetching: Fetc
 
 
 def context_for(state: HomeState, progress: Progress = no_progress) -> SourceContext:
-    """What catalogs are read with: by the rules of the file, if there is one."""
-    policy = state.file.desired.policy if state.file else None
+    """What catalogs are read with: by the rules of the file, if there is one, and of this host."""
+    policy, base = state.file.desired.policy if state.file else None, state.path.absolute().parent
+    old = read_lock(lock_path(state.path, state.env.lock_file), known=state.record.documents)
     return SourceContext(
         home=Home(state.env.home),
-        base=state.path.absolute().parent,
+        base=base,
         variables=state.env.variables,
         rules=policy.sources if policy else SourceRules(),
         limits=policy.limits if policy else Limits(),
         offline=state.env.offline,
         progress=progress,
+        judge=looker_of(trust_of(state.env, state.file, base, old=old)),
     )

@@ -24,6 +24,7 @@ from reconciler.resolve.choose import choose, newest_fitting
 from reconciler.resolve.parallel import side_by_side
 from reconciler.resolve.pins import lock_of
 from reconciler.resolve.resolve import context_of, together
+from reconciler.resolve.signatures import looker_of, trust_of
 from reconciler.sources.protocol import Remote
 from reconciler.sources.remotes import Remotes
 from reconciler.store.desired_file import read_desired
@@ -69,12 +70,14 @@ class OutdatedItem(Struct, frozen=True, kw_only=True):
 def read_outdated(env: Environment, path: Path, progress: Progress = no_progress) -> tuple[OutdatedItem, ...]:
     """Ask each repository, registry and catalog once. One error for all that cannot be asked.
 
-    An archive on a web server has no versions to ask for, and a local source is read as it is: neither is listed.
+    An archive on a web server has no versions to ask for, and a local source is read as it is: neither is listed. The
+    index of a catalog that may not be used is an error, but for one that has only expired.
     """
     file = read_desired(path)
     items = [item for item in file.desired.items if item.source.kind in _ASKED]
     locked = read_lock(lock_path(path, env.lock_file))
-    lock, remotes = lock_of(file, locked), Remotes(context_of(env, file))
+    trust = trust_of(env, file, path.absolute().parent, old=locked)
+    lock, remotes = lock_of(file, locked), Remotes(context_of(env, file, judge=looker_of(trust)))
     expired = {one.source: one for one in locked.lock.catalogs if one.is_expired(env.now)} if lock else {}
     found: list[OutdatedItem] = []
     errors: dict[ItemKey, LlamagateError] = {}

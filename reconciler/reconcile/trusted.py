@@ -20,7 +20,7 @@ from reconciler.model.trust import Signer
 from reconciler.reconcile.home_state import HomeState
 from reconciler.resolve.judged import nothing_asked
 from reconciler.resolve.resolved import Resolved
-from reconciler.resolve.signatures import asker, trust_of
+from reconciler.resolve.signatures import asker, fresh_signatures, trust_of
 from reconciler.store.desired_file import DesiredFile, read_desired
 from reconciler.store.lock_file import lock_path, read_lock
 
@@ -40,7 +40,8 @@ def judged_here(state: HomeState, found: Iterable[Resolved]) -> tuple[tuple[Reso
         return packages, {}
     items = [DesiredItem(key=one.key, source=one.source) for one in packages]
     entries = {one.key: one.locked_as(one.source) for one in packages}
-    judged = trust.judged(items, Lock(), entries, {}, asker(state.context))
+    fresh = fresh_signatures({one.key: one for one in packages})
+    judged = trust.judged(items, Lock(), entries, fresh, asker(state.context))
     return tuple(replace(one, signed=judged.entries[one.key].signed) for one in packages), judged.refusals
 
 

@@ -66,13 +66,19 @@ def fetch_all(
     return found, errors
 
 
-def fetch_one(source: Source, store: PackageStore, context: SourceContext) -> Resolved:
-    """The package at an address, whatever its id is. Where tags or versions choose, the newest is taken."""
+def fetch_one(source: Source, store: PackageStore, context: SourceContext, *, signed: bool = False) -> Resolved:
+    """The package at an address, whatever its id is. Where tags or versions choose, the newest is taken.
+
+    ``signed``: with the signatures that its source has of it.
+    """
     item = DesiredItem(key=ItemKey(Kind.EXTENSION, _last_name(source)), source=source)
     remote = Remotes(context).of(item)
     offer = choose(remote.offers(item), item)
     remote.bring([offer])
     found = store.fetch_any(source, offer, remote)
+    if signed:
+        offer = replace(offer, version=offer.version or found.manifest.version)
+        found = replace(found, signatures=remote.signatures(replace(item, key=found.key), offer, found.tree))
     give_back(context.home.ours, owner_of_nearest(context.home.root))
     return found
 

@@ -52,6 +52,21 @@ def judge_of(trust: Trust | None) -> IndexJudge | None:
     return trust.indexes if trust is not None else None
 
 
+def looker_of(trust: Trust | None) -> IndexJudge | None:
+    """As ``judge_of``, for who only looks at what there is: an index that has expired may be listed."""
+    return None if trust is None else _Looker(trust.indexes)
+
+
+class _Looker(Struct, frozen=True):
+    judge: IndexJudge
+
+    def check_index(self, location: str, data: bytes, signatures: bytes | None) -> None:
+        self.judge.check_index(location, data, signatures)
+
+    def check_fresh(self, _location: str) -> None:
+        """Nothing is pinned from it."""
+
+
 class Signing(Struct, frozen=True):
     """How the entries of a lock are judged. ``trust`` is ``None`` where nobody is asked for signatures.
 

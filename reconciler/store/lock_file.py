@@ -15,12 +15,14 @@ from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import LOCK_ENDING, InputError
 from reconciler.fs.bounded import read_if_there
 from reconciler.fs.places import is_same_file
+from reconciler.fs.presence import is_there
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION
 from reconciler.model.digest import digest_bytes
 from reconciler.model.ignored import newer_rules, rules_to_document
 from reconciler.model.lock import Lock
 from reconciler.model.regex import regex
+from reconciler.store.desired_file import with_other_ending
 from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
 
 _LOCK_TEXT: Final = frozenset([(2, "version"), (2, "id")])
@@ -40,6 +42,15 @@ def lock_path(desired: Path, named: Path | None = None) -> Path:
         message = "this is the desired state; the lock is a file of its own"
         raise InputError.at(message, file=named, advice="name another file with --lock-file", code=ErrorCode.USAGE)
     return named or desired.with_name(f"{desired.stem}{LOCK_ENDING}")
+
+
+def desired_of(path: Path) -> Path:
+    """The desired state that the lock at ``path`` goes with; any other path is one itself."""
+    stem = path.name.removesuffix(LOCK_ENDING)
+    if stem in ("", path.name):
+        return path
+    file = path.with_name(f"{stem}.yaml")
+    return file if is_there(file) else with_other_ending(file) or file
 
 
 class LockFile(Struct, frozen=True, kw_only=True, dict=True):

@@ -46,12 +46,13 @@ def read_host_trust(env: Environment) -> TrustRules | None:
 
 
 def _check_not_open(path: Path) -> None:
-    """``RefusedError`` where everybody on this machine may write a host's file of trust, or put another in its place.
+    """``RefusedError`` where everybody on this machine may write a host's file of trust, or put another in its place,
+    or in that of a folder above it.
 
     A link is looked at, and where it leads.
     """
     real = Path(os.path.realpath(path))
-    for each in (path, path.parent, real, real.parent):
+    for each in (path, *path.parents, real, *real.parents):
         if os.name == "posix" and _may_be_written_by_all(each):
             message = f"everybody may write {each}, and so decide who may sign"
             advice = f"run 'chmod o-w {each}', after a look at what it says"

@@ -13,7 +13,8 @@ from reconciler.fs import durable
 from tests.cli.failures import failure, refused, warned
 from tests.cli.parcels import formed, list_checksums, trees, zipped
 from tests.cli.shell import Session, finished, snapshot
-from tests.support.packages import FORMS, LOADABLE, MODULE
+from tests.sources.http_server import HttpServer
+from tests.support.packages import FORMS, LOADABLE, MODULE, pack
 
 WRITE_EXTENSIONS: Final = ("extension", "ext")
 WRITE_MODULES: Final = ("agentic-module", "module", "am")
@@ -156,6 +157,15 @@ def test_an_address_that_no_file_may_name_is_not_imported(session: Session, addr
     assert "s3cret" not in said.err + said.out
     assert said.err.startswith(f"llamagate: {address.partition(':')[0]}://")
     assert {path.name for path in session.ours.iterdir()} == {"lock"}
+
+
+def test_what_is_secret_in_an_address_is_not_said(session: Session) -> None:
+    session.package("foo")
+    pack(session.project / "packages" / "foo", session.base / "foo.zip")
+    with HttpServer(folder=session.base) as server:
+        said = session.llamagate("import", "module", server.url("/foo.zip?token=s3cret"), exits=1)
+    assert "/foo.zip?… is the extension 'foo', not an agentic-module" in said.err
+    assert "s3cret" not in said.err + said.out
 
 
 def test_import_with_truncated_zip(session: Session) -> None:

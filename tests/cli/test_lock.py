@@ -17,6 +17,8 @@ from tests.cli.shell import Session
 from tests.sources.git_servers import GitOverHttp, Origin, git_over_http
 from tests.support.packages import pack
 
+FOO = "apiVersion: llamagate/v1\nextensions: {foo: ../../packages/foo}\n"
+
 
 @pytest.fixture
 def shop(session: Session) -> Path:
@@ -156,6 +158,31 @@ def test_what_stays_locked_is_not_needed_for_another_item(session: Session, shop
     assert locked(session) == {"foo": "1.0.0", "local": "1.0.0"}
 
 
+def test_check_takes_files_and_the_locks_beside_them(session: Session) -> None:
+    session.package("foo")
+    for host in ("a", "b"):
+        session.write(f"hosts/{host}/llamagate.yaml", FOO)
+        session.llamagate("-f", f"hosts/{host}/llamagate.yaml", "lock")
+    files = [f"hosts/{host}/llamagate{ending}.yaml" for host in ("a", "b") for ending in ("", ".lock")]
+    said = session.llamagate("lock", "--check", *files, "--json").json
+    assert said == {"locks": ["hosts/a/llamagate.lock.yaml", "hosts/b/llamagate.lock.yaml"], "changed": False}
+    session.package("foo", version="1.1.0")
+    session.llamagate("-f", "hosts/b/llamagate.yaml", "lock")
+    assert failure(session, "lock", "--check", *files[2:], *files[:2], exits=4).code == "lock-stale"
+    session.llamagate("lock", "--check", *files[2:])
+    session.write("hosts/b/llamagate.yaml", FOO.replace("foo", "bar"))
+    assert len(failure(session, "lock", "--check", *files, exits=4).places) == 2
+
+
+def test_the_file_of_a_lock_may_end_in_yml(session: Session) -> None:
+    session.package("foo")
+    (session.project / "hosts" / "a").mkdir(parents=True)
+    session.write("hosts/a/x.yml", FOO)
+    session.llamagate("-f", "hosts/a/x.yml", "lock")
+    session.llamagate("lock", "--check", "hosts/a/x.lock.yaml")
+    assert failure(session, "lock", "--check", "hosts/a/y.lock.yaml").code == "not-found"
+
+
 def test_check_sees_local_sources_too(session: Session) -> None:
     session.extensions("foo")
     session.llamagate("lock")
@@ -172,8 +199,9 @@ def test_check_sees_local_sources_too(session: Session) -> None:
         (["lock", "--upgrade", "local"], 1, "./packages/local"),
         (["lock", "foo"], 64, "--upgrade"),
         (["lock", "--upgrade", "--check"], 64, "--check"),
+        (["lock", "--check", "--lock-file", "x", "a.yaml", "b.yaml"], 64, "--lock-file"),
     ],
-    ids=["unknown", "local", "no flag", "both"],
+    ids=["unknown", "local", "no flag", "both", "a lock of two files"],
 )
 def test_what_lock_does_not_take(session: Session, shop: Path, arguments: list[str], exits: int, named: str) -> None:
     session.package("local")

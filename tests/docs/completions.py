@@ -30,6 +30,7 @@ _WORDS: Final = {
     "[FILE|PACKAGE|FOLDER]...": "files",
     "[TYPE] [ID]": "types ids",
     "[TYPE] [ID]...": "types ids",
+    "[TYPE] [ID|FILE]...": "types ids files",
     "[[TYPE] ID|PACKAGE|@GEN|ID@VERSION]...": "types ids @generations files",
     "[PLAN]": "files",
     "[TYPES]": "extensions|agentic-modules|mcp-servers",

@@ -52,6 +52,7 @@ def drifted(session: Session) -> Session:
         "recover",
         "validate",
         "lock",
+        "lock --check FILE…",
         "status --diff",
     ],
 )
@@ -60,6 +61,7 @@ def test_a_document_is_as_the_table_says(drifted: Session, command: str) -> None
         "restore --list": ("restore", "a", "--list"),
         "export": ("export", "a", "--out", "a.zip"),
         "status --diff": ("status", "--diff", "a"),
+        "lock --check FILE…": ("lock", "--check", "llamagate.yaml"),
         "suspend": ("suspend", "a", "--reason", "x"),
     }
     document = drifted.llamagate(*arguments.get(command, (command,)), "--json").json

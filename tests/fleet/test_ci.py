@@ -272,7 +272,13 @@ def test_a_comment_of_somebody_else_is_not_the_plan(request_: Request) -> None:
 def test_no_token_of_the_run_is_shown_to_a_source_of_the_change(request_: Request) -> None:
     """The change names the variables, and the server."""
     with HttpServer() as server:
-        names = ("GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "CI_JOB_TOKEN", "LLAMAGATE_GITLAB_TOKEN")
+        names = (
+            "GITHUB_TOKEN",
+            "GH_ENTERPRISE_TOKEN",
+            "ACTIONS_RUNTIME_TOKEN",
+            "CI_JOB_TOKEN",
+            "LLAMAGATE_GITLAB_TOKEN",
+        )
         sources = [
             f"  notes{number}:\n    source: {{http: '{server.url(f'/{name}.zip')}', auth: {{header_env: {name}}}}}\n"
             for number, name in enumerate(names)
@@ -500,9 +506,10 @@ def test_a_private_repository_that_checkout_has_fetched(request_: Request) -> No
 
 
 @pytest.mark.parametrize("folder", ["my hosts", "--out", "a'b;$(touch x)", "-x"])
-def test_a_hook_takes_any_name_of_a_folder(request_: Request, folder: str) -> None:
+@pytest.mark.parametrize("verb", ["validate", "lock"])
+def test_a_hook_takes_any_name_of_a_folder(request_: Request, verb: str, folder: str) -> None:
     (program,) = needs("pre-commit")
-    hooks = [{**hook, "language": "system"} for hook in HOOKS if hook["id"] == "llamagate-validate"]
+    hooks = [{**hook, "language": "system"} for hook in HOOKS if hook["id"] == f"llamagate-{verb}"]
     request_.session.write(".pre-commit-config.yaml", json.dumps({"repos": [{"repo": "local", "hooks": hooks}]}))
     for text, expected in (("apiVersion: llamagate/v1\n", 0), ("apiVersion: [\n", 1)):
         request_.session.write(f"./{folder}/llamagate.yaml", text)

@@ -65,8 +65,9 @@ def test_also_from_where_it_is_redirected_to(serving: Serving, home: Home) -> No
         lambda data: b"",
         lambda data: data.replace(b"v1", b"v1\\r\\nX: y"),
         lambda data: b"\xff\n",
+        lambda data: b"[" * 8000 + b"\n",
     ],
-    ids=["cut", "empty", "another tag", "no text"],
+    ids=["cut", "empty", "another tag", "no text", "deep"],
 )
 def test_a_damaged_copy_costs_a_transfer(serving: Serving, home: Home, damage: object) -> None:
     server = serving({"/x": tagged(DATA)})
@@ -144,3 +145,19 @@ def test_a_catalog_that_has_not_changed_is_not_sent_again(serving: Serving, sess
     freed = session.llamagate("cache", "gc", "--json").json["dropped"]
     assert any(one["path"].endswith(".web") for one in freed)
     assert not list((session.ours / "cache").glob("*.web"))
+
+
+def test_an_index_that_is_refused_is_not_kept(serving: Serving, session: Session) -> None:
+    """Who held the server for a while gave a bad index the tag of the good one: the server then says "not changed"."""
+    catalog = session.base / "served"
+    catalog.mkdir()
+    server = serving(folder=catalog)
+    session.package("notes")
+    (session.project / "packages" / "notes").rename(catalog / "notes")
+    session.llamagate("catalog", "build", catalog)
+    session.desired(f"extensions: {{notes: {{source: {{catalog: '{server.url('/')}'}}}}}}\n")
+    good = (catalog / "index.json").read_bytes()
+    server.routes["/index.json"] = tagged(b"{}")
+    session.llamagate("lock", "--upgrade", exits=1)
+    server.routes["/index.json"] = tagged(good)
+    session.llamagate("lock", "--upgrade")

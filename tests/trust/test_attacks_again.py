@@ -99,11 +99,11 @@ def test_a_name_that_is_no_text_or_too_long(team: Team) -> None:
         assert [one.removesuffix(":None") for one in found.places] == [f"{team.signers}:1"]
 
 
-@pytest.mark.parametrize("what", ["trust.yaml", "signers", "revoked", "."])
+@pytest.mark.parametrize("what", ["trust.yaml", "signers", "revoked", ".", ".."])
 def test_a_host_file_that_everybody_may_write(team: Team, tmp_path: Path, what: str) -> None:
     """Who may write it decides who may sign: that is said, and nothing passes."""
-    folder = tmp_path / "etc"
-    folder.mkdir()
+    folder = tmp_path / "host" / "etc"
+    folder.mkdir(parents=True)
     (folder / "signers").write_text(f"alice {public(team.key('alice'))}\n")
     (folder / "revoked").write_text("")
     (folder / "trust.yaml").write_text("apiVersion: llamagate/v1\nsigners: ./signers\nrevoked: ./revoked\n")

@@ -155,3 +155,13 @@ def test_an_unsigned_catalog_that_never_was(session: Session, require: str) -> N
         f"extensions: {{foo: {{source: {{catalog: '{shop}'}}}}}}\ntrust: {{signers: ./signers, require: {require}}}\n"
     )
     session.llamagate("lock", exits=0 if require == "none" else 5)
+
+
+@pytest.mark.parametrize("words", [["outdated"], ["search", "foo"], ["show", "bar"]], ids=" ".join)
+def test_who_only_looks_believes_no_stranger_either(team: Team, words: list[str]) -> None:
+    team.publish("bar")
+    team.session.llamagate("lock")
+    data = json.dumps(team.index).replace('"1.0.0"', '"6.6.6"').encode()
+    (team.shop / "index.json").write_bytes(data)
+    (team.shop / "index.json.sig").write_bytes(signed(team.key("mallory"), data, "catalog@llamagate"))
+    assert failure(team.session, *words, exits=5).code == "unknown-signer"

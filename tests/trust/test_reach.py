@@ -139,6 +139,19 @@ def test_commands_obey_the_rule_for_local_packages(session: Session, team: Team)
     session.llamagate("import", "packages/foo")
 
 
+def test_an_import_knows_its_signer_where_nobody_is_required(session: Session, team: Team) -> None:
+    """Else a key that is revoked would not be found in what is installed."""
+    session.package("foo")
+    with HttpServer(folder=session.base) as server:
+        zipped(session, "foo", str(session.base / "foo.zip"))
+        session.llamagate("sign", session.base / "foo.zip", "--key", team.key("alice"))
+        rules = "signers: ./allowed_signers, revoked: ./revoked_keys, require: none"
+        session.desired(f"extensions: {{}}\ntrust: {{{rules}}}\n")
+        session.llamagate("import", server.url("/foo.zip"))
+    (item,) = session.record()["items"]
+    assert [one[0] for one in item.get("signed_by", [])] == ["alice"]
+
+
 def test_an_import_obeys_the_rule_for_its_address(session: Session, team: Team) -> None:
     """Of a web server; what is signed is beside it there."""
     served = session.base / "served"

@@ -45,3 +45,31 @@ def test_a_pass_over_what_is_known_reads_no_yaml_and_verifies_nothing_again(team
     )
     assert "No changes" in ran.stdout
     assert ran.stderr.endswith("set()\n")
+
+
+def test_what_is_saved_keeps_what_the_lock_remembers(team: Team) -> None:
+    """Signatures, and which issue of a catalog was seen last: else an older one would be taken again."""
+    session = team.session
+    team.desire()
+    session.llamagate("apply")
+    before = team.lock
+    session.package("extra")
+    session.llamagate("import", "packages/extra", "--save")
+    session.llamagate("disable", "extra", "--save")
+    assert team.lock["catalogs"] == before["catalogs"]
+    session.llamagate("lock", "--check")
+    session.llamagate("remove", "foo", "--save")
+    assert "catalogs" not in team.lock
+
+
+def test_an_import_that_is_saved_is_signed_in_the_lock(team: Team) -> None:
+    session = team.session
+    session.package("extra")
+    package = session.project / "packages" / "extra"
+    session.llamagate("sign", package, "--key", team.key("alice"))
+    team.desire(trust="require: signed, sources: {local: {require: signed}}")
+    session.llamagate("lock")
+    session.llamagate("import", package, "--save")
+    (entry,) = [one for one in team.lock["items"] if one["id"] == "extra"]
+    assert entry["signed"]["by"] == "alice"
+    session.llamagate("lock", "--check")

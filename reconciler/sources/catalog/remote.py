@@ -24,7 +24,7 @@ from reconciler.model.trust import MAX_SIGNATURES_BYTES, SIGNATURE_SUFFIX, armou
 from reconciler.sources.catalog.index import MAX_INDEX_BYTES, path_of, read_index
 from reconciler.sources.context import SourceContext
 from reconciler.sources.protocol import Delivery
-from reconciler.sources.web.again import read_again
+from reconciler.sources.web.again import forget, read_again
 from reconciler.sources.web.artifact import BY_INDEX, BY_LOCK, Download, copied, downloaded, network_of
 from reconciler.sources.web.beside import beside
 from reconciler.sources.web.credentials import credentials_for
@@ -151,8 +151,12 @@ class CatalogFolder(Struct):
         bounds = Bounds(size=MAX_INDEX_BYTES, seconds=rules.seconds, private_hosts=rules.private_hosts, network=network)
         credentials = credentials_for(auth, url, self.context.variables) if auth else None
         data = read_again(url, self.context.home, bounds=bounds, credentials=credentials)
-        self._check_signed(data, lambda: next(iter(beside([url], auth, self.context)), None))
-        return read_index(data, name=url)
+        try:
+            self._check_signed(data, lambda: next(iter(beside([url], auth, self.context)), None))
+            return read_index(data, name=url)
+        except (InputError, RefusedError):  # else a server that is well again could say that it has not changed
+            forget(url, self.context.home)
+            raise
 
     def _check_signed(self, data: bytes, signatures: Callable[[], bytes | None]) -> None:
         """Before anything in it is looked at, where signatures are asked for."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import binascii
 import os
+import selectors
 import shutil
 import signal
 import subprocess
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from stat import S_IRWXO
-from typing import Final, cast
+from typing import BinaryIO, Final, cast
 
 from msgspec import Struct
 
@@ -27,6 +29,7 @@ from reconciler.sources.oci.reference import DOCKER, Repository
 HELPER_SECONDS: Final = 20.0
 """For a helper, which may ask a person, and then nobody answers."""
 _MAX_FILE_BYTES: Final = 2**20
+_CHUNK_BYTES: Final = 2**16
 _HELPER: Final = regex(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOKEN_USER: Final = "<token>"  # noqa: S105 - what helpers say in place of a user
 _NOT_FOUND: Final = b"credentials not found"
@@ -184,9 +187,29 @@ def _asked(name: str, server: str, path: Path, variables: Mapping[str, str], sec
 
 
 def _run(command: Sequence[str], given: str, variables: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
-    """Exit code and output. It, and all that it started, is ended where it takes too long."""
+    """Exit code and output. It, and all that it started, is ended where it takes too long or prints too much."""
+    name, end = Path(command[0]).name, time.monotonic() + seconds
+    with _started(command, variables) as process:
+        try:
+            _tell(process, given)
+            out = _heard(process, end)
+            if len(out) > _MAX_FILE_BYTES:
+                message = f"the helper '{name}' prints more than {_MAX_FILE_BYTES >> 20} MiB"
+                raise InputError(message, advice="log in again, or use another helper", code=_CREDENTIALS)
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            message = f"the helper '{name}' did not answer within {seconds:g} s"
+            raise UnreachableError(message).for_long() from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, out
+
+
+def _started(command: Sequence[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
     try:
-        process = subprocess.Popen(  # noqa: S603 - its name was checked, and its place is the user's own path
+        return subprocess.Popen(  # noqa: S603 - its name was checked, and its place is the user's own path
             command,
             env={**variables},
             stdin=subprocess.PIPE,
@@ -197,14 +220,23 @@ def _run(command: Sequence[str], given: str, variables: Mapping[str, str], secon
     except OSError as error:
         message = f"{command[0]} cannot be started: {error.strerror}"
         raise InputError(message, code=ErrorCode.MISSING_PROGRAM) from error
-    with process:
-        try:
-            out, _ = process.communicate(given.encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            message = f"the helper '{Path(command[0]).name}' did not answer within {seconds:g} s"
-            raise UnreachableError(message).for_long() from None
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, out
+
+
+def _tell(process: subprocess.Popen[bytes], text: str) -> None:
+    """A name is shorter than what a pipe holds, so that this does not wait."""
+    with suppress(BrokenPipeError), cast(BinaryIO, process.stdin) as stdin:
+        stdin.write(text.encode())
+
+
+def _heard(process: subprocess.Popen[bytes], end: float) -> bytes:
+    """What it prints until ``end``, and not much more than may be looked at."""
+    out, stdout = bytearray(), cast(BinaryIO, process.stdout)
+    with selectors.DefaultSelector() as selector:
+        selector.register(stdout, selectors.EVENT_READ)
+        while len(out) <= _MAX_FILE_BYTES:
+            if not selector.select(max(0.0, end - time.monotonic())):
+                raise subprocess.TimeoutExpired(process.args, 0)
+            if not (chunk := os.read(stdout.fileno(), _CHUNK_BYTES)):
+                break
+            out += chunk
+    return bytes(out)

@@ -67,6 +67,12 @@ def place_of(home: Home, url: str) -> Path:
     return home.cached_document(hashlib.sha256(url.encode()).hexdigest())
 
 
+def forget(url: str, home: Home) -> None:
+    """Keep no document of ``url``, which turned out to be of no use: the next time all of it is asked for."""
+    with suppress(OSError):
+        place_of(home, url).unlink(missing_ok=True)
+
+
 def _read(
     address: HttpUrl, terms: Terms, bounds: Bounds, copy: _Copy | None, *, keep: Callable[[str, bytes], None]
 ) -> bytes:
@@ -102,7 +108,7 @@ def _kept(place: Path, url: str, most: int) -> _Copy | None:
         known = json.loads(head[:_MAX_HEAD_BYTES]) if head else {}
         is_right = known == {"url": url, "etag": known["etag"], "digest": digest_bytes(data)}
         return _Copy(known["etag"], data) if is_right and _TAG.fullmatch(known["etag"]) else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -192,6 +192,17 @@ class TestHelpers:
             user.login()
         assert failed.value.code is ErrorCode.MISSING_PROGRAM
 
+    def test_one_that_prints_without_end(self, user: User) -> None:
+        user.helper("flood", "exec cat /dev/zero")
+        user.file(DOCKER, {"credsStore": "flood"})
+        with pytest.raises(InputError, match="docker-credential-flood' prints more than 1 MiB"):
+            user.login(seconds=60)
+
+    def test_one_that_does_not_listen(self, user: User) -> None:
+        user.helper("deaf", 'exec <&-; sleep 0.1; echo \'{"Username": "u", "Secret": "s"}\'')
+        user.file(DOCKER, {"credsStore": "deaf"})
+        assert user.login() is not None
+
     def test_one_that_hangs_is_ended_with_what_it_started(self, user: User) -> None:
         user.helper("slow", 'sleep 100 & echo $! > "$HOME/child"; wait')
         user.file(DOCKER, {"credsStore": "slow"})
