@@ -42,7 +42,7 @@ def decode(data: bytes, form: type[T]) -> T:
         return msgspec.json.decode(data, type=form)
     except msgspec.ValidationError:
         raise
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):  # the second before msgspec 0.21
         return convert(json.loads(data.decode("utf-8", "surrogatepass")), form)
 
 
