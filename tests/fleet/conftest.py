@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,10 +14,16 @@ from tests.fleet.network import Network, network
 from tests.fleet.tools import needs
 
 
+_LONGEST: Final = ("test_rollouts.py", "test_ansible.py", "test_collection.py")
+"""These files begin first: a worker has a whole file, and the last one to begin keeps all others waiting."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/fleet/" in item.path.as_posix():
             item.add_marker("fleet")
+    order = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="module")
