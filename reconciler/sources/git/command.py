@@ -112,7 +112,7 @@ class Git:
             )
 
     def _check_owner(self) -> None:
-        """``InputError`` where the url is the folder of another user, whom the rules do not trust."""
+        """``InputError`` where the url is the folder of a user that the rules do not trust."""
         path = Path(local_path(self._url))
         if self._rules.trusted or not path.is_absolute():
             return
