@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError
@@ -17,12 +17,8 @@ def gone_down(
     items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem]
 ) -> dict[ItemKey, RefusedError]:
     """The pins that would move to an older version, though neither the file's source nor its range asks for that."""
-    before = old.by_key
     errors: dict[ItemKey, RefusedError] = {}
-    for item in items:
-        entry, now = before.get(item.key), entries.get(item.key)
-        if entry is None or now is None or entry.source != item.source:
-            continue
+    for item, entry, now in _pinned_twice(items, old, entries):
         is_asked = item.version is not None and not in_range(entry.version, item.version)
         if not is_asked and is_older(now.version, entry.version):
             message = f"{item.source} now has version {now.version} of {item.key.id}, and the lock pins {entry.version}"
@@ -38,12 +34,8 @@ def signers_changed(
 
     ``fresh`` have new signatures, whether they move or not.
     """
-    before = old.by_key
     errors: dict[ItemKey, RefusedError] = {}
-    for item in items:
-        entry, now = before.get(item.key), entries.get(item.key)
-        if entry is None or now is None or entry.source != item.source:
-            continue
+    for item, entry, now in _pinned_twice(items, old, entries):
         if item.key not in fresh and (entry.version, entry.tree) == (now.version, now.tree):
             continue
         if what := signer_change([one.signer for one in entry.signed], [one.signer for one in now.signed]):
@@ -56,14 +48,23 @@ def republished(
     items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem]
 ) -> dict[ItemKey, RefusedError]:
     """The pins that would keep their version and get other content: who signs publishes a version once."""
-    before = old.by_key
     errors: dict[ItemKey, RefusedError] = {}
-    for item in items:
-        entry, now = before.get(item.key), entries.get(item.key)
-        if entry is None or now is None or entry.source != item.source or not (entry.signed and item.source.is_pinned):
+    for item, entry, now in _pinned_twice(items, old, entries):
+        if not (entry.signed and item.source.is_pinned):
             continue
         if entry.version == now.version and entry.tree != now.tree:
             message = f"{item.source} has other content as version {now.version} of {item.key.id} than the lock pins"
             advice = "find out who changed it; its publisher gives changed content a new version"
             errors[item.key] = RefusedError(message, advice=advice, code=ErrorCode.REPUBLISHED)
     return errors
+
+
+def _pinned_twice(
+    items: Iterable[DesiredItem], old: Lock, entries: Mapping[ItemKey, LockItem]
+) -> Iterator[tuple[DesiredItem, LockItem, LockItem]]:
+    """Each item with its pin before and now, where both are of the source that the file names."""
+    before = old.by_key
+    for item in items:
+        entry, now = before.get(item.key), entries.get(item.key)
+        if entry is not None and now is not None and entry.source == item.source:
+            yield item, entry, now
