@@ -28,7 +28,7 @@ from reconciler.sources.retry import patiently
 from reconciler.sources.web.credentials import Credentials
 from reconciler.sources.web.deadline import Deadline
 from reconciler.sources.web.redirects import Terms, final_answer, prefixed
-from reconciler.sources.web.transfer import Bounds, save
+from reconciler.sources.web.transfer import Bounds, save, terms_of
 from reconciler.sources.web.url import HttpUrl, parsed_url
 
 _TAG: Final = regex(r'(?:W/)?"[!#-~]{1,256}"')
@@ -88,13 +88,7 @@ def _read(
 
 
 def _terms(bounds: Bounds, deadline: Deadline, credentials: Credentials | None, copy: _Copy | None) -> Terms:
-    terms = Terms(
-        size=bounds.size,
-        deadline=deadline,
-        private_hosts=bounds.private_hosts,
-        credentials=credentials,
-        network=bounds.network,
-    )
+    terms = terms_of(bounds, deadline, credentials)
     if copy is None:
         return terms
     asked = {"If-None-Match": copy.tag}

@@ -62,6 +62,17 @@ def download(
     return download_first([url], out, bounds=bounds, credentials=credentials)[1]
 
 
+def terms_of(bounds: Bounds, deadline: Deadline, credentials: Credentials | None) -> Terms:
+    """The terms of one attempt within ``bounds``."""
+    return Terms(
+        size=bounds.size,
+        deadline=deadline,
+        private_hosts=bounds.private_hosts,
+        credentials=credentials,
+        network=bounds.network,
+    )
+
+
 def _download(
     address: HttpUrl,
     out: BinaryIO,
@@ -72,15 +83,8 @@ def _download(
     arrived: Arrived,
 ) -> Digest:
     """``download``, tried once, until ``deadline``."""
-    terms = Terms(
-        size=bounds.size,
-        deadline=deadline,
-        private_hosts=bounds.private_hosts,
-        credentials=credentials,
-        network=bounds.network,
-    )
     try:
-        with final_answer(address, terms) as answer:
+        with final_answer(address, terms_of(bounds, deadline, credentials)) as answer:
             return save(answer, out, bounds, arrived)
     except LlamagateError as error:
         raise prefixed(error, f"{address} was not downloaded: ") from error
