@@ -35,6 +35,8 @@ SOON_MISSED: Final = (
     *("bytes of journal", "name of journal", "bytes of llamagate.lock.yaml", "name of llamagate.lock.yaml"),
 )
 """Those that a few deaths or power cuts show; every other one is tried each time."""
+UNSTAGED: Final = ("pieces and generation", "name of the generation")
+"""Where trees are staged, their sync is one of the whole file system, and hides that these are missing."""
 _UNTIDY: Final = "is cached for nothing"
 """A package that nothing names, left after a power cut, is dropped with the next generation."""
 
@@ -42,6 +44,13 @@ _UNTIDY: Final = "is cached for nothing"
 @pytest.fixture(scope="module")
 def sweep() -> Iterator[Sweep]:
     with Sweep.of() as sweep:
+        yield sweep
+
+
+@pytest.fixture(scope="module")
+def unstaged() -> Iterator[Sweep]:
+    """A change that stages no tree."""
+    with Sweep.of(change="enable and disable") as sweep:
         yield sweep
 
 
@@ -62,9 +71,14 @@ def test_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("mutant", SYNCS)
+@pytest.mark.parametrize("mutant", sorted({*SYNCS} - {*UNSTAGED}))
 def test_every_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
     assert_missing_sync_is_noticed(sweep, mutant)
+
+
+@pytest.mark.parametrize("mutant", UNSTAGED)
+def test_missing_sync_where_nothing_is_staged_is_noticed(unstaged: Sweep, mutant: str) -> None:
+    assert_missing_sync_is_noticed(unstaged, mutant)
 
 
 def assert_wrong_order_is_noticed(sweep: Sweep, mutant: str) -> None:
@@ -80,13 +94,15 @@ def assert_missing_sync_is_noticed(sweep: Sweep, mutant: str) -> None:
     FIGURES[NOTICED] += 1
 
 
-def test_power_cut(sweep: Sweep) -> None:
+def test_power_cut(sweep: Sweep, unstaged: Sweep) -> None:
     assert list(power_cuts(sweep, at_most=SAMPLED_OF_GOOD)) == []
+    assert list(power_cuts(unstaged, at_most=SAMPLED)) == []
 
 
 @pytest.mark.long
-def test_power_cut_at_every_sync(sweep: Sweep) -> None:
+def test_power_cut_at_every_sync(sweep: Sweep, unstaged: Sweep) -> None:
     assert list(power_cuts(sweep, at_most=2_000)) == []
+    assert list(power_cuts(unstaged, at_most=2_000)) == []
 
 
 @pytest.mark.parametrize("at_most", [SAMPLED_OF_GOOD, pytest.param(2_000, marks=pytest.mark.long)])

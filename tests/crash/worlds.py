@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import stat
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -93,7 +94,7 @@ class World:
         """What is wrong with the home as it is now: neither of ``allowed`` exactly, or something was left over."""
         try:
             return self._faults(allowed) + leftovers(self.base) + self._left_elsewhere()
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, zlib.error) as error:
             return [f"it cannot be read: {error!r}"]
 
     def _faults(self, allowed: tuple[Portrait, ...]) -> list[str]:
