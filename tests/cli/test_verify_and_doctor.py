@@ -6,11 +6,14 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.parcels import list_checksums
 from tests.cli.shell import Session, finished, interrupt_apply
 from tests.crash.sweeps import folder
 from tests.fs.hostile import ordinary_user, python
@@ -61,6 +64,25 @@ def test_verify_lists_missing_files_and_packages(pair: Session) -> None:
         ("foo", "text.txt", "missing"),
     ]
     assert len(found["damaged"]) == 1
+
+
+def test_verify_holds_a_cached_list_of_checksums_against_the_files(session: Session) -> None:
+    session.package("foo")
+    list_checksums(session, "foo")
+    session.extensions("foo")
+    session.llamagate("apply")
+    assert session.llamagate("verify", "--json").json["damaged"] == []
+    cached = next((session.ours / "cache").iterdir())
+    data = cached.read_bytes()
+    with zipfile.ZipFile(cached) as archive:
+        listed = archive.read("checksums.txt")
+    other = listed.replace(listed[:1], b"e" if listed[:1] == b"d" else b"d", 1)
+    cached.write_bytes(_with_crc(data.replace(listed, other), zlib.crc32(listed), zlib.crc32(other)))
+    assert len(session.llamagate("verify", "--json", exits=3).json["damaged"]) == 1
+
+
+def _with_crc(data: bytes, old: int, new: int) -> bytes:
+    return data.replace(old.to_bytes(4, "little"), new.to_bytes(4, "little"))
 
 
 def test_verify_leaves_out_what_programs_edit(session: Session) -> None:

@@ -8,11 +8,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from reconciler.errors import InputError, StorageError
+from reconciler.errors import InputError, LlamagateError, StorageError
 from reconciler.fs.descriptor import READ, opened
 from reconciler.fs.presence import is_there
 from reconciler.model.desired import Limits
 from reconciler.model.digest import Digest, tree_digest
+from reconciler.packages import checksums
 from reconciler.packages.zip.archive import ArchiveContent, open_archive
 from reconciler.packages.zip.pack import is_packed
 
@@ -52,4 +53,13 @@ def open_packed(path: Path, tree: Digest, *, limits: Limits, name: str) -> Archi
             raise StorageError.of(cause, "the package was not read") from cause
         return None
     is_whole = tree_digest({entry.path: entry.sha256 for entry in content.files}) == tree and content.as_packed
-    return content if is_whole else None
+    return content if is_whole and _matches_its_list(content, name) else None
+
+
+def _matches_its_list(content: ArchiveContent, name: str) -> bool:
+    """The digest of a tree does not cover the list of checksums, so that is held against the files."""
+    try:
+        checksums.verify(content, name=name)
+    except LlamagateError:
+        return False
+    return True
