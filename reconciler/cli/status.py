@@ -15,7 +15,7 @@ from reconciler.cli.item import one_word
 from reconciler.cli.plan import detailed_code
 from reconciler.cli.ui.diff import Detail, DiffLines
 from reconciler.cli.ui.diff_rows import diff_rows
-from reconciler.cli.ui.plan import drift_rows
+from reconciler.cli.ui.plan_rows import drift_rows
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted, moment
 from reconciler.errors import ExitCode

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.invocation import Invocation
-from reconciler.cli.ui.plan import drift_rows
+from reconciler.cli.ui.plan_rows import drift_rows
 from reconciler.cli.ui.style import Style
 from reconciler.cli.ui.words import counted
 from reconciler.errors import ExitCode, UsageError

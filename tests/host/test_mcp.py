@@ -21,6 +21,7 @@ import pytest
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.host.mcp import running
 from reconciler.host.mcp import server as mcp_server
+from reconciler.host.mcp import tools as mcp_tools
 from reconciler.host.mcp.offered import RESULT_TOOL
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest
@@ -169,7 +170,7 @@ def test_no_item_hides_another_by_the_name_of_its_tool(session: Session, serve: 
 def test_a_long_list_comes_in_parts(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     from mcp.shared.exceptions import MCPError
 
-    monkeypatch.setattr(mcp_server, "PAGE", 2)
+    monkeypatch.setattr(mcp_tools, "PAGE", 2)
     for name in "abcde":
         put_on_disk(session, name, manifest__yaml=extension(GREET, name=name))
     host = serve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.cli.ui.diff import Level, Line
+from reconciler.cli.ui.diff_line import Level, Line
 from reconciler.cli.ui.diff_rows import diff_rows
 from reconciler.cli.ui.style import PLAIN
 from tests.support.laws import examples

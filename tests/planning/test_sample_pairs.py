@@ -9,7 +9,8 @@ from typing import Any, Final, cast
 
 import pytest
 
-from reconciler.cli.ui.diff import Detail, DiffLines, Level
+from reconciler.cli.ui.diff import Detail, DiffLines
+from reconciler.cli.ui.diff_line import Level
 from reconciler.documents.unseen import NO_NEWLINE, visible
 from reconciler.model.config import JsonObject
 from reconciler.planning.content.file_change import FileSide, file_change

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reconciler.cli.ui.diff import Level, Line
+from reconciler.cli.ui.diff_line import Level, Line
 from reconciler.cli.ui.style import Style
 
 _COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}

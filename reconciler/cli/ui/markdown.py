@@ -10,9 +10,10 @@ import html
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reconciler.cli.ui.diff import Detail, DiffLines, Level, Line
+from reconciler.cli.ui.diff import Detail, DiffLines
+from reconciler.cli.ui.diff_line import Level, Line
 from reconciler.cli.ui.diff_rows import diff_rows
-from reconciler.cli.ui.plan import drift_rows, named, refusal_rows, tally, told_reasons, versions
+from reconciler.cli.ui.plan_rows import drift_rows, named, refusal_rows, tally, told_reasons, versions
 from reconciler.cli.ui.style import PLAIN
 from reconciler.cli.ui.words import counted
 from reconciler.documents.unseen import visible

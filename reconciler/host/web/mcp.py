@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.errors import InputError, MissingProgramError
 from reconciler.host.mcp.running import LEFT
-from reconciler.host.mcp.server import McpOptions, McpServer
+from reconciler.host.mcp.server import McpServer
+from reconciler.host.mcp.tools import ToolOptions, Tools
 from reconciler.host.runtime import Runtime
 from reconciler.host.web.access import Access
 from reconciler.host.web.addresses import counted_as
@@ -30,12 +31,11 @@ class McpRoute:
 
     def __init__(self, runtime: Runtime, access: Access) -> None:
         settings = runtime.settings
-        options = McpOptions(
-            patterns=settings.mcp_tools, wait=settings.mcp_wait, strict=settings.strict, body=settings.body
-        )
+        options = ToolOptions(patterns=settings.mcp_tools, wait=settings.mcp_wait, strict=settings.strict)
+        tools = Tools(runtime, options, partial(tell_bug, runtime.tell))
         self._runtime = runtime
         self._access = access
-        self._server = McpServer(runtime, options, partial(tell_bug, runtime.tell))
+        self._server = McpServer(tools, body=settings.body)
         runtime.closing.append(self._server.close)
         runtime.refreshed.append(self._server.changed)
 
