@@ -262,8 +262,8 @@ def test_answers_do_not_pile_up_for_one_that_asks_and_does_not_listen(monkeypatc
     async def scenario() -> None:
         async with calling(settings(program(str(LIAR), "questions"))) as made:
             await call(made, "say")
-            await asyncio.sleep(1)
-            assert len(asyncio.all_tasks()) < 500
+            await asyncio.sleep(3)  # the pipe is full after one: from then on there would be one more for each question
+            assert len(asyncio.all_tasks()) < 50
 
     asyncio.run(scenario())
 
