@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import resource
 import signal
 import threading
 import time
@@ -244,21 +243,3 @@ def test_what_is_too_long_is_refused_and_not_cut_off(
 def test_an_answer_may_be_a_text_that_no_file_can_be_called(session: Session, flow: str) -> None:
     for text in ("ü" * 200, "a/" * 120 + "b" * 15):
         assert ran(session, flow, "text=x", "--mock", json.dumps({"said": text}, ensure_ascii=False))
-
-
-def test_a_run_without_a_model_costs_at_most_half_more_than_a_validation(session: Session) -> None:
-    """Processor time of whole processes, alternating; the least of each is what the machine's noise adds least to."""
-    steps = "steps: [{uses: rules.evaluate, with: {rules: [{if: true, then: {size: 1}}]}}]"
-    session.write("pkg/manifest.yaml", f"name: pkg\nversion: 1.0.0\ndescription: d\ntype: workflow\n{steps}\n")
-    costs: dict[str, list[float]] = {"run": [], "validate": []}
-    for _ in range(3):
-        for verb, found in costs.items():
-            found.append(_cost(session, verb, "pkg"))
-    assert min(costs["run"]) <= 1.5 * min(costs["validate"]), costs
-
-
-def _cost(session: Session, *arguments: str) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    session.in_process(*arguments, fresh=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
