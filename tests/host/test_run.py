@@ -243,3 +243,16 @@ def test_what_is_too_long_is_refused_and_not_cut_off(
 def test_an_answer_may_be_a_text_that_no_file_can_be_called(session: Session, flow: str) -> None:
     for text in ("ü" * 200, "a/" * 120 + "b" * 15):
         assert ran(session, flow, "text=x", "--mock", json.dumps({"said": text}, ensure_ascii=False))
+
+
+def test_a_run_without_a_model_loads_no_client_and_no_server(session: Session) -> None:
+    """What that costs beside a validation is a row of the benchmark."""
+    steps = "steps: [{uses: rules.evaluate, with: {rules: [{if: true, then: {size: 1}}]}}]"
+    session.write("pkg/manifest.yaml", f"name: pkg\nversion: 1.0.0\ndescription: d\ntype: workflow\n{steps}\n")
+    code = "import sys\nfrom reconciler.cli.app import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    with session.python(code, "run", "pkg", fresh=True) as running:
+        done = finished(running)
+    assert json.loads(done.out) == {"size": 1}
+    loaded = {name.partition(".")[0] for name in done.err.split()}
+    assert "simpleeval" in loaded
+    assert not loaded & {"httpx2", "httpcore2", "starlette", "uvicorn", "mcp", "jsonschema", "http", "urllib3"}
