@@ -191,7 +191,7 @@ def test_row_123_a_template_of_a_caller(session: Session, serve: Serve, template
     with Beside(host):
         answer = host.post("/v1/extensions/foo/execute", {"template_content": template, **given})
     assert answer.status_code in (200, 400, 504), answer.text
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 20
 
 
 CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -225,7 +225,7 @@ def test_row_123_a_path_of_a_hook(session: Session, serve: Serve, path: str) -> 
     start = time.monotonic()
     with Beside(host):
         assert host.run("foo", {"secret": leaves(7)}) == {"a": 1}
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     host.hooks_done()
     logs = [*session.installed("audit", "var/audit").glob("*.jsonl")]
     text = "".join(log.read_text() for log in logs)
@@ -302,10 +302,10 @@ def test_an_answer_that_would_be_huge(session: Session, serve: Serve) -> None:
 def test_a_caller_who_goes_away_ends_the_work(session: Session, serve: Serve) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(endpoint(inside(tree("items")))))
     host = serve()
-    with pytest.raises(httpx2.ReadTimeout):
-        host.post("/v1/extensions/foo/x", {"a": nested(45)}, timeout=1)
+    with host.unanswered("/v1/extensions/foo/x", {"a": nested(45)}):
+        assert until(lambda: len(host.runtime.workers._all) > 0)
     with Beside(host):
-        assert until(lambda: not host.runtime.workers._all, 3)
+        assert until(lambda: not host.runtime.workers._all, 20)
 
 
 @pytest.mark.parametrize(
@@ -330,4 +330,4 @@ def test_a_near_name_among_thousands_is_found_in_time() -> None:
     start = time.process_time()
     assert did_you_mean("extension-01234-2x7", names) == "; did you mean 'extension-01234-257'?"
     did_you_mean("e" * 60_000, names)
-    assert time.process_time() - start < 0.1
+    assert time.process_time() - start < 2  # 0.03; minutes if each name were compared letter by letter
