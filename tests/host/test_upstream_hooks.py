@@ -191,17 +191,17 @@ def test_a_hook_that_hangs_holds_up_nothing(session: Session, hooked: World) -> 
         limit = 2**20
 
         def append(self, *_arguments: object) -> None:
-            answers.wait(SECONDS)
+            released.wait(SECONDS)
 
         read = write = append
 
-    answers = threading.Event()
+    released = threading.Event()
     runtime.hooks = replace(runtime.hooks, files_of=lambda _: cast(ItemFiles, Slow()))
     start = time.monotonic()
     assert host.post(CHAT, ASKED).content.endswith(b"data: [DONE]\n\n")
     assert time.monotonic() - start < SECONDS / 2
     assert until(lambda: sum("took longer than 0.3 seconds" in line for line in host.told) == 2)
-    answers.set()
+    released.set()
     runtime.hooks = replace(runtime.hooks, files_of=files_of)
 
 
