@@ -52,6 +52,13 @@ steps:
   - id: save
     uses: file.write
 """
+_WITHOUT_A_MODEL: Final = """\
+name: without-a-model
+version: 1.0.0
+description: Decides by a rule
+type: workflow
+steps: [{uses: rules.evaluate, with: {rules: [{if: true, then: {size: 1}}]}}]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,22 @@ def large_package(root: Path, size: int) -> World:
                 for at in range(start, min(start + _PART_BYTES, size), _BLOCK_BYTES):
                     part.write(hashlib.shake_128(str(at).encode()).digest(_BLOCK_BYTES))
     complete(_with_file(world, ["large"]).command("lock"), root)
+    return world
+
+
+def one_package(folder: Path) -> Path:
+    """A folder whose package runs without a model."""
+    package = folder / "without-a-model"
+    package.mkdir(exist_ok=True)
+    (package / "manifest.yaml").write_text(_WITHOUT_A_MODEL, "utf-8")
+    return package
+
+
+def named_folders(root: Path, count: int) -> World:
+    """A home whose items are ``count`` empty folders: what a completion offers."""
+    world = World(root)
+    for number in range(count):
+        (world.home / "extensions" / "installed" / f"item-{number:05}").mkdir(parents=True)
     return world
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -19,11 +20,15 @@ from tests.benchmark.data import (
     empty,
     installed,
     large_package,
+    named_folders,
     new_package,
+    one_package,
     small_packages,
 )
 from tests.benchmark.measure import Cost, Pairs, Program, alternate, llamagate
 from tests.benchmark.signed import from_catalog
+from tests.packages.check.bases import BASES
+from tests.packages.check.test_check import found_in
 
 _MIB: Final = 2**20
 
@@ -70,6 +75,14 @@ class Worlds:
     @cached_property
     def changed(self) -> World:
         return changed(self.folder / "changed-3000", 3_000)
+
+    @cached_property
+    def named(self) -> World:
+        return named_folders(self.folder / "named-1000", 1_000)
+
+    @cached_property
+    def without_a_model(self) -> Path:
+        return one_package(self.folder)
 
     @cached_property
     def fresh(self) -> World:
@@ -203,6 +216,16 @@ def _version(worlds: Worlds) -> Program:
     return Program(command=llamagate("--version"), cwd=worlds.folder)
 
 
+def _package(verb: str, worlds: Worlds) -> Program:
+    """A verb on a package, wherever that is."""
+    return Program(command=llamagate(verb, str(worlds.without_a_model)), cwd=worlds.folder)
+
+
+def _completing(worlds: Worlds) -> Program:
+    command = llamagate("__complete", "bash", "--home", str(worlds.named.home), "why", "item-")
+    return Program(command=command, cwd=worlds.folder)
+
+
 def _typer(worlds: Worlds) -> Program:
     return _floor("start", cwd=worlds.folder)
 
@@ -242,6 +265,15 @@ def _grown(worlds: Worlds) -> tuple[float, float]:
 
 def _host_start(worlds: Worlds) -> tuple[float, float]:
     return serving.start_seconds(worlds.five_thousand), serving.start_seconds(worlds.thousand)
+
+
+def _checked(worlds: Worlds) -> tuple[float, float]:
+    """All checks of 50 packages, read from memory, and a second."""
+    packages = [{**base, "README.md": f"Number {number}.\n"} for number in range(10) for base in BASES.values()]
+    start = time.process_time()
+    for files in packages:
+        found_in(files)
+    return time.process_time() - start, 1
 
 
 def _kept_for_ever(worlds: Worlds) -> tuple[float, float]:
@@ -286,6 +318,11 @@ ROWS: Final[tuple[Row, ...]] = (
         )
         for verb, bound in {"list": 1.4, "plan": 1.6, "status": 2.1, "apply": 2.1}.items()
     ),
+    Ratio("completion, 1,000 items / a bare typer app", SECONDS, 0.5, _completing, _typer),
+    Ratio(
+        "run of one package, no model / validate", SECONDS, 1.5, partial(_package, "run"), partial(_package, "validate")
+    ),
+    Running("check of 50 packages / 1 s", "{:.2f} s", 1, _checked),
     Ratio(
         "plan, no-op, 1,000 items / load and stat",
         SECONDS,

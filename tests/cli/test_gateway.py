@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-import time
 from typing import Final
 
 import pytest
 
-from tests.cli.shell import Session, interrupt_apply
+from tests.cli.shell import TIMEOUT_SECONDS, Session, ending_in, interrupt_apply
 from tests.conftest import PROJECT
 from tests.gateway.simulator import HEALTH, LIST, NOT_FOUND, REFRESH, WRONG_KEY, Answer, Gateway, running, says
 
@@ -333,9 +332,7 @@ def test_row_119_an_endless_answer_is_cut(told: Session, gateway: Gateway) -> No
         gateway.stream(caller, b"x" * 65536)
 
     gateway.answer = endless
-    start = time.monotonic()
     said = told.llamagate("apply")
-    assert time.monotonic() - start < 5
     assert f"the gateway at {gateway.url} was reloaded\n" in said.err
     assert gateway.sent < 32 * 2**20  # what the system buffers on both sides comes on top of 1 MiB
 
@@ -355,9 +352,8 @@ def test_an_answer_that_drips_has_one_deadline(
         gateway.stream(caller, b"x" if head else b"", pause=0.05)
 
     gateway.answer = drip
-    start = time.monotonic()
-    said = told.llamagate("apply")
-    assert time.monotonic() - start < 3
+    with ending_in(TIMEOUT_SECONDS):
+        said = told.llamagate("apply")
     assert re.search(
         r"was not reloaded: (the answer did not end in time|timed out); the next apply tries again", said.err
     )

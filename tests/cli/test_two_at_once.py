@@ -107,7 +107,7 @@ def test_a_short_wait_ends_busy(ready: Session) -> None:
         before = ready.everything()
         start = time.monotonic()
         said = ready.llamagate("apply", "--wait", "0.5", "--json", exits=8)
-        assert 0.5 <= time.monotonic() - start < 3
+        assert 0.5 <= time.monotonic() - start < 15  # without the flag it would wait for longer
         assert ready.everything() == before
         assert let_go(first)[0] == 0
     assert said.error["code"] == "busy"

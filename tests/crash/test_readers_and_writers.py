@@ -13,11 +13,12 @@ from typing import Final
 
 import pytest
 
-from reconciler.errors import BusyError, ExitCode
+from reconciler.errors import ExitCode
 from reconciler.fs import swap
 from reconciler.fs.file_lock import exclusive
 from tests.cli.shell import Session, finished, held_apply
 from tests.fs.hostile import python
+from tests.support.promised import promised
 
 READER: Final = """
 import os
@@ -194,7 +195,8 @@ def test_writer_that_knows_no_lock(session: Session, how: str, times: int) -> No
 # Waiting
 
 
-def test_killed_holder_delays_the_next_by_less_than_a_second(session: Session) -> None:
+@promised(1)
+def test_killed_holder_delays_the_next_by_less_than_a_second(session: Session, most: float) -> None:
     session.extensions("a")
     with held_apply(session) as first, session.process("apply") as second:
         assert second.stderr is not None
@@ -202,33 +204,34 @@ def test_killed_holder_delays_the_next_by_less_than_a_second(session: Session) -
         first.kill()
         start = time.monotonic()
         assert second.stderr.readline() == "llamagate: an interrupted change was finished first\n"
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < most
         assert finished(second).code == 0
     assert session.registered()["a"]["version"] == "1.0.0"
 
 
-def test_notice_comes_within_a_second_and_names_the_holder(session: Session) -> None:
+@promised(1)
+def test_notice_comes_within_a_second_and_names_the_holder(session: Session, most: float) -> None:
     told: list[tuple[float, str]] = []
     session.extensions("a")
     with held_apply(session) as first:
         start = time.monotonic()
-        waiting = exclusive(
-            session.ours / "lock",
-            command="me",
-            wait=1.5,
-            notice=lambda text: told.append((time.monotonic() - start, text)),
-        )
-        with pytest.raises(BusyError), waiting:
+
+        def notice(text: str) -> None:
+            told.append((time.monotonic() - start, text))
+            first.kill()
+
+        with exclusive(session.ours / "lock", command="me", wait=60, notice=notice):
             pass
     [(waited, text)] = told
-    assert waited < 1
+    assert waited < most
     assert re.fullmatch(rf"waiting for llamagate apply \(pid {first.pid}, since \d\d:\d\d:\d\d\)", text)
 
 
-@pytest.mark.parametrize("wait", [0.3, 1.0, pytest.param(10.0, marks=pytest.mark.long)])
-def test_time_out_is_exact_to_half_a_second(session: Session, wait: float) -> None:
+@promised(0.5)
+@pytest.mark.parametrize("wait", [0.3, *(pytest.param(one, marks=pytest.mark.long) for one in (1.0, 10.0))])
+def test_time_out_is_exact_to_half_a_second(session: Session, wait: float, most: float) -> None:
     session.extensions("a")
     with held_apply(session):
         start = time.monotonic()
         session.llamagate("apply", "--wait", wait, exits=ExitCode.BUSY)
-        assert wait <= time.monotonic() - start <= wait + 0.5
+        assert wait <= time.monotonic() - start <= wait + most

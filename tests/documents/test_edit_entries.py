@@ -485,10 +485,10 @@ def test_the_cost_grows_with_the_size_and_no_faster() -> None:
     comments = b"  # none\n" * 20_000
     rest = b"\n" * 20_000 + b"owner: a\n"
     data = b"extensions:\n" + b"".join(entries) + b"modules:\n" + comments + rest
-    began = time.monotonic()
+    began = time.process_time()
     result = yaml_text.set_entry(data, ("modules", "m"), "./m", name="x")
     result = yaml_text.set_entry(result, ("extensions", "e0", "config", "a"), 1, name="x")
     result = yaml_text.remove_entry(result, ("extensions", "e4999"), name="x")
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     wanted = [entries[0], b"      a: 1\n", *entries[1:-1]]
     assert result == b"extensions:\n" + b"".join(wanted) + b"modules:\n" + comments + b"  m: ./m\n" + rest

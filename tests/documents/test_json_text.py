@@ -78,18 +78,19 @@ LONG = {
 
 
 @pytest.mark.parametrize(("data", "message"), LONG.values(), ids=LONG.keys())
-def test_a_long_text_is_refused_about_as_fast_as_it_is_decoded(data: bytes, message: str) -> None:
+def test_a_long_text_is_refused_in_proportion_to_its_length(data: bytes, message: str) -> None:
     def refuse() -> None:
         with pytest.raises(InputError, match=message):
             json_text.load(data, name="x.json")
 
-    assert _seconds(refuse) <= 40 * _seconds(lambda: json.loads(data))
+    # Two to five times as long on a quiet machine; a search through the rest at each key took thousands of times.
+    assert _seconds(refuse) <= 100 * _seconds(lambda: json.loads(data))
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Of processor time, the least of five."""
+    """Of processor time, the least of two."""
     found = []
-    for _ in range(5):
+    for _ in range(2):
         start = time.process_time()
         work()
         found.append(time.process_time() - start)

@@ -61,9 +61,9 @@ def test_the_first_of_two_equal_keys_counts() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"a: [b\n", b"a: \0", b"[" * 50_000])
 def test_malformed_data_gives_the_nearest_place_before_the_flaw(data: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert yaml_text.locate(data, ("a", 0, "b"))[0] == 1
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_json_has_places_too() -> None:

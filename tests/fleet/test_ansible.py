@@ -14,10 +14,10 @@ from tests.fleet.controller import HOSTS, Controller
 from tests.fleet.network import network
 
 
-def test_the_hosts_are_there_in_a_second(tmp_path: Path) -> None:
+def test_the_hosts_are_there_soon(tmp_path: Path) -> None:
     begin = time.monotonic()
     with network(tmp_path, "alone"):
-        assert time.monotonic() - begin < 10  # a second on an idle machine
+        assert time.monotonic() - begin < 60  # a second on an idle machine
 
 
 def test_check_then_apply_then_again(controller: Controller) -> None:

@@ -17,6 +17,7 @@ from tests.fleet.controller import HOSTS, LATER, Controller, Play
 from tests.fleet.network import Network
 from tests.loop.watcher import watching
 from tests.sources.git_servers import git
+from tests.support.promised import promised
 
 RINGS: Final = ["ring1", "ring2", "ring3"]
 
@@ -81,13 +82,14 @@ def test_a_host_that_is_cut_off_ends_the_rollout(controller: Controller, when: s
     assert [controller.installed(host) for host in ("one", "three")] == whole
 
 
-def test_a_dead_link_ends_a_play_in_twenty_seconds(controller: Controller) -> None:
-    """With the settings of the playbook."""
+@promised(25)
+def test_a_dead_link_ends_a_play_in_twenty_seconds(controller: Controller, most: float) -> None:
+    """With the settings of the playbook. Left to the system, a connection waits for a quarter of an hour."""
     controller.release("1.0.0")
     cut = " ".join(controller.network.cutting("one"))
     controller.hook("one", f'if [ "$1" = apply ]; then date +%s.%N > {controller.place("one", "cut")}; {cut}; fi')
     failed = controller.playbook("rollout", llamagate_rings=RINGS, shipped=True)
-    assert time.time() - float(controller.place("one", "cut").read_text()) < 25
+    assert time.time() - float(controller.place("one", "cut").read_text()) < most
     assert (failed.recap("one")["unreachable"], failed.recap("two")) == (1, {}), failed.out
 
 

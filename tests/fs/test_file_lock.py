@@ -20,6 +20,7 @@ from reconciler.errors import BusyError, StorageError
 from reconciler.fs import file_lock
 from reconciler.fs.file_lock import exclusive, holder, is_held
 from tests.fs.hostile import python, traced
+from tests.support.promised import promised
 
 TAKE = """
 from reconciler.fs.file_lock import exclusive
@@ -148,12 +149,13 @@ def test_other_process_takes_over_when_it_is_released(lock: Path) -> None:
         assert is_held(lock)
 
 
-def test_killed_holder_delays_the_next_by_less_than_a_second(lock: Path) -> None:
+@promised(1)
+def test_killed_holder_delays_the_next_by_less_than_a_second(lock: Path, most: float) -> None:
     with held(lock) as (process, _):
         start = time.monotonic()
         threading.Timer(0.2, process.kill).start()
         with exclusive(lock, command="me", wait=20, notice=print):
-            assert 0.2 <= time.monotonic() - start < 1.2
+            assert 0.2 <= time.monotonic() - start < 0.2 + most
 
 
 def test_lock_does_not_pass_to_programs_that_the_holder_starts(lock: Path) -> None:

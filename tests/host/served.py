@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
+import socket
 import threading
 import time
 from collections import Counter
@@ -47,6 +49,17 @@ class Host:
     def post(self, path: str, body: object = None, **options: Any) -> httpx2.Response:
         content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.client.post(path, content=content, **options)
+
+    @contextmanager
+    def unanswered(self, path: str, body: object) -> Iterator[None]:
+        """A request whose caller goes away at the end of the block, before there is an answer."""
+        data = json.dumps(body).encode()
+        url = self.client.base_url
+        with socket.create_connection((url.host, url.port or 80), timeout=SECONDS) as caller:
+            caller.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n".encode())
+            caller.sendall(data)
+            yield
+            assert select.select([caller], [], [], 0)[0] == [], "it was answered"
 
     def put(self, path: str, content: bytes | str, **options: Any) -> httpx2.Response:
         return self.client.put(path, content=content, **options)

@@ -24,9 +24,10 @@ from tests.host.model_server import ModelServer
 from tests.host.raw import until
 from tests.host.served import Host, extension, put_on_disk
 
-MOST_MILLISECONDS: Final = 100
-"""Of an answer to ``/health``, at the median; on a machine that does other things, as many times as long as before."""
-QUIET_MILLISECONDS: Final = 10
+MOST_AT_ONCE: Final = 0.25
+"""Seconds of processor time that the server spends on one thing before it looks at the next; most take 0.003."""
+MEDIAN_SECONDS, MOST_SECONDS = 0.5, 5.0
+"""Of an answer to ``/health``: what it takes where other programs run, too, but nothing holds the server up."""
 FEW: Final = 5
 LIMITS: Final = RunLimits(piece=1.0)
 
@@ -49,15 +50,25 @@ def some(cases: dict[str, Any]) -> list[Any]:
 
 
 class Beside:
-    """Asks for ``/health`` again and again while a block runs."""
+    """Asks for ``/health`` again and again while a block runs, and looks how long the server does one thing."""
 
     def __init__(self, host: Host) -> None:
         self._url = str(host.client.base_url.join("/health"))
         self._ready = threading.Event()
         self._ended = threading.Event()
-        self.milliseconds: list[float] = []
+        self.waited: list[float] = []
+        self.longest = 0.0
+        self._patch = pytest.MonkeyPatch()
 
     def __enter__(self) -> Beside:
+        run = asyncio.Handle._run
+
+        def measured(handle: asyncio.Handle) -> None:
+            start = time.thread_time()
+            run(handle)
+            self.longest = max(self.longest, time.thread_time() - start)
+
+        self._patch.setattr(asyncio.Handle, "_run", measured)
         self._thread = threading.Thread(target=self._ask)
         self._thread.start()
         assert self._ready.wait(30)
@@ -66,25 +77,24 @@ class Beside:
     def _ask(self) -> None:
         with httpx2.Client(trust_env=False, timeout=30) as client:
             self._asked(client)
-            self._before = statistics.median(self._asked(client) for _ in range(FEW))
             self._ready.set()
             while not self._ended.is_set():
-                self.milliseconds.append(self._asked(client))
+                self.waited.append(self._asked(client))
                 self._ended.wait(0.02)
 
     def _asked(self, client: httpx2.Client) -> float:
         start = time.monotonic()
         client.get(self._url)
-        return (time.monotonic() - start) * 1000
+        return time.monotonic() - start
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-        most = MOST_MILLISECONDS * max(1, self._before / QUIET_MILLISECONDS)
-        found = sorted(self.milliseconds)
-        if len(found) >= FEW:  # else it was over before anyone could have waited
-            assert found[len(found) // 2] <= most, found
-        assert not found or found[-1] <= 10 * most, found
+        self._patch.undo()
+        assert self.longest <= MOST_AT_ONCE
+        if len(self.waited) >= FEW:  # else it was over before anyone could have waited
+            assert statistics.median(self.waited) <= MEDIAN_SECONDS, self.waited
+        assert max(self.waited, default=0) <= MOST_SECONDS, self.waited
 
 
 def doubling(levels: int) -> dict[str, Any]:
@@ -191,7 +201,7 @@ def test_row_123_a_template_of_a_caller(session: Session, serve: Serve, template
     with Beside(host):
         answer = host.post("/v1/extensions/foo/execute", {"template_content": template, **given})
     assert answer.status_code in (200, 400, 504), answer.text
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 20
 
 
 CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -225,7 +235,7 @@ def test_row_123_a_path_of_a_hook(session: Session, serve: Serve, path: str) -> 
     start = time.monotonic()
     with Beside(host):
         assert host.run("foo", {"secret": leaves(7)}) == {"a": 1}
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     host.hooks_done()
     logs = [*session.installed("audit", "var/audit").glob("*.jsonl")]
     text = "".join(log.read_text() for log in logs)
@@ -302,10 +312,10 @@ def test_an_answer_that_would_be_huge(session: Session, serve: Serve) -> None:
 def test_a_caller_who_goes_away_ends_the_work(session: Session, serve: Serve) -> None:
     put_on_disk(session, "foo", manifest__yaml=extension(endpoint(inside(tree("items")))))
     host = serve()
-    with pytest.raises(httpx2.ReadTimeout):
-        host.post("/v1/extensions/foo/x", {"a": nested(45)}, timeout=1)
+    with host.unanswered("/v1/extensions/foo/x", {"a": nested(45)}):
+        assert until(lambda: len(host.runtime.workers._all) > 0)
     with Beside(host):
-        assert until(lambda: not host.runtime.workers._all, 3)
+        assert until(lambda: not host.runtime.workers._all, 20)
 
 
 @pytest.mark.parametrize(
@@ -330,4 +340,4 @@ def test_a_near_name_among_thousands_is_found_in_time() -> None:
     start = time.process_time()
     assert did_you_mean("extension-01234-2x7", names) == "; did you mean 'extension-01234-257'?"
     did_you_mean("e" * 60_000, names)
-    assert time.process_time() - start < 0.1
+    assert time.process_time() - start < 2  # 0.03; minutes if each name were compared letter by letter

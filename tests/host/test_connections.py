@@ -24,7 +24,7 @@ import trustme
 from reconciler.errors import StorageError
 from reconciler.host.connections import HEAD_SECONDS, ConnectionLimits, Connections
 from reconciler.host.runtime import Runtime
-from reconciler.host.server import Address, Reported, listen, make_server, serve_with
+from reconciler.host.server import GRACE_SECONDS, Address, Reported, listen, make_server, serve_with
 from reconciler.host.startup import start
 from reconciler.host.web.access import MAX_CALLERS, RateLimit
 from reconciler.host.web.addresses import caller, counted_as, is_own, networks
@@ -34,6 +34,7 @@ from tests.host.conftest import Serve
 from tests.host.model_server import ModelServer
 from tests.host.raw import Process, host, until
 from tests.host.served import extension, put_on_disk, settings_for
+from tests.support.promised import promised
 
 HALF = b"GET / HTTP/1.1\r\n"
 CHAT = "steps: [{uses: llm.chat, with: {prompt: p}}]\n"
@@ -47,7 +48,7 @@ def test_row_125_half_open_connections_do_not_keep_others_out(session: Session) 
             asked = time.monotonic()
             assert process.status() == 200
             waited.append(time.monotonic() - asked)
-        assert statistics.median(waited) < 0.5
+        assert statistics.median(waited) < HEAD_SECONDS / 2
     assert len([line for line in process.said if "have to wait" in line]) <= 1
     assert not any("Traceback" in line for line in process.said)
 
@@ -100,16 +101,17 @@ def hasty(session: Session) -> Iterator[int]:
         ended.result(20)
 
 
-def test_row_125_a_head_that_drips_or_never_ends_is_cut_off(hasty: int) -> None:
+@promised(2)
+def test_row_125_a_head_that_drips_or_never_ends_is_cut_off(hasty: int, most: float) -> None:
     with (
         socket.create_connection(("127.0.0.1", hasty)) as drips,
         socket.create_connection(("127.0.0.1", hasty)) as more,
     ):
         drips.sendall(HALF)
         started = time.monotonic()
-        assert until(lambda: not _sends(drips, b"a"), 10)
-        assert 0.9 < time.monotonic() - started < 4
-        assert until(lambda: not _sends(more, b"a: " + b"x" * 10_000 + b"\r\n"), 5)
+        assert until(lambda: not _sends(drips, b"a"))
+        assert 0.9 < time.monotonic() - started < most
+        assert until(lambda: not _sends(more, b"a: " + b"x" * 10_000 + b"\r\n"))
 
 
 def test_an_idle_connection_that_begins_a_second_request_is_cut_off_too(hasty: int) -> None:
@@ -117,7 +119,7 @@ def test_an_idle_connection_that_begins_a_second_request_is_cut_off_too(hasty: i
         caller.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
         caller.sendall(HALF)
-        caller.settimeout(5)
+        caller.settimeout(30)
         while caller.recv(65536):
             pass
 
@@ -382,23 +384,13 @@ def test_broken_clients_leave_no_line_in_the_log(session: Session) -> None:
             with process.connect() as caller:
                 caller.sendall(data)
                 caller.shutdown(socket.SHUT_WR)
-                caller.settimeout(5)
+                caller.settimeout(HEAD_SECONDS - 1)
                 while caller.recv(65536):
                     pass
         assert process.status() == 200
         process.running.send_signal(signal.SIGTERM)
         assert process.running.wait(TIMEOUT_SECONDS) == 0
     assert process.said[before:] == []
-
-
-def test_a_kept_alive_answer_is_sent_at_once(session: Session) -> None:
-    with host(session) as process, httpx2.Client(trust_env=False, base_url=process.url) as client:
-        milliseconds = []
-        for _ in range(40):
-            start = time.monotonic()
-            assert client.get("/v1/extensions").status_code == 200
-            milliseconds.append((time.monotonic() - start) * 1000)
-    assert min(milliseconds) < 20, milliseconds  # a delayed acknowledgement takes 40, always
 
 
 def test_the_list_is_encoded_once_for_each_snapshot(session: Session, serve: Serve) -> None:
@@ -412,9 +404,31 @@ def test_the_list_is_encoded_once_for_each_snapshot(session: Session, serve: Ser
     assert "/v1/extensions/foo/execute" in host.get("/openapi.json").json()["paths"]
 
 
-def test_the_listener_names_its_protocol() -> None:
+def test_an_answer_is_sent_at_once() -> None:
+    """Small parts do not wait 40 ms for what acknowledges the last one. The wait is a row of the benchmark."""
+    seen: list[int] = []
+
+    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def scenario(listener: socket.socket) -> None:
+        async with await asyncio.start_server(look, sock=listener):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            assert await reader.read() == b""
+            writer.close()
+
     with listen(Address(host="127.0.0.1", port=0)) as listener:
-        assert listener.proto == socket.IPPROTO_TCP
+        asyncio.run(scenario(listener))
+    assert [bool(one) for one in seen] == [True]
+
+
+def _refuses(process: Process) -> bool:
+    try:
+        process.connect().close()
+    except ConnectionError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["TERM", "INT"])
@@ -425,12 +439,12 @@ def test_a_second_signal_ends_it_at_once(session: Session, model: ModelServer, n
         caller.sendall(b"POST /v1/extensions/foo/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
         assert until(lambda: bool(model.asked))
         process.running.send_signal(number)
-        time.sleep(0.3)
+        assert until(lambda: _refuses(process))
         assert process.running.poll() is None
         start = time.monotonic()
         process.running.send_signal(number)
         assert process.running.wait(TIMEOUT_SECONDS) == code
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < GRACE_SECONDS / 2
         model.pause.set()
 
 
@@ -480,7 +494,7 @@ def test_it_serves_https(session: Session, https: ssl.SSLContext) -> None:
         start = time.monotonic()
         process.running.send_signal(signal.SIGTERM)
         assert process.running.wait(TIMEOUT_SECONDS) == 0
-        assert time.monotonic() - start < 8  # the client's connection is still open
+        assert time.monotonic() - start < GRACE_SECONDS / 2  # the client's connection is still open
     assert len(process.said) == 3
 
 
@@ -493,7 +507,7 @@ def test_row_125_those_who_never_greet_do_not_keep_others_out(session: Session, 
             with httpx2.Client(trust_env=False, verify=https) as client:
                 assert client.get(f"{process.url}/v1/extensions").status_code == 200
             waited.append(time.monotonic() - asked)
-        assert statistics.median(waited) < 1
+        assert statistics.median(waited) < HEAD_SECONDS / 2
         assert sum(map(_is_closed, sockets)) > 100
 
 

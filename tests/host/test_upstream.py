@@ -202,7 +202,7 @@ def test_an_answer_that_is_cut_is_seen_to_be_cut(world: World, framing: bytes, e
     answer = ask(world.before(script), asked())
     assert b"hello" in answer
     assert not answer.endswith(b"0\r\n\r\n")
-    assert time.monotonic() - start < 1.1
+    assert time.monotonic() - start < 10  # before it would be a silence
 
 
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
@@ -238,9 +238,9 @@ def test_drips_are_no_silence(world: World) -> None:
         line.request()
         for byte in OK:
             line.send(bytes([byte]))
-            time.sleep(0.02)
+            time.sleep(0.04)
 
-    assert world.before(script, seconds=0.3).get("/x").content == b"ok"
+    assert world.before(script, seconds=1).get("/x").content == b"ok"
 
 
 def test_http_1_0(world: World) -> None:
@@ -323,10 +323,13 @@ def test_what_comes_on_a_kept_connection_is_no_answer(world: World) -> None:
         line.send(OK)
         time.sleep(0.1)
         line.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        sent.set()
         line.request()
 
+    sent = threading.Event()
     host = world.before(script)
     assert host.post("/x", {}).content == b"ok"
+    assert sent.wait(20)
     time.sleep(0.2)
     assert host.post("/x", {}).content == b"ok"
 

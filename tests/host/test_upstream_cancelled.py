@@ -9,6 +9,7 @@ import pytest
 
 from tests.host.raw_upstream import Line, until
 from tests.host.test_upstream import World, ask, asked, connect, world
+from tests.support.promised import promised
 
 __all__ = ["world"]
 
@@ -42,7 +43,8 @@ def request(route: tuple[bytes, bytes]) -> bytes:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[1].decode())
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("kind", HEADS)
-def test_the_caller_leaves(world: World, kind: str, moment: str, route: tuple[bytes, bytes]) -> None:
+@promised(1)
+def test_the_caller_leaves(world: World, kind: str, moment: str, route: tuple[bytes, bytes], most: float) -> None:
     ready, gone = threading.Event(), threading.Event()
 
     def script(line: Line) -> None:
@@ -60,13 +62,14 @@ def test_the_caller_leaves(world: World, kind: str, moment: str, route: tuple[by
             pass
         start = time.monotonic()
     assert gone.wait(20)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < most
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[1].decode())
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("kind", HEADS)
-def test_the_upstream_leaves(world: World, kind: str, moment: str, route: tuple[bytes, bytes]) -> None:
+@promised(1)
+def test_the_upstream_leaves(world: World, kind: str, moment: str, route: tuple[bytes, bytes], most: float) -> None:
     left: list[float] = []
 
     def script(line: Line) -> None:
@@ -76,7 +79,7 @@ def test_the_upstream_leaves(world: World, kind: str, moment: str, route: tuple[
         left.append(time.monotonic())
 
     answer = ask(world.before(script), request(route))
-    assert time.monotonic() - left[0] < 1
+    assert time.monotonic() - left[0] < most
     assert not answer.endswith(b"0\r\n\r\n")
     assert (b" 502 " in answer) == (moment == MOMENTS[0])
 
@@ -92,7 +95,7 @@ def test_a_caller_who_leaves_while_the_body_is_sent(world: World) -> None:
     with connect(world.before(script)) as caller:
         caller.sendall(asked(b"POST", headers=b"Content-Length: 100000\r\n", body=b"begun"))
         time.sleep(0.1)
-    assert gone.wait(1.5)
+    assert gone.wait(15)  # before it would be a silence
 
 
 def test_a_caller_who_reads_nothing_holds_up_the_upstream_and_not_the_memory(world: World) -> None:
@@ -108,13 +111,15 @@ def test_a_caller_who_reads_nothing_holds_up_the_upstream_and_not_the_memory(wor
             line.send(b"x" * 2**16)
             sent_bytes += 2**16
 
+    def rests() -> bool:
+        before = sent_bytes
+        time.sleep(0.5)
+        return sent_bytes == before
+
     with connect(world.before(script)) as caller:
         caller.sendall(asked())
-        until(lambda: sent_bytes > 2**18)
-        time.sleep(0.5)
-        held = sent_bytes
-        time.sleep(0.3)
-        assert sent_bytes == held < size // 2
+        assert until(lambda: sent_bytes > 2**18 and rests())
+        assert sent_bytes < size // 2
         received = 0
         while part := caller.recv(2**20):
             received += len(part)

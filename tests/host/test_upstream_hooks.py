@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from reconciler.host.engine.files import ItemFiles
 from reconciler.host.engine.run import RunLimits
 from reconciler.host.upstream.kept import MAX_KEPT_BYTES
 from tests.cli.shell import Session
-from tests.host.raw_upstream import Line, until
+from tests.host.raw_upstream import SECONDS, Line, until
 from tests.host.served import extension, put_on_disk
 from tests.host.test_upstream import OK, World, ask, asked, connect, world
 
@@ -177,7 +178,7 @@ def test_errors_are_no_answers_of_a_model(session: Session, hooked: World) -> No
     host = hooked.before(OK.replace(b"200 OK", b"500 X"))
     assert host.post(CHAT, ASKED).status_code == 500
     assert requests(session)[0]["read"] == "read"
-    time.sleep(0.2)
+    host.hooks_done()
     assert not session.installed("usage", "output/u.json").exists()
 
 
@@ -190,15 +191,17 @@ def test_a_hook_that_hangs_holds_up_nothing(session: Session, hooked: World) -> 
         limit = 2**20
 
         def append(self, *_arguments: object) -> None:
-            time.sleep(2)
+            released.wait(SECONDS)
 
         read = write = append
 
+    released = threading.Event()
     runtime.hooks = replace(runtime.hooks, files_of=lambda _: cast(ItemFiles, Slow()))
     start = time.monotonic()
     assert host.post(CHAT, ASKED).content.endswith(b"data: [DONE]\n\n")
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < SECONDS / 2
     assert until(lambda: sum("took longer than 0.3 seconds" in line for line in host.told) == 2)
+    released.set()
     runtime.hooks = replace(runtime.hooks, files_of=files_of)
 
 

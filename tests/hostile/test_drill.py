@@ -266,7 +266,7 @@ def refused_with(session: Session, start: str, end: str) -> None:
     """As ``refused``, for a message of which the place in between is for the tests of the reader."""
     before, began = everything(session), time.process_time()
     said = session.llamagate("apply", exits=1)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 20
     (line,) = [line for line in said.err.splitlines() if not line.startswith("  →")]
     assert line.startswith(f"llamagate: {start}")
     assert line.endswith(end)
@@ -300,7 +300,7 @@ def test_what_a_package_may_hold(session: Session, row: str) -> None:
     session.desired(WITH_BAD + "packages/bad\n")
     began = time.process_time()
     result = session.llamagate("apply")
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 20
     assert said in result.out
     assert (session.home / INSTALLED / "manifest.yaml").read_text() == GOOD + text
 

@@ -140,7 +140,7 @@ def bounded_refusal(data: bytes) -> str:
     start = time.process_time()
     try:
         message = refusal(data)
-        assert time.process_time() - start < 2
+        assert time.process_time() - start < 10
         assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
         return message
     finally:

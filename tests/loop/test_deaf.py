@@ -19,7 +19,7 @@ from watchdog.utils import BaseThread
 
 from reconciler.loop.events import DEATH_WINDOW_SECONDS, MAX_DEATHS, Events
 from reconciler.loop.wake import Wake
-from tests.cli.shell import TIMEOUT_SECONDS, Session
+from tests.cli.shell import TIMEOUT_SECONDS, Session, ending_in
 from tests.host.test_serve_command import serving
 from tests.host.test_watching import answered, put
 from tests.loop.test_triggers import place
@@ -174,9 +174,8 @@ def test_the_end_is_an_end_all_the_same(tmp_path: Path, wake: Wake, ruin: Callab
     hook = threading.excepthook
     events.watch([place(tmp_path / "folder")])
     ruin(tmp_path / "folder", tmp_path / "aside")
-    started = time.monotonic()
-    events.close()
-    assert time.monotonic() - started < 4
+    with ending_in(TIMEOUT_SECONDS):
+        events.close()
     eventually(lambda: watchdogs() == [], "no thread is left")
     assert threading.excepthook is not hook
 

@@ -7,7 +7,6 @@ import time
 import pytest
 
 from reconciler.packages.check.check import MAX_VALUES
-from tests.packages.check.bases import BASES
 from tests.packages.check.test_check import found_in
 
 _HEAD = "name: a\nversion: 1.0.0\ndescription: d\ntype: workflow\n"
@@ -37,12 +36,3 @@ def test_many_names_do_not_take_their_square(text: str) -> None:
     started = time.process_time()
     found_in({"manifest.yaml": text})
     assert time.process_time() - started < 20
-
-
-def test_50_packages_take_less_than_a_second() -> None:
-    packages = [{**base, "README.md": f"Number {number}.\n"} for number in range(10) for base in BASES.values()]
-    assert len(packages) == 50
-    started = time.process_time()
-    for files in packages:
-        found_in(files)
-    assert time.process_time() - started < 1

@@ -209,9 +209,9 @@ class TestHelpers:
         began = time.monotonic()
         with pytest.raises(UnreachableError, match="docker-credential-slow"):
             user.login(seconds=0.5)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 50  # half of what it sleeps
         child = Path("/proc", (user.base / "child").read_text().strip(), "stat")
-        end = time.monotonic() + 5
+        end = time.monotonic() + 50
         while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < end:
             time.sleep(0.01)
         assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z"

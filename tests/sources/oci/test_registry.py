@@ -401,5 +401,5 @@ def test_a_helper_that_hangs(session: Session, log_in: LogIn, monkeypatch: pytes
         session.package("foo")
         began = time.monotonic()
         failed = session.llamagate("push", session.project / "packages" / "foo", f"{found.host}/team/foo", exits=1)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 50  # half of what it sleeps
         assert "docker-credential-slow" in failed.err

@@ -144,10 +144,9 @@ def test_pages_that_come_slowly_have_one_deadline(server: HttpServer) -> None:
         page(exchange)
 
     server.routes[f"{V2}/tags/list"] = slowly
-    began = time.monotonic()
     with pytest.raises(UnreachableError):
         replace(client(server), bounds=Bounds(size=2**20, seconds=1)).tags()
-    assert time.monotonic() - began < 5
+    assert len(server.requests) <= 6
 
 
 def test_large_pages_of_tags_end(server: HttpServer) -> None:
@@ -169,10 +168,9 @@ def test_signatures_that_come_slowly_have_one_deadline(server: HttpServer, where
     slow = map(digest_bytes, found) if where == "manifests" else blobs
     for digest in slow:
         server.routes[f"{V2}/{where}/{digest}"] = late(server.routes[f"{V2}/{where}/{digest}"])
-    began = time.monotonic()
     with pytest.raises(UnreachableError):
         referrers(replace(client(server), bounds=Bounds(size=2**20, seconds=1)), SUBJECT.digest, TYPE)
-    assert time.monotonic() - began < 5
+    assert len(server.requests) <= 12, "the list, and five of thirty"
 
 
 def late(route: Any) -> Behaviour:
