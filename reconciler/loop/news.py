@@ -66,7 +66,7 @@ def said_of(tried: Tried) -> str:
     if not drift:
         return "nothing to do"
     kept = "1 difference was" if len(drift) == 1 else f"{len(drift)} differences were"
-    return f"nothing to do; {kept} kept (policy.drift)"
+    return f"nothing to do; {kept} kept, as policy.drift says"
 
 
 def deeds_of(plan: Plan) -> str:

@@ -138,7 +138,7 @@ def test_names_with_blanks_and_beyond_ascii(session: Session) -> None:
 def test_import_with_invalid_zip(session: Session) -> None:
     session.write("foo.zip", "this is no archive")
     assert unchanged(session, "import", "foo.zip") == (
-        "llamagate: foo.zip: has no zip end record at its end: it is not a zip, is cut short, or bytes follow it; "
+        "llamagate: foo.zip: is not a complete zip archive: its end record is missing, or other bytes follow it; "
         "pack the archive again\n"
     )
 
