@@ -209,7 +209,7 @@ def test_a_file_is_not_taken_for_a_missing_home(tmp_path: Path) -> None:
 
 
 def test_list_has_every_item(home: Installation, file: Path) -> None:
-    with pytest.raises(InputError, match="there is no home here"):
+    with pytest.raises(InputError, match="this home does not exist yet"):
         home.list()
     home.apply(file)
     assert [(item.key.id, item.version, item.enabled, item.loadable) for item in home.list()] == [

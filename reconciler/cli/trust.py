@@ -21,7 +21,7 @@ def list_(invocation: Invocation) -> int:
     """
     found = list_signers(invocation.env, invocation.named_file)
     if found is None:
-        return invocation.answer({"signers": []}, "Nobody is asked for signatures.")
+        return invocation.answer({"signers": []}, "No signatures are required.")
     base = invocation.file.absolute().parent
     rows = [(one.name, one.key, f"{os.path.relpath(one.file, base)}:{one.line}", one.state or "valid") for one in found]
     text = (

@@ -63,7 +63,10 @@ def said_of(tried: Tried) -> str:
     if tried.done is not None:
         return deeds_of(tried.done)
     drift = tried.outcome.plan.drift if tried.outcome else ()
-    return f"nothing to do{f'; {len(drift)} differences kept by policy.drift' if drift else ''}"
+    if not drift:
+        return "nothing to do"
+    kept = "1 difference was" if len(drift) == 1 else f"{len(drift)} differences were"
+    return f"nothing to do; {kept} kept, as policy.drift says"
 
 
 def deeds_of(plan: Plan) -> str:

@@ -20,7 +20,7 @@ INDEX_NAME: Final = "index.json"
 class Release(Struct, frozen=True, kw_only=True):
     """One version of a package. ``url`` is relative to the index, ``size`` in bytes, ``released`` a day.
 
-    ``archive`` is the digest of the zip, ``tree`` that of the package in it. ``yanked``: taken back by its publisher.
+    ``archive`` is the digest of the zip, ``tree`` that of the package in it. ``yanked``: withdrawn by its publisher.
     """
 
     url: str

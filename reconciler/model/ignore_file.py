@@ -106,7 +106,7 @@ def _pattern(text: str, line: int) -> _Pattern:
         raise PatternError("a backslash means nothing here; write '/' between folders", line)
     parts = text.strip("/").split("/")
     if not {"", ".", ".."}.isdisjoint(parts):
-        raise PatternError(f"'{text}' is no path below the package", line)
+        raise PatternError(f"'{text}' is not a path below the package", line)
     if "/" not in text.rstrip("/"):
         parts.insert(0, _ANY_FOLDERS)
     if parts.count(_ANY_FOLDERS) > 1:

@@ -131,7 +131,7 @@ class _FolderWalk(Survey):
 
     def _not_a_file(self, parent: int, leaf: str, path: str, status: os.stat_result) -> InputError:
         if not stat.S_ISLNK(status.st_mode):
-            return refusal(self.name, "is no regular file or folder", entry=path, advice="remove it")
+            return refusal(self.name, "is not a regular file or folder", entry=path, advice="remove it")
         with _faults(self.name, path):
             target = os.readlink(leaf, dir_fd=parent)
         return refusal(self.name, f"is a symbolic link to {shown(target)}", entry=path, advice="copy the file instead")

@@ -84,7 +84,7 @@ def check_places(entries: Iterable[str], *, name: str) -> None:
         while (path := path.rpartition("/")[0]) and path not in above:
             above.add(path)
     if through := sorted(listed & above):
-        raise refusal(name, "is no folder, though others are in it", entry=through[0], advice="rename one")
+        raise refusal(name, "is not a folder, but other entries are in it", entry=through[0], advice="rename one")
 
 
 class EntryNames:

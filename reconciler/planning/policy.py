@@ -135,7 +135,7 @@ def builtin(target: Target, intent: Intent) -> Refusal | None:
 def not_loadable(target: Target, intent: Intent) -> Refusal | None:
     if target.manifest.loadable or not intent.rules.reload_required:
         return None
-    message = "this gateway cannot load a package in the task dialect, and gateway.reload is 'required'"
+    message = "a gateway cannot load a package in the task dialect, and gateway.reload is 'required'"
     return Refusal(key=target.key, code=RefusalCode.NOT_LOADABLE, message=message)
 
 

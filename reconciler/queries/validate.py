@@ -127,7 +127,7 @@ def _summary(package: Package) -> str:
     dialects = {
         Dialect.GATEWAY: "gateway dialect",
         Dialect.DEFINITION: "full definition in extension.yaml",
-        Dialect.TASK: "task dialect, which this gateway cannot load",
+        Dialect.TASK: "task dialect, which a gateway cannot load",
     }
     count = len(package.files)
     files = "1 file" if count == 1 else f"{count} files"

@@ -274,5 +274,5 @@ def _on_hold(state: HomeState, against: ListedBy | None) -> Iterator[Note]:
         saving = "--save" if against.file == state.path else f"--save with '-f {against.file}'"
         message = f"{against.file} says otherwise: the next apply undoes this; use {saving} to keep it"
         yield Note(WarningCode.FILE_DISAGREES, message, against.item.key if against.item else None)
-    message = "the watcher is paused until its file or one of its packages changes, or until 'llamagate resume'"
+    message = "this pauses 'llamagate watch' until the file or a package changes, or until 'llamagate resume'"
     yield Note(WarningCode.HOLD_SET, message)

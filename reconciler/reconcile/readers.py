@@ -44,7 +44,7 @@ def steadily(home: Home, read: Callable[[], T]) -> T:
 def check_there(home: Home) -> None:
     """``InputError`` where there is no home: it is not the same as an empty one, which may be a mistaken path."""
     if not is_there(home):
-        message = "there is no home here; 'llamagate apply' creates one, --home names another"
+        message = "this home does not exist yet; 'llamagate apply' creates it, --home names another"
         if mode_of(home.root) is not None and not is_folder(home.root):
             message = "this is a file; a home is a folder: name it with --home"
         raise InputError.at(message, file=home.root, code=ErrorCode.NOT_FOUND)

@@ -38,7 +38,7 @@ def choose(offers: Iterable[Offer], item: DesiredItem) -> Offer:
             code=ErrorCode.NO_VERSION,
         )
     if any(in_range(offer.version, allowed) for offer in known):
-        message = f"every version of {item_id} in the range '{allowed}' was taken back by its publisher"
+        message = f"every version of {item_id} in the range '{allowed}' was withdrawn by its publisher"
         raise InputError(f"{source}: {message}", advice="widen the range", code=ErrorCode.NO_VERSION)
     raise InputError(
         f"{source} has no version of {item_id} in the range '{allowed}'; it has {versions}", code=ErrorCode.NO_VERSION

@@ -196,7 +196,7 @@ def _each(options: str) -> Iterator[tuple[str, str | None]]:
     while at < len(options):
         match = _OPTION.match(options, at)
         if match is None:
-            raise WireError(f"these are no options: {options[at:]}; values stand in quotes")
+            raise WireError(f"these are not options: {options[at:]}; write values in quotes")
         value = match[2]
         yield match[1].lower(), None if value is None else value.replace('\\"', '"')
         at = match.end()

@@ -313,8 +313,8 @@ def test_an_index_that_says_another_tree_is_refused(session: Session, shop: Path
         ("../secret.zip", "the path leaves the package ('..')"),
         ("/etc/passwd", "the path is absolute"),
         ("%2e%2e/secret.zip", "the path leaves the package ('..')"),
-        ("https://evil.example/x.zip", "is no place in a catalog"),
-        ("a.zip?x", "is no place in a catalog"),
+        ("https://evil.example/x.zip", "is not a place in a catalog"),
+        ("a.zip?x", "is not a place in a catalog"),
     ],
 )
 def test_an_index_that_leads_out_of_its_folder(session: Session, shop: Path, url: str, problem: str) -> None:

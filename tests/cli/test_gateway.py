@@ -403,7 +403,7 @@ def test_what_the_gateway_cannot_load_is_refused_where_it_is_required(session: S
     session.extensions("sentiment-task", text=f'gateway: {{url: "{gateway.url}", reload: required}}\n')
     said = session.llamagate("apply", exits=5)
     assert (
-        "sentiment-task: this gateway cannot load a package in the task dialect, and gateway.reload is 'required'"
+        "sentiment-task: a gateway cannot load a package in the task dialect, and gateway.reload is 'required'"
         in said.out
     )
     assert gateway.requests == []

@@ -53,7 +53,7 @@ def test_every_form_of_a_package_comes_in(session: Session, form: str, archive: 
     [item] = session.llamagate("list", "--json").json["items"]
     assert (item["id"], item["version"], item["enabled"], item["owner"]) == ("foo", "1.0.0", True, None)
     assert item["loadable"] is (form in LOADABLE)
-    told = "foo is written in the task dialect: it is installed, but this gateway cannot load it" in said.out
+    told = "foo is written in the task dialect: only 'llamagate serve' runs it, a gateway does not" in said.out
     assert told is (form not in LOADABLE)
     installed = Path(item["path"])
     assert {path.name for path in folder.rglob("*")} <= {path.name for path in installed.rglob("*")}
@@ -138,7 +138,7 @@ def test_names_with_blanks_and_beyond_ascii(session: Session) -> None:
 def test_import_with_invalid_zip(session: Session) -> None:
     session.write("foo.zip", "this is no archive")
     assert unchanged(session, "import", "foo.zip") == (
-        "llamagate: foo.zip: has no zip end record at its end: it is not a zip, is cut short, or bytes follow it; "
+        "llamagate: foo.zip: is not a complete zip archive: its end record is missing, or other bytes follow it; "
         "pack the archive again\n"
     )
 

@@ -79,7 +79,7 @@ def test_only_a_log_is_appended_to(session: Session, name: str) -> None:
     (session.project / "link").symlink_to("llamagate.yaml")
     before = (session.project / name).read_bytes()
     said = session.llamagate("list", "--log-file", name, exits=1).err
-    assert f"{name} is no log: nothing is appended to it" in said
+    assert f"{name} is not a log of llamagate, so it is not changed" in said
     assert (session.project / name).read_bytes() == before
 
 

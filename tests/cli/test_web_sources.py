@@ -175,7 +175,7 @@ def test_what_is_no_archive_is_said_so(session: Session, server: HttpServer) -> 
     server.routes["/foo.zip"] = body(b"<!doctype html><title>Log in</title>" * 9, Content_Type="text/html")
     desire(session, server.url("/foo.zip"))
     failed = session.llamagate("apply", exits=1)
-    assert f"extensions.foo: {server.url('/foo.zip')}: what is there is neither a zip nor a tar archive\n" in failed.err
+    assert f"extensions.foo: {server.url('/foo.zip')}: the download is neither a zip nor a tar archive\n" in failed.err
     assert "name the archive itself; a repository is written {git: URL}" in failed.err
     assert not session.home.joinpath("extensions").exists()
 

@@ -45,7 +45,7 @@ class Ended:
     @property
     def is_well(self) -> bool:
         """Whether it did what it was asked for; a recovery where nothing was begun says that there is no home."""
-        return self.code == 0 or (self.code == 1 and "there is no home here" in self.err)
+        return self.code == 0 or (self.code == 1 and "this home does not exist yet" in self.err)
 
 
 @functools.cache

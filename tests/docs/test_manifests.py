@@ -72,11 +72,11 @@ def examples(session: Session) -> Session:
 
 FORMS = {
     "greeter": "extension greeter 1.0.0, gateway dialect, 1 file",
-    "greeter-task": "extension greeter-task 1.0.0, task dialect, which this gateway cannot load, 1 file",
+    "greeter-task": "extension greeter-task 1.0.0, task dialect, which a gateway cannot load, 1 file",
     "answer-counter": "extension answer-counter 1.0.0, gateway dialect, 2 files",
     "release-note": "extension release-note 1.0.0, full definition in extension.yaml, 1 file",
     "reception": "agentic-module reception 1.0.0, gateway dialect, 1 file",
-    "reception-task": "agentic-module reception-task 1.0.0, task dialect, which this gateway cannot load, 3 files",
+    "reception-task": "agentic-module reception-task 1.0.0, task dialect, which a gateway cannot load, 3 files",
 }
 
 

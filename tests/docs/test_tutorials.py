@@ -136,7 +136,7 @@ def _until_end(descriptor: int) -> str:
 
 def test_a_team_with_gitops(tmp_path: Path) -> None:
     said = run(PAGES[1], tmp_path)
-    assert "the watcher is paused" in said["hold"]
+    assert "this pauses 'llamagate watch'" in said["hold"]
     assert len(re.findall(r"^ +[1-4]  2", said["resume"], re.MULTILINE)) == 4
     assert [path.name for path in tmp_path.iterdir()] == [".venv"]
 

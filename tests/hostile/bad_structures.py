@@ -57,7 +57,7 @@ def many(count: int, *, said: int) -> bytes:
 OVERLAP = "overlaps what is behind it"
 DISAGREE = of_manifest("its header and the central directory disagree")
 NO_DESCRIPTOR = of_manifest("has no data descriptor that fits it")
-NO_END = fault("has no zip end record at its end: it is not a zip, is cut short, or bytes follow it")
+NO_END = fault("is not a complete zip archive: its end record is missing, or other bytes follow it")
 TWO_ENDS = fault("has two end records")
 PARTS = fault("is one part of an archive in several")
 LOCATOR = fault("has a zip64 end record that is not right before its locator, or is longer than it may be")

@@ -157,11 +157,11 @@ FOLDERS: Final[dict[str, tuple[Callable[[Path], object], str]]] = {
     ),
     "row-57-pipe": (
         lambda package: os.mkfifo(package / "x"),
-        "entry 'x': is no regular file or folder; remove it",
+        "entry 'x': is not a regular file or folder; remove it",
     ),
     "row-57-pipe-for-a-manifest": (
         pipe_for_a_manifest,
-        "entry 'manifest.yaml': is no regular file or folder; remove it",
+        "entry 'manifest.yaml': is not a regular file or folder; remove it",
     ),
 }
 

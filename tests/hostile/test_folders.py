@@ -106,7 +106,7 @@ def a_socket(path: Path) -> None:
 @pytest.mark.parametrize("make", [os.mkfifo, a_socket], ids=["fifo", "socket"])
 def test_row_57_what_is_no_file_is_refused_and_never_opened(package: Path, make: Callable[[Path], None]) -> None:
     make(package / "special")
-    assert refused(package) == "entry 'special': is no regular file or folder; remove it"
+    assert refused(package) == "entry 'special': is not a regular file or folder; remove it"
 
 
 def test_row_58_a_hard_link_is_a_file(package: Path) -> None:

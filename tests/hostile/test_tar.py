@@ -99,7 +99,7 @@ REFUSED = {
     "row-24-link-as-a-folder": (build(Member(name="d/", kind=b"2", data=b""), GOOD), "but not by its type"),
     "row-27-through-git-link": (
         build(GOOD, Member(name=".git", kind=b"2", data=b"", link=b"."), Member(name=".git/manifest.yaml")),
-        "is no folder, though others are in it",
+        "is not a folder, but other entries are in it",
     ),
     "row-27-through-git-hard-link": (
         build(GOOD, Member(name=".git/x", kind=b"1", data=b"", link=b"manifest.yaml"), Member(name=".git/x")),

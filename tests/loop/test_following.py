@@ -190,7 +190,7 @@ def test_another_repository_begins_anew(session: Session, origin: Origin, tmp_pa
     ("arguments", "code", "message"),
     [
         (["--ref", "nowhere"], 1, "has no branch or commit 'nowhere'"),
-        (["--ref", "-x"], 1, "--ref '-x': this is no git ref: '-' cannot stand there"),
+        (["--ref", "-x"], 1, "--ref '-x': this is not a git ref: '-' is not allowed in it"),
         (["--path", "nowhere"], 1, "there is no such folder"),
         (["--allowed-signers", "none"], 1, "no such file of allowed signers"),
         (

@@ -66,7 +66,7 @@ def test_a_place_with_one_package_of_unknown_version_is_not_asked_for_a_range() 
             "^2",
             "here has no version of foo in the range '^2'; it has 1.8.0, 1.7.0, 1.6.0, 1.5.0, 1.4.0 and 4 more",
         ),
-        (["1.0.0!", "0.1.0"], "^1", "here: every version of foo in the range '^1' was taken back by its publisher"),
+        (["1.0.0!", "0.1.0"], "^1", "here: every version of foo in the range '^1' was withdrawn by its publisher"),
         (["1.0.0-rc.1"], None, "here has no release of foo, only 1.0.0-rc.1"),
     ],
     ids=["nothing", "no fit", "many", "all yanked", "only prereleases"],

@@ -57,7 +57,10 @@ NO_VALUE = "it is empty, or has a line break or another character that no header
         pytest.param(HEADER, "\x1b[31m", f"TOKEN holds no value of a header: {NO_VALUE}", id="escape"),
         pytest.param(HEADER, "Host: a", "TOKEN holds the header Host, which cannot carry credentials", id="host"),
         pytest.param(
-            BASIC, "me:\udce9", "LOGIN holds no 'user:password', or a character that is no text", id="no UTF-8"
+            BASIC,
+            "me:\udce9",
+            "LOGIN does not hold 'user:password', or has a character that is not text",
+            id="no UTF-8",
         ),
         pytest.param(
             HEADER,
@@ -66,9 +69,14 @@ NO_VALUE = "it is empty, or has a line break or another character that no header
             id="a header of ours",
         ),
         pytest.param(
-            BASIC, "geheim", "LOGIN holds no 'user:password', or a character that is no text", id="no password"
+            BASIC,
+            "geheim",
+            "LOGIN does not hold 'user:password', or has a character that is not text",
+            id="no password",
         ),
-        pytest.param(BASIC, "me:geheim\0", "LOGIN holds no 'user:password', or a character that is no text", id="NUL"),
+        pytest.param(
+            BASIC, "me:geheim\0", "LOGIN does not hold 'user:password', or has a character that is not text", id="NUL"
+        ),
     ],
 )
 def test_a_variable_that_does_not_serve(auth: Auth, value: str | None, message: str) -> None:
@@ -103,7 +111,7 @@ def test_from_netrc(tmp_path: Path, host: str) -> None:
             "machine other.org login me password geheim\n", " has no entry for the host example.org", id="none"
         ),
         pytest.param("default login me password geheim\n", " has no entry for the host example.org", id="default"),
-        pytest.param("machine example.org\ngeheim me\n", ":2: this is no entry of a netrc file", id="bad"),
+        pytest.param("machine example.org\ngeheim me\n", ":2: this is not an entry of a netrc file", id="bad"),
         pytest.param("", NO_ENTRY, id="empty"),
     ],
 )

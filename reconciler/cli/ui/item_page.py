@@ -120,7 +120,7 @@ def _parts(contents: Contents, style: Style) -> Iterator[list[str]]:
 
 
 def _version(version: str, release: Release) -> str:
-    yanked = "  taken back by its publisher" if release.yanked else ""
+    yanked = "  withdrawn by its publisher" if release.yanked else ""
     return f"{version}  {release.released}  {release.size} bytes{yanked}"
 
 

@@ -74,7 +74,9 @@ def logging(verb: str, path: Path | None, tell: Callable[[str], None] | None) ->
 def _opened(path: Path) -> TextIO:
     """It holds paths and ids, and is its owner's alone, as far as it is new. A pipe without a reader does not block."""
     if not _is_log(path):
-        raise InputError(f"{path} is no log: nothing is appended to it", advice=_ANOTHER, code=ErrorCode.EXISTS)
+        raise InputError(
+            f"{path} is not a log of llamagate, so it is not changed", advice=_ANOTHER, code=ErrorCode.EXISTS
+        )
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, _MODE)
         os.set_blocking(descriptor, True)

@@ -71,7 +71,7 @@ def _in_condition(document: Document, condition: str, place: Path, scope: Scope)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         why = getattr(error, "msg", "") or "it is nested too deep"
         hint = "; write == to compare" if re.search(r"[^=!<>]=[^=]", expression) else ""
-        yield at_value(document, CheckCode.BAD_CONDITION, place, f"this is no condition: {why}{hint}")
+        yield at_value(document, CheckCode.BAD_CONDITION, place, f"this condition cannot be read: {why}{hint}")
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):

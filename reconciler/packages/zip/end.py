@@ -44,7 +44,7 @@ def _end_record_at(archive: ArchiveFile) -> int:
     found = list(_occurrences(tail))
     complete = [at for at in found if _reaches_end(tail, at, archive.size)]
     if not complete:
-        raise archive.refuse("has no zip end record at its end: it is not a zip, is cut short, or bytes follow it")
+        raise archive.refuse("is not a complete zip archive: its end record is missing, or other bytes follow it")
     if len(complete) > 1 or found[-1] != complete[0]:
         raise archive.refuse("has two end records")
     return start + complete[0]

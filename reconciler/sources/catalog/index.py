@@ -55,7 +55,7 @@ def path_of(url: str) -> str:
     path = unquote(url)
     problem = path_problem(path)
     if problem or ":" in path or "?" in url or "#" in url:
-        raise InputError(f"{url!r} is no place in a catalog: {problem or 'it is no relative url of a file'}")
+        raise InputError(f"{url!r} is not a place in a catalog: {problem or 'it is not the relative URL of a file'}")
     return path
 
 

@@ -85,7 +85,7 @@ class CatalogFolder(Struct):
             advice = f"find out who changed it; 'llamagate lock --upgrade {item_id}' accepts it as it is"
             raise RefusedError(message, advice=advice, code=ErrorCode.PIN_MISMATCH)
         if listed.yanked:
-            message = f"{item_id}: version {offer.version}, which the lock pins, was taken back by its publisher"
+            message = f"{item_id}: version {offer.version}, which the lock pins, was withdrawn by its publisher"
             return (Note(WarningCode.YANKED, message, item.key),)
         return ()
 

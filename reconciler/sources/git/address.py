@@ -70,7 +70,9 @@ def git_url_problem(url: str, *, local: bool) -> str | None:
     if match := _SCHEME.match(url):
         return _scheme_problem(match[1], url, local=local)
     if _COLON_FIRST.match(url):
-        return None if _SSH_SHORT.fullmatch(url) else "this is no git url; write 'user@host:path', or use https or ssh"
+        return (
+            None if _SSH_SHORT.fullmatch(url) else "this is not a git URL; write 'user@host:path', or use https or ssh"
+        )
     return None if local else _LOCAL
 
 
@@ -132,8 +134,8 @@ def ref_problem(ref: str) -> str | None:
     if not ref:
         return "a git ref is missing"
     if len(ref) > _MAX_CHARACTERS or not ref.isprintable():
-        return "this is no git ref: it is too long, or holds control or invisible characters"
+        return "this is not a git ref: it is too long, or holds control or invisible characters"
     if ref == "@" or (match := _BAD_IN_REF.search(ref)):
         part = ref if ref == "@" else match[0] if match else ""
-        return f"this is no git ref: {part!r} cannot stand there"
+        return f"this is not a git ref: {part!r} is not allowed in it"
     return None

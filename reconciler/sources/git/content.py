@@ -206,7 +206,7 @@ class _TreeWalk(Survey):
         if entry.mode == _Mode.SUBMODULE:
             raise refusal(self.name, "is a submodule", entry=path, advice="commit its files instead")
         if entry.mode not in _FILES:
-            raise refusal(self.name, "is no regular file or folder", entry=path, advice=_REPAIR)
+            raise refusal(self.name, "is not a regular file or folder", entry=path, advice=_REPAIR)
         try:
             blob = self.objects.blob(entry.oid)
         except OtherKindError as error:

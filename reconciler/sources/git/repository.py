@@ -238,4 +238,4 @@ def parted(commit: bytes) -> tuple[tuple[bytes, ...], bytes]:
 
 def _check(commit: str) -> None:
     if not COMMIT.fullmatch(commit):
-        raise InputError(f"{commit!r} is no whole commit id, of 40 or 64 hex digits")
+        raise InputError(f"{commit!r} is not a whole commit id (40 or 64 hex digits)")

@@ -117,7 +117,9 @@ class Access(Struct, kw_only=True):
         try:
             realm = HttpUrl.from_text(challenge.realm)
         except ValueError as error:
-            raise InputError(f"{self.repository}: it asks for a token from an address that is none: {error}") from error
+            raise InputError(
+                f"{self.repository}: it asks for a token from an address that is not valid: {error}"
+            ) from error
         if realm.origin.scheme == "http" and not is_here(realm.authority):
             message = f"{self.repository}: it asks for a token over plain http, at {realm}"
             raise RefusedError(message, advice="tell its owner: a realm needs https", code=ErrorCode.INSECURE)
@@ -163,7 +165,7 @@ class Access(Struct, kw_only=True):
             advice = f"run 'docker login {host}' or 'podman login {host}', or say in 'auth' where the credentials are"
         else:
             message = f"{host} does not give {self.repository.name} to who asks with {refused.label}"
-            advice = "check the user, the password and what they permit; it may be that there is no such repository"
+            advice = "check the user, the password and what they permit; perhaps the repository does not exist"
         return InputError(message, advice=advice, code=ErrorCode.CREDENTIALS)
 
 

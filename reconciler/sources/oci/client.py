@@ -180,7 +180,7 @@ class Client(Struct, frozen=True, kw_only=True):
         try:
             target = HttpUrl.from_text(url.absolute(location))
         except ValueError as error:
-            raise InputError(f"{self.repository}: {what} at an address that is none: {error}") from error
+            raise InputError(f"{self.repository}: {what} at an address that is not valid: {error}") from error
         if target.origin != self.repository.origin:
             message = f"{self.repository}: {what} at {target}, which is another place"
             advice = "tell its owner: behind a proxy a registry has to know its own address"
@@ -264,7 +264,7 @@ def _tags_in(data: bytes, name: str) -> list[str]:
     document = json_text.load(data, name=name, max_bytes=_MAX_PAGE_BYTES)
     tags = document.get("tags") if isinstance(document, dict) else None
     if not isinstance(tags, list | None) or not isinstance(document, dict):
-        raise InputError(f"{name}: the registry's answer is no list of tags", code=ErrorCode.MALFORMED)
+        raise InputError(f"{name}: the registry's answer is not a list of tags", code=ErrorCode.MALFORMED)
     return [tag for tag in tags or () if isinstance(tag, str)]
 
 

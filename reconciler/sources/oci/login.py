@@ -91,7 +91,9 @@ def _read(path: Path) -> JsonObject | None:
         document = None  # the reason may quote a password
     if not isinstance(document, dict):
         raise InputError(
-            f"{path} is no file of credentials", advice="'docker login' or 'podman login' writes it", code=_CREDENTIALS
+            f"{path} is not a file of credentials",
+            advice="'docker login' or 'podman login' writes it",
+            code=_CREDENTIALS,
         )
     return document
 

@@ -143,7 +143,7 @@ def _descriptor(value: Json, name: str) -> Descriptor:
 
 
 def _malformed(name: str) -> InputError:
-    return InputError(f"{name}: the registry's answer is no manifest", code=ErrorCode.MALFORMED)
+    return InputError(f"{name}: the registry's answer is not a manifest", code=ErrorCode.MALFORMED)
 
 
 def only_layer(manifest: Manifest, *, name: str) -> Descriptor:

@@ -160,6 +160,6 @@ def delivery(artifact: Artifact, wanted: Download, context: SourceContext) -> De
         return Delivery(tar, digest, size)
     if not start.startswith(_ZIP_START):
         advice = "name the archive itself; a repository is written {git: URL}"
-        raise InputError(f"{wanted.name}: what is there is neither a zip nor a tar archive", advice=advice)
+        raise InputError(f"{wanted.name}: the download is neither a zip nor a tar archive", advice=advice)
     content = open_archive(place, limits=context.limits, name=wanted.name, path=wanted.path)
     return Delivery(content, digest, size, content.left_out)

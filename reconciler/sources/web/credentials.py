@@ -76,7 +76,7 @@ def _header(text: str, label: str) -> tuple[str, str]:
 def _basic(pair: str, label: str) -> str:
     if ":" not in pair or any(category(character) in ("Cc", "Cs") for character in pair):
         raise InputError(
-            f"{label} holds no 'user:password', or a character that is no text", code=ErrorCode.CREDENTIALS
+            f"{label} does not hold 'user:password', or has a character that is not text", code=ErrorCode.CREDENTIALS
         )
     return f"Basic {b64encode(pair.encode()).decode()}"
 
@@ -106,10 +106,10 @@ def _netrc_entry(file: str, host: str) -> str:
     except netrc.NetrcParseError as error:
         # Its message quotes what it stumbled over, which may be a password.
         raise InputError(
-            f"{file}:{error.lineno}: this is no entry of a netrc file", code=ErrorCode.CREDENTIALS
+            f"{file}:{error.lineno}: this is not an entry of a netrc file", code=ErrorCode.CREDENTIALS
         ) from None
     except UnicodeDecodeError:
-        raise InputError(f"{file} is no text in UTF-8", code=ErrorCode.CREDENTIALS) from None
+        raise InputError(f"{file} is not UTF-8 text", code=ErrorCode.CREDENTIALS) from None
     for machine, (user, _, password) in entries.items():
         if machine.lower() == host:
             return f"{user}:{password}"

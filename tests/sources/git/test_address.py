@@ -40,7 +40,7 @@ OPTION = "a git url does not start with '-'"
 NO_HOST = "this git URL has no valid host"
 NO_CONTROLS = "a git url has no control or invisible characters"
 NO_QUERY = "a git url has no '?', no '#' and no space"
-NO_URL = "this is no git url; write 'user@host:path', or use https or ssh"
+NO_URL = "this is not a git URL; write 'user@host:path', or use https or ssh"
 CREDENTIALS = "credentials do not belong into a url; use 'auth'"
 PASSWORD = "a password does not belong into a url; ssh uses keys"  # noqa: S105 - a message
 BAD = {
@@ -178,9 +178,9 @@ def test_a_bad_ref_is_refused(ref: str) -> None:
 
 
 def test_the_message_shows_what_is_bad_in_a_ref() -> None:
-    assert ref_problem("main~1") == "this is no git ref: '~' cannot stand there"
-    assert ref_problem("-x") == "this is no git ref: '-' cannot stand there"
-    assert ref_problem("a\x1bb") == "this is no git ref: it is too long, or holds control or invisible characters"
+    assert ref_problem("main~1") == "this is not a git ref: '~' is not allowed in it"
+    assert ref_problem("-x") == "this is not a git ref: '-' is not allowed in it"
+    assert ref_problem("a\x1bb") == "this is not a git ref: it is too long, or holds control or invisible characters"
 
 
 @pytest.mark.parametrize(

@@ -274,8 +274,8 @@ FORGED: dict[str, tuple[Callable[[Origin], str], str]] = {
     ),
     "deep": (deep, f"entry '{'d/' * 16}f': the path is deeper than 16 folders; rename it"),
     "bomb-of-folders": (bomb, f"has more than 2000 entries; {SMALLER}"),
-    "odd-mode": (with_mode("140000"), "entry 'f': is no regular file or folder; fix the repository"),
-    "set-uid": (with_mode("104755"), "entry 'f': is no regular file or folder; fix the repository"),
+    "odd-mode": (with_mode("140000"), "entry 'f': is not a regular file or folder; fix the repository"),
+    "set-uid": (with_mode("104755"), "entry 'f': is not a regular file or folder; fix the repository"),
     "file-that-is-a-folder": (
         lambda origin: origin.tree(("100644", "f", a_file(origin, "x"))),
         "entry 'f': is listed as a file and is a tree; fix the repository",

@@ -189,7 +189,7 @@ def test_a_commit_that_is_nowhere_is_named(origin: Origin, served: GitOverHttp, 
 @pytest.mark.parametrize("commit", ["main", "--upload-pack=x", NOWHERE[:39], NOWHERE.replace("1", "A"), ""])
 def test_row_93_what_is_no_whole_id_is_never_given_to_git(repository: Repository, commit: str) -> None:
     for call in (lambda: repository.bring([commit]), lambda: repository.open(commit, limits=Limits(), name="p")):
-        assert refused(call).message == f"{commit!r} is no whole commit id, of 40 or 64 hex digits"
+        assert refused(call).message == f"{commit!r} is not a whole commit id (40 or 64 hex digits)"
 
 
 def test_row_97_a_moved_tag_leaves_the_locked_commit_as_it_was(origin: Origin, repository: Repository) -> None:
