@@ -192,7 +192,7 @@ def _check_items(file: DesiredFile) -> None:
         problem, code = id_problem(item.key.id), FaultCode.INVALID_ID
         other = seen.setdefault(item.key.id.casefold(), item.key)
         if other != item.key:
-            problem = f"duplicate id: the {other} has it already (ids ignore case and section)"
+            problem = f"duplicate id: the {other} already has this id (ids ignore case and section)"
             code = FaultCode.DUPLICATE_ID
         if problem:
             found.append((place, problem, code))

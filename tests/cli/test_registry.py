@@ -399,7 +399,7 @@ def test_row_111_an_id_in_both_sections_is_refused(session: Session) -> None:
     session.desired("extensions:\n  foo: ./packages/foo\nmodules:\n  foo: ./packages/foo\n")
     said = session.llamagate("plan", exits=1)
     assert said.err == (
-        "llamagate: llamagate.yaml:5:3: modules.foo: duplicate id: the extension foo has it already "
+        "llamagate: llamagate.yaml:5:3: modules.foo: duplicate id: the extension foo already has this id "
         "(ids ignore case and section)\n"
     )
 
@@ -407,7 +407,7 @@ def test_row_111_an_id_in_both_sections_is_refused(session: Session) -> None:
 def test_row_111_ids_that_differ_in_case_alone_are_refused(session: Session) -> None:
     session.package("foo")
     session.desired("extensions:\n  foo: ./packages/foo\n  FOO: ./packages/foo\n")
-    assert "duplicate id: the extension foo has it already" in session.llamagate("plan", exits=1).err
+    assert "duplicate id: the extension foo already has this id" in session.llamagate("plan", exits=1).err
 
 
 def test_row_111_a_key_twice_is_refused_with_its_place(session: Session) -> None:

@@ -46,18 +46,18 @@ PATTERN = "an id has only letters, digits, '_' and '-'"
         (f"extensions:\n  {LONG}: ./a\n", [f"3:3: extensions.{LONG}: longer than 128 characters"]),
         (
             "extensions:\n  Foo: ./a\nmodules:\n  bar: ./b\n  foo: ./c\n",
-            [f"6:3: modules.foo: duplicate id: the extension Foo has it already {TAKEN}"],
+            [f"6:3: modules.foo: duplicate id: the extension Foo already has this id {TAKEN}"],
         ),
         (
             "extensions:\n  foo: ./a\n  FOO: ./b\n",
-            [f"4:3: extensions.FOO: duplicate id: the extension foo has it already {TAKEN}"],
+            [f"4:3: extensions.FOO: duplicate id: the extension foo already has this id {TAKEN}"],
         ),
         (
             "extensions:\n  con: ./a\n  ok: ./b\nmodules:\n  backups: ./c\n  Con: ./d\n",
             [
                 "3:3: extensions.con: this name is a device on Windows",
                 "6:3: modules.backups: the gateway uses this name for itself",
-                f"7:3: modules.Con: duplicate id: the extension con has it already {TAKEN}",
+                f"7:3: modules.Con: duplicate id: the extension con already has this id {TAKEN}",
             ],
         ),
         ("extensions:\n  a: ./a\n  a: ./b\n", ["4:3: extensions: duplicate key 'a'; the first is in line 3"]),
