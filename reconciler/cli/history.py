@@ -23,6 +23,8 @@ from reconciler.queries.history import (
 
 _MAX_CHANGES: Final = 20
 
+_UNKNOWN: Final = ("what it changed is no longer known",)
+_REPAIRED: Final = ("no item changed: files or the registry were repaired",)
 _UNREADABLE: Final = {
     "damaged": "damaged: its document is not what was written",
     "newer": "a newer llamagate wrote it; use that version",
@@ -63,7 +65,7 @@ def render_history(history: History, style: Style) -> str:
         if not isinstance(entry.generation, Unreadable) and entry.generation.message:
             why = wrapped(visible(entry.generation.message.splitlines()[0]).text, style, indent=6)
             lines += [f"      {line}" for line in why]
-        changes = ("what it changed is no longer known",) if entry.changes is None else entry.changes
+        changes = _UNKNOWN if entry.changes is None else entry.changes or _REPAIRED
         lines += [f"      {line}" for line in changes[:_MAX_CHANGES]]
         if len(changes) > _MAX_CHANGES:
             lines.append(f"      … and {len(changes) - _MAX_CHANGES} more (--json shows all)")

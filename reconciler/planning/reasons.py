@@ -52,7 +52,7 @@ def what_changes(
     else:
         changes += _content(recorded, after, diff, before.other_version)
     if recorded is not None and recorded.owner != after.owner:
-        changes.append((ActionKind.ADOPT, f"owner {recorded.owner or 'nobody'} → {after.owner or 'nobody'}"))
+        changes.append((ActionKind.ADOPT, owner_change(recorded.owner, after.owner)))
     changes += [(ActionKind.REPAIR, _repair(row)) for row in registry_drift]
     was_enabled = entry.enabled if entry else recorded.enabled if recorded else after.enabled
     if was_enabled != after.enabled:
@@ -63,6 +63,11 @@ def what_changes(
         return None, []
     changes.sort(key=lambda change: list(ActionKind).index(change[0]))
     return changes[0][0], [reason for _, reason in changes]
+
+
+def owner_change(before: str | None, after: str | None) -> str:
+    """From which owner to which, in words."""
+    return f"owner {before or '(none)'} → {after or '(none)'}"
 
 
 def _put_back(after: RecordItem, before: ItemBefore, backup: int) -> tuple[ActionKind, str]:
@@ -91,7 +96,7 @@ def _content(
         yield ActionKind.UPDATE, f"the executable bit of {count} changed, but the version is still {after.version}"
     yield from ((ActionKind.REPAIR, _repair(row)) for row in diff.healed)
     if not same(recorded.config, after.config):
-        yield ActionKind.CONFIGURE, "the configuration in the file changed"
+        yield ActionKind.CONFIGURE, "its configuration changed"
     elif diff.rewrites and not diff.healed and not bits and recorded.tree == after.tree:
         yield ActionKind.CONFIGURE, "a value from a variable or a file changed"
 

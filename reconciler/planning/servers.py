@@ -26,6 +26,7 @@ from reconciler.model.servers import (
 )
 from reconciler.planning import policy
 from reconciler.planning.intent import Intent, ServerTarget
+from reconciler.planning.reasons import owner_change
 from reconciler.planning.server_drift import edited, missing
 from reconciler.planning.tool_changes import ToolChange, tool_changes, tool_marks
 from reconciler.planning.verdict import Verdict
@@ -219,7 +220,7 @@ def _beside(after: RecordedServer, before: _Before, *, was_enabled: bool) -> Ite
     """What changes besides the settings."""
     recorded = before.recorded
     if recorded is not None and recorded.owner != after.owner:
-        yield ActionKind.ADOPT, f"owner {recorded.owner or 'nobody'} → {after.owner or 'nobody'}"
+        yield ActionKind.ADOPT, owner_change(recorded.owner, after.owner)
     if was_enabled is not after.enabled and (before.found or recorded):
         kind = ActionKind.ENABLE if after.enabled else ActionKind.DISABLE
         yield kind, f"enabled: {str(after.enabled).lower()}"

@@ -12,6 +12,7 @@ from reconciler.model.generation import Generation, GenerationItem, Unreadable
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
 from reconciler.model.servers import ServerItem, changed_settings
+from reconciler.planning.reasons import owner_change
 from reconciler.reconcile.readers import check_there, steadily
 from reconciler.store.state_files import read_generation, read_generations, read_record
 
@@ -153,7 +154,7 @@ def server_difference(old: ServerItem | None, new: ServerItem | None) -> tuple[s
     words = [
         *([f"{', '.join(changed)} changed"] if changed else []),
         *([f"enabled: {str(new.enabled).lower()}"] if old.enabled != new.enabled else []),
-        *([f"owner {old.owner or 'nobody'} → {new.owner or 'nobody'}"] if old.owner != new.owner else []),
+        *([owner_change(old.owner, new.owner)] if old.owner != new.owner else []),
     ]
     return tuple(words)
 
@@ -179,7 +180,7 @@ def difference(old: GenerationItem | None, new: GenerationItem | None) -> tuple[
         *_modes(old, new),
         *(["configured"] if old.config != new.config else []),
         *([f"enabled: {str(new.enabled).lower()}"] if old.enabled != new.enabled else []),
-        *([f"owner {old.owner or 'nobody'} → {new.owner or 'nobody'}"] if old.owner != new.owner else []),
+        *([owner_change(old.owner, new.owner)] if old.owner != new.owner else []),
     ]
     return tuple(words)
 

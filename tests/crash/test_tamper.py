@@ -6,11 +6,14 @@ stamp: see the last test.
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -145,9 +148,19 @@ def cached_package(session: Session) -> Path:
 @many
 def test_generation(session: Session, at_most: int) -> None:
     generation = session.generation_path(1)
+    good = generation.read_bytes()
     for _ in flips(generation, at_most):
-        said = session.llamagate("verify", exits=3)
-        assert f"generation 1: its document is damaged ({generation})" in said.out
+        if not _only_fills_up(generation.read_bytes(), good):
+            said = session.llamagate("verify", exits=3)
+            assert f"generation 1: its document is damaged ({generation})" in said.out
+
+
+def _only_fills_up(data: bytes, good: bytes) -> bool:
+    """Whether what differs is a bit behind the end of the packed data, in its last byte: that says nothing."""
+    last = -9  # eight bytes come after it
+    with suppress(EOFError, OSError, zlib.error):
+        return data[last] != good[last] and gzip.decompress(data) == gzip.decompress(good)
+    return False
 
 
 def test_generation_that_is_dropped(session: Session) -> None:
