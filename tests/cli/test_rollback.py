@@ -456,10 +456,13 @@ def test_history_tells_what_each_generation_changed(three: Session) -> None:
     ]
 
 
-def test_a_generation_that_only_repaired_says_so(three: Session) -> None:
-    three.installed("foo", "text.txt").unlink()
-    three.llamagate("sync")
-    lines = three.llamagate("history").out.splitlines()
+def test_a_generation_that_only_repaired_says_so(session: Session) -> None:
+    session.package("foo", files={"text.txt": "text\n"})
+    session.extensions("foo")
+    session.llamagate("apply")
+    session.installed("foo", "text.txt").unlink()
+    session.llamagate("apply")
+    lines = session.llamagate("history").out.splitlines()
     assert lines[1].strip() == "no item changed: files or the registry were repaired"
 
 
