@@ -118,7 +118,7 @@ def _what_cannot_run(intent: Intent, record: Record, observed: Observed, removed
     there = _extensions_there(intent, record, observed, removed) if is_needed else frozenset()
     for key, target in sorted(intent.targets.items()):
         if not target.manifest.loadable:
-            message = f"{key.id} is written in the task dialect: only 'llamagate serve' runs it, a gateway does not"
+            message = f"{key.id} is written in the task dialect: only 'llamagate serve' runs it, gateways do not"
             yield Note(WarningCode.TASK_DIALECT, message, key)
         for need in target.manifest.requires:
             if need not in there:

@@ -53,7 +53,7 @@ def test_every_form_of_a_package_comes_in(session: Session, form: str, archive: 
     [item] = session.llamagate("list", "--json").json["items"]
     assert (item["id"], item["version"], item["enabled"], item["owner"]) == ("foo", "1.0.0", True, None)
     assert item["loadable"] is (form in LOADABLE)
-    told = "foo is written in the task dialect: only 'llamagate serve' runs it, a gateway does not" in said.out
+    told = "foo is written in the task dialect: only 'llamagate serve' runs it, gateways do not" in said.out
     assert told is (form not in LOADABLE)
     installed = Path(item["path"])
     assert {path.name for path in folder.rglob("*")} <= {path.name for path in installed.rglob("*")}

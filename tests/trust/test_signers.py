@@ -76,7 +76,7 @@ def test_a_time_without_z_is_local(monkeypatch: pytest.MonkeyPatch, key: Path) -
 BAD = {
     "authority": ("a cert-authority {}", "cert-authority"),
     "option": ("a no-touch-required {}", "unknown option"),
-    "unquoted": ("a namespaces=git {}", "unknown option|no options"),
+    "unquoted": ("a namespaces=git {}", "unknown option|not options"),
     "quote": ('a namespaces="git {}', "quote"),
     "empty": ('a namespaces="" {}', "empty"),
     "time": ('a valid-before="tomorrow" {}', "not a time"),
