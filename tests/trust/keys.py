@@ -19,7 +19,7 @@ KINDS = {
 
 
 def make_key(path: Path, kind: str = "ed25519") -> Path:
-    """The private key at ``path``; the public one is beside it. In all tests, keys of one name and kind are the same."""
+    """The private key at ``path``; the public one is beside it. Keys of one name and kind are the same ones."""
     private, public = _made(path.name, kind)
     path.touch(0o600)
     path.write_bytes(private)
