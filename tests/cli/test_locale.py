@@ -29,7 +29,7 @@ def latin_1(folder: Path) -> dict[str, str]:
     return {"LC_ALL": "de_DE.ISO-8859-1", "LOCPATH": str(folder)}
 
 
-@pytest.fixture(params=["ascii", "latin-1"])
+@pytest.fixture(scope="module", params=["ascii", "latin-1"])
 def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return ASCII if request.param == "ascii" else latin_1(tmp_path_factory.mktemp("locale"))
 
@@ -47,8 +47,10 @@ import json, os, sys
 from reconciler import __main__ as start
 from reconciler.cli import app
 start.boot.use_utf_8()
-app.application().list_commands(None)
-for words in json.loads(sys.argv[1]):
+commands = json.loads(sys.argv[1])
+for words in commands:
+    app.application().get_command(None, words[0])  # loads what it needs, for all of them
+for words in commands:
     sys.stdout.flush()
     child = os.fork()
     if not child:

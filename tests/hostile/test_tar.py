@@ -308,9 +308,9 @@ def test_a_folder_in_it(tmp_path: Path, path: str) -> None:
 
 
 WRITES_INTO = {
-    "link-above": ([Member(name="repo-1.0/extensions/foo", kind=b"2", data=b"", link=b"bar")], "is no folder"),
-    "file-above": ([Member(name="repo-1.0/extensions", data=b"")], "is no folder"),
-    "through-a-link": ([Member(name="repo-1.0/link/x")], "is no folder"),
+    "link-above": ([Member(name="repo-1.0/extensions/foo", kind=b"2", data=b"", link=b"bar")], "is not a folder"),
+    "file-above": ([Member(name="repo-1.0/extensions", data=b"")], "is not a folder"),
+    "through-a-link": ([Member(name="repo-1.0/link/x")], "is not a folder"),
     "twice": ([Member(name="repo-1.0/link")], "is there twice"),
     "file-and-folder": ([folder("repo-1.0/link/")], "is there twice"),
     "up": ([Member(name="repo-1.0/x/../extensions/foo/manifest.yaml")], "leaves the package"),

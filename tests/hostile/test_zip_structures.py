@@ -117,9 +117,9 @@ def test_any_damage_is_either_harmless_or_refused(
 
 AROUND = [Entry(name="repo/pkg/manifest.yaml"), Entry(name="repo/link", mode=0o120777, data=b"pkg")]
 WRITES_INTO = {
-    "link-above": (Entry(name="repo/pkg", mode=0o120777, data=b"other"), "is no folder"),
+    "link-above": (Entry(name="repo/pkg", mode=0o120777, data=b"other"), "is not a folder"),
     "link-as-a-folder": (Entry(name="repo/pkg/", mode=0o120777, data=b"other"), "but not by both"),
-    "through-a-link": (Entry(name="repo/link/manifest.yaml"), "is no folder"),
+    "through-a-link": (Entry(name="repo/link/manifest.yaml"), "is not a folder"),
     "twice": (Entry(name="repo/link"), "is there twice"),
     "up": (Entry(name="repo/x/../pkg/manifest.yaml"), "leaves the package"),
     "slashes": (Entry(name="repo//pkg/manifest.yaml"), "an empty or '.' part"),
