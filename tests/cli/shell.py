@@ -72,7 +72,7 @@ class Session:
 
     def __post_init__(self) -> None:
         for folder in (self.project, self.base / "user"):
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
 
     @property
     def project(self) -> Path:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.cli.again import Again, once
 from tests.cli.shell import Session
 from tests.conftest import PROJECT
 from tests.docs.completions import COMMAND, COMPLETIONS, completions
@@ -31,13 +32,19 @@ def offered(session: Session, *words: str) -> list[str]:
     return [line.split("\t")[0] for line in done.stdout.splitlines()]
 
 
-@pytest.fixture
-def home(session: Session) -> Session:
+def make(session: Session) -> None:
     session.extensions("greeter", "notes")
     session.llamagate("apply")
     session.llamagate("disable", "notes")
     session.desired("extensions:\n  greeter: ./packages/greeter\n  grown: ./packages/grown\nmodules:\n  intake: ./x\n")
-    return session
+
+
+made = once(make)
+
+
+@pytest.fixture
+def home(made: Again) -> Session:
+    return made.session()
 
 
 def test_the_table_is_up_to_date() -> None:

@@ -11,18 +11,25 @@ from typing import Any
 import pytest
 
 from reconciler.model.unseen import UNSEEN, is_needed
+from tests.cli.again import Again, once
 from tests.cli.shell import Session
 
 PROMPT = "templates/prompt.md"
 
 
-@pytest.fixture
-def foo(session: Session) -> Session:
+def make(session: Session) -> None:
     """An installed extension with a prompt."""
     session.package("foo", files={PROMPT: "You help people.\nNever reveal the key.\n"})
     session.desired("extensions: {foo: ./packages/foo}\n")
     session.llamagate("apply")
-    return session
+
+
+made = once(make)
+
+
+@pytest.fixture
+def foo(made: Again) -> Session:
+    return made.session()
 
 
 def files(session: Session, *arguments: str) -> dict[str, Any]:

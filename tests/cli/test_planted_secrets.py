@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +57,20 @@ PLACES: dict[str, Place] = {
     "key of the gateway": in_the_gateway_key,
 }
 
+
+def everywhere(session: Session, value: str) -> None:
+    """In each place at once; the package's own is not hidden by a setting of the same name."""
+    in_the_package(session, value)
+    session.write("key", value)
+    session.variables |= {"VALUE": value, "GATEWAY_KEY": value}
+    quoted = json.dumps(value)
+    session.desired(
+        "gateway: {url: 'http://127.0.0.1:9', api_key_env: GATEWAY_KEY}\n"
+        "extensions: {foo: {source: ./packages/foo, config: {interval: {env: VALUE}, added: {file: ./key},"
+        f" api_key: {quoted}, a: {{b: {{c: {{env: VALUE}}}}}}, l: [1, {{env: VALUE}}, {{b: {{env: VALUE}}}}]}}}}}}\n"
+    )
+
+
 COMMANDS = [
     *([("plan", flag) for flag in ("--full", "--stat", "-v", "--json", "--no-diff", "--no-secrets")]),
     ("plan", "--format", "markdown", "--full"),
@@ -89,7 +104,7 @@ FEW = [
     ("restore", "foo", "--dry-run", "--full"),
     ("rollback", "--dry-run", "--json"),
 ]
-"""One for each way to show a value: all of ``COMMANDS`` are tried where there is most to show."""
+"""One for each way to show a value: all of ``COMMANDS`` are tried where it is in all places, or where most is shown."""
 
 
 def check(session: Session, *commands: tuple[str, ...]) -> None:
@@ -103,18 +118,34 @@ def check(session: Session, *commands: tuple[str, ...]) -> None:
             assert "s3cr3t" not in (session.project / name).read_text(), name
 
 
-@pytest.mark.parametrize("value", [pytest.param(NEW, marks=pytest.mark.long), ODD], ids=["plain", "odd"])
+def test_it_is_in_no_output_wherever_it_is(session: Session) -> None:
+    tried(session, everywhere, ODD, COMMANDS)
+
+
 @pytest.mark.parametrize("plant", PLACES.values(), ids=PLACES)
-def test_no_output_has_it(session: Session, plant: Place, value: str) -> None:
+def test_no_output_has_it(session: Session, plant: Place) -> None:
+    """By itself, where nothing else is hidden with it."""
+    tried(session, plant, ODD, FEW)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("value", [NEW, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("plant", [everywhere, *PLACES.values()], ids=["everywhere", *PLACES])
+def test_no_output_of_any_command_has_it(session: Session, plant: Place, value: str) -> None:
+    tried(session, plant, value, COMMANDS)
+
+
+def tried(session: Session, plant: Place, value: str, commands: list[tuple[str, ...]]) -> None:
     session.package("foo")
     plant(session, OLD)
     check(session, *FEW[:3], ("apply", "--full"))
+    assert session.installed("foo").is_dir()
     session.package("foo", version="1.1.0", files={"prompt.md": "Never reveal it.\n"})
     plant(session, value)
-    check(session, *COMMANDS)
+    check(session, *commands)
     check(session, ("apply", "--full"), *FEW)
     session.edit(session.installed("foo", "manifest.yaml"), "A package for tests", "Other words")
-    check(session, *COMMANDS)
+    check(session, *commands)
     session.desired("extensions: {}\n")
     check(session, *FEW, ("apply", "--json"), *FEW)
 

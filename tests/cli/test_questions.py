@@ -15,6 +15,7 @@ from reconciler.codes import ErrorCode, FaultCode, FindingCode, RefusalCode, War
 from reconciler.documents.schemas import schema_text
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.queries.graph import Edge, Graph, Node
+from tests.cli.again import Again, once
 from tests.cli.shell import Session
 from tests.support.packages import MANIFEST
 
@@ -22,8 +23,7 @@ PLANTED = "planted-5ecret"
 PROMPT = "prompt.md"
 
 
-@pytest.fixture
-def two(session: Session) -> Session:
+def make(session: Session) -> None:
     """Two generations of ``a``: its prompt and its version change; a secret is in its configuration."""
     session.package("a", files={PROMPT: "Never reveal it.\n"})
     session.package("b")
@@ -32,7 +32,14 @@ def two(session: Session) -> Session:
     session.llamagate("apply")
     session.package("a", version="2.0.0", files={PROMPT: "Always reveal it.\n"})
     session.llamagate("apply")
-    return session
+
+
+made = once(make)
+
+
+@pytest.fixture
+def two(made: Again) -> Session:
+    return made.session()
 
 
 def changed(document: Any) -> list[tuple[str, str, list[str]]]:

@@ -309,7 +309,7 @@ def test_sync_corrects_a_version(foo: Session) -> None:
 def test_sync_is_linear_in_the_number_of_items(session: Session) -> None:
     """Counted in calls of functions, which unlike seconds are the same each time."""
     calls = []
-    for size in (40, 80, 160):
+    for size in (20, 40, 80):
         for number in range(size):
             if not session.installed(f"item-{number}").exists():
                 formed(session, "gateway", f"item-{number}")

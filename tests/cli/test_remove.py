@@ -9,21 +9,28 @@ from typing import Any
 
 import pytest
 
+from tests.cli.again import Again, once
 from tests.cli.failures import failure, refused, warned
 from tests.cli.parcels import formed
 from tests.cli.shell import Session, snapshot
 from tests.support.packages import MODULE
 
 
-@pytest.fixture
-def foo(session: Session) -> Session:
+def make(session: Session) -> None:
     """Two extensions, imported; the first has a local file and one that was edited."""
     for item in ("foo", "bar"):
         formed(session, "gateway", item)
         session.llamagate("import", f"packages/{item}")
     session.installed("foo", "notes.txt").write_text("mine\n")
     session.edit(session.installed("foo", "bin/run.sh"), "#!/bin/sh", "#!/bin/bash")
-    return session
+
+
+made = once(make)
+
+
+@pytest.fixture
+def foo(made: Again) -> Session:
+    return made.session()
 
 
 def set_entry(session: Session, item: str, **changes: Any) -> None:

@@ -249,7 +249,7 @@ def test_no_text_of_a_package_gets_out_of_its_fence(session: Session, text: str)
 
 def test_a_page_has_room_for_a_comment_and_counts_the_rest(session: Session) -> None:
     for item in (names := [f"e{number:03}" for number in range(50)]):
-        session.package(item, files={PROMPT: f"{item} é\n" * 400})
+        session.package(item, files={PROMPT: f"{item} é\n" * 200})
     session.extensions(*names)
     for arguments in ((), ("--no-diff",), ("--full",)):
         page = session.llamagate("plan", "--format", "markdown", *arguments).out

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cli.again import Again, once
 from tests.cli.failures import failure, warned
 from tests.cli.shell import Session
 
@@ -42,8 +43,7 @@ COMMANDS = [
 SAVING = ["remove foo", "enable foo", "disable foo", "import packages/extra", "migrate extensions"]
 
 
-@pytest.fixture
-def home(session: Session) -> Session:
+def make(session: Session) -> None:
     """An extension in its second version with a backup of the first, a package to import and one to migrate."""
     session.extensions("foo")
     session.llamagate("apply")
@@ -53,7 +53,14 @@ def home(session: Session) -> Session:
     session.package("old")
     session.project.joinpath("extensions").mkdir()
     session.project.joinpath("packages/old").rename(session.project / "extensions/old")
-    return session
+
+
+made = once(make)
+
+
+@pytest.fixture
+def home(made: Again) -> Session:
+    return made.session()
 
 
 def spoil(session: Session, file: str) -> None:

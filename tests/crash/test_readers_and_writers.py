@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from reconciler.fs import swap
 from reconciler.fs.file_lock import exclusive
 from tests.cli.shell import Session, finished, held_apply
 from tests.fs.hostile import python
+from tests.support.prepared import relayed
 from tests.support.promised import promised
 
 READER: Final = """
@@ -41,6 +43,7 @@ while sys.stdin.buffer.read(1) is None:
             finally: os.close(opened)
         except FileNotFoundError: missed += 1
         else: mixed += len(versions) > 1; seen |= versions
+    if reads == 50: print("has read", flush=True)
 print(reads, missed, mixed, len(seen))
 """
 """Reads one file by its path, and two files of the folder that it has opened once."""
@@ -69,15 +72,42 @@ for number in range(times):
 """
 
 
+class Reading:
+    """``counted`` at the end: reads, missed, mixed, versions seen."""
+
+    def __init__(self, reader: subprocess.Popen[str]) -> None:
+        self.counted: list[int] = []
+        self._reader, self._has_read = reader, threading.Event()
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        assert self._reader.stdout is not None
+        if self._reader.stdout.readline() == "has read\n":
+            self._has_read.set()
+
+    def times(self, least: int) -> Iterator[int]:
+        """So many numbers from 1 on, and more until the reader has read fifty times."""
+        number = 0
+        while number < least or not self._has_read.is_set():
+            assert self._reader.poll() is None
+            number += 1
+            yield number
+
+    def end(self) -> None:
+        self._thread.join()
+        self.counted += map(int, self._reader.communicate(".")[0].split())
+
+
 @contextmanager
-def reading(folder: Path) -> Iterator[list[int]]:
-    """A reader of ``folder`` meanwhile; then what it counted: reads, missed, mixed, versions seen."""
-    counted: list[int] = []
+def reading(folder: Path) -> Iterator[Reading]:
+    """A reader of ``folder`` meanwhile."""
     with subprocess.Popen(python(READER, folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
-        yield counted
-        counted += map(int, reader.communicate(".")[0].split())
+        found = Reading(reader)
+        yield found
+        found.end()
 
 
 # Readers
@@ -92,9 +122,9 @@ def test_exchanges_are_never_seen(tmp_path: Path, times: int) -> None:
             (place / name).write_text(f"version: 1.0.{number}\n")
     if not swap.exchange(*pair):
         pytest.skip("this file system has no exchange")
-    with reading(pair[0]) as counted:
-        assert all(swap.exchange(*pair) for _ in range(times))
-    reads, missed, mixed, _ = counted
+    with reading(pair[0]) as found:
+        assert all(swap.exchange(*pair) for _ in found.times(times))
+    reads, missed, mixed, _ = found.counted
     assert reads >= 50
     assert (missed, mixed) == (0, 0)
 
@@ -108,11 +138,11 @@ def test_applies_are_never_seen(session: Session, times: int) -> None:
     # The folder that a reader holds open is whole until its backup is dropped.
     session.extensions("a", text="policy: {backups: 1000}\n")
     session.llamagate("apply")
-    with reading(session.installed("a")) as counted:
-        for number in range(1, times + 1):
+    with reading(session.installed("a")) as found:
+        for number in found.times(times):
             desire(number)
             session.llamagate("apply")
-    reads, missed, mixed, versions = counted
+    reads, missed, mixed, versions = found.counted
     assert reads >= 50
     assert (missed, mixed) == (0, 0)
     assert versions > 1
@@ -133,17 +163,29 @@ def owners(session: Session, count: int) -> list[str]:
     return names
 
 
-def writer(session: Session, owner: str, times: int) -> subprocess.Popen[str]:
+def program(session: Session, *, fresh: bool) -> list[str]:
+    """What starts the command: Python, or where it need not be ``fresh`` what has a copy run it."""
+    if fresh or (text := relayed()) is None:
+        return [sys.executable, "-B", "-m", "reconciler"]
+    path = session.base / "llamagate"
+    path.write_text(text)
+    path.chmod(0o755)
+    return [str(path)]
+
+
+def writer(session: Session, start: list[str], owner: str, times: int) -> subprocess.Popen[str]:
     manifest = session.project / "packages" / owner / "manifest.yaml"
-    apply = [sys.executable, "-B", "-m", "reconciler", "apply", "-f", f"{owner}.yaml"]
+    apply = [*start, "apply", "-f", f"{owner}.yaml"]
     return session.python("import sys; from pathlib import Path\n" + WRITER, *apply, manifest, times)
 
 
-@pytest.mark.parametrize(("processes", "times"), [(4, 2), pytest.param(16, 50, marks=pytest.mark.long)])
-def test_writers_lose_nothing(session: Session, processes: int, times: int) -> None:
-    names = owners(session, processes)
+@pytest.mark.parametrize(
+    ("processes", "times", "fresh"), [(4, 2, False), pytest.param(16, 50, True, marks=pytest.mark.long)]
+)
+def test_writers_lose_nothing(session: Session, processes: int, times: int, fresh: bool) -> None:
+    names, start = owners(session, processes), program(session, fresh=fresh)
     with ExitStack() as stack:
-        running = [stack.enter_context(writer(session, name, times)) for name in names]
+        running = [stack.enter_context(writer(session, start, name, times)) for name in names]
         said = [process.communicate(timeout=3_600)[1] for process in running]
     assert [(process.returncode, text) for process, text in zip(running, said, strict=True)] == [(0, "")] * processes
 

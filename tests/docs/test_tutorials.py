@@ -67,13 +67,14 @@ def test_the_first_extension(tmp_path: Path, free_port: int) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".venv"]
 
 
-def test_the_first_extension_typed_into_a_terminal(tmp_path: Path, free_port: int) -> None:
+@pytest.mark.parametrize("fresh", [False, pytest.param(True, marks=pytest.mark.long)], ids=["copies", "starts"])
+def test_the_first_extension_typed_into_a_terminal(tmp_path: Path, free_port: int, fresh: bool) -> None:
     """With colours, a pager and jobs of the shell, as a reader has them."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     model = ModelServer(say=lambda _: "Good morning, Ada!")
     text = page(PAGES[0]).replace("11500", str(free_port)).replace("http://127.0.0.1:11434", model.url)
-    command_in(tmp_path, fresh=True)
+    command_in(tmp_path, fresh=fresh)
     blocks = shell_blocks(text)
     try:
         said = typed_blocks([code for _, code in blocks], tmp_path)

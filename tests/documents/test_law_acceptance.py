@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler.documents import schemas
 from reconciler.documents.acceptance import UnknownKeywordError, acceptor
 from tests.documents.strategies import values
+from tests.support.laws import examples
 
 NAMES = (*schemas.SCHEMA_NAMES, "extension-manifest#/$defs/task", "module-manifest#/$defs/task")
 
@@ -41,6 +42,7 @@ def near_mapping(schema: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@examples(0.5)
 @given(st.data())
 def test_the_quick_test_and_jsonschema_agree(name: str, data: st.DataObject) -> None:
     value = data.draw(near(schemas._schema(name)))

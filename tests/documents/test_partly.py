@@ -43,7 +43,7 @@ def loaded(text: str) -> JsonObject | None:
         return None
 
 
-@examples(25)
+@examples(10)
 @given(above=lines, old=lines, new=lines, below=lines)
 def test_it_is_what_reading_everything_tells(
     above: list[str], old: list[str], new: list[str], below: list[str]
@@ -56,7 +56,7 @@ def test_it_is_what_reading_everything_tells(
         assert [*found] == [*(loaded(before) or {})]
 
 
-@examples(25)
+@examples(10)
 @given(above=lines, old=lines, new=lines, below=lines, keys=st.frozensets(st.sampled_from("abc")))
 def test_so_it_is_where_only_some_entries_are_wanted(
     above: list[str], old: list[str], new: list[str], below: list[str], keys: frozenset[str]

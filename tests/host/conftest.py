@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Final
 
 import httpcore2
 import pytest
 
+from reconciler.host import workers
 from tests.cli.shell import Session
 from tests.host.model_server import ModelServer
 from tests.host.served import Host, Stage, hosting, settings_for
 from tests.support.fixtures import session
+from tests.support.prepared import relayed, started
 
 __all__ = ["session"]
 
@@ -44,6 +50,30 @@ def one_tls_context() -> Iterator[None]:
     """Every client reads all certificates of the system when it is made; here the first one does it for all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpcore2, "default_ssl_context", functools.cache(httpcore2.default_ssl_context))
+        yield
+
+
+_WORKER: Final = "import os; os.setsid(); from reconciler.host.worker import main; main()"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared_workers() -> Iterator[None]:
+    """The workers of the hosts in this process are copies of one that has loaded the program.
+
+    Those of hosts that are processes are started as ever.
+    """
+    if not relayed():  # which also makes it ready: the loop of a host would wait for that
+        yield
+        return
+
+    def start(_command: Sequence[str], *, pass_fds: Sequence[int], **_: object) -> subprocess.Popen[str]:
+        [number] = pass_fds
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        command = [sys.executable, "-B", "-c", _WORKER, "0"]
+        return started(command, {"PATH": os.environ["PATH"]}, fresh=False, cwd="/", stdin=number, **quiet)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "subprocess", SimpleNamespace(Popen=start, DEVNULL=subprocess.DEVNULL))
         yield
 
 

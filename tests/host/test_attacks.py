@@ -80,7 +80,7 @@ class Beside:
             self._ready.set()
             while not self._ended.is_set():
                 self.waited.append(self._asked(client))
-                self._ended.wait(0.02)
+                self._ended.wait(0.04)
 
     def _asked(self, client: httpx2.Client) -> float:
         start = time.monotonic()
@@ -300,13 +300,13 @@ def test_a_model_that_says_much(session: Session, serve: Serve, model: ModelServ
 
 
 def test_an_answer_that_would_be_huge(session: Session, serve: Serve) -> None:
-    outputs = ", ".join(f'o{n}: "{{{{inputs.l}}}}"' for n in range(40))
+    outputs = ", ".join(f'o{n}: "{{{{inputs.l}}}}"' for n in range(20))
     text = f"steps: [{{uses: rules.evaluate, with: {{rules: [{{then: {{{outputs}}}}}]}}}}]\n"
     put_on_disk(session, "foo", manifest__yaml=extension(text))
-    host = serve()
+    host = serve(limits=RunLimits(answer=4 * 2**20))
     with Beside(host):
         answer = host.post("/v1/extensions/foo/execute", {"l": [[1, 2, 3, 4, 5, 6]] * 17_000})
-    assert answer.json()["error"]["message"] == "The answer has more than 8388608 bytes"
+    assert answer.json()["error"]["message"] == "The answer has more than 4194304 bytes"
 
 
 def test_a_caller_who_goes_away_ends_the_work(session: Session, serve: Serve) -> None:

@@ -448,7 +448,7 @@ def test_a_second_signal_ends_it_at_once(session: Session, model: ModelServer, n
         model.pause.set()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_signal_ends_it_whatever_it_computes(session: Session, number: int) -> None:
     text = (
         "guardrails: [{type: max_execution_time, value: 3s}]\n"

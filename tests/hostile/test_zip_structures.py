@@ -47,7 +47,6 @@ MEASURED = """
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.packages.zip.archive import open_archive
-from tests.support.laws import examples
 
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024

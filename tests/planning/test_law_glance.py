@@ -53,7 +53,7 @@ def check(path: str, before: bytes | None, after: bytes | None) -> None:
         assert alike({"files": cast(Any, [glance])}) == alike({"files": cast(Any, [change])}), (path, before, after)
 
 
-@examples(25)
+@examples(8)
 @given(path=paths, before=texts, after=texts)
 def test_a_change(path: str, before: str, after: str) -> None:
     assume(before != after)

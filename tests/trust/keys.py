@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
+import tempfile
 from pathlib import Path
 
 from reconciler.trust.sshsig import Signature, dearmoured, parse
@@ -17,10 +19,21 @@ KINDS = {
 
 
 def make_key(path: Path, kind: str = "ed25519") -> Path:
-    """The private key at ``path``; the public one is beside it."""
-    words = ["ssh-keygen", "-q", *KINDS[kind], "-N", "", "-C", path.name, "-f", str(path)]
-    subprocess.run(words, check=True, capture_output=True)
+    """The private key at ``path``; the public one is beside it. Keys of one name and kind are the same ones."""
+    private, public = _made(path.name, kind)
+    path.touch(0o600)
+    path.write_bytes(private)
+    path.with_name(f"{path.name}.pub").write_bytes(public)
     return path
+
+
+@functools.cache
+def _made(name: str, kind: str) -> tuple[bytes, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        words = ["ssh-keygen", "-q", *KINDS[kind], "-N", "", "-C", name, "-f", str(path)]
+        subprocess.run(words, check=True, capture_output=True)
+        return path.read_bytes(), path.with_name(f"{name}.pub").read_bytes()
 
 
 def public(key: Path) -> str:

@@ -26,7 +26,7 @@ def inputs(count: int) -> str:
     "text",
     [
         pytest.param(_HEAD + inputs(900) + _STEPS + asking(500), marks=pytest.mark.long),
-        _HEAD + inputs(900) + _STEPS + _CALL + asking(500),
+        _HEAD + inputs(450) + _STEPS + _CALL + asking(250),
         _HEAD + _STEPS + asking(1) + "".join(f"versin{one}: 1\n" for one in range(MAX_VALUES // 3)),
         _HEAD + inputs(9_000) + _STEPS + asking(9_000),
     ],

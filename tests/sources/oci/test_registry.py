@@ -348,7 +348,7 @@ def test_an_identity_token(session: Session, log_in: LogIn) -> None:
         assert set(tokens_of(found).shown) == {""}
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.long)])
 def test_many_items_of_one_repository_cost_one_token(session: Session, log_in: LogIn, count: int) -> None:
     """One manifest and one blob each, by threads that share what is shown."""
     with registry(session.base / "registry", "token") as found:
