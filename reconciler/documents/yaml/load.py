@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from itertools import islice
+from sys import intern
 from typing import Any, Final
 
 import yaml
@@ -138,14 +139,16 @@ class _Builder:
                 special = False
             top.append(_resolved(text) if special else text)
         elif key is None:
-            self._key = self._new_key(event, special)
+            if special or text == "<<" or text in top:
+                self._check_key(event, special)
+            self._key = intern(text)  # a thousand manifests have the same keys
         else:
             if special and text and (self._mappings, key) in self._text_keys:
                 special = False
             top[key] = _resolved(text) if special else text
             self._key = None
 
-    def _new_key(self, event: yaml.ScalarEvent, special: bool) -> str:
+    def _check_key(self, event: yaml.ScalarEvent, special: bool) -> None:
         key = event.value
         if key == "<<" and not event.style:
             raise _RejectedYamlError("merge keys are not allowed")
@@ -154,7 +157,6 @@ class _Builder:
         if key in self._top:
             line, _ = locate(self._data, (*self._path(), key))
             raise _RejectedYamlError(f"duplicate key {shown(key)}; the first is in line {line}")
-        return key
 
     def _mapping(self, event: yaml.MappingStartEvent) -> None:
         self._open({}, event)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -137,7 +137,7 @@ def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits
         raise archive.refuse(rule, advice=f"{SMALLER}, or raise policy.limits.unpacked")
 
 
-class _Chosen(NamedTuple):
+class _Chosen(Struct, frozen=True):
     """The files that belong to the package, and what does not, with its digest."""
 
     kept: list[Member]
@@ -177,8 +177,7 @@ def _own_patterns(archive: ArchiveFile, found: Mapping[str, tuple[Member, str]],
 
 def _entry(path: str, member: Member, sha256: str) -> FileEntry:
     header = member.header
-    modes = {"executable": header.executable, "has_mode": header.has_mode}
-    return FileEntry(path=path, sha256=sha256, size=header.size, **modes)
+    return FileEntry(path=path, sha256=sha256, size=header.size, executable=header.executable, has_mode=header.has_mode)
 
 
 def _hash(archive: ArchiveFile, member: Member, keep: dict[str, bytes] | None = None, path: str = "") -> str:
