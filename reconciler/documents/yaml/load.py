@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import islice
-from sys import intern
 from typing import Any, Final
 
 import yaml
@@ -29,6 +29,8 @@ MAX_EVENTS: Final = 300_000
 """What one document may consist of: keys, values, beginnings and ends. A lock of 10,000 items has 160,000; without a
 bound, 4 MiB of ``[[],[],…`` would take 0.6 GiB and a quarter of a minute to be a valid manifest."""
 MAX_NUMBER_CHARACTERS: Final = 100
+_SHARED_KEYS: Final = 1024
+_SHARED_CHARACTERS: Final = 64
 
 _WORDS: Final[dict[str, Json]] = (
     dict.fromkeys(["", "~", "null", "Null", "NULL"])
@@ -141,7 +143,7 @@ class _Builder:
         elif key is None:
             if special or text == "<<" or text in top:
                 self._check_key(event, special)
-            self._key = intern(text)  # a thousand manifests have the same keys
+            self._key = _shared(text) if len(text) <= _SHARED_CHARACTERS else text
         else:
             if special and text and (self._mappings, key) in self._text_keys:
                 special = False
@@ -199,6 +201,12 @@ class _Builder:
         if isinstance(self._top, list):
             return (*opened, len(self._top))
         return (*opened, self._key) if self._key is not None else tuple(opened)
+
+
+@lru_cache(_SHARED_KEYS)
+def _shared(key: str) -> str:
+    """The same text for the same key: a thousand manifests have the same few. Interned, some would stay for ever."""
+    return key
 
 
 def _ignored(event: object) -> None:

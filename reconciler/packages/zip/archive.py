@@ -49,16 +49,13 @@ class ArchiveContent(Struct, frozen=True):
     notes: tuple[str, ...]
     left_out: tuple[FileEntry, ...]
     """What older rules took for content."""
-    _members: Mapping[str, tuple[Member, str]]
-    """Path → where its data lies, and its sha256."""
+    as_packed: bool
+    """Whether all modes are as ``pack`` writes them: in the cache, others are damage."""
     _identity: tuple[int, ...]
+    _members: Mapping[str, tuple[Member, str]]
+    """Path → where its data lies, and its sha256; nothing of a small package."""
     _kept: Mapping[str, bytes]
     """The content of a small package as it was hashed, so that the archive need not be opened for each file."""
-
-    @property
-    def as_packed(self) -> bool:
-        """Whether all modes are as ``pack`` writes them: in the cache, others are damage."""
-        return all(member.header.as_packed for member, _ in self._members.values())
 
     def chunks(self, path: str) -> Iterator[bytes]:
         return iter([self._kept[path]]) if path in self._kept else self._read(path)
@@ -98,7 +95,9 @@ def open_archive(
     older = tuple(_entry(one.header.name.removeprefix(prefix), one, sha256) for one, sha256 in chosen.left_out)
     older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/"))) + by_package
     notes = (*notes_on([one.header.name for one, _ in chosen.left_out]), *chosen.notes)
-    return ArchiveContent(place, name, files, notes, older, found, identity, small or {})
+    as_packed = all(member.header.as_packed for member, _ in found.values())
+    parts = (found, {}) if small is None else ({}, small)
+    return ArchiveContent(place, name, files, notes, older, as_packed, identity, *parts)
 
 
 def _below(archive: ArchiveFile, path: str, limits: Limits) -> tuple[list[Member], str]:
