@@ -11,7 +11,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from reconciler.fs import tree
-from reconciler.fs.descriptor import naming
 from reconciler.fs.ownership import Likeness, likeness_of
 from reconciler.model.record import RecordedFile
 from reconciler.packages.content import OpenPackage, executables_of, privates_of
@@ -104,11 +103,15 @@ class _FolderFds:
 
     def _make_like(self, folder: str) -> None:
         like = self.before.folder(folder)
-        if like is not None:
-            with naming(f"{self.root}/{folder}"):
-                status, mode = os.fstat(self._fds[folder]), like.mode | stat.S_IRWXU
-                if like.give(self._fds[folder], status) or stat.S_IMODE(status.st_mode) != mode:
-                    os.fchmod(self._fds[folder], mode)
+        if like is None:
+            return
+        try:
+            status, mode = os.fstat(self._fds[folder]), like.mode | stat.S_IRWXU
+            if like.give(self._fds[folder], status) or stat.S_IMODE(status.st_mode) != mode:
+                os.fchmod(self._fds[folder], mode)
+        except OSError as error:
+            error.filename = f"{self.root}/{folder}"  # it has only a descriptor
+            raise
 
     def __call__(self, folder: str) -> int:
         if folder not in self._fds:

@@ -45,6 +45,10 @@ class Stage(Struct):
     _packed: set[str] = field(default_factory=set)
     """Those of what this transaction packs."""
 
+    def target(self, key: ItemKey) -> str:
+        """Where the item goes to."""
+        return f"{self._installed(key.kind)[0]}/{key.id}"
+
     def new(self, key: ItemKey) -> str:
         return f"{self._area(key.kind)}/new/{key.kind}/{key.id}"
 

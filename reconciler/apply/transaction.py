@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -92,7 +91,7 @@ class Transaction:
     def _move(self, action: Action) -> Move:
         key = action.key
         self.stage.prepare(key.kind)
-        target, new = os.fspath(self.home.item(key)), self.stage.new(key)
+        target, new = self.stage.target(key), self.stage.new(key)
         old_inode = tree.inode_of(target)
         backup = self.home.backup(key, self.generation) if old_inode is not None else None
         if backup is not None and tree.inode_of(backup) is not None:

@@ -18,7 +18,6 @@ from reconciler.errors import ExitCode
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.reconcile.change import change
-from reconciler.reconcile.explain import explained
 from reconciler.reconcile.outcome import Outcome
 from reconciler.reconcile.proposal import Proposal
 from reconciler.reconcile.readers import check_there, steadily
@@ -68,7 +67,7 @@ class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True
         file, listener, is_detailed = self.named_file, self.listener, self.is_detailed
 
         def propose_as_shown() -> Proposal:
-            return explained(propose()) if is_detailed else propose()
+            return _explained(propose()) if is_detailed else propose()
 
         return self.show(change(self.env, file, listener, propose_as_shown, creates=creates))
 
@@ -78,7 +77,7 @@ class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True
         if not creates:
             check_there(Home(self.env.home))
         proposal = steadily(Home(self.env.home), propose)
-        plan = proposal.plan if detail is Detail.NONE else explained(proposal).plan
+        plan = proposal.plan if detail is Detail.NONE else _explained(proposal).plan
         page = Page(style=self.terminal.style, columns=self.terminal.columns, wording=FOR_A_COMMAND, detail=detail)
         code = ExitCode.REFUSED if plan.refusals else ExitCode.OK
         return self.answer(plan.to_document(), render_plan(plan, page), code, is_long=True)
@@ -86,3 +85,9 @@ class ChangingInvocation(WaitingInvocation, frozen=True, kw_only=True, dict=True
     def show(self, done: Outcome) -> int:
         """Show what was done; the exit code."""
         return show_outcome(done, self.terminal, FOR_A_COMMAND, self.detail)
+
+
+def _explained(proposal: Proposal) -> Proposal:
+    from reconciler.reconcile.explain import explained  # most changes are made without being shown in detail
+
+    return explained(proposal)

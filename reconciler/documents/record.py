@@ -71,9 +71,10 @@ class _Tree(Struct, frozen=True):
 
 
 def record_files(record: Record) -> RecordFiles:
-    """What to write for ``record``."""
-    items = [encode(items) for items in _shared_out(record.items)]
-    documents = {digest: encode(record.documents[digest]) for digest in sorted(record.documents)}
+    """What to write for ``record``. A piece whose items are those that were read last is not encoded again."""
+    kept = _Pieces.kept_items()
+    items = [kept.get(tuple(map(id, items))) or _with_name(encode(items)) for items in _shared_out(record.items)]
+    documents = {digest: _with_name(encode(record.documents[digest])) for digest in sorted(record.documents)}
     head = _Head(
         schema=RECORD_SCHEMA if _is_later(record) else _EARLIER,
         generation=record.generation,
@@ -84,12 +85,12 @@ def record_files(record: Record) -> RecordFiles:
         routes=record.routes,
         confirm_by=record.confirm_by,
         documents_by=__version__,
-        documents={digest: _name(data) for digest, data in documents.items()},
-        items=tuple(map(_name, items)),
+        documents={digest: name for digest, (name, _) in documents.items()},
+        items=tuple(name for name, _ in items),
         servers=tuple(record.servers[key] for key in sorted(record.servers)),
         restarts=record.restarts,
     )
-    return RecordFiles(seal(head), {_name(data): data for data in (*items, *documents.values())})
+    return RecordFiles(seal(head), dict([*items, *documents.values()]))
 
 
 def _is_later(record: Record) -> bool:
@@ -238,32 +239,47 @@ def _items(data: bytes) -> list[RecordItem]:
     return decode(data, list[RecordItem])
 
 
+class _Read(Struct, frozen=True):
+    """A piece as it was read."""
+
+    stamp: tree.Stamp
+    data: bytes
+    value: Any
+
+
 class _Pieces:
     """Those of one record. A watcher reads it again and again, and only a few pieces are others each time.
 
     What was read last is kept as decoded, by the stamp of its file: a piece never changes, but it may be damaged.
     """
 
-    _last: ClassVar[Mapping[Path, tuple[tree.Stamp, Any]]] = {}
+    _last: ClassVar[Mapping[Path, _Read]] = {}
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._found: dict[Path, tuple[tree.Stamp, Any]] = {}
+        self._found: dict[Path, _Read] = {}
 
     def read(self, name: str, decoded: Callable[[bytes], T]) -> T:
         """Errors as for ``read_record_files``."""
         path = self._home.pieces / f"{name}{_SUFFIX}"
         stamp = tree.stamp_of(path.stat())
         known = self._last.get(path)
-        if known is None or known[0] != stamp:
-            known = stamp, decoded(_piece(self._home, name))
+        if known is None or known.stamp != stamp:
+            data = _piece(self._home, name)
+            known = _Read(stamp, data, decoded(data))
         self._found[path] = known
-        value: T = known[1]
+        value: T = known.value
         return value
 
     def keep(self) -> None:
         """All of them were read."""
         _Pieces._last = self._found
+
+    @classmethod
+    def kept_items(cls) -> Mapping[tuple[int, ...], tuple[str, bytes]]:
+        """The pieces with items that were read last, by the identities of these, which never change: name and bytes."""
+        read = ((path.stem, one) for path, one in cls._last.items() if isinstance(one.value, list))
+        return {tuple(map(id, one.value)): (name, one.data) for name, one in read}
 
 
 def _piece(home: Home, name: str) -> bytes:
@@ -276,6 +292,10 @@ def _piece(home: Home, name: str) -> bytes:
 
 def _name(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _with_name(data: bytes) -> tuple[str, bytes]:
+    return _name(data), data
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -74,6 +74,8 @@ def schema_faults(found: Mapping[Path, Json], *, data: bytes, file: str) -> tupl
 
     Only their form is checked: no pattern of them is compiled or run, and nothing that they refer to is fetched.
     """
+    if not found:
+        return ()
     if has_more_than(MAX_SCHEMA_VALUES, found.values()):
         place = next(iter(found))
         problem = (place, f"more than {MAX_SCHEMA_VALUES} values in JSON Schemas", FaultCode.INVALID_VALUE)

@@ -49,7 +49,7 @@ def decode(data: bytes, form: type[T]) -> T:
 def seal(body: object) -> bytes:
     """The document's bytes."""
     data = encode(body)
-    return _HEAD % digest_bytes(data).encode() + data + _TAIL
+    return b"".join([_HEAD % digest_bytes(data).encode(), data, _TAIL])
 
 
 def unseal(data: bytes, *, name: str, schema: int) -> tuple[int, bytes]:

@@ -30,7 +30,7 @@ class Visible(Struct, frozen=True, kw_only=True):
 
 def visible(text: str) -> Visible:
     """``text`` with an escape in place of each character that nobody sees."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", " ").replace("\t", " ").isprintable():
         return Visible(text=text, escapes=(), origins=())
     parts: list[str] = []
     escapes: list[tuple[int, int]] = []

@@ -157,8 +157,9 @@ class Desired(Struct, frozen=True, kw_only=True):
     @staticmethod
     def from_document(value: JsonObject, *, file: str) -> Desired:
         """Decode a document that the desired-state schema accepts."""
+        folder = Path(file).parent
         items = [
-            DesiredItem.from_document(ItemKey(kind, item_id), item, folder=Path(file).parent)
+            DesiredItem.from_document(ItemKey(kind, item_id), item, folder=folder)
             for section, kind in SECTIONS.items()
             for item_id, item in cast(JsonObject, value.get(section) or {}).items()
         ]
@@ -166,7 +167,7 @@ class Desired(Struct, frozen=True, kw_only=True):
             file=file,
             owner=str(value.get("owner", DEFAULT_OWNER)),
             items=tuple(items),
-            servers=tuple(_servers(value, Path(file).parent)),
+            servers=tuple(_servers(value, folder)),
             policy=Policy.from_document(cast(JsonObject, value.get("policy", {}))),
             gateway=GatewaySettings.from_document(cast(JsonObject, value.get("gateway", {}))),
             trust=TrustRules.from_document(cast(JsonObject, value["trust"])) if "trust" in value else None,

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, cast
 
 from reconciler.model.config import JsonObject
 
 _REMEMBERED_NAMES: Final = 4096
-_ANYWHERE: Final = (
-    *("*~", ".*.sw[a-p]", ".*.un~", ".#*", "#*#", "4913", "*.kate-swp", ".~lock.*#"),
-    *(".git", "__MACOSX", "*.pyc"),
-    *(".DS_Store", "._*", "Thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".fuse_hidden*", ".nfs*"),
+_NAMES: Final = frozenset(
+    ["4913", ".git", "__MACOSX", ".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", ".directory"]
 )
-"""Patterns for the names of files and folders."""
-_FOLDERS: Final = (
-    *(".idea", ".vscode", ".svn", ".hg", ".bzr", ".jj"),
-    *("__pycache__", ".venv", "node_modules", ".pytest_cache", ".mypy_cache"),
-    *(".AppleDouble", ".Spotlight-V100", ".Trashes", "$RECYCLE.BIN"),
+"""Names of files and folders."""
+_LAST: Final = ("~", ".kate-swp", ".pyc")
+"""How others end."""
+_BETWEEN: Final[Mapping[str, tuple[str, ...]]] = {
+    ".": tuple(f".sw{letter}" for letter in "abcdefghijklmnop"),
+    "#": ("#",),
+    ".~lock.": ("#",),
+    **dict.fromkeys([".#", "._", ".fuse_hidden", ".nfs"], ("",)),
+}
+"""How others start, and end behind that. No regular expression: to compile one takes longer than most commands need for
+all names."""
+_FIRST: Final = tuple(_BETWEEN)
+_FOLDERS: Final = frozenset(
+    [
+        *(".idea", ".vscode", ".svn", ".hg", ".bzr", ".jj"),
+        *("__pycache__", ".venv", "node_modules", ".pytest_cache", ".mypy_cache"),
+        *(".AppleDouble", ".Spotlight-V100", ".Trashes", "$RECYCLE.BIN"),
+    ]
 )
 """The names of folders; a file of such a name is content."""
 _BY_GIT: Final = ".git"
@@ -29,19 +39,10 @@ RULES: Final = 2
 _SHOWN: Final = 3
 
 
-def _pattern(names: Iterable[str]) -> re.Pattern[str]:
-    texts = (re.escape(name).replace(r"\*", ".*").replace(r"\[a\-p\]", "[a-p]") for name in names)
-    return re.compile("|".join(texts), re.DOTALL)
-
-
-_NAME: Final = _pattern(_ANYWHERE)
-_FOLDER_NAME: Final = _pattern((*_ANYWHERE, *_FOLDERS))
-
-
 def is_ignored(path: str) -> bool:
     """Whether ``path``, with a ``/`` at its end for a folder, is left out of the package."""
     *folders, leaf = path.split("/")
-    return any(map(_is_ignored_folder, folders)) or _is_ignored_name(leaf)
+    return _is_ignored_name(leaf) or any(map(_is_ignored_folder, folders))
 
 
 def was_ignored(path: str) -> bool:
@@ -77,9 +78,12 @@ def rules_to_document(rules: int) -> JsonObject:
 
 @lru_cache(_REMEMBERED_NAMES)
 def _is_ignored_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
+    if name in _NAMES or name.endswith(_LAST):
+        return True
+    return name.startswith(_FIRST) and any(
+        name.startswith(start) and name.endswith(ends, len(start)) for start, ends in _BETWEEN.items()
+    )
 
 
-@lru_cache(_REMEMBERED_NAMES)
 def _is_ignored_folder(name: str) -> bool:
-    return _FOLDER_NAME.fullmatch(name) is not None
+    return name in _FOLDERS or _is_ignored_name(name)

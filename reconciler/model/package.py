@@ -38,7 +38,7 @@ class Dialect(StrEnum):
     """``extension.yaml`` with a task, or a module with ``workflow.steps``. This gateway cannot load it."""
 
 
-class FileEntry(Struct, frozen=True, kw_only=True):
+class FileEntry(Struct, frozen=True, kw_only=True, gc=False):
     """One regular file of a package. ``size`` in bytes, ``sha256`` as 64 hex digits, path with ``/``.
 
     ``private``: in the place that it comes from only its owner may read it. ``has_mode``: whether that place says at

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, cast
 
-from msgspec import Struct, field
+from msgspec import MsgspecError, Struct, field
+from msgspec.json import decode, encode
 from msgspec.json import format as indented
 from msgspec.structs import astuple
 
 from reconciler.model.config import Json, JsonObject, children
-from reconciler.model.ids import PACKAGE_KINDS, ItemKey
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey, Kind
 
 _KEYS: Final = ("id", "type", "name", "version", "enabled", "installed_at", "last_updated_at", "source_path")
 MAX_DEPTH: Final = 64
@@ -35,6 +37,19 @@ class CorruptRegistryError(ValueError):
 
 class NewerRegistryError(ValueError):
     """The bytes are JSON of a form that a newer gateway may have written."""
+
+
+class _UsualEntry(Struct, forbid_unknown_fields=True, gc=False):
+    """An entry as the gateway writes it: with each key, and no other. Nearly all are, and take a fifth of the time."""
+
+    id: str
+    type: str
+    name: str
+    version: str
+    enabled: bool
+    installed_at: str
+    last_updated_at: str
+    source_path: str
 
 
 class RegistryEntry(Struct, frozen=True, kw_only=True, eq=False):
@@ -118,6 +133,32 @@ def decode_registry(data: bytes) -> Registry:
 
     A change reads the file three times, and nearly always finds the same bytes: the last ones are kept as decoded.
     """
+    return _decoded_if_usual(data) or _decoded(data)
+
+
+def _decoded_if_usual(data: bytes) -> Registry | None:
+    """The registry, where it is one and has no entries but usual ones."""
+    try:
+        found = decode(data, type=list[_UsualEntry])
+    except (MsgspecError, UnicodeDecodeError, RecursionError):  # the second before msgspec 0.21
+        return None
+    entries = {one.id: _from_usual(one, kind) for one in found if one.id and (kind := _KINDS.get(one.type))}
+    return Registry(entries=entries) if len(entries) == len(found) else None
+
+
+def _from_usual(one: _UsualEntry, kind: Kind) -> RegistryEntry:
+    return RegistryEntry(
+        key=ItemKey(kind, one.id),
+        name=one.name or one.id,
+        version=one.version,
+        enabled=one.enabled,
+        installed_at=one.installed_at,
+        last_updated_at=one.last_updated_at,
+        source_path=one.source_path,
+    )
+
+
+def _decoded(data: bytes) -> Registry:
     try:
         document: Json = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
@@ -149,12 +190,23 @@ def is_registry(data: bytes) -> bool:
 
 def encode_registry(registry: Registry) -> bytes:
     """The bytes as the gateway writes them, in a fixed order: by type, then id."""
+    entries = registry.entries.values()
+    if not registry.foreign and not any(entry.extra or entry.absent for entry in entries):
+        usual = sorted(map(_to_usual, entries), key=attrgetter("type", "id"))
+        with suppress(UnicodeEncodeError):  # a lone surrogate: below
+            return indented(encode(usual), indent=2)
     documents = [entry.to_document() for entry in registry.entries.values()] + list(registry.foreign)
     documents.sort(key=lambda value: (str(value["type"]), str(value["id"])))
     try:
         return indented(json.dumps(documents, ensure_ascii=False).encode(), indent=2)
     except UnicodeEncodeError:  # a lone surrogate, which JSON can spell and UTF-8 cannot: it is spelled again
         return json.dumps(documents, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _to_usual(entry: RegistryEntry) -> _UsualEntry:
+    kind, item_id = entry.key
+    times = entry.installed_at, entry.last_updated_at
+    return _UsualEntry(item_id, str(kind), entry.name, entry.version, entry.enabled, *times, entry.source_path)
 
 
 def registry_time(moment: datetime) -> str:

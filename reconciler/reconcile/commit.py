@@ -64,6 +64,7 @@ def commit(proposal: Proposal, progress: Progress) -> list[Note]:
         for done, action in enumerate(rewriting):
             progress("staging", done, len(rewriting))
             staged[action.key] = _staged(proposal, action, change)
+            state.store.close(proposal.parts.resolved[action.key])
         progress("staging", len(rewriting), len(rewriting))
         for action in proposal.plan.actions:
             if needs_package(action, state.record) and not action.rewrites:

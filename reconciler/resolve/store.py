@@ -38,8 +38,8 @@ _NO_MEANS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 class PackageStore(Struct, frozen=True, kw_only=True):
     """The packages of one home, for one command.
 
-    What was opened for an item stays open, by the digest of its tree. The cache is found by that digest, too, and
-    verified whenever it is read.
+    What was opened for an item stays open until it is closed, by the digest of its tree. The cache is found by that
+    digest, too, and verified whenever it is read.
     """
 
     home: Home
@@ -101,6 +101,10 @@ class PackageStore(Struct, frozen=True, kw_only=True):
                 f"{found.name} changed while it was read; run the command again", code=ErrorCode.INPUT_CHANGED
             )
         return opened
+
+    def close(self, found: Resolved) -> None:
+        """Let go of its package, which is not needed again: a large change holds a thousand of them."""
+        self._open.pop(found.tree, None)
 
     def open_recorded(self, recorded: RecordItem) -> OpenPackage:
         """The package that an installed item was made from. Errors as for ``open``."""

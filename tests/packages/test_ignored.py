@@ -19,11 +19,26 @@ LEFT_BEHIND = (
     *(".idea/x.xml", ".vscode/settings.json", ".git", ".git/config", ".svn/entries", ".hg/x", ".bzr/x", ".jj/x"),
     *("__pycache__/a.pyc", "a.pyc", ".venv/pyvenv.cfg", "node_modules/x/index.js", ".pytest_cache/x", ".mypy_cache/x"),
     *(".DS_Store", "._a", "__MACOSX/._a", ".AppleDouble/a", ".Spotlight-V100/x", ".Trashes/x", "Thumbs.db"),
-    *("ehthumbs.db", "desktop.ini", "$RECYCLE.BIN/x", ".directory", ".fuse_hidden0001", ".nfs0001", "old~/a.md"),
+    *(
+        "..swp",
+        "##",
+        ".~lock.#",
+        "~",
+        ".#",
+        "._",
+        ".nfs",
+        "ehthumbs.db",
+        "desktop.ini",
+        "$RECYCLE.BIN/x",
+        ".directory",
+        ".fuse_hidden0001",
+        ".nfs0001",
+        "old~/a.md",
+    ),
 )
 CONTENT = (
     *("a.md", ".env", ".gitignore", "a.swp", ".a.sww", "a.pyx", "49130", ".idea", "node_modules", "#a.md", "~a.md"),
-    *("git", "x.git/a", "thumbs/a", "Trashes/a", "a~b", ".swap"),
+    *("git", "x.git/a", "thumbs/a", "Trashes/a", "a~b", ".swap", ".swp", "#", ".~lock.", ".~lock.a", "a.nfs1"),
 )
 
 

@@ -11,13 +11,17 @@ import pytest
 from reconciler.errors import InputError
 from reconciler.model.desired import Limits
 from reconciler.model.home import Home
+from reconciler.model.listener import no_progress
 from reconciler.model.source import Source, SourceKind
+from reconciler.reconcile.commit import commit
+from reconciler.reconcile.propose import propose
 from reconciler.resolve.resolve import resolve_path
 from reconciler.resolve.resolved import Resolved
 from reconciler.resolve.store import PackageStore
 from tests.cli.shell import Session
 from tests.sources.http_server import HttpServer
 from tests.support.packages import MANIFEST, pack
+from tests.unchanged.world import World
 
 
 def store(tmp_path: Path) -> PackageStore:
@@ -40,6 +44,25 @@ def test_what_was_read_stays_open(tmp_path: Path) -> None:
     found = resolve_path(package(tmp_path), one, name="foo")
     assert one.is_open(found)
     assert one.open(found) is one.find(found.tree, name="foo")
+
+
+def test_what_was_let_go_of_is_read_again(tmp_path: Path) -> None:
+    one = store(tmp_path)
+    found = resolve_path(package(tmp_path), one, name="foo")
+    one.close(found)
+    assert not one.is_open(found)
+    assert one.open(found).package.tree == found.tree
+
+
+def test_a_change_lets_go_of_the_packages_that_it_has_staged(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for name in ("folder", "flow"):
+        (world.package(name) / "more.txt").write_text("more")
+    proposal = propose(world.environment(), world.options)
+    read = [found for found in proposal.parts.resolved.values() if proposal.state.store.is_open(found)]
+    assert [found.key.id for found in read] == ["folder", "flow"]
+    commit(proposal, no_progress)
+    assert not any(map(proposal.state.store.is_open, read))
 
 
 def test_another_store_reads_the_source_again(tmp_path: Path) -> None:

@@ -119,6 +119,26 @@ spelled = any_text.map(lambda text: str(json.loads(json.dumps(text))))
 """As JSON gives it back: no pair of surrogates, which is one character there."""
 
 
+_usual = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(("id", "name", "version", "installed_at", "last_updated_at", "source_path"), spelled),
+        "type": st.sampled_from([*map(str, PACKAGE_KINDS)]),
+        "enabled": st.booleans(),
+    }
+)
+nearly_usual = (
+    _usual
+    | st.builds(
+        lambda row, key, value: {**row, key: value},
+        _usual,
+        st.sampled_from([*_KNOWN_KEYS, "more"]),
+        st.sampled_from([None, 1, True, "", "skill", []]),
+    )
+    | st.builds(lambda row, gone: {key: row[key] for key in row if key != gone}, _usual, st.sampled_from(_KNOWN_KEYS))
+)
+"""Entries with the keys of the gateway's own; of some one value is missing, or another, or there is another key."""
+
+
 foreign = st.builds(
     lambda item_id, kind, more: {**more, "id": item_id, "type": kind},
     spelled.filter(bool),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.apply.journal import read_journal, write_journal
@@ -18,7 +19,7 @@ from reconciler.model.home import Home
 from reconciler.model.journal import Journal
 from reconciler.model.lock import Lock
 from reconciler.model.record import RECORD_SCHEMA, Record
-from reconciler.model.registry import Registry, decode_registry, encode_registry
+from reconciler.model.registry import CorruptRegistryError, Registry, decode_registry, encode_registry
 from reconciler.store.lock_file import lock_bytes, read_lock
 from reconciler.store.state_files import read_generation, read_record
 from reconciler.store.write import write_record
@@ -68,6 +69,19 @@ def test_registry(registry: Registry) -> None:
     data = encode_registry(registry)
     assert decode_registry(data) == registry
     assert encode_registry(decode_registry(data)) == data
+
+
+@many
+@given(st.lists(strategies.nearly_usual, max_size=3))
+def test_usual_entries_of_the_registry_are_read_as_others_are(rows: list[JsonObject]) -> None:
+    assert _entries(rows) == _entries([*rows, {"id": "x", "type": "skill"}])
+
+
+def _entries(rows: list[JsonObject]) -> object:
+    try:
+        return decode_registry(json.dumps(rows).encode()).entries
+    except CorruptRegistryError:
+        return "corrupt"
 
 
 @many

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from reconciler.documents import record as pieces_of_record
 from reconciler.documents.generations import generation_bytes
+from reconciler.documents.record import record_files
+from reconciler.documents.sealed import encode
 from reconciler.errors import InputError
 from reconciler.model.generation import generation_of
 from reconciler.model.home import Home
@@ -54,6 +57,23 @@ def test_a_change_of_one_item_writes_one_piece(home: Home) -> None:
     assert len(before) == len(after) == 32
     assert len(before.items() & after.items()) == 31
     assert read_record(home)[0] == changed(record(1_000))
+
+
+def test_a_piece_that_did_not_change_is_not_encoded_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_record(home, record(1_000))
+    found = changed(read_record(home)[0])
+    encoded: list[object] = []
+
+    def noting(value: object) -> bytes:
+        encoded.append(value)
+        return encode(value)
+
+    monkeypatch.setattr(pieces_of_record, "encode", noting)
+    files = record_files(found)
+    assert len(encoded) == 1
+    others = {key: replace(item) for key, item in found.items.items()}
+    assert files == record_files(replace(found, items=others))
+    assert len(encoded) == 1 + len(files.pieces)
 
 
 def test_a_note_writes_the_head_alone(home: Home) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ MAX_EVENTS: Final = 300_000
 """What one document may consist of: keys, values, beginnings and ends. A lock of 10,000 items has 160,000; without a
 bound, 4 MiB of ``[[],[],…`` would take 0.6 GiB and a quarter of a minute to be a valid manifest."""
 MAX_NUMBER_CHARACTERS: Final = 100
+_SHARED_KEYS: Final = 1024
+_SHARED_CHARACTERS: Final = 64
 
 _WORDS: Final[dict[str, Json]] = (
     dict.fromkeys(["", "~", "null", "Null", "NULL"])
@@ -138,14 +141,16 @@ class _Builder:
                 special = False
             top.append(_resolved(text) if special else text)
         elif key is None:
-            self._key = self._new_key(event, special)
+            if special or text == "<<" or text in top:
+                self._check_key(event, special)
+            self._key = _shared(text) if len(text) <= _SHARED_CHARACTERS else text
         else:
             if special and text and (self._mappings, key) in self._text_keys:
                 special = False
             top[key] = _resolved(text) if special else text
             self._key = None
 
-    def _new_key(self, event: yaml.ScalarEvent, special: bool) -> str:
+    def _check_key(self, event: yaml.ScalarEvent, special: bool) -> None:
         key = event.value
         if key == "<<" and not event.style:
             raise _RejectedYamlError("merge keys are not allowed")
@@ -154,7 +159,6 @@ class _Builder:
         if key in self._top:
             line, _ = locate(self._data, (*self._path(), key))
             raise _RejectedYamlError(f"duplicate key {shown(key)}; the first is in line {line}")
-        return key
 
     def _mapping(self, event: yaml.MappingStartEvent) -> None:
         self._open({}, event)
@@ -197,6 +201,12 @@ class _Builder:
         if isinstance(self._top, list):
             return (*opened, len(self._top))
         return (*opened, self._key) if self._key is not None else tuple(opened)
+
+
+@lru_cache(_SHARED_KEYS)
+def _shared(key: str) -> str:
+    """The same text for the same key: a thousand manifests have the same few. Interned, some would stay for ever."""
+    return key
 
 
 def _ignored(event: object) -> None:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -49,16 +49,13 @@ class ArchiveContent(Struct, frozen=True):
     notes: tuple[str, ...]
     left_out: tuple[FileEntry, ...]
     """What older rules took for content."""
-    _members: Mapping[str, tuple[Member, str]]
-    """Path → where its data lies, and its sha256."""
+    as_packed: bool
+    """Whether all modes are as ``pack`` writes them: in the cache, others are damage."""
     _identity: tuple[int, ...]
+    _members: Mapping[str, tuple[Member, str]]
+    """Path → where its data lies, and its sha256; nothing of a small package."""
     _kept: Mapping[str, bytes]
     """The content of a small package as it was hashed, so that the archive need not be opened for each file."""
-
-    @property
-    def as_packed(self) -> bool:
-        """Whether all modes are as ``pack`` writes them: in the cache, others are damage."""
-        return all(member.header.as_packed for member, _ in self._members.values())
 
     def chunks(self, path: str) -> Iterator[bytes]:
         return iter([self._kept[path]]) if path in self._kept else self._read(path)
@@ -98,7 +95,9 @@ def open_archive(
     older = tuple(_entry(one.header.name.removeprefix(prefix), one, sha256) for one, sha256 in chosen.left_out)
     older = tuple(entry for entry in older if not (was_ignored(entry.path) or entry.path.endswith("/"))) + by_package
     notes = (*notes_on([one.header.name for one, _ in chosen.left_out]), *chosen.notes)
-    return ArchiveContent(place, name, files, notes, older, found, identity, small or {})
+    as_packed = all(member.header.as_packed for member, _ in found.values())
+    parts = (found, {}) if small is None else ({}, small)
+    return ArchiveContent(place, name, files, notes, older, as_packed, identity, *parts)
 
 
 def _below(archive: ArchiveFile, path: str, limits: Limits) -> tuple[list[Member], str]:
@@ -137,7 +136,7 @@ def _check_sizes(archive: ArchiveFile, headers: Iterable[Header], limits: Limits
         raise archive.refuse(rule, advice=f"{SMALLER}, or raise policy.limits.unpacked")
 
 
-class _Chosen(NamedTuple):
+class _Chosen(Struct, frozen=True):
     """The files that belong to the package, and what does not, with its digest."""
 
     kept: list[Member]
@@ -177,8 +176,7 @@ def _own_patterns(archive: ArchiveFile, found: Mapping[str, tuple[Member, str]],
 
 def _entry(path: str, member: Member, sha256: str) -> FileEntry:
     header = member.header
-    modes = {"executable": header.executable, "has_mode": header.has_mode}
-    return FileEntry(path=path, sha256=sha256, size=header.size, **modes)
+    return FileEntry(path=path, sha256=sha256, size=header.size, executable=header.executable, has_mode=header.has_mode)
 
 
 def _hash(archive: ArchiveFile, member: Member, keep: dict[str, bytes] | None = None, path: str = "") -> str:

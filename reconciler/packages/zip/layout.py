@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from reconciler.model.desired import Limits
 from reconciler.packages.content import SMALLER
@@ -36,7 +38,7 @@ _NOT_FILES: Final[Mapping[int, str]] = {
 _WITH_MODES: Final = (records.SYSTEM_UNIX, records.SYSTEM_DARWIN)
 
 
-class Header(NamedTuple):
+class Header(Struct, frozen=True, gc=False):
     """An entry as the central directory has it. Sizes and offsets in bytes; the name of a folder ends with ``/``."""
 
     name: str
@@ -56,7 +58,7 @@ class Header(NamedTuple):
     """Why it cannot be in a package, or nothing: it is neither a file nor a folder."""
 
 
-class Member(NamedTuple):
+class Member(Struct, frozen=True, gc=False):
     """An entry whose headers agree. Its ``header.packed`` bytes of data begin at ``start``."""
 
     header: Header
@@ -183,10 +185,14 @@ def _data_start(archive: ArchiveFile, header: Header) -> tuple[int, bool]:
     late = bool(flags & records.FLAG_DESCRIPTOR)
     known = header.flags | records.FLAG_DESCRIPTOR if late else header.flags
     same = (flags, method) == (known, header.method) and variable[:name_length] == header.raw_name
-    values = zip((crc, packed, size), (header.crc, header.packed, header.size), strict=True)
-    if not same or not all(here == there or (late and not here) for here, there in values):
+    here, there = (crc, packed, size), (header.crc, header.packed, header.size)
+    if not same or (here != there and not (late and all(map(_is_left_out, here, there)))):
         raise archive.refuse("its header and the central directory disagree", entry=header.name)
     return name_at + len(variable), late
+
+
+def _is_left_out(here: int, there: int) -> bool:
+    return here in (0, there)
 
 
 def _check_descriptor(archive: ArchiveFile, header: Header, at: int, length: int) -> None:
