@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, cast
 
 from msgspec import Struct, field
+from msgspec.json import Decoder, encode
 from msgspec.json import format as indented
 from msgspec.structs import astuple
 
@@ -89,6 +91,23 @@ class RegistryEntry(Struct, frozen=True, kw_only=True, eq=False):
         return {**known, **self.extra}
 
 
+class _UsualEntry(Struct, forbid_unknown_fields=True):
+    """An entry with every key that we know, and no other one."""
+
+    id: str
+    type: str
+    name: str
+    version: str
+    enabled: bool
+    installed_at: str
+    last_updated_at: str
+    source_path: str
+
+
+_usual_entries: Final = Decoder(list[_UsualEntry]).decode
+_PLACE: Final = attrgetter("type", "id")
+
+
 class Registry(Struct, frozen=True, kw_only=True):
     """All entries by id, and the entries of types that we do not know, as they were."""
 
@@ -118,6 +137,35 @@ def decode_registry(data: bytes) -> Registry:
 
     A change reads the file three times, and nearly always finds the same bytes: the last ones are kept as decoded.
     """
+    return _usual(data) or _whatever(data)
+
+
+def _usual(data: bytes) -> Registry | None:
+    """Nearly every registry: entries of kinds that we know, each with just the keys that we know. ``None``: look.
+
+    The decoder accepts less than the one of ``json``, and reads what it accepts alike, at a fifth of the time.
+    """
+    try:
+        found = _usual_entries(data)
+    except ValueError:
+        return None
+    entries = {
+        one.id: RegistryEntry(
+            key=ItemKey(_KINDS[one.type], one.id),
+            name=one.name or one.id,
+            version=one.version,
+            enabled=one.enabled,
+            installed_at=one.installed_at,
+            last_updated_at=one.last_updated_at,
+            source_path=one.source_path,
+        )
+        for one in found
+        if one.id and one.type in _KINDS
+    }
+    return Registry(entries=entries) if len(entries) == len(found) else None
+
+
+def _whatever(data: bytes) -> Registry:
     try:
         document: Json = json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
@@ -149,12 +197,32 @@ def is_registry(data: bytes) -> bool:
 
 def encode_registry(registry: Registry) -> bytes:
     """The bytes as the gateway writes them, in a fixed order: by type, then id."""
-    documents = [entry.to_document() for entry in registry.entries.values()] + list(registry.foreign)
-    documents.sort(key=lambda value: (str(value["type"]), str(value["id"])))
+    entries = registry.entries.values()
+    is_usual = not registry.foreign and not any(entry.extra or entry.absent for entry in entries)
     try:
-        return indented(json.dumps(documents, ensure_ascii=False).encode(), indent=2)
+        if is_usual:
+            return indented(encode(sorted(map(_as_usual, entries), key=_PLACE)), indent=2)
+        return indented(json.dumps(_documents(registry), ensure_ascii=False).encode(), indent=2)
     except UnicodeEncodeError:  # a lone surrogate, which JSON can spell and UTF-8 cannot: it is spelled again
-        return json.dumps(documents, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        return json.dumps(_documents(registry), indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _documents(registry: Registry) -> list[JsonObject]:
+    documents = [entry.to_document() for entry in registry.entries.values()] + list(registry.foreign)
+    return sorted(documents, key=lambda value: (str(value["type"]), str(value["id"])))
+
+
+def _as_usual(entry: RegistryEntry) -> _UsualEntry:
+    return _UsualEntry(
+        id=entry.key.id,
+        type=str(entry.key.kind),
+        name=entry.name,
+        version=entry.version,
+        enabled=entry.enabled,
+        installed_at=entry.installed_at,
+        last_updated_at=entry.last_updated_at,
+        source_path=entry.source_path,
+    )
 
 
 def registry_time(moment: datetime) -> str:
