@@ -13,9 +13,9 @@ from reconciler.apply.journal import read_journal, write_journal
 from reconciler.documents.generations import generation_bytes
 from reconciler.documents.record import record_files
 from reconciler.documents.sealed import as_object, seal, unseal
+from reconciler.model import registry as module
 from reconciler.model.config import JsonObject
 from reconciler.model.generation import generation_of
-from reconciler.model import registry as module
 from reconciler.model.home import Home
 from reconciler.model.journal import Journal
 from reconciler.model.lock import Lock
