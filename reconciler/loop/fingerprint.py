@@ -15,7 +15,7 @@ from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.model.ids import PACKAGE_KINDS
 from reconciler.model.record import Record
-from reconciler.packages.stamps import archive_stamp
+from reconciler.packages.stamps import file_stamp
 from reconciler.reconcile.input_digest import Inputs
 from reconciler.store.state_files import read_record
 
@@ -39,7 +39,7 @@ class Lookout(Struct):
     def look(self) -> Fingerprint:
         """What an attempt would start from now. What cannot be read gives a fingerprint of its own."""
         record = self.record()
-        beside = f"{archive_stamp(self.home.gateway_file)}\n" if self.has_servers() else ""
+        beside = f"{file_stamp(self.home.gateway_file)}\n" if self.has_servers() else ""
         lines = beside + "".join(_lines(self.home, record, self._record_stamp))
         mark = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
         return Fingerprint(input=self.inputs.digest(self.file), home=mark)
@@ -51,7 +51,7 @@ class Lookout(Struct):
 
     def record(self) -> Record | None:
         """The record as it is now; ``None`` where it cannot be read."""
-        stamp = archive_stamp(self.home.record)
+        stamp = file_stamp(self.home.record)
         if stamp != self._record_stamp:
             self._record, self._record_stamp = _record(self.home), stamp
         return self._record
@@ -69,7 +69,7 @@ def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
 
     Local files are nothing to a pass, and programs write them all the time.
     """
-    yield f"{archive_stamp(home.registry)} {_interrupted(home)}\n"
+    yield f"{file_stamp(home.registry)} {_interrupted(home)}\n"
     for kind in PACKAGE_KINDS:
         yield f"{kind} {sorted(_names(home.installed(kind)))}\n"
     if record is None:

@@ -73,8 +73,8 @@ class Inputs(Struct):
     def _content(self, location: Path, ignore: Ignores) -> str:
         stamp = stamp_at(location, ignore)
         known = self._contents.get(location)
-        if known is None or known[0] != stamp:
-            known = self._contents[location] = (stamp, _content(location, ignore) if stamp else "absent")
+        if known is None or known[0] != stamp or not stamp:
+            known = self._contents[location] = (stamp, _content(location, ignore) if _is_there(location) else "absent")
         return known[1]
 
 
@@ -106,6 +106,13 @@ def _paths(desired: Desired, file: Path) -> Iterator[Path]:
 
 def _is_folder(path: Path) -> bool:
     return tree.kind_at(path) is tree.NodeKind.FOLDER
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _bytes(path: Path) -> bytes | str:
