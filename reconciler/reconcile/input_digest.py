@@ -41,17 +41,21 @@ class Inputs(Struct):
 
     _listed: dict[tuple[Path, Digest], _Listed] = field(default_factory=dict)
     _contents: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    _sources: dict[Path, list[str]] = field(default_factory=dict)
 
     def digest(self, file: Path, writing: Mapping[Path, bytes] = MappingProxyType({})) -> Digest:
         """The digest of ``file`` with its lock and its local sources. Why a file cannot be read counts as its content.
 
         A remote package counts by its pin, which is in the lock. ``writing`` holds what is about to be written.
         """
-        file = file.absolute()
-        lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
-        listed = self._named_in(file)
-        lines += [f"source {location} {self._content(location, listed.ignores)}\n" for location in listed.paths]
-        return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+        file, listed = file.absolute(), self._named_in(file.absolute())
+        found = [f"source {location} {self._content(location, listed.ignores)}\n" for location in listed.paths]
+        self._sources = {file: found}
+        return _digest(file, found, writing)
+
+    def as_written(self, file: Path, written: Mapping[Path, bytes]) -> Digest:
+        """The last digest of ``file``, if it and its lock were ``written`` since; nothing is looked at."""
+        return _digest(file.absolute(), self._sources.get(file.absolute(), []), written)
 
     def sources(self, file: Path) -> tuple[Path, ...]:
         """The local packages of ``file`` and the files that a config names; nothing while it cannot be read."""
@@ -76,6 +80,11 @@ class Inputs(Struct):
         if known is None or known[0] != stamp or not stamp:
             known = self._contents[location] = (stamp, _content(location, ignore) if _is_there(location) else "absent")
         return known[1]
+
+
+def _digest(file: Path, sources: list[str], writing: Mapping[Path, bytes]) -> Digest:
+    lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
+    return digest_bytes("".join((*lines, *sources)).encode("utf-8", "surrogateescape"))
 
 
 def input_digests(

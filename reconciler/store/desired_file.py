@@ -65,8 +65,8 @@ GATEWAY_KEYS: Final = frozenset(
 """What the gateway reads from its configuration file ``llamagate.yaml``, in lower case: it ignores the case."""
 
 
-_decoded: Final[dict[Digest, JsonObject]] = {}
-"""The last text that was valid: a watcher looks at what its pass reads again a moment later."""
+_decoded: Final[dict[tuple[Digest, str], tuple[JsonObject, Desired]]] = {}
+"""The last text that was valid, and where: a watcher looks at what its pass reads again a moment later."""
 
 
 class DesiredFile(Struct, frozen=True, kw_only=True):
@@ -149,15 +149,18 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     """``read_desired`` for text that is, or will be, in the file ``path``."""
     digest = digest_bytes(data)
     document = known_document(digest, known, is_lock=False)
-    is_known = document is not None
-    if document is None:
-        document = _decoded.get(digest) or _validated_desired(data, path, known)
-        _decoded.clear()
-        _decoded[digest] = document
-    desired = Desired.from_document(document, file=str(path.absolute()))
+    is_known, place = document is not None, (digest, str(path.absolute()))
+    if place in _decoded:
+        document, desired = _decoded[place]
+        return DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
+    proved = {**known, **{place[0]: found for place, (found, _) in _decoded.items()}}
+    document = document or _validated_desired(data, path, proved)
+    desired = Desired.from_document(document, file=place[1])
     file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
     if not is_known:
-        _check_items(file, known)
+        _check_items(file, proved)
+    _decoded.clear()
+    _decoded[place] = document, desired
     return file
 
 
