@@ -233,7 +233,7 @@ class Loop:
             lookout = self.lookout
             sources = lookout.inputs.sources(lookout.file)
             if lookout.has_servers():
-                sources = (*sources, lookout.home.gateway_file)
+                sources = (*sources, str(lookout.home.gateway_file))
             reason = self.events.watch(folders_to_watch(lookout.file, sources, lookout.home))
             seconds, triggers = (POLL_SECONDS, f"polling: {reason}") if reason else (None, "events")
             if notice := self.events.take_notice():

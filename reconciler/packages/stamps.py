@@ -29,15 +29,19 @@ def stamp_at(path: Path | str, ignore: Ignores) -> str:
         status = os.stat(path)  # noqa: PTH116 - as below
     except (OSError, ValueError):
         return ""
-    return folder_stamp(path, ignore) if stat.S_ISDIR(status.st_mode) else archive_stamp(path)
+    return folder_stamp(path, ignore) if stat.S_ISDIR(status.st_mode) else _archive_stamp(status)
 
 
 def archive_stamp(path: Path | str) -> str:
     """A fingerprint from one ``stat``: while it stays, so does the archive. Empty where there is none to be had."""
     try:
-        stamp = stamp_of(os.stat(path))  # noqa: PTH116 - a thousand of these are made for one plan
+        return _archive_stamp(os.stat(path))  # noqa: PTH116 - a thousand of these are made for one plan
     except OSError:
         return ""
+
+
+def _archive_stamp(status: os.stat_result) -> str:
+    stamp = stamp_of(status)
     return "" if hides_changes(stamp) else _text_of(stamp)
 
 
