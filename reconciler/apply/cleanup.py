@@ -32,7 +32,7 @@ def prune(home: Home, *, backups: int, generations: int) -> None:
     dropped = _surplus(documents, generations, needed=_before_backups(home))
     kept = [number for number in documents if number not in dropped]
     going = [documents[number] for number in dropped]
-    if _name_more(going, [documents[number] for number in (*kept[:1], *kept[-2:])]):
+    if _name_more(going, [documents[number] for number in (*kept[:-3:-1], *kept[:1])]):
         prune_cache(home, without=frozenset(going))
     for path in going:
         path.unlink()
@@ -78,12 +78,17 @@ def _before_backups(home: Home) -> frozenset[int]:
 
 
 def _name_more(dropped: list[Path], some: list[Path]) -> bool:
-    """Whether any of the documents ``dropped`` may name a package that ``some`` of those kept do not."""
-    if not dropped:
-        return False
+    """Whether any of the documents ``dropped`` may name a package that ``some`` of those kept do not.
+
+    Mostly the first of these names them all, and the others are not read.
+    """
     try:
-        kept = {tree for path in some for tree in trees_in(path)}
-        return any(trees_in(path) - kept for path in dropped)
+        left = {tree for path in dropped for tree in trees_in(path)}
+        for path in some if left else ():
+            left -= trees_in(path)
+            if not left:
+                break
+        return bool(left)
     except (InputError, *NOT_OURS):
         return True  # a damaged document may name anything
 

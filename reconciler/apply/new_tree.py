@@ -135,4 +135,5 @@ def _write(root: str, folder_fd: _FolderFds, path: str, wanted: NewTree, mode: i
     except OSError as error:
         error.filename = f"{root}/{path}"  # relative to a descriptor, or missing
         raise
-    return RecordedFile(wanted.realised.hashes[path], *stamp)
+    sha256 = wanted.realised.hashes[path]
+    return RecordedFile(sha256) if tree.hides_changes(stamp) else RecordedFile(sha256, *stamp)

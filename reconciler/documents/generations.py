@@ -128,7 +128,7 @@ def start_of(path: Path, most: int) -> bytes:
 
 
 def _opened(path: Path) -> bytes:
-    """The sealed document. Every byte counts: nothing is read that we would not write, but for bits that fill a byte."""
+    """The sealed document. Every byte counts: only bits that fill up a byte may be others than we would write."""
     data = read_start(path)
     if path.suffix != ".gz":
         return data

@@ -60,6 +60,11 @@ def check(value: Json, schema: str, *, data: bytes, file: str, what: str) -> Non
         raise InputError.of(faults, f"{file}: {count} in the {what}")
 
 
+def is_valid(value: Json, schema: str) -> bool:
+    """Whether ``check`` would find nothing wrong. "No" says nothing."""
+    return _accepts(schema)(value)
+
+
 def faults_of(value: Json, schema: str, *, data: bytes, file: str) -> tuple[Fault, ...]:
     """What is wrong with ``value`` by ``schema``, in the order of the text; at most ``MAX_FAULTS``.
 

@@ -14,12 +14,15 @@ from contextlib import suppress
 from enum import Enum
 from operator import attrgetter
 from pathlib import Path
+from time import time_ns
 from typing import Final, NamedTuple
 
 from reconciler.fs.descriptor import CREATE, READ, READ_FOLDER, naming, write_all
 from reconciler.fs.ownership import Likeness
 
 _CHUNK_BYTES: Final = 1 << 16
+_SECOND_NS: Final = 10**9
+_COARSE_NS: Final = 2 * _SECOND_NS
 _NAME: Final = attrgetter("name")
 
 
@@ -57,6 +60,15 @@ class Node(NamedTuple):
 def stamp_of(status: os.stat_result) -> Stamp:
     """The stamp within a ``stat`` result."""
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def hides_changes(stamp: Stamp) -> bool:
+    """Whether a file that has this stamp now may change without getting another one.
+
+    Some file systems (FAT, HFS+, network ones) count whole seconds, or two of them: until those are over, a change that
+    keeps the size leaves no trace. The time of the last change tells; nobody can set it.
+    """
+    return stamp.ctime_ns % _SECOND_NS == 0 and stamp.ctime_ns + _COARSE_NS > time_ns()
 
 
 def kind_of(status: os.stat_result) -> NodeKind:

@@ -12,6 +12,7 @@ from reconciler.errors import LlamagateError, RefusedError, StandstillError, Sto
 from reconciler.loop.evidence import evidence
 from reconciler.loop.fights import Fights
 from reconciler.loop.tried import Tried
+from reconciler.model.digest import Digest
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.ids import ItemKey
@@ -68,7 +69,7 @@ class WatchedPass(Struct):
         """What to do, decided under the lock. ``_LeftAloneError`` where a person ordered that it is nothing."""
         file = self.options.file
         record, _ = read_record(Home(self.env.home))
-        reason = standstill(record, file, self.inputs.digest(file))
+        reason = standstill(record, file, self.inputs.digest(file) if record.hold else Digest(""))
         if reason:
             reload = _told_all_the_same(self.env, file, record)
             raise _LeftAloneError(reason, reload, distrusted(self.env, file, record))

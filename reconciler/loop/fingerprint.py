@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct, field
 
 from reconciler.apply.journal import interrupted
 from reconciler.errors import LlamagateError
+from reconciler.fs.tree import executables_if_untouched
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
-from reconciler.model.ids import PACKAGE_KINDS
-from reconciler.model.record import Record
-from reconciler.packages.stamps import archive_stamp
+from reconciler.model.ids import PACKAGE_KINDS, Kind
+from reconciler.model.record import Record, RecordItem
+from reconciler.packages.stamps import file_stamp
 from reconciler.reconcile.input_digest import Inputs
 from reconciler.store.state_files import read_record
 
@@ -36,13 +37,33 @@ class Lookout(Struct):
     _record: Record | None = None
     _record_stamp: str = "unread"
 
-    def look(self) -> Fingerprint:
-        """What an attempt would start from now. What cannot be read gives a fingerprint of its own."""
+    def look(self, seen: Fingerprint | None = None) -> Fingerprint:
+        """What an attempt would start from now. What cannot be read gives a fingerprint of its own.
+
+        Where the input is another one than was ``seen``, it is attempted in any case: then the home counts as it was
+        seen, and is not looked at.
+        """
+        found = self.inputs.digest(self.file)
+        if seen is not None and found != seen.input:
+            return Fingerprint(input=found, home=seen.home)
         record = self.record()
-        beside = f"{archive_stamp(self.home.gateway_file)}\n" if self.has_servers() else ""
-        lines = beside + "".join(_lines(self.home, record, self._record_stamp))
-        mark = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-        return Fingerprint(input=self.inputs.digest(self.file), home=mark)
+        names = {kind: _names(self.home.installed(kind)) for kind in PACKAGE_KINDS}
+        touched = _touched(self.home, record) if record is not None else ()
+        return Fingerprint(input=found, home=self.mark(file_stamp(self.home.registry), names, touched))
+
+    def mark(self, registry: str, names: Mapping[Kind, Iterable[str]], touched: Iterable[str] = ()) -> str:
+        """The home, with this stamp of its ``registry`` and these ``names`` of items.
+
+        It is as the record says, but for the files in ``touched``; and there are orders to the watcher. Local files are
+        nothing to a pass, and programs write them all the time.
+        """
+        record = self.record()
+        lines = [f"{kind} {sorted(names[kind])}\n" for kind in PACKAGE_KINDS]
+        if self.has_servers():
+            lines.append(f"{file_stamp(self.home.gateway_file)}\n")
+        said = f"{record.generation} {record.hold} {record.suspensions}" if record else "a record that cannot be read"
+        text = "".join((f"{registry} {_interrupted(self.home)}\n", *lines, f"{said} {self._record_stamp}\n", *touched))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     def has_servers(self) -> bool:
         """Whether there are tool servers, installed or wanted: then the gateway's file decides what a pass does."""
@@ -51,7 +72,7 @@ class Lookout(Struct):
 
     def record(self) -> Record | None:
         """The record as it is now; ``None`` where it cannot be read."""
-        stamp = archive_stamp(self.home.record)
+        stamp = file_stamp(self.home.record)
         if stamp != self._record_stamp:
             self._record, self._record_stamp = _record(self.home), stamp
         return self._record
@@ -64,23 +85,20 @@ def _record(home: Home) -> Record | None:
         return None
 
 
-def _lines(home: Home, record: Record | None, stamp: str) -> Iterator[str]:
-    """What is looked at: orders to the watcher, the registry, which items there are, and their recorded files.
-
-    Local files are nothing to a pass, and programs write them all the time.
-    """
-    yield f"{archive_stamp(home.registry)} {_interrupted(home)}\n"
-    for kind in PACKAGE_KINDS:
-        yield f"{kind} {sorted(_names(home.installed(kind)))}\n"
-    if record is None:
-        yield f"a record that cannot be read {stamp}\n"
-        return
-    yield f"{record.generation} {record.hold} {record.suspensions}\n"
+def _touched(home: Home, record: Record) -> Iterator[str]:
+    """The recorded files that do not have their recorded stamp, with the one that they have."""
     installed = {kind: str(home.installed(kind)) for kind in PACKAGE_KINDS}
-    for key in sorted(record.items):
+    for key, item in record.items.items():
         folder = f"{installed[key.kind]}/{key.id}"
-        for path in record.items[key].files:
-            yield f"{key} {path} {_file_stamp(f'{folder}/{path}')}\n"
+        if not _is_untouched(folder, item):
+            yield from (f"{key} {path} {_file_stamp(f'{folder}/{path}')}\n" for path in item.files)
+
+
+def _is_untouched(folder: str, item: RecordItem) -> bool:
+    try:
+        return executables_if_untouched(folder, item.files) is not None
+    except OSError:
+        return False
 
 
 def _interrupted(home: Home) -> bool | str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
@@ -34,15 +34,39 @@ class WatchedFolder(Struct, frozen=True):
     only: frozenset[str] = frozenset()
 
 
-def folders_to_watch(file: Path, sources: tuple[Path, ...], home: Home) -> frozenset[WatchedFolder]:
+def folders_to_watch(file: Path, sources: Collection[str], home: Home) -> frozenset[WatchedFolder]:
     """What to watch for a pass over ``file``: its folder, its local sources, and the home."""
     installed = [home.installed(kind) for kind in PACKAGE_KINDS]
-    above = _Above()
-    folders = {folder for path in (file, *sources, *installed, home.registry) for folder in _folders_of(path, above)}
+    above, some = _Above(), _enough_of(sources)
+    folders = {folder for path in (file, *some, *installed, home.registry) for folder in _folders_of(path, above)}
     found = [_watched(folder) for folder in folders]
-    found += [_watched(folder, deep=True) for folder in (*_deep_folders(sources), *filter(_is_folder, installed))]
+    found += [_watched(folder, deep=True) for folder in (*_deep_folders(some), *filter(_is_folder, installed))]
     found.append(_watched(_nearest(home.ours), only=_OURS if _is_folder(home.ours) else frozenset()))
     return frozenset(found)
+
+
+def _enough_of(sources: Collection[str]) -> tuple[Path, ...]:
+    """Those that tell what to watch: of plain files or folders side by side a few tell as much as thousands."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for source in sources:
+        parent, _, name = source.rpartition("/")
+        names[parent].append(name)
+    return tuple(Path(f"{parent}/{name}") for parent in names for name in _unlike(parent, names[parent]))
+
+
+def _unlike(parent: str, names: list[str]) -> list[str]:
+    if len(names) <= _MANY:
+        return names
+    try:
+        with os.scandir(parent) as entries:
+            found = [entry for entry in entries if not entry.is_symlink()]
+            all_folders = {entry.name for entry in found if entry.is_dir()}
+            all_files = {entry.name for entry in found if entry.is_file()}
+    except OSError:
+        return names
+    folders, files = ([name for name in names if name in kind] for kind in (all_folders, all_files))
+    others = [name for name in names if name not in all_folders and name not in all_files]
+    return [*others, *folders[:_MANY], *files[:1]]
 
 
 def _deep_folders(sources: Collection[Path]) -> list[Path]:

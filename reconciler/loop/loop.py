@@ -24,6 +24,7 @@ from reconciler.loop.fingerprint import Fingerprint, Lookout
 from reconciler.loop.folders import folders_to_watch
 from reconciler.loop.news import Event, Said, news, said_of
 from reconciler.loop.options import POLL_SECONDS, Clock, LoopOptions
+from reconciler.loop.own_change import after
 from reconciler.loop.reporter import Reporter
 from reconciler.loop.schedule import JITTER, Due, Schedule
 from reconciler.loop.tried import Tried
@@ -113,7 +114,7 @@ class Loop:
         if why is None:
             return
         self._watch_folders(now)  # before the look: what changes after it is a trigger
-        found = self.lookout.look() if why in (Due.TRIGGER, Due.POLL) else None
+        found = self.lookout.look(self.memory.seen) if why in (Due.TRIGGER, Due.POLL) else None
         if found is not None and found == self.memory.seen:
             self.schedule = self.schedule.looked(now)
         else:
@@ -175,10 +176,11 @@ class Loop:
             commit=commit,
         )
         before, memory = self.watched, self.memory
+        seen = after(self.lookout, tried, fingerprint)
         next_at = moment + timedelta(seconds=self.schedule.next[0] - now)
         counts = before.counts.after(tried.result, now - started)
         self.watched = replace(reported(before, tried, attempt, record), next_at=registry_time(next_at), counts=counts)
-        self.memory = replace(memory, said=memory.said.after(tried, attempt), seen=fingerprint)
+        self.memory = replace(memory, said=memory.said.after(tried, attempt), seen=seen)
         self._ask_for_newer(moment, now)
         self.reporter.status(self.watched)
         self._tell(*news(tried, attempt, before.attempted, memory.said))
@@ -231,7 +233,7 @@ class Loop:
             lookout = self.lookout
             sources = lookout.inputs.sources(lookout.file)
             if lookout.has_servers():
-                sources = (*sources, lookout.home.gateway_file)
+                sources = (*sources, str(lookout.home.gateway_file))
             reason = self.events.watch(folders_to_watch(lookout.file, sources, lookout.home))
             seconds, triggers = (POLL_SECONDS, f"polling: {reason}") if reason else (None, "events")
             if notice := self.events.take_notice():

@@ -158,15 +158,10 @@ class Desired(Struct, frozen=True, kw_only=True):
     def from_document(value: JsonObject, *, file: str) -> Desired:
         """Decode a document that the desired-state schema accepts."""
         folder = Path(file).parent
-        items = [
-            DesiredItem.from_document(ItemKey(kind, item_id), item, folder=folder)
-            for section, kind in SECTIONS.items()
-            for item_id, item in cast(JsonObject, value.get(section) or {}).items()
-        ]
         return Desired(
             file=file,
             owner=str(value.get("owner", DEFAULT_OWNER)),
-            items=tuple(items),
+            items=tuple(DesiredItem.from_document(key, entry, folder=folder) for key, entry in listed_in(value)),
             servers=tuple(_servers(value, folder)),
             policy=Policy.from_document(cast(JsonObject, value.get("policy", {}))),
             gateway=GatewaySettings.from_document(cast(JsonObject, value.get("gateway", {}))),
@@ -185,6 +180,13 @@ class Desired(Struct, frozen=True, kw_only=True):
     def keys(self) -> list[ItemKey]:
         """All that it lists."""
         return [*(item.key for item in self.items), *(server.key for server in self.servers)]
+
+
+def listed_in(value: JsonObject) -> Iterator[tuple[ItemKey, Json]]:
+    """The packages that a document lists, and what it says of each."""
+    for section, kind in SECTIONS.items():
+        for item_id, entry in cast(JsonObject, value.get(section) or {}).items():
+            yield ItemKey(kind, item_id), entry
 
 
 def _servers(value: JsonObject, folder: Path) -> Iterator[DesiredServer]:

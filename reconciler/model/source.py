@@ -57,6 +57,8 @@ class Source(Struct, frozen=True):
     def from_document(value: Json) -> Source:
         """Decode ``./folder``, ``x.zip``, a URL or ``{kind: location, …}``; the shape has been validated."""
         if isinstance(value, str):
+            if value.startswith("./"):
+                return Source(_kind_of_path(value), value)
             if match := _OCI_SHORT.fullmatch(value):
                 return Source(SourceKind.OCI, match[1], match[3] or match[2] or "")
             location = _with_lower_scheme(value)
@@ -125,11 +127,17 @@ def plain_path(path: str) -> str:
 
 
 def _kind_of(location: str) -> SourceKind:
+    if location.startswith("./"):  # most are: no address begins so
+        return _kind_of_path(location)
     if _SSH_SHORT.match(location):
         return SourceKind.GIT
     if "://" in location and URL.match(location):
         is_git = location.startswith("ssh://") or location.lower().rstrip("/").endswith(".git")
         return SourceKind.GIT if is_git else SourceKind.HTTP
+    return _kind_of_path(location)
+
+
+def _kind_of_path(location: str) -> SourceKind:
     if location.lower().endswith(TAR_SUFFIXES):
         return SourceKind.TAR
     return SourceKind.ZIP if location.lower().endswith(".zip") else SourceKind.DIR

@@ -174,7 +174,8 @@ def _look_into(folder: str, recorded: Mapping[str, RecordedFile], wanted: Collec
             if before is not None and before[1:] == node.stamp:
                 files[node.path] = before
             elif before is not None or node.path in wanted:
-                files[node.path] = RecordedFile(tree.hash_file(folder, node.path), *node.stamp)
+                stamp = () if tree.hides_changes(node.stamp) else node.stamp
+                files[node.path] = RecordedFile(tree.hash_file(folder, node.path), *stamp)
             else:
                 files[node.path] = RecordedFile("", *node.stamp)
         elif node.kind is tree.NodeKind.FOLDER:

@@ -155,3 +155,5 @@ class Intent(Struct, frozen=True, kw_only=True):
     pause: Pause = field(default_factory=Pause)
     others: tuple[Manifest, ...] = ()
     notes: tuple[Note, ...] = ()
+    settled: frozenset[ItemKey] = frozenset()
+    """Items of the file, besides the targets, that are known to be as recorded and as wanted, and to need nothing."""

@@ -31,7 +31,7 @@ def make_plan(intent: Intent, record: Record, observed: Observed) -> Plan:
     pruned = _pruned(intent, record)
     removed = frozenset((*pruned, *intent.removals))
     verdicts = _verdicts(intent, record, observed, pruned)
-    graph = _needs({key: (target.depends_on, target.manifest) for key, target in intent.targets.items()})
+    graph = _graph(intent, record)
     cycle = dependency_cycle(graph)
     refusals = [refusal for verdict in verdicts.values() for refusal in verdict.refusals]
     refusals += policy.bad_id(intent, record, observed)
@@ -67,9 +67,9 @@ def _verdicts(intent: Intent, record: Record, observed: Observed, pruned: list[I
     for key, server in record.servers.items():
         if key not in verdicts and (intent.scope is None or key in intent.scope):
             verdicts[key] = Verdict(drift=server_drift(server, observed.gateway_file, intent.rules.policy))
-    for key, recorded in record.items.items():
-        if key not in verdicts and (intent.scope is None or key in intent.scope):
-            verdicts[key] = Verdict(drift=drift_of(recorded, observed, intent.rules.policy, intent.home))
+    for key in record.items.keys() - verdicts.keys() - intent.settled:
+        if intent.scope is None or key in intent.scope:
+            verdicts[key] = Verdict(drift=drift_of(record.items[key], observed, intent.rules.policy, intent.home))
     return verdicts
 
 
@@ -77,24 +77,27 @@ def _pruned(intent: Intent, record: Record) -> list[ItemKey]:
     """Owned items that the file no longer lists; only a pass over everything may conclude that."""
     if intent.speaker.owner is None or intent.scope is not None or intent.rules.policy.prune == "never":
         return []
-    return sorted(
-        key
-        for key, owner in record.owners_by_key.items()
-        if owner == intent.speaker.owner
-        and key not in intent.targets
-        and key not in intent.servers
-        and key not in intent.pause.suspended
-    )
+    listed = intent.targets.keys() | intent.servers.keys() | intent.settled | intent.pause.suspended
+    unlisted = (record.items.keys() | record.servers.keys()) - listed
+    return sorted(key for key in unlisted if record.owner_of(key) == intent.speaker.owner)
+
+
+def _graph(intent: Intent, record: Record) -> dict[ItemKey, list[ItemKey]]:
+    """What each target needs of the items of the file."""
+    targets = {key: (target.depends_on, target.manifest) for key, target in intent.targets.items()}
+    if not any(depends_on or manifest.requires for depends_on, manifest in targets.values()):
+        return {}
+    return _needs({key: ((), record.items[key].manifest) for key in intent.settled} | targets)
 
 
 def _needs(items: Mapping[ItemKey, tuple[tuple[str, ...], Manifest]]) -> dict[ItemKey, list[ItemKey]]:
     """What each of ``items`` needs of the others, by ``depends_on``, which gives ids, and by the steps of modules.
 
-    Steps name extensions as the gateway does, by name.
+    Steps name extensions as the gateway does, by name. Of two with one name it is the last, by id.
     """
     by_id = {key.id: key for key in items}
     extensions = {key.id: key for key in items if key.kind is Kind.EXTENSION}
-    extensions |= {manifest.name: key for key, (_, manifest) in items.items() if key.kind is Kind.EXTENSION}
+    extensions |= {items[key][1].name: key for key in sorted(items) if key.kind is Kind.EXTENSION}
     return {
         key: [
             *(by_id[need] for need in depends_on if need in by_id),

@@ -47,7 +47,7 @@ def warnings(
     yield from _look_alikes(intent, record, observed)
     yield from (note for note in _what_cannot_run(intent, record, observed, removed) if _is_new(note, changing))
     if intent.rules.policy.prune == "never" and intent.scope is None and intent.speaker.owner is not None:
-        staying = {*intent.targets, *intent.servers, *intent.pause.suspended}
+        staying = {*intent.targets, *intent.servers, *intent.settled, *intent.pause.suspended}
         owned = (key for key, owner in record.owners_by_key.items() if owner == intent.speaker.owner)
         left = sorted(key.id for key in owned if key not in staying)
         if left:

@@ -223,6 +223,7 @@ def _renewed(recorded: RecordItem, found: ObservedItem, settled: int) -> dict[st
         and now is not before
         and now != before
         and now.sha256 == before.sha256
+        and now.ctime_ns > 0
         and max(now.ctime_ns, now.mtime_ns) < settled
     }
 

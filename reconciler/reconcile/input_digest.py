@@ -15,8 +15,8 @@ from msgspec import Struct, field
 from reconciler.errors import LlamagateError
 from reconciler.fs import tree
 from reconciler.fs.bounded import read_start
-from reconciler.fs.places import located
-from reconciler.model.config import references
+from reconciler.fs.places import located_text
+from reconciler.model.config import JsonObject, references
 from reconciler.model.desired import Desired
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ignore_file import NO_PATTERNS, Ignores, ignores
@@ -31,7 +31,7 @@ from reconciler.store.lock_file import lock_path
 class _Listed(Struct, frozen=True):
     """What a file names: its local inputs, what the policy leaves out of folders, and whether it has tool servers."""
 
-    paths: tuple[Path, ...] = ()
+    paths: tuple[str, ...] = ()
     ignores: Ignores = NO_PATTERNS
     has_servers: bool = False
 
@@ -40,20 +40,24 @@ class Inputs(Struct):
     """Reads inputs, and remembers what it has read: what is as it was costs ``stat`` calls."""
 
     _listed: dict[tuple[Path, Digest], _Listed] = field(default_factory=dict)
-    _contents: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    _contents: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _sources: dict[Path, list[str]] = field(default_factory=dict)
 
     def digest(self, file: Path, writing: Mapping[Path, bytes] = MappingProxyType({})) -> Digest:
         """The digest of ``file`` with its lock and its local sources. Why a file cannot be read counts as its content.
 
         A remote package counts by its pin, which is in the lock. ``writing`` holds what is about to be written.
         """
-        file = file.absolute()
-        lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
-        listed = self._named_in(file)
-        lines += [f"source {location} {self._content(location, listed.ignores)}\n" for location in listed.paths]
-        return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+        file, listed = file.absolute(), self._named_in(file.absolute())
+        found = [f"source {location} {self._content(location, listed.ignores)}\n" for location in listed.paths]
+        self._sources = {file: found}
+        return _digest(file, found, writing)
 
-    def sources(self, file: Path) -> tuple[Path, ...]:
+    def as_written(self, file: Path, written: Mapping[Path, bytes]) -> Digest:
+        """The last digest of ``file``, if it and its lock were ``written`` since; nothing is looked at."""
+        return _digest(file.absolute(), self._sources.get(file.absolute(), []), written)
+
+    def sources(self, file: Path) -> tuple[str, ...]:
         """The local packages of ``file`` and the files that a config names; nothing while it cannot be read."""
         return self._named_in(file.absolute()).paths
 
@@ -70,12 +74,17 @@ class Inputs(Struct):
             self._listed = {key: _local_inputs(data, file)}  # the last one is enough
         return self._listed[key]
 
-    def _content(self, location: Path, ignore: Ignores) -> str:
+    def _content(self, location: str, ignore: Ignores) -> str:
         stamp = stamp_at(location, ignore)
         known = self._contents.get(location)
-        if known is None or known[0] != stamp:
-            known = self._contents[location] = (stamp, _content(location, ignore) if stamp else "absent")
+        if known is None or known[0] != stamp or not stamp:
+            known = self._contents[location] = (stamp, _content(location, ignore) if _is_there(location) else "absent")
         return known[1]
+
+
+def _digest(file: Path, sources: list[str], writing: Mapping[Path, bytes]) -> Digest:
+    lines = [f"{path.name} {_named(writing.get(path) or _bytes(path))}\n" for path in (file, lock_path(file))]
+    return digest_bytes("".join((*lines, *sources)).encode("utf-8", "surrogateescape"))
 
 
 def input_digests(
@@ -95,17 +104,29 @@ def _local_inputs(data: bytes, file: Path) -> _Listed:
     return _Listed(tuple(_paths(desired, file)), ignores(desired.policy.ignore), bool(desired.servers))
 
 
-def _paths(desired: Desired, file: Path) -> Iterator[Path]:
+def _paths(desired: Desired, file: Path) -> Iterator[str]:
+    folder = str(file.parent)
     for item in desired.items:
         if not item.source.is_pinned:
-            yield located(file.parent, item.source.location)
-        yield from (Path(one.name) for _, one in references(item.config) if one.kind == "file")
+            yield located_text(folder, item.source.location)
+        yield from _files_in(item.config)
     for server in desired.servers:
-        yield from (Path(one.name) for _, one in references(server.settings) if one.kind == "file")
+        yield from _files_in(server.settings)
+
+
+def _files_in(config: JsonObject) -> Iterator[str]:
+    return (str(Path(one.name)) for _, one in references(config) if one.kind == "file") if config else iter(())
 
 
 def _is_folder(path: Path) -> bool:
     return tree.kind_at(path) is tree.NodeKind.FOLDER
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.exists(path)  # noqa: PTH110 - as text
+    except ValueError:
+        return False
 
 
 def _bytes(path: Path) -> bytes | str:
@@ -119,7 +140,7 @@ def _named(data: bytes | str) -> str:
     return digest_bytes(data) if isinstance(data, bytes) else data
 
 
-def _content(location: Path, ignore: Ignores) -> str:
+def _content(location: str, ignore: Ignores) -> str:
     real = Path(os.path.realpath(location))
     try:
         if not _is_folder(real):

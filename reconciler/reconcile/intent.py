@@ -20,7 +20,11 @@ from reconciler.store.desired_file import DesiredFile
 
 
 def intent_of_file(
-    state: HomeState, file: DesiredFile, options: Options, resolved: Mapping[ItemKey, Resolved]
+    state: HomeState,
+    file: DesiredFile,
+    options: Options,
+    resolved: Mapping[ItemKey, Resolved],
+    settled: frozenset[ItemKey] = frozenset(),
 ) -> Intent:
     """What ``file`` says of the items that were resolved. ``InputError`` where a configuration cannot be filled in."""
     items = [item for item in file.desired.items if item.key in resolved]
@@ -33,6 +37,7 @@ def intent_of_file(
         servers={server.key: _server(state, file, server) for server in servers},
         scope=frozenset([*(item.key for item in items), *(one.key for one in servers)]) if options.only else None,
         pause=Pause(ends=True),
+        settled=settled,
     )
 
 

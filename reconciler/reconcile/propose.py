@@ -35,6 +35,7 @@ from reconciler.reconcile.naming import check_listed
 from reconciler.reconcile.options import Options
 from reconciler.reconcile.proposal import Parts, Proposal, needs_package, with_refusals
 from reconciler.reconcile.serving import gateway_of
+from reconciler.reconcile.settled import NOTHING_SETTLED, settled_items
 from reconciler.reconcile.target import needs_reading
 from reconciler.reconcile.tool_servers import tools_of
 from reconciler.reconcile.unchanged import Look, covers, look, may_be_kept
@@ -76,33 +77,35 @@ def propose(
     is_covered = file.is_known and covers(options) and not _asks_a_gateway(env, file)
     looks = keeps and is_covered and may_be_kept(env)
     looked = _looked(state, file, lock, trust) if looks else None
+    settled = settled_items(state, file, lock, options) if trust is None and keeps else NOTHING_SETTLED
+    asked = file.without(settled)
     context = context_of(env, file, progress, judge=judge_of(trust))
-    resolver = Resolver(file=file, record=state.record, store=state.store, context=context, lock_path=lock.path)
+    resolver = Resolver(file=asked, record=state.record, store=state.store, context=context, lock_path=lock.path)
     env.phase("find the packages")
-    parts = partition(file.desired.items, _deciding(file, lock, options))
-    only = {item.key.id for item in file.desired.items if is_named(item.key, options.only)} if options.only else None
+    parts = partition(asked.desired.items, _deciding(asked, lock, options))
+    only = {item.key.id for item in asked.desired.items if is_named(item.key, options.only)} if options.only else None
     resolved = resolver.resolve(parts, only=only, locked=options.locked)
-    entries = entries_of(file, resolved, locked=options.locked)
+    entries = entries_of(asked, resolved, locked=options.locked)
     undecided = [] if options.downgrade else [item for item, _ in parts.undecided]
     if undecided and (errors := gone_down(undecided, lock.lock, entries)):
-        raise together(file, errors)
+        raise together(asked, errors)
     ask = nothing_asked if options.locked else asker(context)
-    judged = Signing(trust, fresh_signatures(resolved), ask, options.signer_change).judged(file, lock, entries)
+    judged = Signing(trust, fresh_signatures(resolved), ask, options.signer_change).judged(asked, lock, entries)
     tools = _tools(state, file, options) if accepts_tools else {}
     digests = {key: {one.name: one.digest for one in found} for key, found in tools.items()}
-    pins = pins_of(file, lock, judged.entries, judged.catalogs, tools=digests)
+    pins = pins_of(file, lock, judged.entries, judged.catalogs, tools=digests, settled=settled)
     text = pins.data
     if options.locked:
         pins = _unchanged(pins)
     resolved = {key: replace(found, signed=judged.entries[key].signed) for key, found in resolved.items()}
     resolved = with_locked_bits(resolved, pins.lock)
-    configs = {item.key: item.config for item in file.desired.items}
+    configs = {item.key: item.config for item in asked.desired.items}
     resolver.fetch_lost(found for key, found in resolved.items() if needs_reading(state, found, configs[key]))
     env.phase("make the plan")
-    intent = _with_tools(intent_of_file(state, file, options, resolved), tools, lock)
+    intent = _with_tools(intent_of_file(state, asked, options, resolved, settled), tools, lock)
     observed = observed_for(state, intent)
     plan = with_refusals(make_plan(intent, state.record, observed), judged.refusals)
-    plan = replace(plan, actions=with_unsigned_indexes(plan.actions, file.desired.items, judged.catalogs))
+    plan = replace(plan, actions=with_unsigned_indexes(plan.actions, asked.desired.items, judged.catalogs))
     resolver.fetch_lost(resolved[one.key] for one in plan.actions if needs_package(one, state.record))
     inputs = (*pins.inputs, *_gateway_inputs(plan, observed))
     needed = Parts(resolved=resolved, inputs=inputs, refused=judged.refusals, remarks=judged.notes)
@@ -223,6 +226,8 @@ def observed_for(state: HomeState, intent: Intent) -> Observed:
     paths |= {key: () for key in named if id_problem(key.id) is None}
     if intent.scope is not None and intent.speaker.owner is None:
         recorded = {key: recorded[key] for key in paths if key in recorded}
+    if intent.settled:
+        recorded = {key: item for key, item in recorded.items() if key not in intent.settled}
     whole = [key for key, target in intent.targets.items() if target.backup is not None]
     found = observe(state.home, recorded, rebuilt, paths, corrupt=registry.corrupt, whole=whole)
     return replace(found, gateway_file=state.gateway_file) if _asks_for_servers(state, intent) else found

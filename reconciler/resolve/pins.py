@@ -109,7 +109,8 @@ def _mismatch(item: DesiredItem, entry: LockItem) -> str:
 class Pins(Struct, frozen=True, kw_only=True):
     """The lock as it should be, what of the one on disk is stale in words, and the files that were read for it.
 
-    ``data`` is the text that the lock should have; that of ``old`` where nothing is to be written.
+    ``data`` is the text that the lock should have; that of ``old`` where nothing is to be written. Then ``lock`` need
+    not have the items that are settled.
     """
 
     lock: Lock
@@ -159,11 +160,16 @@ def pins_of(
     catalogs: tuple[LockedCatalog, ...] = (),
     *,
     tools: Mapping[ItemKey, AcceptedTools] = NONE,
+    settled: frozenset[ItemKey] = frozenset(),
 ) -> Pins:
-    """The lock with these entries and signed ``catalogs``, beside the one on disk.
+    """The lock with these entries and signed ``catalogs``, beside the one on disk, which is right about ``settled``.
 
     ``tools`` are those that tool servers have now.
     """
+    if settled:
+        if not file.desired.servers and old.is_just(entries, settled):
+            return Pins(lock=Lock(items=tuple(entries.values())), stale=(), data=old.data, file=file, old=old)
+        entries = {**{key: entry for key, entry in old.lock.by_key.items() if key in settled}, **entries}
     fresh, _ = pin(file.desired.items, Lock(), entries)
     servers, changes = pinned_servers(file, old, tools)
     fresh = replace(fresh, catalogs=catalogs, servers=servers)

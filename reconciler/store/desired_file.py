@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.codes import ErrorCode, FaultCode
 from reconciler.documents.yaml import text as yaml_text
 from reconciler.errors import Fault, InputError, NotDesiredError
 from reconciler.fs.bounded import read_start
 from reconciler.fs.presence import is_file
-from reconciler.model.config import Json, JsonObject
-from reconciler.model.desired import API_VERSION, SECTIONS, SERVERS_SECTION, Desired, DesiredItem, Policy, place_of
+from reconciler.model.config import Json, JsonObject, same
+from reconciler.model.desired import (
+    API_VERSION,
+    SECTIONS,
+    SERVERS_SECTION,
+    Desired,
+    DesiredItem,
+    Policy,
+    listed_in,
+    place_of,
+)
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, id_problem
 from reconciler.model.regex import regex
@@ -54,8 +65,8 @@ GATEWAY_KEYS: Final = frozenset(
 """What the gateway reads from its configuration file ``llamagate.yaml``, in lower case: it ignores the case."""
 
 
-_decoded: Final[dict[Digest, JsonObject]] = {}
-"""The last text that was valid: a watcher looks at what its pass reads again a moment later."""
+_decoded: Final[dict[tuple[Digest, str], tuple[JsonObject, Desired]]] = {}
+"""The last text that was valid, and where: a watcher looks at what its pass reads again a moment later."""
 
 
 class DesiredFile(Struct, frozen=True, kw_only=True):
@@ -77,6 +88,13 @@ class DesiredFile(Struct, frozen=True, kw_only=True):
         """What it says of an item that it lists, as it is written."""
         section, item_id = place_of(key)
         return cast(JsonObject, self.document[section])[item_id]
+
+    def without(self, keys: frozenset[ItemKey]) -> DesiredFile:
+        """The same file, as if it did not list these packages; its text and document stay."""
+        if not keys:
+            return self
+        items = tuple(item for item in self.desired.items if item.key not in keys)
+        return replace(self, desired=replace(self.desired, items=items))
 
     def server(self, name: str) -> JsonObject:
         """What it says of a tool server, as it is written."""
@@ -131,24 +149,45 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     """``read_desired`` for text that is, or will be, in the file ``path``."""
     digest = digest_bytes(data)
     document = known_document(digest, known, is_lock=False)
-    is_known = document is not None
-    if document is None:
-        document = _decoded.get(digest) or _validated_desired(data, path)
-        _decoded.clear()
-        _decoded[digest] = document
-    desired = Desired.from_document(document, file=str(path.absolute()))
+    is_known, place = document is not None, (digest, str(path.absolute()))
+    if place in _decoded:
+        document, desired = _decoded[place]
+        return DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
+    proved = {**known, **{place[0]: found for place, (found, _) in _decoded.items()}}
+    document = document or _validated_desired(data, path, proved)
+    desired = Desired.from_document(document, file=place[1])
     file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
     if not is_known:
-        _check_items(file)
+        _check_items(file, proved)
+    _decoded.clear()
+    _decoded[place] = document, desired
     return file
 
 
-def _validated_desired(data: bytes, path: Path) -> JsonObject:
+def _unproved(document: JsonObject, known: Known) -> JsonObject:
+    """``document`` without the packages that a ``known`` one lists in the same words: these were looked at before."""
+    found = dict(document)
+    for section in SECTIONS:
+        listed = document.get(section)
+        if isinstance(listed, dict):
+            proved = [entries for one in known.values() if isinstance(entries := one.get(section), dict)]
+            found[section] = {
+                name: entry
+                for name, entry in listed.items()
+                if not any(name in entries and same(entries[name], entry) for entries in proved)
+            }
+    return found
+
+
+def _validated_desired(data: bytes, path: Path, known: Known) -> JsonObject:
     if not data.strip():
         advice = f"begin it with 'apiVersion: {API_VERSION}', or remove it and run 'llamagate init'"
         raise InputError.at("the file is empty", file=path, place=(1, 1), advice=advice)
+    unproved = partial(_unproved, known=known)
     try:
-        return validated(data, path, "desired-state", "desired state", _DESIRED_TEXT, foreign=GATEWAY_KEYS)
+        return validated(
+            data, path, "desired-state", "desired state", _DESIRED_TEXT, foreign=GATEWAY_KEYS, unproved=unproved
+        )
     except InputError as error:
         keys = _top_level_keys(data)
         if is_package_manifest(keys):
@@ -181,22 +220,29 @@ def _read(path: Path, missing: str) -> bytes:
         raise InputError.at(message, file=path, code=ErrorCode.NOT_FOUND) from error
 
 
-def _check_items(file: DesiredFile) -> None:
-    """What a schema cannot say: ids are usable as folder names and unique ignoring case, versions are ranges."""
+def _check_items(file: DesiredFile, known: Known) -> None:
+    """What a schema cannot say: ids are usable as folder names and unique ignoring case, versions are ranges.
+
+    What a ``known`` document says in the same words was looked at alone before, and is only held against the others.
+    """
     from reconciler.model.ignore_file import PatternError, ignores  # most texts are known, and not checked again
 
     seen: dict[str, ItemKey] = {}
     found: list[Problem] = []
+    unproved = {key for key, _ in listed_in(_unproved(file.document, known))}
     for item in file.desired.items:
+        is_new, other = item.key in unproved, seen.setdefault(item.key.id.casefold(), item.key)
+        if other == item.key and not is_new:
+            continue
         place = place_of(item.key)
-        problem, code = id_problem(item.key.id), FaultCode.INVALID_ID
-        other = seen.setdefault(item.key.id.casefold(), item.key)
+        problem, code = id_problem(item.key.id) if is_new else None, FaultCode.INVALID_ID
         if other != item.key:
             problem = f"duplicate id: the {other} already has this id (ids ignore case and section)"
             code = FaultCode.DUPLICATE_ID
         if problem:
             found.append((place, problem, code))
-        found += [((*place, *below), what, FaultCode.INVALID_RANGE) for below, what in _range_problems(file, item)]
+        ranges = _range_problems(file, item) if is_new else ()
+        found += [((*place, *below), what, FaultCode.INVALID_RANGE) for below, what in ranges]
     found += _server_problems(file)
     try:
         ignores(file.desired.policy.ignore)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
@@ -40,8 +40,12 @@ def validated(
     text_keys: frozenset[tuple[int, str]],
     *,
     foreign: frozenset[str] = frozenset(),
+    unproved: Callable[[JsonObject], JsonObject] = lambda value: value,
 ) -> JsonObject:
-    """The document, held against its schema, without the keys at its top that are ``foreign``, whatever their case."""
+    """The document, held against its schema, without the keys at its top that are ``foreign``, whatever their case.
+
+    ``unproved`` leaves out of it what is known to fit the schema.
+    """
     try:
         value = yaml_text.load(data, name=str(path), text_keys=text_keys)
     except InputError as error:
@@ -50,7 +54,8 @@ def validated(
         raise
     if foreign and isinstance(value, dict):
         value = {key: part for key, part in value.items() if key.lower() not in foreign}
-    schemas.check(value, schema, data=data, file=str(path), what=what)
+    if not (isinstance(value, dict) and schemas.is_valid(unproved(value), schema)):
+        schemas.check(value, schema, data=data, file=str(path), what=what)
     return cast(JsonObject, value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +20,9 @@ from reconciler.fs.presence import is_there
 from reconciler.model.config import Json, JsonObject
 from reconciler.model.desired import API_VERSION
 from reconciler.model.digest import digest_bytes
-from reconciler.model.ignored import newer_rules, rules_to_document
-from reconciler.model.lock import Lock
+from reconciler.model.ids import ItemKey
+from reconciler.model.ignored import RULES, newer_rules, rules_to_document
+from reconciler.model.lock import Lock, LockItem
 from reconciler.model.regex import regex
 from reconciler.store.desired_file import with_other_ending
 from reconciler.store.document import MAX_BYTES, Known, known_document, telling_path, validated
@@ -85,6 +87,25 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
     def is_known(self) -> bool:
         """Whether a full pass took this very text before, on this machine, and refused nothing in it."""
         return self.document is not None
+
+    def is_just(self, entries: Mapping[ItemKey, LockItem], others: Collection[ItemKey]) -> bool:
+        """Whether it is known to say this and nothing more; it has the right entries of ``others``.
+
+        Those are not decoded.
+        """
+        usual, listed = rules_to_document(RULES), self.listed
+        return (
+            self.document is not None
+            and self.document == {**usual, "items": self.document["items"]}
+            and len(listed) == len(entries) + len(others)
+            and all(listed.get(key.id) == entry.to_document() for key, entry in entries.items())
+        )
+
+    @cached_property
+    def listed(self) -> dict[str, JsonObject]:
+        """Its entries as they are written, by id, where it is known."""
+        items = cast("list[JsonObject]", self.document["items"]) if self.document is not None else []
+        return {str(item["id"]): item for item in items}
 
     @cached_property
     def document(self) -> JsonObject | None:

@@ -213,3 +213,38 @@ def test_the_same_text_is_decoded_once_in_a_row(tmp_path: Path) -> None:
     assert read_desired(path).document is before.document
     other = read_desired(written(tmp_path, f"{HEAD}extensions: {{b: ./b}}\n"))
     assert [item.key.id for item in other.desired.items] == ["b"]
+
+
+KNOWN = """\
+extensions:
+  a: {source: ./a, enabled: true, config: {x: 1}}
+  b: {source: ./b, version: ^1.0}
+  c: ./c
+modules:
+  d: ./d
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("enabled: true", "enabled: 1"),
+        ("./c", "1"),
+        ("^1.0", "no range"),
+        ("  c:", "  con:"),
+        ("  c:", "  D:"),
+        ("  d: ./d", "  B: ./d"),
+        ("{source: ./b, ", "{sources: ./b, "),
+        ("  c: ./c", "  c: ./c\n  c: ./c"),
+        ("modules:", "module:"),
+    ],
+)
+def test_what_is_known_of_others_hides_no_fault(tmp_path: Path, old: str, new: str) -> None:
+    before = read_desired(written(tmp_path, HEAD + KNOWN))
+    path = written(tmp_path, HEAD + KNOWN.replace(old, new))
+    said = []
+    for known in ({}, {before.digest: before.document}):
+        with pytest.raises(InputError) as caught:
+            read_desired(path, known=known)
+        said.append((caught.value.message, caught.value.faults))
+    assert said[0] == said[1]

@@ -13,13 +13,20 @@ from reconciler.apply.journal import read_journal, write_journal
 from reconciler.documents.generations import generation_bytes
 from reconciler.documents.record import record_files
 from reconciler.documents.sealed import as_object, seal, unseal
+from reconciler.model import registry as module
 from reconciler.model.config import JsonObject
 from reconciler.model.generation import generation_of
 from reconciler.model.home import Home
 from reconciler.model.journal import Journal
 from reconciler.model.lock import Lock
 from reconciler.model.record import RECORD_SCHEMA, Record
-from reconciler.model.registry import CorruptRegistryError, Registry, decode_registry, encode_registry
+from reconciler.model.registry import (
+    CorruptRegistryError,
+    NewerRegistryError,
+    Registry,
+    decode_registry,
+    encode_registry,
+)
 from reconciler.store.lock_file import lock_bytes, read_lock
 from reconciler.store.state_files import read_generation, read_record
 from reconciler.store.write import write_record
@@ -96,6 +103,29 @@ def test_registry_has_the_bytes_of_json_with_an_indent_of_two(registry: Registry
     data = encode_registry(registry)
     document = json.loads(data.decode("utf-8"))
     assert json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace") == data
+
+
+@many
+@given(strategies.registries, st.integers(0, 10**6), st.binary(max_size=3))
+def test_a_usual_registry_is_read_as_any_other(registry: Registry, place: int, other: bytes) -> None:
+    data = encode_registry(registry)
+    at = place % (len(data) + 1)
+    changed = data[:at] + other + data[at + len(other) :]
+    for one in (data, changed):
+        assert read_usual(one) in (None, read_in_any_form(one))
+    is_usual = not registry.foreign and not any(entry.extra or entry.absent for entry in registry.entries.values())
+    assert (read_usual(data) is not None) is is_usual
+
+
+def read_in_any_form(data: bytes) -> Registry | None:
+    try:
+        return module._decoded(data)
+    except (CorruptRegistryError, NewerRegistryError):
+        return None
+
+
+def read_usual(data: bytes) -> Registry | None:
+    return module._decoded_if_usual(data)
 
 
 @many

@@ -23,7 +23,7 @@ from reconciler.model.config import JsonObject
 from reconciler.model.environment import Environment
 from reconciler.model.home import Home
 from reconciler.model.registry import registry_time
-from reconciler.packages.stamps import archive_stamp
+from reconciler.packages.stamps import file_stamp
 from reconciler.queries.status import read_status
 
 LOOK_SECONDS: Final = 1.0
@@ -135,7 +135,7 @@ class Looker:
 
     def _look_now(self, serves: JsonObject | None) -> View:
         now = time.monotonic()
-        seen = self._lookout.look(), archive_stamp(self._lookout.home.status)
+        seen = self._lookout.look(), file_stamp(self._lookout.home.status)
         is_read = self._view is None or seen != self._seen or now >= self._ask_again_at
         if is_read:
             self._home, self._seen = self._read(), seen

@@ -1,0 +1,65 @@
+"""What a look finds after an attempt, if nothing happened but that attempt: then a second one is not needed.
+
+An attempt writes what the watcher watches, and so brings the next look. Where that finds what the attempt left, and
+nothing else, a second attempt would find nothing to do. What it left is told by record and plan, and not by a look.
+"""
+
+from __future__ import annotations
+
+from reconciler.apply.recovery import Recovered
+from reconciler.errors import LlamagateError
+from reconciler.loop.fingerprint import Fingerprint, Lookout
+from reconciler.loop.tried import Tried
+from reconciler.model.ids import PACKAGE_KINDS, ItemKey
+from reconciler.model.record import Record
+from reconciler.packages.stamps import file_stamp
+from reconciler.planning.drift import registry_drift
+from reconciler.reconcile.outcome import Outcome
+from reconciler.store.state_files import read_registry
+
+
+def after(lookout: Lookout, tried: Tried, before: Fingerprint) -> Fingerprint:
+    """That, for an attempt that started from ``before``; ``before`` itself where it cannot be known."""
+    outcome, record = tried.outcome, lookout.record()
+    if outcome is None or record is None or tried.error is not None or lookout.has_servers():
+        return before
+    registry = _registry_if_right(lookout, record) if _is_clean(outcome) and _is_as_left(record, outcome) else ""
+    if not registry:
+        return before
+    written = {one.path.absolute(): one.data for one in outcome.proposal.parts.inputs if one.data is not None}
+    names = {kind: [key.id for key in _present(outcome) if key.kind is kind] for kind in PACKAGE_KINDS}
+    return Fingerprint(input=lookout.inputs.as_written(lookout.file, written), home=lookout.mark(registry, names))
+
+
+def _is_clean(outcome: Outcome) -> bool:
+    """Whether everything is as the file wants it now, and every gateway that should know it does."""
+    plan, reload = outcome.plan, outcome.reload
+    is_usual = outcome.recovered is Recovered.NONE and outcome.gone_back is None and (not reload or reload.reloaded)
+    return is_usual and not (plan.drift or plan.refusals or outcome.warnings or outcome.proposal.intent.pause.suspended)
+
+
+def _is_as_left(record: Record, outcome: Outcome) -> bool:
+    """Whether no other command has changed the home since: each makes a generation, or gives the watcher an order."""
+    return record.generation == outcome.generation and not (record.hold or record.suspensions or record.confirm_by)
+
+
+def _present(outcome: Outcome) -> frozenset[ItemKey]:
+    """The items that have a folder now: those that the pass has seen, and what it did."""
+    came = {action.key for action in outcome.plan.actions if action.after is not None}
+    went = {action.key for action in outcome.plan.actions if action.removes}
+    return (outcome.proposal.observed.present | came) - went
+
+
+def _registry_if_right(lookout: Lookout, record: Record) -> str:
+    """The stamp of the registry, where it says of every recorded item what the record says; else nothing."""
+    home, stamp = lookout.home, file_stamp(lookout.home.registry)
+    try:
+        found = read_registry(home).registry
+    except LlamagateError:
+        return ""
+    root = str(home.root)
+    for key, item in record.items.items():
+        entry = found.get(key)
+        if entry is None or entry.enabled != item.enabled or registry_drift(item, entry, root):
+            return ""
+    return stamp if stamp == file_stamp(home.registry) else ""

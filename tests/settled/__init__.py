@@ -1,0 +1,1 @@
+"""What a pass need not look at: ``reconcile/settled.py``."""
