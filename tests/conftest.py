@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -138,6 +139,8 @@ def pytest_configure(config: pytest.Config) -> None:
     from tests.support import laws  # not above: processes that only want PROJECT need no hypothesis
 
     laws.register("thorough" if _is_campaign(config) else "default")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell starts in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if _has_room(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
     if getattr(config.option, "numprocesses", None):
