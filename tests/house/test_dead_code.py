@@ -63,11 +63,7 @@ def test_each_field_is_read() -> None:
     """Being written into a document is not being read."""
     codecs = [node for node in of_kind(ast.FunctionDef) if node.name.endswith("to_document")]
     written = {id(node) for codec in codecs for node in ast.walk(codec)}
-    reads = {
-        node.attr
-        for node in of_kind(ast.Attribute)
-        if isinstance(node.ctx, ast.Load) and id(node) not in written
-    }
+    reads = {node.attr for node in of_kind(ast.Attribute) if isinstance(node.ctx, ast.Load) and id(node) not in written}
     fields = {
         f"{node.name}.{line.target.id}": line.target.id
         for node in of_kind(ast.ClassDef)

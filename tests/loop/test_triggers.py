@@ -34,7 +34,9 @@ def home(tmp_path: Path) -> Home:
 def watched(file: Path, sources: tuple[Path, ...], home: Home) -> set[tuple[str, bool]]:
     """The folders, relative to that of the file, and whether all below them is meant too."""
     base = file.parent
-    return {(str(place.path.relative_to(base)), place.deep) for place in folders_to_watch(file, [*map(str, sources)], home)}
+    return {
+        (str(place.path.relative_to(base)), place.deep) for place in folders_to_watch(file, [*map(str, sources)], home)
+    }
 
 
 # Places
