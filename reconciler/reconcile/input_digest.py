@@ -78,7 +78,10 @@ class Inputs(Struct):
         stamp = stamp_at(location, ignore)
         known = self._contents.get(location)
         if known is None or known[0] != stamp or not stamp:
-            known = self._contents[location] = (stamp, _content(location, ignore) if _is_there(location) else "absent")
+            known = self._contents[location] = (
+                stamp,
+                _content(location, ignore) if tree.kind_at(location) else "absent",
+            )
         return known[1]
 
 
@@ -120,13 +123,6 @@ def _files_in(config: JsonObject) -> Iterator[str]:
 
 def _is_folder(path: Path) -> bool:
     return tree.kind_at(path) is tree.NodeKind.FOLDER
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return os.path.exists(path)  # noqa: PTH110 - as text
-    except ValueError:
-        return False
 
 
 def _bytes(path: Path) -> bytes | str:

@@ -15,6 +15,8 @@ from reconciler.loop import loop, own_change
 from reconciler.loop.fights import LIMIT
 from reconciler.loop.fingerprint import Fingerprint
 from reconciler.model.watched import Result
+from reconciler.observe.home import present_items
+from reconciler.packages.stamps import file_stamp
 from tests.cli.shell import Session
 from tests.loop.loops import INTERVAL_SECONDS, Driven, driven
 from tests.loop.watcher import state
@@ -74,24 +76,43 @@ OTHERS: dict[str, Callable[[Session], object]] = {
 }
 
 
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_what_happens_beside_its_own_change_is_seen(
-    foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch, other: Callable[[Session], object]
-) -> None:
-    """Just after the change, before anyone looks again: what the watcher wrote is not taken for the rest."""
+def is_seen(foo: Session, watcher: Driven, patch: pytest.MonkeyPatch, other: Callable[[Session], object]) -> bool:
+    """Whether the watcher sees what happens just after its own change, before anyone looks again."""
     changed = own_change.after
 
     def after(*arguments: Any) -> Fingerprint:
-        monkeypatch.setattr(loop, "after", changed)
+        patch.setattr(loop, "after", changed)
         other(foo)
         return changed(*arguments)
 
-    monkeypatch.setattr(loop, "after", after)
+    patch.setattr(loop, "after", after)
     foo.package("foo", version="2.0.0")
     watcher.trigger()
     assert watcher.attempts == 2
     watcher.trigger()
-    assert watcher.attempts == 3
+    return watcher.attempts == 3
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_what_happens_beside_its_own_change_is_seen(
+    foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch, other: Callable[[Session], object]
+) -> None:
+    assert is_seen(foo, watcher, monkeypatch, other)
+
+
+BLIND: dict[str, tuple[str, Callable[..., object], str]] = {
+    "to commands": ("_is_as_left", lambda *_: True, "a command"),
+    "to the registry": ("_registry_if_right", lambda lookout, _: file_stamp(lookout.home.registry), "a switch"),
+    "to folders": ("_present", lambda outcome: present_items(outcome.proposal.state.home), "another folder"),
+}
+
+
+@pytest.mark.parametrize(("name", "blind", "other"), BLIND.values(), ids=BLIND)
+def test_who_is_blind_to_that_is_noticed(
+    foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch, name: str, blind: Any, other: str
+) -> None:
+    monkeypatch.setattr(own_change, name, blind)
+    assert not is_seen(foo, watcher, monkeypatch, OTHERS[other])
 
 
 def test_a_full_pass_is_one_in_any_case(watcher: Driven) -> None:
