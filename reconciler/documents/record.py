@@ -71,10 +71,11 @@ class _Tree(Struct, frozen=True):
 
 
 def record_files(record: Record) -> RecordFiles:
-    """What to write for ``record``. A piece whose items are those that were read last is not encoded again."""
-    kept = _Pieces.kept_items()
-    items = [kept.get(tuple(map(id, items))) or _with_name(encode(items)) for items in _shared_out(record.items)]
-    documents = {digest: _with_name(encode(record.documents[digest])) for digest in sorted(record.documents)}
+    """What to write for ``record``. A piece of what was read last, and is the same, is not encoded again."""
+    kept = _Pieces.kept()
+    items = [kept.get(_identity(items)) or _encoded(items) for items in _shared_out(record.items)]
+    found = ((digest, record.documents[digest]) for digest in sorted(record.documents))
+    documents = {digest: kept.get(_identity(document)) or _encoded(document) for digest, document in found}
     head = _Head(
         schema=RECORD_SCHEMA if _is_later(record) else _EARLIER,
         generation=record.generation,
@@ -276,10 +277,9 @@ class _Pieces:
         _Pieces._last = self._found
 
     @classmethod
-    def kept_items(cls) -> Mapping[tuple[int, ...], tuple[str, bytes]]:
-        """The pieces with items that were read last, by the identities of these, which never change: name and bytes."""
-        read = ((path.stem, one) for path, one in cls._last.items() if isinstance(one.value, list))
-        return {tuple(map(id, one.value)): (name, one.data) for name, one in read}
+    def kept(cls) -> Mapping[tuple[int, ...], tuple[str, bytes]]:
+        """Those that were read last, name and bytes, by the identity of what is in them, which nothing changes."""
+        return {_identity(one.value): (path.stem, one.data) for path, one in cls._last.items()}
 
 
 def _piece(home: Home, name: str) -> bytes:
@@ -294,8 +294,14 @@ def _name(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _with_name(data: bytes) -> tuple[str, bytes]:
+def _encoded(value: object) -> tuple[str, bytes]:
+    """The name of a piece, and its bytes."""
+    data = encode(value)
     return _name(data), data
+
+
+def _identity(value: object) -> tuple[int, ...]:
+    return tuple(map(id, value)) if isinstance(value, list) else (id(value),)
 
 
 def _bytes(path: Path) -> bytes | None:
