@@ -83,6 +83,8 @@ ASKED: Final[Mapping[str, tuple[str, ...]]] = {
     "not (item.config and": ("file: reference", "variable"),
 }
 """A question, and what it is about."""
+RARE: Final = ("not manifest.requires", "len(entry) ==", "known.location ==", 'entry.get("kind") ==', "known.kind is")
+"""Questions that most homes need not ask: many are made until one shows it."""
 TAKEN: Final[Mapping[str, tuple[ModuleType, str, tuple[str, ...]]]] = {
     "are not pruned": (planner, "intent.settled | ", ("file: config", "package")),
     "have no drift": (planner, " - intent.settled", ("file: config", "package")),
@@ -124,7 +126,10 @@ def noticed(root: Path, kinds: Sequence[str]) -> bool:
     return any(walk(root / f"{seed}", seed, kinds)[0] for seed in range(MUTANT_HOMES))
 
 
-@pytest.mark.parametrize(("question", "kinds"), ASKED.items(), ids=ASKED)
+@pytest.mark.parametrize(
+    ("question", "kinds"),
+    [pytest.param(*row, marks=pytest.mark.long if row[0] in RARE else (), id=row[0]) for row in ASKED.items()],
+)
 def test_a_question_that_is_not_asked_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str, kinds: Sequence[str]
 ) -> None:
