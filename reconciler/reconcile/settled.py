@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct
 
+from reconciler.errors import LlamagateError
 from reconciler.fs.places import located_text
 from reconciler.fs.tree import executables_if_untouched
 from reconciler.model.config import JsonObject, references, same
@@ -38,9 +39,13 @@ def settled_items(state: HomeState, file: DesiredFile, lock: LockFile, options: 
     """
     if options.only or state.record.suspensions:
         return NOTHING_SETTLED
+    try:
+        registry = state.registry
+    except LlamagateError:  # it is said after what is wrong with the packages
+        return NOTHING_SETTLED
     sieve = _Sieve(
         record=state.record,
-        registry=state.registry,
+        registry=registry,
         lock=lock.listed,
         owner=file.desired.owner,
         base=str(file.path.absolute().parent),

@@ -46,6 +46,13 @@ def test_a_pass_without_the_settled_decides_the_same(tmp_path: Path, homes: int)
     assert sum(count for _, count in found) > homes
 
 
+def test_an_unreadable_registry_is_said_after_a_package_that_cannot_be_used(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.home.registry.write_text("{}", "utf-8")
+    (world.project / "packages/a/manifest.yaml").unlink()
+    assert not world.differs()
+
+
 # The law notices each question that is not asked. What each is about is changed more often then.
 
 ASKED: Final[Mapping[str, tuple[str, ...]]] = {
