@@ -30,7 +30,7 @@ def after(lookout: Lookout, tried: Tried, before: Fingerprint, seen: Fingerprint
     if is_looked_at and not outcome.plan.changes:
         return before
     is_known = _is_clean(outcome) and _is_as_left(record, outcome) and _is_of_what_was_seen(lookout, record, outcome)
-    registry = _registry_if_right(lookout, record) if is_known else ""
+    registry = _registry_if_right(lookout, record, outcome) if is_known else ""
     if not registry:
         return before
     written = {one.path.absolute(): one.data for one in outcome.proposal.parts.inputs if one.data is not None}
@@ -71,9 +71,10 @@ def _present(outcome: Outcome) -> frozenset[ItemKey]:
     return (outcome.proposal.observed.present | came) - went
 
 
-def _registry_if_right(lookout: Lookout, record: Record) -> str:
-    """The stamp of the registry, where it says of every recorded item what the record says; else nothing."""
-    home, stamp = lookout.home, file_stamp(lookout.home.registry)
+def _registry_if_right(lookout: Lookout, record: Record, outcome: Outcome) -> str:
+    """The stamp of the registry, where it says of every recorded item what record and file say; else nothing."""
+    home, stamp, file = lookout.home, file_stamp(lookout.home.registry), outcome.proposal.state.file
+    wanted = {item.key: item.enabled for item in file.desired.items} if file is not None else {}
     try:
         found = read_registry(home).registry
     except LlamagateError:
@@ -82,5 +83,7 @@ def _registry_if_right(lookout: Lookout, record: Record) -> str:
     for key, item in record.items.items():
         entry = found.get(key)
         if entry is None or entry.enabled != item.enabled or registry_drift(item, entry, root):
+            return ""
+        if wanted.get(key) not in (None, entry.enabled):
             return ""
     return stamp if stamp == file_stamp(home.registry) else ""

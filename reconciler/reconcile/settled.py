@@ -26,6 +26,7 @@ from reconciler.reconcile.options import Options
 from reconciler.sources.local import LOCAL
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
+from reconciler.store.state_files import read_registry
 
 NOTHING_SETTLED: Final[frozenset[ItemKey]] = frozenset()
 _LOCKED_PARTS: Final = 5
@@ -40,7 +41,7 @@ def settled_items(state: HomeState, file: DesiredFile, lock: LockFile, options: 
     if options.only or state.record.suspensions:
         return NOTHING_SETTLED
     try:
-        registry = state.registry
+        registry = read_registry(state.home).registry  # the pass reads it again once all packages are there
     except LlamagateError:  # it is said after what is wrong with the packages
         return NOTHING_SETTLED
     sieve = _Sieve(

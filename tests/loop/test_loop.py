@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -133,6 +134,19 @@ def test_a_value_that_changes_and_changes_back_is_seen(
     assert "token: second" in foo.installed("foo", "manifest.yaml").read_text()
     watcher.trigger()
     assert "token: first" in foo.installed("foo", "manifest.yaml").read_text()
+
+
+def test_a_switch_during_an_attempt_is_seen(foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
+    foo.package("bar")
+    foo.desired("extensions: {foo: {source: ./packages/foo, enabled: true}, bar: ./packages/bar}\n")
+    watcher.trigger()
+    off = [{**entry, "enabled": entry["id"] != "foo"} for entry in foo.registered().values()]
+    monkeypatch.setattr(watcher.loop, "_progress", lambda *_: foo.registry.write_text(json.dumps(off)))
+    foo.package("bar", version="2.0.0")
+    watcher.trigger()
+    monkeypatch.undo()
+    watcher.trigger()
+    assert foo.registered()["foo"]["enabled"]
 
 
 STAYING: dict[str, Callable[[Session], object]] = {
