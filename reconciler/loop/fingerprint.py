@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from reconciler.apply.journal import interrupted
 from reconciler.errors import LlamagateError
-from reconciler.fs.tree import executables_if_untouched
+from reconciler.fs.tree import executables_if_untouched, hash_file, hides_changes, stamp_of
 from reconciler.model.digest import Digest
 from reconciler.model.home import Home
 from reconciler.model.ids import PACKAGE_KINDS, Kind
@@ -91,7 +91,7 @@ def _touched(home: Home, record: Record) -> Iterator[str]:
     for key, item in record.items.items():
         folder = f"{installed[key.kind]}/{key.id}"
         if not _is_untouched(folder, item):
-            yield from (f"{key} {path} {_file_stamp(f'{folder}/{path}')}\n" for path in item.files)
+            yield from (f"{key} {path} {_file_stamp(folder, path)}\n" for path in item.files)
 
 
 def _is_untouched(folder: str, item: RecordItem) -> bool:
@@ -115,9 +115,10 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _file_stamp(path: str) -> str:
+def _file_stamp(folder: str, path: str) -> str:
+    """That of a file; with its content, where that may change without another stamp."""
     try:
-        status = os.lstat(path)
-    except OSError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+        stamp = stamp_of(os.lstat(f"{folder}/{path}"))
+        return f"{stamp} {hash_file(folder, path)}" if hides_changes(stamp) else f"{stamp}"
+    except OSError as error:
+        return error.strerror or "unreadable"

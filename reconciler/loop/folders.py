@@ -48,7 +48,7 @@ def folders_to_watch(file: Path, sources: Collection[str], home: Home) -> frozen
 def _enough_of(sources: Collection[str]) -> tuple[Path, ...]:
     """Those that tell what to watch: of plain files or folders side by side a few tell as much as thousands."""
     names: dict[str, list[str]] = defaultdict(list)
-    for source in sources:
+    for source in dict.fromkeys(sources):
         parent, _, name = source.rpartition("/")
         names[parent].append(name)
     return tuple(Path(f"{parent}/{name}") for parent in names for name in _unlike(parent, names[parent]))

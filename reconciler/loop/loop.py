@@ -176,7 +176,7 @@ class Loop:
             commit=commit,
         )
         before, memory = self.watched, self.memory
-        seen = after(self.lookout, tried, fingerprint)
+        seen = after(self.lookout, tried, fingerprint, memory.seen)
         next_at = moment + timedelta(seconds=self.schedule.next[0] - now)
         counts = before.counts.after(tried.result, now - started)
         self.watched = replace(reported(before, tried, attempt, record), next_at=registry_time(next_at), counts=counts)

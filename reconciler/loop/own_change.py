@@ -10,6 +10,7 @@ from reconciler.apply.recovery import Recovered
 from reconciler.errors import LlamagateError
 from reconciler.loop.fingerprint import Fingerprint, Lookout
 from reconciler.loop.tried import Tried
+from reconciler.model.config import references
 from reconciler.model.ids import PACKAGE_KINDS, ItemKey
 from reconciler.model.record import Record
 from reconciler.packages.stamps import file_stamp
@@ -18,12 +19,18 @@ from reconciler.reconcile.outcome import Outcome
 from reconciler.store.state_files import read_registry
 
 
-def after(lookout: Lookout, tried: Tried, before: Fingerprint) -> Fingerprint:
-    """That, for an attempt that started from ``before``; ``before`` itself where it cannot be known."""
-    outcome, record = tried.outcome, lookout.record()
+def after(lookout: Lookout, tried: Tried, before: Fingerprint, seen: Fingerprint | None) -> Fingerprint:
+    """That, for an attempt that started from ``before``; ``before`` itself where it cannot be known, or is right.
+
+    It is right where the attempt changed nothing; but the home was not looked at where ``seen`` has another input.
+    """
+    outcome, record, is_looked_at = tried.outcome, lookout.record(), seen is None or seen.input == before.input
     if outcome is None or record is None or tried.error is not None or lookout.has_servers():
         return before
-    registry = _registry_if_right(lookout, record) if _is_clean(outcome) and _is_as_left(record, outcome) else ""
+    if is_looked_at and not outcome.plan.changes:
+        return before
+    is_known = _is_clean(outcome) and _is_as_left(record, outcome) and _is_of_what_was_seen(lookout, record, outcome)
+    registry = _registry_if_right(lookout, record, outcome) if is_known else ""
     if not registry:
         return before
     written = {one.path.absolute(): one.data for one in outcome.proposal.parts.inputs if one.data is not None}
@@ -43,6 +50,20 @@ def _is_as_left(record: Record, outcome: Outcome) -> bool:
     return record.generation == outcome.generation and not (record.hold or record.suspensions or record.confirm_by)
 
 
+def _is_of_what_was_seen(lookout: Lookout, record: Record, outcome: Outcome) -> bool:
+    """Whether the attempt read the very packages that the look before it saw: they may have changed, and changed back.
+
+    Of a file that holds a value that cannot be told.
+    """
+    intent = outcome.proposal.intent
+    listed = [record.items[key] for key in (*intent.targets, *intent.settled) if key in record.items]
+    values = (one for target in intent.targets.values() for _, one in references(target.config))
+    return not any(one.kind == "file" for one in values) and all(
+        item.source.is_pinned or item.source_stamp == lookout.inputs.stamp(item.source.location) != ""
+        for item in listed
+    )
+
+
 def _present(outcome: Outcome) -> frozenset[ItemKey]:
     """The items that have a folder now: those that the pass has seen, and what it did."""
     came = {action.key for action in outcome.plan.actions if action.after is not None}
@@ -50,9 +71,10 @@ def _present(outcome: Outcome) -> frozenset[ItemKey]:
     return (outcome.proposal.observed.present | came) - went
 
 
-def _registry_if_right(lookout: Lookout, record: Record) -> str:
-    """The stamp of the registry, where it says of every recorded item what the record says; else nothing."""
-    home, stamp = lookout.home, file_stamp(lookout.home.registry)
+def _registry_if_right(lookout: Lookout, record: Record, outcome: Outcome) -> str:
+    """The stamp of the registry, where it says of every recorded item what record and file say; else nothing."""
+    home, stamp, file = lookout.home, file_stamp(lookout.home.registry), outcome.proposal.state.file
+    wanted = {item.key: item.enabled for item in file.desired.items} if file is not None else {}
     try:
         found = read_registry(home).registry
     except LlamagateError:
@@ -61,5 +83,7 @@ def _registry_if_right(lookout: Lookout, record: Record) -> str:
     for key, item in record.items.items():
         entry = found.get(key)
         if entry is None or entry.enabled != item.enabled or registry_drift(item, entry, root):
+            return ""
+        if wanted.get(key) not in (None, entry.enabled):
             return ""
     return stamp if stamp == file_stamp(home.registry) else ""

@@ -57,6 +57,10 @@ class Inputs(Struct):
         """The last digest of ``file``, if it and its lock were ``written`` since; nothing is looked at."""
         return _digest(file.absolute(), self._sources.get(file.absolute(), []), written)
 
+    def stamp(self, location: str) -> str:
+        """That of a source when it was looked at last; empty where it had none."""
+        return self._contents.get(location, ("", ""))[0]
+
     def sources(self, file: Path) -> tuple[str, ...]:
         """The local packages of ``file`` and the files that a config names; nothing while it cannot be read."""
         return self._named_in(file.absolute()).paths

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct
 
+from reconciler.errors import LlamagateError
 from reconciler.fs.places import located_text
 from reconciler.fs.tree import executables_if_untouched
 from reconciler.model.config import JsonObject, references, same
@@ -25,6 +26,7 @@ from reconciler.reconcile.options import Options
 from reconciler.sources.local import LOCAL
 from reconciler.store.desired_file import DesiredFile
 from reconciler.store.lock_file import LockFile
+from reconciler.store.state_files import read_registry
 
 NOTHING_SETTLED: Final[frozenset[ItemKey]] = frozenset()
 _LOCKED_PARTS: Final = 5
@@ -38,9 +40,13 @@ def settled_items(state: HomeState, file: DesiredFile, lock: LockFile, options: 
     """
     if options.only or state.record.suspensions:
         return NOTHING_SETTLED
+    try:
+        registry = read_registry(state.home).registry  # the pass reads it again once all packages are there
+    except LlamagateError:  # it is said after what is wrong with the packages
+        return NOTHING_SETTLED
     sieve = _Sieve(
         record=state.record,
-        registry=state.registry,
+        registry=registry,
         lock=lock.listed,
         owner=file.desired.owner,
         base=str(file.path.absolute().parent),

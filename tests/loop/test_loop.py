@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,8 +13,10 @@ from msgspec.structs import replace
 from reconciler.errors import RefusedError
 from reconciler.fs import file_lock
 from reconciler.loop import loop, own_change
+from reconciler.loop.attempt import WatchedPass
 from reconciler.loop.fights import LIMIT
 from reconciler.loop.fingerprint import Fingerprint
+from reconciler.loop.tried import Tried
 from reconciler.model.watched import Result
 from reconciler.observe.home import present_items
 from reconciler.packages.stamps import file_stamp
@@ -113,6 +116,90 @@ def test_who_is_blind_to_that_is_noticed(
 ) -> None:
     monkeypatch.setattr(own_change, name, blind)
     assert not is_seen(foo, watcher, monkeypatch, OTHERS[other])
+
+
+def during_an_attempt(patch: pytest.MonkeyPatch, before: Callable[[], object], behind: Callable[[], object]) -> None:
+    """The next attempt begins with what ``before`` does, after the look, and ends with what ``behind`` does."""
+    attempt = WatchedPass.attempt
+
+    def changed(watched: WatchedPass) -> Tried:
+        patch.setattr(WatchedPass, "attempt", attempt)
+        before()
+        tried = watched.attempt()
+        behind()
+        return tried
+
+    patch.setattr(WatchedPass, "attempt", changed)
+
+
+def test_a_package_that_changes_and_changes_back_is_seen(
+    foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foo.package("foo", version="2.0.0")
+    during_an_attempt(
+        monkeypatch, lambda: foo.package("foo", version="3.0.0"), lambda: foo.package("foo", version="2.0.0")
+    )
+    watcher.trigger()
+    assert "3.0.0" in foo.installed("foo", "manifest.yaml").read_text()
+    watcher.trigger()
+    assert "2.0.0" in foo.installed("foo", "manifest.yaml").read_text()
+
+
+def test_a_value_that_changes_and_changes_back_is_seen(
+    foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = foo.write("token", "first")
+    foo.desired("extensions: {foo: {source: ./packages/foo, config: {token: {file: token}}}}\n")
+    during_an_attempt(monkeypatch, lambda: token.write_text("second"), lambda: token.write_text("first"))
+    watcher.trigger()
+    assert "token: second" in foo.installed("foo", "manifest.yaml").read_text()
+    watcher.trigger()
+    assert "token: first" in foo.installed("foo", "manifest.yaml").read_text()
+
+
+def test_a_switch_during_an_attempt_is_seen(foo: Session, watcher: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
+    foo.package("bar")
+    foo.desired("extensions: {foo: {source: ./packages/foo, enabled: true}, bar: ./packages/bar}\n")
+    watcher.trigger()
+    off = [{**entry, "enabled": entry["id"] != "foo"} for entry in foo.registered().values()]
+    monkeypatch.setattr(watcher.loop, "_progress", lambda *_: foo.registry.write_text(json.dumps(off)))
+    foo.package("bar", version="2.0.0")
+    watcher.trigger()
+    monkeypatch.undo()
+    watcher.trigger()
+    assert foo.registered()["foo"]["enabled"]
+
+
+STAYING: dict[str, Callable[[Session], object]] = {
+    "an edited file of the program": lambda foo: foo.installed("foo", "var.txt").write_text("y"),
+    "a hidden folder": lambda foo: (foo.home / "extensions/installed/.hidden").mkdir(),
+    "a file beside the items": lambda foo: (foo.home / "extensions/installed/README").write_text("x"),
+    "a link beside the items": lambda foo: (foo.home / "extensions/installed/link").symlink_to(foo.project),
+}
+
+
+@pytest.mark.parametrize("other", STAYING.values(), ids=STAYING)
+def test_what_no_attempt_changes_is_attempted_once(
+    foo: Session, watcher: Driven, other: Callable[[Session], object]
+) -> None:
+    foo.package("foo", version="2.0.0", files={"var.txt": "x"})
+    foo.extensions("foo", text="policy: {mutable: ['var.txt']}\n")
+    watcher.trigger()
+    other(foo)
+    watcher.trigger()
+    foo.package("foo", version="3.0.0", files={"more.txt": "x"})
+    watcher.trigger()
+    watcher.trigger()
+    attempts = watcher.attempts
+    watcher.trigger()
+    assert watcher.attempts == attempts
+
+
+def test_a_remark_is_attempted_once(foo: Session, watcher: Driven) -> None:
+    foo.edit("llamagate.yaml", "extensions:", "extensions:  # a remark")
+    watcher.trigger()
+    watcher.trigger()
+    assert watcher.attempts == 2
 
 
 def test_a_full_pass_is_one_in_any_case(watcher: Driven) -> None:

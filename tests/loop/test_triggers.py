@@ -61,6 +61,14 @@ def test_many_packages_side_by_side_are_one_folder(tmp_path: Path, home: Home) -
     assert found == {(".", False), ("packages", False), ("packages", True)}
 
 
+def test_a_folder_of_many_packages_beside_another_one(tmp_path: Path, home: Home) -> None:
+    for name in ("all", "other"):
+        (tmp_path / "packages" / name).mkdir(parents=True)
+    sources = (*[tmp_path / "packages" / "all"] * 20, tmp_path / "packages" / "other")
+    found = watched(tmp_path / "llamagate.yaml", sources, home)
+    assert found == {(".", False), ("packages", False), ("packages/all", True), ("packages/other", True)}
+
+
 def test_of_our_own_folder_orders_and_changes_of_others_are_of_interest(tmp_path: Path, home: Home) -> None:
     home.ours.mkdir(parents=True)
     [ours] = [place for place in folders_to_watch(tmp_path / "llamagate.yaml", (), home) if place.path == home.ours]

@@ -196,7 +196,7 @@ def of_registry(edit: Callable[[dict[str, Any], Random], object]) -> Change:
 
 
 def broken_registry(world: World, random: Random) -> None:
-    world.home.registry.write_text(random.choice(["[", "[]", ""]), "utf-8")
+    world.home.registry.write_text(random.choice(["[", "[]", "", "{}"]), "utf-8")
 
 
 def of_item(**fields: Callable[[RecordItem, Random], Any]) -> Change:

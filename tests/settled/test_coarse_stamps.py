@@ -10,6 +10,8 @@ import pytest
 
 from reconciler.fs import tree
 from reconciler.fs.tree import Stamp
+from reconciler.loop import fingerprint
+from reconciler.loop.fingerprint import Lookout
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.packages import stamps
 from reconciler.reconcile.input_digest import Inputs
@@ -76,6 +78,17 @@ def test_a_watcher_sees_the_second_edit(world: World, ticks: Ticks) -> None:
     for text in "xyz":
         edit(world, "a", text)
         seen.add(inputs.digest(world.options.file))
+    assert len(seen) == 3
+
+
+def test_a_watcher_sees_the_second_edit_of_an_installed_file(
+    world: World, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprint, "stamp_of", ticks.stamp_of)
+    lookout, seen = Lookout(world.options.file, world.home), set()
+    for text in "xyz":
+        world.installed("a/templates/a.txt").write_text(text)
+        seen.add(lookout.look().home)
     assert len(seen) == 3
 
 

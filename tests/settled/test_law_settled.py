@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -10,12 +11,14 @@ from types import ModuleType
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
+from reconciler.commands.apply import apply
 from reconciler.planning import planner
 from reconciler.planning import warnings as warning
 from reconciler.reconcile import holds, propose, settled
 from tests.settled.changes import CHANGES
-from tests.settled.world import World
+from tests.settled.world import PACKAGES, World
 
 STEPS: Final = 12
 """How many times a home is looked at before a new one is made."""
@@ -44,6 +47,28 @@ def test_a_pass_without_the_settled_decides_the_same(tmp_path: Path, homes: int)
     found = [walk(tmp_path / f"{seed}", seed) for seed in range(homes)]
     assert [happened for happened, _ in found if happened] == []
     assert sum(count for _, count in found) > homes
+
+
+def test_an_unreadable_registry_is_said_after_a_package_that_cannot_be_used(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.home.registry.write_text("{}", "utf-8")
+    (world.project / "packages/a/manifest.yaml").unlink()
+    assert not world.differs()
+
+
+def test_an_item_that_is_switched_while_packages_are_read_stays_so(tmp_path: Path) -> None:
+    """That takes minutes where they are fetched, and the gateway goes on meanwhile."""
+    world = World(tmp_path)
+    world.package("a", "2.0.0", PACKAGES["a"])
+
+    def switch(*_: object) -> None:
+        entries = json.loads(world.home.registry.read_text("utf-8"))
+        switched = [{**entry, "enabled": False} if entry["id"] == "a" else entry for entry in entries]
+        world.home.registry.write_text(json.dumps(switched), "utf-8")
+
+    apply(world.environment(), world.options, replace(world.listener, progress=switch))
+    entries = {entry["id"]: entry for entry in json.loads(world.home.registry.read_text("utf-8"))}
+    assert (entries["a"]["version"], entries["a"]["enabled"]) == ("2.0.0", False)
 
 
 # The law notices each question that is not asked. What each is about is changed more often then.
