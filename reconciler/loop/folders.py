@@ -59,9 +59,9 @@ def _unlike(parent: str, names: list[str]) -> list[str]:
         return names
     try:
         with os.scandir(parent) as entries:
-            found = [entry for entry in entries if not entry.is_symlink()]
-            all_folders = {entry.name for entry in found if entry.is_dir()}
-            all_files = {entry.name for entry in found if entry.is_file()}
+            found = [*entries]
+            all_folders = {entry.name for entry in found if entry.is_dir(follow_symlinks=False)}
+            all_files = {entry.name for entry in found if entry.is_file(follow_symlinks=False)}
     except OSError:
         return names
     folders, files = ([name for name in names if name in kind] for kind in (all_folders, all_files))

@@ -82,7 +82,7 @@ class Inputs(Struct):
         stamp = stamp_at(location, ignore)
         known = self._contents.get(location)
         if known is None or known[0] != stamp or not stamp:
-            known = self._contents[location] = (stamp, _content(location, ignore) if _is_there(location) else "absent")
+            known = self._contents[location] = (stamp, _content(location, ignore))
         return known[1]
 
 
@@ -126,13 +126,6 @@ def _is_folder(path: Path) -> bool:
     return tree.kind_at(path) is tree.NodeKind.FOLDER
 
 
-def _is_there(path: str) -> bool:
-    try:
-        return os.path.exists(path)  # noqa: PTH110 - as text
-    except ValueError:
-        return False
-
-
 def _bytes(path: Path) -> bytes | str:
     try:
         return read_start(path, MAX_BYTES + 1)
@@ -145,12 +138,14 @@ def _named(data: bytes | str) -> str:
 
 
 def _content(location: str, ignore: Ignores) -> str:
-    real = Path(os.path.realpath(location))
     try:
+        real = Path(os.path.realpath(location))
         if not _is_folder(real):
             return tree.hash_file(real.parent, real.name)
         ignore = ignore | ignore_file.at(real)
         lines = [_line(real, node) for node in tree.walk(real) if not ignore.leaves_out(_shown(node))]
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last one for what cannot be a path
+        return "absent"
     except OSError as error:
         return error.strerror or "unreadable"
     return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
