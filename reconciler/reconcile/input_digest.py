@@ -82,10 +82,7 @@ class Inputs(Struct):
         stamp = stamp_at(location, ignore)
         known = self._contents.get(location)
         if known is None or known[0] != stamp or not stamp:
-            known = self._contents[location] = (
-                stamp,
-                _content(location, ignore) if tree.kind_at(location) else "absent",
-            )
+            known = self._contents[location] = (stamp, _content(location, ignore))
         return known[1]
 
 
@@ -141,12 +138,14 @@ def _named(data: bytes | str) -> str:
 
 
 def _content(location: str, ignore: Ignores) -> str:
-    real = Path(os.path.realpath(location))
     try:
+        real = Path(os.path.realpath(location))
         if not _is_folder(real):
             return tree.hash_file(real.parent, real.name)
         ignore = ignore | ignore_file.at(real)
         lines = [_line(real, node) for node in tree.walk(real) if not ignore.leaves_out(_shown(node))]
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last one for what cannot be a path
+        return "absent"
     except OSError as error:
         return error.strerror or "unreadable"
     return digest_bytes("".join(lines).encode("utf-8", "surrogateescape"))
