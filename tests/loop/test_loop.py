@@ -105,7 +105,7 @@ def test_what_happens_beside_its_own_change_is_seen(
 
 BLIND: dict[str, tuple[str, Callable[..., object], str]] = {
     "to commands": ("_is_as_left", lambda *_: True, "a command"),
-    "to the registry": ("_registry_if_right", lambda lookout, _: file_stamp(lookout.home.registry), "a switch"),
+    "to the registry": ("_registry_if_right", lambda lookout, *_: file_stamp(lookout.home.registry), "a switch"),
     "to folders": ("_present", lambda outcome: present_items(outcome.proposal.state.home), "another folder"),
 }
 
