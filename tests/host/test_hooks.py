@@ -91,7 +91,7 @@ def test_row_128_without_rules_no_body_is_written(session: Session, serve: Serve
 
 
 def test_row_123_what_is_not_hidden_in_time_is_not_written(session: Session, serve: Serve) -> None:
-    text = "config: {redact: [{path: '$..[*]..none'}]}\nhooks: [{on: http.request, action: audit.log}]\n"
+    text = "config: {redact: [{path: '$..[*]..nothing'}]}\nhooks: [{on: http.request, action: audit.log}]\n"
     put_on_disk(session, "audit", manifest__yaml=extension(text, name="audit", kind="middleware"))
     put_on_disk(session, "foo", manifest__yaml=extension(CHAT))
     body: Any = {"secret": 1}
