@@ -168,8 +168,8 @@ def _rewrite(config: pytest.Config, number: int, workers: int) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The workers of ``-n auto``: three more than processors, because many tests wait for what a process does."""
-    return (os.cpu_count() or 1) + 3 * int(config.option.markexpr != "quick")
+    """The workers of ``-n auto``: two more than processors, because many tests wait for what a process does."""
+    return (os.cpu_count() or 1) + 2 * int(config.option.markexpr != "quick")
 
 
 def _has_room(folder: str) -> bool:

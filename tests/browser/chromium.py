@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -73,9 +74,7 @@ class Browser:
     @property
     def title(self) -> str:
         """What the view is called."""
-        return str(
-            self.script("return document.querySelector('h1')?.innerText ?? ''")
-        )  # it may be replaced at any time
+        return self.text_of("h1")
 
     @property
     def text(self) -> str:
@@ -84,6 +83,10 @@ class Browser:
 
     def find(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def text_of(self, selector: str) -> str:
+        """What can be read there now; nothing where there is nothing. Asked in one step: it may be replaced at any time."""
+        return str(self.script("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
 
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
@@ -105,12 +108,14 @@ class Browser:
         return self.driver.execute_script(code, *arguments)
 
     def wait(self, seen: Callable[[], _T], seconds: float = SECONDS) -> _T:
-        """What ``seen`` gives, once it gives anything."""
+        """What ``seen`` gives, once it gives anything. Meanwhile the page may replace what that looks at."""
         end = time.monotonic() + seconds
-        while not (found := seen()):
+        while True:
+            with suppress(StaleElementReferenceException):
+                if found := seen():
+                    return found
             assert time.monotonic() < end, self.text
             time.sleep(0.05)
-        return found
 
     def complaints(self) -> list[str]:
         """What the browser wrote into its console, which holds what breaks the page's policy too.

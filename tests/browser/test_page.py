@@ -69,13 +69,13 @@ def test_how_tool_servers_are_is_shown_and_followed(browser: Browser, session: S
         with serving(session) as (_, url):
             browser.open(f"{url}/ui/#/served", "Served")
             browser.wait(lambda: "Tool servers of the gateway" in browser.text)
-            theirs, ours = browser.find(THEIRS), browser.find(OURS)
-            assert theirs.text.split("\n")[:3] == ["notes", "stdio", "0 tools"]
-            assert "disconnected: " in theirs.text
-            assert ours.text.split("\n") == ["notes", "stdio", "0 tools", "not started"]
+            theirs = browser.text_of(THEIRS)
+            assert theirs.split("\n")[:3] == ["notes", "stdio", "0 tools"]
+            assert "disconnected: " in theirs
+            assert browser.text_of(OURS).split("\n") == ["notes", "stdio", "0 tools", "not started"]
             session.llamagate("disable", "notes")
             httpx2.post(f"{url}/v1/extensions/refresh", trust_env=False)
-            browser.wait(lambda: "disabled" in browser.find(OURS).text)
+            browser.wait(lambda: "disabled" in browser.text_of(OURS))
 
 
 def test_the_words_that_change_are_marked(browser: Browser, url: str) -> None:
