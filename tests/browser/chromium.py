@@ -85,7 +85,7 @@ class Browser:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def text_of(self, selector: str) -> str:
-        """What can be read there now; nothing where there is nothing. Asked in one step: it may be replaced at any time."""
+        """What can be read there now, if anything. Asked in one step: it may be replaced at any time."""
         return str(self.script("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
 
     def all(self, selector: str) -> list[WebElement]:
