@@ -150,10 +150,11 @@ def decode_desired(data: bytes, path: Path, *, known: Known = MappingProxyType({
     digest = digest_bytes(data)
     document = known_document(digest, known, is_lock=False)
     is_known, place = document is not None, (digest, str(path.absolute()))
-    if place in _decoded:
-        document, desired = _decoded[place]
+    last = dict(_decoded)  # a watcher has a thread that reads files too
+    if place in last:
+        document, desired = last[place]
         return DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)
-    proved = {**known, **{place[0]: found for place, (found, _) in _decoded.items()}}
+    proved = {**known, **{text: found for (text, _), (found, _) in last.items()}}
     document = document or _validated_desired(data, path, proved)
     desired = Desired.from_document(document, file=place[1])
     file = DesiredFile(desired=desired, path=path, data=data, digest=digest, document=document, is_known=is_known)

@@ -399,4 +399,4 @@ def test_row_91_what_was_judged_is_what_is_connected_to(serving: Serving, intern
 @pytest.mark.parametrize("host", ["169.254.169.254", "[::]", "[fe80::1]", "224.0.0.1"])
 def test_row_91_no_host_at_all(host: str) -> None:
     message = refusal(f"http://{host}/x.zip", RefusedError)
-    assert message == f"the host {host.strip('[]')} is a reserved address, which llamagate never asks"
+    assert message == f"the host {host.strip('[]')} leads to a reserved address"

@@ -60,7 +60,7 @@ class HostAddresses(Struct, frozen=True):
         if self._is_allowed(private_hosts):
             return
         if Scope.RESERVED in self.scopes:
-            raise self._refused("is a reserved address, which llamagate never asks")
+            raise self._refused("leads to a reserved address")
         if Scope.PUBLIC in self.scopes and len(self.scopes) > 1:
             raise self._refused("leads to public and private addresses")
 
