@@ -46,7 +46,8 @@ class Replay:
 
         ``one_of``: only before one of so many syncs.
         """
-        yield from self._cuts(self.calls, at_most, one_of=one_of)
+        self.scene.reset()
+        yield from self._cuts(self._run("apply").calls, at_most, one_of=one_of)
 
     def faults_after_death(self, at: int, at_most: int) -> Iterator[str]:
         """The same where the process dies at the call ``at`` and a recovery goes on from there, which ends well."""
