@@ -16,7 +16,8 @@ from reconciler.apply.stage import Stage
 from reconciler.apply.steps import roll_back, roll_forward
 from reconciler.codes import WarningCode
 from reconciler.documents.generations import stage_generation
-from reconciler.documents.record import RecordFiles, drop_unnamed_pieces, names_in, write_pieces
+from reconciler.documents.pieces import write_pieces
+from reconciler.documents.record import RecordFiles, drop_unnamed_pieces, names_in
 from reconciler.errors import LlamagateError, NeedsRecoveryError, RolledBackError, StorageError, refused
 from reconciler.fs import durable, sync, tree
 from reconciler.fs.presence import is_there

@@ -7,17 +7,17 @@ head names stays as it is until no head names it. So the head alone says what is
 from __future__ import annotations
 
 import errno
-import hashlib
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from reconciler import __version__
 from reconciler.documents.first_schema import record_from
-from reconciler.documents.sealed import DAMAGED, NOT_OURS, as_object, decode, encode, seal, unseal
+from reconciler.documents.pieces import Pieces, encoded, identity, read_piece, write_pieces
+from reconciler.documents.sealed import NOT_OURS, as_object, decode, seal, unseal
 from reconciler.errors import InputError
 from reconciler.fs import durable, sync, tree
 from reconciler.fs.bounded import read_start
@@ -30,14 +30,11 @@ from reconciler.model.regex import regex
 from reconciler.model.servers import RecordedServer
 from reconciler.model.source import has_later_kind
 
-T = TypeVar("T")
-
 _ITEMS_PER_PIECE: Final = 32
 """About as many. A change of one item writes its piece, and a reader opens all of them."""
 _ATTEMPTS: Final = 100
 _EARLIER: Final = 2
 """The number of a record that every version since can read and keep."""
-_SUFFIX: Final = ".json"
 _NUMBER: Final = regex(r'\{"digest":"[^"]*","body":\{"schema":([0-9]{1,9})\b')
 
 
@@ -72,10 +69,10 @@ class _Tree(Struct, frozen=True):
 
 def record_files(record: Record) -> RecordFiles:
     """What to write for ``record``. A piece of what was read last, and is the same, is not encoded again."""
-    kept = _Pieces.kept()
-    items = [kept.get(_identity(items)) or _encoded(items) for items in _shared_out(record.items)]
+    kept = Pieces.kept()
+    items = [kept.get(identity(items)) or encoded(items) for items in _shared_out(record.items)]
     found = ((digest, record.documents[digest]) for digest in sorted(record.documents))
-    documents = {digest: kept.get(_identity(document)) or _encoded(document) for digest, document in found}
+    documents = {digest: kept.get(identity(document)) or encoded(document) for digest, document in found}
     head = _Head(
         schema=RECORD_SCHEMA if _is_later(record) else _EARLIER,
         generation=record.generation,
@@ -130,7 +127,7 @@ def recorded_trees(home: Home) -> set[Digest]:
     schema, body = unseal(data, name=str(home.record), schema=RECORD_SCHEMA)
     if schema == 1:
         return {item.tree for item in record_from(as_object(body)).items.values()}
-    pieces = (decode(_piece(home, name), list[_Tree]) for name in decode(body, _Head).items)
+    pieces = (decode(read_piece(home, name), list[_Tree]) for name in decode(body, _Head).items)
     return {item.tree for items in pieces for item in items}
 
 
@@ -143,20 +140,6 @@ def names_in(head: bytes | None, name: str) -> frozenset[str]:
         return frozenset()
     found = decode(body, _Head)
     return frozenset((*found.items, *found.documents.values()))
-
-
-def write_pieces(home: Home, pieces: Mapping[str, bytes], known: Collection[str]) -> list[Path]:
-    """Write those that are not ``known`` to be there; their paths, which are not synced. Raises ``OSError``.
-
-    A crash may have left a part of one: it is written again.
-    """
-    new = [(home.pieces / f"{name}{_SUFFIX}", data) for name, data in pieces.items() if name not in known]
-    if new:
-        durable.make_folders(home.pieces)
-    for path, data in new:
-        path.unlink(missing_ok=True)
-        durable.write_new(path, data, 0o644, sync=False)
-    return [path for path, _ in new]
 
 
 def write_record_files(home: Home, files: RecordFiles) -> None:
@@ -210,7 +193,7 @@ def _record(home: Home, data: bytes) -> Record:
     if schema == 1:
         return record_from(as_object(body))
     head = decode(body, _Head)
-    pieces = _Pieces(home)
+    pieces = Pieces(home)
     items = [item for name in head.items for item in pieces.read(name, _items)]
     documents = _documents(pieces, head)
     pieces.keep()
@@ -229,7 +212,7 @@ def _record(home: Home, data: bytes) -> Record:
     )
 
 
-def _documents(pieces: _Pieces, head: _Head) -> Mapping[Digest, JsonObject]:
+def _documents(pieces: Pieces, head: _Head) -> Mapping[Digest, JsonObject]:
     """What another version has accepted does not count: this one knows other keys."""
     if head.documents_by != __version__:
         return {}
@@ -238,70 +221,6 @@ def _documents(pieces: _Pieces, head: _Head) -> Mapping[Digest, JsonObject]:
 
 def _items(data: bytes) -> list[RecordItem]:
     return decode(data, list[RecordItem])
-
-
-class _Read(Struct, frozen=True):
-    """A piece as it was read."""
-
-    stamp: tree.Stamp
-    data: bytes
-    value: Any
-
-
-class _Pieces:
-    """Those of one record. A watcher reads it again and again, and only a few pieces are others each time.
-
-    What was read last is kept as decoded, by the stamp of its file: a piece never changes, but it may be damaged.
-    """
-
-    _last: ClassVar[Mapping[Path, _Read]] = {}
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._found: dict[Path, _Read] = {}
-
-    def read(self, name: str, decoded: Callable[[bytes], T]) -> T:
-        """Errors as for ``read_record_files``."""
-        path = self._home.pieces / f"{name}{_SUFFIX}"
-        stamp = tree.stamp_of(path.stat())
-        known = self._last.get(path)
-        if known is None or known.stamp != stamp:
-            data = _piece(self._home, name)
-            known = _Read(stamp, data, decoded(data))
-        self._found[path] = known
-        value: T = known.value
-        return value
-
-    def keep(self) -> None:
-        """All of them were read."""
-        _Pieces._last = self._found
-
-    @classmethod
-    def kept(cls) -> Mapping[tuple[int, ...], tuple[str, bytes]]:
-        """Those that were read last, name and bytes, by the identity of what is in them, which nothing changes."""
-        return {_identity(one.value): (path.stem, one.data) for path, one in cls._last.items()}
-
-
-def _piece(home: Home, name: str) -> bytes:
-    path = home.pieces / f"{name}{_SUFFIX}"
-    data = read_start(path)
-    if _name(data) != name:
-        raise InputError.at(DAMAGED, file=path)
-    return data
-
-
-def _name(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _encoded(value: object) -> tuple[str, bytes]:
-    """The name of a piece, and its bytes."""
-    data = encode(value)
-    return _name(data), data
-
-
-def _identity(value: object) -> tuple[int, ...]:
-    return tuple(map(id, value)) if isinstance(value, list) else (id(value),)
 
 
 def _bytes(path: Path) -> bytes | None:

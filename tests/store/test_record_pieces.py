@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.documents import record as pieces_of_record
+from reconciler.documents import pieces as pieces_of_record
 from reconciler.documents.generations import generation_bytes
 from reconciler.documents.record import record_files
 from reconciler.documents.sealed import encode
