@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from reconciler.documents.sealed import seal, unseal
 from reconciler.errors import InputError
 from reconciler.model.config import JsonObject
 from reconciler.model.journal import JOURNAL_SCHEMA
+from tests.crash.figures import FIGURES
 from tests.crash.shim import Call
 
 NEVER: Final = 1 << 30
@@ -47,6 +49,34 @@ class Operation:
     touches: frozenset[int]
     change: Callable[[dict[int, Node]], None]
     lasts: int = NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Nodes by number, and which of them is the folder that the others are below."""
+
+    nodes: dict[int, Node]
+    root: int
+
+    @property
+    def looks(self) -> int:
+        """The same for two disks on which the same is to be seen. Most losses leave what another one leaves."""
+        return hash(frozenset(self._seen(self.root, "")))
+
+    def _seen(self, number: int, path: str) -> Iterator[tuple[str, int, int, str | None, bytes]]:
+        node = self.nodes[number]
+        yield path, number, node.mode, node.target, bytes(node.data)
+        for name, child in (node.entries or {}).items():
+            yield from self._seen(child, f"{path}/{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A power cut after the call ``moment``, what it leaves, and both in words."""
+
+    moment: int
+    disk: Disk
+    words: str
 
 
 class Tape:
@@ -76,15 +106,35 @@ class Tape:
         for count in range(3):
             yield from itertools.combinations(loose, count)
 
-    def cut(self, moment: int, lost: tuple[int, ...]) -> bool:
-        """Make ``base`` what the power cut leaves; whether a journal stands there."""
+    def cuts(self, at_most: int, *, end: int, since: int = 0, one_of: int = 1) -> Iterator[Cut]:
+        """Up to ``at_most`` at one of so many moments, without those that leave what another one left.
+
+        From the call ``end`` on nothing is undone, so cuts before it and after it are told apart.
+        """
+        seen = set()
+        for moment in [moment for moment in self.moments if moment >= since][::-one_of]:
+            losses = list(self.losses(moment))
+            chance = random.Random(moment)  # noqa: S311 - the same sample each time
+            for lost in losses if len(losses) <= at_most else chance.sample(losses, at_most):
+                FIGURES["power cuts on a model of a disk"] += 1
+                disk = self._left(moment, lost)
+                looks = disk.looks, moment >= end
+                if looks not in seen:
+                    seen.add(looks)
+                    yield Cut(moment, disk, f"cut after {moment}, {self.calls[moment - 1]}, {self.named(lost)} lost")
+
+    def _left(self, moment: int, lost: tuple[int, ...]) -> Disk:
         nodes = _copy(self._start)
         for number, operation in enumerate(self.operations):
             if operation.at <= moment and number not in lost:
                 operation.change(nodes)
+        return Disk(nodes, self.root)
+
+    def write(self, disk: Disk) -> bool:
+        """Make ``base`` what is on the disk; whether a journal stands there."""
         shutil.rmtree(self.base)
         written: dict[int, Path] = {}
-        _write(nodes, self.root, self.base, written)
+        _write(disk.nodes, self.root, self.base, written)
         inodes = {number: path.lstat().st_ino for number, path in written.items()}
         journals = [path for path in (self.base / "home" / "reconciler").glob("journal*") if path.is_file()]
         for path in journals:

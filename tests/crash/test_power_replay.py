@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.errors import ExitCode
 from tests.crash.forks import NO_FAULT, Ended, Forks
-from tests.crash.power import Tape
+from tests.crash.power import Disk, Tape
 from tests.crash.scenes import CHANGES, Scene, State, command, make, state
 from tests.crash.shim import Call, Fault
 from tests.crash.sweeps import folder
@@ -74,18 +74,13 @@ class Replay:
         ended = state(self.scene.base)
         self.scene.reset()
         tape = Tape(self.scene.base, calls)
-        for moment in [moment for moment in tape.moments if moment >= since][::-one_of]:
-            losses = list(tape.losses(moment))
-            chance = random.Random(moment)  # noqa: S311 - the same sample each time
-            for lost in losses if len(losses) <= at_most else chance.sample(losses, at_most):
-                is_over = moment >= _number(calls, "unlink", ("/journal", "/journal.undo"))
-                said = f"cut after {moment}, {calls[moment - 1]}, {tape.named(lost)} lost"
-                yield from (
-                    f"{said}: {fault}" for fault in self._verdict(tape, moment, lost, ended if is_over else None)
-                )
+        end = _number(calls, "unlink", ("/journal", "/journal.undo"))
+        for cut in tape.cuts(at_most, end=end, since=since, one_of=one_of):
+            faults = self._verdict(tape, cut.disk, ended if cut.moment >= end else None)
+            yield from (f"{cut.words}: {fault}" for fault in faults)
 
-    def _verdict(self, tape: Tape, moment: int, lost: tuple[int, ...], ended: State | None) -> list[str]:
-        is_committed = tape.cut(moment, lost)
+    def _verdict(self, tape: Tape, disk: Disk, ended: State | None) -> list[str]:
+        is_committed = tape.write(disk)
         is_undone = any(self.scene.base.glob("home/reconciler/journal.undo"))
         recovered = self._run("recover")
         wanted = self.scene.after if is_committed and not is_undone else self.scene.before

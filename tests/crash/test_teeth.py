@@ -6,7 +6,6 @@ not synced, none of it, one operation or two.
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -122,16 +121,11 @@ def power_cuts(sweep: Sweep, *, at_most: int, since: int = 0) -> Iterator[str]:
     world = sweep.world
     world.reset()
     tape = Tape(world.base, sweep.calls)
-    for moment in tape.moments:
-        losses = list(tape.losses(moment)) if moment >= since else []
-        chance = random.Random(moment)  # noqa: S311 - the same sample each time
-        for lost in losses if len(losses) <= at_most else chance.sample(losses, at_most):
-            is_committed = tape.cut(moment, lost) or moment >= sweep.end
-            FIGURES["power cuts on a model of a disk"] += 1
-            ended = sweep.settle("recover")
-            faults = world.faults(world.after if is_committed else world.before)
-            faults = [fault for fault in faults if _UNTIDY not in fault]
-            if ended.code:
-                faults.append(f"exit {ended.code}: {ended.err}")
-            cut = f"cut after {moment}, {sweep.calls[moment - 1]}, {tape.named(lost)} lost"
-            yield from (f"{cut}: {fault}" for fault in faults)
+    for cut in tape.cuts(at_most, end=sweep.end, since=since):
+        is_committed = tape.write(cut.disk) or cut.moment >= sweep.end
+        ended = sweep.settle("recover")
+        faults = world.faults(world.after if is_committed else world.before)
+        faults = [fault for fault in faults if _UNTIDY not in fault]
+        if ended.code:
+            faults.append(f"exit {ended.code}: {ended.err}")
+        yield from (f"{cut.words}: {fault}" for fault in faults)
