@@ -126,6 +126,9 @@ def _walk(name: str, parent: int | None, root: str, prefix: str) -> Iterator[Nod
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                error.filename = f"{root}/{prefix}{entry.name}"
+                raise
             path, mode = prefix + entry.name, status.st_mode
             kind = _KINDS.get(stat.S_IFMT(mode), NodeKind.OTHER)
             stamp = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from reconciler.codes import ErrorCode
 from reconciler.errors import RefusedError
-from reconciler.fs.descriptor import READ_FOLDER_THROUGH_LINKS, opened
+from reconciler.fs.descriptor import READ_FOLDER_THROUGH_LINKS, naming, opened
 from reconciler.fs.presence import is_folder
 from reconciler.fs.tree import link_at
 from reconciler.model.home import Home
@@ -119,6 +119,7 @@ def _items_in(installed: str, owner: int) -> Iterator[tuple[str, os.stat_result]
     with (
         suppress(FileNotFoundError, NotADirectoryError),
         opened(installed, READ_FOLDER_THROUGH_LINKS) as folder,
+        naming(installed),
         os.scandir(folder) as entries,
     ):
         for entry in entries:
@@ -128,6 +129,9 @@ def _items_in(installed: str, owner: int) -> Iterator[tuple[str, os.stat_result]
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                error.filename = f"{installed}/{entry.name}"
+                raise
             if status.st_mode & stat.S_IWOTH or status.st_uid != owner:
                 yield f"{installed}/{entry.name}", status
 

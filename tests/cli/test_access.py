@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 from pathlib import Path
 
 import pytest
 
+from reconciler.model.home import Home
+from reconciler.observe.access import exposed
 from tests.cli.failures import failure
 from tests.cli.shell import Session
 from tests.fs.hostile import NOBODY
@@ -193,3 +196,17 @@ def test_a_home_folder_that_is_none_is_refused(applied: Session, home: str) -> N
     applied.variables |= {"LLAMAGATE_HOME": str(applied.home)}
     applied.llamagate("status")
     applied.llamagate("status", "--home", "~/x", exits=1)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(applied: Session) -> None:
+    """No descriptor is left for the list: such an error knows the number of the folder's, and not its path."""
+    last = os.open(os.devnull, os.O_RDONLY)
+    os.close(last)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files") as failed:
+            list(exposed(Home(applied.home)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert failed.value.filename == str(applied.home / "extensions/installed")

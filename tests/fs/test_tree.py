@@ -99,6 +99,19 @@ except PermissionError as error: print(error.filename)
     assert as_ordinary_user(tmp_path, code) == "a/closed"
 
 
+def test_walk_names_what_it_may_not_look_at(tmp_path: Path) -> None:
+    """It goes by descriptors, below which an error has only the last part of a path."""
+    (tmp_path / "a" / "listed").mkdir(parents=True)
+    (tmp_path / "a" / "listed" / "file").touch()
+    code = """
+from reconciler.fs.tree import walk
+Path('a/listed').chmod(0o400)
+try: list(walk(Path('a')))
+except PermissionError as error: print(error.filename)
+"""
+    assert as_ordinary_user(tmp_path, code) == "a/listed/file"
+
+
 @pytest.mark.parametrize("size", [0, 5, (1 << 16) + 1])
 def test_hash_is_sha256(tmp_path: Path, size: int) -> None:
     (tmp_path / "f").write_bytes(bytes(size))
