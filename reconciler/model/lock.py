@@ -35,6 +35,14 @@ class Pin(Struct, frozen=True, kw_only=True):
     def from_document(value: JsonObject) -> Pin:
         return Pin(**cast("dict[str, str]", value))
 
+    def says_where(self, source: Source) -> bool:
+        """Whether it is one of a source of this kind, so that the package is found again."""
+        if source.kind is SourceKind.GIT:
+            return bool(self.commit)
+        if source.kind is SourceKind.OCI:
+            return self.oci == source.location and bool(self.digest)
+        return self.url == source.location if source.kind is SourceKind.HTTP else bool(self.url)
+
     def to_document(self) -> JsonObject:
         parts = {"url": self.url, "commit": self.commit, "oci": self.oci, "digest": self.digest, "tag": self.tag}
         return {name: part for name, part in parts.items() if part}
@@ -65,13 +73,8 @@ class LockItem(Struct, frozen=True, kw_only=True):
 
     @property
     def says_where(self) -> bool:
-        """Whether its pin is one of a source of this kind, so that the package is found again."""
-        pin = self.pin or Pin()
-        if self.source.kind is SourceKind.GIT:
-            return bool(pin.commit)
-        if self.source.kind is SourceKind.OCI:
-            return pin.oci == self.source.location and bool(pin.digest)
-        return pin.url == self.source.location if self.source.kind is SourceKind.HTTP else bool(pin.url)
+        """Whether its package is found again."""
+        return self.pin is not None and self.pin.says_where(self.source)
 
     @staticmethod
     def from_document(value: JsonObject) -> LockItem:

@@ -7,7 +7,7 @@ sure is not settled, and is looked at in full. ``tests/settled`` holds the one a
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from msgspec import UNSET, Struct
 
@@ -18,6 +18,7 @@ from reconciler.model.config import JsonObject, references, same
 from reconciler.model.desired import DesiredItem
 from reconciler.model.ids import ItemKey
 from reconciler.model.ignore_file import Ignores
+from reconciler.model.lock import Pin
 from reconciler.model.record import Record, RecordItem
 from reconciler.model.registry import Registry, RegistryEntry
 from reconciler.model.version import in_range
@@ -29,16 +30,18 @@ from reconciler.store.lock_file import LockFile
 from reconciler.store.state_files import read_registry
 
 NOTHING_SETTLED: Final[frozenset[ItemKey]] = frozenset()
-_LOCKED_PARTS: Final = 5
-"""Of a local package the lock has kind, id, source, version and tree, and the executable files where they are known."""
+_LOCKED: Final = frozenset(["kind", "id", "source", "version", "tree", "exec"])
+"""What the lock has of a local package. ``exec``: where that is known."""
+_PINNED: Final = _LOCKED | {"pin", "archive"}
 
 
 def settled_items(state: HomeState, file: DesiredFile, lock: LockFile, options: Options) -> frozenset[ItemKey]:
     """The items of ``file`` that a pass, in which nobody asks for signatures, need not look at.
 
-    None where the pass is narrowed, or leaves items out. Nor is one that the registry lacks, as all of a broken one.
+    None where the pass is narrowed, leaves items out or moves pins. Nor is one that the registry lacks, as all of a
+    broken one.
     """
-    if options.only or state.record.suspensions:
+    if options.only or options.upgrade != frozenset() or state.record.suspensions:
         return NOTHING_SETTLED
     try:
         registry = read_registry(state.home).registry  # the pass reads it again once all packages are there
@@ -90,7 +93,7 @@ class _Sieve(Struct, frozen=True, kw_only=True):
 
     def _is_locked(self, item: DesiredItem, recorded: RecordItem) -> bool:
         """Whether the lock has the very entry that would be made of it again."""
-        entry, bits = self.lock.get(item.key.id), recorded.may_run
+        entry, bits, is_pinned = self.lock.get(item.key.id), recorded.may_run, item.source.is_pinned
         return (
             entry is not None
             and entry.get("kind") == item.key.kind
@@ -98,19 +101,22 @@ class _Sieve(Struct, frozen=True, kw_only=True):
             and entry.get("version") == recorded.version
             and entry.get("tree") == recorded.tree
             and entry.get("exec") == (None if bits is None else [*bits])
-            and len(entry) == (_LOCKED_PARTS if bits is None else _LOCKED_PARTS + 1)
+            and entry.keys() <= (_PINNED if is_pinned else _LOCKED)
+            and (not is_pinned or _says_where(entry, item))
         )
 
     def _is_where_it_was(self, item: DesiredItem, recorded: RecordItem) -> bool:
         """Whether it comes from where it came from, and that is as it was. What the lock pins has no stamp."""
-        source, known = item.source, recorded.source
-        location = located_text(self.base, source.location)
+        source, known, is_pinned = item.source, recorded.source, item.source.is_pinned
+        is_address = is_pinned and source.is_address
+        location = source.location if is_address else located_text(self.base, source.location)
         return (
             known.location == location
             and known.kind is source.kind
             and known.path == source.path
-            and recorded.source_stamp != ""
-            and recorded.source_stamp == LOCAL[source.kind].stamp(location, self.ignore)
+            and known.ref == source.ref
+            and (recorded.source_stamp == "") is is_pinned
+            and (is_pinned or recorded.source_stamp == LOCAL[source.kind].stamp(location, self.ignore))
         )
 
     def _is_untouched(self, recorded: RecordItem) -> bool:
@@ -120,6 +126,15 @@ class _Sieve(Struct, frozen=True, kw_only=True):
         except OSError:
             return False
         return found is not None and found.issuperset(recorded.may_run or ())
+
+
+def _says_where(entry: JsonObject, item: DesiredItem) -> bool:
+    """Whether a pass takes this entry over as it is: it asks nobody for what is installed with this very content.
+
+    So it does not miss a package that the cache has lost: that is fetched when something needs it.
+    """
+    pin, archive = Pin.from_document(cast(JsonObject, entry.get("pin") or {})), item.fetching.sha256
+    return pin.says_where(item.source) and archive in (None, entry.get("archive"))
 
 
 def _is_wanted(item: DesiredItem, recorded: RecordItem, owner: str) -> bool:

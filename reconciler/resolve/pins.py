@@ -138,8 +138,9 @@ class Pins(Struct, frozen=True, kw_only=True):
 
 
 def lock_of(file: DesiredFile, lock: LockFile) -> Mapping[ItemKey, LockItem]:
-    """What the lock that goes with ``file`` holds, as far as it decides anything; else it need not be decoded."""
-    return lock.lock.by_key if any(item.source.is_pinned for item in file.desired.items) else {}
+    """What the lock that goes with ``file`` holds of what it pins: of no other item does it decide anything."""
+    pinned = [item.key for item in file.desired.items if item.source.is_pinned]
+    return lock.entries(pinned) if pinned else {}
 
 
 def entries_of(

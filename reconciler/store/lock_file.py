@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -100,6 +100,13 @@ class LockFile(Struct, frozen=True, kw_only=True, dict=True):
             and len(listed) == len(entries) + len(others)
             and all(listed.get(key.id) == entry.to_document() for key, entry in entries.items())
         )
+
+    def entries(self, keys: Iterable[ItemKey]) -> Mapping[ItemKey, LockItem]:
+        """What it says of these items. The others are not decoded where it is known. Errors as for ``lock``."""
+        if self.document is None:
+            return self.lock.by_key
+        found = (LockItem.from_document(self.listed[key.id]) for key in keys if key.id in self.listed)
+        return {item.key: item for item in found}
 
     @cached_property
     def listed(self) -> dict[str, JsonObject]:

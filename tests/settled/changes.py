@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from msgspec.structs import replace
 
+from reconciler.errors import LlamagateError
 from reconciler.model.config import JsonObject
 from reconciler.model.digest import Digest, digest_bytes
 from reconciler.model.ids import ItemKey, Kind
@@ -20,6 +22,8 @@ from reconciler.model.source import Source, SourceKind
 from reconciler.model.trust import Signer
 from reconciler.planning.intent import Allowances
 from reconciler.reconcile.options import Options
+from tests.settled import pinned
+from tests.settled.upstream import LOCAL_GIT, PINNED
 from tests.settled.world import PACKAGES, World
 from tests.support.packages import MANIFEST, MODULE, TASK
 
@@ -52,20 +56,21 @@ def one(key: str, *values: Any) -> Change:
 
 def listed(world: World, random: Random) -> None:
     """One item more, or one less, or one in the place of another."""
-    name = random.choice([*PACKAGES])
+    name = random.choice([*PACKAGES, *PINNED])
     if name in world.entries and len(world.entries) > 2:
         del world.entries[name]
     else:
-        world.entries[name] = {"source": world.source(name)}
+        world.entries[name] = world.entry(name)
 
 
 def other_source(world: World, random: Random) -> None:
-    name = random.choice([*world.entries])
+    name = random.choice([one for one in world.entries if one in PACKAGES] or ["a"])
+    world.entries.setdefault(name, {})
     copy = world.project / "packages" / f"{random.choice('xy')}{Path(world.source(name)).suffix}"
     place = world.project / world.source(name)
     if place.is_dir():
         shutil.copytree(place, copy, dirs_exist_ok=True)
-    else:
+    elif place.exists():
         shutil.copy2(place, copy)
     plain = world.source(name)
     kind = "zip" if plain.endswith(".zip") else "dir"
@@ -104,7 +109,7 @@ def of_lock(edit: Callable[[list[str], Random], object]) -> Change:
 
 
 def a_digit(lines: list[str], random: Random) -> None:
-    at = random.choice([at for at, line in enumerate(lines) if "tree: " in line] or [0])
+    at = random.choice([at for at, line in enumerate(lines) if "sha256:" in line or "commit" in line] or [0])
     lines[at] = lines[at].replace(random.choice("0123456789abcdef"), "0")
 
 
@@ -240,7 +245,7 @@ def other_origin(item: RecordItem, random: Random) -> Source:
 
 def few(world: World, random: Random) -> None:
     """What takes all ways, and little more."""
-    world.entries = {one: world.entries.get(one) or {"source": world.source(one)} for one in ("a", "b", "c")}
+    world.entries = {one: world.entries.get(one) or world.entry(one) for one in ("a", "b", "c")}
 
 
 def circle(world: World, random: Random) -> None:
@@ -250,8 +255,8 @@ def circle(world: World, random: Random) -> None:
 
 
 def address(world: World, random: Random) -> None:
-    """Of a package that nobody fetches here."""
-    world.entries[random.choice([*world.entries])]["source"] = "https://example.org/z.zip"
+    """Of a package that is nowhere."""
+    world.entries[random.choice([*world.entries])]["source"] = world.upstream.server.url("/z.zip")
 
 
 def lost(record: Record, random: Random) -> Mapping[ItemKey, RecordItem]:
@@ -282,7 +287,8 @@ def variable(world: World, random: Random) -> None:
 def brought(world: World, random: Random) -> None:
     world.apply()
     if "brought" not in world.entries:
-        world.bring("brought")
+        with suppress(LlamagateError):  # its folder is gone
+            world.bring("brought")
 
 
 CHANGES: Final[Mapping[str, Change]] = {
@@ -297,7 +303,9 @@ CHANGES: Final[Mapping[str, Change]] = {
     "file: circle": of_file(circle),
     "file: address": of_file(address),
     "file: owner": top("owner", None, None, "team-b"),
-    "file: policy": top("policy", None, {"prune": "never"}, {"allow_builtin": ["always"], "ignore": ["more.txt"]}),
+    "file: policy": top(
+        "policy", None, {"prune": "never"}, {"allow_builtin": ["always"], "ignore": ["more.txt"], "sources": LOCAL_GIT}
+    ),
     "file: other key": top("gateway", None, {"reload": "off"}, {"reload": "required", "url": "http://127.0.0.1:9"}),
     "file: a byte": a_byte_of_the_file,
     "lock: gone": lambda world, _: (world.project / "llamagate.lock.yaml").unlink(missing_ok=True),
@@ -324,7 +332,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     "record: enabled": of_item(enabled=lambda item, _: not item.enabled),
     "record: depends_on": of_item(depends_on=lambda _, random: random.choice([(), ("a",), ("nowhere",)])),
     "record: signed": of_item(signed_by=lambda _, random: (Signer("alice", "x"),)),
-    "record: stamp": of_item(source_stamp=lambda _, random: ""),
+    "record: stamp": of_item(source_stamp=lambda _, random: random.choice(["", "z"])),
     "record: source": of_item(source=other_origin),
     "record: bits": of_item(may_run=lambda _, random: random.choice([None, (), ("manifest.yaml",), ("run.sh",)])),
     "record: files": of_item(files=lambda _, random: {}),
@@ -335,5 +343,16 @@ CHANGES: Final[Mapping[str, Change]] = {
     "record: lock": of_record("documents", other_documents),
     "options": options,
     "variable": variable,
+    "record: ref": of_item(source=lambda item, _: replace(item.source, ref="z")),
+    "record: pin": of_record("documents", pinned.other_pins),
+    "record: signature": of_record("documents", pinned.signed),
+    "pin: source": of_file(pinned.source),
+    "pin: archive": of_file(pinned.archive),
+    "pin: upgrade": pinned.upgrade,
+    "pin: newer": pinned.newer,
+    "pin: moved": pinned.moved,
+    "pin: withdrawn": pinned.withdrawn,
+    "pin: lost": pinned.lost,
+    "pin: asking": pinned.asking,
     "brought": brought,
 }

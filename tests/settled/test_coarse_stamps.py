@@ -15,6 +15,7 @@ from reconciler.loop.fingerprint import Lookout
 from reconciler.model.ids import ItemKey, Kind
 from reconciler.packages import stamps
 from reconciler.reconcile.input_digest import Inputs
+from tests.settled.upstream import Upstream
 from tests.settled.world import World
 from tests.support.packages import pack
 
@@ -32,8 +33,8 @@ class Ticks:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path, upstream: Upstream) -> World:
+    return World(tmp_path, upstream)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -14,10 +15,12 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.apply import apply
+from reconciler.model.ids import ItemKey
 from reconciler.planning import planner
 from reconciler.planning import warnings as warning
 from reconciler.reconcile import holds, propose, settled
 from tests.settled.changes import CHANGES
+from tests.settled.upstream import PINNED, Upstream
 from tests.settled.world import PACKAGES, World
 
 STEPS: Final = 12
@@ -26,39 +29,41 @@ SMALL, LONG = 6, 400
 MUTANT_HOMES: Final = 12
 
 
-def walk(root: Path, seed: int, kinds: Sequence[str] = (*CHANGES,)) -> tuple[list[str], int]:
-    """What happened to one home until two passes differed; and how many items were settled on the way."""
-    random, world = Random(seed), World(root)  # noqa: S311 - the same changes in every run
+def walk(
+    root: Path, upstream: Upstream, seed: int, kinds: Sequence[str] = (*CHANGES,)
+) -> tuple[list[str], set[ItemKey]]:
+    """What happened to one home until two passes differed; and which items were settled on the way."""
+    random, world = Random(seed), World(root, upstream)  # noqa: S311 - the same changes in every run
     happened = []
     for _ in range(STEPS):
         for _ in range(random.choice([0, 1, 1, 1, 2, 4])):
             happened.append(random.choice(kinds))
             CHANGES[happened[-1]](world, random)
         if world.differs():
-            return happened, len(world.settled)
+            return happened, world.settled
         if random.random() < 0.6:
             happened.append("apply")
             world.apply()
-    return [], len(world.settled)
+    return [], world.settled
 
 
 @pytest.mark.parametrize("homes", [SMALL, pytest.param(LONG, marks=pytest.mark.long)], ids=["some", "many"])
-def test_a_pass_without_the_settled_decides_the_same(tmp_path: Path, homes: int) -> None:
-    found = [walk(tmp_path / f"{seed}", seed) for seed in range(homes)]
+def test_a_pass_without_the_settled_decides_the_same(tmp_path: Path, upstream: Upstream, homes: int) -> None:
+    found = [walk(tmp_path / f"{seed}", upstream, seed) for seed in range(homes)]
     assert [happened for happened, _ in found if happened] == []
-    assert sum(count for _, count in found) > homes
+    assert {key.id for _, settled in found for key in settled} >= {"a", "c", "d", *PINNED}
 
 
-def test_an_unreadable_registry_is_said_after_a_package_that_cannot_be_used(tmp_path: Path) -> None:
-    world = World(tmp_path)
+def test_an_unreadable_registry_is_said_after_a_package_that_cannot_be_used(tmp_path: Path, upstream: Upstream) -> None:
+    world = World(tmp_path, upstream)
     world.home.registry.write_text("{}", "utf-8")
     (world.project / "packages/a/manifest.yaml").unlink()
     assert not world.differs()
 
 
-def test_an_item_that_is_switched_while_packages_are_read_stays_so(tmp_path: Path) -> None:
+def test_an_item_that_is_switched_while_packages_are_read_stays_so(tmp_path: Path, upstream: Upstream) -> None:
     """That takes minutes where they are fetched, and the gateway goes on meanwhile."""
-    world = World(tmp_path)
+    world = World(tmp_path, upstream)
     world.package("a", "2.0.0", PACKAGES["a"])
 
     def switch(*_: object) -> None:
@@ -71,6 +76,21 @@ def test_an_item_that_is_switched_while_packages_are_read_stays_so(tmp_path: Pat
     assert (entries["a"]["version"], entries["a"]["enabled"]) == ("2.0.0", False)
 
 
+def test_what_the_lock_pins_is_asked_for_by_nobody_while_others_change(tmp_path: Path, upstream: Upstream) -> None:
+    """Neither its source nor the cache: an item that is as it should be needs no package."""
+    world, asked = World(tmp_path, upstream), len(upstream.server.requests)
+    for name in ("repo.git", "catalog"):
+        shutil.rmtree(world.project / name)
+    for package in world.home.cache.glob("*.zip"):
+        package.unlink()
+    world.is_offline, world.entries["d"]["config"] = False, {"interval": 8}
+    world.save()
+    assert not world.differs()
+    assert world.apply()
+    assert {key.id for key in world.settled} >= {*PINNED}
+    assert len(upstream.server.requests) == asked
+
+
 # The law notices each question that is not asked. What each is about is changed more often then.
 
 ASKED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -80,6 +100,7 @@ ASKED: Final[Mapping[str, tuple[str, ...]]] = {
     "self._is_where_it_was(": ("package", "file: source"),
     "self._is_untouched(": ("installed: a byte", "installed: gone"),
     "options.only or ": ("options", "file: few"),
+    "options.upgrade != frozenset() or ": ("pin: upgrade",),
     " or state.record.suspensions": ("file: circle", "record: pauses"),
     "item.enabled in": ("file: enabled",),
     "(entry.name, entry.version) ==": ("registry: version", "registry: name"),
@@ -89,12 +110,17 @@ ASKED: Final[Mapping[str, tuple[str, ...]]] = {
     'entry.get("version") ==': ("record: lock",),
     'entry.get("source") ==': ("record: lock", "file: source"),
     'entry.get("exec") ==': ("record: bits",),
-    "len(entry) ==": ("record: lock",),
+    "entry.keys() <=": ("record: signature", "record: lock"),
+    " if is_pinned else _LOCKED": ("record: lock",),
+    "(not is_pinned or": ("record: pin", "pin: archive"),
+    "pin.says_where(item.source) and ": ("record: pin",),
+    ' and archive in (None, entry.get("archive"))': ("pin: archive",),
     "known.location ==": ("record: source",),
     "known.kind is": ("file: source", "record: source"),
     "known.path ==": ("record: source",),
-    'recorded.source_stamp != ""': ("record: stamp", "package: gone"),
-    "recorded.source_stamp ==": ("package",),
+    "known.ref ==": ("record: ref",),
+    '(recorded.source_stamp == "")': ("record: stamp", "package: gone"),
+    "(is_pinned or": ("package",),
     "recorded.owner == owner": ("file: owner", "record: owner"),
     "recorded.signed_by is": ("record: signed",),
     "not item.depends_on": ("file: depends_on", "file: listed"),
@@ -108,7 +134,13 @@ ASKED: Final[Mapping[str, tuple[str, ...]]] = {
     "not (item.config and": ("file: reference", "variable"),
 }
 """A question, and what it is about."""
-RARE: Final = ("not manifest.requires", "len(entry) ==", "known.location ==", 'entry.get("kind") ==', "known.kind is")
+RARE: Final = (
+    "not manifest.requires",
+    " if is_pinned else _LOCKED",
+    "known.location ==",
+    'entry.get("kind") ==',
+    "known.kind is",
+)
 """Questions that most homes need not ask: many are made until one shows it."""
 TAKEN: Final[Mapping[str, tuple[ModuleType, str, tuple[str, ...]]]] = {
     "are not pruned": (planner, "intent.settled | ", ("file: config", "package")),
@@ -136,7 +168,12 @@ def operand(module: ModuleType, question: str) -> str:
 
 @pytest.mark.parametrize(("module", "old", "kinds"), TAKEN.values(), ids=TAKEN)
 def test_a_place_that_forgets_them_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, old: str, kinds: Sequence[str]
+    tmp_path: Path,
+    upstream: Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    old: str,
+    kinds: Sequence[str],
 ) -> None:
     forgetful = mutant(module, old, "for key in ()}" if old.startswith("for") else "")
     if module is warning:
@@ -144,11 +181,11 @@ def test_a_place_that_forgets_them_is_noticed(
     else:
         monkeypatch.setattr(propose, "make_plan", forgetful.make_plan)
         monkeypatch.setattr(holds, "make_plan", forgetful.make_plan)
-    assert noticed(tmp_path, kinds)
+    assert noticed(tmp_path, upstream, kinds)
 
 
-def noticed(root: Path, kinds: Sequence[str]) -> bool:
-    return any(walk(root / f"{seed}", seed, kinds)[0] for seed in range(MUTANT_HOMES))
+def noticed(root: Path, upstream: Upstream, kinds: Sequence[str]) -> bool:
+    return any(walk(root / f"{seed}", upstream, seed, kinds)[0] for seed in range(MUTANT_HOMES))
 
 
 @pytest.mark.parametrize(
@@ -156,12 +193,12 @@ def noticed(root: Path, kinds: Sequence[str]) -> bool:
     [pytest.param(*row, marks=pytest.mark.long if row[0] in RARE else (), id=row[0]) for row in ASKED.items()],
 )
 def test_a_question_that_is_not_asked_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str, kinds: Sequence[str]
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, question: str, kinds: Sequence[str]
 ) -> None:
     old = operand(settled, question)
     unasked = mutant(settled, old, "True\n" if old.endswith("\n") else "")
     monkeypatch.setattr(propose, "settled_items", unasked.settled_items)
-    assert noticed(tmp_path, kinds)
+    assert noticed(tmp_path, upstream, kinds)
 
 
 def test_every_question_is_taken_away_once() -> None:

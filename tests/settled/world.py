@@ -29,6 +29,7 @@ from reconciler.reconcile.settled import NOTHING_SETTLED
 from reconciler.store import desired_file
 from reconciler.store.state_files import read_record
 from reconciler.store.write import write_record
+from tests.settled.upstream import LOCAL_GIT, PINNED, Entry, Upstream
 from tests.support.packages import MANIFEST, MODULE, TASK, pack, write_files
 
 LATER: Final = timedelta(seconds=10)
@@ -44,18 +45,18 @@ PACKAGES: Final = {
 }
 ZIPPED: Final = frozenset("cde")
 MODULES: Final = frozenset(["flow"])
-Entry = dict[str, Any]
 
 
 class World:
-    """Below ``root``: packages, a file that lists most of them, and the home."""
+    """Below ``root``: packages, a file that lists most of them and those of ``upstream``, and the home."""
 
-    def __init__(self, root: Path) -> None:
-        self.project = root / "project"
+    def __init__(self, root: Path, upstream: Upstream) -> None:
+        self.project, self.upstream = root / "project", upstream
+        self.is_offline = True
         self.home = Home(root / "home")
         self.variables = {"TOKEN": "one"}
         self.options = Options(file=self.project / "llamagate.yaml")
-        self.top: Entry = {"policy": {"allow_builtin": ["always"]}}
+        self.top: Entry = {"policy": {"allow_builtin": ["always"], "sources": LOCAL_GIT}}
         self.settled: set[ItemKey] = set()
         self.entries: dict[str, Entry] = {one: {"source": self.source(one)} for one in PACKAGES}
         self.entries["b"]["config"] = {"interval": 9, "token": {"env": "TOKEN"}}
@@ -69,13 +70,18 @@ class World:
         self.save(owner="team-b")
         self.apply()
         self.bring("brought")
-        self.entries = mine
+        self.entries = mine | upstream.entries
+        upstream.copy_to(self.project, self.home)
         self.save()
         self.apply()
         self.apply()
 
     def source(self, name: str) -> str:
         return f"./packages/{name}.zip" if name in ZIPPED else f"./packages/{name}"
+
+    def entry(self, name: str) -> Entry:
+        """What the file says of an item at first, as far as it must."""
+        return self.upstream.entries[name] if name in PINNED else {"source": self.source(name)}
 
     def package(self, name: str, version: str, files: dict[str, str]) -> None:
         folder = self.project / "packages" / name
@@ -86,7 +92,7 @@ class World:
 
     def save(self, **more: Any) -> None:
         """Write the file as it is meant now."""
-        listed = {name: entry if {*entry} != {"source"} else entry["source"] for name, entry in self.entries.items()}
+        listed = {name: _shorthand(entry) for name, entry in self.entries.items()}
         sections = {"extensions": listed.keys() - MODULES, "modules": listed.keys() & MODULES}
         found = {name: {one: listed[one] for one in listed if one in keys} for name, keys in sections.items()}
         text = json.dumps({"apiVersion": "llamagate/v1", **self.top, **more, **found}, indent=1)
@@ -98,9 +104,8 @@ class World:
 
     def environment(self) -> Environment:
         now = datetime.now(UTC) + LATER
-        return Environment(
-            home=self.home.root, is_own_home=False, variables=self.variables, now=now, command="test", offline=True
-        )
+        env = Environment(home=self.home.root, is_own_home=False, variables=self.variables, now=now, command="test")
+        return replace(env, offline=self.is_offline)
 
     def apply(self) -> bool:
         """Whether it went well."""
@@ -130,8 +135,15 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(proposing, "settled_items", lambda *_: NOTHING_SETTLED)
             patch.setattr(desired_file, "_unproved", lambda document, known: document)
+            if not self.is_offline:  # the other pass has what this one fetched
+                _decided(env, self.options)
             whole = _decided(env, self.options)
         return _decided(env, self.options, self.settled) != whole
+
+
+def _shorthand(entry: Entry) -> Any:
+    source = entry["source"]
+    return source if entry == {"source": source} and isinstance(source, str) else entry
 
 
 def _decided(env: Environment, options: Options, settled: set[ItemKey] | None = None) -> object:
