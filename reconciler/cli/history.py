@@ -24,7 +24,9 @@ from reconciler.queries.history import (
 _MAX_CHANGES: Final = 20
 
 _UNKNOWN: Final = ("what it changed is no longer known",)
-_REPAIRED: Final = ("no item changed: files or the registry were repaired",)
+_REPAIRED: Final = (
+    "no item changed: files or the registry were repaired, or a value from a variable or a file changed",
+)
 _UNREADABLE: Final = {
     "damaged": "damaged: its document is not what was written",
     "newer": "a newer llamagate wrote it; use that version",
@@ -105,7 +107,11 @@ def render_generation(shown: GenerationShown, style: Style) -> str:
         [
             style.paint(f"Generation {number}{_list_of(shown.entry)}{force}", "bold"),
             *facts(rows, style),
-            *part("Changes", changes or ("none: a repair, or the registry alone",), style),
+            *part(
+                "Changes",
+                changes or ("none: a repair, the registry alone, or a value from a variable or a file",),
+                style,
+            ),
             *part("Items", (_item(one, width) for one in shown.items), style),
             *part("Next", [line for line in (compare, back) if line], style),
         ]

@@ -99,6 +99,8 @@ def _lines(status: Status) -> Iterator[str]:
     if any(row.change is Change.EDITED for row in status.drift):
         yield "'llamagate status --diff ID' shows what was changed by hand"
         yield "'policy.drift.edited: heal' in llamagate.yaml puts back what was installed, after a backup"
+    if status.has_file and any(row.change is Change.OTHER_VERSION for row in status.drift):
+        yield "'llamagate apply --overwrite --only ID' puts back the version that the file lists, after a backup"
     if status.pending:
         yield f"{counted(status.pending, 'change')} pending; 'llamagate plan' shows what"
     if status.unreachable:
@@ -131,8 +133,8 @@ def _watcher(status: Status) -> Iterator[str]:
     if watcher.is_once and not status.is_watched:
         yield f"'watch --once' follows {watched}"
     else:
-        ended = "" if status.is_watched else ", but is not running now"
-        yield f"a watcher followed {watched} ({watcher.triggers}){ended}"
+        follows, ended = ("follows", "") if status.is_watched else ("followed", ", but is not running now")
+        yield f"a watcher {follows} {watched} ({watcher.triggers}){ended}"
     last = watcher.attempted
     if last is not None:
         yield f"  last attempt {moment(last.at)}: {last.result}, {last.message}"

@@ -56,17 +56,20 @@ def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
 
 
 def _nothing_to_remove(state: HomeState, asked: Removal) -> Proposal:
-    listed = state.file.desired.keys if state.file and asked.save else ()
+    listed = state.file.desired.keys if state.file else ()
     key = next((key for key in listed if _is_asked(key, asked)), None)
+    is_saved = key is not None and asked.save
     gone = _removed_in(state, asked)
     message = f"'{asked.item}' was removed {gone}" if gone else not_installed(state, asked.item, asked.kind)
-    if not (key or gone or asked.if_present):
+    if not (is_saved or gone or asked.if_present):
         raise InputError(
             message, advice=f"{SEE_LIST}; with --if-present this is not an error", code=ErrorCode.NOT_FOUND
         )
     note = Note(WarningCode.NOTHING_FOUND, f"nothing to remove: {message}", key)
-    inputs = saved_removal(state, key) if key else ()
-    return propose_intent(state, replace(intent_of_command(state), notes=(note,)), Parts(inputs=inputs))
+    inputs = saved_removal(state, key) if key and asked.save else ()
+    against = listed_by(state, key, saving=asked.save) if key else None
+    intent = replace(intent_of_command(state), notes=(note,))
+    return propose_intent(state, intent, Parts(inputs=inputs, against=against))
 
 
 def _removed_in(state: HomeState, asked: Removal) -> str:

@@ -70,18 +70,25 @@ def is_of_another(path: Path) -> bool:
 def give_back(root: Path, uid: int) -> None:
     """Give to the user ``uid`` what root has below the folder ``root``, and itself. Nothing where we are not root.
 
-    Links stay, and so do files with several names: they may be those of another.
+    What is in root's group gets that of the folder it is in. Links stay, and so do files with several names: they may
+    be those of another.
     """
     if uid == 0 or os.geteuid() != 0:
         return
     with suppress(OSError), opened(root, READ_FOLDER) as folder:
-        gid = os.fstat(folder).st_gid
-        if os.fstat(folder).st_uid == 0:
-            os.fchown(folder, uid, gid)
+        status = os.fstat(folder)
+        if status.st_uid == 0:
+            os.fchown(folder, uid, _group(status, os.stat(root.parent).st_gid))
         _give_back_below(folder, uid)
 
 
+def _group(status: os.stat_result, parent: int) -> int:
+    """The group for what root made: that of its parent, unless it has one of its own."""
+    return parent if status.st_gid == os.getegid() else -1
+
+
 def _give_back_below(folder: int, uid: int) -> None:
+    gid = os.fstat(folder).st_gid
     with os.scandir(folder) as found:
         entries = list(found)
     for entry in entries:
@@ -91,6 +98,6 @@ def _give_back_below(folder: int, uid: int) -> None:
             status = os.fstat(below)  # of what was opened: its owner may exchange what has the name
             is_folder = stat.S_ISDIR(status.st_mode)
             if status.st_uid == 0 and (is_folder or status.st_nlink == 1):
-                os.fchown(below, uid, -1)
+                os.fchown(below, uid, _group(status, gid))
             if is_folder:
                 _give_back_below(below, uid)

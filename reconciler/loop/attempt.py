@@ -86,8 +86,6 @@ def _told_all_the_same(env: Environment, file: Path, record: Record) -> Reload |
     A rollback that was interrupted, or that the gateway was down for, is such a change. Where the file cannot be read,
     nobody knows the gateway.
     """
-    if record.told_generation == record.generation:
-        return None
     try:
         return reload_if_missed(env, read_desired(file, known=record.documents).desired.gateway, record)
     except LlamagateError:

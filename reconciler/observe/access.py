@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -93,14 +94,15 @@ def exposed(home: Home) -> Iterator[Exposed]:
     owner, is_shared = root.st_uid, bool(root.st_mode & stat.S_IWGRP)
     if owner not in (os.geteuid(), _ROOT) and not (is_shared and os.access(home.root, os.W_OK)):
         message = f"{home.root} belongs to {_user(owner)}, and you are {_user(os.geteuid())}"
-        yield Exposed(why="home", path=home.root, message=message, cure=f"sudo -u {_user(owner)} llamagate …")
+        yield Exposed(why="home", path=home.root, message=message, cure=f"sudo -u {_for_sudo(owner)} llamagate …")
     for path, status in _places(home, owner):
         if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
             message = f"everyone can write to {path}"
-            yield Exposed(why="writable", path=Path(path), message=message, cure=f"chmod o-w {path}")
+            yield Exposed(why="writable", path=Path(path), message=message, cure=f"chmod o-w {shlex.quote(path)}")
         if status.st_uid not in (owner, _ROOT) and not (is_shared and status.st_gid == root.st_gid):
             message = f"{path} belongs to {_user(status.st_uid)}, and the home to {_user(owner)}"
-            yield Exposed(why="foreign", path=Path(path), message=message, cure=f"chown -R {_user(owner)} {path}")
+            cure = f"chown -R {_name(owner) or owner} {shlex.quote(path)}"
+            yield Exposed(why="foreign", path=Path(path), message=message, cure=cure)
 
 
 def _places(home: Home, owner: int) -> Iterator[tuple[str, os.stat_result]]:
@@ -137,7 +139,16 @@ def _items_in(installed: str, owner: int) -> Iterator[tuple[str, os.stat_result]
 
 
 def _user(number: int) -> str:
+    return _name(number) or f"the user {number}"
+
+
+def _for_sudo(number: int) -> str:
+    return _name(number) or f"\\#{number}"
+
+
+def _name(number: int) -> str:
+    """Empty where the user has none, as in a container."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
-        return f"the user {number}"
+        return ""

@@ -114,11 +114,21 @@ def _with_servers(gateway: Gateway, record: Record, file: GatewayFile, reload: R
 
 
 def reload_if_missed(env: Environment, settings: GatewaySettings, record: Record) -> Reload | None:
-    """Notify a gateway that missed the last change; ``None`` also for one that is down, unless it is required."""
-    if record.told_generation == record.generation:
+    """Notify a gateway that missed the last change; ``None`` also for one that is down, unless it is required.
+
+    One that is required has also missed it where it was notified while it was not, and is known to run what was there
+    before.
+    """
+    if record.told_generation == record.generation and not (settings.reload == "required" and _runs_old(record)):
         return None
     outcome = reload_gateway(env, settings)
     return outcome if outcome is not None and (outcome.again or settings.reload == "required") else None
+
+
+def _runs_old(record: Record) -> bool:
+    """Whether the gateway is known to run old endpoints, or old tool servers, until it is restarted."""
+    installed = {item.manifest.name: item.route for item in record.items.values() if item.enabled}
+    return bool(record.restarts) or any(installed.get(name, old) != old for name, old in record.routes.items.items())
 
 
 def _compared(

@@ -16,6 +16,7 @@ from tests.cli.shell import Session
 from tests.fs.hostile import NOBODY
 
 OTHER = NOBODY - 1
+NAMELESS = 4321
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
 
@@ -172,6 +173,18 @@ def test_a_place_of_another_user_is_told(applied: Session, place: str) -> None:
     assert f"{applied.home / place} belongs to " in said
     assert f"{applied.home} belongs to " in said
     assert codes(applied) == ["foreign-owner", "foreign-owner"]
+
+
+@root_only
+def test_the_command_that_fixes_it_can_be_typed_for_a_user_without_a_name(applied: Session) -> None:
+    give(NAMELESS, applied.home)
+    place = applied.home / "registry"
+    os.chown(place, OTHER, OTHER)
+    said = applied.llamagate("apply").err
+    assert (
+        f"{applied.home} belongs to the user {NAMELESS}, and you are root; 'sudo -u \\#{NAMELESS} llamagate …'" in said
+    )
+    assert f"'chown -R {NAMELESS} {place}' fixes this" in said
 
 
 def test_many_places_are_told_in_short(session: Session) -> None:

@@ -72,6 +72,17 @@ def test_list_says_of_an_edited_item_that_it_changed(foo: Session) -> None:
     assert state_in_list(foo) == "changed"
 
 
+def test_status_says_how_to_put_it_back(foo: Session) -> None:
+    updated(foo)
+    assert "'llamagate apply --overwrite --only ID' puts back the version that the file lists" in status_text(foo)
+    foo.llamagate("apply", "--overwrite", "--only", "foo")
+    assert "--overwrite" not in status_text(foo)
+
+
+def status_text(session: Session) -> str:
+    return session.llamagate("status").out
+
+
 @pytest.mark.parametrize(
     ("version", "policy", "flags", "action"),
     [

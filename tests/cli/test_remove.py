@@ -90,6 +90,31 @@ def test_a_removal_twice(foo: Session) -> None:
     assert failure(foo, "remove", "module", "foo").code == "not-found"
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["removed before", "never installed"])
+def test_a_removal_against_the_file_that_finds_nothing_to_do_still_sets_its_hold(
+    session: Session, is_known: bool
+) -> None:
+    session.extensions("bar")
+    session.llamagate("apply")
+    if is_known:
+        session.package("foo")
+        session.llamagate("import", "packages/foo")
+        session.llamagate("remove", "foo")
+    session.extensions("bar", "foo")
+    done = session.llamagate("remove", "foo", "--if-present", "--json").json
+    assert (done["changes"], warned(done)) == (False, ["foo nothing-found", "foo file-disagrees", "hold-set"])
+    assert session.record()["hold"]["generation"] == done["generation"]
+    session.llamagate("watch", "--once")
+    assert set(session.registered()) == {"bar"}
+
+
+def test_a_removal_that_finds_nothing_to_do_and_is_saved_sets_none(session: Session) -> None:
+    session.extensions("bar")
+    session.llamagate("apply")
+    session.extensions("bar", "foo")
+    assert session.llamagate("remove", "foo", "--save", "--if-present", "--json").json["hold"] is None
+
+
 def test_a_removal_that_lies_in_generations_that_are_not_kept(foo: Session) -> None:
     foo.llamagate("disable", "bar")
     foo.llamagate("remove", "foo")

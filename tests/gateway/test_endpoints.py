@@ -105,6 +105,21 @@ def test_a_restart_is_enough_where_a_reload_is_required(
     assert updated.record()["told_generation"] == 2
 
 
+def test_old_endpoints_are_not_served_where_that_is_required_from_now_on(
+    updated: Session, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updated.llamagate("apply")
+    desire(updated, gateway.url, more=", reload: required")
+    for command in ("apply", "apply", "watch --once"):
+        assert OUTDATED in updated.llamagate(*command.split(), exits=10).err
+    gateway.restart()
+    monkeypatch.setattr(routes, "listening_process", lambda port: "another")
+    updated.llamagate("apply")
+    gateway.requests.clear()
+    updated.llamagate("apply")
+    assert gateway.requests == []
+
+
 def test_so_is_one_that_is_told(updated: Session, gateway: Gateway) -> None:
     desire(updated, gateway.url, more=", reload: required")
     updated.llamagate("apply", exits=10)

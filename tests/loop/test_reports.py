@@ -69,12 +69,13 @@ def test_status_shows_the_watcher(foo: Session) -> None:
         watcher.said("Applied")
         document = foo.llamagate("status", "--json").json["watcher"]
         assert (document["running"], document["triggers"]) == (True, "events")
+        file = foo.project / "llamagate.yaml"
+        assert f"  a watcher follows {file} (events)\n" in foo.llamagate("status").out
         foo.write("llamagate.yaml", "apiVersion: llamagate/v1\nextension: {}\n")
         watcher.said("Failed")
         watcher.end()
     foo.extensions("foo")
     said = foo.llamagate("status").out
-    file = foo.project / "llamagate.yaml"
     assert f"  a watcher followed {file} (events), but is not running now\n    last attempt 2" in said
     assert re.search(r"^    Ready is false \(Malformed\): .*did you mean 'extensions'", said, re.MULTILINE)
     assert re.search(r"^    Stalled is true \(Malformed\): ", said, re.MULTILINE)
