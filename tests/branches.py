@@ -1,6 +1,7 @@
-"""Print the branch coverage of every room: ``python -m tests.branches``; arguments are those of pytest.
+"""Print the branch coverage of every room: ``python -m tests.branches [--missing]``, and arguments of pytest.
 
-Workers and the processes that tests start are counted too. Exit code: that of pytest.
+With ``--missing`` also what did not run: ``7->9`` is a branch from line 7 to line 9, ``7->exit`` one that leaves the
+function. Workers and the processes that tests start are counted too. Exit code: that of pytest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ PROJECT = Path(__file__).parents[1]
 
 
 def main(arguments: list[str]) -> int:
+    is_wanted = "--missing" in arguments
+    arguments = [one for one in arguments if one != "--missing"]
     with tempfile.TemporaryDirectory() as folder:
         variables = {
             **os.environ,
@@ -36,7 +39,15 @@ def main(arguments: list[str]) -> int:
     rooms = by_room(report["files"])
     for room, sums in [*sorted(rooms.items()), ("all", sum(rooms.values(), Counter[str]()))]:
         print(f"{room:12} {share(sums, 'branches')} of branches, {share(sums, 'lines')} of lines")
+    for path, file in sorted(report["files"].items()) if is_wanted else ():
+        if missing := [*map(branch, file["missing_branches"])]:
+            print(f"{path}: {', '.join(missing)}")
     return code
+
+
+def branch(ends: list[int]) -> str:
+    """How coverage itself writes it: an end below zero is the end of a function."""
+    return f"{ends[0]}->{ends[1] if ends[1] > 0 else 'exit'}"
 
 
 def by_room(files: dict[str, Any]) -> dict[str, Counter[str]]:

@@ -125,6 +125,8 @@ QUICK: Final = (
     "cli/test_remove.py",
 )
 """The folders and files whose tests are ``quick``: what is pure, and a slice of the command line."""
+BY_THEMSELVES: Final = ("browser", "fleet")
+"""The folders whose tests have a marker of the same name."""
 LONGEST: Final = ("fleet", "crash", "loop", "host", "cli", "sources", "golden")
 """The folders whose files take longest: they come first, so that no worker is alone with one of them at the end."""
 
@@ -136,11 +138,15 @@ def pytest_configure(config: pytest.Config) -> None:
     Where Python writes no compiled files, each of the many processes that tests start would compile the program again:
     so that is done once, before the workers start.
     """
+    # pytest rewrites modules of its plugins and of theirs, hundreds: once, and not in each worker of each run.
+    sys.dont_write_bytecode = False
     from tests.support import laws  # not above: processes that only want PROJECT need no hypothesis
 
     laws.register("thorough" if _is_campaign(config) else "default")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell starts in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as with nohup
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if _has_room(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
     if getattr(config.option, "numprocesses", None):
@@ -181,10 +187,12 @@ def _has_room(folder: str) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """``-m quick`` does not even read the other tests."""
+    """``-m quick`` does not even read the other tests, and no run those of a tier that it leaves out."""
+    place = _place(collection_path)
+    if any(_is_in(place, tier) and f"not {tier}" in config.option.markexpr for tier in BY_THEMSELVES):
+        return True
     if config.option.markexpr != "quick":
         return None
-    place = _place(collection_path)
     is_above = place == "." or any(_is_in(one, place) for one in QUICK)
     return None if is_above or _is_quick(collection_path) else True
 
@@ -204,8 +212,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays to the end: no collection looks at its million objects again."""
-    gc.collect()
+    """What is loaded by now stays to the end: no collection looks at its million objects, not even once."""
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
     gc.enable()

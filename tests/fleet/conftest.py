@@ -13,7 +13,7 @@ from tests.fleet.controller import HOSTS, LATER, Controller
 from tests.fleet.network import Network, network
 from tests.fleet.tools import needs
 
-_LONGEST: Final = ("test_rollouts.py", "test_ansible.py", "test_collection.py")
+_LONGEST: Final = ("test_rollouts.py", "test_cut_off.py", "test_branches.py", "test_ansible.py", "test_collection.py")
 """These files begin first: a worker has a whole file, and the last one to begin keeps all others waiting."""
 
 

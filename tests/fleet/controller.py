@@ -22,6 +22,8 @@ from tests.fleet.network import PORT, Network
 from tests.fleet.tools import needs
 
 HOSTS: Final = ("one", "two", "three")
+RINGS: Final = ["ring1", "ring2", "ring3"]
+"""Of one host each."""
 LATER: Final = "later"
 """The host of the ring that comes after the three."""
 COLLECTIONS: Final = PROJECT / "integrations" / "ansible"

@@ -43,7 +43,7 @@ def test_from_one_host_to_three_rings(tmp_path: Path) -> None:
                 (tmp_path / "fleet" / "host_vars" / f"{name}.json").write_text(json.dumps(known))
             path = [str(tmp_path / ".venv" / "bin"), str(Path(playbook).parent), os.environ["PATH"]]
             blocks = {name: code.replace("mkdir fleet\n", "") for name, code in shell_blocks(text)}
-            del blocks["promote"]  # for hosts that follow branches: test_rollouts.py runs it
+            del blocks["promote"]  # for hosts that follow branches: test_branches.py runs it
             said = run_blocks(
                 [*blocks.values()],
                 tmp_path,

@@ -25,12 +25,17 @@ def python(code: str, *arguments: object) -> list[str]:
 
 
 def traced(trace: Path, code: str, *arguments: object, calls: str, inject: str = "") -> str:
-    """Run ``code`` under strace, with the fault ``inject``; return what it printed. ``trace`` gets the ``calls``."""
+    """Run ``code`` under strace, with the fault ``inject``; return what it printed. ``trace`` gets the ``calls``.
+
+    They are those of ``code`` alone: where coverage is counted, this process writes no figures at its end.
+    """
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     faults = ["-e", f"inject={inject}"] if inject else []
     strace = ["strace", "-f", "-qq", "-y", "-o", str(trace), "-e", f"trace={calls}", *faults]
-    result = subprocess.run([*strace, *python(code, *arguments)], capture_output=True, text=True, timeout=30)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [*strace, *python(code, *arguments)]
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=30)
     if "PTRACE" in result.stderr:
         pytest.skip("tracing is not permitted here")
     assert result.returncode == 0, result.stderr
