@@ -129,16 +129,18 @@ class Suspension(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return {"kind": self.kind, "id": self.item, "reason": self.reason, "since": self.since}
 
 
-class Routes(Struct, frozen=True, kw_only=True):
+class Routes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the router of the running gateway kept, by the extension's name, for those changed since it started.
 
-    ``process`` names the process that it is, where that could be seen; ``generation`` is the last one whose changes
-    count in it. May be lost: then nothing is said of endpoints until the item changes again.
+    ``gone`` is what it may have kept of those that went: they run it again when they come back. ``process`` names the
+    process that it is, where that could be seen; ``generation`` is the last one whose changes count in it. May be lost:
+    then nothing is said of endpoints until the item changes again.
     """
 
     process: str = ""
     generation: int = 0
     items: Mapping[str, Route] = field(default_factory=dict)
+    gone: Mapping[str, Route] = field(default_factory=dict)
 
 
 class Record(Struct, frozen=True, kw_only=True):
