@@ -58,15 +58,15 @@ def propose_removal(env: Environment, file: Path, asked: Removal) -> Proposal:
 def _nothing_to_remove(state: HomeState, asked: Removal) -> Proposal:
     listed = state.file.desired.keys if state.file else ()
     key = next((key for key in listed if _is_asked(key, asked)), None)
-    is_saved = key is not None and asked.save
+    saved = key if asked.save else None
     gone = _removed_in(state, asked)
     message = f"'{asked.item}' was removed {gone}" if gone else not_installed(state, asked.item, asked.kind)
-    if not (is_saved or gone or asked.if_present):
+    if not (saved or gone or asked.if_present):
         raise InputError(
             message, advice=f"{SEE_LIST}; with --if-present this is not an error", code=ErrorCode.NOT_FOUND
         )
     note = Note(WarningCode.NOTHING_FOUND, f"nothing to remove: {message}", key)
-    inputs = saved_removal(state, key) if key and asked.save else ()
+    inputs = saved_removal(state, saved) if saved else ()
     against = listed_by(state, key, saving=asked.save) if key else None
     intent = replace(intent_of_command(state), notes=(note,))
     return propose_intent(state, intent, Parts(inputs=inputs, against=against))

@@ -102,7 +102,7 @@ class _Sieve(Struct, frozen=True, kw_only=True):
             and entry.get("tree") == recorded.tree
             and entry.get("exec") == (None if bits is None else [*bits])
             and entry.keys() <= (_PINNED if is_pinned else _LOCKED)
-            and (not is_pinned or _says_where(entry, item))
+            and (not is_pinned or _is_taken_over(entry, item))
         )
 
     def _is_where_it_was(self, item: DesiredItem, recorded: RecordItem) -> bool:
@@ -128,7 +128,7 @@ class _Sieve(Struct, frozen=True, kw_only=True):
         return found is not None and found.issuperset(recorded.may_run or ())
 
 
-def _says_where(entry: JsonObject, item: DesiredItem) -> bool:
+def _is_taken_over(entry: JsonObject, item: DesiredItem) -> bool:
     """Whether a pass takes this entry over as it is: it asks nobody for what is installed with this very content.
 
     So it does not miss a package that the cache has lost: that is fetched when something needs it.
