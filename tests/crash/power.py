@@ -92,7 +92,8 @@ class Tape:
         self.root = self._scan(base)
         self._now = _copy(self._start)
         for at, call in enumerate(calls, 1):
-            self._play(at, call)
+            if not call.failed:
+                self._play(at, call)
 
     @property
     def moments(self) -> list[int]:
@@ -254,10 +255,8 @@ def _link(tape: Tape, call: Call) -> _Made:
 
 
 def _rename(tape: Tape, call: Call) -> _Made:
-    number = tape._at(call.paths[0])
-    if number is None:  # a recovery finds that it was renamed already
-        return None
     (source, old), (target, new) = map(tape.entry, call.paths)
+    number = tape._must(call.paths[0])
 
     def change(nodes: dict[int, Node]) -> None:
         if _entries(nodes, source).get(old) == number:

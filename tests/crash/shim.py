@@ -14,7 +14,7 @@ import io
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.fs import swap
@@ -61,12 +61,14 @@ class Call:
     """One call, by the absolute paths that it was about.
 
     ``data`` is what a write writes at ``offset`` (latin-1), what a link holds, or the octal mode of what is made.
+    ``failed``: the system itself refused it, so it changed nothing.
     """
 
     name: str
     paths: tuple[str, ...]
     offset: int = 0
     data: str = ""
+    failed: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {' -> '.join(self.paths)}"
@@ -77,13 +79,13 @@ class Call:
 
     @property
     def row(self) -> tuple[Any, ...]:
-        return self.name, self.paths, self.offset, self.data
+        return self.name, self.paths, self.offset, self.data, self.failed
 
     @staticmethod
     def of(row: list[Any]) -> Call:
         """The call that ``row`` told of, once it has been JSON."""
-        name, paths, offset, data = row
-        return Call(name=name, paths=tuple(paths), offset=offset, data=data)
+        name, paths, offset, data, failed = row
+        return Call(name=name, paths=tuple(paths), offset=offset, data=data, failed=failed)
 
 
 @dataclass(slots=True)
@@ -145,7 +147,13 @@ class Shim:
                 data = f"{(*args, 0o777)[_MODES[name]]:o}"
             named = [path for path in said if not isinstance(path, int)]
             self.gate(Call(name="look" if looks else name, paths=tuple(map(str, places)), data=data), *named)
-            return None if name in _SYNCS else real(*args, **kwargs)
+            if name in _SYNCS:
+                return None
+            try:
+                return real(*args, **kwargs)
+            except OSError:
+                self.calls[-1] = replace(self.calls[-1], failed=True)
+                raise
 
         return call
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-PROFILES: Final = {"quick": 15, "default": 20, "thorough": 2000}
+PROFILES: Final = {"quick": 20, "default": 25, "thorough": 2000}
 """Profile → examples of a law."""
 
 
